@@ -1,0 +1,172 @@
+"""An agreement: one truce and its test, as data. Nothing about one truce is in code."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.reports import IncidentKind, Language, Name, Pcode
+from schemas.truceday import Micros, TruceCalendar
+
+AgreementId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+ZoneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")]
+
+
+class Clock(Language):
+    """When the truce took effect and how its days are cut."""
+
+    effective: datetime = Field(
+        description="Local wall-clock time in time_zone, without an offset; must fall on the anchor."
+    )
+    time_zone: ZoneName
+    anchor: time = Field(description="Local time at which every truce-day starts.")
+    required_days: int = Field(ge=1, le=366)
+    lateness_hours: int = Field(ge=0, le=24 * 366, description="How long after its end a truce-day stays PROVISIONAL.")
+
+
+class Scope(Language):
+    """Who is bound. An incident outside the scope is counted apart and breaks nothing."""
+
+    parties: list[Name] = Field(min_length=1, description="Parties bound by the agreement, for the record.")
+    outside: list[Name] = Field(default_factory=list, description="Parties not covered, by every name reports use.")
+    excluded_when: Literal["all_outside", "a_side_outside"] = Field(
+        "all_outside",
+        description="An incident leaves the scope when all its parties are outside, or already when one whole side is.",
+    )
+
+
+class Baseline(Language):
+    """The period violence is measured against, as local dates of truce-days, last included."""
+
+    first_day: date
+    last_day: date
+    measure: Literal["mean", "median"] = "mean"
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.last_day < self.first_day:
+            raise PydanticCustomError("baseline_backwards", "last_day lies before first_day")
+        return self
+
+
+class ViolenceRules(Language):
+    """limit = max(floor, (1 - reduction) x baseline); a truce-day with more incidents in scope is BROKEN."""
+
+    reduction_percent: int = Field(ge=0, le=100)
+    floor: int = Field(ge=0, le=1_000_000)
+    baseline: Baseline
+    severe_kinds: list[IncidentKind] = Field(
+        default_factory=list, description="Kinds one incident of which breaks the day."
+    )
+    feeds: list[Name] = Field(
+        default_factory=list, description="Feeds whose incidents count, in baseline and truce alike; empty for all."
+    )
+
+
+class CoverageRules(Language):
+    """How much of a truce-day must have been watched before silence counts as peace."""
+
+    min_feeds: int = Field(ge=1, le=100)
+    min_share_percent: int = Field(ge=0, le=100)
+    reports_cover_the_day: bool = Field(
+        False,
+        description="Whether a feed that reported an incident of the region and day counts as watching all of it.",
+    )
+
+
+class AccessRules(Language):
+    """Where access is owed, and when its absence breaks a day."""
+
+    regions: list[Pcode]
+    overdue_after_hours: int = Field(ge=1, description="From a convoy's first known step to delivery.")
+    max_gap_days: int = Field(
+        ge=1, description="Longest allowed time since the last delivery, or since the truce took effect."
+    )
+
+
+class Agreement(Language):
+    """One truce and its test."""
+
+    id: AgreementId
+    title: Name
+    sources: list[Name] = Field(min_length=1)
+    gazetteer: Name = Field("syria", description="A shipped gazetteer, or a path beside the agreement file.")
+    clock: Clock
+    regions: list[Pcode] = Field(min_length=1, max_length=1000)
+    gate_regions: list[Pcode] = Field(min_length=1)
+    scope: Scope
+    violence: ViolenceRules
+    coverage: CoverageRules
+    access: AccessRules
+
+    @cached_property
+    def calendar(self) -> TruceCalendar:
+        """The truce-days of this agreement."""
+        return TruceCalendar(self.clock.time_zone, self.clock.anchor)
+
+    @cached_property
+    def first_day(self) -> date:
+        """The first truce-day judged."""
+        return self.clock.effective.date()
+
+    @cached_property
+    def effective(self) -> Micros:
+        """The instant the truce took effect."""
+        return self.calendar.start_of(self.first_day)
+
+    @property
+    def lateness(self) -> timedelta:
+        """How long after its end a truce-day stays PROVISIONAL."""
+        return timedelta(hours=self.clock.lateness_hours)
+
+    @cached_property
+    def baseline_days(self) -> frozenset[date]:
+        """The truce-days violence is measured against."""
+        period = self.violence.baseline
+        return frozenset(self.calendar.days_between(period.first_day, period.last_day))
+
+    @cached_property
+    def allowed_share(self) -> Fraction:
+        """The part of the baseline a day may still have: 1 - reduction, exactly."""
+        return Fraction(100 - self.violence.reduction_percent, 100)
+
+    def in_scope(self, sides: tuple[tuple[str, ...], ...]) -> bool:
+        """Whether an incident between these sides is the agreement's concern.
+
+        An incident that names nobody is in scope: not knowing who did it is no excuse.
+        """
+        outside = self._outside
+        excluded = [all(party in outside for party in side) for side in sides if side]
+        if not excluded:
+            return True
+        return not (any(excluded) if self.scope.excluded_when == "a_side_outside" else all(excluded))
+
+    @cached_property
+    def _outside(self) -> frozenset[str]:
+        return frozenset(self.scope.outside)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        known = set(self.regions)
+        for key, listed in (("gate_regions", self.gate_regions), ("access.regions", self.access.regions)):
+            strangers = sorted(set(listed) - known)
+            if strangers:
+                raise PydanticCustomError(
+                    "unknown_region",
+                    "{key} names {strangers}, not among regions",
+                    {"key": key, "strangers": ", ".join(strangers)},
+                )
+        if self.clock.effective.tzinfo is not None:
+            raise PydanticCustomError(
+                "effective_offset", "clock.effective is local time in time_zone: write it without an offset"
+            )
+        if self.clock.effective.time() != self.clock.anchor:
+            raise PydanticCustomError("effective_anchor", "clock.effective must fall on clock.anchor")
+        if self.violence.baseline.last_day >= self.clock.effective.date():
+            raise PydanticCustomError("baseline_overlap", "violence.baseline must end before clock.effective")
+        return self

@@ -1,0 +1,103 @@
+"""Every error trucewatch raises on purpose, as one tree.
+
+::
+
+    TrucewatchError
+    ├── ReportRejected        the record becomes a reject with a code and a hint; the stream goes on
+    ├── UsageError            the person asked for something that cannot be done; exit 2
+    │   ├── AgreementError    an agreement file is wrong; every fault is listed at once
+    │   ├── GazetteerError    a gazetteer or boundary file is wrong
+    │   └── InputFileError    a file to read is missing or is not what it claims to be
+    ├── DependencyUnavailable something outside is missing; the process stops, nothing is half-written; exit 3
+    │   ├── BrokerUnavailable the Kafka broker cannot be reached or refuses
+    │   ├── StoreUnavailable  the DuckDB file cannot be opened: locked, unwritable, damaged
+    │   └── StoreFull         the disk took no more; the transaction is rolled back
+    ├── LedgerStopped         going on would lose or double a record; the process stops
+    │   ├── LogMismatch       stored offsets do not belong to the topic that is there
+    │   └── FactUnreadable    the facts topic holds a record that no intake of ours wrote
+    └── WorkerDied            a worker process ended by itself; its message and exit code are passed on
+
+A late report and a duplicate are outcomes, not errors.
+"""
+
+from __future__ import annotations
+
+
+class TrucewatchError(Exception):
+    """Base of all errors raised on purpose; ``str()`` is one line a person can act on."""
+
+    exit_code = 1
+
+
+class ReportRejected(TrucewatchError):
+    """A record that cannot be accepted, with the reason its feed can act on."""
+
+    def __init__(self, code: str, hint: str) -> None:
+        super().__init__(f"{code}: {hint}")
+        self.code = code
+        self.hint = hint
+
+
+class UsageError(TrucewatchError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class AgreementError(UsageError):
+    """An agreement file is wrong. ``faults`` lists every fault found, in file order."""
+
+    def __init__(self, source: str, faults: list[str]) -> None:
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__(f"{source}: {len(faults)} {noun}\n{lines}")
+        self.source = source
+        self.faults = faults
+
+
+class GazetteerError(UsageError):
+    """A gazetteer or boundary file is wrong."""
+
+
+class InputFileError(UsageError):
+    """A file to read is missing, unreadable, or not in the stated format."""
+
+
+class DependencyUnavailable(TrucewatchError):
+    """Something outside the process is missing or refuses."""
+
+    exit_code = 3
+
+
+class BrokerUnavailable(DependencyUnavailable):
+    """The Kafka broker cannot be reached or refuses."""
+
+
+class StoreUnavailable(DependencyUnavailable):
+    """The DuckDB file cannot be opened or read."""
+
+
+class StoreFull(DependencyUnavailable):
+    """The disk took no more; the open transaction was rolled back."""
+
+
+class LedgerStopped(TrucewatchError):
+    """Going on would lose or double a record."""
+
+    exit_code = 3
+
+
+class LogMismatch(LedgerStopped):
+    """Stored offsets do not belong to the topic that is there."""
+
+
+class FactUnreadable(LedgerStopped):
+    """The facts topic holds a record that no intake of ours wrote."""
+
+
+class WorkerDied(TrucewatchError):
+    """A worker process ended by itself; ``exit_code`` is its own."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,228 @@
+"""Why a record was rejected: the codes, the explanation, and the headers a dead letter carries.
+
+A reject is for the feed that sent the record: its code says what kind of fault it is and never changes meaning;
+its hint names the place in the record, what was expected there and what was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.errors import ReportRejected
+from schemas.facts import RejectFact
+from schemas.plain_words import did_you_mean, fields_at, found, path_of, say
+from schemas.reports import REPORT_TYPES, Report
+
+MOST_FAULTS = 5
+
+#: Which of the report types a location in a pydantic error starts with: the union's tag, not a field.
+_MODELS: dict[str, type[Report]] = {
+    model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]
+    for model in REPORT_TYPES
+}
+
+
+class RejectCode(StrEnum):
+    """Why a record was rejected. ``meaning`` is one line; ``hint`` is what to do when nothing more is known."""
+
+    meaning: str
+    hint: str
+
+    def __new__(cls, value: str, meaning: str, hint: str) -> RejectCode:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        member.hint = hint
+        return member
+
+    NOT_JSON = ("not_json", "The value is not JSON.", "send one JSON object per record")
+    INVALID_UTF8 = ("invalid_utf8", "The value is not UTF-8.", "send JSON in UTF-8")
+    TOO_LARGE = ("too_large", "The value is longer than any report may be.", "shorten raw or the texts")
+    EMPTY_VALUE = (
+        "empty_value",
+        "The record has no value.",
+        "to withdraw a report publish it again with status 'retracted'",
+    )
+    UNKNOWN_TYPE = (
+        "unknown_type",
+        "The field type names no kind of report.",
+        f"type is one of {', '.join(_MODELS)}",
+    )
+    UNKNOWN_FIELD = ("unknown_field", "A field is not part of the language.", "put the source's own columns under raw")
+    WRONG_TYPE = ("wrong_type", "A field holds another type of value.", "compare the record with the published schema")
+    MISSING_FIELD = ("missing_field", "A required field is missing.", "compare the record with the published schema")
+    BAD_VALUE = ("bad_value", "A field's value is not allowed.", "compare the record with the published schema")
+    TIME_WITHOUT_OFFSET = (
+        "time_without_offset",
+        "A time does not state its offset from UTC.",
+        "write times as 2016-09-12T19:00:00+03:00",
+    )
+    TIME_IN_FUTURE = ("time_in_future", "A time lies in the future.", "check the clock and the offset of the sender")
+    BAD_COORDINATES = (
+        "bad_coordinates",
+        "Coordinates do not lie on the globe.",
+        "give WGS 84 degrees; latitude and longitude may be swapped",
+    )
+    INTERVAL_BACKWARDS = ("interval_backwards", "A stretch of time ends before it starts.", "swap from and to")
+    TOLL_OUT_OF_ORDER = ("toll_out_of_order", "A toll's low figure is above its high one.", "swap low and high")
+    PLACE_EMPTY = ("place_empty", "A place says nothing.", "give at least one of pcode, names and point")
+    UNKNOWN_PLACE = (
+        "unknown_place",
+        "No region was found for a place.",
+        "give an OCHA P-code or the governorate's name",
+    )
+    AMBIGUOUS_PLACE = (
+        "ambiguous_place",
+        "A place's name fits several regions.",
+        "add the governorate's name or P-code",
+    )
+    OUTSIDE_AGREEMENTS = (
+        "outside_agreements",
+        "No agreement served here is concerned.",
+        "check the region, and which agreements this deployment serves",
+    )
+    CONFLICTING_BODY = (
+        "conflicting_body",
+        "The same feed, report_id and revision came before with other content.",
+        "count revision up when a report changes",
+    )
+    TICK_NOT_ALLOWED = ("tick_not_allowed", "A tick came from outside a replay.", "remove the tick header")
+
+
+_BY_TYPE: dict[str, RejectCode] = {
+    "json_invalid": RejectCode.NOT_JSON,
+    "union_tag_invalid": RejectCode.UNKNOWN_TYPE,
+    "union_tag_not_found": RejectCode.MISSING_FIELD,
+    "extra_forbidden": RejectCode.UNKNOWN_FIELD,
+    "missing": RejectCode.MISSING_FIELD,
+    "timezone_aware": RejectCode.TIME_WITHOUT_OFFSET,
+    "interval_backwards": RejectCode.INTERVAL_BACKWARDS,
+    "toll_out_of_order": RejectCode.TOLL_OUT_OF_ORDER,
+    "place_empty": RejectCode.PLACE_EMPTY,
+    "int_from_float": RejectCode.WRONG_TYPE,
+}
+#: Where these are out of range, the coordinates are.
+_COORDINATES = ("latitude", "longitude")
+_RANGE = ("greater_than_equal", "less_than_equal", "finite_number")
+
+
+def explain(error: ValidationError) -> ReportRejected:
+    """Return the rejection for what validating with ``schemas.reports.ANY_REPORT`` found.
+
+    The code is the first fault's. The hint lists up to five faults as ``path: expected ..., found ...``.
+    """
+    tagged = error.title.startswith("tagged-union")
+    faults = error.errors(include_url=False)
+    said = [_say(fault, tagged) for fault in faults[:MOST_FAULTS]]
+    if len(faults) > MOST_FAULTS:
+        said.append((said[0][0], f"and {len(faults) - MOST_FAULTS} more"))
+    return ReportRejected(said[0][0], "; ".join(hint for _, hint in said))
+
+
+def _say(fault: ErrorDetails, tagged: bool) -> tuple[RejectCode, str]:
+    kind, loc, value = fault["type"], fault["loc"], fault["input"]
+    if kind == "json_invalid":
+        return _not_json(fault)
+    model: type[BaseModel] = Report
+    if tagged and loc:
+        model, loc = _MODELS[str(loc[0])], loc[1:]
+    path = path_of(loc)
+    code = _code(kind, loc)
+    if kind == "union_tag_not_found":
+        return code, f"type: required, but missing; {RejectCode.UNKNOWN_TYPE.hint}"
+    if kind == "union_tag_invalid":
+        tag = value["type"]
+        return code, f"type: {RejectCode.UNKNOWN_TYPE.hint}, found {found(tag)}{did_you_mean(tag, _MODELS)}"
+    if kind == "missing":
+        return code, f"{path}: required, but missing"
+    if kind == "extra_forbidden":
+        guess = did_you_mean(loc[-1], fields_at(model, loc[:-1]))
+        return code, f"{path}: unknown field{guess or '; put the source’s own columns under raw'}"
+    return code, f"{path or 'the record'}: {say(fault)}"
+
+
+def _code(kind: str, loc: tuple[int | str, ...]) -> RejectCode:
+    if kind in _RANGE and loc and loc[-1] in _COORDINATES:
+        return RejectCode.BAD_COORDINATES
+    if (code := _BY_TYPE.get(kind)) is not None:
+        return code
+    return RejectCode.WRONG_TYPE if kind.endswith("_type") else RejectCode.BAD_VALUE
+
+
+def _not_json(fault: ErrorDetails) -> tuple[RejectCode, str]:
+    value: Any = fault["input"]
+    if isinstance(value, bytes):
+        try:
+            value.decode()
+        except UnicodeDecodeError as bad:
+            return RejectCode.INVALID_UTF8, f"byte {bad.start} is not UTF-8; {RejectCode.INVALID_UTF8.hint}"
+    return RejectCode.NOT_JSON, f"{fault['ctx']['error']}; {RejectCode.NOT_JSON.hint}"
+
+
+class DeadLetter(BaseModel):
+    """The Kafka headers of a record on the rejects topic, all of them text.
+
+    Key and value are the rejected record's own, byte for byte, and so are any further headers. The names beginning
+    with ``__streams.errors`` are Apache Kafka's (KIP-1034).
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    exception: str = Field(alias="__streams.errors.exception", description="Name of the error; always ReportRejected.")
+    message: str = Field(alias="__streams.errors.message", description="Code and hint in one line.")
+    topic: str | None = Field(None, alias="__streams.errors.topic", description="Topic the record was read from.")
+    partition: str | None = Field(None, alias="__streams.errors.partition", description="Partition it was read from.")
+    offset: str | None = Field(None, alias="__streams.errors.offset", description="Offset it was read at.")
+    original_topic: str | None = Field(
+        None, alias="x-original-topic", description="The topic again, where tools that redrive look for it."
+    )
+    reason_code: RejectCode = Field(alias="reason-code", description="Why it was rejected.")
+    hint: str = Field(description="What to mend, and where in the record.")
+    attempt: str = Field(pattern=r"^[1-9][0-9]*$", description="How often this record has been rejected.")
+
+
+_OURS = frozenset(
+    ("reason-code", "hint", "attempt", "x-original-topic", "traceparent", "tracestate"),
+)
+_NUMBER = re.compile(rb"[1-9][0-9]{0,5}")
+
+
+def redrive_headers(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
+    """Return the headers a dead letter is published with again: its own, and ``attempt``, so that counting goes on."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name == "attempt" or not (name in _OURS or name.startswith("__streams."))
+    ]
+
+
+def dead_letter_headers(
+    rejected: RejectFact, headers: Sequence[tuple[str, bytes | None]] = ()
+) -> list[tuple[str, bytes | None]]:
+    """Return the headers of a dead letter: those the record came with, then why it was rejected.
+
+    A record that was rejected before and published again keeps one set of reasons, the newest, and its ``attempt``
+    counts up.
+    """
+    before = next((value for name, value in headers if name == "attempt"), None)
+    attempt = int(before) + 1 if before is not None and _NUMBER.fullmatch(before) else 1
+    reasons = {
+        "__streams.errors.exception": ReportRejected.__name__,
+        "__streams.errors.message": f"{rejected.code}: {rejected.hint}",
+    }
+    if rejected.origin is not None:
+        reasons |= {
+            "__streams.errors.topic": rejected.origin.topic,
+            "__streams.errors.partition": str(rejected.origin.partition),
+            "__streams.errors.offset": str(rejected.origin.offset),
+            "x-original-topic": rejected.origin.topic,
+        }
+    reasons |= {"reason-code": str(rejected.code), "hint": rejected.hint, "attempt": str(attempt)}
+    kept = [(name, value) for name, value in headers if name not in reasons]
+    return kept + [(name, value.encode()) for name, value in reasons.items()]

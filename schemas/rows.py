@@ -1,0 +1,354 @@
+"""The rows that cross from the ledger's core to a sink, and back when a ledger resumes.
+
+The core returns these and never meets a sink; a sink writes them and never judges. Instants are microseconds
+since the epoch, days are dates, and a field's name is its column's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from schemas.truceday import Micros
+
+
+class Identity(NamedTuple):
+    """Who said it and by what name: what a higher revision replaces."""
+
+    feed: str
+    report_id: str
+
+
+class ReportRow(NamedTuple):
+    """One accepted report revision. ``present`` marks the highest revision known of its identity."""
+
+    fact_offset: int
+    key_hash: int
+    feed: str
+    report_id: str
+    revision: int
+    present: bool
+    retracted: bool
+    type: str
+    region: str | None
+    truce_day: date | None
+    time_uncertain: bool | None
+    occurred_from: Micros | None
+    occurred_to: Micros | None
+    reported_at: Micros
+    received_at: Micros | None
+    kind: str | None
+    in_scope: bool | None
+    accused: str | None
+    claimant: str | None
+    confidence: str | None
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    latitude: float | None
+    longitude: float | None
+    place_name: str | None
+    located_by: str | None
+    place_conflict: str | None
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    body_digest: int
+    raw: str
+
+
+class Contribution(NamedTuple):
+    """What one present, active incident report adds to its region and truce-day."""
+
+    region: str
+    truce_day: date
+    occurred_from: Micros
+    kind: str
+    in_scope: bool
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+
+
+class Prior(NamedTuple):
+    """What the store knows of an identity: every revision with its body's digest, and what the present one adds.
+
+    ``contribution`` is None when the present revision is retracted or is no incident.
+    """
+
+    revision: int
+    digests: Mapping[int, int]
+    type: str
+    contribution: Contribution | None
+
+
+class Evidence(NamedTuple):
+    """One incident report that decides a day; ordered by time, then identity, so that arrival order never shows."""
+
+    occurred_from: Micros
+    feed: str
+    report_id: str
+
+
+class Hour(NamedTuple):
+    """Incidents in scope that began in one region and clock hour."""
+
+    region: str
+    hour: Micros
+    incidents: int
+    deaths_best: int
+
+
+class DayTallyRow(NamedTuple):
+    """Incident counts of one region and truce-day, judged or not."""
+
+    region: str
+    truce_day: date
+    incidents: int
+    incidents_out_of_scope: int
+    severe_incidents: int
+    deaths_low: int
+    deaths_best: int
+    deaths_high: int
+
+
+class FeedTallyRow(NamedTuple):
+    """Incidents in scope of one region and truce-day by one feed: who was watching, and whose baseline counts."""
+
+    region: str
+    truce_day: date
+    feed: str
+    incidents: int
+
+
+class ConvoyStepRow(NamedTuple):
+    """One present, active convoy report."""
+
+    feed: str
+    report_id: str
+    convoy_id: str
+    region: str
+    step: str
+    occurred_from: Micros
+    occurred_to: Micros
+    reported_at: Micros
+    mode: str
+    trucks: int | None
+    people_requested: int | None
+    people_approved: int | None
+    people_reached: int | None
+    reason: str | None
+
+
+class ConvoyRow(NamedTuple):
+    """One convoy with its present state, folded from its steps in the order they happened."""
+
+    feed: str
+    convoy_id: str
+    region: str
+    state: str
+    since: Micros
+    first_known: Micros
+    delivered_at: Micros | None
+    attacked_at: Micros | None
+    trucks: int | None
+    people_requested: int | None
+    people_reached: int | None
+    steps: int
+
+
+class CoverageRow(NamedTuple):
+    """One present, active coverage notice for one region."""
+
+    feed: str
+    report_id: str
+    region: str
+    occurred_from: Micros
+    occurred_to: Micros
+    nil: bool
+
+
+class BulletinRow(NamedTuple):
+    """One line of one present, active bulletin; ``region`` is None for the whole country."""
+
+    feed: str
+    report_id: str
+    line: int
+    region: str | None
+    accused: str | None
+    kind_as_given: str | None
+    incidents: int
+    total: int | None
+    at_least: bool
+    occurred_from: Micros
+    occurred_to: Micros
+
+
+class DeclarationRow(NamedTuple):
+    """One present, active declaration."""
+
+    feed: str
+    report_id: str
+    act: str
+    declared_by: str
+    effective_at: Micros
+    until: Micros | None
+    reported_at: Micros
+
+
+class VerdictRow(NamedTuple):
+    """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
+
+    ``recorded_at`` is the ledger's time at the tick that made this version, ``tick_offset`` that tick's place
+    in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
+    """
+
+    region: str
+    truce_day: date
+    version: int
+    verdict: str
+    state: str
+    violence: str
+    access: str
+    incidents: int
+    incidents_out_of_scope: int
+    violence_limit: float
+    covered_share: float
+    deaths_best: int
+    reasons: str
+    evidence: str
+    recorded_at: Micros
+    tick_offset: int
+    cause: str
+
+
+class WindowRow(NamedTuple):
+    """A region's last seven truce-days, the running one included, and its trailing 168 hours."""
+
+    region: str
+    as_of: Micros
+    first_day: date
+    last_day: date
+    days_met: int
+    days_broken: int
+    days_unknown: int
+    incidents: int
+    incidents_out_of_scope: int
+    deaths_best: int
+    incidents_168h: int
+    deaths_best_168h: int
+    streak_days: int
+    streak_ended_day: date | None
+    streak_ended_by: str | None
+
+
+class GateRow(NamedTuple):
+    """The gate: open when every gate region's streak has reached ``required_days``."""
+
+    recorded_at: Micros
+    tick_offset: int
+    is_open: bool
+    required_days: int
+    shortest_streak: int
+    regions_holding: int
+    regions_needed: int
+    reason: str
+
+
+class RejectRow(NamedTuple):
+    """One rejected record with its original bytes."""
+
+    fact_offset: int
+    code: str
+    hint: str
+    feed: str | None
+    report_id: str | None
+    received_at: Micros | None
+    source_topic: str | None
+    source_partition: int | None
+    source_offset: int | None
+    original: bytes
+
+
+class FeedRow(NamedTuple):
+    """Health of one feed: when it last spoke, and what became of its records."""
+
+    feed: str
+    last_reported_at: Micros | None
+    last_received_at: Micros | None
+    accepted: int
+    corrected: int
+    retracted: int
+    duplicate: int
+    superseded: int
+    rejected: int
+
+
+class Withdrawal(NamedTuple):
+    """A revision that is no longer the present one of its identity."""
+
+    key_hash: int
+    feed: str
+    report_id: str
+    revision: int
+
+
+@dataclass
+class Changes:
+    """Everything one flush writes, in one transaction with the offsets it was read up to.
+
+    Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
+    identities whose convoy, coverage, bulletin and declaration rows are replaced by the ones given here;
+    ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds present rows (the last one of a region and
+    day counts), ``versions`` new versions, which are only ever added. ``pending`` is JSON text: what changed since
+    the last tick and has not been judged yet.
+    """
+
+    next_offset: int = 0
+    origins: dict[tuple[str, int], int] = field(default_factory=dict)
+    now: Micros | None = None
+    last_tick: int = -1
+    pending: str = "{}"
+    reports: list[ReportRow] = field(default_factory=list)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
+    rejects: list[RejectRow] = field(default_factory=list)
+    tallies: list[DayTallyRow] = field(default_factory=list)
+    feed_tallies: list[FeedTallyRow] = field(default_factory=list)
+    touched_reports: set[Identity] = field(default_factory=set)
+    convoy_steps: list[ConvoyStepRow] = field(default_factory=list)
+    coverage: list[CoverageRow] = field(default_factory=list)
+    bulletins: list[BulletinRow] = field(default_factory=list)
+    declarations: list[DeclarationRow] = field(default_factory=list)
+    touched_convoys: set[tuple[str, str]] = field(default_factory=set)
+    convoys: list[ConvoyRow] = field(default_factory=list)
+    verdicts: list[VerdictRow] = field(default_factory=list)
+    versions: list[VerdictRow] = field(default_factory=list)
+    windows: list[WindowRow] = field(default_factory=list)
+    gate: GateRow | None = None
+    gate_history: list[GateRow] = field(default_factory=list)
+    feeds: list[FeedRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a ledger needs to go on exactly where its last commit left off.
+
+    ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
+    trailing window only.
+    """
+
+    next_offset: int
+    origins: dict[tuple[str, int], int]
+    now: Micros | None
+    last_tick: int
+    tallies: list[DayTallyRow]
+    feed_tallies: list[FeedTallyRow]
+    hours: list[Hour]
+    convoy_steps: list[ConvoyStepRow]
+    coverage: list[CoverageRow]
+    verdicts: list[VerdictRow]
+    gate: GateRow | None
+    feeds: list[FeedRow]
+    pending: str

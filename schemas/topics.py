@@ -1,0 +1,86 @@
+"""Names and shapes of the Kafka topics.
+
+Lower case and dots only: a dot and an underscore collide in metric names. Every topic is created with an
+explicit retention, because Kafka deletes by the record's timestamp; facts are kept for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_REPORT_BYTES = 1_048_576
+#: Larger than any report accepted, so that an oversized one reaches intake and is rejected with a reason.
+MAX_MESSAGE_BYTES = 8 * 1_048_576
+KEEP_FOR_EVER = -1
+THIRTY_DAYS_MS = 30 * 24 * 3_600 * 1_000
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as it must be created."""
+
+    name: str
+    partitions: int
+    retention_ms: int
+    compacted: bool = False
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Kafka topic configuration."""
+        return {
+            "cleanup.policy": "compact" if self.compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
+
+
+@dataclass(frozen=True)
+class Topics:
+    """All topics under one prefix; a replay on a shared broker takes a prefix of its own."""
+
+    prefix: str = "truce"
+    partitions: int = 4
+
+    @property
+    def incidents(self) -> str:
+        return f"{self.prefix}.incidents.v1"
+
+    @property
+    def convoys(self) -> str:
+        return f"{self.prefix}.convoys.v1"
+
+    @property
+    def notices(self) -> str:
+        return f"{self.prefix}.notices.v1"
+
+    @property
+    def archive(self) -> str:
+        """Recorded reports and ticks of a replay, in the archive's own order: one partition."""
+        return f"{self.prefix}.archive.v1"
+
+    @property
+    def rejects(self) -> str:
+        return f"{self.prefix}.rejects.v1"
+
+    def facts(self, agreement: str) -> str:
+        """The one-partition topic whose order is the ledger's truth."""
+        return f"{self.prefix}.facts.{agreement}.v1"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Topics feeds publish to, any key."""
+        return (self.incidents, self.convoys, self.notices)
+
+    def of_type(self, report_type: str) -> str:
+        """The input topic a report of this type is published to."""
+        return {"incident": self.incidents, "convoy": self.convoys}.get(report_type, self.notices)
+
+    def specs(self, agreements: tuple[str, ...], *, archive: bool = False) -> tuple[TopicSpec, ...]:
+        """Every topic a deployment needs, with its partitions and retention."""
+        archives = [TopicSpec(self.archive, 1, KEEP_FOR_EVER)]
+        feeds = [TopicSpec(name, self.partitions, THIRTY_DAYS_MS) for name in self.inputs]
+        return (
+            *(archives if archive else feeds),
+            TopicSpec(self.rejects, 1, THIRTY_DAYS_MS),
+            *(TopicSpec(self.facts(agreement), 1, KEEP_FOR_EVER) for agreement in agreements),
+        )

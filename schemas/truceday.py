@@ -1,0 +1,98 @@
+"""Truce-days: half-open days from an anchor hour to the next, in the agreement's time zone.
+
+A truce-day is named by the ISO date on which it starts. Where clocks change, a truce-day is 23 or 25
+hours long, because it runs from one anchor on the wall clock to the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+#: An instant as whole microseconds since 1970-01-01T00:00:00Z: what facts carry and the core computes with.
+Micros = int
+
+MICROS_PER_SECOND = 1_000_000
+MICROS_PER_HOUR = 3_600 * MICROS_PER_SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(instant: datetime) -> Micros:
+    """Return an aware datetime as microseconds since the epoch, exactly."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: Micros) -> datetime:
+    """Return microseconds since the epoch as an aware UTC datetime, exactly."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class TruceCalendar:
+    """The truce-days of one agreement.
+
+    Boundaries are computed once per year and kept, so that finding the day of an instant is a bisection.
+    """
+
+    def __init__(self, time_zone: str, anchor: time) -> None:
+        self.time_zone = ZoneInfo(time_zone)
+        self.anchor = anchor
+        self._starts: list[Micros] = []
+        self._days: list[date] = []
+
+    def start_of(self, day: date) -> Micros:
+        """Return the instant at which ``day`` starts.
+
+        An anchor that the clock skips that day is read with the offset before the change.
+        """
+        return to_micros(datetime.combine(day, self.anchor, self.time_zone))
+
+    def end_of(self, day: date) -> Micros:
+        """Return the instant at which ``day`` ends, which is not part of it."""
+        return self.start_of(day + timedelta(days=1))
+
+    def day_at(self, instant: Micros) -> date:
+        """Return the truce-day that contains ``instant``."""
+        self._cover(instant)
+        return self._days[bisect_right(self._starts, instant) - 1]
+
+    def day_of(self, from_: Micros, to: Micros) -> tuple[date, bool]:
+        """Return the truce-day holding the largest part of ``[from_, to)``, and whether it spans several.
+
+        Ties go to the earlier day. An empty interval is an instant. The second value marks the interval as
+        time-uncertain: it touches more than one truce-day.
+        """
+        self._cover(from_)
+        starts = self._starts
+        first = bisect_right(starts, from_) - 1
+        if first + 1 < len(starts) and to <= starts[first + 1]:
+            return self._days[first], False
+        self._cover(to)
+        starts = self._starts
+        first = bisect_right(starts, from_) - 1
+        last = bisect_right(starts, max(from_, to - 1)) - 1
+        if last == first:
+            return self._days[first], False
+        best, longest = first, starts[first + 1] - from_
+        for index in range(first + 1, last + 1):
+            part = min(to, starts[index + 1]) - starts[index]
+            if part > longest:
+                best, longest = index, part
+        return self._days[best], True
+
+    def days_between(self, first: date, last: date) -> list[date]:
+        """Return every truce-day from ``first`` to ``last``, both included; empty when ``last < first``."""
+        return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    def _cover(self, instant: Micros) -> None:
+        if self._starts and self._starts[0] <= instant < self._starts[-1]:
+            return
+        # One year of margin on either side keeps extension rare: histories grow by hours, not by years.
+        year = timedelta(days=366)
+        wanted = from_micros(instant).date()
+        low = wanted - year if not self._days else min(self._days[0], wanted - year)
+        high = wanted + year if not self._days else max(self._days[-1], wanted + year)
+        self._days = self.days_between(low, high)
+        self._starts = [self.start_of(day) for day in self._days]

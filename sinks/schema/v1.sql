@@ -1,0 +1,489 @@
+-- Version 1 of the store. Applied once, in one transaction; later versions are files of their own beside it.
+-- A column has the name of its row's field in schemas/rows.py. Instants are TIMESTAMPTZ, days are DATE.
+-- No CREATE INDEX: after a crash and a replay of the write-ahead log a checkpoint can drop index entries.
+
+CREATE TABLE about (
+    schema_version   INTEGER NOT NULL,
+    agreement        VARCHAR NOT NULL,
+    title            VARCHAR NOT NULL,
+    agreement_json   JSON NOT NULL,
+    software_version VARCHAR NOT NULL,
+    published_at     TIMESTAMPTZ
+);
+COMMENT ON TABLE about IS 'What this file is: one row.';
+COMMENT ON COLUMN about.schema_version IS 'Version of the tables; a file of a newer one is refused by older software.';
+COMMENT ON COLUMN about.agreement IS 'Id of the agreement the file judges.';
+COMMENT ON COLUMN about.title IS 'Title of the agreement.';
+COMMENT ON COLUMN about.agreement_json IS 'The whole agreement as JSON: every number a verdict rests on.';
+COMMENT ON COLUMN about.software_version IS 'Version of trucewatch that last opened the file for writing.';
+COMMENT ON COLUMN about.published_at IS 'When this copy was published; NULL in a file never published.';
+
+CREATE TABLE regions (
+    pcode       VARCHAR PRIMARY KEY,
+    name        VARCHAR NOT NULL,
+    in_gate     BOOLEAN NOT NULL,
+    access_owed BOOLEAN NOT NULL
+);
+COMMENT ON TABLE regions IS 'Regions of the agreement.';
+COMMENT ON COLUMN regions.pcode IS 'OCHA P-code, e.g. SY02.';
+COMMENT ON COLUMN regions.name IS 'Name in the gazetteer; the P-code itself when it has none.';
+COMMENT ON COLUMN regions.in_gate IS 'Whether the gate needs this region.';
+COMMENT ON COLUMN regions.access_owed IS 'Whether humanitarian access is owed to this region.';
+
+CREATE TABLE truce_days (
+    truce_day DATE PRIMARY KEY,
+    starts_at TIMESTAMPTZ NOT NULL,
+    ends_at   TIMESTAMPTZ NOT NULL,
+    final_at  TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE truce_days IS 'Truce-days that have a verdict, as instants: half-open, 23 or 25 hours where clocks change.';
+COMMENT ON COLUMN truce_days.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN truce_days.starts_at IS 'First instant of the truce-day.';
+COMMENT ON COLUMN truce_days.ends_at IS 'First instant after the truce-day; until then it is OPEN.';
+COMMENT ON COLUMN truce_days.final_at IS 'End plus the lateness of the agreement; until then it is PROVISIONAL.';
+
+CREATE TABLE reports (
+    fact_offset      BIGINT NOT NULL,
+    key_hash         BIGINT NOT NULL,
+    feed             VARCHAR NOT NULL,
+    report_id        VARCHAR NOT NULL,
+    revision         INTEGER NOT NULL,
+    present          BOOLEAN NOT NULL,
+    retracted        BOOLEAN NOT NULL,
+    type             VARCHAR NOT NULL,
+    region           VARCHAR,
+    truce_day        DATE,
+    time_uncertain   BOOLEAN,
+    occurred_from    TIMESTAMPTZ,
+    occurred_to      TIMESTAMPTZ,
+    reported_at      TIMESTAMPTZ NOT NULL,
+    received_at      TIMESTAMPTZ,
+    kind             VARCHAR,
+    in_scope         BOOLEAN,
+    accused          VARCHAR,
+    claimant         VARCHAR,
+    confidence       VARCHAR,
+    deaths_low       INTEGER,
+    deaths_best      INTEGER,
+    deaths_high      INTEGER,
+    latitude         DOUBLE,
+    longitude        DOUBLE,
+    place_name       VARCHAR,
+    located_by       VARCHAR,
+    place_conflict   VARCHAR,
+    source_topic     VARCHAR NOT NULL,
+    source_partition INTEGER NOT NULL,
+    source_offset    BIGINT NOT NULL,
+    body_digest      BIGINT NOT NULL,
+    raw              VARCHAR NOT NULL
+);
+COMMENT ON TABLE reports IS 'Every accepted report revision. Rows are only added; nothing but the column present ever changes.';
+COMMENT ON COLUMN reports.fact_offset IS 'Offset in the facts topic: the order in which the ledger learned things.';
+COMMENT ON COLUMN reports.key_hash IS 'Hash of feed and report_id, for lookups; compare the two names as well.';
+COMMENT ON COLUMN reports.feed IS 'Who said it.';
+COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN reports.revision IS 'Counts up from 1; a higher one replaces a lower one, whatever the order of arrival.';
+COMMENT ON COLUMN reports.present IS 'Whether this is the highest revision known of its report.';
+COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report.';
+COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin or declaration.';
+COMMENT ON COLUMN reports.region IS 'P-code of the region; NULL where a report has none or several.';
+COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents only.';
+COMMENT ON COLUMN reports.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';
+COMMENT ON COLUMN reports.occurred_from IS 'Start of the stated interval.';
+COMMENT ON COLUMN reports.occurred_to IS 'End of the stated interval, not part of it.';
+COMMENT ON COLUMN reports.reported_at IS 'When the feed said it.';
+COMMENT ON COLUMN reports.received_at IS 'When intake received it; in a replay the archive''s own reporting time.';
+COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, or the step of a convoy report.';
+COMMENT ON COLUMN reports.in_scope IS 'Whether the incident is the agreement''s concern.';
+COMMENT ON COLUMN reports.accused IS 'Who is said to have done it; a claim, not a finding.';
+COMMENT ON COLUMN reports.claimant IS 'Who says so.';
+COMMENT ON COLUMN reports.confidence IS 'How sure the claimant is of the attribution.';
+COMMENT ON COLUMN reports.deaths_low IS 'Low estimate of deaths; NULL when not given.';
+COMMENT ON COLUMN reports.deaths_best IS 'Best estimate of deaths as the source gives it; NULL when not given.';
+COMMENT ON COLUMN reports.deaths_high IS 'High estimate of deaths; NULL when not given.';
+COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
+COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';
+COMMENT ON COLUMN reports.place_conflict IS 'What the finding disagrees with, if anything.';
+COMMENT ON COLUMN reports.source_topic IS 'Kafka topic the feed published to.';
+COMMENT ON COLUMN reports.source_partition IS 'Kafka partition of the source record.';
+COMMENT ON COLUMN reports.source_offset IS 'Kafka offset of the source record.';
+COMMENT ON COLUMN reports.body_digest IS 'Digest of the body: tells a duplicate from a contradiction under one revision.';
+COMMENT ON COLUMN reports.raw IS 'The report as JSON, byte for byte as the feed sent it; use raw::JSON to query it.';
+
+CREATE TABLE convoys (
+    feed             VARCHAR NOT NULL,
+    convoy_id        VARCHAR NOT NULL,
+    region           VARCHAR NOT NULL,
+    state            VARCHAR NOT NULL,
+    since            TIMESTAMPTZ NOT NULL,
+    first_known      TIMESTAMPTZ NOT NULL,
+    delivered_at     TIMESTAMPTZ,
+    attacked_at      TIMESTAMPTZ,
+    trucks           INTEGER,
+    people_requested INTEGER,
+    people_reached   INTEGER,
+    steps            INTEGER NOT NULL
+);
+COMMENT ON TABLE convoys IS 'One convoy with its present state, folded from its steps in the order they happened.';
+COMMENT ON COLUMN convoys.feed IS 'Feed that tells of the convoy.';
+COMMENT ON COLUMN convoys.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN convoys.region IS 'P-code of the destination.';
+COMMENT ON COLUMN convoys.state IS 'The latest step; only offloaded and distributed are deliveries.';
+COMMENT ON COLUMN convoys.since IS 'When that step happened.';
+COMMENT ON COLUMN convoys.first_known IS 'When the first known step happened.';
+COMMENT ON COLUMN convoys.delivered_at IS 'When it was first offloaded or distributed; NULL until then.';
+COMMENT ON COLUMN convoys.attacked_at IS 'When it was first attacked; NULL if it was not.';
+COMMENT ON COLUMN convoys.trucks IS 'Trucks, as last stated.';
+COMMENT ON COLUMN convoys.people_requested IS 'People aid was requested for, as last stated.';
+COMMENT ON COLUMN convoys.people_reached IS 'People reached, as last stated.';
+COMMENT ON COLUMN convoys.steps IS 'Number of steps known.';
+
+CREATE TABLE convoy_events (
+    feed             VARCHAR NOT NULL,
+    report_id        VARCHAR NOT NULL,
+    convoy_id        VARCHAR NOT NULL,
+    region           VARCHAR NOT NULL,
+    step             VARCHAR NOT NULL,
+    occurred_from    TIMESTAMPTZ NOT NULL,
+    occurred_to      TIMESTAMPTZ NOT NULL,
+    reported_at      TIMESTAMPTZ NOT NULL,
+    mode             VARCHAR NOT NULL,
+    trucks           INTEGER,
+    people_requested INTEGER,
+    people_approved  INTEGER,
+    people_reached   INTEGER,
+    reason           VARCHAR
+);
+COMMENT ON TABLE convoy_events IS 'One present, active convoy report: one step of one convoy.';
+COMMENT ON COLUMN convoy_events.feed IS 'Who said it.';
+COMMENT ON COLUMN convoy_events.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN convoy_events.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN convoy_events.region IS 'P-code of the destination.';
+COMMENT ON COLUMN convoy_events.step IS 'What happened: requested, approved, dispatched, offloaded and so on.';
+COMMENT ON COLUMN convoy_events.occurred_from IS 'Start of the stated interval.';
+COMMENT ON COLUMN convoy_events.occurred_to IS 'End of the stated interval, not part of it.';
+COMMENT ON COLUMN convoy_events.reported_at IS 'When the feed said it.';
+COMMENT ON COLUMN convoy_events.mode IS 'cross_line, cross_border, airdrop or unstated.';
+COMMENT ON COLUMN convoy_events.trucks IS 'Trucks stated at this step.';
+COMMENT ON COLUMN convoy_events.people_requested IS 'People aid was requested for.';
+COMMENT ON COLUMN convoy_events.people_approved IS 'People aid was approved for.';
+COMMENT ON COLUMN convoy_events.people_reached IS 'People reached.';
+COMMENT ON COLUMN convoy_events.reason IS 'Reason given for a refusal, a hold or a return.';
+
+CREATE TABLE coverage (
+    feed          VARCHAR NOT NULL,
+    report_id     VARCHAR NOT NULL,
+    region        VARCHAR NOT NULL,
+    occurred_from TIMESTAMPTZ NOT NULL,
+    occurred_to   TIMESTAMPTZ NOT NULL,
+    nil           BOOLEAN NOT NULL
+);
+COMMENT ON TABLE coverage IS 'One present, active coverage notice for one region: this feed watched it from then to then.';
+COMMENT ON COLUMN coverage.feed IS 'Who watched.';
+COMMENT ON COLUMN coverage.report_id IS 'The feed''s own name for the notice.';
+COMMENT ON COLUMN coverage.region IS 'P-code of the region watched.';
+COMMENT ON COLUMN coverage.occurred_from IS 'Start of the watch.';
+COMMENT ON COLUMN coverage.occurred_to IS 'End of the watch, not part of it.';
+COMMENT ON COLUMN coverage.nil IS 'Whether the feed had nothing to report for the stretch.';
+
+CREATE TABLE bulletins (
+    feed          VARCHAR NOT NULL,
+    report_id     VARCHAR NOT NULL,
+    line          INTEGER NOT NULL,
+    region        VARCHAR,
+    accused       VARCHAR,
+    kind_as_given VARCHAR,
+    incidents     INTEGER NOT NULL,
+    total         INTEGER,
+    at_least      BOOLEAN NOT NULL,
+    occurred_from TIMESTAMPTZ NOT NULL,
+    occurred_to   TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE bulletins IS 'One line of one present, active bulletin: a monitor''s own tally, never added to the incident count.';
+COMMENT ON COLUMN bulletins.feed IS 'The monitor.';
+COMMENT ON COLUMN bulletins.report_id IS 'The monitor''s own name for the bulletin.';
+COMMENT ON COLUMN bulletins.line IS 'Number of the line within the bulletin, from 0.';
+COMMENT ON COLUMN bulletins.region IS 'P-code; NULL for the whole country.';
+COMMENT ON COLUMN bulletins.accused IS 'Party the monitor holds responsible; a claim.';
+COMMENT ON COLUMN bulletins.kind_as_given IS 'Kind in the monitor''s own words.';
+COMMENT ON COLUMN bulletins.incidents IS 'The monitor''s count.';
+COMMENT ON COLUMN bulletins.total IS 'Total the bulletin states, whether or not its lines add up to it.';
+COMMENT ON COLUMN bulletins.at_least IS 'Whether the monitor says ''no less than''.';
+COMMENT ON COLUMN bulletins.occurred_from IS 'Start of the bulletin''s period.';
+COMMENT ON COLUMN bulletins.occurred_to IS 'End of the bulletin''s period, not part of it.';
+
+CREATE TABLE declarations (
+    feed         VARCHAR NOT NULL,
+    report_id    VARCHAR NOT NULL,
+    act          VARCHAR NOT NULL,
+    declared_by  VARCHAR NOT NULL,
+    effective_at TIMESTAMPTZ NOT NULL,
+    until        TIMESTAMPTZ,
+    reported_at  TIMESTAMPTZ NOT NULL
+);
+COMMENT ON TABLE declarations IS 'What parties declare of the truce. Recorded beside the computed streak; never changes it.';
+COMMENT ON COLUMN declarations.feed IS 'Who said it.';
+COMMENT ON COLUMN declarations.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN declarations.act IS 'start, extension, suspension, reset or end.';
+COMMENT ON COLUMN declarations.declared_by IS 'Who declares.';
+COMMENT ON COLUMN declarations.effective_at IS 'From when.';
+COMMENT ON COLUMN declarations.until IS 'Until when; NULL when open-ended.';
+COMMENT ON COLUMN declarations.reported_at IS 'When the feed said it.';
+
+CREATE TABLE day_tallies (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    severe_incidents       INTEGER NOT NULL,
+    deaths_low             BIGINT NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
+    PRIMARY KEY (region, truce_day)
+);
+COMMENT ON TABLE day_tallies IS 'Incident counts of one region and truce-day, judged or not (the baseline period is here too).';
+COMMENT ON COLUMN day_tallies.region IS 'P-code of the region.';
+COMMENT ON COLUMN day_tallies.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN day_tallies.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN day_tallies.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_tallies.severe_incidents IS 'Incidents in scope of a kind that breaks the day alone.';
+COMMENT ON COLUMN day_tallies.deaths_low IS 'Sum of low estimates, in scope.';
+COMMENT ON COLUMN day_tallies.deaths_best IS 'Sum of best estimates, in scope.';
+COMMENT ON COLUMN day_tallies.deaths_high IS 'Sum of high estimates, in scope.';
+
+CREATE TABLE feed_tallies (
+    region    VARCHAR NOT NULL,
+    truce_day DATE NOT NULL,
+    feed      VARCHAR NOT NULL,
+    incidents INTEGER NOT NULL,
+    PRIMARY KEY (region, truce_day, feed)
+);
+COMMENT ON TABLE feed_tallies IS 'Incidents in scope of one region and truce-day by one feed.';
+COMMENT ON COLUMN feed_tallies.region IS 'P-code of the region.';
+COMMENT ON COLUMN feed_tallies.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN feed_tallies.feed IS 'Who reported them.';
+COMMENT ON COLUMN feed_tallies.incidents IS 'Incidents in scope.';
+
+CREATE TABLE day_verdicts (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    version                INTEGER NOT NULL,
+    verdict                VARCHAR NOT NULL,
+    state                  VARCHAR NOT NULL,
+    violence               VARCHAR NOT NULL,
+    access                 VARCHAR NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    violence_limit         DOUBLE NOT NULL,
+    covered_share          DOUBLE NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    reasons                JSON NOT NULL,
+    evidence               JSON NOT NULL,
+    recorded_at            TIMESTAMPTZ NOT NULL,
+    tick_offset            BIGINT NOT NULL,
+    cause                  JSON NOT NULL,
+    PRIMARY KEY (region, truce_day)
+);
+COMMENT ON TABLE day_verdicts IS 'The present verdict of each region and truce-day.';
+COMMENT ON COLUMN day_verdicts.region IS 'P-code of the region.';
+COMMENT ON COLUMN day_verdicts.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN day_verdicts.version IS 'Number of the present version, from 1; all are in day_verdict_versions.';
+COMMENT ON COLUMN day_verdicts.verdict IS 'BROKEN if any leg is, else UNKNOWN if any is, else MET.';
+COMMENT ON COLUMN day_verdicts.state IS 'OPEN, PROVISIONAL, FINAL, or AMENDED when changed after it was final.';
+COMMENT ON COLUMN day_verdicts.violence IS 'Finding of the violence leg: MET, BROKEN or UNKNOWN.';
+COMMENT ON COLUMN day_verdicts.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
+COMMENT ON COLUMN day_verdicts.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
+COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
+COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
+COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
+COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s offset in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdicts.cause IS 'What changed, as JSON.';
+
+CREATE TABLE day_verdict_versions (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    version                INTEGER NOT NULL,
+    verdict                VARCHAR NOT NULL,
+    state                  VARCHAR NOT NULL,
+    violence               VARCHAR NOT NULL,
+    access                 VARCHAR NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    violence_limit         DOUBLE NOT NULL,
+    covered_share          DOUBLE NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    reasons                JSON NOT NULL,
+    evidence               JSON NOT NULL,
+    recorded_at            TIMESTAMPTZ NOT NULL,
+    tick_offset            BIGINT NOT NULL,
+    cause                  JSON NOT NULL
+);
+COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict. Rows are only added; verdicts_as_of(t) picks the ones valid at t.';
+COMMENT ON COLUMN day_verdict_versions.region IS 'P-code of the region.';
+COMMENT ON COLUMN day_verdict_versions.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN day_verdict_versions.version IS 'Number of the version, from 1.';
+COMMENT ON COLUMN day_verdict_versions.verdict IS 'BROKEN if any leg is, else UNKNOWN if any is, else MET.';
+COMMENT ON COLUMN day_verdict_versions.state IS 'State of the day when the version was made.';
+COMMENT ON COLUMN day_verdict_versions.violence IS 'Finding of the violence leg: MET, BROKEN or UNKNOWN.';
+COMMENT ON COLUMN day_verdict_versions.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
+COMMENT ON COLUMN day_verdict_versions.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
+COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
+COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
+COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
+COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s offset in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
+
+CREATE TABLE region_windows (
+    region                 VARCHAR PRIMARY KEY,
+    as_of                  TIMESTAMPTZ NOT NULL,
+    first_day              DATE NOT NULL,
+    last_day               DATE NOT NULL,
+    days_met               INTEGER NOT NULL,
+    days_broken            INTEGER NOT NULL,
+    days_unknown           INTEGER NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    incidents_168h         INTEGER NOT NULL,
+    deaths_best_168h       BIGINT NOT NULL,
+    streak_days            INTEGER NOT NULL,
+    streak_ended_day       DATE,
+    streak_ended_by        VARCHAR
+);
+COMMENT ON TABLE region_windows IS 'A region''s last seven truce-days, the running one included, and its trailing 168 hours.';
+COMMENT ON COLUMN region_windows.region IS 'P-code of the region.';
+COMMENT ON COLUMN region_windows.as_of IS 'The ledger''s time when the window was computed.';
+COMMENT ON COLUMN region_windows.first_day IS 'First truce-day of the window.';
+COMMENT ON COLUMN region_windows.last_day IS 'Last truce-day of the window: the running one.';
+COMMENT ON COLUMN region_windows.days_met IS 'Truce-days MET.';
+COMMENT ON COLUMN region_windows.days_broken IS 'Truce-days BROKEN.';
+COMMENT ON COLUMN region_windows.days_unknown IS 'Truce-days UNKNOWN.';
+COMMENT ON COLUMN region_windows.incidents IS 'Incidents in scope over the window''s truce-days.';
+COMMENT ON COLUMN region_windows.incidents_out_of_scope IS 'Incidents outside the scope over the same days.';
+COMMENT ON COLUMN region_windows.deaths_best IS 'Sum of best estimates of deaths over the same days, in scope.';
+COMMENT ON COLUMN region_windows.incidents_168h IS 'Incidents in scope that began in the last 168 hours.';
+COMMENT ON COLUMN region_windows.deaths_best_168h IS 'Sum of best estimates of deaths of those.';
+COMMENT ON COLUMN region_windows.streak_days IS 'MET truce-days in a row, ending with the last completed one.';
+COMMENT ON COLUMN region_windows.streak_ended_day IS 'Truce-day that ended the streak before; NULL if none did.';
+COMMENT ON COLUMN region_windows.streak_ended_by IS 'What ended it.';
+
+CREATE TABLE gate (
+    recorded_at     TIMESTAMPTZ NOT NULL,
+    tick_offset     BIGINT NOT NULL,
+    is_open         BOOLEAN NOT NULL,
+    required_days   INTEGER NOT NULL,
+    shortest_streak INTEGER NOT NULL,
+    regions_holding INTEGER NOT NULL,
+    regions_needed  INTEGER NOT NULL,
+    reason          VARCHAR NOT NULL
+);
+COMMENT ON TABLE gate IS 'The gate now: at most one row. Open when every region it needs has a long enough streak.';
+COMMENT ON COLUMN gate.recorded_at IS 'The ledger''s time at the tick that judged it.';
+COMMENT ON COLUMN gate.tick_offset IS 'That tick''s offset in the facts topic.';
+COMMENT ON COLUMN gate.is_open IS 'Whether the test of the agreement holds.';
+COMMENT ON COLUMN gate.required_days IS 'MET truce-days in a row the agreement asks for.';
+COMMENT ON COLUMN gate.shortest_streak IS 'The shortest streak among the regions the gate needs.';
+COMMENT ON COLUMN gate.regions_holding IS 'How many of them have a long enough streak.';
+COMMENT ON COLUMN gate.regions_needed IS 'How many regions the gate needs.';
+COMMENT ON COLUMN gate.reason IS 'Why it is open or closed, in one line.';
+
+CREATE TABLE gate_history (
+    recorded_at     TIMESTAMPTZ NOT NULL,
+    tick_offset     BIGINT NOT NULL,
+    is_open         BOOLEAN NOT NULL,
+    required_days   INTEGER NOT NULL,
+    shortest_streak INTEGER NOT NULL,
+    regions_holding INTEGER NOT NULL,
+    regions_needed  INTEGER NOT NULL,
+    reason          VARCHAR NOT NULL
+);
+COMMENT ON TABLE gate_history IS 'Every change of the gate. Rows are only added.';
+COMMENT ON COLUMN gate_history.recorded_at IS 'The ledger''s time at the tick that judged it.';
+COMMENT ON COLUMN gate_history.tick_offset IS 'That tick''s offset in the facts topic.';
+COMMENT ON COLUMN gate_history.is_open IS 'Whether the test of the agreement held.';
+COMMENT ON COLUMN gate_history.required_days IS 'MET truce-days in a row the agreement asks for.';
+COMMENT ON COLUMN gate_history.shortest_streak IS 'The shortest streak among the regions the gate needs.';
+COMMENT ON COLUMN gate_history.regions_holding IS 'How many of them had a long enough streak.';
+COMMENT ON COLUMN gate_history.regions_needed IS 'How many regions the gate needs.';
+COMMENT ON COLUMN gate_history.reason IS 'Why it was open or closed, in one line.';
+
+CREATE TABLE rejects (
+    fact_offset      BIGINT NOT NULL,
+    code             VARCHAR NOT NULL,
+    hint             VARCHAR NOT NULL,
+    feed             VARCHAR,
+    report_id        VARCHAR,
+    received_at      TIMESTAMPTZ,
+    source_topic     VARCHAR,
+    source_partition INTEGER,
+    source_offset    BIGINT,
+    original         BLOB NOT NULL
+);
+COMMENT ON TABLE rejects IS 'Every rejected record with its original bytes. Rows are only added.';
+COMMENT ON COLUMN rejects.fact_offset IS 'Offset in the facts topic; names the reject.';
+COMMENT ON COLUMN rejects.code IS 'What is wrong, as a code.';
+COMMENT ON COLUMN rejects.hint IS 'What the feed can do about it.';
+COMMENT ON COLUMN rejects.feed IS 'Who sent it, when the record was readable enough to tell.';
+COMMENT ON COLUMN rejects.report_id IS 'Its id, when the record was readable enough to tell.';
+COMMENT ON COLUMN rejects.received_at IS 'When intake received it.';
+COMMENT ON COLUMN rejects.source_topic IS 'Kafka topic of the source record.';
+COMMENT ON COLUMN rejects.source_partition IS 'Kafka partition of the source record.';
+COMMENT ON COLUMN rejects.source_offset IS 'Kafka offset of the source record.';
+COMMENT ON COLUMN rejects.original IS 'The record exactly as it came.';
+
+CREATE TABLE feeds (
+    feed             VARCHAR PRIMARY KEY,
+    last_reported_at TIMESTAMPTZ,
+    last_received_at TIMESTAMPTZ,
+    accepted         BIGINT NOT NULL,
+    corrected        BIGINT NOT NULL,
+    retracted        BIGINT NOT NULL,
+    duplicate        BIGINT NOT NULL,
+    superseded       BIGINT NOT NULL,
+    rejected         BIGINT NOT NULL
+);
+COMMENT ON TABLE feeds IS 'Health of each feed: when it last spoke, and what became of its records.';
+COMMENT ON COLUMN feeds.feed IS 'Name of the feed.';
+COMMENT ON COLUMN feeds.last_reported_at IS 'Latest time the feed itself gave.';
+COMMENT ON COLUMN feeds.last_received_at IS 'Latest time intake received something of it.';
+COMMENT ON COLUMN feeds.accepted IS 'Records accepted as a first revision.';
+COMMENT ON COLUMN feeds.corrected IS 'Records that replaced a lower revision.';
+COMMENT ON COLUMN feeds.retracted IS 'Records that withdrew a report.';
+COMMENT ON COLUMN feeds.duplicate IS 'Records that said the same again.';
+COMMENT ON COLUMN feeds.superseded IS 'Records that arrived after a higher revision.';
+COMMENT ON COLUMN feeds.rejected IS 'Records rejected.';
+
+CREATE TABLE sink_offsets (
+    topic        VARCHAR NOT NULL,
+    partition    INTEGER NOT NULL,
+    role         VARCHAR NOT NULL,
+    next_offset  BIGINT NOT NULL,
+    log_identity VARCHAR,
+    PRIMARY KEY (topic, partition)
+);
+COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same transaction as everything else in it.';
+COMMENT ON COLUMN sink_offsets.topic IS 'Kafka topic.';
+COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
+COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
+COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset not yet in this file.';
+COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the facts offsets belong to; a topic made anew has another. NULL for sources.';
+
+CREATE TABLE ledger_state (
+    now       TIMESTAMPTZ,
+    last_tick BIGINT NOT NULL,
+    pending   JSON NOT NULL
+);
+COMMENT ON TABLE ledger_state IS 'What the ledger needs to go on where it stopped: one row. Internal.';
+COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp it has read.';
+COMMENT ON COLUMN ledger_state.last_tick IS 'Offset of the last tick judged; -1 before the first.';
+COMMENT ON COLUMN ledger_state.pending IS 'What changed since the last tick and has not been judged yet, as JSON.';

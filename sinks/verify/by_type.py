@@ -1,0 +1,169 @@
+"""The tables of one kind of report each, read again from the raw text of the present, active reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Place
+from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
+from schemas.truceday import to_micros
+from sinks.verify.convoys import convoys_of
+from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.history import NaiveReport
+from sinks.verify.published import Published
+from sinks.verify.report_rows import AnyReport, read_raw, region_of_pcode
+
+
+def check_convoy_events(file: Published) -> Iterator[Difference]:
+    """Check every step against its report; the region is the one intake found, which ``reports`` keeps."""
+    recounted = {}
+    for report, region in _standing(file, "convoy"):
+        assert isinstance(report, ConvoyReport)
+        step = ConvoyStepRow(
+            report.feed,
+            report.report_id,
+            report.convoy_id,
+            region,
+            str(report.step),
+            to_micros(report.occurred.from_),
+            to_micros(report.occurred.to),
+            to_micros(report.reported_at),
+            report.mode,
+            report.trucks,
+            report.people_requested,
+            report.people_approved,
+            report.people_reached,
+            report.reason,
+        )
+        recounted[step[:2]] = step[2:]
+    names = ConvoyStepRow._fields
+    yield from compare_rows("convoy_events", names[2:], file.rows("convoy_events", names, key=2), recounted)
+
+
+def check_convoys(file: Published) -> Iterator[Difference]:
+    """Check every convoy against its steps: its latest figures, its first delivery, its first attack."""
+    columns = file.columns("convoy_events", ConvoyStepRow._fields)
+    events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
+    told = {(event.feed, event.report_id): event for event in events}
+    steps = [
+        NaiveReport(
+            offset=0,
+            feed=event.feed,
+            report_id=event.report_id,
+            revision=0,
+            active=True,
+            type="convoy",
+            regions=(event.region,),
+            occurred_from=event.occurred_from,
+            occurred_to=event.occurred_to,
+            reported_at=event.reported_at,
+            kind=event.step,
+            convoy_id=event.convoy_id,
+        )
+        for event in events
+    ]
+    recounted = {}
+    for convoy in convoys_of(steps):
+        in_order = [told[step.feed, step.report_id] for step in convoy.steps]
+        row = ConvoyRow(
+            feed=convoy.feed,
+            convoy_id=convoy.convoy_id,
+            region=convoy.region,
+            state=in_order[-1].step,
+            since=in_order[-1].occurred_from,
+            first_known=convoy.first_known,
+            delivered_at=convoy.delivered_at,
+            attacked_at=convoy.attacks[0] if convoy.attacks else None,
+            trucks=_last_stated(event.trucks for event in in_order),
+            people_requested=_last_stated(event.people_requested for event in in_order),
+            people_reached=_last_stated(event.people_reached for event in in_order),
+            steps=len(in_order),
+        )
+        recounted[row[:2]] = row[2:]
+    names = ConvoyRow._fields
+    yield from compare_rows("convoys", names[2:], file.rows("convoys", names, key=2), recounted)
+
+
+def check_coverage(file: Published) -> Iterator[Difference]:
+    """Check every notice: its stretch, and its regions as far as P-codes tell them."""
+    names = CoverageRow._fields
+    columns = file.columns("coverage", names)
+    stored: dict[tuple[str, str], list[CoverageRow]] = {}
+    for values in file.select(f"select {columns} from coverage order by all"):  # noqa: S608
+        line = CoverageRow(*values)
+        stored.setdefault((line.feed, line.report_id), []).append(line)
+    for report, _ in _standing(file, "coverage"):
+        assert isinstance(report, CoverageNotice)
+        row = Row("coverage", f"{report.feed}/{report.report_id}")
+        lines = stored.pop((report.feed, report.report_id), [])
+        regions = [line.region for line in lines]
+        told = regions_told(report.places)
+        wanted = sorted({region for region in told if region in file.agreement.regions})
+        unclear = told.count(None)
+        yield from row.claim("region", regions, len(set(regions)) == len(regions), "each region once")
+        yield from row.claim("region", regions, set(wanted) <= set(regions), wanted)
+        beyond = [region for region in regions if region not in told]
+        yield from row.claim("region", regions, len(beyond) <= unclear and bool(regions), f"{wanted} and at most {unclear} more")
+        for line in lines:
+            stretch = to_micros(report.occurred.from_), to_micros(report.occurred.to)
+            yield from row.compare(names[3:], line[3:], (*stretch, report.nil))
+    for key in stored:
+        yield Difference("coverage", "/".join(key), "", "a row", None)
+
+
+def check_bulletins(file: Published) -> Iterator[Difference]:
+    """Check every line of every bulletin: its count, its words, and its region as far as a P-code tells it."""
+    names = BulletinRow._fields
+    stored = file.rows("bulletins", names, key=3)
+    recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for report, _ in _standing(file, "bulletin"):
+        assert isinstance(report, Bulletin)
+        stretch = to_micros(report.occurred.from_), to_micros(report.occurred.to)
+        for number, tally in enumerate(report.tallies, start=1):
+            key = (report.feed, report.report_id, number)
+            region = None if tally.place is None else region_of_pcode(tally.place)
+            if tally.place is not None and region is None and key in stored:
+                # The gazetteer's word is taken, as long as it is one.
+                region = stored[key][0]
+                known = region in file.agreement.regions
+                yield from Row("bulletins", *key).claim("region", region, known, "one of the agreement's")
+            told = region, tally.accused, tally.kind_as_given, tally.count, report.total, report.at_least, *stretch
+            recounted[key] = told
+    yield from compare_rows("bulletins", names[3:], stored, recounted)
+
+
+def check_declarations(file: Published) -> Iterator[Difference]:
+    """Check every declaration against its report."""
+    names = DeclarationRow._fields
+    recounted = {}
+    for report, _ in _standing(file, "declaration"):
+        assert isinstance(report, Declaration)
+        row = DeclarationRow(
+            report.feed,
+            report.report_id,
+            report.act,
+            report.declared_by,
+            to_micros(report.effective_at),
+            to_micros(report.until) if report.until else None,
+            to_micros(report.reported_at),
+        )
+        recounted[row[:2]] = row[2:]
+    yield from compare_rows("declarations", names[2:], file.rows("declarations", names, key=2), recounted)
+
+
+def regions_told(places: list[Place]) -> list[str | None]:
+    """Return the region each place's P-code tells, None where it gives none."""
+    return [region_of_pcode(place) for place in places]
+
+
+def _standing(file: Published, report_type: str) -> Iterator[tuple[AnyReport, str]]:
+    """Yield the present, active reports of a type with the region intake found for them."""
+    sql = "select raw, region from reports where present and not retracted and type = ? order by fact_offset"
+    for raw, region in file.stream(sql, [report_type]):
+        yield read_raw(raw), region
+
+
+def _last_stated(figures: Iterator[int | None]) -> int | None:
+    """Return the latest figure anyone stated."""
+    return next((figure for figure in reversed(list(figures)) if figure is not None), None)

@@ -1,0 +1,110 @@
+"""The published file, opened for reading, with what every check needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+from pydantic import ValidationError
+
+from schemas.agreement import Agreement
+from schemas.errors import StoreUnavailable
+from schemas.truceday import Micros
+from sinks.verify.days import Days
+
+BATCH = 5_000
+
+Parameters = Sequence[object] | dict[str, object]
+
+#: Of every accepted revision: the offset at which a higher one of its identity arrived, from where on it no longer
+#: stood; it never stood when that offset is below its own. One window of history, told from two columns.
+_REPLACED = """
+create temp table replaced as
+select lower.fact_offset, min(higher.fact_offset) as replaced_at
+from reports lower join reports higher using (feed, report_id)
+where higher.revision > lower.revision
+group by lower.fact_offset
+"""
+
+
+class Published:
+    """A ledger's file, read-only.
+
+    Instants come as microseconds, whatever the column's type.
+
+    Raises:
+        StoreUnavailable: the file is missing, locked, damaged, or no file of a ledger's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._connection = duckdb.connect(str(path), read_only=True)
+        except duckdb.Error as error:
+            raise StoreUnavailable(f"{path} cannot be opened for reading: {error}") from error
+        try:
+            self._types = self._describe()
+            self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
+            self.next_offset: int = self._value("select next_offset from ledger_state")
+            self.last_tick: int = self._value("select last_tick from ledger_state")
+            self.now: Micros | None = self._value("select epoch_us(now) from ledger_state")
+            # Facts after the last tick may have moved the ledger's now on; what was judged was judged at the tick's.
+            self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
+            self._connection.execute(_REPLACED)
+        except (duckdb.Error, ValidationError, ValueError) as error:
+            self.close()
+            raise StoreUnavailable(f"{path} is no file of a ledger's: {error}") from error
+        self.days = Days.of(self.agreement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def select(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query without holding all of them.
+
+        A cursor of its own: an unread result on the shared connection would block the next query.
+        """
+        with self._connection.cursor() as cursor:
+            result = cursor.execute(sql, parameters)
+            while batch := result.fetchmany(BATCH):
+                yield from batch
+
+    def columns(self, table: str, names: Sequence[str]) -> str:
+        """Return a select list that gives instants as microseconds."""
+        types = self._types[table]
+        return ", ".join(f"epoch_us({name})" if types[name].startswith("TIMESTAMP") else name for name in names)
+
+    def rows(self, table: str, names: Sequence[str], key: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Return a table's rows, the first ``key`` columns as their key and the others as their values."""
+        found = self.select(f"select {self.columns(table, names)} from {table}")  # noqa: S608 - names are this package's
+        return {row[:key]: row[key:] for row in found}
+
+    def _value(self, sql: str) -> Any:
+        rows = self.select(sql)
+        if len(rows) != 1:
+            raise ValueError(f"{sql!r} gives {len(rows)} rows, not one")
+        return rows[0][0]
+
+    def _describe(self) -> dict[str, dict[str, str]]:
+        types: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.select(
+            "select table_name, column_name, data_type from information_schema.columns where table_schema = 'main'"
+        ):
+            types.setdefault(table, {})[column] = kind
+        return types

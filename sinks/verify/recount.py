@@ -1,0 +1,211 @@
+"""The whole history counted again, by hand as it were: docs/judging.md, rule by rule.
+
+Nothing is kept between two judgements and nothing is updated: every number is a fresh count over plain lists.
+That makes it slow and easy to believe, which is the point: the ledger must agree with it to the last row.
+
+``recount`` judges everything at one moment and is what property tests compare a ledger with; ``judge`` judges
+one region and truce-day from reports the caller has already picked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.verify.convoys import Leg, judge_access
+from sinks.verify.days import Days
+from sinks.verify.history import NaiveReport, present
+
+EVIDENCE = 10
+WINDOW_DAYS = 7
+TRAILING_HOURS = 168
+
+
+class NaiveVerdict(NamedTuple):
+    """What one region and truce-day comes to. ``state`` is what time alone makes of it, so never AMENDED."""
+
+    verdict: str
+    state: str
+    violence: str
+    access: str
+    incidents: int
+    incidents_out_of_scope: int
+    limit: Fraction
+    share: Fraction
+    deaths_best: int
+    violence_evidence: tuple[str, ...]
+    access_evidence: tuple[str, ...]
+
+
+class NaiveStreak(NamedTuple):
+    """MET days in a row up to the last completed one, and the latest completed day that is not MET."""
+
+    days: int
+    ended_day: date | None
+    ended_by: str | None
+
+
+def recount(
+    agreement: Agreement, reports: Sequence[NaiveReport], now: Micros, before: int | None = None
+) -> dict[tuple[str, date], NaiveVerdict]:
+    """Judge every region and truce-day as a tick at offset ``before`` must, its time being ``now``.
+
+    ``reports`` may hold revisions in any order. Empty while ``now`` lies before the truce took effect.
+    """
+    days = Days.of(agreement)
+    counting = present(reports, before)
+    notices = [report for report in counting if report.type == "coverage"]
+    steps = [report for report in counting if report.type == "convoy"]
+    incidents: dict[tuple[str, date], list[NaiveReport]] = {}
+    for report in counting:
+        if report.type == "incident":
+            day = days.holding_most(report.occurred_from, report.occurred_to)[0]
+            incidents.setdefault((report.regions[0], day), []).append(report)
+    verdicts = {}
+    for region in agreement.regions:
+        of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
+        limit = violence_limit(agreement, of_baseline)
+        watching = [notice for notice in notices if region in notice.regions]
+        for day in days.judged(agreement, now):
+            of_day = incidents.get((region, day), [])
+            verdicts[region, day] = judge(agreement, days, region, day, now, limit, of_day, watching, steps)
+    return verdicts
+
+
+def judge(
+    agreement: Agreement,
+    days: Days,
+    region: str,
+    day: date,
+    now: Micros,
+    limit: Fraction,
+    incidents: Sequence[NaiveReport],
+    notices: Sequence[NaiveReport],
+    steps: Sequence[NaiveReport],
+) -> NaiveVerdict:
+    """Judge one region and truce-day.
+
+    ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
+    as no convoy that ever went to the region lacks one. All must be present and active.
+    """
+    start, end = days.start(day), days.end(day)
+    counted = [incident for incident in incidents if counts(agreement, incident)]
+    inside = [incident for incident in counted if incident.in_scope]
+    share = covered_share(agreement, start, end, inside, notices)
+    violence = judge_violence(agreement, limit, share, inside)
+    access = judge_access(agreement, region, start, end, now, steps)
+    findings = {violence.finding, access.finding}
+    return NaiveVerdict(
+        verdict="BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET",
+        state=days.state(day, agreement.lateness, now),
+        violence=violence.finding,
+        access=access.finding,
+        incidents=len(inside),
+        incidents_out_of_scope=len(counted) - len(inside),
+        limit=limit,
+        share=share,
+        deaths_best=sum(incident.deaths_best or 0 for incident in inside),
+        violence_evidence=violence.evidence,
+        access_evidence=access.evidence,
+    )
+
+
+def counts(agreement: Agreement, incident: NaiveReport) -> bool:
+    """Whether an incident is in any count at all: the agreement may name the feeds it goes by."""
+    return not agreement.violence.feeds or incident.feed in agreement.violence.feeds
+
+
+def baseline_days(agreement: Agreement, days: Days) -> list[date]:
+    """Return the truce-days violence is measured against."""
+    return days.from_to(agreement.violence.baseline.first_day, agreement.violence.baseline.last_day)
+
+
+def violence_limit(agreement: Agreement, of_baseline: dict[date, list[NaiveReport]]) -> Fraction:
+    """Return max(floor, (1 - reduction) x baseline); ``of_baseline`` has every baseline day, empty ones too."""
+    a_day = [
+        Fraction(sum(1 for incident in incidents if incident.in_scope and counts(agreement, incident)))
+        for incidents in of_baseline.values()
+    ]
+    mean = agreement.violence.baseline.measure == "mean"
+    baseline = sum(a_day, Fraction(0)) / len(a_day) if mean else median(a_day)
+    return max(Fraction(agreement.violence.floor), Fraction(100 - agreement.violence.reduction_percent, 100) * baseline)
+
+
+def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, inside: Sequence[NaiveReport]) -> Leg:
+    """Find what ``inside``, the incidents in scope of one region and day, make of it.
+
+    What was seen breaks a day however badly it was watched; only a watched day can be met by silence.
+    """
+    severe = [incident for incident in inside if incident.kind in agreement.violence.severe_kinds]
+    if severe:
+        return Leg("BROKEN", earliest(severe))
+    if len(inside) > limit:
+        return Leg("BROKEN", earliest(inside))
+    if share >= Fraction(agreement.coverage.min_share_percent, 100):
+        return Leg("MET")
+    return Leg("UNKNOWN")
+
+
+def earliest(incidents: Iterable[NaiveReport]) -> tuple[str, ...]:
+    """Return the earliest ten as ``feed/report_id``: by start, then feed, then report id."""
+    ordered = sorted((incident.occurred_from, incident.feed, incident.report_id) for incident in incidents)
+    return tuple(f"{feed}/{report_id}" for _, feed, report_id in ordered[:EVIDENCE])
+
+
+def covered_share(
+    agreement: Agreement, start: Micros, end: Micros, inside: Iterable[NaiveReport], notices: Iterable[NaiveReport]
+) -> Fraction:
+    """Return the part of ``[start, end)`` for which enough feeds watched, cutting it wherever anyone starts or stops."""
+    all_day = {incident.feed for incident in inside} if agreement.coverage.reports_cover_the_day else set()
+    near = [notice for notice in notices if notice.occurred_from < end and notice.occurred_to > start]
+    bounds = {start, end}
+    for notice in near:
+        bounds |= {max(start, notice.occurred_from), min(end, notice.occurred_to)}
+    covered = 0
+    for left, right in pairwise(sorted(bounds)):
+        watching = {notice.feed for notice in near if notice.occurred_from <= left and right <= notice.occurred_to}
+        if len(watching | all_day) >= agreement.coverage.min_feeds:
+            covered += right - left
+    return Fraction(covered, end - start)
+
+
+def streak(newest_first: Iterable[tuple[date, str]]) -> NaiveStreak:
+    """Count MET days back from the last completed one, given completed days with their verdicts, newest first."""
+    run = 0
+    for day, verdict in newest_first:
+        if verdict != "MET":
+            return NaiveStreak(run, day, verdict)
+        run += 1
+    return NaiveStreak(run, None, None)
+
+
+def completed(agreement: Agreement, days: Days, now: Micros) -> list[date]:
+    """Return the judged truce-days that have ended at ``now``, newest first."""
+    return [day for day in reversed(days.judged(agreement, now)) if days.end(day) <= now]
+
+
+def window(agreement: Agreement, days: Days, now: Micros) -> list[date]:
+    """Return the last seven truce-days, the running one included, none before the first judged one."""
+    return days.judged(agreement, now)[-WINDOW_DAYS:]
+
+
+def oldest_trailing(now: Micros) -> Micros:
+    """Return the start of the oldest of the 168 clock hours that end with the running one."""
+    return (now // MICROS_PER_HOUR - (TRAILING_HOURS - 1)) * MICROS_PER_HOUR
+
+
+def trailing(agreement: Agreement, incidents: Iterable[NaiveReport], now: Micros) -> tuple[int, int]:
+    """Return (incidents in scope, their best deaths) that began in the trailing 168 clock hours, and not after ``now``."""
+    oldest = oldest_trailing(now)
+    recent = [
+        incident
+        for incident in incidents
+        if incident.in_scope and counts(agreement, incident) and oldest <= incident.occurred_from <= now
+    ]
+    return len(recent), sum(incident.deaths_best or 0 for incident in recent)

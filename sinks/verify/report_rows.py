@@ -1,0 +1,200 @@
+"""The table ``reports`` against the bytes it keeps: every column that the raw JSON decides is read from it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.agreement import Agreement
+from schemas.reports import (
+    ANY_REPORT,
+    AnyReport,
+    Bulletin,
+    ConvoyReport,
+    CoverageNotice,
+    Declaration,
+    IncidentReport,
+    Party,
+    Place,
+    Report,
+    Status,
+)
+from schemas.rows import ReportRow
+from schemas.truceday import to_micros
+from sinks.verify.days import Days
+from sinks.verify.difference import Difference, Row
+from sinks.verify.published import Published
+
+#: What intake found out beyond the report itself: the gazetteer's part, the stamp, and Kafka's coordinates.
+NOT_IN_RAW = frozenset(
+    {
+        "fact_offset",
+        "present",
+        "region",
+        "received_at",
+        "place_name",
+        "located_by",
+        "place_conflict",
+        "source_topic",
+        "source_partition",
+        "source_offset",
+        "raw",
+    }
+)
+RECOUNTED = tuple(name for name in ReportRow._fields if name not in NOT_IN_RAW)
+
+
+def check_reports(file: Published) -> Iterator[Difference]:
+    """Check every accepted revision against its raw bytes, then how the rows stand to each other."""
+    columns = file.columns("reports", ReportRow._fields)
+    for values in file.stream(f"select {columns} from reports order by fact_offset"):  # noqa: S608
+        yield from _check_row(file, dict(zip(ReportRow._fields, values, strict=True)))
+    yield from _check_identities(file)
+    yield from _check_coordinates(file)
+
+
+def read_raw(raw: str) -> AnyReport:
+    """Return the report a row's raw text holds.
+
+    Raises:
+        ValidationError: it is no report of ours.
+    """
+    return ANY_REPORT.validate_json(raw)
+
+
+def in_scope(agreement: Agreement, parties: list[Party]) -> bool:
+    """Whether an incident between ``parties`` is the agreement's concern.
+
+    A side is the parties of one slot; those without a slot are a side together.
+    """
+    if not parties:
+        return True
+    slots = {party.slot for party in parties}
+    sides = [[party.name for party in parties if party.slot == slot] for slot in slots]
+    outside = [all(name in agreement.scope.outside for name in side) for side in sides]
+    if agreement.scope.excluded_when == "a_side_outside":
+        return not any(outside)
+    return not all(outside)
+
+
+def fingerprint(content: bytes) -> int:
+    """Return the signed 64-bit fingerprint the ledger stores of identities and bodies."""
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "little", signed=True)
+
+
+def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyReport) -> dict[str, object]:
+    """Return what one report, and the raw text it was read from, make of every column in ``RECOUNTED``."""
+    columns: dict[str, object] = dict.fromkeys(RECOUNTED)
+    columns |= {
+        "key_hash": fingerprint(f"{report.feed}\x00{report.report_id}".encode()),
+        "feed": report.feed,
+        "report_id": report.report_id,
+        "revision": report.revision,
+        "retracted": report.status is Status.RETRACTED,
+        "reported_at": to_micros(report.reported_at),
+        "body_digest": fingerprint(raw.encode()),
+    }
+    match report:
+        case IncidentReport():
+            columns |= _when(report) | _day(report, days) | _where(report.place)
+            columns |= {
+                "type": "incident",
+                "kind": str(report.kind),
+                "in_scope": in_scope(agreement, report.parties),
+                "accused": "; ".join(report.accused) or None,
+                "claimant": report.claimant,
+                "confidence": str(report.confidence),
+            }
+            if report.deaths is not None:
+                toll = report.deaths
+                columns |= {"deaths_low": toll.low, "deaths_best": toll.best, "deaths_high": toll.high}
+        case ConvoyReport():
+            columns |= _when(report) | _day(report, days) | _where(report.place)
+            columns |= {"type": "convoy", "kind": str(report.step)}
+        case CoverageNotice():
+            columns |= _when(report) | {"type": "coverage"}
+        case Bulletin():
+            columns |= _when(report) | {"type": "bulletin"}
+        case Declaration():
+            columns |= {"type": "declaration", "kind": report.act}
+    return columns
+
+
+def _when(report: IncidentReport | ConvoyReport | CoverageNotice | Bulletin) -> dict[str, object]:
+    return {"occurred_from": to_micros(report.occurred.from_), "occurred_to": to_micros(report.occurred.to)}
+
+
+def _day(report: IncidentReport | ConvoyReport, days: Days) -> dict[str, object]:
+    day, uncertain = days.holding_most(to_micros(report.occurred.from_), to_micros(report.occurred.to))
+    return {"truce_day": day, "time_uncertain": uncertain}
+
+
+def _where(place: Place) -> dict[str, object]:
+    point = place.point
+    return {"latitude": point and point.latitude, "longitude": point and point.longitude}
+
+
+def region_of_pcode(place: Place) -> str | None:
+    """Return the governorate of a stated P-code, or None when the gazetteer had to find the region."""
+    return place.pcode[:4] if place.pcode else None
+
+
+def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
+    row = Row("reports", f"offset {stored['fact_offset']}", f"{stored['feed']}/{stored['report_id']}@{stored['revision']}")
+    try:
+        report = read_raw(stored["raw"])
+    except ValidationError as error:
+        yield row.differs("raw", stored["raw"][:200], f"no report: {error.errors()[0]['msg']}")
+        return
+    recounted = recounted_columns(file.agreement, file.days, stored["raw"], report)
+    yield from row.compare(RECOUNTED, (stored[name] for name in RECOUNTED), (recounted[name] for name in RECOUNTED))
+    yield from _check_region(file.agreement, row, stored["region"], report)
+    offset = stored["fact_offset"]
+    yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
+    received = stored["received_at"]
+    heard = received is None or (file.now is not None and received <= file.now)
+    yield from row.claim("received_at", received, heard, f"no later than {file.now}")
+
+
+def _check_region(agreement: Agreement, row: Row, region: str | None, report: Report) -> Iterator[Difference]:
+    if not isinstance(report, IncidentReport | ConvoyReport):
+        yield from row.claim("region", region, region is None, None)
+        return
+    stated = region_of_pcode(report.place)
+    if stated is not None:
+        yield from row.claim("region", region, region == stated, stated)
+    yield from row.claim("region", region, region in agreement.regions, "one of the agreement's")
+
+
+def _check_identities(file: Published) -> Iterator[Difference]:
+    """Of every identity exactly the highest revision is present, and no revision is there twice."""
+    wrong = file.select("""
+        select feed, report_id, revision, present, highest from (
+            select feed, report_id, revision, present, revision = max(revision) over (partition by feed, report_id) as highest
+            from reports)
+        where present is distinct from highest order by all""")
+    for feed, report_id, revision, present, highest in wrong:
+        yield Difference("reports", f"{feed}/{report_id}@{revision}", "present", present, highest)
+    twice = file.select("select feed, report_id, revision, count(*) from reports group by all having count(*) > 1 order by all")
+    for feed, report_id, revision, rows in twice:
+        yield Difference("reports", f"{feed}/{report_id}@{revision}", "revision", f"{rows} rows", "1 row")
+
+
+def _check_coordinates(file: Published) -> Iterator[Difference]:
+    """No fact and no source record became two rows, be it of ``reports`` or of ``rejects``."""
+    twice = file.select("""
+        select fact_offset, count(*) from (select fact_offset from reports union all select fact_offset from rejects)
+        group by all having count(*) > 1 order by all""")
+    for offset, rows in twice:
+        yield Difference("reports", f"offset {offset}", "fact_offset", f"{rows} rows", "1 row")
+    # An offset of -1 marks a fact that came from no topic.
+    twice = file.select("""
+        select source_topic, source_partition, source_offset, count(*) from (
+            select source_topic, source_partition, source_offset from reports
+            union all select source_topic, source_partition, source_offset from rejects)
+        where source_offset >= 0 group by all having count(*) > 1 order by all""")
+    for topic, partition, offset, rows in twice:
+        yield Difference("reports", f"{topic}[{partition}]@{offset}", "source_offset", f"{rows} rows", "1 row")

@@ -1,0 +1,239 @@
+"""``day_verdicts`` and ``day_verdict_versions``, judged again from only the facts each of them could know."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from schemas.rows import VerdictRow
+from schemas.truceday import Micros
+from sinks.verify.difference import Difference, Row
+from sinks.verify.past import Past, RegionPast
+from sinks.verify.published import Published
+from sinks.verify.recount import NaiveVerdict
+
+#: What a judgement decides of a row, in the order of ``_recounted``.
+JUDGED = (
+    "verdict",
+    "violence",
+    "access",
+    "incidents",
+    "incidents_out_of_scope",
+    "violence_limit",
+    "covered_share",
+    "deaths_best",
+    "evidence",
+)
+#: What makes a new version whenever it changes; figures do so only once the day is FINAL.
+FINDINGS = ("violence", "access", "violence_limit", "evidence")
+FIGURES = ("incidents", "incidents_out_of_scope", "covered_share", "deaths_best")
+
+#: By tick, the latest stamp of a record before it.
+_HEARD = """
+select tick_offset, latest
+from (select distinct tick_offset from day_verdict_versions union select tick_offset from gate_history) ticks
+asof join (
+    select fact_offset, epoch_us(max(received_at) over (order by fact_offset)) as latest
+    from (select fact_offset, received_at from reports union all select fact_offset, received_at from rejects)
+) heard on ticks.tick_offset > heard.fact_offset
+"""
+
+
+class Ticks:
+    """The ticks the file tells of: wherever a version or a line of the gate's history was written, and the last one."""
+
+    def __init__(self, file: Published) -> None:
+        self.now = file.judged_at
+        found = file.select("""
+            select tick_offset, epoch_us(recorded_at) from day_verdict_versions
+            union select tick_offset, epoch_us(recorded_at) from gate_history""")
+        if self.now is not None:
+            found.append((file.last_tick, self.now))
+        self.told = sorted(set(found))
+        self._offsets = [offset for offset, _ in self.told]
+        self._times = [time for _, time in self.told]
+
+    def after(self, fact_offset: int) -> tuple[int, Micros] | None:
+        """Return the first known tick that had to judge the fact at ``fact_offset``."""
+        index = bisect_right(self._offsets, fact_offset)
+        return self.told[index] if index < len(self.told) else None
+
+    def first_at(self, instant: Micros) -> int | None:
+        """Return the offset of the first known tick at or after ``instant``."""
+        index = bisect_left(self._times, instant)
+        return self._offsets[index] if index < len(self._times) else None
+
+    def check(self, file: Published) -> Iterator[Difference]:
+        """Time only moves on: one time a tick, none earlier than the tick before or than a report it knew."""
+        heard = dict(file.select(_HEARD))
+        before: tuple[int, Micros] = (-1, -(2**63))
+        for offset, time in self.told:
+            row = Row("day_verdict_versions", f"tick {offset}")
+            once = before[0] < offset <= file.last_tick
+            yield from row.claim("tick_offset", offset, once, f"at most {file.last_tick}, with one time")
+            earliest = max(before[1], heard.get(offset) or before[1])
+            yield from row.claim("recorded_at", time, time >= earliest, f"{earliest} or later")
+            before = (offset, time)
+
+
+def check_verdicts(file: Published) -> Iterator[Difference]:
+    """Judge every region and day as of the last tick; compare each number, and the row with its last version."""
+    now = file.judged_at
+    due = file.days.judged(file.agreement, now) if now is not None else []
+    yield from _check_judged(file, "day_verdicts", due)
+    yield from _check_judged(file, "day_verdict_versions", due)
+    if now is None:
+        return
+    past = Past(file)
+    for region in file.agreement.regions:
+        of_region = past.of(region)
+        stored = _by_day(file, "day_verdicts", region)
+        versions = _by_day(file, "day_verdict_versions", region)
+        for day in sorted(stored.keys() & versions.keys()):
+            yield from _check_present(file, of_region, stored[day], versions[day], day, now)
+
+
+def _check_judged(file: Published, table: str, due: list[date]) -> Iterator[Difference]:
+    """Every region has every day that was due, and nothing else is there."""
+    stored = set(file.select(f"select distinct region, truce_day from {table}"))  # noqa: S608
+    wanted = {(region, day) for region in file.agreement.regions for day in due}
+    for region, day in sorted(stored ^ wanted):
+        there = "a row" if (region, day) in stored else None
+        yield Row(table, region, day).differs("", there, None if there else "a row")
+
+
+def _check_present(
+    file: Published, past: RegionPast, rows: list[VerdictRow], versions: list[VerdictRow], day: date, now: Micros
+) -> Iterator[Difference]:
+    row = Row("day_verdicts", past.region, day)
+    stored = rows[0]
+    yield from row.claim("", f"{len(rows)} rows", len(rows) == 1, "1 row")
+    recounted = past.judge(day, now, file.last_tick)
+    yield from row.compare(JUDGED, _stored(stored), _recounted(recounted))
+    yield from _check_texts(row, stored)
+    last = versions[-1]
+    settled = _final(file, day, last.recorded_at)
+    yield from row.claim("state", stored.state, stored.state == _state(file, versions, day, now), _state(file, versions, day, now))
+    same = ("version", "recorded_at", "tick_offset", "cause", *FINDINGS, *(FIGURES if settled else ()))
+    yield from row.compare(same, (getattr(stored, name) for name in same), (getattr(last, name) for name in same))
+
+
+def check_versions(file: Published) -> Iterator[Difference]:
+    """Judge every version again from the facts before its tick, at its own time.
+
+    Between two versions the finding must not have moved either: it is judged again at the first known tick after
+    every incident and notice of the day, and has to be that of the version in force.
+    """
+    ticks = Ticks(file)
+    yield from ticks.check(file)
+    past = Past(file)
+    for region in file.agreement.regions:
+        of_region = past.of(region)
+        for day, versions in _by_day(file, "day_verdict_versions", region).items():
+            yield from _check_history(file, ticks, of_region, versions, day)
+
+
+def _check_history(
+    file: Published, ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date
+) -> Iterator[Difference]:
+    numbers = [version.version for version in versions]
+    row = Row("day_verdict_versions", past.region, day)
+    yield from row.claim("version", numbers, numbers == list(range(1, len(numbers) + 1)), f"1 to {len(numbers)}")
+    first = ticks.first_at(file.days.start(day))
+    yield from row.claim("tick_offset", versions[0].tick_offset, versions[0].tick_offset == first, first)
+    for number, version in enumerate(versions):
+        row = Row("day_verdict_versions", past.region, day, f"version {version.version}")
+        recounted = past.judge(day, version.recorded_at, version.tick_offset)
+        yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
+        yield from _check_texts(row, version)
+        state = _state(file, versions[: number + 1], day, version.recorded_at)
+        yield from row.claim("state", version.state, version.state == state, state)
+        if number:
+            yield from _check_step(file, row, versions[number - 1], version, day)
+    yield from _check_between(ticks, past, versions, day)
+
+
+def _check_step(
+    file: Published, row: Row, before: VerdictRow, version: VerdictRow, day: date
+) -> Iterator[Difference]:
+    """A version came later than the one before, and says something new by the rule of its time."""
+    yield from row.claim("tick_offset", version.tick_offset, version.tick_offset > before.tick_offset, "a later tick")
+    new = [name for name in FINDINGS if getattr(version, name) != getattr(before, name)]
+    if _final(file, day, before.recorded_at):
+        new += [name for name in FIGURES if getattr(version, name) != getattr(before, name)]
+    elif _final(file, day, version.recorded_at):
+        # Figures may have moved, and moved back, between the two without leaving a version.
+        return
+    yield from row.claim("version", version.version, bool(new), "nothing new, so no version")
+
+
+def _check_between(
+    ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date
+) -> Iterator[Difference]:
+    made = [version.tick_offset for version in versions]
+    moments = {ticks.after(change) for change in past.changes(day)}
+    for tick in sorted(moment for moment in moments if moment is not None):
+        offset, now = tick
+        in_force = bisect_right(made, offset) - 1
+        if in_force < 0 or made[in_force] == offset:
+            continue
+        row = Row("day_verdict_versions", past.region, day, f"version {versions[in_force].version} at tick {offset}")
+        judged = dict(zip(JUDGED, _recounted(past.judge(day, now, offset)), strict=True))
+        stored = dict(zip(JUDGED, _stored(versions[in_force]), strict=True))
+        yield from row.compare(FINDINGS, (stored[name] for name in FINDINGS), (judged[name] for name in FINDINGS))
+
+
+def _by_day(file: Published, table: str, region: str) -> dict[date, list[VerdictRow]]:
+    columns = file.columns(table, VerdictRow._fields)
+    found: dict[date, list[VerdictRow]] = {}
+    for values in file.stream(f"select {columns} from {table} where region = ? order by truce_day, version", [region]):  # noqa: S608
+        row = VerdictRow(*values)
+        found.setdefault(row.truce_day, []).append(row)
+    return found
+
+
+def _stored(row: VerdictRow) -> tuple[Any, ...]:
+    return tuple(_evidence(row.evidence) if name == "evidence" else getattr(row, name) for name in JUDGED)
+
+
+def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
+    return (
+        verdict.verdict,
+        verdict.violence,
+        verdict.access,
+        verdict.incidents,
+        verdict.incidents_out_of_scope,
+        float(verdict.limit),
+        float(verdict.share),
+        verdict.deaths_best,
+        {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)},
+    )
+
+
+def _evidence(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _check_texts(row: Row, stored: VerdictRow) -> Iterator[Difference]:
+    for column, text in (("reasons", stored.reasons), ("cause", stored.cause)):
+        try:
+            json.loads(text)
+        except ValueError:
+            yield row.differs(column, text, "JSON")
+
+
+def _final(file: Published, day: date, now: Micros) -> bool:
+    return file.days.state(day, file.agreement.lateness, now) == "FINAL"
+
+
+def _state(file: Published, versions: list[VerdictRow], day: date, now: Micros) -> str:
+    """Return the state at ``now`` of a day with these versions so far."""
+    if any(version.version > 1 and _final(file, day, version.recorded_at) for version in versions):
+        return "AMENDED"
+    return file.days.state(day, file.agreement.lateness, now)

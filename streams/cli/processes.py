@@ -1,0 +1,154 @@
+"""Worker processes of ``up``, ``replay`` and ``demo``: started, watched and stopped by the command that needs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import streams
+from schemas.errors import WorkerDied
+from streams.settings import Settings, environment
+
+Role = Literal["intake", "ledger"]
+
+#: A ledger publishes its last copy when it stops; past this it is held to be stuck.
+STOP_SECONDS = 60.0
+_TAIL_LINES = 30
+_ROOT = str(Path(streams.__file__).resolve().parent.parent)
+
+
+class Worker:
+    """One worker process. What it says last is kept, to be shown should it die."""
+
+    def __init__(self, role: Role, settings: Settings, *, echo: bool) -> None:
+        self.role = role
+        self._echo = echo
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._process = subprocess.Popen(
+            # -P: a folder called streams where the command is run must not be taken for the package.
+            [sys.executable, "-P", "-m", "streams", "worker", "--role", role, "--until-eof"],
+            env=_environment(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # Ctrl-C goes to a whole terminal group: the worker is stopped in order by this process instead.
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._listen, name=f"worker-{role}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def check(self) -> None:
+        """Do nothing while the worker runs.
+
+        Raises:
+            WorkerDied: it ended by itself.
+        """
+        code = self._process.poll()
+        if code is not None:
+            self._reader.join(timeout=5)
+            raise WorkerDied(f"the {self.role} worker ended: {self._last_words(code)}", code if code > 0 else 3)
+
+    def ask_to_stop(self) -> None:
+        """Ask the worker to finish what it holds and end."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the end of a worker asked to stop, until ``deadline`` on the monotonic clock; then kill it.
+
+        Raises:
+            WorkerDied: it had to be killed, or ended with an error.
+        """
+        try:
+            code = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise WorkerDied(f"the {self.role} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3) from None
+        self._close()
+        if code > 0:
+            raise WorkerDied(f"the {self.role} worker failed while stopping: {self._last_words(code)}", code)
+
+    def kill(self) -> None:
+        """End the worker now, whatever it holds."""
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        self._reader.join(timeout=5)
+        for pipe in (self._process.stdin, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _listen(self) -> None:
+        stderr = self._process.stderr
+        for line in stderr or ():
+            self._tail.append(line.rstrip())
+            if self._echo:
+                sys.stderr.write(line)
+
+    def _last_words(self, code: int) -> str:
+        for line in reversed(self._tail):
+            if line.startswith("trucewatch: "):
+                return line.removeprefix("trucewatch: ")
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        last = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
+        return f"{how}; its last line: {last}"
+
+
+@contextmanager
+def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) -> Iterator[list[Worker]]:
+    """Run one worker per role for the length of the block, then stop them in the order given.
+
+    Leaving by an exception kills nothing abruptly either: whatever was judged is published, if the worker can.
+    """
+    workers: list[Worker] = []
+    try:
+        for role in roles:
+            workers.append(Worker(role, settings, echo=echo))  # noqa: PERF401 - those started are stopped if the next fails
+        yield workers
+    except BaseException:
+        for worker in workers:
+            worker.ask_to_stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in workers:
+            try:
+                worker.join(deadline)
+            except WorkerDied as death:
+                # The first failure is what the person must see; this one usually follows from it.
+                sys.stderr.write(f"trucewatch: {death}\n")
+        raise
+    for worker in workers:
+        worker.ask_to_stop()
+        worker.join(time.monotonic() + STOP_SECONDS)
+
+
+def end_with_parent() -> None:
+    """Stop this process in order once its standard input ends: a worker must not outlive the command that started it."""
+    import signal
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(4_096):
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="until-eof", daemon=True).start()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, **environment(settings), "PYTHONPATH": path}

@@ -1,0 +1,66 @@
+"""The one place where errors of the Kafka client become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    NoBrokersAvailable,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedVersionError,
+)
+
+from schemas.errors import BrokerUnavailable, LogMismatch, TrucewatchError, UsageError
+
+_UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, TimeoutError)
+
+
+def our_error(error: BaseException, broker: str) -> TrucewatchError:
+    """Return what ``error`` means for a person who runs trucewatch against ``broker``.
+
+    Any error of the client without a case of its own is a :class:`BrokerUnavailable` that names it, so that none
+    leaves the engine as a traceback. An error that is ours already is returned as it is.
+    """
+    match error:
+        case TrucewatchError():
+            return error
+        case TopicAuthorizationFailedError():
+            return BrokerUnavailable(f"the Kafka broker at {broker} does not allow access to {_words(error)}")
+        case UnknownTopicOrPartitionError():
+            return UsageError(f"a topic does not exist on the Kafka broker at {broker}: {_words(error)}")
+        case MessageSizeTooLargeError() | RecordTooLargeError():
+            return UsageError(
+                f"a record is larger than the Kafka broker at {broker} takes: raise max.message.bytes of the topic"
+            )
+        case OffsetOutOfRangeError():
+            return LogMismatch(f"the Kafka broker at {broker} no longer holds the offsets asked for: {_words(error)}")
+        case IncompatibleBrokerVersion() | UnsupportedVersionError():
+            return BrokerUnavailable(f"the Kafka broker at {broker} speaks another version of the protocol")
+        case RequestTimedOutError():
+            return BrokerUnavailable(f"the Kafka broker at {broker} did not answer in time")
+        case _ if isinstance(error, _UNREACHABLE):
+            return BrokerUnavailable(f"no Kafka broker answers at {broker}: is it running, and is the address right?")
+        case _:
+            return BrokerUnavailable(f"the Kafka broker at {broker} refused: {_words(error)}")
+
+
+@contextmanager
+def kafka_errors(broker: str) -> Iterator[None]:
+    """Raise errors of the Kafka client within the block as ours."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise our_error(error, broker) from error
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,153 @@
+"""Recorded files merged into one archive, in the order a replay publishes them, with ticks along its time.
+
+Ticks are what the ledger judges at. The archive puts one at the end of every hour (UTC) in which something was reported and one
+at every truce-day boundary in between, so that a day in which nobody spoke is judged too.
+"""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from hashlib import blake2b
+from typing import IO, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.truceday import MICROS_PER_HOUR, Micros, TruceCalendar
+from streams.feeds.recorded import Recorded
+
+Order = Literal["reported", "listed"]
+#: One Kafka record: key, value, headers.
+ArchiveRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+
+TICK_HEADER = "tick"
+#: A produce request holds a chunk: small enough for any broker's limit, large enough to be worth the round trip.
+CHUNK_RECORDS = 2_000
+CHUNK_BYTES = 4 * 1_048_576
+
+_NO_STAMP = np.iinfo(np.int64).min
+
+
+def tick(stamp: Micros) -> ArchiveRecord:
+    """The control record that says time has reached ``stamp``."""
+    return None, b"", [(TICK_HEADER, b"%d" % stamp)]
+
+
+class Archive:
+    """Recorded reports spooled to a temporary file, with 32 bytes of index for each in memory.
+
+    In order ``reported`` the sequence depends on the reports alone: by reporting time, then by a digest of the bytes, so
+    that neither the order of the files nor of their lines shows. In order ``listed`` it is that of the files.
+    A report that states no readable time keeps the place of its neighbour in its file.
+
+    Usable once filled; closing removes the temporary file.
+    """
+
+    def __init__(self, calendars: Sequence[TruceCalendar], order: Order = "reported") -> None:
+        self._calendars = calendars
+        self._order: Order = order
+        self._spool: IO[bytes] = tempfile.TemporaryFile(prefix="trucewatch-archive-")  # noqa: SIM115 - closed by __exit__
+        self._stamps = array("q")
+        self._offsets = array("q")
+        self._lengths = array("q")
+        self._digests = array("Q")
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def add(self, reports: Iterable[Recorded]) -> int:
+        """Take in the reports of one file and return how many there were."""
+        first, before = len(self._stamps), _NO_STAMP
+        for report in reports:
+            if report.reported_at is not None:
+                before = report.reported_at
+            self._stamps.append(before)
+            self._offsets.append(self._end)
+            self._lengths.append(len(report.value))
+            self._digests.append(int.from_bytes(blake2b(report.value, digest_size=8).digest(), "big"))
+            self._spool.write(report.value)
+            self._end += len(report.value)
+        self._backfill(first)
+        return len(self._stamps) - first
+
+    def ticks(self) -> list[Micros]:
+        """Every instant the archive ticks at, ascending; empty when no report states a time."""
+        stamps = np.unique(self._filled())
+        stamps = stamps[stamps != _NO_STAMP]
+        if not len(stamps):
+            return []
+        first = int(stamps[0])
+        hours = np.unique(stamps // MICROS_PER_HOUR) + 1
+        last = int(hours[-1]) * MICROS_PER_HOUR
+        found = {int(hour) * MICROS_PER_HOUR for hour in hours}
+        for calendar in self._calendars:
+            days = calendar.days_between(calendar.day_at(first) + timedelta(days=1), calendar.day_at(last))
+            found.update(calendar.start_of(day) for day in days)
+        return sorted(found)
+
+    def chunks(self) -> Iterator[list[ArchiveRecord]]:
+        """Yield the archive in order, each tick before the first report of its time or later.
+
+        The sequence is the same on every call, record for record: a replay that was cut off goes on where it was.
+        """
+        stamps, order = self._sequence()
+        ticks = self.ticks()
+        chunk: list[ArchiveRecord] = []
+        size = 0
+        ticked = 0
+        with self._values() as values:
+            for index in order:
+                due = bisect_right(ticks, int(stamps[index]), lo=ticked)
+                chunk.extend(tick(stamp) for stamp in ticks[ticked:due])
+                ticked = due
+                offset, length = self._offsets[index], self._lengths[index]
+                chunk.append((None, values[offset : offset + length], []))
+                size += length
+                if len(chunk) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
+                    yield chunk
+                    chunk, size = [], 0
+        chunk.extend(tick(stamp) for stamp in ticks[ticked:])
+        if chunk:
+            yield chunk
+
+    def _sequence(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        stamps = self._filled()
+        if self._order == "listed":
+            return stamps, np.arange(len(stamps))
+        digests = np.frombuffer(self._digests, np.uint64) if self._digests else np.empty(0, np.uint64)
+        return stamps, np.lexsort((digests, stamps))
+
+    def _filled(self) -> npt.NDArray[np.int64]:
+        """The stamps, those of files without any time put at the archive's start."""
+        if not self._stamps:
+            return np.empty(0, np.int64)
+        stamps = np.array(self._stamps, np.int64)
+        stated = stamps != _NO_STAMP
+        if stated.any():
+            stamps[~stated] = stamps[stated].min()
+        return stamps
+
+    def _backfill(self, first: int) -> None:
+        """Give the reports before a file's first stated time that time."""
+        for index in range(first, len(self._stamps)):
+            if self._stamps[index] != _NO_STAMP:
+                for early in range(first, index):
+                    self._stamps[early] = self._stamps[index]
+                return
+
+    def _values(self) -> mmap.mmap:
+        self._spool.flush()
+        # An empty file cannot be mapped; an anonymous map of one byte serves an archive without reports.
+        return mmap.mmap(self._spool.fileno(), self._end, access=mmap.ACCESS_READ) if self._end else mmap.mmap(-1, 1)

@@ -1,0 +1,145 @@
+"""Publishing recorded reports to the input topics, each acknowledged by the broker before it is counted.
+
+Sending a report again is harmless: the ledger knows it by feed, report_id and revision, and counts a duplicate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zlib import crc32
+
+from schemas.topics import Topics
+from streams.engine.admin import end_offsets, ensure_topics
+from streams.engine.producer import BatchProducer
+from streams.feeds.recorded import Recorded
+
+#: Records sent at once, at most.
+BATCH_RECORDS = 2_000
+BATCH_BYTES = 4 * 1_048_576
+#: A report typed into a pipe must not wait for a full batch.
+_IDLE_SECONDS = 0.2
+
+
+class Receipt(NamedTuple):
+    """Proof that the broker has one report."""
+
+    file: str
+    line: int
+    feed: str | None
+    report_id: str | None
+    topic: str
+    partition: int
+
+
+@dataclass
+class Published:
+    """What was acknowledged."""
+
+    reports: int = 0
+    by_topic: Counter[str] = field(default_factory=Counter)
+
+
+class Named(NamedTuple):
+    """A report and the file it came from."""
+
+    file: str
+    report: Recorded
+
+
+async def publish(
+    broker: str,
+    topics: Topics,
+    reports: Iterable[Named],
+    receipt: Callable[[Receipt], None],
+) -> Published:
+    """Send every report to the input topic of its type; ``receipt`` is called for each, in order, once acknowledged.
+
+    A report whose type cannot be read goes to the notices topic, so that intake rejects it with a reason. Reports of
+    one identity share a partition.
+
+    Raises:
+        BrokerUnavailable: the broker cannot be reached or refuses.
+        InputFileError: raised by ``reports``; everything read before it has been sent.
+    """
+    await ensure_topics(broker, [spec for spec in topics.specs(()) if spec.name in topics.inputs])
+    partitions = {topic: sorted(await end_offsets(broker, topic)) for topic in topics.inputs}
+    done = Published()
+    producer = BatchProducer(broker)
+    await producer.start()
+    try:
+        pump = _Pump(reports)
+        while batch := await asyncio.to_thread(pump.batch):
+            placed = [_place(each, topics, partitions) for each in batch]
+            groups: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]] = {}
+            for each, slip in zip(batch, placed, strict=True):
+                record = (_key(each.report), each.report.value, list[tuple[str, bytes]]())
+                groups.setdefault((slip.topic, slip.partition), []).append(record)
+            await asyncio.gather(*(producer.send(topic, number, sent) for (topic, number), sent in groups.items()))
+            for slip in placed:
+                receipt(slip)
+                done.reports += 1
+                done.by_topic[slip.topic] += 1
+    finally:
+        await producer.stop()
+    return done
+
+
+def _key(report: Recorded) -> bytes | None:
+    if report.feed is None or report.report_id is None:
+        return None
+    return f"{report.feed}/{report.report_id}".encode()
+
+
+def _place(each: Named, topics: Topics, partitions: dict[str, list[int]]) -> Receipt:
+    report = each.report
+    topic = topics.of_type(report.report_type or "")
+    there = partitions[topic]
+    partition = there[crc32(_key(report) or report.value) % len(there)]
+    return Receipt(each.file, report.line, report.feed, report.report_id, topic, partition)
+
+
+class _Pump:
+    """Reads reports on a thread of its own, because reading a pipe blocks, and hands them over in batches."""
+
+    def __init__(self, reports: Iterable[Named]) -> None:
+        self._queue: queue.Queue[Named | BaseException | None] = queue.Queue(maxsize=2 * BATCH_RECORDS)
+        self._failure: BaseException | None = None
+        self._ended = False
+        # A daemon: a read of standard input cannot be interrupted, and must not keep a stopped process alive.
+        threading.Thread(target=self._read, args=(iter(reports),), name="publish-reader", daemon=True).start()
+
+    def batch(self) -> list[Named]:
+        """Wait for reports and return what came together; empty at the end.
+
+        A failure of the reading is raised by the call after the one that returned the last report before it.
+        """
+        found: list[Named] = []
+        size = 0
+        while not self._ended and len(found) < BATCH_RECORDS and size < BATCH_BYTES:
+            try:
+                item = self._queue.get(timeout=_IDLE_SECONDS if found else None)
+            except queue.Empty:
+                break
+            if isinstance(item, Named):
+                found.append(item)
+                size += len(item.report.value)
+            else:
+                self._failure, self._ended = item, True
+        if not found and self._failure is not None:
+            raise self._failure
+        return found
+
+    def _read(self, reports: Iterator[Named]) -> None:
+        try:
+            for each in reports:
+                self._queue.put(each)
+        except BaseException as failure:  # noqa: BLE001 - handed over, and raised where the batches are taken
+            self._queue.put(failure)
+        else:
+            self._queue.put(None)

@@ -1,0 +1,88 @@
+"""A recorded report, and how the files that hold them are opened."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from schemas.errors import InputFileError
+from schemas.truceday import Micros, to_micros
+
+#: A file name that stands for standard input.
+STDIN = Path("-")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+#: Years outside these are slips of the pen; truce-days are not cut for them.
+_PLAUSIBLE_YEARS = range(1900, 2200)
+
+
+class Recorded(NamedTuple):
+    """One report as a file holds it, valid or not.
+
+    ``value`` is what is published, byte for byte. The rest is what could be read without validating, and None
+    where it could not: whether the report is acceptable is intake's to say. ``line`` counts from 1.
+    """
+
+    value: bytes
+    reported_at: Micros | None
+    report_type: str | None
+    line: int
+    feed: str | None = None
+    report_id: str | None = None
+
+
+def instant_of(stated: object) -> Micros | None:
+    """Return a stated ISO 8601 instant, or None when it is no aware time of the last or next centuries."""
+    if not isinstance(stated, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(stated)
+    except ValueError:
+        return None
+    if instant.tzinfo is None or instant.year not in _PLAUSIBLE_YEARS:
+        return None
+    return to_micros(instant)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, gzipped or plain, or standard input for ``-``.
+
+    Raises:
+        InputFileError: the file is missing, unreadable, a folder, or not the gzip file its name claims. Damage met
+            while reading is reported the same way.
+    """
+    try:
+        with _source(path) as source:
+            yield source
+    except FileNotFoundError:
+        raise InputFileError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputFileError(f"{path}: is a folder; name the files in it") from None
+    except PermissionError:
+        raise InputFileError(f"{path}: may not be read") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputFileError(f"{path}: the gzip data is damaged or cut short ({error})") from error
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[BinaryIO]:
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as plain:
+        magic = plain.read(len(_GZIP_MAGIC))
+        plain.seek(0)
+        if magic == _GZIP_MAGIC:
+            with gzip.open(plain) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        elif path.suffix == ".gz":
+            raise InputFileError(f"{path}: is named .gz but is not gzipped; drop the ending or compress it")
+        else:
+            yield plain

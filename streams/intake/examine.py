@@ -1,0 +1,326 @@
+"""Examine one record: validated, located, stamped and routed, or rejected with a reason.
+
+No state but caches: examining a record twice gives the same answer, apart from the stamp a clock gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import orjson
+import pydantic
+from schemas.gazetteer import Gazetteer
+from schemas.rejects import RejectCode, explain
+
+from schemas.agreement import Agreement
+from schemas.errors import ReportRejected
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CountLine,
+    CoverageFact,
+    DeclarationFact,
+    Fact,
+    IncidentFact,
+    Origin,
+    RejectFact,
+    TickFact,
+)
+from schemas.reports import (
+    ANY_REPORT,
+    Bulletin,
+    ConvoyReport,
+    CoverageNotice,
+    Declaration,
+    IncidentReport,
+    Interval,
+    Party,
+    Report,
+    Status,
+)
+from schemas.topics import MAX_REPORT_BYTES
+from schemas.truceday import Micros, from_micros, to_micros
+
+TICK_HEADER = "tick"
+#: How far a feed's clock may run ahead of ours before its times count as future.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+#: Longer stretches say nothing about a day, and would enter every day they touch.
+LONGEST_STRETCH = timedelta(days=400)
+
+Stamps = Literal["clock", "archive"]
+
+
+class Examined(NamedTuple):
+    """What became of a record: for each agreement it goes to, the fact to write. ``rejected`` when it failed."""
+
+    facts: list[tuple[str, Fact]]
+    rejected: RejectFact | None = None
+
+
+class Examiner:
+    """Turns source records into facts.
+
+    Args:
+        agreements: every agreement this intake serves; a record goes to those whose regions it concerns.
+        gazetteer: resolves places.
+        stamps: ``clock`` stamps the time of reading; ``archive`` the report's own ``reported_at``, and lets
+            recorded ticks pass.
+    """
+
+    def __init__(self, agreements: Sequence[Agreement], gazetteer: Gazetteer, stamps: Stamps) -> None:
+        self._agreements = {agreement.id: agreement for agreement in agreements}
+        self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
+        self._gazetteer = gazetteer
+        self._stamps = stamps
+
+    def examine(
+        self, body: bytes | None, headers: Sequence[tuple[str, bytes]], origin: Origin, read_at: Micros
+    ) -> Examined:
+        """Examine one record read at ``read_at``. Never raises for what a feed may have sent."""
+        if headers and (tick := next((value for name, value in headers if name == TICK_HEADER), None)) is not None:
+            return self._tick(tick, origin, read_at)
+        try:
+            report = self._validate(body)
+            self._check_times(report, read_at)
+            stamp = read_at if self._stamps == "clock" else to_micros(report.reported_at)
+            return Examined(self._route(report, origin, stamp))
+        except ReportRejected as reason:
+            return self._reject(reason, body or b"", origin, read_at)
+
+    def _tick(self, value: bytes, origin: Origin, read_at: Micros) -> Examined:
+        if self._stamps != "archive":
+            reason = ReportRejected(RejectCode.TICK_NOT_ALLOWED, "only a replay carries ticks; remove the tick header")
+            return self._reject(reason, b"", origin, read_at)
+        if not value.isdigit():
+            reason = ReportRejected(
+                RejectCode.TICK_NOT_ALLOWED, "a tick header holds microseconds since 1970 as digits"
+            )
+            return self._reject(reason, b"", origin, read_at)
+        # No origin: a tick is no report, and two of them change nothing that one does not.
+        tick = TickFact(stamp=int(value))
+        return Examined([(agreement, tick) for agreement in self._agreements])
+
+    def _validate(self, body: bytes | None) -> Report:
+        if not body:
+            raise ReportRejected(
+                RejectCode.EMPTY_VALUE,
+                "the record has no value; to withdraw a report publish it with status 'retracted'",
+            )
+        if len(body) > MAX_REPORT_BYTES:
+            raise ReportRejected(
+                RejectCode.TOO_LARGE,
+                f"{len(body):,} bytes; at most {MAX_REPORT_BYTES:,} are accepted: shorten raw or the texts",
+            )
+        try:
+            report = ANY_REPORT.validate_json(body)
+        except pydantic.ValidationError as error:
+            raise _explain(body, error) from None
+        # The parser takes NaN and Infinity, which are no JSON and which no analyst's query could read again.
+        if (b"NaN" in body or b"Infinity" in body) and not _is_json(body):
+            raise ReportRejected(RejectCode.NOT_JSON, "NaN and Infinity are no JSON numbers; leave the field out")
+        return report
+
+    def _check_times(self, report: Report, read_at: Micros) -> None:
+        latest = from_micros(read_at) + CLOCK_TOLERANCE
+        if report.reported_at > latest:
+            raise _future("reported_at", report.reported_at, "the time of reading")
+        occurred: Interval | None = getattr(report, "occurred", None)
+        if occurred is None:
+            return
+        reported = report.reported_at + CLOCK_TOLERANCE
+        if occurred.from_ > reported:
+            raise _future("occurred.from", occurred.from_, "reported_at")
+        if isinstance(report, CoverageNotice) and occurred.to > reported:
+            raise _future("occurred.to", occurred.to, "reported_at: nobody watched what has not happened")
+        if occurred.to - occurred.from_ > LONGEST_STRETCH:
+            days = (occurred.to - occurred.from_).days
+            raise ReportRejected(
+                RejectCode.BAD_VALUE, f"occurred spans {days} days; at most {LONGEST_STRETCH.days} are accepted"
+            )
+
+    def _route(self, report: Report, origin: Origin, stamp: Micros) -> list[tuple[str, Fact]]:
+        named = report.agreement
+        if named is not None and named not in self._agreements:
+            raise ReportRejected(
+                RejectCode.OUTSIDE_AGREEMENTS,
+                f"agreement {named!r} is not served here; served: {', '.join(self._agreements)}",
+            )
+        to = [named] if named is not None else list(self._agreements)
+        match report:
+            case IncidentReport() | ConvoyReport():
+                fact = (
+                    self._incident(report, origin, stamp)
+                    if isinstance(report, IncidentReport)
+                    else self._convoy(report, origin, stamp)
+                )
+                region = fact.place.region
+                served = [agreement for agreement in to if region in self._regions[agreement]]
+                if not served:
+                    raise _outside([region])
+                return [(agreement, fact) for agreement in served]
+            case CoverageNotice():
+                return self._coverage(report, to, origin, stamp)
+            case Bulletin():
+                bulletin = self._bulletin(report, origin, stamp)
+                return [(agreement, bulletin) for agreement in to]
+            case Declaration():
+                declaration = DeclarationFact(
+                    **_spine(report, origin, stamp),
+                    act=report.act,
+                    declared_by=report.declared_by,
+                    effective_at=to_micros(report.effective_at),
+                    until=to_micros(report.until) if report.until else None,
+                )
+                return [(agreement, declaration) for agreement in to]
+        raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
+
+    def _incident(self, report: IncidentReport, origin: Origin, stamp: Micros) -> IncidentFact:
+        deaths = report.deaths
+        return IncidentFact(
+            origin=origin,
+            stamp=stamp,
+            feed=report.feed,
+            report_id=report.report_id,
+            revision=report.revision,
+            retracted=report.status is Status.RETRACTED,
+            reported_at=to_micros(report.reported_at),
+            place=self._gazetteer.locate(report.place),
+            from_=to_micros(report.occurred.from_),
+            to=to_micros(report.occurred.to),
+            kind=report.kind.value,
+            sides=sides_of(report.parties),
+            accused=tuple(report.accused),
+            claimant=report.claimant,
+            confidence=report.confidence.value,
+            deaths_low=deaths.low if deaths else None,
+            deaths_best=deaths.best if deaths else None,
+            deaths_high=deaths.high if deaths else None,
+        )
+
+    def _convoy(self, report: ConvoyReport, origin: Origin, stamp: Micros) -> ConvoyFact:
+        return ConvoyFact(
+            **_spine(report, origin, stamp),
+            place=self._gazetteer.locate(report.place),
+            from_=to_micros(report.occurred.from_),
+            to=to_micros(report.occurred.to),
+            convoy_id=report.convoy_id,
+            step=report.step.value,
+            mode=report.mode,
+            trucks=report.trucks,
+            people_requested=report.people_requested,
+            people_approved=report.people_approved,
+            people_reached=report.people_reached,
+            reason=report.reason,
+        )
+
+    def _coverage(self, report: CoverageNotice, to: list[str], origin: Origin, stamp: Micros) -> list[tuple[str, Fact]]:
+        regions = tuple(dict.fromkeys(self._gazetteer.locate(place).region for place in report.places))
+        routed: list[tuple[str, Fact]] = []
+        for agreement in to:
+            served = tuple(region for region in regions if region in self._regions[agreement])
+            if served:
+                fact = CoverageFact(
+                    **_spine(report, origin, stamp),
+                    regions=served,
+                    from_=to_micros(report.occurred.from_),
+                    to=to_micros(report.occurred.to),
+                    nil=report.nil,
+                )
+                routed.append((agreement, fact))
+        if not routed:
+            raise _outside(regions)
+        return routed
+
+    def _bulletin(self, report: Bulletin, origin: Origin, stamp: Micros) -> BulletinFact:
+        return BulletinFact(
+            **_spine(report, origin, stamp),
+            from_=to_micros(report.occurred.from_),
+            to=to_micros(report.occurred.to),
+            tallies=tuple(
+                CountLine(
+                    count=line.count,
+                    region=self._gazetteer.locate(line.place).region if line.place else None,
+                    accused=line.accused,
+                    kind_as_given=line.kind_as_given,
+                )
+                for line in report.tallies
+            ),
+            total=report.total,
+            at_least=report.at_least,
+        )
+
+    def _reject(self, reason: ReportRejected, body: bytes, origin: Origin, read_at: Micros) -> Examined:
+        feed, report_id = _who(body)
+        fact = RejectFact(
+            origin=origin,
+            # An archive's rejects carry no time: they must not move the ledger's now.
+            stamp=read_at if self._stamps == "clock" else None,
+            code=reason.code,
+            hint=reason.hint,
+            feed=feed,
+            report_id=report_id,
+        )
+        return Examined([(agreement, fact) for agreement in self._agreements], fact)
+
+
+def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
+    """Group the names of ``parties`` by the source's slot, in order of appearance."""
+    sides: dict[str | None, list[str]] = {}
+    for party in parties:
+        sides.setdefault(party.slot, []).append(party.name)
+    return tuple(tuple(names) for names in sides.values())
+
+
+def _spine(report: Report, origin: Origin, stamp: Micros) -> dict[str, Any]:
+    return {
+        "origin": origin,
+        "stamp": stamp,
+        "feed": report.feed,
+        "report_id": report.report_id,
+        "revision": report.revision,
+        "retracted": report.status is Status.RETRACTED,
+        "reported_at": to_micros(report.reported_at),
+    }
+
+
+def _explain(body: bytes, error: pydantic.ValidationError) -> ReportRejected:
+    try:
+        body.decode()
+    except UnicodeDecodeError as fault:
+        return ReportRejected(RejectCode.INVALID_UTF8, f"byte {fault.start} is no UTF-8; send JSON in UTF-8")
+    return explain(error)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _who(body: bytes) -> tuple[str | None, str | None]:
+    """Return the feed and report id of a rejected record, as far as it is readable."""
+    if not body or len(body) > MAX_REPORT_BYTES:
+        return None, None
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None, None
+    if not isinstance(parsed, dict):
+        return None, None
+    feed, report_id = parsed.get("feed"), parsed.get("report_id")
+    return (
+        feed[:64] if isinstance(feed, str) else None,
+        report_id[:200] if isinstance(report_id, str) else None,
+    )
+
+
+def _future(field: str, at: datetime, against: str) -> ReportRejected:
+    return ReportRejected(RejectCode.TIME_IN_FUTURE, f"{field} {at.isoformat()} lies after {against}")
+
+
+def _outside(regions: Sequence[str]) -> ReportRejected:
+    return ReportRejected(RejectCode.OUTSIDE_AGREEMENTS, f"no agreement served here covers {', '.join(regions)}")

@@ -1,0 +1,1 @@
+"""From the facts topic to DuckDB: one ledger per agreement."""

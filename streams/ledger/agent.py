@@ -1,0 +1,208 @@
+"""The ledger agent: facts in, one DuckDB transaction per flush out.
+
+The order of a flush, and what each step prevents:
+
+1. decode every header of the batch, so that an unreadable one stops the ledger before anything is folded;
+2. ask the store once for the identities that may have been seen before;
+3. fold in topic order; ticks judge, whatever the batch;
+4. commit rows and offsets in one transaction: a crash before it changes nothing, a crash after it loses nothing;
+5. tell Kafka the group's offset, for monitoring only;
+6. publish a copy now and then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from sinks.publishing import Cadence
+from sinks.store import Store
+
+from schemas import facts
+from schemas.agreement import Agreement
+from schemas.errors import FactUnreadable, LedgerStopped
+from schemas.facts import ReportFact, TickFact
+from schemas.rows import Evidence, Identity, Prior
+from streams.engine.lane import Batch, Lane
+from streams.ledger.core.identity import SeenFilter, key_hash
+from streams.ledger.core.ledger import Entry, Ledger
+from streams.ledger.ticker import Ticker
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class FlushRules:
+    """When rows go to disk: at so many records, or so long after the first of them was read."""
+
+    records: int = 10_000
+    seconds: float = 0.25
+
+
+class LedgerAgent:
+    """Handles batches of one agreement's facts topic.
+
+    Args:
+        open_store: opens the store; called when the partition is assigned, so that a standby holds no lock.
+        cadence: when to publish a copy.
+        ticker: publishes ticks in a live deployment; None in a replay, which carries its own.
+    """
+
+    def __init__(
+        self,
+        agreement: Agreement,
+        open_store: Callable[[], Store],
+        cadence: Cadence,
+        flush: FlushRules,
+        ticker: Ticker | None,
+    ) -> None:
+        self._agreement = agreement
+        self._open_store = open_store
+        self._cadence = cadence
+        self._flush = flush
+        self._ticker = ticker
+        self._lane: Lane | None = None
+        self._store: Store | None = None
+        self._ledger: Ledger | None = None
+        self._seen = SeenFilter()
+        self._unflushed = 0
+        self._first_unflushed = 0.0
+        self._unpublished = False
+        self._partition: TopicPartition | None = None
+
+    # -- life cycle
+
+    async def resume(self, topic: str, partition: int) -> int:
+        """Open the store and return the offset to read from."""
+        self._partition = TopicPartition(topic, partition)
+        return self._take_up().next_offset
+
+    def _take_up(self) -> Ledger:
+        """Open the store and rebuild the ledger from its last commit."""
+        self._give_up()
+        store = self._store = self._open_store()
+        ledger = self._ledger = Ledger(self._agreement, self._earliest)
+        resumed = store.resume()
+        ledger.resume(resumed)
+        self._seen = SeenFilter()
+        for hashes in store.key_hashes():
+            self._seen.add(hashes)
+        log.info("ledger_resumed", agreement=self._agreement.id, next_offset=ledger.next_offset, now=resumed.now)
+        return ledger
+
+    def _give_up(self) -> None:
+        """Drop what was not committed and release the file."""
+        self._unflushed = 0
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+            self._ledger = None
+
+    async def started(self, lane: Lane) -> None:
+        """Called once, before the first batch."""
+        self._lane = lane
+        if self._ticker is not None:
+            await self._ticker.start()
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """The store was opened by ``resume`` already: it knows the offset to seek to."""
+
+    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Another ledger takes over: what is not committed is its to read again."""
+        self._give_up()
+
+    async def stopped(self) -> None:
+        """Commit and publish what is left, then release the file."""
+        if self._store is not None:
+            await self._commit()
+            if self._unpublished:
+                self._publish()
+        if self._ticker is not None:
+            await self._ticker.stop()
+        self._give_up()
+
+    # -- facts
+
+    async def handle(self, batch: Batch) -> None:
+        """Fold one batch; commit when it is time to."""
+        if self._ledger is None:
+            return
+        facts_arrived = False
+        for start in range(0, len(batch.records), self._flush.records):
+            facts_arrived |= self._fold(self._ledger, batch.records[start : start + self._flush.records])
+            if self._unflushed >= self._flush.records:
+                await self._commit()
+        if self._unflushed and time.monotonic() - self._first_unflushed >= self._flush.seconds:
+            await self._commit()
+        if self._unpublished and self._cadence.due(time.monotonic()):
+            self._publish()
+        if self._ticker is not None:
+            await self._ticker.beat(facts_arrived=facts_arrived)
+
+    def _fold(self, ledger: Ledger, records: Sequence[ConsumerRecord]) -> bool:
+        """Fold records in topic order; return whether any was more than a tick."""
+        if not self._unflushed:
+            self._first_unflushed = time.monotonic()
+        entries = [read_entry(record) for record in records if record.offset >= ledger.next_offset]
+        priors = self._priors(ledger, entries)
+        for entry in entries:
+            ledger.fold(entry, priors)
+        self._unflushed += len(entries)
+        return any(not isinstance(entry.fact, TickFact) for entry in entries)
+
+    def _priors(self, ledger: Ledger, entries: list[Entry]) -> dict[Identity, Prior]:
+        """Ask the store about the identities it may know; new ones are remembered."""
+        hashes = np.fromiter((e.key_hash for e in entries if isinstance(e.fact, ReportFact)), dtype=np.int64)
+        maybe = set(hashes[self._seen.maybe_seen(hashes)].tolist())
+        self._seen.add(hashes)
+        wanted = {key: identity for key, identity in ledger.unknown(entries).items() if key in maybe}
+        return self._store.priors(wanted) if wanted and self._store is not None else {}
+
+    def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        """Answer the court from the store, after giving it the rows folded since the last commit."""
+        if self._store is None or self._ledger is None:
+            raise LedgerStopped("asked for evidence while no store is open")
+        self._store.stage(self._ledger.changes)
+        return self._store.earliest(region, day, kinds, limit)
+
+    # -- rows
+
+    async def _commit(self) -> None:
+        """Write everything folded since the last commit, with its offsets, in one transaction."""
+        if self._store is None or self._ledger is None or not self._unflushed:
+            return
+        self._store.commit(self._ledger.drain())
+        self._unflushed = 0
+        self._unpublished = True
+        if self._lane is not None and self._partition is not None:
+            await self._lane.commit({self._partition: self._ledger.next_offset})
+
+    def _publish(self) -> None:
+        """Make the copy analysts open."""
+        if self._store is None:
+            return
+        seconds = self._store.publish(datetime.now(UTC))
+        self._cadence.published(time.monotonic(), seconds)
+        self._unpublished = False
+        log.debug("published", seconds=round(seconds, 3))
+
+
+def read_entry(record: ConsumerRecord) -> Entry:
+    """Read one record of the facts topic.
+
+    Raises:
+        FactUnreadable: it carries no readable fact header.
+    """
+    header = next((value for name, value in record.headers if name == facts.HEADER), None)
+    if header is None:
+        raise FactUnreadable(
+            f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header; was it written by intake?"
+        )
+    fact = facts.decode(header)
+    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, ReportFact) else 0
+    return Entry(record.offset, fact, record.value or b"", key)

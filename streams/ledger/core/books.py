@@ -1,0 +1,250 @@
+"""The books of one agreement: everything the present reports add up to, kept as they come and go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from fractions import Fraction
+
+from schemas.agreement import Agreement
+from schemas.facts import ConvoyFact, CoverageFact
+from schemas.rows import (
+    Contribution,
+    ConvoyStepRow,
+    CoverageRow,
+    DayTallyRow,
+    FeedTallyRow,
+    Hour,
+    Identity,
+)
+from schemas.truceday import MICROS_PER_HOUR, Micros
+from streams.ledger.core.convoy import Convoy, ConvoyName, fold
+from streams.ledger.core.tally import DayTally
+from streams.ledger.core.violence import baseline_of, limit_of
+from streams.ledger.core.window import first_trailing_hour
+
+Bucket = tuple[str, date]
+
+
+class Books:
+    """Tallies, hours, coverage and convoys of one agreement. Every ``add`` has its exact ``remove``.
+
+    Memory grows with regions, days, notices and convoys; not with incident reports.
+    """
+
+    def __init__(self, agreement: Agreement) -> None:
+        self.agreement = agreement
+        self.tallies: dict[Bucket, DayTally] = {}
+        self.changed: set[Bucket] = set()
+        self._severe = frozenset(str(kind) for kind in agreement.violence.severe_kinds)
+        self._feeds = frozenset(agreement.violence.feeds)
+        self._limits: dict[str, tuple[Fraction, Fraction]] = {}
+        self._hours: dict[str, dict[Micros, tuple[int, int]]] = defaultdict(dict)
+        self._oldest_hour: Micros = 0
+        self._notices: dict[Identity, list[Bucket]] = {}
+        self._watches: dict[Bucket, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
+        self._steps: dict[ConvoyName, dict[Identity, ConvoyStepRow]] = defaultdict(dict)
+        self._convoy_of: dict[Identity, ConvoyName] = {}
+        self._bound: dict[str, set[ConvoyName]] = defaultdict(set)
+
+    # -- incidents
+
+    def add_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
+        """Count a present, active incident report in."""
+        if self._feeds and feed not in self._feeds:
+            return
+        bucket = (adds.region, adds.truce_day)
+        tally = self.tallies.get(bucket)
+        if tally is None:
+            tally = self.tallies[bucket] = DayTally()
+        tally.add(feed, report_id, adds, severe=adds.kind in self._severe)
+        self._note(bucket, adds, 1)
+
+    def remove_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
+        """Take an incident report that no longer stands out again."""
+        if self._feeds and feed not in self._feeds:
+            return
+        bucket = (adds.region, adds.truce_day)
+        self.tallies[bucket].remove(feed, report_id, adds, severe=adds.kind in self._severe)
+        self._note(bucket, adds, -1)
+
+    def _note(self, bucket: Bucket, adds: Contribution, sign: int) -> None:
+        self.changed.add(bucket)
+        if bucket[1] in self.agreement.baseline_days:
+            self._limits.pop(bucket[0], None)
+        if adds.in_scope:
+            hour = adds.occurred_from - adds.occurred_from % MICROS_PER_HOUR
+            # Hours before the trailing window are never asked for again: now only moves on.
+            if hour >= self._oldest_hour:
+                hours = self._hours[bucket[0]]
+                incidents, deaths = hours.get(hour, (0, 0))
+                hours[hour] = (incidents + sign, deaths + sign * (adds.deaths_best or 0))
+
+    def limit(self, region: str) -> tuple[Fraction, Fraction]:
+        """Return the region's limit and the baseline it comes from, in incidents a day."""
+        found = self._limits.get(region)
+        if found is None:
+            counts = [self._incidents(region, day) for day in sorted(self.agreement.baseline_days)]
+            baseline = baseline_of(counts, self.agreement.violence.baseline.measure)
+            found = self._limits[region] = (limit_of(self.agreement, baseline), baseline)
+        return found
+
+    def _incidents(self, region: str, day: date) -> int:
+        tally = self.tallies.get((region, day))
+        return tally.in_scope.total if tally else 0
+
+    def hours(self, region: str) -> dict[Micros, tuple[int, int]]:
+        """Return incidents in scope and their best deaths by the clock hour they began in."""
+        return self._hours[region]
+
+    def forget_hours(self, now: Micros) -> None:
+        """Drop the hours that have left the trailing window."""
+        oldest = first_trailing_hour(now)
+        if oldest <= self._oldest_hour:
+            return
+        self._oldest_hour = oldest
+        for hours in self._hours.values():
+            for hour in [hour for hour in hours if hour < oldest]:
+                del hours[hour]
+
+    # -- coverage
+
+    def add_coverage(self, identity: Identity, fact: CoverageFact) -> list[Bucket]:
+        """Enter a coverage notice; return the regions and days it watches."""
+        return self._watch(identity, fact.regions, fact.from_, fact.to)
+
+    def remove_coverage(self, identity: Identity) -> list[Bucket]:
+        """Take a coverage notice out again; return the regions and days it watched."""
+        touched = self._notices.pop(identity, [])
+        for bucket in touched:
+            del self._watches[bucket][identity]
+        return touched
+
+    def _watch(self, identity: Identity, regions: tuple[str, ...], low: Micros, high: Micros) -> list[Bucket]:
+        calendar = self.agreement.calendar
+        days = calendar.days_between(calendar.day_at(low), calendar.day_at(max(low, high - 1)))
+        touched = [(region, day) for region in dict.fromkeys(regions) for day in days]
+        for bucket in touched:
+            self._watches[bucket][identity] = (low, high)
+        self._notices.setdefault(identity, []).extend(touched)
+        return touched
+
+    def watches(self, bucket: Bucket) -> dict[str, list[tuple[Micros, Micros]]]:
+        """Return the stretches each feed says it watched of a region and day."""
+        by_feed: dict[str, list[tuple[Micros, Micros]]] = {}
+        for identity, stretch in self._watches.get(bucket, {}).items():
+            by_feed.setdefault(identity.feed, []).append(stretch)
+        return by_feed
+
+    def watching_all_day(self, bucket: Bucket) -> list[str]:
+        """Return the feeds whose incident reports count as watching the whole day."""
+        tally = self.tallies.get(bucket)
+        if tally is None or not self.agreement.coverage.reports_cover_the_day:
+            return []
+        return [feed for feed, incidents in tally.feeds.items() if incidents]
+
+    # -- convoys
+
+    def add_step(self, identity: Identity, fact: ConvoyFact) -> ConvoyName:
+        """Enter one step of a convoy; return the convoy."""
+        return self._enter(identity, step_row(fact))
+
+    def remove_step(self, identity: Identity) -> ConvoyName | None:
+        """Take one step of a convoy out again; return the convoy, if there was one."""
+        name = self._convoy_of.pop(identity, None)
+        if name is not None:
+            del self._steps[name][identity]
+        return name
+
+    def _enter(self, identity: Identity, step: ConvoyStepRow) -> ConvoyName:
+        name = ConvoyName(step.feed, step.convoy_id)
+        self._steps[name][identity] = step
+        self._bound[step.region].add(name)
+        self._convoy_of[identity] = name
+        return name
+
+    def convoy_of(self, identity: Identity) -> ConvoyName | None:
+        """Return the convoy a report tells a step of, if it does."""
+        return self._convoy_of.get(identity)
+
+    def convoy(self, name: ConvoyName) -> Convoy | None:
+        """Return a convoy as everything known now makes it."""
+        return fold(name, self._steps[name].values(), None)
+
+    def regions_of(self, name: ConvoyName) -> set[str]:
+        """Return every region any step of the convoy names as its destination."""
+        return {step.region for step in self._steps[name].values()}
+
+    def convoys_to(self, region: str, horizon: Micros) -> list[Convoy]:
+        """Return the convoys bound for ``region`` as known by ``horizon``."""
+        # A convoy may have been re-routed since: what the fold says of its region decides.
+        folded = (fold(name, self._steps[name].values(), horizon) for name in self._bound[region])
+        return [convoy for convoy in folded if convoy is not None and convoy.region == region]
+
+    # -- to and from rows
+
+    def tally_rows(self) -> tuple[list[DayTallyRow], list[FeedTallyRow]]:
+        """Return the rows of every region and day that changed since the last call."""
+        days: list[DayTallyRow] = []
+        feeds: list[FeedTallyRow] = []
+        for bucket in sorted(self.changed):
+            tally = self.tallies[bucket]
+            days.append(
+                DayTallyRow(
+                    *bucket,
+                    incidents=tally.in_scope.total,
+                    incidents_out_of_scope=tally.out_of_scope,
+                    severe_incidents=tally.severe.total,
+                    deaths_low=tally.deaths_low,
+                    deaths_best=tally.deaths_best,
+                    deaths_high=tally.deaths_high,
+                )
+            )
+            feeds.extend(FeedTallyRow(*bucket, feed, incidents) for feed, incidents in tally.feeds.items())
+        self.changed.clear()
+        return days, feeds
+
+    def restore(
+        self,
+        tallies: list[DayTallyRow],
+        feeds: list[FeedTallyRow],
+        hours: list[Hour],
+        steps: list[ConvoyStepRow],
+        coverage: list[CoverageRow],
+    ) -> None:
+        """Take up the books where the rows left them."""
+        for row in tallies:
+            tally = self.tallies[row.region, row.truce_day] = DayTally()
+            tally.in_scope.total = row.incidents
+            tally.severe.total = row.severe_incidents
+            tally.out_of_scope = row.incidents_out_of_scope
+            tally.deaths_low, tally.deaths_best, tally.deaths_high = row.deaths_low, row.deaths_best, row.deaths_high
+        for line in feeds:
+            self.tallies[line.region, line.truce_day].feeds[line.feed] = line.incidents
+        for hour in hours:
+            self._hours[hour.region][hour.hour] = (hour.incidents, hour.deaths_best)
+        for step in steps:
+            self._enter(Identity(step.feed, step.report_id), step)
+        for notice in coverage:
+            identity = Identity(notice.feed, notice.report_id)
+            self._watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
+
+
+def step_row(fact: ConvoyFact) -> ConvoyStepRow:
+    """Return a convoy report as a row."""
+    return ConvoyStepRow(
+        feed=fact.feed,
+        report_id=fact.report_id,
+        convoy_id=fact.convoy_id,
+        region=fact.place.region,
+        step=fact.step,
+        occurred_from=fact.from_,
+        occurred_to=fact.to,
+        reported_at=fact.reported_at,
+        mode=fact.mode,
+        trucks=fact.trucks,
+        people_requested=fact.people_requested,
+        people_approved=fact.people_approved,
+        people_reached=fact.people_reached,
+        reason=fact.reason,
+    )

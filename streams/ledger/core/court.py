@@ -1,0 +1,227 @@
+"""The court: judges the days that are due, versions what changed, and keeps windows, streaks and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Protocol
+
+from schemas.agreement import Agreement
+from schemas.rows import Changes, Evidence, GateRow, VerdictRow, WindowRow
+from schemas.truceday import Micros
+from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
+from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.coverage import watched
+from streams.ledger.core.findings import Finding, State
+from streams.ledger.core.pending import Pending
+from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
+from streams.ledger.core.verdict import Judgement, is_new_version, state_at
+from streams.ledger.core.violence import judge_violence
+from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
+
+
+class EarliestOf(Protocol):
+    """Asks the store for the earliest present, active incidents in scope of a day, of some kinds or of all."""
+
+    def __call__(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]: ...
+
+
+class Court:
+    """Judges at ticks. Judging again what did not change changes nothing, so it judges no less than what may have."""
+
+    def __init__(self, agreement: Agreement, books: Books, earliest: EarliestOf) -> None:
+        self._agreement = agreement
+        self._books = books
+        self._earliest = earliest
+        self._present: dict[Bucket, VerdictRow] = {}
+        self._judged: dict[Bucket, tuple[Judgement, State]] = {}
+        self._owed = frozenset(agreement.access.regions)
+        self._severe_kinds = tuple(str(kind) for kind in agreement.violence.severe_kinds)
+        self._streaks: dict[str, Streak] = {}
+        self._streaks_to: date | None = None
+        self._gate: GateRow | None = None
+        self._windows: list[WindowRow] = []
+        self._rewritten: dict[Bucket, VerdictRow] = {}
+
+    def restore(self, verdicts: Iterable[VerdictRow], gate: GateRow | None) -> None:
+        """Take up the present verdicts and the gate where the rows left them."""
+        self._present = {(row.region, row.truce_day): row for row in verdicts}
+        self._gate = gate
+
+    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> None:
+        """Judge every region and day that a report or the passing of time may have changed."""
+        calendar = self._agreement.calendar
+        today = calendar.day_at(now)
+        if today < self._agreement.first_day:
+            return
+        moved: set[str] = set()
+        for region, day in self._due(now, today, pending):
+            if self._judge_day(region, day, now, tick_offset, pending, changes):
+                moved.add(region)
+        self._judge_gate(today, now, tick_offset, moved, changes)
+        self._windows = [
+            window_of(
+                region, today, now, self._agreement, self._verdict_of, self._books.hours(region), self._streaks[region]
+            )
+            for region in self._agreement.regions
+        ]
+
+    def drain(self, changes: Changes) -> None:
+        """Hand over the present rows that changed since the last call."""
+        changes.verdicts = list(self._rewritten.values())
+        self._rewritten = {}
+        changes.windows, self._windows = self._windows, []
+        changes.gate = self._gate
+
+    def _verdict_of(self, region: str, day: date) -> VerdictRow | None:
+        return self._present.get((region, day))
+
+    def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
+        """Return, in a fixed order, the buckets to judge."""
+        first, regions = self._agreement.first_day, self._agreement.regions
+        known = frozenset(regions)
+        due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
+        for region, touched in pending.days():
+            if region not in known:
+                continue
+            if touched is None:
+                due.update((region, day) for day in self._agreement.calendar.days_between(first, today))
+            elif first <= touched <= today:
+                due.add((region, touched))
+        return sorted(due)
+
+    def _moved_by_time(self, now: Micros, today: date, judged_to: Micros | None) -> Iterator[date]:
+        """Yield the days that ran, ended or became FINAL since the last tick."""
+        calendar, lateness = self._agreement.calendar, self._agreement.lateness
+        first = self._agreement.first_day
+        if judged_to is not None:
+            settled = calendar.day_at(judged_to) - lateness - timedelta(days=2)
+            first = max(first, settled)
+        for day in calendar.days_between(first, today):
+            ends = calendar.end_of(day)
+            if judged_to is None or ends > judged_to or judged_to < self._final_at(ends) <= now:
+                yield day
+
+    def _final_at(self, ends: Micros) -> Micros:
+        return ends + self._agreement.clock.lateness_hours * 3_600_000_000
+
+    def _judge_day(
+        self, region: str, day: date, now: Micros, tick_offset: int, pending: Pending, changes: Changes
+    ) -> bool:
+        """Judge one bucket; return whether its verdict moved."""
+        bucket = (region, day)
+        ends = self._agreement.calendar.end_of(day)
+        final_at = self._final_at(ends)
+        present = self._present.get(bucket)
+        judgement = self._judgement(region, day, min(now, ends))
+        amended = present is not None and present.state == State.AMENDED
+        state = state_at(now, ends, final_at, amended=amended)
+        if self._judged.get(bucket) == (judgement, state):
+            return False
+        self._judged[bucket] = (judgement, state)
+        row = self._row(judgement, state, present, now, tick_offset, pending.cause_text(region, day))
+        if present is None:
+            changes.versions.append(row)
+        elif is_new_version(row, present, final=now >= final_at):
+            if now >= final_at:
+                row = row._replace(state=State.AMENDED)
+                self._judged[bucket] = (judgement, State.AMENDED)
+            changes.versions.append(row)
+        else:
+            row = row._replace(
+                version=present.version,
+                recorded_at=present.recorded_at,
+                tick_offset=present.tick_offset,
+                cause=present.cause,
+            )
+            if row == present:
+                return False
+        self._present[bucket] = self._rewritten[bucket] = row
+        return present is None or row.verdict != present.verdict
+
+    def _judgement(self, region: str, day: date, horizon: Micros) -> Judgement:
+        agreement, books = self._agreement, self._books
+        bucket = (region, day)
+        tally = books.tallies.get(bucket) or DayTally()
+        limit, baseline = books.limit(region)
+        start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
+        seen = watched(books.watches(bucket), books.watching_all_day(bucket), start, ends, agreement.coverage.min_feeds)
+        covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
+        incidents = tally.in_scope.total
+        violence = judge_violence(incidents, tally.severe.total, limit, covered=covered)
+        return Judgement(
+            region=region,
+            truce_day=day,
+            violence=violence,
+            access=self._access(region, start, horizon),
+            incidents=incidents,
+            severe=tally.severe.total,
+            out_of_scope=tally.out_of_scope,
+            limit=limit,
+            baseline=baseline,
+            covered_share=float(Fraction(seen, ends - start)),
+            covered=covered,
+            deaths_best=tally.deaths_best,
+            evidence=self._evidence(bucket, tally) if violence is Finding.BROKEN else (),
+        )
+
+    def _access(self, region: str, start: Micros, horizon: Micros) -> AccessFinding:
+        if region not in self._owed:
+            return NOT_OWED
+        return judge_access(
+            self._books.convoys_to(region, horizon),
+            self._agreement.access,
+            start=start,
+            horizon=horizon,
+            effective=self._agreement.effective,
+        )
+
+    def _evidence(self, bucket: Bucket, tally: DayTally) -> tuple[Evidence, ...]:
+        """Return the incidents that broke the day: the severe ones when there are any, else the earliest."""
+        kinds = self._severe_kinds if tally.severe.total else None
+        earliest = tally.severe if tally.severe.total else tally.in_scope
+        if earliest.lacks:
+            earliest.refill(self._earliest(*bucket, kinds, EVIDENCE_KEPT))
+        return tuple(earliest.shown())
+
+    def _row(
+        self,
+        judgement: Judgement,
+        state: State,
+        present: VerdictRow | None,
+        now: Micros,
+        tick_offset: int,
+        cause: str,
+    ) -> VerdictRow:
+        return VerdictRow(
+            region=judgement.region,
+            truce_day=judgement.truce_day,
+            version=present.version + 1 if present else 1,
+            verdict=judgement.verdict,
+            state=state,
+            violence=judgement.violence,
+            access=judgement.access.finding,
+            incidents=judgement.incidents,
+            incidents_out_of_scope=judgement.out_of_scope,
+            violence_limit=float(judgement.limit),
+            covered_share=judgement.covered_share,
+            deaths_best=judgement.deaths_best,
+            reasons=judgement.reasons_text(self._agreement),
+            evidence=judgement.evidence_text(),
+            recorded_at=now,
+            tick_offset=tick_offset,
+            cause=cause,
+        )
+
+    def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:
+        """Recount the streaks that may have moved and note the gate when it says something new."""
+        yesterday = today - timedelta(days=1)
+        stale = self._agreement.regions if self._streaks_to != yesterday else sorted(moved)
+        for region in stale:
+            self._streaks[region] = streak_of(region, self._agreement.first_day, yesterday, self._verdict_of)
+        self._streaks_to = yesterday
+        gate = gate_of(self._agreement, self._streaks, now, tick_offset)
+        if self._gate is None or gate[2:] != self._gate[2:]:
+            self._gate = gate
+            changes.gate_history.append(gate)

@@ -1,0 +1,54 @@
+"""Coverage: for how much of a truce-day enough feeds were watching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from schemas.truceday import Micros
+
+
+def watched(
+    notices: Mapping[str, Iterable[tuple[Micros, Micros]]],
+    all_day: Iterable[str],
+    start: Micros,
+    end: Micros,
+    min_feeds: int,
+) -> Micros:
+    """Return for how many microseconds of ``[start, end)`` at least ``min_feeds`` feeds watched.
+
+    Args:
+        notices: per feed, the stretches it says it watched; they may overlap and reach beyond the day.
+        all_day: feeds that count as watching the whole day.
+    """
+    everywhere = set(all_day)
+    needed = min_feeds - len(everywhere)
+    if needed <= 0:
+        return end - start
+    edges: list[tuple[Micros, int]] = []
+    for feed, stretches in notices.items():
+        if feed in everywhere:
+            continue
+        for low, high in _union(stretches, start, end):
+            edges.append((low, 1))
+            edges.append((high, -1))
+    edges.sort()
+    total = watching = 0
+    since = start
+    for at, change in edges:
+        if watching >= needed:
+            total += at - since
+        watching += change
+        since = at
+    return total
+
+
+def _union(stretches: Iterable[tuple[Micros, Micros]], start: Micros, end: Micros) -> list[tuple[Micros, Micros]]:
+    """Clip to ``[start, end)`` and join what overlaps, so that a feed counts once however often it says so."""
+    clipped = sorted((max(low, start), min(high, end)) for low, high in stretches if low < end and high > start)
+    joined: list[tuple[Micros, Micros]] = []
+    for low, high in clipped:
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], high))
+        else:
+            joined.append((low, high))
+    return joined

@@ -1,0 +1,439 @@
+"""The ledger: a last-revision-wins map of reports, folded into books and judged at ticks.
+
+Any order and any repetition of the same facts gives the same present rows. Where a batch ends never shows:
+judging happens at ticks alone, on the facts before them in topic order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from schemas.rejects import RejectCode
+
+from schemas.agreement import Agreement
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CoverageFact,
+    DeclarationFact,
+    Fact,
+    IncidentFact,
+    Origin,
+    RejectFact,
+    ReportFact,
+    TickFact,
+)
+from schemas.rows import (
+    BulletinRow,
+    Changes,
+    Contribution,
+    CoverageRow,
+    DeclarationRow,
+    Evidence,
+    Identity,
+    Prior,
+    RejectRow,
+    ReportRow,
+    Resumed,
+    Withdrawal,
+)
+from schemas.truceday import Micros
+from streams.ledger.core.books import Books, step_row
+from streams.ledger.core.convoy import ConvoyName, row_of
+from streams.ledger.core.court import Court
+from streams.ledger.core.feeds import FeedHealth, Outcome
+from streams.ledger.core.identity import body_digest
+from streams.ledger.core.pending import Pending
+
+#: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
+NO_ORIGIN = Origin("", -1, -1)
+Sides = tuple[tuple[str, ...], ...]
+#: Feeds name the same few parties over and over; free text in their place must not grow the memory.
+SIDES_REMEMBERED = 10_000
+_TYPES: dict[type, str] = {
+    ConvoyFact: "convoy",
+    CoverageFact: "coverage",
+    BulletinFact: "bulletin",
+    DeclarationFact: "declaration",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of the facts topic: where it stands, what its header says, and its untouched body."""
+
+    offset: int
+    fact: Fact
+    body: bytes
+    key_hash: int = 0
+
+
+class Ledger:
+    """All state of one agreement's ledger, and what it changed since it was last asked.
+
+    Args:
+        agreement: the truce and its test.
+        earliest: asks the store for the earliest incidents in scope of a day, optionally of some kinds only.
+            It is called from ``fold`` at ticks only, with ``changes`` holding rows the store has not seen.
+    """
+
+    def __init__(self, agreement: Agreement, earliest: Callable[..., list[Evidence]]) -> None:
+        self.agreement = agreement
+        self.now: Micros | None = None
+        self.next_offset = 0
+        self.last_tick = -1
+        self._origins: dict[tuple[str, int], int] = {}
+        self._books = Books(agreement)
+        self._pending = Pending()
+        self._court = Court(agreement, self._books, earliest)
+        self._feeds = FeedHealth()
+        self._fresh: dict[Identity, Prior] = {}
+        self._touched: dict[Identity, ReportFact | None] = {}
+        self._convoys: set[ConvoyName] = set()
+        self._scope: dict[Sides, bool] = {}
+        self.changes = Changes()
+
+    def resume(self, resumed: Resumed) -> None:
+        """Go on exactly where the store left off."""
+        self.now = resumed.now
+        self.next_offset = resumed.next_offset
+        self.last_tick = resumed.last_tick
+        self._origins = dict(resumed.origins)
+        self._pending = Pending.from_text(resumed.pending)
+        self._books.restore(
+            resumed.tallies, resumed.feed_tallies, resumed.hours, resumed.convoy_steps, resumed.coverage
+        )
+        self._court.restore(resumed.verdicts, resumed.gate)
+        self._feeds.restore(resumed.feeds)
+
+    # -- facts
+
+    def unknown(self, entries: list[Entry]) -> dict[int, Identity]:
+        """Return the identities of ``entries`` that only the store can tell about, by key hash."""
+        wanted = {}
+        for entry in entries:
+            fact = entry.fact
+            if isinstance(fact, ReportFact):
+                identity = Identity(fact.feed, fact.report_id)
+                if identity not in self._fresh:
+                    wanted[entry.key_hash] = identity
+        return wanted
+
+    def fold(self, entry: Entry, priors: Mapping[Identity, Prior]) -> None:
+        """Take in one record.
+
+        Args:
+            entry: the record; offsets never go back.
+            priors: what the store knows of the identities it was asked about; an identity that is neither here nor
+                among those folded since the last ``drain`` is new.
+        """
+        self.next_offset = entry.offset + 1
+        fact = entry.fact
+        if fact.stamp is not None and (self.now is None or fact.stamp > self.now):
+            self.now = fact.stamp
+        if isinstance(fact, TickFact):
+            self._tick(entry.offset)
+            return
+        if self._redelivered(fact):
+            return
+        if isinstance(fact, RejectFact):
+            self._reject(entry, fact, fact.code, fact.hint)
+            return
+        identity = Identity(fact.feed, fact.report_id)
+        prior = self._fresh.get(identity)
+        if prior is None:
+            prior = priors.get(identity)
+        digest = body_digest(entry.body)
+        if prior is not None and fact.revision in prior.digests:
+            if prior.digests[fact.revision] == digest:
+                self._feeds.count(fact.feed, Outcome.DUPLICATE, fact)
+            else:
+                self._reject(
+                    entry,
+                    fact,
+                    RejectCode.CONFLICTING_BODY,
+                    f"revision {fact.revision} of {fact.feed}/{fact.report_id} was already received with another body; "
+                    "publish the change as a higher revision",
+                )
+            return
+        self._enter(entry, fact, identity, prior, digest)
+
+    def _redelivered(self, fact: ReportFact | RejectFact) -> bool:
+        """Whether intake wrote this source record before: it was interrupted before it could commit."""
+        origin = fact.origin
+        if origin is None:
+            return False
+        source = (origin.topic, origin.partition)
+        if origin.offset <= self._origins.get(source, -1):
+            return True
+        self._origins[source] = origin.offset
+        return False
+
+    def _enter(self, entry: Entry, fact: ReportFact, identity: Identity, prior: Prior | None, digest: int) -> None:
+        superseded = prior is not None and fact.revision < prior.revision
+        if isinstance(fact, IncidentFact):
+            day, uncertain = self.agreement.calendar.day_of(fact.from_, fact.to)
+            in_scope = self._in_scope(fact.sides)
+            adds = Contribution(
+                fact.place.region,
+                day,
+                fact.from_,
+                fact.kind,
+                in_scope,
+                fact.deaths_low,
+                fact.deaths_best,
+                fact.deaths_high,
+            )
+            row = _incident_row(entry, fact, digest, adds, uncertain, present=not superseded)
+        else:
+            adds = None
+            row = _other_row(entry, fact, digest, self.agreement, present=not superseded)
+        if fact.retracted:
+            adds = None
+        self.changes.reports.append(row)
+        if prior is not None and superseded:
+            self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
+            self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
+            return
+        report = f"{fact.feed}/{fact.report_id}@{fact.revision}"
+        if prior is not None:
+            self._withdraw(entry.key_hash, identity, prior, report)
+        if adds is not None:
+            self._books.add_incident(fact.feed, fact.report_id, adds)
+            self._touch_day(adds, report)
+        elif not isinstance(fact, IncidentFact):
+            self._enter_other(identity, fact, report)
+        digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
+        self._fresh[identity] = Prior(fact.revision, digests, row.type, adds)
+        if fact.retracted:
+            outcome = Outcome.RETRACTED
+        else:
+            outcome = Outcome.ACCEPTED if prior is None else Outcome.CORRECTED
+        self._feeds.count(fact.feed, outcome, fact)
+
+    def _in_scope(self, sides: Sides) -> bool:
+        known = self._scope.get(sides)
+        if known is None:
+            if len(self._scope) >= SIDES_REMEMBERED:
+                self._scope.clear()
+            known = self._scope[sides] = self.agreement.in_scope(sides)
+        return known
+
+    def _withdraw(self, key: int, identity: Identity, prior: Prior, report: str) -> None:
+        """Undo what the revision that was present until now added."""
+        self.changes.withdrawn.append(Withdrawal(key, identity.feed, identity.report_id, prior.revision))
+        if prior.contribution is not None:
+            self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
+            self._touch_day(prior.contribution, report)
+        if prior.type != "incident":
+            self._touched[identity] = None
+            for region, day in self._books.remove_coverage(identity):
+                self._pending.touch(region, day, report)
+            name = self._books.convoy_of(identity)
+            if name is not None:
+                self._touch_convoy(name, report)
+                self._books.remove_step(identity)
+
+    def _touch_day(self, adds: Contribution, report: str) -> None:
+        self._pending.touch(adds.region, adds.truce_day, report)
+        if adds.truce_day in self.agreement.baseline_days:
+            # Another baseline is another limit for every day of the region.
+            self._pending.touch(adds.region, None, report)
+
+    def _touch_convoy(self, name: ConvoyName, report: str) -> None:
+        self._convoys.add(name)
+        for region in self._books.regions_of(name):
+            self._pending.touch(region, None, report)
+
+    def _enter_other(self, identity: Identity, fact: ReportFact, report: str) -> None:
+        self._touched[identity] = None if fact.retracted else fact
+        if fact.retracted:
+            return
+        if isinstance(fact, CoverageFact):
+            for region, day in self._books.add_coverage(identity, fact):
+                self._pending.touch(region, day, report)
+        elif isinstance(fact, ConvoyFact):
+            self._touch_convoy(self._books.add_step(identity, fact), report)
+
+    def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> None:
+        origin = fact.origin
+        self.changes.rejects.append(
+            RejectRow(
+                fact_offset=entry.offset,
+                code=code,
+                hint=hint,
+                feed=fact.feed,
+                report_id=fact.report_id,
+                received_at=fact.stamp,
+                source_topic=origin.topic if origin else None,
+                source_partition=origin.partition if origin else None,
+                source_offset=origin.offset if origin else None,
+                original=entry.body,
+            )
+        )
+        self._feeds.count(fact.feed, Outcome.REJECTED, fact)
+
+    # -- judging
+
+    def _tick(self, offset: int) -> None:
+        """Judge everything that time or a report may have changed since the last tick."""
+        self.last_tick = offset
+        if self.now is None:
+            return
+        self._books.forget_hours(self.now)
+        self._court.judge(self.now, offset, self._pending, self.changes)
+        self._pending.judged(self.now)
+
+    # -- rows
+
+    def drain(self) -> Changes:
+        """Return everything that changed since the last call, complete with the offset it goes up to."""
+        changes, self.changes = self.changes, Changes()
+        changes.next_offset = self.next_offset
+        changes.origins = dict(self._origins)
+        changes.now = self.now
+        changes.last_tick = self.last_tick
+        changes.pending = self._pending.to_text()
+        changes.tallies, changes.feed_tallies = self._books.tally_rows()
+        changes.feeds = self._feeds.changed_rows()
+        self._court.drain(changes)
+        self._drain_touched(changes)
+        self._fresh.clear()
+        return changes
+
+    def _drain_touched(self, changes: Changes) -> None:
+        changes.touched_reports = set(self._touched)
+        for fact in self._touched.values():
+            match fact:
+                case ConvoyFact():
+                    changes.convoy_steps.append(step_row(fact))
+                case CoverageFact():
+                    changes.coverage.extend(
+                        CoverageRow(fact.feed, fact.report_id, region, fact.from_, fact.to, fact.nil)
+                        for region in dict.fromkeys(fact.regions)
+                    )
+                case BulletinFact():
+                    changes.bulletins.extend(_bulletin_rows(fact))
+                case DeclarationFact():
+                    changes.declarations.append(
+                        DeclarationRow(
+                            fact.feed,
+                            fact.report_id,
+                            fact.act,
+                            fact.declared_by,
+                            fact.effective_at,
+                            fact.until,
+                            fact.reported_at,
+                        )
+                    )
+                case _:
+                    pass
+        self._touched.clear()
+        changes.touched_convoys = {(name.feed, name.convoy_id) for name in self._convoys}
+        changes.convoys = [row_of(convoy) for name in sorted(self._convoys) if (convoy := self._books.convoy(name))]
+        self._convoys.clear()
+
+
+def _incident_row(
+    entry: Entry, fact: IncidentFact, digest: int, adds: Contribution, uncertain: bool, *, present: bool
+) -> ReportRow:
+    place = fact.place
+    origin = fact.origin or NO_ORIGIN
+    return ReportRow(
+        entry.offset,
+        entry.key_hash,
+        fact.feed,
+        fact.report_id,
+        fact.revision,
+        present,
+        fact.retracted,
+        "incident",
+        adds.region,
+        adds.truce_day,
+        uncertain,
+        fact.from_,
+        fact.to,
+        fact.reported_at,
+        fact.stamp,
+        fact.kind,
+        adds.in_scope,
+        "; ".join(fact.accused) or None,
+        fact.claimant,
+        fact.confidence,
+        fact.deaths_low,
+        fact.deaths_best,
+        fact.deaths_high,
+        place.latitude,
+        place.longitude,
+        place.name,
+        place.by,
+        place.conflict,
+        origin.topic,
+        origin.partition,
+        origin.offset,
+        digest,
+        entry.body.decode(),
+    )
+
+
+def _other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement, *, present: bool) -> ReportRow:
+    origin = fact.origin or NO_ORIGIN
+    place = fact.place if isinstance(fact, ConvoyFact) else None
+    when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
+    day, uncertain = agreement.calendar.day_of(*when) if place and when else (None, None)
+    kind = fact.step if isinstance(fact, ConvoyFact) else fact.act if isinstance(fact, DeclarationFact) else None
+    return ReportRow(
+        fact_offset=entry.offset,
+        key_hash=entry.key_hash,
+        feed=fact.feed,
+        report_id=fact.report_id,
+        revision=fact.revision,
+        present=present,
+        retracted=fact.retracted,
+        type=_TYPES[type(fact)],
+        region=place.region if place else None,
+        truce_day=day,
+        time_uncertain=uncertain,
+        occurred_from=when[0] if when else None,
+        occurred_to=when[1] if when else None,
+        reported_at=fact.reported_at,
+        received_at=fact.stamp,
+        kind=kind,
+        in_scope=None,
+        accused=None,
+        claimant=None,
+        confidence=None,
+        deaths_low=None,
+        deaths_best=None,
+        deaths_high=None,
+        latitude=place.latitude if place else None,
+        longitude=place.longitude if place else None,
+        place_name=place.name if place else None,
+        located_by=place.by if place else None,
+        place_conflict=place.conflict if place else None,
+        source_topic=origin.topic,
+        source_partition=origin.partition,
+        source_offset=origin.offset,
+        body_digest=digest,
+        raw=entry.body.decode(),
+    )
+
+
+def _bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:
+    return [
+        BulletinRow(
+            feed=fact.feed,
+            report_id=fact.report_id,
+            line=number,
+            region=line.region,
+            accused=line.accused,
+            kind_as_given=line.kind_as_given,
+            incidents=line.count,
+            total=fact.total,
+            at_least=fact.at_least,
+            occurred_from=fact.from_,
+            occurred_to=fact.to,
+        )
+        for number, line in enumerate(fact.tallies, start=1)
+    ]

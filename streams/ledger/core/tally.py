@@ -1,0 +1,98 @@
+"""Tallies: what the present reports of one region and truce-day add up to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+from schemas.rows import Contribution, Evidence
+
+#: How much evidence a broken day shows.
+EVIDENCE_SHOWN = 10
+#: How much is kept at hand, so that a few retractions do not send the ledger back to the store.
+EVIDENCE_KEPT = 16
+
+
+class Earliest:
+    """The earliest incidents of one day, in bounded memory.
+
+    What is kept is always a prefix of all incidents ordered by time and identity. ``total`` counts all of them.
+    A prefix can grow too short by removals, or be empty after a restart: then ``lacks`` tells, and ``refill``
+    takes it from the store.
+    """
+
+    __slots__ = ("kept", "total")
+
+    def __init__(self, total: int = 0) -> None:
+        self.kept: list[Evidence] = []
+        self.total = total
+
+    def add(self, evidence: Evidence) -> None:
+        kept = self.kept
+        if len(kept) == self.total or (kept and evidence < kept[-1]):
+            insort(kept, evidence)
+            if len(kept) > EVIDENCE_KEPT:
+                kept.pop()
+        self.total += 1
+
+    def remove(self, evidence: Evidence) -> None:
+        self.total -= 1
+        index = bisect_left(self.kept, evidence)
+        if index < len(self.kept) and self.kept[index] == evidence:
+            del self.kept[index]
+
+    @property
+    def lacks(self) -> bool:
+        """Whether fewer are at hand than a verdict shows."""
+        return len(self.kept) < min(self.total, EVIDENCE_SHOWN)
+
+    def refill(self, earliest: list[Evidence]) -> None:
+        """Take the first ``EVIDENCE_KEPT`` (or all, if fewer) from the store."""
+        self.kept = earliest
+
+    def shown(self) -> list[Evidence]:
+        """The evidence a verdict names."""
+        return self.kept[:EVIDENCE_SHOWN]
+
+
+class DayTally:
+    """Counts of one region and truce-day. Adding and removing are exact inverses, whatever their order."""
+
+    __slots__ = ("deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe")
+
+    def __init__(self) -> None:
+        self.in_scope = Earliest()
+        self.severe = Earliest()
+        self.out_of_scope = 0
+        self.deaths_low = 0
+        self.deaths_best = 0
+        self.deaths_high = 0
+        self.feeds: dict[str, int] = {}
+
+    def add(self, feed: str, report_id: str, adds: Contribution, *, severe: bool) -> None:
+        """Count one incident report in."""
+        if not adds.in_scope:
+            self.out_of_scope += 1
+            return
+        evidence = Evidence(adds.occurred_from, feed, report_id)
+        self.in_scope.add(evidence)
+        if severe:
+            self.severe.add(evidence)
+        self.feeds[feed] = self.feeds.get(feed, 0) + 1
+        self.deaths_low += adds.deaths_low or 0
+        self.deaths_best += adds.deaths_best or 0
+        self.deaths_high += adds.deaths_high or 0
+
+    def remove(self, feed: str, report_id: str, adds: Contribution, *, severe: bool) -> None:
+        """Take one incident report out again."""
+        if not adds.in_scope:
+            self.out_of_scope -= 1
+            return
+        evidence = Evidence(adds.occurred_from, feed, report_id)
+        self.in_scope.remove(evidence)
+        if severe:
+            self.severe.remove(evidence)
+        # A feed stays listed with zero, so that its row in the store is known to have to go.
+        self.feeds[feed] -= 1
+        self.deaths_low -= adds.deaths_low or 0
+        self.deaths_best -= adds.deaths_best or 0
+        self.deaths_high -= adds.deaths_high or 0

@@ -1,0 +1,141 @@
+"""Verdicts: two legs combined, explained, and versioned."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.rows import Evidence, VerdictRow
+from schemas.truceday import Micros
+from streams.ledger.core.access import AccessFinding
+from streams.ledger.core.findings import Finding, State, combine
+
+
+class Judgement(NamedTuple):
+    """What one region and truce-day is found to be, before it is compared with what was found earlier."""
+
+    region: str
+    truce_day: date
+    violence: Finding
+    access: AccessFinding
+    incidents: int
+    severe: int
+    out_of_scope: int
+    limit: Fraction
+    baseline: Fraction
+    covered_share: float
+    covered: bool
+    deaths_best: int
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def verdict(self) -> Finding:
+        """The verdict of the day."""
+        return combine(self.violence, self.access.finding)
+
+    def evidence_text(self) -> str:
+        """The incidents and convoys that decided the day, as JSON text."""
+        return json.dumps(
+            {
+                "violence": [f"{item.feed}/{item.report_id}" for item in self.evidence],
+                "access": list(self.access.convoys),
+            },
+            ensure_ascii=False,
+        )
+
+    def reasons_text(self, agreement: Agreement) -> str:
+        """Why the legs were found so, as a JSON list of sentences with the rule that decided."""
+        return json.dumps(
+            [
+                {
+                    "leg": "violence",
+                    "finding": self.violence,
+                    "rule": self._violence_rule(),
+                    "text": self._violence_text(agreement),
+                },
+                {
+                    "leg": "access",
+                    "finding": self.access.finding,
+                    "rule": self.access.rule,
+                    "text": self._access_text(agreement),
+                },
+            ],
+            ensure_ascii=False,
+        )
+
+    def _violence_rule(self) -> str:
+        if self.severe:
+            return "severe_incident"
+        if self.violence is Finding.BROKEN:
+            return "count_above_limit"
+        return "within_limit" if self.violence is Finding.MET else "not_covered"
+
+    def _violence_text(self, agreement: Agreement) -> str:
+        rules = agreement.violence
+        counted = _count(self.incidents, "incident") + " in scope"
+        share = f"{100 * self.covered_share:.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
+        limit = f"limit {_number(self.limit)}"
+        if self.limit > rules.floor:
+            limit += f" ({100 - rules.reduction_percent} % of a baseline of {_number(self.baseline)} a day)"
+        else:
+            limit += " (the floor)"
+        if self.severe:
+            return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
+        return f"{counted}, {limit}; {share}"
+
+    def _access_text(self, agreement: Agreement) -> str:
+        rules = agreement.access
+        named = ", ".join(self.access.convoys)
+        match self.access.rule:
+            case "attacked":
+                return f"convoy attacked: {named}"
+            case "overdue":
+                return f"not delivered {rules.overdue_after_hours} h or more after its first known step: {named}"
+            case "gap":
+                since = f"the last delivery ({named})" if named else "the truce took effect"
+                return f"{rules.max_gap_days} days or more since {since}"
+            case "no_convoy_known":
+                return "no convoy to this region is known"
+            case "not_owed":
+                return "the agreement owes this region no access"
+            case _:
+                return "no convoy attacked or overdue, no gap too long"
+
+
+def state_at(now: Micros, ends: Micros, final_at: Micros, *, amended: bool) -> State:
+    """Return how settled a verdict is at ``now``, given the day's end and when its lateness has passed."""
+    if now < ends:
+        return State.OPEN
+    if now < final_at:
+        return State.PROVISIONAL
+    return State.AMENDED if amended else State.FINAL
+
+
+def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> bool:
+    """Whether ``judged`` is a new version of ``present``, not a mere update of counts.
+
+    Until a day is FINAL only a change of finding, limit or deciding report counts; afterwards every change.
+    """
+    if (judged.violence, judged.access, judged.violence_limit, judged.evidence) != (
+        present.violence,
+        present.access,
+        present.violence_limit,
+        present.evidence,
+    ):
+        return True
+    return final and _figures(judged) != _figures(present)
+
+
+def _figures(row: VerdictRow) -> tuple[object, ...]:
+    return row.incidents, row.incidents_out_of_scope, row.covered_share, row.deaths_best
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _number(value: Fraction) -> str:
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,36 @@
+"""The violence leg: incidents in scope against a limit drawn from a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from schemas.agreement import Agreement
+from streams.ledger.core.findings import Finding
+
+
+def baseline_of(daily_counts: Sequence[int], measure: str) -> Fraction:
+    """Return the mean or median incidents a day, exactly. ``daily_counts`` holds every baseline day, zeros too."""
+    if measure == "mean":
+        return Fraction(sum(daily_counts), len(daily_counts))
+    ordered = sorted(daily_counts)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return Fraction(ordered[middle])
+    return Fraction(ordered[middle - 1] + ordered[middle], 2)
+
+
+def limit_of(agreement: Agreement, baseline: Fraction) -> Fraction:
+    """Return max(floor, (1 - reduction) x baseline), exactly: 20 % of 5 is 1, not 0.99."""
+    return max(Fraction(agreement.violence.floor), agreement.allowed_share * baseline)
+
+
+def judge_violence(incidents: int, severe: int, limit: Fraction, *, covered: bool) -> Finding:
+    """Find whether violence on one truce-day stayed within its limit.
+
+    A count above the limit, or one severe incident, is BROKEN even on a poorly covered day: what was seen is
+    enough. A count within it is MET only when the day was covered; silence is not peace.
+    """
+    if severe or incidents > limit:
+        return Finding.BROKEN
+    return Finding.MET if covered else Finding.UNKNOWN

@@ -1,0 +1,63 @@
+"""Logging: structlog for our lines, and those of Faust, mode and aiokafka through the same formatter.
+
+JSON unless a person is watching: one object a line with ``event``, ``level``, ``logger``, ``time`` (UTC, ISO 8601) and fields.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from streams.settings import Settings
+
+#: Talkative at INFO about what they always do; their warnings are kept.
+_CHATTY = ("aiokafka", "faust", "mode", "asyncio")
+
+
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log line of the process to ``stream`` (standard error) in the settings' format and level."""
+    stream = stream or sys.stderr
+    as_text = settings.log_format == "text" or (settings.log_format == "auto" and stream.isatty())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_final(as_text=as_text))
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _CHATTY:
+        # Their own handlers would print each line a second time, in another shape.
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True
+        logger.setLevel(logging.DEBUG if level == logging.DEBUG else max(level, logging.WARNING))
+
+
+def _final(*, as_text: bool) -> list[Processor]:
+    plain: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if as_text:
+        return [plain, structlog.dev.ConsoleRenderer(timestamp_key="time")]
+    return [plain, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]

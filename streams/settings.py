@@ -1,0 +1,113 @@
+"""Every setting of a deployment, read from the environment once, in the command line, and passed down as values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.errors import UsageError
+
+PREFIX = "TRUCEWATCH_"
+
+#: Variables with our prefix that the tests read and no command does.
+_OF_THE_TESTS = frozenset({"TRUCEWATCH_SHARED_DATA"})
+
+
+class Settings(BaseSettings):
+    """What may be set, each as ``TRUCEWATCH_<NAME>`` or by the command's option of the same name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    broker: Annotated[str, StringConstraints(pattern=r"^kafka://[^/,\s]+:\d+(,[^/,\s]+:\d+)*$")] | None = Field(
+        None, description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up`, `replay` and `demo` start their own."
+    )
+    data: Path = Field(Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it.")
+    agreement: str = Field("syria-2016", min_length=1, description="A shipped agreement's id, or the path of an agreement file.")
+    boundaries: Path | None = Field(None, description="GeoJSON of the regions' boundaries, to locate reports by coordinates.")
+    topic_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(\.[a-z0-9]+)*$", max_length=100)] = Field(
+        "truce", description="First part of every topic and consumer group name: lower case, digits, dots."
+    )
+    partitions: int = Field(4, ge=1, le=1_000, description="Partitions of the input topics where they are created.")
+    flush_records: int = Field(10_000, ge=1, le=1_000_000, description="Facts the ledger commits at once, at most.")
+    flush_seconds: float = Field(0.25, gt=0, le=60, description="Longest time a fact waits for its commit.")
+    publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
+    stamps: Literal["clock", "archive"] = Field(
+        "clock", description="What stamps a fact: intake's clock, or the archive's own reporting times in a replay."
+    )
+    memory_limit: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")] = Field(
+        "2GB", description="What DuckDB may use, e.g. `512MB`."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal and JSON elsewhere.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment; no file is read that nobody named."""
+        return init_settings, env_settings
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def load(options: Mapping[str, Any] | None = None) -> Settings:
+    """Build the settings from the environment and the options given, which win; an option of None is not given.
+
+    Raises:
+        UsageError: a variable with our prefix is unknown, or a value is not one the setting takes.
+    """
+    known = [variable(name) for name in Settings.model_fields]
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in _OF_THE_TESTS.union(known):
+            near = get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"{name} is no setting; {hint}")
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = []
+        for each in error.errors():
+            name = str(each["loc"][0])
+            source = f"--{name.replace('_', '-')}" if name in given else variable(name)
+            faults.append(f"{source}: {_reason(each['msg'], name)}, not {each['input']!r}")
+        raise UsageError("; ".join(faults)) from None
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return settings as environment variables, for a worker process to read back unchanged."""
+    values = settings.model_dump(mode="json")
+    return {variable(name): str(value) for name, value in values.items() if value is not None}
+
+
+def settings_table() -> str:
+    """Return every setting as the Markdown table the README carries."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `{variable(name)}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _reason(message: str, name: str) -> str:
+    if message.startswith("String should match pattern"):
+        return {
+            "broker": "should be kafka://host:port[,host:port]",
+            "topic_prefix": "should be lower case, digits and dots",
+            "memory_limit": "should be a size such as 512MB",
+        }[name]
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,282 @@
+"""A small truce to test with: two regions, three required days, and a ledger that keeps its rows in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.agreement import Agreement
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CountLine,
+    CoverageFact,
+    DeclarationFact,
+    Fact,
+    IncidentFact,
+    Located,
+    Origin,
+    TickFact,
+)
+from schemas.reports import IncidentKind
+from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, ReportRow, VerdictRow
+from schemas.truceday import Micros
+from streams.ledger.core.identity import key_hash
+from streams.ledger.core.ledger import Entry, Ledger
+
+FIRST = date(2016, 9, 12)
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+
+def agreement(**changes: Any) -> Agreement:
+    """Return a small agreement; ``changes`` replace whole sections or keys of sections, as ``violence={"floor": 2}``."""
+    sections: dict[str, Any] = {
+        "id": "test-truce",
+        "title": "A truce to test with",
+        "sources": ["none"],
+        "clock": {
+            "effective": datetime(2016, 9, 12, 19),  # noqa: DTZ001 - agreements state local time
+            "time_zone": "Asia/Damascus",
+            "anchor": time(19),
+            "required_days": 3,
+            "lateness_hours": 48,
+        },
+        "regions": ["SY01", "SY02"],
+        "gate_regions": ["SY01", "SY02"],
+        "scope": {
+            "parties": ["Government", "Opposition"],
+            "outside": ["ISIL", "Nusra"],
+            "excluded_when": "a_side_outside",
+        },
+        "violence": {
+            "reduction_percent": 80,
+            "floor": 1,
+            "baseline": {"first_day": date(2016, 9, 2), "last_day": date(2016, 9, 11)},
+            "severe_kinds": [IncidentKind.ATTACK_ON_AID],
+        },
+        "coverage": {"min_feeds": 1, "min_share_percent": 75},
+        "access": {"regions": ["SY02"], "overdue_after_hours": 72, "max_gap_days": 7},
+    }
+    for key, value in changes.items():
+        sections[key] = {**sections[key], **value} if isinstance(value, dict) else value
+    return Agreement.model_validate(sections)
+
+
+TRUCE = agreement()
+
+
+def at(days: float, hours: float = 0) -> Micros:
+    """Return the instant so long after the truce took effect."""
+    return TRUCE.effective + round(days * DAY + hours * HOUR)
+
+
+def day(number: int) -> date:
+    """Return truce-day ``number``; the first one is 0."""
+    return FIRST + timedelta(days=number)
+
+
+def incident(
+    report_id: str = "i1",
+    *,
+    when: Micros | None = None,
+    region: str = "SY01",
+    feed: str = "feed-a",
+    revision: int = 1,
+    **changes: Any,
+) -> IncidentFact:
+    """Return an incident of one hour, half a day into the truce, between the parties."""
+    start = at(0, 12) if when is None else when
+    spine = {"stamp": start + HOUR, "reported_at": start + HOUR, "to": start + HOUR, "kind": "shelling"}
+    sides = (("Government",), ("Opposition",))
+    return IncidentFact(
+        **{
+            **spine,
+            "sides": sides,
+            "feed": feed,
+            "report_id": report_id,
+            "revision": revision,
+            "place": Located(region),
+            "from_": start,
+            **changes,
+        }
+    )
+
+
+def coverage(
+    report_id: str = "c1",
+    *,
+    low: Micros,
+    high: Micros,
+    regions: tuple[str, ...] = ("SY01", "SY02"),
+    feed: str = "feed-a",
+    **changes: Any,
+) -> CoverageFact:
+    """Return a nil report."""
+    spine = {"stamp": high, "reported_at": high, "nil": True}
+    return CoverageFact(
+        **{**spine, "feed": feed, "report_id": report_id, "regions": regions, "from_": low, "to": high, **changes}
+    )
+
+
+def convoy(
+    report_id: str = "s1",
+    step: str = "dispatched",
+    *,
+    when: Micros,
+    convoy_id: str = "aid-1",
+    region: str = "SY02",
+    feed: str = "un",
+    **changes: Any,
+) -> ConvoyFact:
+    """Return one step of a convoy."""
+    spine = {"stamp": when, "reported_at": when, "from_": when, "to": when}
+    return ConvoyFact(
+        **{
+            **spine,
+            "feed": feed,
+            "report_id": report_id,
+            "convoy_id": convoy_id,
+            "step": step,
+            "place": Located(region),
+            **changes,
+        }
+    )
+
+
+def bulletin(report_id: str = "b1", *, low: Micros, high: Micros, count: int = 5, **changes: Any) -> BulletinFact:
+    """Return a monitor's tally."""
+    spine = {
+        "stamp": high,
+        "reported_at": high,
+        "feed": "monitor",
+        "tallies": (CountLine(count, "SY02", "Opposition"),),
+    }
+    return BulletinFact(**{**spine, "report_id": report_id, "from_": low, "to": high, **changes})
+
+
+def declaration(report_id: str = "d1", *, act: str = "start", when: Micros, **changes: Any) -> DeclarationFact:
+    """Return a declaration."""
+    spine = {"stamp": when, "reported_at": when, "feed": "parties", "declared_by": "Government"}
+    return DeclarationFact(**{**spine, "report_id": report_id, "act": act, "effective_at": when, **changes})
+
+
+def tick(when: Micros) -> TickFact:
+    """Return a tick."""
+    return TickFact(stamp=when)
+
+
+class MemoryStore:
+    """Keeps a ledger's rows in plain dictionaries and answers it by scanning them: slow, and obviously right."""
+
+    def __init__(self, truce: Agreement) -> None:
+        self.truce = truce
+        self.reports: list[ReportRow] = []
+        self.verdicts: dict[tuple[str, date], VerdictRow] = {}
+        self.versions: list[VerdictRow] = []
+        self.changes: list[Changes] = []
+
+    def write(self, changes: Changes) -> None:
+        """Apply what a flush would write."""
+        gone = {(w.feed, w.report_id, w.revision) for w in changes.withdrawn}
+        self.reports = [
+            row._replace(present=False) if (row.feed, row.report_id, row.revision) in gone else row
+            for row in [*self.reports, *changes.reports]
+        ]
+        self.verdicts.update({(row.region, row.truce_day): row for row in changes.verdicts})
+        self.versions.extend(changes.versions)
+        changes.reports, changes.withdrawn, changes.versions = [], [], []
+        self.changes.append(changes)
+
+    def priors(self, wanted: Iterable[Identity]) -> dict[Identity, Prior]:
+        """Return what is known of each identity."""
+        found = {}
+        for identity in wanted:
+            rows = [row for row in self.reports if (row.feed, row.report_id) == identity]
+            if rows:
+                present = next(row for row in rows if row.present)
+                adds = _contribution(present) if present.type == "incident" and not present.retracted else None
+                found[identity] = Prior(
+                    present.revision, {row.revision: row.body_digest for row in rows}, present.type, adds
+                )
+        return found
+
+    def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        """Return the earliest present, active incidents in scope."""
+        rows = [
+            Evidence(row.occurred_from or 0, row.feed, row.report_id)
+            for row in self.reports
+            if row.present and not row.retracted and row.in_scope and (row.region, row.truce_day) == (region, day)
+            if kinds is None or row.kind in kinds
+        ]
+        return sorted(rows)[:limit]
+
+
+def _contribution(row: ReportRow) -> Contribution:
+    return Contribution(
+        row.region or "",
+        row.truce_day or FIRST,
+        row.occurred_from or 0,
+        row.kind or "",
+        bool(row.in_scope),
+        row.deaths_low,
+        row.deaths_best,
+        row.deaths_high,
+    )
+
+
+class World:
+    """A ledger fed by hand. ``flush_every`` cuts the facts into flushes, which must never show."""
+
+    def __init__(self, truce: Agreement = TRUCE, *, flush_every: int = 1_000) -> None:
+        self.store = MemoryStore(truce)
+        self.ledger = Ledger(truce, self._earliest)
+        self._flush_every = flush_every
+        self._unflushed = 0
+        self._offset = 0
+
+    def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        self.store.write(Changes(reports=self.ledger.changes.reports, withdrawn=self.ledger.changes.withdrawn))
+        self.ledger.changes.reports, self.ledger.changes.withdrawn = [], []
+        return self.store.earliest(region, day, kinds, limit)
+
+    def tell(self, *facts: Fact) -> World:
+        """Fold facts in the order given; each gets the next offset."""
+        for fact in facts:
+            key, wanted = 0, []
+            if not isinstance(fact, TickFact):
+                wanted = [Identity(fact.feed or "", fact.report_id or "")]
+                key = key_hash(*wanted[0])
+            # A feed's bytes say nothing of where in Kafka they lie or when they were read.
+            body = repr(msgspec.structs.replace(fact, origin=None, stamp=None)).encode()
+            self.ledger.fold(Entry(self._offset, fact, body, key), self.store.priors(wanted))
+            self._offset += 1
+            self._unflushed += 1
+            if self._unflushed >= self._flush_every:
+                self.flush()
+        return self
+
+    def flush(self) -> Changes:
+        """Write what changed, as the agent does."""
+        self._unflushed = 0
+        changes = self.ledger.drain()
+        self.store.write(changes)
+        return changes
+
+    def verdict(self, region: str, number: int) -> VerdictRow:
+        """Return the present verdict of a region and truce-day."""
+        self.flush()
+        return self.store.verdicts[region, day(number)]
+
+    def versions(self, region: str, number: int) -> list[VerdictRow]:
+        """Return every version of a region and truce-day."""
+        self.flush()
+        return [row for row in self.store.versions if (row.region, row.truce_day) == (region, day(number))]
+
+
+def origin(offset: int, partition: int = 0, topic: str = "truce.incidents.v1") -> Origin:
+    """Return where a source record lies."""
+    return Origin(topic, partition, offset)
