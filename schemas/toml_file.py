@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 from schemas.plain_words import EXPECTED, Loc, did_you_mean, fields_at, path_of, say
 
 #: TOML's own words, and local times, which are written without an offset.
-WORDS: Mapping[str, str] = EXPECTED | {
+WORDS: Mapping[str, str] = {
+    **EXPECTED,
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -94,7 +95,10 @@ def parse_toml(body: bytes) -> TomlFile:
 
 
 def line_map(text: str) -> dict[Loc, int]:
-    """Return the line on which each key, table and list entry of a valid TOML text starts."""
+    """Return the line on which each key, table and list entry of a valid TOML text starts.
+
+    A quoted key with escapes is kept as it is written.
+    """
     return _Scanner(text.replace("\r\n", "\n")).scan()
 
 
@@ -180,8 +184,7 @@ class _Scanner:
         elif opened == "{":
             self._inline_table(loc)
         else:
-            match = self._VALUE.match(self._text, self._at)
-            self._at = match.end() if match else len(self._text)
+            self._take(self._VALUE)
 
     def _list(self, loc: Loc) -> None:
         self._at += 1
@@ -211,17 +214,20 @@ class _Scanner:
         keys: list[str] = []
         more = "."
         while more:
-            match = self._KEY.match(self._text, self._at)
-            if match is None:
-                break
+            match = self._take(self._KEY)
             keys.append(next(part for part in match.groups()[:3] if part is not None))
             more = match[4]
-            self._at = match.end()
         return keys
 
     def _skip(self) -> None:
-        match = self._SPACE.match(self._text, self._at)
-        self._at = match.end() if match else self._at
+        self._take(self._SPACE)
+
+    def _take(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        match = pattern.match(self._text, self._at)
+        if match is None:
+            raise ValueError(f"line {self._line()}: not valid TOML")
+        self._at = match.end()
+        return match
 
     def _line(self) -> int:
         return bisect_right(self._starts, self._at)

@@ -4,17 +4,17 @@
 
 CREATE TABLE about (
     schema_version   INTEGER NOT NULL,
-    agreement        VARCHAR NOT NULL,
+    agreement_id     VARCHAR NOT NULL,
     title            VARCHAR NOT NULL,
-    agreement_json   JSON NOT NULL,
+    agreement        JSON NOT NULL,
     software_version VARCHAR NOT NULL,
     published_at     TIMESTAMPTZ
 );
 COMMENT ON TABLE about IS 'What this file is: one row.';
 COMMENT ON COLUMN about.schema_version IS 'Version of the tables; a file of a newer one is refused by older software.';
-COMMENT ON COLUMN about.agreement IS 'Id of the agreement the file judges.';
+COMMENT ON COLUMN about.agreement_id IS 'Id of the agreement the file judges.';
 COMMENT ON COLUMN about.title IS 'Title of the agreement.';
-COMMENT ON COLUMN about.agreement_json IS 'The whole agreement as JSON: every number a verdict rests on.';
+COMMENT ON COLUMN about.agreement IS 'The whole agreement as JSON: every number a verdict rests on.';
 COMMENT ON COLUMN about.software_version IS 'Version of trucewatch that last opened the file for writing.';
 COMMENT ON COLUMN about.published_at IS 'When this copy was published; NULL in a file never published.';
 
@@ -78,7 +78,7 @@ CREATE TABLE reports (
     raw              VARCHAR NOT NULL
 );
 COMMENT ON TABLE reports IS 'Every accepted report revision. Rows are only added; nothing but the column present ever changes.';
-COMMENT ON COLUMN reports.fact_offset IS 'Offset in the facts topic: the order in which the ledger learned things.';
+COMMENT ON COLUMN reports.fact_offset IS 'Place in the facts topic: the order in which the ledger learned things. Counted on when the topic is made anew.';
 COMMENT ON COLUMN reports.key_hash IS 'Hash of feed and report_id, for lookups; compare the two names as well.';
 COMMENT ON COLUMN reports.feed IS 'Who said it.';
 COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
@@ -302,7 +302,7 @@ COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, 
 COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s offset in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdicts.cause IS 'What changed, as JSON.';
 
 CREATE TABLE day_verdict_versions (
@@ -340,7 +340,7 @@ COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of 
 COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s offset in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
 
 CREATE TABLE region_windows (
@@ -389,7 +389,7 @@ CREATE TABLE gate (
 );
 COMMENT ON TABLE gate IS 'The gate now: at most one row. Open when every region it needs has a long enough streak.';
 COMMENT ON COLUMN gate.recorded_at IS 'The ledger''s time at the tick that judged it.';
-COMMENT ON COLUMN gate.tick_offset IS 'That tick''s offset in the facts topic.';
+COMMENT ON COLUMN gate.tick_offset IS 'That tick''s place in the facts topic.';
 COMMENT ON COLUMN gate.is_open IS 'Whether the test of the agreement holds.';
 COMMENT ON COLUMN gate.required_days IS 'MET truce-days in a row the agreement asks for.';
 COMMENT ON COLUMN gate.shortest_streak IS 'The shortest streak among the regions the gate needs.';
@@ -409,7 +409,7 @@ CREATE TABLE gate_history (
 );
 COMMENT ON TABLE gate_history IS 'Every change of the gate. Rows are only added.';
 COMMENT ON COLUMN gate_history.recorded_at IS 'The ledger''s time at the tick that judged it.';
-COMMENT ON COLUMN gate_history.tick_offset IS 'That tick''s offset in the facts topic.';
+COMMENT ON COLUMN gate_history.tick_offset IS 'That tick''s place in the facts topic.';
 COMMENT ON COLUMN gate_history.is_open IS 'Whether the test of the agreement held.';
 COMMENT ON COLUMN gate_history.required_days IS 'MET truce-days in a row the agreement asks for.';
 COMMENT ON COLUMN gate_history.shortest_streak IS 'The shortest streak among the regions the gate needs.';
@@ -430,7 +430,7 @@ CREATE TABLE rejects (
     original         BLOB NOT NULL
 );
 COMMENT ON TABLE rejects IS 'Every rejected record with its original bytes. Rows are only added.';
-COMMENT ON COLUMN rejects.fact_offset IS 'Offset in the facts topic; names the reject.';
+COMMENT ON COLUMN rejects.fact_offset IS 'Place in the facts topic, counted as in reports; names the reject.';
 COMMENT ON COLUMN rejects.code IS 'What is wrong, as a code.';
 COMMENT ON COLUMN rejects.hint IS 'What the feed can do about it.';
 COMMENT ON COLUMN rejects.feed IS 'Who sent it, when the record was readable enough to tell.';
@@ -475,15 +475,19 @@ COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same
 COMMENT ON COLUMN sink_offsets.topic IS 'Kafka topic.';
 COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
 COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
-COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset not yet in this file.';
+COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file.';
 COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the facts offsets belong to; a topic made anew has another. NULL for sources.';
 
 CREATE TABLE ledger_state (
-    now       TIMESTAMPTZ,
-    last_tick BIGINT NOT NULL,
-    pending   JSON NOT NULL
+    next_offset BIGINT NOT NULL,
+    log_start   BIGINT NOT NULL,
+    now         TIMESTAMPTZ,
+    last_tick   BIGINT NOT NULL,
+    pending     JSON NOT NULL
 );
 COMMENT ON TABLE ledger_state IS 'What the ledger needs to go on where it stopped: one row. Internal.';
+COMMENT ON COLUMN ledger_state.next_offset IS 'The fact_offset the next fact will get.';
+COMMENT ON COLUMN ledger_state.log_start IS 'The fact_offset at which the present log begins: 0 unless the facts topic was made anew.';
 COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp it has read.';
-COMMENT ON COLUMN ledger_state.last_tick IS 'Offset of the last tick judged; -1 before the first.';
+COMMENT ON COLUMN ledger_state.last_tick IS 'fact_offset of the last tick judged; -1 before the first.';
 COMMENT ON COLUMN ledger_state.pending IS 'What changed since the last tick and has not been judged yet, as JSON.';

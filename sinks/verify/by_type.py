@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
-from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Place
+from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
 from sinks.verify.convoys import convoys_of
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
-from sinks.verify.report_rows import AnyReport, read_raw, region_of_pcode
+from sinks.verify.report_rows import region_of_pcode
+
+OneReport = TypeVar("OneReport", bound=Report)
 
 
 def check_convoy_events(file: Published) -> Iterator[Difference]:
     """Check every step against its report; the region is the one intake found, which ``reports`` keeps."""
     recounted = {}
-    for report, region in _standing(file, "convoy"):
-        assert isinstance(report, ConvoyReport)
+    for report, region in _standing(file, "convoy", ConvoyReport):
         step = ConvoyStepRow(
             report.feed,
             report.report_id,
@@ -93,18 +94,18 @@ def check_coverage(file: Published) -> Iterator[Difference]:
     for values in file.select(f"select {columns} from coverage order by all"):  # noqa: S608
         line = CoverageRow(*values)
         stored.setdefault((line.feed, line.report_id), []).append(line)
-    for report, _ in _standing(file, "coverage"):
-        assert isinstance(report, CoverageNotice)
+    for report, _ in _standing(file, "coverage", CoverageNotice):
         row = Row("coverage", f"{report.feed}/{report.report_id}")
         lines = stored.pop((report.feed, report.report_id), [])
         regions = [line.region for line in lines]
-        told = regions_told(report.places)
-        wanted = sorted({region for region in told if region in file.agreement.regions})
+        told = [region_of_pcode(file.agreement, place) for place in report.places]
+        wanted = sorted({region for region in told if region is not None})
         unclear = told.count(None)
         yield from row.claim("region", regions, len(set(regions)) == len(regions), "each region once")
         yield from row.claim("region", regions, set(wanted) <= set(regions), wanted)
         beyond = [region for region in regions if region not in told]
-        yield from row.claim("region", regions, len(beyond) <= unclear and bool(regions), f"{wanted} and at most {unclear} more")
+        told_enough = len(regions) > 0 and len(beyond) <= unclear
+        yield from row.claim("region", regions, told_enough, f"{wanted} and at most {unclear} more")
         for line in lines:
             stretch = to_micros(report.occurred.from_), to_micros(report.occurred.to)
             yield from row.compare(names[3:], line[3:], (*stretch, report.nil))
@@ -117,17 +118,15 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
     names = BulletinRow._fields
     stored = file.rows("bulletins", names, key=3)
     recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for report, _ in _standing(file, "bulletin"):
-        assert isinstance(report, Bulletin)
+    for report, _ in _standing(file, "bulletin", Bulletin):
         stretch = to_micros(report.occurred.from_), to_micros(report.occurred.to)
         for number, tally in enumerate(report.tallies, start=1):
             key = (report.feed, report.report_id, number)
-            region = None if tally.place is None else region_of_pcode(tally.place)
+            region = None if tally.place is None else region_of_pcode(file.agreement, tally.place)
             if tally.place is not None and region is None and key in stored:
-                # The gazetteer's word is taken, as long as it is one.
+                # The gazetteer's word is taken, be it of a region beyond the agreement, as long as it is one.
                 region = stored[key][0]
-                known = region in file.agreement.regions
-                yield from Row("bulletins", *key).claim("region", region, known, "one of the agreement's")
+                yield from Row("bulletins", *key).claim("region", region, region is not None, "a region")
             told = region, tally.accused, tally.kind_as_given, tally.count, report.total, report.at_least, *stretch
             recounted[key] = told
     yield from compare_rows("bulletins", names[3:], stored, recounted)
@@ -137,8 +136,7 @@ def check_declarations(file: Published) -> Iterator[Difference]:
     """Check every declaration against its report."""
     names = DeclarationRow._fields
     recounted = {}
-    for report, _ in _standing(file, "declaration"):
-        assert isinstance(report, Declaration)
+    for report, _ in _standing(file, "declaration", Declaration):
         row = DeclarationRow(
             report.feed,
             report.report_id,
@@ -152,16 +150,11 @@ def check_declarations(file: Published) -> Iterator[Difference]:
     yield from compare_rows("declarations", names[2:], file.rows("declarations", names, key=2), recounted)
 
 
-def regions_told(places: list[Place]) -> list[str | None]:
-    """Return the region each place's P-code tells, None where it gives none."""
-    return [region_of_pcode(place) for place in places]
-
-
-def _standing(file: Published, report_type: str) -> Iterator[tuple[AnyReport, str]]:
+def _standing(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:
     """Yield the present, active reports of a type with the region intake found for them."""
     sql = "select raw, region from reports where present and not retracted and type = ? order by fact_offset"
-    for raw, region in file.stream(sql, [report_type]):
-        yield read_raw(raw), region
+    for raw, region in file.stream(sql, [name]):
+        yield model.model_validate_json(raw), region
 
 
 def _last_stated(figures: Iterator[int | None]) -> int | None:

@@ -40,7 +40,9 @@ class Row:
         """Return the difference in ``column``."""
         return Difference(self.table, self.key, column, stored, recounted)
 
-    def compare(self, columns: Iterable[str], stored: Iterable[object], recounted: Iterable[object]) -> Iterator[Difference]:
+    def compare(
+        self, columns: Iterable[str], stored: Iterable[object], recounted: Iterable[object]
+    ) -> Iterator[Difference]:
         """Yield every column whose two values are not equal."""
         for column, ours, theirs in zip(columns, stored, recounted, strict=True):
             if ours != theirs:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from schemas.reports import ConvoyReport, CoverageNotice
+from schemas.agreement import Agreement
+from schemas.errors import GazetteerError, ReportRejected
+from schemas.gazetteer import Gazetteer, load_gazetteer
+from schemas.reports import ConvoyReport, CoverageNotice, Place
 from schemas.truceday import Micros
-from sinks.verify.by_type import regions_told
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict, baseline_days, judge, violence_limit
-from sinks.verify.report_rows import read_raw
+from sinks.verify.report_rows import region_of_pcode
 
 
 class Stood(NamedTuple):
@@ -33,13 +35,7 @@ class Stood(NamedTuple):
         return self.report.offset < before and (self.replaced_at is None or self.replaced_at >= before)
 
 
-_ACTIVE = """
-from reports left join replaced using (fact_offset)
-where not retracted and (replaced_at is null or replaced_at > fact_offset)
-"""
-_SPINE = "fact_offset, feed, report_id, revision, not retracted, type"
-
-
+_SPINE = ("fact_offset", "feed", "report_id", "revision", "type", "occurred_from", "occurred_to", "reported_at")
 #: Before the first year a report may name.
 _LONG_AGO = -(2**55)
 
@@ -50,34 +46,38 @@ class Past:
     def __init__(self, file: Published) -> None:
         self.file = file
         self._steps = _steps(file)
-        self._notices = _notices(file)
+        self._notices, self._unclear = _notices(file)
 
     def of(self, region: str) -> RegionPast:
         """Return what concerns one region."""
-        return RegionPast(self.file, region, incidents_of(self.file, region), self._notices.get(region, []), self._steps)
+        incidents = incidents_of(self.file, region)
+        return RegionPast(self.file, region, incidents, self._notices.get(region, []), self._steps, self._unclear)
 
 
 class RegionPast:
     """The reports of one region, by truce-day."""
 
     def __init__(
-        self, file: Published, region: str, incidents: list[Stood], notices: list[Stood], steps: list[Stood]
+        self,
+        file: Published,
+        region: str,
+        incidents: list[Stood],
+        notices: list[Stood],
+        steps: list[Stood],
+        unclear: list[Stood],
     ) -> None:
         self.file = file
         self.region = region
         self.incidents: dict[date, list[Stood]] = defaultdict(list)
         for stood in incidents:
             self.incidents[_day(file, stood)].append(stood)
-        self.notices: dict[date, list[Stood]] = defaultdict(list)
-        for stood in notices:
-            for day in file.days.touched(stood.report.occurred_from, stood.report.occurred_to):
-                self.notices[day].append(stood)
+        self.notices = _by_day(file, notices)
+        self._unclear = _by_day(file, unclear)
         # A convoy counts for the region its latest step names, so all steps of one that ever went there are needed.
         bound = {(stood.report.feed, stood.report.convoy_id) for stood in steps if region in stood.report.regions}
         self.steps = [stood for stood in steps if (stood.report.feed, stood.report.convoy_id) in bound]
         self._baseline = {day: self.incidents.get(day, []) for day in baseline_days(file.agreement, file.days)}
-        changes = [change for stood in _all(self._baseline.values()) for change in (stood.report.offset, stood.replaced_at)]
-        self._baseline_changes = sorted(change for change in changes if change is not None)
+        self._baseline_changes = sorted(_changes(_all(self._baseline.values())))
         self._limits: dict[int, Fraction] = {}
 
     def judge(self, day: date, now: int, before: int) -> NaiveVerdict:
@@ -94,6 +94,10 @@ class RegionPast:
             standing(self.steps, before),
         )
 
+    def unclear(self, day: date, before: int) -> bool:
+        """Whether a notice of unknown regions stood, so that nobody can say any more who watched ``day``."""
+        return bool(standing(self._unclear.get(day, []), before))
+
     def limit(self, before: int) -> Fraction:
         """Return the limit as of ``before``; it is counted anew only where the baseline changed."""
         changes = bisect_left(self._baseline_changes, before)
@@ -104,13 +108,24 @@ class RegionPast:
 
     def changes(self, day: date) -> set[int]:
         """Return the offsets at which an incident or a notice of ``day`` came or went."""
-        touching = [*self.incidents.get(day, []), *self.notices.get(day, [])]
-        moments = {moment for stood in touching for moment in (stood.report.offset, stood.replaced_at)}
-        return {moment for moment in moments if moment is not None}
+        return set(_changes([*self.incidents.get(day, []), *self.notices.get(day, [])]))
 
 
 def _all(groups: Iterable[list[Stood]]) -> list[Stood]:
     return [stood for group in groups for stood in group]
+
+
+def _by_day(file: Published, notices: Iterable[Stood]) -> dict[date, list[Stood]]:
+    by_day: dict[date, list[Stood]] = defaultdict(list)
+    for stood in notices:
+        for day in file.days.touched(stood.report.occurred_from, stood.report.occurred_to):
+            by_day[day].append(stood)
+    return by_day
+
+
+def _changes(group: Iterable[Stood]) -> list[int]:
+    moments = [moment for stood in group for moment in (stood.report.offset, stood.replaced_at)]
+    return [moment for moment in moments if moment is not None]
 
 
 def standing(group: Iterable[Stood], before: int) -> list[NaiveReport]:
@@ -122,42 +137,76 @@ def _day(file: Published, stood: Stood) -> date:
     return file.days.holding_most(stood.report.occurred_from, stood.report.occurred_to)[0]
 
 
-def incidents_of(file: Published, region: str, since: Micros | None = None) -> list[Stood]:
-    """Return the incident reports of a region that ever stood, all or those whose interval began at ``since`` or later."""
-    columns = file.columns("reports", ("occurred_from", "occurred_to", "reported_at", "kind", "in_scope", "deaths_best"))
-    sql = f"""select {_SPINE}, {columns}, replaced_at {_ACTIVE} and type = 'incident' and region = ?
-        and occurred_from >= make_timestamptz(?) order by fact_offset"""  # noqa: S608
-    stood = []
-    for row in file.stream(sql, [region, _LONG_AGO if since is None else since]):
-        spine, rest, replaced_at = row[:6], row[6:-1], row[-1]
-        stood.append(Stood(NaiveReport(*spine, (region,), *rest), replaced_at))
-    return stood
+def incidents_of(file: Published, region: str, since: Micros = _LONG_AGO) -> list[Stood]:
+    """Return the incident reports of a region that ever stood and whose interval began at ``since`` or later."""
+    columns = "kind, in_scope, deaths_best, replaced_at"
+    where = "type = 'incident' and region = ? and occurred_from >= make_timestamptz(?)"
+    return [
+        Stood(spine._replace(regions=(region,), kind=kind, in_scope=in_scope, deaths_best=deaths), replaced_at)
+        for spine, (kind, in_scope, deaths, replaced_at) in _ever_active(file, columns, where, [region, since])
+    ]
 
 
 def _steps(file: Published) -> list[Stood]:
-    columns = file.columns("reports", ("occurred_from", "occurred_to", "reported_at", "kind"))
-    sql = f"select {_SPINE}, region, {columns}, raw, replaced_at {_ACTIVE} and type = 'convoy' order by fact_offset"  # noqa: S608
     steps = []
-    for *spine, region, from_, to, reported_at, kind, raw, replaced_at in file.stream(sql):
-        report = read_raw(raw)
-        assert isinstance(report, ConvoyReport)
-        step = NaiveReport(*spine, (region,), from_, to, reported_at, kind, convoy_id=report.convoy_id)
-        steps.append(Stood(step, replaced_at))
+    for spine, (region, kind, raw, replaced_at) in _ever_active(
+        file, "region, kind, raw, replaced_at", "type = 'convoy'", []
+    ):
+        convoy_id = ConvoyReport.model_validate_json(raw).convoy_id
+        steps.append(Stood(spine._replace(regions=(region,), kind=kind, convoy_id=convoy_id), replaced_at))
     return steps
 
 
-def _notices(file: Published) -> dict[str, list[Stood]]:
-    """Return by region every notice that ever stood, its regions told by the table ``coverage`` while it still does."""
+def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
+    """Return by region every notice that ever stood, and those whose regions can no longer be told.
+
+    The table ``coverage`` says where a notice watched that still stands. Of earlier revisions P-codes and the
+    shipped gazetteer say it; what intake found by polygons, or in a gazetteer of its own, is not in the file.
+    """
     located: dict[tuple[str, str], list[str]] = defaultdict(list)
     for feed, report_id, region in file.select("select feed, report_id, region from coverage order by all"):
         located[feed, report_id].append(region)
-    columns = file.columns("reports", ("occurred_from", "occurred_to", "reported_at"))
-    sql = f"select {_SPINE}, {columns}, raw, present, replaced_at {_ACTIVE} and type = 'coverage' order by fact_offset"  # noqa: S608
+    gazetteer = _gazetteer(file.agreement)
     notices: dict[str, list[Stood]] = defaultdict(list)
-    for *spine, from_, to, reported_at, raw, present, replaced_at in file.stream(sql):
-        report = read_raw(raw)
-        assert isinstance(report, CoverageNotice)
-        told = located[spine[1], spine[2]] if present else regions_told(report.places)
+    unclear: list[Stood] = []
+    for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'coverage'", []):
+        places = CoverageNotice.model_validate_json(raw).places
+        told: list[str | None] = [*located[spine.feed, spine.report_id]]
+        if not present:
+            told = [region_of_pcode(file.agreement, place) or _located(gazetteer, place) for place in places]
+        if None in told:
+            unclear.append(Stood(spine, replaced_at))
         for region in {region for region in told if region is not None}:
-            notices[region].append(Stood(NaiveReport(*spine, (region,), from_, to, reported_at), replaced_at))
-    return notices
+            notices[region].append(Stood(spine._replace(regions=(region,)), replaced_at))
+    return notices, unclear
+
+
+def _gazetteer(agreement: Agreement) -> Gazetteer | None:
+    try:
+        return load_gazetteer(agreement.gazetteer)
+    except GazetteerError:
+        return None
+
+
+def _located(gazetteer: Gazetteer | None, place: Place) -> str | None:
+    try:
+        return gazetteer.locate(place).region if gazetteer else None
+    except ReportRejected:
+        return None
+
+
+def _ever_active(
+    file: Published, columns: str, where: str, parameters: list[object]
+) -> Iterator[tuple[NaiveReport, tuple[Any, ...]]]:
+    """Yield the revisions that were present and active at some time, with further ``columns`` of theirs."""
+    spine = file.columns("reports", _SPINE)
+    sql = f"""
+        select {spine}, {columns}
+        from reports left join replaced using (fact_offset)
+        where not retracted and (replaced_at is null or replaced_at > fact_offset) and {where}
+        order by fact_offset"""  # noqa: S608 - every part is this module's own
+    rows = file.stream(sql, parameters)
+    for row in rows:
+        offset, feed, report_id, revision, report_type, from_, to, reported_at = row[: len(_SPINE)]
+        report = NaiveReport(offset, feed, report_id, revision, True, report_type, (), from_, to, reported_at)
+        yield report, row[len(_SPINE) :]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable
 from schemas.truceday import Micros
+from sinks.faults import mapped
 from sinks.verify.days import Days
 
 BATCH = 5_000
@@ -41,23 +42,33 @@ class Published:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with mapped(path):
             self._connection = duckdb.connect(str(path), read_only=True)
-        except duckdb.Error as error:
-            raise StoreUnavailable(f"{path} cannot be opened for reading: {error}") from error
         try:
-            self._types = self._describe()
-            self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
-            self.next_offset: int = self._value("select next_offset from ledger_state")
-            self.last_tick: int = self._value("select last_tick from ledger_state")
-            self.now: Micros | None = self._value("select epoch_us(now) from ledger_state")
-            # Facts after the last tick may have moved the ledger's now on; what was judged was judged at the tick's.
-            self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
-            self._connection.execute(_REPLACED)
-        except (duckdb.Error, ValidationError, ValueError) as error:
+            with mapped(path):
+                self._read()
+        except StoreUnavailable:
             self.close()
-            raise StoreUnavailable(f"{path} is no file of a ledger's: {error}") from error
+            raise
+
+    def _read(self) -> None:
+        self._types = self._describe()
+        if "about" not in self._types or "ledger_state" not in self._types:
+            raise StoreUnavailable(f"{self.path} is a DuckDB file, but not one that a ledger wrote")
+        try:
+            self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
+        except ValidationError as error:
+            raise StoreUnavailable(f"{self.path} holds no agreement that can be read: {error}") from error
         self.days = Days.of(self.agreement)
+        #: The first fact not in the file, and the last tick judged, both by ``fact_offset``.
+        self.next_offset: int = self._value("select next_offset from ledger_state")
+        self.last_tick: int = self._value("select last_tick from ledger_state")
+        #: Facts before this one come from an earlier topic, whose offsets and sources counted from zero as well.
+        self.log_start: int = self._value("select log_start from ledger_state")
+        self.now: Micros | None = self._value("select epoch_us(now) from ledger_state")
+        #: Facts after the last tick may have moved the ledger's now on; what was judged was judged at the tick's.
+        self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
+        self._connection.execute(_REPLACED)
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +109,7 @@ class Published:
     def _value(self, sql: str) -> Any:
         rows = self.select(sql)
         if len(rows) != 1:
-            raise ValueError(f"{sql!r} gives {len(rows)} rows, not one")
+            raise StoreUnavailable(f"{self.path} is no file of a ledger's: {sql!r} gives {len(rows)} rows, not one")
         return rows[0][0]
 
     def _describe(self) -> dict[str, dict[str, str]]:

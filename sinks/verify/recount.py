@@ -161,7 +161,10 @@ def earliest(incidents: Iterable[NaiveReport]) -> tuple[str, ...]:
 def covered_share(
     agreement: Agreement, start: Micros, end: Micros, inside: Iterable[NaiveReport], notices: Iterable[NaiveReport]
 ) -> Fraction:
-    """Return the part of ``[start, end)`` for which enough feeds watched, cutting it wherever anyone starts or stops."""
+    """Return the part of ``[start, end)`` for which enough feeds watched.
+
+    The day is cut wherever anyone starts or stops watching; each piece then counts wholly or not at all.
+    """
     all_day = {incident.feed for incident in inside} if agreement.coverage.reports_cover_the_day else set()
     near = [notice for notice in notices if notice.occurred_from < end and notice.occurred_to > start]
     bounds = {start, end}
@@ -201,7 +204,7 @@ def oldest_trailing(now: Micros) -> Micros:
 
 
 def trailing(agreement: Agreement, incidents: Iterable[NaiveReport], now: Micros) -> tuple[int, int]:
-    """Return (incidents in scope, their best deaths) that began in the trailing 168 clock hours, and not after ``now``."""
+    """Return (incidents in scope, their best deaths) that began in the trailing 168 hours and not after ``now``."""
     oldest = oldest_trailing(now)
     recent = [
         incident

@@ -56,7 +56,7 @@ def check_reports(file: Published) -> Iterator[Difference]:
     yield from _check_coordinates(file)
 
 
-def read_raw(raw: str) -> AnyReport:
+def read_raw(raw: str | bytes) -> AnyReport:
     """Return the report a row's raw text holds.
 
     Raises:
@@ -137,13 +137,15 @@ def _where(place: Place) -> dict[str, object]:
     return {"latitude": point and point.latitude, "longitude": point and point.longitude}
 
 
-def region_of_pcode(place: Place) -> str | None:
-    """Return the governorate of a stated P-code, or None when the gazetteer had to find the region."""
-    return place.pcode[:4] if place.pcode else None
+def region_of_pcode(agreement: Agreement, place: Place) -> str | None:
+    """Return the region a stated P-code names; None when it names none of the agreement's: the gazetteer decided."""
+    region = place.pcode[:4] if place.pcode else None
+    return region if region in agreement.regions else None
 
 
 def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
-    row = Row("reports", f"offset {stored['fact_offset']}", f"{stored['feed']}/{stored['report_id']}@{stored['revision']}")
+    name = f"{stored['feed']}/{stored['report_id']}@{stored['revision']}"
+    row = Row("reports", f"offset {stored['fact_offset']}", name)
     try:
         report = read_raw(stored["raw"])
     except ValidationError as error:
@@ -163,7 +165,7 @@ def _check_region(agreement: Agreement, row: Row, region: str | None, report: Re
     if not isinstance(report, IncidentReport | ConvoyReport):
         yield from row.claim("region", region, region is None, None)
         return
-    stated = region_of_pcode(report.place)
+    stated = region_of_pcode(agreement, report.place)
     if stated is not None:
         yield from row.claim("region", region, region == stated, stated)
     yield from row.claim("region", region, region in agreement.regions, "one of the agreement's")
@@ -173,12 +175,13 @@ def _check_identities(file: Published) -> Iterator[Difference]:
     """Of every identity exactly the highest revision is present, and no revision is there twice."""
     wrong = file.select("""
         select feed, report_id, revision, present, highest from (
-            select feed, report_id, revision, present, revision = max(revision) over (partition by feed, report_id) as highest
-            from reports)
+            select *, revision = max(revision) over (partition by feed, report_id) as highest from reports)
         where present is distinct from highest order by all""")
     for feed, report_id, revision, present, highest in wrong:
         yield Difference("reports", f"{feed}/{report_id}@{revision}", "present", present, highest)
-    twice = file.select("select feed, report_id, revision, count(*) from reports group by all having count(*) > 1 order by all")
+    twice = file.select("""
+        select feed, report_id, revision, count(*) from reports
+        group by all having count(*) > 1 order by all""")
     for feed, report_id, revision, rows in twice:
         yield Difference("reports", f"{feed}/{report_id}@{revision}", "revision", f"{rows} rows", "1 row")
 
@@ -190,11 +193,15 @@ def _check_coordinates(file: Published) -> Iterator[Difference]:
         group by all having count(*) > 1 order by all""")
     for offset, rows in twice:
         yield Difference("reports", f"offset {offset}", "fact_offset", f"{rows} rows", "1 row")
-    # An offset of -1 marks a fact that came from no topic.
-    twice = file.select("""
+    # An offset of -1 marks a fact that came from no topic; an earlier log's offsets start over in the present one.
+    twice = file.select(
+        """
         select source_topic, source_partition, source_offset, count(*) from (
-            select source_topic, source_partition, source_offset from reports
-            union all select source_topic, source_partition, source_offset from rejects)
-        where source_offset >= 0 group by all having count(*) > 1 order by all""")
+            select source_topic, source_partition, source_offset, fact_offset from reports
+            union all select source_topic, source_partition, source_offset, fact_offset from rejects)
+        where source_offset >= 0 and fact_offset >= ?
+        group by source_topic, source_partition, source_offset having count(*) > 1 order by all""",
+        [file.log_start],
+    )
     for topic, partition, offset, rows in twice:
         yield Difference("reports", f"{topic}[{partition}]@{offset}", "source_offset", f"{rows} rows", "1 row")

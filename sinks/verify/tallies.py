@@ -22,13 +22,13 @@ select
     coalesce(sum(deaths_high) filter (in_scope), 0)::bigint
 {_COUNTED}
 group by region, truce_day
-"""  # noqa: S608
+"""
 
 _FEEDS = f"""
 select region, truce_day, feed, count(*)
 {_COUNTED} and in_scope
 group by region, truce_day, feed
-"""  # noqa: S608
+"""
 
 
 def check_day_tallies(file: Published) -> Iterator[Difference]:

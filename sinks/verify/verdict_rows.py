@@ -116,7 +116,8 @@ def _check_present(
     yield from _check_texts(row, stored)
     last = versions[-1]
     settled = _final(file, day, last.recorded_at)
-    yield from row.claim("state", stored.state, stored.state == _state(file, versions, day, now), _state(file, versions, day, now))
+    state = _state(file, versions, day, now)
+    yield from row.claim("state", stored.state, stored.state == state, state)
     same = ("version", "recorded_at", "tick_offset", "cause", *FINDINGS, *(FIGURES if settled else ()))
     yield from row.compare(same, (getattr(stored, name) for name in same), (getattr(last, name) for name in same))
 
@@ -146,8 +147,9 @@ def _check_history(
     yield from row.claim("tick_offset", versions[0].tick_offset, versions[0].tick_offset == first, first)
     for number, version in enumerate(versions):
         row = Row("day_verdict_versions", past.region, day, f"version {version.version}")
-        recounted = past.judge(day, version.recorded_at, version.tick_offset)
-        yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
+        if not past.unclear(day, version.tick_offset):
+            recounted = past.judge(day, version.recorded_at, version.tick_offset)
+            yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
         yield from _check_texts(row, version)
         state = _state(file, versions[: number + 1], day, version.recorded_at)
         yield from row.claim("state", version.state, version.state == state, state)
@@ -156,9 +158,7 @@ def _check_history(
     yield from _check_between(ticks, past, versions, day)
 
 
-def _check_step(
-    file: Published, row: Row, before: VerdictRow, version: VerdictRow, day: date
-) -> Iterator[Difference]:
+def _check_step(file: Published, row: Row, before: VerdictRow, version: VerdictRow, day: date) -> Iterator[Difference]:
     """A version came later than the one before, and says something new by the rule of its time."""
     yield from row.claim("tick_offset", version.tick_offset, version.tick_offset > before.tick_offset, "a later tick")
     new = [name for name in FINDINGS if getattr(version, name) != getattr(before, name)]
@@ -170,15 +170,13 @@ def _check_step(
     yield from row.claim("version", version.version, bool(new), "nothing new, so no version")
 
 
-def _check_between(
-    ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date
-) -> Iterator[Difference]:
+def _check_between(ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date) -> Iterator[Difference]:
     made = [version.tick_offset for version in versions]
     moments = {ticks.after(change) for change in past.changes(day)}
     for tick in sorted(moment for moment in moments if moment is not None):
         offset, now = tick
         in_force = bisect_right(made, offset) - 1
-        if in_force < 0 or made[in_force] == offset:
+        if in_force < 0 or made[in_force] == offset or past.unclear(day, offset):
             continue
         row = Row("day_verdict_versions", past.region, day, f"version {versions[in_force].version} at tick {offset}")
         judged = dict(zip(JUDGED, _recounted(past.judge(day, now, offset)), strict=True))

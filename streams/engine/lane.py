@@ -79,7 +79,7 @@ class Lane:
         self.consumer: LaneConsumer | None = None
         self._changed = asyncio.Event()
 
-    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         """Commit next offsets to the consumer group; True when the broker took them.
 
         False means that the group is rebalancing or that the partitions are not ours any more: the records will be
@@ -88,7 +88,8 @@ class Lane:
         if self.consumer is None or not offsets:
             return False
         held = self.consumer.assignment()
-        mine = {tp: offset for tp, offset in offsets.items() if tp in held}
+        named = {TP(*tp): offset for tp, offset in offsets.items()}
+        mine = {tp: offset for tp, offset in named.items() if tp in held}
         return bool(mine) and await self.consumer.commit_offsets(mine)
 
     def lag(self) -> dict[TP, int]:

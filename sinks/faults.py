@@ -1,0 +1,76 @@
+"""Foreign errors become ours here, and nowhere else.
+
+DuckDB tells most faults apart only in its message, so the message decides; what is not recognised is still a
+``StoreUnavailable`` that quotes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from schemas.errors import StoreFull, StoreUnavailable, TrucewatchError
+
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+#: A quota and a limit on file size stop the ledger just as a full disk does.
+_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "max_temp_directory_size")
+_FULL_NUMBERS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB database", "Failure while replaying WAL", "Failed to deserialize")
+_OTHER_DUCKDB = ("newer version of DuckDB", "older version of DuckDB", "incompatible version", "version number")
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[None]:
+    """Turn errors of DuckDB and of the operating system about ``path`` into ours.
+
+    Raises:
+        StoreFull: the disk took no more.
+        StoreUnavailable: anything else: locked, unwritable, damaged, out of memory.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise of_duckdb(error, path) from error
+    except OSError as error:
+        raise of_system(error, path) from error
+
+
+def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
+    """Return what an error of DuckDB about ``path`` means to us."""
+    text = str(error)
+    if any(sign in text for sign in _FULL):
+        return StoreFull(f"{path}: the disk took no more; free some space and start again, nothing is half-written")
+    if "Could not set lock on file" in text:
+        holder = _HOLDER.search(text)
+        who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
+        return StoreUnavailable(
+            f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy"
+        )
+    if any(sign in text for sign in _OTHER_DUCKDB):
+        return StoreUnavailable(f"{path} was written by another version of DuckDB: {_first_line(text)}")
+    if any(sign in text for sign in _DAMAGED):
+        return StoreUnavailable(
+            f"{path} is damaged ({_first_line(text)}): move it and {path.name}.wal away and start again; "
+            "the ledger goes on from the published copy beside it, or from the topic's beginning"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StoreUnavailable(f"{path}: DuckDB needs more memory than it may take: {_first_line(text)}")
+    if any(sign in text for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
+        return StoreUnavailable(f"{path} cannot be written: {_first_line(text)}")
+    return StoreUnavailable(f"{path}: {_first_line(text)}")
+
+
+def of_system(error: OSError, path: Path) -> TrucewatchError:
+    """Return what an error of the operating system about ``path`` means to us."""
+    if error.errno in _FULL_NUMBERS:
+        return StoreFull(f"{path}: the disk took no more ({error.strerror}); free some space and start again")
+    return StoreUnavailable(f"{path} cannot be used: {error.strerror or error}")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"

@@ -1,0 +1,112 @@
+"""The schema of the store, as numbered SQL files applied in order, each in one transaction."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+from pydantic import ValidationError
+
+from schemas.agreement import Agreement
+from schemas.errors import StoreUnavailable, UsageError
+
+_NUMBERED = re.compile(r"^v(\d+)\.sql$")
+
+
+def software_version() -> str:
+    """Return the version of trucewatch that runs; "source" when it is not installed."""
+    try:
+        return version("trucewatch")
+    except PackageNotFoundError:
+        return "source"
+
+
+def migrations() -> dict[int, str]:
+    """Return the SQL that leads to each schema version from the one before."""
+    files = (resources.files("sinks") / "schema").iterdir()
+    numbered = {int(match[1]): file.read_text("utf-8") for file in files if (match := _NUMBERED.match(file.name))}
+    return dict(sorted(numbered.items()))
+
+
+def views() -> str:
+    """Return the SQL of every view and macro."""
+    return (resources.files("sinks") / "schema" / "views.sql").read_text("utf-8")
+
+
+def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Return the schema version of an open file; 0 when the file is empty.
+
+    Raises:
+        StoreUnavailable: the file holds something that is not ours.
+    """
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if not tables:
+        return 0
+    if "about" not in tables:
+        raise StoreUnavailable(f"{path} is a DuckDB file, but not one that trucewatch wrote: move it away")
+    row = connection.execute("SELECT schema_version FROM about").fetchone()
+    if row is None:
+        raise StoreUnavailable(f"{path} does not say what it is: its table 'about' is empty; move it away")
+    return int(row[0])
+
+
+def check_version(stored: int, path: Path) -> None:
+    """Refuse a file that newer software has changed.
+
+    Raises:
+        StoreUnavailable: the schema version is newer than this software's.
+    """
+    newest = max(migrations())
+    if stored > newest:
+        raise StoreUnavailable(
+            f"{path} has schema version {stored}, this is trucewatch {software_version()} with {newest}: upgrade trucewatch"
+        )
+
+
+def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement, path: Path) -> None:
+    """Refuse to judge by one agreement what was judged by another.
+
+    Raises:
+        UsageError: the file was written under an agreement with another id or other rules.
+    """
+    row = connection.execute("SELECT agreement_id, agreement FROM about").fetchone()
+    stored_id, text = row if row else ("", "{}")
+    if stored_id != agreement.id:
+        raise UsageError(f"{path} belongs to agreement {stored_id!r}, not {agreement.id!r}: use another data directory")
+    try:
+        stored = Agreement.model_validate_json(text)
+    except ValidationError as error:
+        raise UsageError(
+            f"{path} holds an agreement this version of trucewatch cannot read: use another data directory"
+        ) from error
+    if stored == agreement:
+        return
+    changed = [name for name in Agreement.model_fields if getattr(stored, name) != getattr(agreement, name)]
+    raise UsageError(
+        f"{path} was judged by other rules of {agreement.id!r} (changed: {', '.join(changed)}): give the changed agreement "
+        "a data directory of its own, where it is judged anew from the topic's beginning"
+    )
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
+    """Bring the schema from version ``stored`` up to date, and its views and macros with it."""
+    for number, sql in migrations().items():
+        if number <= stored:
+            continue
+        connection.execute("BEGIN")
+        connection.execute(sql)
+        if number == 1:
+            connection.execute(
+                "INSERT INTO about VALUES (1, ?, ?, ?, ?, NULL)",
+                [agreement.id, agreement.title, agreement.model_dump_json(), software_version()],
+            )
+            connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}')")
+        connection.execute("UPDATE about SET schema_version = ?", [number])
+        connection.execute("COMMIT")
+    connection.execute("BEGIN")
+    connection.execute(views())
+    connection.execute("UPDATE about SET software_version = ?", [software_version()])
+    connection.execute("COMMIT")

@@ -1,0 +1,111 @@
+"""Published copies: how one is made, and when.
+
+A DuckDB file that is open for writing cannot be opened by another process, not even to read. So the ledger copies
+its file now and then; whoever opened an earlier copy keeps reading that one undisturbed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from datetime import timedelta
+from pathlib import Path
+
+#: The ioctl that makes a file share another one's blocks (btrfs, XFS): a copy without copying.
+_FICLONE = 0x40049409
+_CHUNK = 64 * 1024 * 1024
+#: What a file system answers that cannot do a kind of copy; anything else is a real failure.
+_CANNOT = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM)
+
+
+def publish_copy(source: int, target: Path) -> None:
+    """Put a copy of the open file ``source`` in the place of ``target``, durably and in one step.
+
+    ``target`` is at every moment either the earlier copy or the whole new one. The caller sees to it that nobody
+    writes the source meanwhile.
+
+    ``source`` is a descriptor and not a path because closing any descriptor of a file drops all POSIX locks the
+    process holds on it: opening the live file here would let a second writer in.
+
+    Raises:
+        OSError: the disk took no more, or the folder cannot be written.
+    """
+    fresh = target.with_name(f"{target.name}.publishing")
+    destination = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        _copy(source, destination)
+        os.fsync(destination)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(destination)
+    # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
+    target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
+    fresh.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # or the new name may be gone after a power failure
+    finally:
+        os.close(folder)
+
+
+def _copy(source: int, destination: int) -> None:
+    """Copy by sharing blocks, else within the kernel, else through memory."""
+    try:
+        fcntl.ioctl(destination, _FICLONE, source)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+    else:
+        return
+    size = os.fstat(source).st_size
+    done = _copy_in_kernel(source, destination, size)
+    while done < size:
+        block = os.pread(source, _CHUNK, done)
+        if not block:
+            raise OSError(errno.EIO, "the file shrank while it was copied")
+        done += os.pwrite(destination, block, done)
+
+
+def _copy_in_kernel(source: int, destination: int, size: int) -> int:
+    """Return how many bytes the kernel copied: all, or fewer where it cannot."""
+    done = 0
+    try:
+        while done < size:
+            copied = os.copy_file_range(source, destination, min(_CHUNK, size - done), done, done)
+            if not copied:
+                break
+            done += copied
+    except (OSError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno not in _CANNOT:
+            raise
+    return done
+
+
+class Cadence:
+    """When to publish next: no more often than ``minimum``, and so that publishing takes at most ``share`` of the time.
+
+    Copies get slower as history grows; the pause grows with them. Reads no clock: instants are seconds of the
+    caller's monotonic clock.
+    """
+
+    def __init__(self, minimum: timedelta, share: float = 0.05) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"share must lie in (0, 1], not {share}")
+        self._minimum = minimum.total_seconds()
+        self._share = share
+        self._next = 0.0
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to publish; at once when nothing was published yet."""
+        return now >= self._next
+
+    def published(self, now: float, took: float) -> None:
+        """Note that a publication ended at ``now`` and took so many seconds."""
+        self._next = now + self.pause_after(took)
+
+    def pause_after(self, took: float) -> float:
+        """Return the seconds to wait after a publication that took ``took`` seconds."""
+        return max(self._minimum - took, took * (1 - self._share) / self._share)

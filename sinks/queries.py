@@ -1,0 +1,100 @@
+"""What the ledger asks of its store, as SQL, and the rows that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import duckdb
+
+from schemas.agreement import Agreement
+from schemas.rows import (
+    ConvoyStepRow,
+    CoverageRow,
+    DayTallyRow,
+    FeedRow,
+    FeedTallyRow,
+    GateRow,
+    Hour,
+    Resumed,
+    VerdictRow,
+)
+from schemas.truceday import MICROS_PER_HOUR, Micros
+
+#: The trailing window, the running hour included.
+TRAILING_HOURS = 168
+
+FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
+
+#: The last eight columns are all NULL unless the row is the present one of an active incident.
+PRIORS = """
+SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.type,
+       if(adds, r.region, NULL), if(adds, r.truce_day, NULL), if(adds, epoch_us(r.occurred_from), NULL), if(adds, r.kind, NULL),
+       if(adds, r.in_scope, NULL), if(adds, r.deaths_low, NULL), if(adds, r.deaths_best, NULL), if(adds, r.deaths_high, NULL)
+FROM (SELECT *, present AND NOT retracted AND type = 'incident' AS adds FROM reports) r
+JOIN wanted USING (key_hash)
+"""
+
+EARLIEST = """
+SELECT epoch_us(occurred_from), feed, report_id
+FROM reports
+WHERE region = $region AND truce_day = $day AND type = 'incident' AND present AND NOT retracted AND in_scope
+  AND ($kinds IS NULL OR list_contains($kinds::VARCHAR[], kind))
+  AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
+ORDER BY occurred_from, feed, report_id
+LIMIT $limit
+"""
+
+_HOURS = """
+SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*), coalesce(sum(deaths_best), 0)::BIGINT
+FROM reports
+WHERE occurred_from >= make_timestamptz($oldest) AND type = 'incident' AND present AND NOT retracted AND in_scope
+  AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
+GROUP BY ALL ORDER BY ALL
+"""
+
+_R = TypeVar("_R", bound=NamedTuple)
+
+
+def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
+    """Return what the last commit left, with places in the facts topic counted from ``log_start``."""
+    state = connection.execute(
+        "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
+    ).fetchone()
+    next_offset, now, last_tick, pending = state or (0, None, -1, "{}")
+    sources = connection.execute("SELECT topic, partition, next_offset FROM sink_offsets WHERE role = 'source'").fetchall()
+    gates = rows_of(connection, "gate", GateRow)
+    return Resumed(
+        next_offset=next_offset - log_start,
+        origins={(topic, partition): following - 1 for topic, partition, following in sources},
+        now=now,
+        last_tick=last_tick - log_start,
+        tallies=rows_of(connection, "day_tallies", DayTallyRow),
+        feed_tallies=rows_of(connection, "feed_tallies", FeedTallyRow),
+        hours=_hours(connection, agreement, now),
+        convoy_steps=rows_of(connection, "convoy_events", ConvoyStepRow),
+        coverage=rows_of(connection, "coverage", CoverageRow),
+        verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in rows_of(connection, "day_verdicts", VerdictRow)],
+        gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
+        feeds=rows_of(connection, "feeds", FeedRow),
+        pending=pending,
+    )
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R]) -> list[_R]:
+    """Return all rows of a table in the order of its columns; instants as microseconds."""
+    columns = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index", [table]
+    ).fetchall()
+    names = ", ".join(f"epoch_us({name})" if kind.startswith("TIMESTAMP") else name for name, kind in columns)
+    found: list[tuple[Any, ...]] = connection.execute(f"SELECT {names} FROM {table} ORDER BY ALL").fetchall()  # noqa: S608 - a table of ours
+    return [row_type(*row) for row in found]
+
+
+def _hours(connection: duckdb.DuckDBPyConnection, agreement: Agreement, now: Micros | None) -> list[Hour]:
+    """Return the clock hours of the trailing window, and any later ones, that incidents in scope began in."""
+    if now is None:
+        return []
+    oldest = now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
+    parameters = {"hour": MICROS_PER_HOUR, "oldest": oldest, "feeds": list(agreement.violence.feeds) or None}
+    return [Hour(*row) for row in connection.execute(_HOURS, parameters).fetchall()]

@@ -1,0 +1,370 @@
+"""The store: the one writer of a ledger's DuckDB file.
+
+::
+
+    stage ... stage -> commit        one transaction: rows and the offsets they were read up to
+                         publish     a copy for everybody else
+
+Nothing here reads a clock or judges. An error rolls the open transaction back and stops the ledger, which goes on
+from the last commit when it is started again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.agreement import Agreement
+from schemas.errors import LogMismatch, StoreUnavailable, TrucewatchError
+from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
+from sinks import queries
+from sinks.faults import mapped, of_duckdb
+from sinks.migrations import check_agreement, check_version, migrate, stored_version
+from sinks.publishing import publish_copy
+from sinks.writing import Writer
+
+LIVE = "live.duckdb"
+PUBLISHED = "compliance.duckdb"
+
+
+@dataclass(frozen=True)
+class StoreLimits:
+    """What the store may take of the machine.
+
+    ``log_bytes`` bounds the write-ahead log: beyond it a commit is followed by a checkpoint, which bounds memory and the
+    time to open after a crash as well.
+    """
+
+    memory: str = "2GB"
+    threads: int = 2
+    log_bytes: int = 256 * 1024 * 1024
+
+
+class Store:
+    """Rows of one agreement in ``<directory>/live.duckdb``; made by ``open``.
+
+    Attributes:
+        new_epoch: whether ``open`` found another log of facts than the one it knew, and starts on it from offset 0.
+    """
+
+    def __init__(
+        self, live: Path, connection: duckdb.DuckDBPyConnection, agreement: Agreement, facts_topic: str, limits: StoreLimits
+    ) -> None:
+        self.new_epoch = False
+        self._live = live
+        self._wal = live.with_name(f"{live.name}.wal")
+        self._connection = connection
+        self._agreement = agreement
+        self._facts_topic = facts_topic
+        self._limits = limits
+        self._in_transaction = False
+        self._log_start = 0
+        self._writer: Writer
+        # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it (see publish_copy).
+        self._source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        agreement: Agreement,
+        regions: Mapping[str, str],
+        *,
+        facts_topic: str,
+        log_identity: str,
+        new_log_allowed: bool,
+        limits: StoreLimits | None = None,
+    ) -> Self:
+        """Open the store in ``directory``, making both if need be.
+
+        A directory that has only a published copy is taken up from it: its offsets rewind the ledger to match.
+
+        Args:
+            regions: names of regions by P-code; a region without one is shown by its code.
+            log_identity: tells one log of the facts topic from another one made later under the same name.
+            new_log_allowed: whether another log is taken from its beginning, as with a broker that forgets, or refused.
+
+        Raises:
+            StoreUnavailable: the file is in use, unwritable, damaged, not ours, or of a newer schema.
+            StoreFull: the disk is full.
+            UsageError: the file was judged by another agreement, or by other rules of this one.
+            LogMismatch: the facts topic is not the log the stored offsets belong to.
+        """
+        live = directory / LIVE
+        limits = limits or StoreLimits()
+        with mapped(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        with mapped(live):
+            _take_up_published(live)
+            connection = _connect(live, limits)
+            try:
+                stored = stored_version(connection, live)
+                check_version(stored, live)
+                if stored:
+                    check_agreement(connection, agreement, live)
+                migrate(connection, stored, agreement)
+                store = cls(live, connection, agreement, facts_topic, limits)
+            except (duckdb.Error, OSError, TrucewatchError):
+                connection.close()
+                raise
+        try:
+            store._settle(regions, log_identity, new_log_allowed=new_log_allowed)
+        except TrucewatchError:
+            store.close()
+            raise
+        return store
+
+    @property
+    def published(self) -> Path:
+        """Where the copies for readers go."""
+        return self._live.with_name(PUBLISHED)
+
+    # -- taking up
+
+    def _settle(self, regions: Mapping[str, str], log_identity: str, *, new_log_allowed: bool) -> None:
+        with self._transaction():
+            self._name_regions(regions)
+            self._settle_log(log_identity, new_log_allowed=new_log_allowed)
+            self._connection.execute("COMMIT")
+            self._in_transaction = False
+        with self._guarded():
+            # A log replayed after a crash is settled before anything is added to it.
+            self._connection.execute("CHECKPOINT")
+            (self._log_start,) = self._one("SELECT log_start FROM ledger_state")
+            self._writer = Writer(self._connection, self._agreement)
+
+    def _name_regions(self, regions: Mapping[str, str]) -> None:
+        self._connection.execute("DELETE FROM regions")
+        needed, owed = set(self._agreement.gate_regions), set(self._agreement.access.regions)
+        for pcode in self._agreement.regions:
+            self._connection.execute(
+                "INSERT INTO regions VALUES (?, ?, ?, ?)", [pcode, regions.get(pcode, pcode), pcode in needed, pcode in owed]
+            )
+
+    def _settle_log(self, log_identity: str, *, new_log_allowed: bool) -> None:
+        """Make sure that stored offsets are offsets of the log that is there."""
+        known = self._connection.execute(queries.FACTS_LOG).fetchone()
+        if known is not None:
+            topic, next_offset, identity = known
+            if (topic, identity) == (self._facts_topic, log_identity):
+                return
+            if next_offset > 0 and not new_log_allowed:
+                raise LogMismatch(
+                    f"{self._live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker has log "
+                    f"{log_identity} of {self._facts_topic}: connect to the broker it was read from, or start with an empty "
+                    "data directory to judge this log from its beginning"
+                )
+            self.new_epoch = next_offset > 0
+        # Sources are of the same broker: their offsets start anew as well.
+        self._connection.execute("DELETE FROM sink_offsets")
+        self._connection.execute(
+            "INSERT INTO sink_offsets VALUES (?, 0, 'facts', 0, ?)", [self._facts_topic, log_identity]
+        )
+        # Places in the facts topic are counted on, so that fact_offset still orders everything that was learned.
+        self._connection.execute("UPDATE ledger_state SET log_start = next_offset")
+
+    def resume(self) -> Resumed:
+        """Return everything a ledger needs to go on from the last commit.
+
+        Offsets are the present log's own: of a verdict judged on an earlier log they are negative.
+        """
+        with self._guarded():
+            return queries.resume(self._connection, self._agreement, self._log_start)
+
+    def key_hashes(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Yield the key hashes of every identity known, in arrays of some size."""
+        with self._guarded():
+            # Read to the end at once: an open result would block the next checkpoint.
+            table = self._connection.sql("SELECT key_hash FROM reports WHERE present").to_arrow_table()
+        for chunk in table.column(0).chunks:
+            yield chunk.to_numpy(zero_copy_only=False)
+
+    # -- answering the ledger
+
+    def priors(self, wanted: Mapping[int, Identity]) -> dict[Identity, Prior]:
+        """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
+        if not wanted:
+            return {}
+        with self._guarded():
+            hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
+            self._connection.register("wanted", pa.table({"key_hash": hashes}))
+            rows = self._connection.execute(queries.PRIORS).fetchall()
+            self._connection.unregister("wanted")
+        digests: dict[Identity, dict[int, int]] = {}
+        present: dict[Identity, tuple[int, str, Contribution | None]] = {}
+        for key, feed, report_id, revision, digest, stands, kind_of_report, *adds in rows:
+            identity = Identity(feed, report_id)
+            if wanted[key] != identity:
+                continue  # another identity with the same hash
+            digests.setdefault(identity, {})[revision] = digest
+            if stands:
+                present[identity] = revision, kind_of_report, None if adds[0] is None else Contribution(*adds)
+        return {
+            identity: Prior(revision, digests[identity], kind_of_report, contribution)
+            for identity, (revision, kind_of_report, contribution) in present.items()
+        }
+
+    def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        """Return the first ``limit`` incidents that count on a day, of some kinds or of all.
+
+        Ordered by start, feed, report_id. Rows staged but not committed are seen.
+        """
+        feeds = self._agreement.violence.feeds
+        with self._guarded():
+            rows = self._connection.execute(
+                queries.EARLIEST,
+                {
+                    "region": region,
+                    "day": day,
+                    "kinds": None if kinds is None else list(kinds),
+                    "feeds": list(feeds) or None,
+                    "limit": limit,
+                },
+            ).fetchall()
+        return [Evidence(*row) for row in rows]
+
+    # -- writing
+
+    def stage(self, changes: Changes) -> None:
+        """Write ``reports``, ``withdrawn`` and ``rejects`` of ``changes`` and clear them; begin a transaction if none is open.
+
+        Raises:
+            StoreFull, StoreUnavailable: nothing since the last commit is kept.
+        """
+        if not (changes.reports or changes.withdrawn or changes.rejects):
+            return
+        with self._transaction():
+            self._writer.stage(changes, self._log_start)
+
+    def commit(self, changes: Changes) -> None:
+        """Write all of ``changes`` and commit, with whatever was staged before.
+
+        Raises:
+            StoreFull, StoreUnavailable: nothing since the last commit is kept.
+        """
+        with self._transaction():
+            self._writer.stage(changes, self._log_start)
+            self._writer.write(changes, self._log_start)
+            self._writer.write_offsets(changes, self._facts_topic, self._log_start)
+            self._connection.execute("COMMIT")
+            self._in_transaction = False
+        if self._wal_bytes() > self._limits.log_bytes:
+            with self._guarded():
+                self._connection.execute("CHECKPOINT")
+
+    def publish(self, published_at: datetime) -> float:
+        """Put a copy of the last commit in the place of ``compliance.duckdb``; return the seconds it took.
+
+        Raises:
+            StoreFull, StoreUnavailable: the earlier copy is still there, whole.
+        """
+        if self._in_transaction:
+            raise RuntimeError("publish between commits: rows are staged")
+        started = time.monotonic()
+        with self._guarded():
+            self._connection.execute("UPDATE about SET published_at = ?", [published_at])
+            self._connection.execute("CHECKPOINT")
+        with mapped(self.published):
+            # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
+            publish_copy(self._source, self.published)
+        return time.monotonic() - started
+
+    def close(self) -> None:
+        """Roll back what is not committed and let go of the file."""
+        if self._source < 0:
+            return
+        with mapped(self._live):
+            self._connection.close()
+            os.close(self._source)
+            self._source = -1
+
+    # -- transactions
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Run inside the open transaction, or a new one, which stays open."""
+        with self._guarded():
+            if not self._in_transaction:
+                self._connection.execute("BEGIN")
+                self._in_transaction = True
+            yield
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """On any error roll back; map DuckDB's to ours."""
+        try:
+            yield
+        except duckdb.Error as error:
+            self._roll_back()
+            raise of_duckdb(error, self._live) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if not self._in_transaction:
+            return
+        self._in_transaction = False
+        try:
+            self._connection.execute("ROLLBACK")
+            self._writer.forget()
+        except (duckdb.Error, AttributeError):
+            # A database that failed to write refuses even this; reopening it rolls back.
+            return
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _one(self, sql: str) -> tuple[int, ...]:
+        row: tuple[int, ...] | None = self._connection.execute(sql).fetchone()
+        if row is None:
+            raise StoreUnavailable(f"{self._live} is damaged: {sql!r} finds nothing")
+        return row
+
+
+def _connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(live),
+        config={
+            # DuckDB 1.5 and the tools built on it can read the file.
+            "storage_compatibility_version": "v1.5.0",
+            "memory_limit": limits.memory,
+            "threads": limits.threads,
+            # A checkpoint of DuckDB's own choosing could fall into a copy and spoil it without a word.
+            "checkpoint_threshold": "1TB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _take_up_published(live: Path) -> None:
+    """Where there is no live file but a published copy, begin with that."""
+    if live.exists():
+        return
+    if live.with_name(f"{live.name}.wal").exists():
+        raise StoreUnavailable(f"{live} is missing, but its log {live.name}.wal is there: move the log away or put the file back")
+    published = live.with_name(PUBLISHED)
+    if published.exists():
+        source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            publish_copy(source, live)
+        finally:
+            os.close(source)

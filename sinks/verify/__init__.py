@@ -1,0 +1,87 @@
+"""The referee: a published file judged again from the raw reports it keeps, sharing nothing with the ledger's code.
+
+Each check is a function from the open file to the differences it finds. They build on each other: the first
+proves the columns of ``reports`` against the raw bytes, later ones may count by those columns.
+
+What a file cannot prove, and no check claims: when intake received a report, which Kafka record it came from, what
+the gazetteer made of a place that states no P-code, how many duplicates there were, and the sentences in
+``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from sinks.faults import mapped
+from sinks.verify.bookkeeping import check_about, check_feeds, check_offsets
+from sinks.verify.by_type import (
+    check_bulletins,
+    check_convoy_events,
+    check_convoys,
+    check_coverage,
+    check_declarations,
+)
+from sinks.verify.difference import Difference
+from sinks.verify.published import Published
+from sinks.verify.report_rows import check_reports
+from sinks.verify.standing import check_gate, check_windows
+from sinks.verify.tallies import check_day_tallies, check_feed_tallies
+from sinks.verify.verdict_rows import check_verdicts, check_versions
+
+__all__ = ["STEPS", "Difference", "Step", "verify"]
+
+
+class Step(NamedTuple):
+    """One check with the name a person sees while it runs."""
+
+    name: str
+    check: Callable[[Published], Iterator[Difference]]
+
+
+STEPS: tuple[Step, ...] = (
+    Step("the agreement, its regions and truce-days", check_about),
+    Step("how far the file has read", check_offsets),
+    Step("every report against its raw bytes", check_reports),
+    Step("convoy steps", check_convoy_events),
+    Step("coverage notices", check_coverage),
+    Step("bulletins", check_bulletins),
+    Step("declarations", check_declarations),
+    Step("counts by day", check_day_tallies),
+    Step("counts by feed", check_feed_tallies),
+    Step("convoys", check_convoys),
+    Step("verdicts", check_verdicts),
+    Step("every version of every verdict", check_versions),
+    Step("windows and streaks", check_windows),
+    Step("the gate and its history", check_gate),
+    Step("feeds and outcomes", check_feeds),
+)
+
+
+def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit: int = 1) -> list[Difference]:
+    """Recount a published file and return the first differences, none when the file is right.
+
+    It stops after the first step that finds any: what is wrong there shows again in all that rests on it.
+
+    Args:
+        path: the published copy; it is opened read-only and never written.
+        progress: told (steps done, steps in all) before the first step and after each; the step that runs while
+            ``done`` are done is ``STEPS[done]``.
+        limit: the most differences to return.
+
+    Raises:
+        StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
+    """
+    with Published(path) as file:
+        for done, step in enumerate(STEPS):
+            if progress is not None:
+                progress(done, len(STEPS))
+            with mapped(path):
+                differences = list(islice(step.check(file), limit))
+            if differences:
+                return differences
+        if progress is not None:
+            progress(len(STEPS), len(STEPS))
+    return []

@@ -1,0 +1,165 @@
+"""What the file says of itself, of its regions and days, of the feeds, and of how far it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from schemas.rejects import RejectCode
+from schemas.rows import FeedRow
+from schemas.truceday import Micros, to_micros
+from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.published import Published
+from sinks.verify.report_rows import read_raw
+
+#: The feed under which records are counted that were too broken to tell who sent them.
+UNREADABLE = "(unreadable)"
+
+#: What became of every accepted record, in the order they came.
+_OUTCOMES = """
+with arrivals as (
+    select
+        feed,
+        retracted,
+        reported_at,
+        received_at,
+        revision < max(revision) over earlier_ones as superseded,
+        row_number() over earlier_ones = 1 as first
+    from reports
+    window earlier_ones as (partition by feed, report_id order by fact_offset rows unbounded preceding)
+)
+select
+    feed,
+    max(epoch_us(reported_at)),
+    max(epoch_us(received_at)),
+    count(*) filter (not superseded and not retracted and first),
+    count(*) filter (not superseded and not retracted and not first),
+    count(*) filter (not superseded and retracted),
+    count(*) filter (superseded)
+from arrivals
+group by feed
+"""
+
+
+def check_about(file: Published) -> Iterator[Difference]:
+    """Check that the file names the agreement it judges by, and that agreement's regions and truce-days."""
+    agreement = file.agreement
+    named = file.select("select agreement_id, title from about")[0]
+    yield from Row("about", "").compare(("agreement_id", "title"), named, (agreement.id, agreement.title))
+    needs = agreement.gate_regions, agreement.access.regions
+    regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
+    stored = file.rows("regions", ("pcode", "in_gate", "access_owed"), key=1)
+    yield from compare_rows("regions", ("in_gate", "access_owed"), stored, regions)
+    lateness = agreement.lateness // timedelta(microseconds=1)
+    days: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    if file.judged_at is not None:
+        for day in file.days.judged(agreement, file.judged_at):
+            days[day,] = file.days.start(day), file.days.end(day), file.days.end(day) + lateness
+    bounds = ("starts_at", "ends_at", "final_at")
+    yield from compare_rows("truce_days", bounds, file.rows("truce_days", ("truce_day", *bounds), key=1), days)
+
+
+def check_feeds(file: Published) -> Iterator[Difference]:
+    """Check each feed's outcomes and last words against the rows they left.
+
+    Duplicates leave none: how many there were is only bounded, and where there were some, so is the time last received.
+    """
+    columns = file.columns("feeds", FeedRow._fields)
+    stored = {row.feed: row for row in (FeedRow(*values) for values in file.select(f"select {columns} from feeds"))}  # noqa: S608
+    recounted = _recounted_feeds(file)
+    for feed in sorted(stored.keys() ^ recounted.keys()):
+        yield Row("feeds", feed).differs("", stored.get(feed), recounted.get(feed))
+    for feed in sorted(stored.keys() & recounted.keys()):
+        says, left = stored[feed], recounted[feed]
+        row = Row("feeds", feed)
+        exact = ["last_reported_at", "accepted", "corrected", "retracted", "superseded", "rejected"]
+        if says.duplicate == 0:
+            exact.append("last_received_at")
+        else:
+            # A duplicate may be the last that was heard of a feed, and only its stamp was kept.
+            since, heard = left.last_received_at or 0, says.last_received_at or 0
+            holds = since <= heard <= (file.now or 0)
+            yield from row.claim("last_received_at", heard, holds, f"{since} to {file.now}")
+        yield from row.compare(exact, (getattr(says, name) for name in exact), (getattr(left, name) for name in exact))
+        yield from row.claim("duplicate", says.duplicate, says.duplicate >= 0, "0 or more")
+    # Every fact is at most one outcome, and a tick is none.
+    outcomes = sum(sum(row[3:]) for row in stored.values())
+    ticks = file.select("select count(distinct tick_offset) from day_verdict_versions")[0][0]
+    most = file.next_offset - ticks
+    yield from Row("feeds", "all feeds").claim("", f"{outcomes} outcomes", outcomes <= most, f"at most {most}")
+
+
+def _recounted_feeds(file: Published) -> dict[str, FeedRow]:
+    feeds: dict[str, FeedRow] = {}
+    for feed, reported, received, accepted, corrected, retracted, superseded in file.select(_OUTCOMES):
+        feeds[feed] = FeedRow(feed, reported, received, accepted, corrected, retracted, 0, superseded, 0)
+    rejects = file.stream("select feed, code, epoch_us(received_at), original from rejects")
+    for feed, code, received, original in rejects:
+        name = feed or UNREADABLE
+        row = feeds.get(name, FeedRow(name, None, None, 0, 0, 0, 0, 0, 0))
+        feeds[name] = row._replace(
+            rejected=row.rejected + 1,
+            last_received_at=_later(row.last_received_at, received),
+            last_reported_at=_later(row.last_reported_at, _reported_at(code, original)),
+        )
+    return feeds
+
+
+def _reported_at(code: str, original: bytes) -> Micros | None:
+    """Return when a rejected record was reported, if it was a sound report that contradicts an earlier one."""
+    if code != RejectCode.CONFLICTING_BODY:
+        return None
+    return to_micros(read_raw(original).reported_at)
+
+
+def _later(one: Micros | None, other: Micros | None) -> Micros | None:
+    known = [moment for moment in (one, other) if moment is not None]
+    return max(known, default=None)
+
+
+def check_offsets(file: Published) -> Iterator[Difference]:
+    """Check that the file claims to have read what its rows come from, and no tick beyond."""
+    row = Row("ledger_state", "")
+    read = -1 <= file.last_tick < file.next_offset
+    yield from row.claim("last_tick", file.last_tick, read, f"below {file.next_offset}")
+    facts = file.select("select next_offset from sink_offsets where role = 'facts'")
+    for (next_offset,) in facts:
+        # The broker counts from the start of the present topic, the file from its first.
+        expected = file.next_offset - file.log_start
+        yield from Row("sink_offsets", "facts").claim("next_offset", next_offset, next_offset == expected, expected)
+    begun = 0 <= file.log_start <= file.next_offset
+    yield from row.claim("log_start", file.log_start, begun, f"0 to {file.next_offset}")
+    latest = file.select("""
+        select epoch_us(max(received_at))
+        from (select received_at from reports union all select received_at from rejects)""")[0][0]
+    heard = [moment for moment in (latest, file.judged_at) if moment is not None]
+    holds = not heard or (file.now is not None and file.now >= max(heard))
+    yield from row.claim("now", file.now, holds, f"{max(heard, default=None)} or later")
+    if file.last_tick == file.next_offset - 1 and file.judged_at is not None:
+        yield from row.claim("now", file.now, file.now == file.judged_at, file.judged_at)
+    yield from _check_sources(file)
+
+
+def _check_sources(file: Published) -> Iterator[Difference]:
+    # A duplicate may come after the last row of its partition, so with duplicates the file may have read further;
+    # likewise when the facts topic was made anew and the source topics were not.
+    loose = file.log_start > 0 or file.select("select coalesce(sum(duplicate), 0) from feeds")[0][0] > 0
+    read = file.select(
+        """
+        select topic, partition, next_offset, highest from
+            (select topic, partition, next_offset from sink_offsets where role = 'source')
+            full join (
+                select source_topic as topic, source_partition as partition, max(source_offset) as highest
+                from (select source_topic, source_partition, source_offset, fact_offset from reports
+                    union all select source_topic, source_partition, source_offset, fact_offset from rejects)
+                where source_offset >= 0 and fact_offset >= ? group by all)
+            using (topic, partition)
+        order by all""",
+        [file.log_start],
+    )
+    for topic, partition, stored, highest in read:
+        least = 0 if highest is None else highest + 1
+        holds = stored is not None and (stored >= least if loose else stored == least)
+        wanted = f"{least} or more" if loose else least
+        yield from Row("sink_offsets", topic, partition).claim("next_offset", stored, holds, wanted)

@@ -1,0 +1,170 @@
+"""What one flush writes, table by table. The caller owns the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import date
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from schemas.agreement import Agreement
+from schemas.rows import Changes, DayTallyRow, GateRow, VerdictRow
+from schemas.truceday import from_micros
+from sinks.columns import table_schemas, to_arrow
+
+_R = TypeVar("_R", bound=tuple[Any, ...])
+
+#: Tables of present rows by their primary keys: the number of leading columns that make the key.
+UPSERTED = {"truce_days": 1, "day_tallies": 2, "feed_tallies": 3, "day_verdicts": 2, "region_windows": 1, "feeds": 1}
+#: Tables whose rows belong to one report and go with it.
+OF_A_REPORT = ("convoy_events", "coverage", "bulletins", "declarations")
+
+_WITHDRAW = """
+UPDATE reports SET present = false FROM batch
+WHERE reports.key_hash = batch.key_hash AND reports.feed = batch.feed
+  AND reports.report_id = batch.report_id AND reports.revision = batch.revision
+"""
+_WITHDRAWAL = pa.schema(
+    [("key_hash", pa.int64()), ("feed", pa.string()), ("report_id", pa.string()), ("revision", pa.int32())]
+)
+
+
+class Writer:
+    """Writes rows into the tables of an open store, inside the caller's transaction."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> None:
+        self._connection = connection
+        self._agreement = agreement
+        self._schemas = table_schemas(connection)
+        self._upserts = {table: self._upsert_sql(table, key) for table, key in UPSERTED.items()}
+        self._days = {day for (day,) in connection.execute("SELECT truce_day FROM truce_days").fetchall()}
+        self._gate: GateRow | None = None
+
+    def stage(self, changes: Changes, shift: int) -> None:
+        """Write and clear the lists that ``earliest`` and ``priors`` look at, and the rejects."""
+        self._append("reports", changes.reports, shift)
+        # After the new rows: a revision may be replaced in the very flush that brought it.
+        if changes.withdrawn:
+            self._run(_WITHDRAW, to_arrow(_WITHDRAWAL, changes.withdrawn))
+        self._append("rejects", changes.rejects, shift)
+        changes.reports, changes.withdrawn, changes.rejects = [], [], []
+
+    def write(self, changes: Changes, shift: int) -> None:
+        """Write everything that ``stage`` does not."""
+        self._replace_of_reports(changes)
+        self._replace_convoys(changes)
+        self._write_tallies(changes)
+        self._name_days([*changes.verdicts, *changes.versions])
+        self._upsert("day_verdicts", changes.verdicts, shift)
+        self._append("day_verdict_versions", changes.versions, shift)
+        self._upsert("region_windows", changes.windows)
+        if changes.gate is not None and changes.gate != self._gate:
+            self._connection.execute("DELETE FROM gate")
+            self._append("gate", [changes.gate], shift)
+            self._gate = changes.gate
+        self._append("gate_history", changes.gate_history, shift)
+        self._upsert("feeds", changes.feeds)
+
+    def write_offsets(self, changes: Changes, facts_topic: str, shift: int) -> None:
+        """Write how far the ledger has read, and what it needs to go on from there."""
+        self._connection.execute(
+            "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?", [changes.next_offset, facts_topic]
+        )
+        for (topic, partition), highest in changes.origins.items():
+            self._connection.execute(
+                "INSERT INTO sink_offsets VALUES (?, ?, 'source', ?, NULL) "
+                "ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset "
+                "WHERE excluded.next_offset > next_offset",
+                [topic, partition, highest + 1],
+            )
+        self._connection.execute(
+            "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?",
+            [
+                changes.next_offset + shift,
+                None if changes.now is None else from_micros(changes.now),
+                changes.last_tick + shift,
+                changes.pending,
+            ],
+        )
+
+    def forget(self) -> None:
+        """Drop what was remembered of a transaction that was rolled back."""
+        self._gate = None
+        self._days = {day for (day,) in self._connection.execute("SELECT truce_day FROM truce_days").fetchall()}
+
+    # -- one kind of table each
+
+    def _replace_of_reports(self, changes: Changes) -> None:
+        if changes.touched_reports:
+            self._delete(OF_A_REPORT, ("feed", "report_id"), sorted(changes.touched_reports))
+        self._append("convoy_events", _last_of_each(changes.convoy_steps, lambda row: row[:2]))
+        self._append("coverage", _last_of_each(changes.coverage, lambda row: row[:3]))
+        self._append("bulletins", _last_of_each(changes.bulletins, lambda row: row[:3]))
+        self._append("declarations", _last_of_each(changes.declarations, lambda row: row[:2]))
+
+    def _replace_convoys(self, changes: Changes) -> None:
+        if changes.touched_convoys:
+            self._delete(("convoys",), ("feed", "convoy_id"), sorted(changes.touched_convoys))
+        self._append("convoys", _last_of_each(changes.convoys, lambda row: row[:2]))
+
+    def _write_tallies(self, changes: Changes) -> None:
+        tallies = _last_of_each(changes.tallies, lambda row: row[:2])
+        self._upsert("day_tallies", [row for row in tallies if not _is_empty(row)])
+        gone = [row[:2] for row in tallies if _is_empty(row)]
+        if gone:
+            self._delete(("day_tallies",), ("region", "truce_day"), gone)
+        lines = _last_of_each(changes.feed_tallies, lambda row: row[:3])
+        self._upsert("feed_tallies", [row for row in lines if row.incidents])
+        silent = [row[:3] for row in lines if not row.incidents]
+        if silent:
+            self._delete(("feed_tallies",), ("region", "truce_day", "feed"), silent)
+
+    def _name_days(self, verdicts: Iterable[VerdictRow]) -> None:
+        """Keep as instants the truce-days that have a verdict, for readers without the agreement's calendar."""
+        new = sorted({row.truce_day for row in verdicts} - self._days)
+        self._upsert("truce_days", [self._day_row(day) for day in new])
+        self._days.update(new)
+
+    def _day_row(self, day: date) -> tuple[date, int, int, int]:
+        ends = self._agreement.calendar.end_of(day)
+        lateness = round(self._agreement.lateness.total_seconds()) * 1_000_000
+        return day, self._agreement.calendar.start_of(day), ends, ends + lateness
+
+    # -- statements
+
+    def _append(self, table: str, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> None:
+        if rows:
+            self._run(f"INSERT INTO {table} SELECT * FROM batch", to_arrow(self._schemas[table], rows, shift))  # noqa: S608 - a table of ours
+
+    def _upsert(self, table: str, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> None:
+        # Of two rows with one key in a batch DuckDB would keep the first and say nothing.
+        rows = _last_of_each(rows, lambda row: row[: UPSERTED[table]])
+        if rows:
+            self._run(self._upserts[table], to_arrow(self._schemas[table], rows, shift))
+
+    def _upsert_sql(self, table: str, key: int) -> str:
+        names = self._schemas[table].names
+        update = ", ".join(f"{name} = excluded.{name}" for name in names[key:])
+        return f"INSERT INTO {table} SELECT * FROM batch ON CONFLICT ({', '.join(names[:key])}) DO UPDATE SET {update}"  # noqa: S608 - a table of ours
+
+    def _delete(self, tables: Iterable[str], key: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> None:
+        columns = zip(*keys, strict=True)
+        batch = pa.table(dict(zip(key, map(pa.array, columns), strict=True)))
+        for table in tables:
+            match = " AND ".join(f"{table}.{name} = batch.{name}" for name in key)
+            self._run(f"DELETE FROM {table} USING batch WHERE {match}", batch)  # noqa: S608 - a table of ours
+
+    def _run(self, sql: str, batch: pa.Table) -> None:
+        self._connection.register("batch", batch)
+        self._connection.execute(sql)
+        self._connection.unregister("batch")
+
+
+def _last_of_each(rows: Sequence[_R], key: Callable[[_R], Hashable]) -> list[_R]:
+    return list({key(row): row for row in rows}.values())
+
+
+def _is_empty(row: DayTallyRow) -> bool:
+    return not any(row[2:])

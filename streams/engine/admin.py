@@ -1,0 +1,145 @@
+"""Topics and offsets, asked of the broker once: creating, measuring, telling one log from another.
+
+Every function connects, asks and hangs up, and raises BrokerUnavailable when nobody answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+
+from schemas.errors import BrokerUnavailable, UsageError
+from schemas.topics import TopicSpec
+from streams.engine.kafka_errors import kafka_errors
+from streams.engine.metadata import Metadata, bootstrap, connected, metadata
+
+_REPLICAS = 3
+_SETTLE_SECONDS = 15.0
+_REQUEST_MS = 15_000
+
+
+async def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
+    """Create the topics that are missing, and return when every one of them can be written.
+
+    A new topic is kept on three brokers, or on all where there are fewer.
+
+    Raises:
+        UsageError: a topic exists with another number of partitions.
+    """
+    wanted = {spec.name: spec for spec in specs}
+    async with connected(broker) as client:
+        found = await metadata(client, list(wanted))
+        missing = [spec for name, spec in wanted.items() if name not in found.topics]
+        if missing:
+            await _create(client, missing, replicas=min(_REPLICAS, found.brokers))
+        found = await _settled(client, list(wanted))
+    for name, topic in found.topics.items():
+        if topic.partitions != wanted[name].partitions:
+            raise UsageError(
+                f"topic {name} has {topic.partitions} partitions and needs {wanted[name].partitions}: "
+                "delete it, set the number of partitions it has, or choose another topic prefix"
+            )
+
+
+async def delete_topics(broker: str, names: Iterable[str]) -> None:
+    """Delete those of the topics that exist."""
+    async with connected(broker) as client:
+        request = DeleteTopicsRequest(list(names), _REQUEST_MS)
+        response = await client.send(await _controller(client), request)
+        for name, code, *_ in response.topic_error_codes:
+            if code not in (0, UnknownTopicOrPartitionError.errno):
+                raise for_code(code)(name)
+
+
+async def end_offsets(broker: str, topic: str) -> dict[int, int]:
+    """Return the offset the next record of each partition will get; empty when there is no such topic."""
+    async with _reader(broker, topic) as (reader, partitions):
+        return _by_partition(await reader.end_offsets(partitions)) if partitions else {}
+
+
+async def beginning_offsets(broker: str, topic: str) -> dict[int, int]:
+    """Return the first offset still kept of each partition; empty when there is no such topic."""
+    async with _reader(broker, topic) as (reader, partitions):
+        return _by_partition(await reader.beginning_offsets(partitions)) if partitions else {}
+
+
+async def committed_offsets(broker: str, group: str, topic: str) -> dict[int, int]:
+    """Return the next offsets a consumer group has committed, for those partitions where it has."""
+    async with _reader(broker, topic, group) as (reader, partitions):
+        committed = {partition: await reader.committed(partition) for partition in partitions}
+    return _by_partition({partition: offset for partition, offset in committed.items() if offset is not None})
+
+
+async def log_identity(broker: str, topic: str) -> str:
+    """Return what stays the same exactly as long as offsets of ``topic`` mean the same records.
+
+    It names the cluster and the topic's id, which is new when the topic is created again; an embedded broker is a
+    new cluster at every start.
+
+    Raises:
+        UsageError: there is no such topic.
+    """
+    async with connected(broker) as client:
+        found = await metadata(client, [topic])
+    if topic not in found.topics:
+        raise UsageError(f"there is no topic {topic} on the Kafka broker at {broker}")
+    return f"{found.cluster_id}/{found.topics[topic].id}"
+
+
+async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> None:
+    topics: list[Any] = [(spec.name, spec.partitions, replicas, [], list(spec.config.items())) for spec in specs]
+    request = CreateTopicsRequest(create_topic_requests=topics, timeout=_REQUEST_MS, validate_only=False)
+    response = await client.send(await _controller(client), request)
+    for name, code, *words in response.topic_errors:
+        # Two workers that start at once both find it missing; the partition count is checked afterwards.
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise BrokerUnavailable(
+                f"topic {name} cannot be created: {words[0] if words and words[0] else for_code(code).__name__}"
+            )
+
+
+async def _controller(client: Any) -> int:
+    await client.force_metadata_update()
+    controller = client.cluster.controller
+    return int(client.get_random_node() if controller is None else controller.nodeId)
+
+
+async def _settled(client: Any, names: list[str]) -> Metadata:
+    """Wait until every topic has its leaders: a topic just created refuses its first records otherwise."""
+    try:
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while True:
+                found = await metadata(client, names)
+                if all(name in found.topics and found.topics[name].ready for name in names):
+                    return found
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise BrokerUnavailable(f"topics have no leader after {_SETTLE_SECONDS:.0f} s: {', '.join(names)}") from None
+
+
+@asynccontextmanager
+async def _reader(broker: str, topic: str, group: str | None = None) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
+    """A consumer that reads nothing, and the partitions of ``topic``."""
+    async with connected(broker) as client:
+        known = (await metadata(client, [topic])).topics.get(topic)
+    if known is None:
+        yield None, []
+        return
+    partitions = [TopicPartition(topic, number) for number in range(known.partitions)]
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False)
+    with kafka_errors(broker):
+        try:
+            await reader.start()
+            yield reader, partitions
+        finally:
+            await reader.stop()
+
+
+def _by_partition(offsets: dict[TopicPartition, int]) -> dict[int, int]:
+    return {partition.partition: offset for partition, offset in sorted(offsets.items())}

@@ -1,0 +1,261 @@
+"""The Faust app of one worker: one agent over the batch lane, and the order in which its handler is called."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from faust.app.base import BootStrategy
+from faust.tables import TableManager
+from faust.types import ChannelT, StreamT
+from yarl import URL
+
+from streams.engine.kafka_errors import our_error
+from streams.engine.lane import Batch, Lane, LaneTransport, Resume
+from streams.engine.metadata import addresses
+
+logger = logging.getLogger(__name__)
+
+#: Records of one fetch, over all partitions: the largest batch a handler meets.
+MAX_RECORDS = 10_000
+#: Bytes of one fetch and partition. A single larger record is still delivered.
+FETCH_BYTES = 4 * 1_048_576
+
+
+@dataclass(frozen=True)
+class GroupTiming:
+    """How fast a consumer group notices a death, in seconds.
+
+    ``session`` is how long a silent member keeps its partitions, ``rebalance`` how long the others wait for a member
+    to finish :meth:`BatchHandler.revoked`. Apache Kafka refuses a session below 6 s unless told otherwise.
+    """
+
+    session: float
+    heartbeat: float
+    rebalance: float
+
+
+CLUSTER = GroupTiming(session=10.0, heartbeat=2.0, rebalance=30.0)
+#: The embedded broker keeps the first member waiting for half a session, so this is what makes a start quick.
+EMBEDDED = GroupTiming(session=2.0, heartbeat=0.3, rebalance=4.0)
+
+
+class BatchHandler(Protocol):
+    """What an agent does with batches. Calls never overlap; an error in any of them stops the process.
+
+    After an error nothing else is called: what was not committed is read again by the next process.
+    """
+
+    async def started(self, lane: Lane) -> None:
+        """Called once, when the consumer group has been joined and before anything else."""
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are all partitions held from now on, possibly none; offsets to resume from are asked for next."""
+
+    async def handle(self, batch: Batch) -> None:
+        """Handle one batch, or note that time passed if it is idle."""
+
+    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """All partitions are given up. Offsets can still be committed; what is not flushed must be dropped."""
+
+    async def stopped(self) -> None:
+        """The process ends cleanly: flush and commit. The group is left afterwards."""
+
+
+class Turns:
+    """Calls the handler, one call at a time, until the first error or the end."""
+
+    def __init__(self, handler: BatchHandler, lane: Lane, fail: Callable[[BaseException], None]) -> None:
+        self._handler = handler
+        self._lane = lane
+        self._fail = fail
+        self._lock = asyncio.Lock()
+        self._started = False
+        self._over = False
+
+    async def take(self, batch: Batch) -> None:
+        """Hand one batch to the handler, unless a rebalance made it void."""
+        self._lane.notify()
+        await self._call(lambda: self._handler.handle(batch), still=lambda: self._lane.is_current(batch))
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Tell the handler what it holds; the first time, that it has started."""
+        if not self._started:
+            self._started = True
+            await self._call(lambda: self._handler.started(self._lane))
+        await self._call(lambda: self._handler.assigned(partitions))
+
+    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Wait for the batch in hand, then have the handler give up its partitions."""
+        if self._started and partitions:
+            await self._call(lambda: self._handler.revoked(partitions))
+
+    async def stopped(self) -> None:
+        """Wait for the batch in hand, then let the handler flush; nothing is handled afterwards."""
+        if self._started:
+            await self._call(self._handler.stopped)
+        self._over = True
+
+    def guarded(self, resume: Resume) -> Resume:
+        """Return ``resume`` as one of the calls that never overlap."""
+
+        async def ask(topic: str, partition: int) -> int | None:
+            async with self._lock:
+                return await resume(topic, partition)
+
+        return ask
+
+    def end(self) -> None:
+        """Call nothing any more."""
+        self._over = True
+
+    async def _call(self, call: Callable[[], Awaitable[None]], still: Callable[[], bool] = lambda: True) -> None:
+        async with self._lock:
+            if self._over or not still():
+                return
+            try:
+                await call()
+            except Exception as error:  # any error of a handler ends the process
+                self._over = True
+                self._fail(error)
+
+
+class _ConsumerOnly(BootStrategy):
+    """Starts neither Faust's producer, which nothing here uses, nor its web server."""
+
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class _NoTables(TableManager):
+    """Faust waits a second at each start for tables to be declared; there are none."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class LaneApp(faust.App):
+    """A Faust app whose one agent is fed by the batch lane."""
+
+    BootStrategy = _ConsumerOnly
+
+    def __init__(self, app_id: str, *, lane: Lane, address: str, handler: BatchHandler, **options: Any) -> None:
+        super().__init__(app_id, **options)
+        self.lane = lane
+        self.address = address
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self.turns = Turns(handler, lane, self.fail)
+        # Strong references: mode's signals forget a bound method as soon as nothing else holds it.
+        self.on_rebalance_complete.connect(self._on_assigned, weak=False)
+        self.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
+
+    def fail(self, error: BaseException) -> None:
+        """Record what stops the process; the first error counts."""
+        if self.failure is None:
+            self.failure = our_error(error, self.address) if isinstance(error, KafkaError) else error
+            self.turns.end()
+            self.failed.set()
+
+    async def on_first_start(self) -> None:
+        """Create no folders: Faust keeps nothing on disk here."""
+
+    async def flush(self) -> None:
+        """Stop reading and let the handler flush, unless an error came first; the group is still ours."""
+        if self.lane.consumer is not None:
+            self.lane.consumer.stop_flow()
+        await self.turns.stopped()
+
+    async def on_stop(self) -> None:
+        """Flush before Faust leaves the group."""
+        await self.flush()
+        await super().on_stop()
+
+    async def _on_assigned(self, *_: Any, **__: Any) -> None:
+        await self.turns.assigned(_partitions(self.consumer.assignment()))
+
+    async def _on_revoked(self, _: Any, revoked: Iterable[Any], **__: Any) -> None:
+        await self.turns.revoked(_partitions(revoked))
+
+
+def _partitions(tps: Iterable[Any]) -> list[TopicPartition]:
+    return [TopicPartition(tp.topic, tp.partition) for tp in sorted(tps)]
+
+
+def build_app(
+    *,
+    app_id: str,
+    broker: str,
+    topics: tuple[str, ...],
+    handler: BatchHandler,
+    resume: Resume | None,
+    idle_seconds: float,
+    data_dir: Path,
+    timing: GroupTiming = CLUSTER,
+    max_records: int = MAX_RECORDS,
+    fetch_bytes: int = FETCH_BYTES,
+) -> LaneApp:
+    """Build the app of one worker; it starts nothing yet.
+
+    Args:
+        app_id: consumer group.
+        broker: ``kafka://host:port``, several separated by commas.
+        topics: read in batches; they must exist.
+        resume: asked for the next offset of each assigned (topic, partition), after ``handler.assigned`` and before
+            the first batch. None, or an answer of None, means the group's committed offset, else the beginning.
+        idle_seconds: how long nothing may arrive before an idle batch is handled. With no partitions none are.
+        data_dir: told to Faust so that it never falls back to the working directory; nothing is written there.
+        max_records: the largest batch.
+        fetch_bytes: bytes fetched at once from one partition. At most four such fetches per partition are in memory.
+    """
+    lane = Lane(frozenset(topics), None, idle_seconds)
+    app = LaneApp(
+        app_id,
+        lane=lane,
+        address=broker,
+        handler=handler,
+        # Faust lets an environment variable win over an argument: with an empty environment none does.
+        env={},
+        broker=[URL(address) for address in addresses(broker)],
+        datadir=data_dir,
+        autodiscover=False,
+        web_enabled=False,
+        TableManager=_NoTables,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        reply_create_topic=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=fetch_bytes,
+        broker_max_poll_records=max_records,
+        broker_session_timeout=timing.session,
+        broker_heartbeat_interval=timing.heartbeat,
+        broker_rebalance_timeout=timing.rebalance,
+        broker_request_timeout=60.0,
+        # Nothing is acknowledged to Faust, so there is nothing to wait for.
+        stream_wait_empty=False,
+        worker_redirect_stdouts=False,
+        logging_config=None,
+        store="memory://",
+        cache="memory://",
+    )
+    if resume is not None:
+        lane.resume = app.turns.guarded(resume)
+    app.transport = LaneTransport(app.conf.broker_consumer, app, lane, app.fail)
+
+    async def batches(stream: StreamT[Batch]) -> None:
+        lane.feed = cast("ChannelT[Batch]", stream.channel).queue
+        async for batch in stream:
+            await app.turns.take(batch)
+
+    app.agent(app.topic(*topics, value_serializer="raw"), name="batches")(batches)
+    return app

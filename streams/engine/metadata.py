@@ -1,0 +1,167 @@
+"""The broker's metadata, with the ids of topics: aiokafka asks for an older version, which has none.
+
+A topic that was deleted and created again keeps its name; its id tells the two logs apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import for_code
+from aiokafka.protocol.abstract import AbstractType
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from streams.engine.kafka_errors import kafka_errors
+
+_UNKNOWN_TOPIC = 3
+_LEADER_MISSING = 5
+
+
+@dataclass(frozen=True)
+class KnownTopic:
+    """A topic as the broker describes it; ``ready`` once every partition has a leader."""
+
+    name: str
+    id: UUID
+    partitions: int
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Who is in the cluster, and which of the topics asked for exist."""
+
+    cluster_id: str
+    brokers: int
+    topics: dict[str, KnownTopic]
+
+
+class _Uuid(AbstractType[UUID]):
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> UUID:
+        return UUID(bytes=data.read(16))
+
+
+_TEXT = CompactString("utf-8")
+
+
+class _MetadataResponse(Response):
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT), ("tags", TaggedFields)),
+        ),
+        ("cluster_id", _TEXT),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("name", _TEXT),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("topic_authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataStruct(RequestStruct):
+    API_KEY = 3
+    API_VERSION = 10
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = _MetadataResponse
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("name", _TEXT), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequest(Request[_MetadataStruct]):
+    API_KEY = 3
+
+    def __init__(self, topics: list[str]) -> None:
+        self._topics = topics
+
+    def build(self, request_struct_class: type[_MetadataStruct]) -> _MetadataStruct:
+        topics: list[Any] = [(UUID(int=0), name, {}) for name in self._topics]
+        # Asking must not create: a broker that creates topics by itself gives them its own partition count.
+        return request_struct_class(topics, False, False, False, {})
+
+
+@asynccontextmanager
+async def connected(broker: str) -> AsyncIterator[Any]:
+    """A client of ``broker`` for the length of the block; errors of Kafka within it are raised as ours."""
+    client = AIOKafkaClient(bootstrap_servers=bootstrap(broker))
+    with kafka_errors(broker):
+        try:
+            await client.bootstrap()
+            yield client
+        finally:
+            await client.close()
+
+
+async def metadata(client: Any, topics: list[str]) -> Metadata:
+    """Describe the cluster and those of ``topics`` that exist."""
+    response = await client.send(client.get_random_node(), _MetadataRequest(topics))
+    known: dict[str, KnownTopic] = {}
+    for error, name, id_, _internal, partitions, *_ in response.topics:
+        if error == _UNKNOWN_TOPIC:
+            continue
+        if error not in (0, _LEADER_MISSING):
+            raise for_code(error)(name)
+        ready = error == 0 and bool(partitions) and all(each[0] == 0 and each[2] >= 0 for each in partitions)
+        known[name] = KnownTopic(name, id_, len(partitions), ready)
+    return Metadata(response.cluster_id or "", len(response.brokers), known)
+
+
+def addresses(broker: str) -> list[str]:
+    """Return the ``kafka://host:port`` URLs of a broker setting, which separates them by commas."""
+    hosts = [part.strip().removeprefix("kafka://") for part in broker.split(",")]
+    return [f"kafka://{host}" for host in hosts if host]
+
+
+def bootstrap(broker: str) -> list[str]:
+    """Return the ``host:port`` pairs of a broker setting, as aiokafka takes them."""
+    return [address.removeprefix("kafka://") for address in addresses(broker)]

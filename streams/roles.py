@@ -1,0 +1,108 @@
+"""The composition root of a worker: settings in, a running agent out."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Literal
+
+from schemas.agreement import Agreement
+from schemas.agreement_file import load_agreement
+from schemas.gazetteer import Gazetteer, load_gazetteer
+from schemas.topics import Topics
+from sinks.publishing import Cadence
+from sinks.store import Store
+from streams.engine.admin import ensure_topics, log_identity
+from streams.engine.app import CLUSTER, EMBEDDED, build_app
+from streams.engine.broker import EMBEDDED_CLUSTER
+from streams.engine.producer import BatchProducer
+from streams.engine.worker import run_worker
+from streams.intake.agent import IntakeAgent
+from streams.intake.examine import Examiner
+from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.ticker import Ticker
+from streams.settings import Settings
+
+Role = Literal["intake", "ledger"]
+
+#: Batches leave some hundred thousand short-lived tuples; collecting after every 700 of them costs a third of the time.
+YOUNG_OBJECTS = 200_000
+
+
+def run_role(role: Role, settings: Settings) -> int:
+    """Run one worker until it is told to stop; return its exit code.
+
+    Raises:
+        TrucewatchError: something is wrong before the worker could start.
+    """
+    agreement = load_agreement(settings.agreement)
+    gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    broker = settings.broker or ""
+    asyncio.run(ensure_topics(broker, topics.specs((agreement.id,), archive=settings.stamps == "archive")))
+    identity = asyncio.run(log_identity(broker, topics.facts(agreement.id)))
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 100)
+    if role == "intake":
+        return _run_intake(settings, agreement, gazetteer, topics, broker, identity)
+    return _run_ledger(settings, agreement, gazetteer, topics, broker, identity)
+
+
+def intake_group(topics: Topics) -> str:
+    """Return the consumer group all intake workers share."""
+    return f"{topics.prefix}.intake"
+
+
+def ledger_group(topics: Topics, agreement: str) -> str:
+    """Return the consumer group of one agreement's ledger and its standbys."""
+    return f"{topics.prefix}.ledger.{agreement}"
+
+
+def _run_intake(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str) -> int:
+    agent = IntakeAgent(Examiner([agreement], gazetteer, settings.stamps), BatchProducer(broker), topics)
+    app = build_app(
+        app_id=intake_group(topics),
+        broker=broker,
+        topics=(topics.archive,) if settings.stamps == "archive" else topics.inputs,
+        handler=agent,
+        resume=None,
+        idle_seconds=settings.flush_seconds,
+        data_dir=settings.data,
+        timing=EMBEDDED if identity.startswith(EMBEDDED_CLUSTER) else CLUSTER,
+    )
+    return run_worker(app)
+
+
+def _run_ledger(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str) -> int:
+    facts_topic = topics.facts(agreement.id)
+    embedded = identity.startswith(EMBEDDED_CLUSTER)
+
+    def open_store() -> Store:
+        return Store.open(
+            settings.data / agreement.id,
+            agreement,
+            gazetteer.names(),
+            facts_topic=facts_topic,
+            log_identity=identity,
+            new_log_allowed=embedded,
+            memory_limit=settings.memory_limit,
+        )
+
+    agent = LedgerAgent(
+        agreement,
+        open_store,
+        Cadence(settings.publish_seconds),
+        FlushRules(settings.flush_records, settings.flush_seconds),
+        Ticker(BatchProducer(broker), facts_topic) if settings.stamps == "clock" else None,
+    )
+    app = build_app(
+        app_id=ledger_group(topics, agreement.id),
+        broker=broker,
+        topics=(facts_topic,),
+        handler=agent,
+        resume=agent.resume,
+        idle_seconds=settings.flush_seconds,
+        data_dir=settings.data,
+        timing=EMBEDDED if identity.startswith(EMBEDDED_CLUSTER) else CLUSTER,
+    )
+    return run_worker(app)

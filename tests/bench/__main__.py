@@ -1,0 +1,134 @@
+"""``make bench``: how fast, how much memory, how soon; against a bare consumer of the same topic in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+from schemas.topics import Topics
+from streams.engine.broker import EmbeddedBroker
+from streams.settings import Settings
+from tests.bench import stages
+from tests.bench.reports import reports
+
+
+def main() -> int:
+    """Run the benchmark and print its table; ``--json FILE`` keeps the figures."""
+    parser = argparse.ArgumentParser(prog="make bench BENCH=...", description=__doc__)
+    parser.add_argument("--reports", type=int, default=200_000, help="reports to push through (default 200,000)")
+    parser.add_argument("--broker", help="kafka://host:port; the embedded broker otherwise")
+    parser.add_argument("--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out")
+    parser.add_argument("--marks", type=int, nargs="*", default=[], help="counts at which to note each worker's memory")
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trucewatch-bench-")))
+        broker = options.broker or stack.enter_context(EmbeddedBroker(folder)).url
+        figures = asyncio.run(_run(options, folder, broker))
+    figures["machine"] = _machine()
+    _show(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[str, object]:
+    run = f"bench.r{os.getpid()}"
+
+    def settings(name: str, prefix: str) -> Settings:
+        return Settings(broker=broker, data=folder / name, topic_prefix=prefix, log_level="warning")
+
+    staged, whole, live = f"{run}.staged", f"{run}.whole", f"{run}.live"
+    _say(f"publishing {options.reports:,} reports")
+    count = await stages.load(broker, Topics(staged), reports(options.reports))
+    _say("bare consumer")
+    bare = await stages.bare(broker, Topics(staged), count)
+    _say("intake alone")
+    intake = await stages.stage(("intake",), settings("staged", staged), count)
+    _say("ledger alone")
+    ledger = await stages.stage(("ledger",), settings("staged", staged), count)
+    _say("end to end")
+    await stages.load(broker, Topics(whole), reports(options.reports))
+    marks = tuple(options.marks)
+    end_to_end = await stages.stage(("intake", "ledger"), settings("whole", whole), count, marks)
+    again = await stages.bare(broker, Topics(staged), count)
+    waits: list[float] = []
+    if options.latency_seconds:
+        _say("latency at 200 reports a second")
+        few = list(reports(200 * options.latency_seconds, seed=7))
+        waits = await stages.latency(settings("live", live), few, 200)
+    yardstick = (bare.rate + again.rate) / 2
+    return {
+        "reports": count,
+        "broker": "given" if options.broker else "embedded",
+        "rates": {
+            "bare consumer with orjson": yardstick,
+            "intake alone": intake.rate,
+            "ledger alone": ledger.rate,
+            "end to end": end_to_end.rate,
+        },
+        "memory_mib": {
+            role: {f"{mark:,}": round(size / 2**20) for mark, size in noted.items()}
+            for role, noted in end_to_end.memory.items()
+        },
+        "start_seconds": end_to_end.started_after,
+        "latency_ms": _latency(waits),
+    }
+
+
+def _latency(waits: list[float]) -> dict[str, float]:
+    if not waits:
+        return {}
+    return {
+        "p50": 1_000 * stages.by_percentile(waits, lambda n: n * 0.50),
+        "p99": 1_000 * stages.by_percentile(waits, lambda n: n * 0.99),
+        "max": 1_000 * max(waits),
+        "reports": len(waits),
+    }
+
+
+def _machine() -> dict[str, str]:
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    return {
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "commit": git.stdout.strip() or "unknown",
+        **{name: version(name) for name in ("faust-streaming", "aiokafka", "duckdb", "pyarrow", "pydantic", "msgspec")},
+    }
+
+
+def _show(figures: dict[str, object]) -> None:
+    rates: dict[str, float] = figures["rates"]  # type: ignore[assignment]
+    yardstick = rates["bare consumer with orjson"]
+    _say("")
+    _say(f"{figures['reports']:,} reports, {figures['broker']} broker")
+    for name, rate in rates.items():
+        _say(f"  {name:<28}{rate:>12,.0f} reports/s{rate / yardstick:>9.2f} of bare")
+    for role, noted in figures["memory_mib"].items():  # type: ignore[attr-defined]
+        _say(f"  {role} memory, MiB: " + ", ".join(f"{size} at {mark}" for mark, size in noted.items()))
+    latency: dict[str, float] = figures["latency_ms"]  # type: ignore[assignment]
+    if latency:
+        _say(
+            f"  publish to committed at 200/s: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms, "
+            f"max {latency['max']:.0f} ms ({latency['reports']:.0f} reports)"
+        )
+    _say("  " + ", ".join(f"{name} {value}" for name, value in figures["machine"].items()))  # type: ignore[attr-defined]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,63 @@
+"""Synthetic reports for benchmarks: the shape and size of real ones, drawn from a fixed seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+START = datetime(2016, 9, 12, 16, tzinfo=UTC)
+SPAN = timedelta(days=21)
+KINDS = ("airstrike", "shelling", "armed_clash", "small_arms", "explosive")
+NAMES = ("Aleppo", "Rif Dimashq", "Homs", "Hama", "Idlib", "Latakia", "Daraa", "Quneitra", "Damascus", "Tartus")
+SIDES = (("Government of Syria", "Syrian insurgents"), ("Government of Syria", "IS"), ("Syrian insurgents", "SDF"))
+NOTE = "Reported by a local correspondent; two shells landed near the market and a third in a field to the north. " * 2
+
+
+def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
+    """Yield ``count`` keys and values: mostly new incidents, 4 % corrections, 2 % resent, 1 % unreadable."""
+    draw = random.Random(seed)
+    resent: tuple[bytes, bytes] | None = None
+    for number in range(count):
+        fate = draw.random()
+        if fate < 0.01:
+            yield b"broken", b'{"type": "incident", "feed": "bench", '
+        elif fate < 0.03 and resent is not None:
+            yield resent
+        else:
+            corrects = fate < 0.07 and number > 1_000
+            name = draw.randrange(number // 2, number) if corrects else number
+            resent = (f"r{name}".encode(), _report(draw, name, 2 if corrects else 1))
+            yield resent
+
+
+def _report(draw: random.Random, number: int, revision: int) -> bytes:
+    occurred = START + timedelta(seconds=draw.randrange(int(SPAN.total_seconds())))
+    low = draw.randrange(5)
+    side_a, side_b = draw.choice(SIDES)
+    place = {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
+    return orjson.dumps(
+        {
+            "type": "incident",
+            "feed": f"bench-{number % 7}",
+            "report_id": f"r{number}",
+            "revision": revision,
+            "reported_at": (occurred + timedelta(hours=2)).isoformat(),
+            "occurred": {
+                "from": occurred.isoformat(),
+                "to": (occurred + timedelta(minutes=10)).isoformat(),
+                "precision": "minute",
+            },
+            "place": place | {"point": {"latitude": 35.2, "longitude": 36.7}},
+            "kind": draw.choice(KINDS),
+            "parties": [{"name": side_a, "slot": "a"}, {"name": side_b, "slot": "b"}],
+            "accused": [side_a],
+            "claimant": "local correspondent",
+            "confidence": "alleged",
+            "deaths": {"low": low, "best": low + 1, "high": low + 3},
+            "sources": [{"name": "local correspondent", "url": "https://example.org/report"}],
+            "raw": {"note": NOTE, "number": str(number)},
+        }
+    )

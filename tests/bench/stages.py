@@ -1,0 +1,198 @@
+"""The stages of the pipeline, each timed by watching offsets from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.topics import Topics
+from streams.cli.processes import Role, Worker, running
+from streams.engine.admin import committed_offsets, end_offsets, ensure_topics
+from streams.engine.app import bootstrap
+from streams.engine.producer import BatchProducer
+from streams.roles import intake_group, ledger_group
+from streams.settings import Settings
+
+AGREEMENT = "syria-2016"
+LOOK_SECONDS = 0.05
+
+
+@dataclass
+class Timed:
+    """Records through one stage. ``seconds`` runs from the first progress seen, so that a start-up is left out."""
+
+    records: int
+    seconds: float
+    started_after: float = 0.0
+    memory: dict[str, dict[int, int]] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+
+async def load(broker: str, topics: Topics, reports: Iterable[tuple[bytes, bytes]]) -> int:
+    """Publish reports to the incidents topic, round the partitions; return how many."""
+    await ensure_topics(broker, topics.specs((AGREEMENT,)))
+    producer = BatchProducer(broker)
+    await producer.start()
+    total, chunk = 0, []
+    try:
+        for report in reports:
+            chunk.append((*report, []))
+            if len(chunk) == 5_000:
+                await producer.send(topics.incidents, (total // 5_000) % topics.partitions, chunk)
+                total, chunk = total + len(chunk), []
+        if chunk:
+            await producer.send(topics.incidents, 0, chunk)
+    finally:
+        await producer.stop()
+    return total + len(chunk)
+
+
+async def bare(broker: str, topics: Topics, count: int) -> Timed:
+    """Read and decode the same topic with nothing but aiokafka and orjson: the yardstick."""
+    consumer = AIOKafkaConsumer(
+        topics.incidents,
+        bootstrap_servers=bootstrap(broker),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=4 * 1_048_576,
+    )
+    await consumer.start()
+    try:
+        seen = 0
+        started = time.perf_counter()
+        while seen < count:
+            for records in (await consumer.getmany(timeout_ms=1_000, max_records=10_000)).values():
+                for record in records:
+                    try:
+                        orjson.loads(record.value)
+                    except orjson.JSONDecodeError:
+                        continue
+                    finally:
+                        seen += 1
+        return Timed(seen, time.perf_counter() - started)
+    finally:
+        await consumer.stop()
+
+
+async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: tuple[int, ...] = ()) -> Timed:
+    """Run workers over what lies in their topics until all of it is committed.
+
+    Args:
+        count: raw reports to get through.
+        marks: counts of facts at which each worker's resident memory is noted, in bytes.
+    """
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    broker = settings.broker or ""
+    facts = topics.facts(AGREEMENT)
+    begun = time.perf_counter()
+    first: float | None = None
+    memory: dict[str, dict[int, int]] = {role: {} for role in roles}
+    with running(roles, settings) as workers:
+        while True:
+            for worker in workers:
+                worker.check()
+            taken = await _sum(committed_offsets(broker, intake_group(topics), topics.incidents))
+            judged = await _sum(committed_offsets(broker, ledger_group(topics, AGREEMENT), facts))
+            progress = taken if "intake" in roles else judged
+            if first is None and progress:
+                first, done_before = time.perf_counter(), progress
+            _note_memory(workers, memory, marks, judged if "ledger" in roles else taken)
+            if "intake" in roles and taken < count:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            if "ledger" not in roles or judged >= count:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        now = time.perf_counter()
+        _note_memory(workers, memory, (count,), count)
+    start = first if first is not None else begun
+    return Timed(count - done_before, now - start, start - begun, memory)
+
+
+async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_second: int) -> list[float]:
+    """Publish reports one by one at a steady rate; return for each the seconds until its row was committed.
+
+    A report counts as committed when the group's offset, which the ledger tells after DuckDB's commit, has passed it.
+    """
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    broker = settings.broker or ""
+    facts = TopicPartition(topics.facts(AGREEMENT), 0)
+    await ensure_topics(broker, topics.specs((AGREEMENT,)))
+    producer = BatchProducer(broker)
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), enable_auto_commit=False)
+    with running(("intake", "ledger"), settings) as workers:
+        await producer.start()
+        await reader.start()
+        reader.assign([facts])
+        await reader.seek_to_beginning(facts)
+        published: dict[bytes, float] = {}
+        at_offset: dict[int, float] = {}
+        waits: list[float] = []
+        warm = len(reports) // 5
+        sending = asyncio.create_task(_send(producer, topics, reports, a_second, published))
+        deadline = time.monotonic() + 60 + len(reports) / a_second
+        while len(waits) < len(reports) and time.monotonic() < deadline:
+            for worker in workers:
+                worker.check()
+            for records in (await reader.getmany(timeout_ms=5)).values():
+                for record in records:
+                    if record.key in published:
+                        at_offset[record.offset] = published[record.key]
+            done = await _sum(committed_offsets(broker, ledger_group(topics, AGREEMENT), facts.topic))
+            now = time.perf_counter()
+            for offset in [offset for offset in at_offset if offset < done]:
+                waits.append(now - at_offset.pop(offset))
+        await sending
+        await reader.stop()
+        await producer.stop()
+    return waits[warm:]
+
+
+async def _send(
+    producer: BatchProducer,
+    topics: Topics,
+    reports: list[tuple[bytes, bytes]],
+    a_second: int,
+    published: dict[bytes, float],
+) -> None:
+    begun = time.perf_counter()
+    for number, (_, value) in enumerate(reports):
+        due = begun + number / a_second
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        key = f"latency-{number}".encode()
+        published[key] = time.perf_counter()
+        await producer.send(topics.incidents, number % topics.partitions, [(key, value, [])])
+
+
+async def _sum(offsets: object) -> int:
+    return sum((await offsets).values())  # type: ignore[misc]
+
+
+def _note_memory(workers: list[Worker], memory: dict[str, dict[int, int]], marks: tuple[int, ...], done: int) -> None:
+    for mark in marks:
+        for worker in workers:
+            if done >= mark and mark not in memory[worker.role]:
+                memory[worker.role][mark] = resident(worker.pid)
+
+
+def resident(pid: int, key: str = "VmRSS") -> int:
+    """Return a process's resident memory in bytes; ``VmHWM`` asks for its peak."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def by_percentile(values: list[float], share: Callable[[int], float]) -> float:
+    """Return the value at a share of the sorted list."""
+    return sorted(values)[min(len(values) - 1, int(share(len(values))))]

@@ -1,0 +1,220 @@
+"""The ledger against a naive recount that shares no code with it, on random histories."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.agreement import Agreement
+from schemas.facts import ConvoyFact, CoverageFact, Fact, IncidentFact, TickFact
+from schemas.rows import VerdictRow
+from sinks.verify.history import NaiveReport
+from sinks.verify.recount import recount
+from tests.support.worlds import DAY, HOUR, World, agreement, at, convoy, coverage, incident, tick
+
+EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
+RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+TRUCES = (
+    agreement(),
+    agreement(
+        coverage={"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
+        access={"regions": ["SY01", "SY02"], "overdue_after_hours": 20, "max_gap_days": 2},
+    ),
+)
+
+moments = st.integers(min_value=-4 * 24, max_value=5 * 24).map(lambda hours: at(0, hours))
+regions = st.sampled_from(["SY01", "SY02"])
+revisions = st.integers(min_value=1, max_value=4)
+names = st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6", "r7"])
+feeds = st.sampled_from(["feed-a", "feed-b"])
+lengths = st.integers(min_value=0, max_value=30).map(lambda hours: hours * HOUR)
+sides = st.sampled_from([(), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),)])
+
+
+@st.composite
+def incidents(draw: st.DrawFn) -> IncidentFact:
+    when = draw(moments)
+    return incident(
+        draw(names),
+        when=when,
+        to=when + draw(lengths),
+        region=draw(regions),
+        feed=draw(feeds),
+        revision=draw(revisions),
+        retracted=draw(st.integers(0, 5)) == 0,
+        sides=draw(sides),
+        kind=draw(st.sampled_from(["shelling", "shelling", "shelling", "attack_on_aid"])),
+        deaths_best=draw(st.none() | st.integers(0, 9)),
+    )
+
+
+@st.composite
+def notices(draw: st.DrawFn) -> CoverageFact:
+    low = draw(moments)
+    return coverage(
+        draw(names),
+        low=low,
+        high=low + draw(st.integers(1, 60)) * HOUR,
+        regions=tuple(draw(st.lists(regions, min_size=1, max_size=2))),
+        feed=draw(feeds),
+        revision=draw(revisions),
+        retracted=draw(st.integers(0, 5)) == 0,
+    )
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> ConvoyFact:
+    return convoy(
+        draw(names),
+        draw(st.sampled_from(["requested", "dispatched", "held", "attacked", "offloaded", "turned_back", "arrived"])),
+        when=draw(moments),
+        convoy_id=draw(st.sampled_from(["aid-1", "aid-2"])),
+        region=draw(regions),
+        feed=draw(feeds),
+        revision=draw(revisions),
+        retracted=draw(st.integers(0, 5)) == 0,
+    )
+
+
+reports = st.one_of(incidents(), incidents(), notices(), steps())
+ticks = st.integers(min_value=0, max_value=8 * 24).map(lambda hours: tick(at(0, hours)))
+histories = st.lists(st.one_of(reports, reports, reports, ticks), max_size=30)
+
+
+def one_body_a_revision(history: list[Fact]) -> list[Fact]:
+    """Drop a second body under one identity and revision: the one case in which order matters, by design."""
+    known: dict[tuple[str, str, int], Fact] = {}
+    kept: list[Fact] = []
+    for fact in history:
+        if isinstance(fact, TickFact):
+            kept.append(fact)
+            continue
+        name = (fact.feed, fact.report_id, fact.revision)
+        if known.setdefault(name, fact) == fact:
+            kept.append(fact)
+    return kept
+
+
+def as_naive(history: list[Fact]) -> list[NaiveReport]:
+    """Return the reports of a history as a recount sees them."""
+    naive = []
+    for offset, fact in enumerate(history):
+        if isinstance(fact, TickFact):
+            continue
+        places = fact.regions if isinstance(fact, CoverageFact) else (fact.place.region,)
+        scoped = isinstance(fact, IncidentFact)
+        naive.append(
+            NaiveReport(
+                offset=offset,
+                feed=fact.feed,
+                report_id=fact.report_id,
+                revision=fact.revision,
+                active=not fact.retracted,
+                type="incident" if scoped else "coverage" if isinstance(fact, CoverageFact) else "convoy",
+                regions=places,
+                occurred_from=fact.from_,
+                occurred_to=fact.to,
+                reported_at=fact.reported_at,
+                kind=fact.kind if isinstance(fact, IncidentFact) else getattr(fact, "step", ""),
+                in_scope=TRUCES[0].in_scope(fact.sides) if isinstance(fact, IncidentFact) else False,
+                deaths_best=fact.deaths_best if isinstance(fact, IncidentFact) else None,
+                convoy_id=getattr(fact, "convoy_id", ""),
+            )
+        )
+    return naive
+
+
+def figures(row: VerdictRow) -> tuple[object, ...]:
+    """Return what of a verdict does not depend on how it came about."""
+    evidence = json.loads(row.evidence)
+    return (
+        row.verdict,
+        row.violence,
+        row.access,
+        row.incidents,
+        row.incidents_out_of_scope,
+        row.violence_limit,
+        row.covered_share,
+        row.deaths_best,
+        tuple(evidence["violence"]),
+        tuple(evidence["access"]),
+    )
+
+
+def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tuple[object, ...]]:
+    """Return the figures a recount gives for every region and truce-day."""
+    return {
+        bucket: (
+            found.verdict,
+            found.violence,
+            found.access,
+            found.incidents,
+            found.incidents_out_of_scope,
+            float(found.limit),
+            float(found.share),
+            found.deaths_best,
+            found.violence_evidence,
+            found.access_evidence,
+        )
+        for bucket, found in recount(truce, as_naive(history), now).items()
+    }
+
+
+@pytest.mark.parametrize("truce", TRUCES, ids=["plain", "strict"])
+@RANDOM
+@given(history=histories)
+def test_the_ledger_agrees_with_a_recount_of_the_whole_history(truce: Agreement, history: list[Fact]) -> None:
+    history = [*one_body_a_revision(history), tick(at(9))]
+    world = World(truce).tell(*history)
+    world.flush()
+    assert {bucket: figures(row) for bucket, row in world.store.verdicts.items()} == expected(truce, history, at(9))
+
+
+@RANDOM
+@given(history=histories, data=st.data())
+def test_order_and_repetition_never_show_in_the_present_rows(history: list[Fact], data: st.DataObject) -> None:
+    told = [fact for fact in one_body_a_revision(history) if not isinstance(fact, TickFact)]
+    shuffled = data.draw(st.permutations([*told, *told]))
+    plain = World().tell(*told, tick(at(9)))
+    twice = World().tell(*shuffled, tick(at(9)))
+    plain.flush()
+    twice.flush()
+    assert {b: figures(row) for b, row in twice.store.verdicts.items()} == {
+        b: figures(row) for b, row in plain.store.verdicts.items()
+    }
+
+
+@RANDOM
+@given(history=histories, size=st.integers(1, 6))
+def test_where_flushes_fall_never_shows_versions_included(history: list[Fact], size: int) -> None:
+    told = [*one_body_a_revision(history), tick(at(9))]
+    whole = World().tell(*told)
+    whole.flush()
+    cut = World(flush_every=size).tell(*told)
+    cut.flush()
+    assert cut.store.verdicts == whole.store.verdicts
+    assert cut.store.versions == whole.store.versions
+
+
+@RANDOM
+@given(history=histories, extra=st.lists(ticks, max_size=4))
+def test_judging_more_often_changes_no_present_finding(history: list[Fact], extra: list[TickFact]) -> None:
+    """Being judged incrementally at many ticks is the same as being judged once at the end."""
+    told = one_body_a_revision(history)
+    once = World().tell(*[fact for fact in told if not isinstance(fact, TickFact)], tick(at(9)))
+    often = World().tell(*[step for fact in told for step in (fact, tick(at(0)))], *extra, tick(at(9)))
+    once.flush()
+    often.flush()
+    assert {b: figures(row) for b, row in often.store.verdicts.items()} == {
+        b: figures(row) for b, row in once.store.verdicts.items()
+    }
+
+
+def test_the_moments_drawn_reach_before_and_beyond_the_days_judged() -> None:
+    assert at(-4) < at(0) < at(5) < at(9)
+    assert at(9) - at(8) == DAY
