@@ -199,10 +199,9 @@ class Gazetteer:
         words = words_of(name)
         if words in self._countries:
             return f"{name!r} is the whole country"
-        close = get_close_matches(" ".join(words), self._spellings, n=3, cutoff=0.75)
-        shown = ", ".join(
-            f"{self._spellings[key]} ({self._list(self._entries[tuple(key.split())].regions)})" for key in close
-        )
+        close = get_close_matches(" ".join(words), self._spellings, n=9, cutoff=0.75)
+        # Many spellings of one town are one suggestion.
+        shown = ", ".join(list(dict.fromkeys(self._spellings[key] for key in close))[:3])
         return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
 
     def _search(self, name: str) -> _Entry | None:
@@ -237,7 +236,7 @@ class Gazetteer:
 
 
 def _index(file: GazetteerFile, source: str) -> tuple[dict[_Words, _Entry], dict[str, str]]:
-    """Return entries by folded words, and one shown spelling of each; refuse names that stand for two things."""
+    """Return entries by folded words, and how to suggest each; refuse names that stand for two things."""
     entries: dict[_Words, _Entry] = {}
     spellings: dict[str, str] = {}
     faults: list[str] = []
@@ -255,7 +254,8 @@ def _index(file: GazetteerFile, source: str) -> tuple[dict[_Words, _Entry], dict
             elif entries.setdefault(words, entry).regions != entry.regions:
                 faults.append(f"{name!r} stands for {entries[words].regions[0]} and for {entry.regions[0]}")
             else:
-                spellings.setdefault(" ".join(words), name)
+                where = " or ".join(entry.regions)
+                spellings.setdefault(" ".join(words), names[0] if entry.is_region else f"{names[0]} ({where})")
 
     for region in file.regions:
         add([region.english, region.arabic, *region.names], _Entry((region.pcode,), is_region=True))

@@ -10,12 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+import numpy.typing as npt
+import pyarrow
+import pyarrow.compute
+
+# pyarrow's own annotations are partial, so a strict type check cannot look into it: it stays within this module.
+pa: Any = pyarrow
+Schema = Any
+Table = Any
 
 #: Columns that count places in the facts topic.
 PLACES = frozenset({"fact_offset", "tick_offset"})
-_TYPES: dict[str, pa.DataType] = {
+_TYPES: dict[str, Any] = {
     "BIGINT": pa.int64(),
     "INTEGER": pa.int32(),
     "DOUBLE": pa.float64(),
@@ -28,9 +35,9 @@ _TYPES: dict[str, pa.DataType] = {
 }
 
 
-def table_schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]:
+def table_schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, Schema]:
     """Return every table's columns, in their order, as Arrow types. Instants are given as microseconds."""
-    columns: dict[str, list[tuple[str, pa.DataType]]] = {}
+    columns: dict[str, list[tuple[str, Any]]] = {}
     for table, column, kind in connection.execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE NOT internal AND table_name IN (SELECT table_name FROM duckdb_tables()) "
@@ -40,7 +47,7 @@ def table_schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]
     return {table: pa.schema(fields) for table, fields in columns.items()}
 
 
-def to_arrow(schema: pa.Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> pa.Table:
+def to_arrow(schema: Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> Table:
     """Return ``rows``, whose fields stand in the order of ``schema``, as an Arrow table.
 
     Args:
@@ -49,5 +56,15 @@ def to_arrow(schema: pa.Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0)
     arrays = []
     for field, column in zip(schema, zip(*rows, strict=True), strict=True):
         array = pa.array(column, field.type)
-        arrays.append(pc.add(array, shift) if shift and field.name in PLACES else array)
+        arrays.append(pa.compute.add(array, shift) if shift and field.name in PLACES else array)
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def key_table(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Table:
+    """Return keys, one tuple each, as an Arrow table with the columns ``names``."""
+    return pa.table(dict(zip(names, map(pa.array, zip(*keys, strict=True)), strict=True)))
+
+
+def hash_table(hashes: npt.NDArray[np.int64]) -> Table:
+    """Return hashes as an Arrow table with the one column ``key_hash``."""
+    return pa.table({"key_hash": hashes})

@@ -20,7 +20,7 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 #: A quota and a limit on file size stop the ledger just as a full disk does.
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "max_temp_directory_size")
 _FULL_NUMBERS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-_DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB database", "Failure while replaying WAL", "Failed to deserialize")
+_DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB database", "replaying WAL", "Failed to deserialize")
 _OTHER_DUCKDB = ("newer version of DuckDB", "older version of DuckDB", "incompatible version", "version number")
 
 

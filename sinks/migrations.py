@@ -62,7 +62,8 @@ def check_version(stored: int, path: Path) -> None:
     newest = max(migrations())
     if stored > newest:
         raise StoreUnavailable(
-            f"{path} has schema version {stored}, this is trucewatch {software_version()} with {newest}: upgrade trucewatch"
+            f"{path} has schema version {stored}, but trucewatch {software_version()} knows versions up to {newest}: "
+            "upgrade trucewatch"
         )
 
 
@@ -86,8 +87,8 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
         return
     changed = [name for name in Agreement.model_fields if getattr(stored, name) != getattr(agreement, name)]
     raise UsageError(
-        f"{path} was judged by other rules of {agreement.id!r} (changed: {', '.join(changed)}): give the changed agreement "
-        "a data directory of its own, where it is judged anew from the topic's beginning"
+        f"{path} was judged by other rules of {agreement.id!r} (changed: {', '.join(changed)}): give the changed "
+        "agreement a data directory of its own, where it is judged anew from the topic's beginning"
     )
 
 

@@ -25,14 +25,12 @@ from schemas.truceday import MICROS_PER_HOUR, Micros
 TRAILING_HOURS = 168
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
+SOURCES = "SELECT topic, partition, next_offset FROM sink_offsets WHERE role = 'source'"
 
-#: The last eight columns are all NULL unless the row is the present one of an active incident.
 PRIORS = """
-SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.type,
-       if(adds, r.region, NULL), if(adds, r.truce_day, NULL), if(adds, epoch_us(r.occurred_from), NULL), if(adds, r.kind, NULL),
-       if(adds, r.in_scope, NULL), if(adds, r.deaths_low, NULL), if(adds, r.deaths_best, NULL), if(adds, r.deaths_high, NULL)
-FROM (SELECT *, present AND NOT retracted AND type = 'incident' AS adds FROM reports) r
-JOIN wanted USING (key_hash)
+SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type, r.region, r.truce_day,
+       epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high
+FROM reports r JOIN wanted USING (key_hash)
 """
 
 EARLIEST = """
@@ -53,16 +51,19 @@ WHERE occurred_from >= make_timestamptz($oldest) AND type = 'incident' AND prese
 GROUP BY ALL ORDER BY ALL
 """
 
+_COLUMNS = """
+SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index
+"""
+
 _R = TypeVar("_R", bound=NamedTuple)
 
 
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
     """Return what the last commit left, with places in the facts topic counted from ``log_start``."""
-    state = connection.execute(
-        "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
-    ).fetchone()
+    state = connection.execute("SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state").fetchone()
     next_offset, now, last_tick, pending = state or (0, None, -1, "{}")
-    sources = connection.execute("SELECT topic, partition, next_offset FROM sink_offsets WHERE role = 'source'").fetchall()
+    sources = connection.execute(SOURCES).fetchall()
+    verdicts = rows_of(connection, "day_verdicts", VerdictRow)
     gates = rows_of(connection, "gate", GateRow)
     return Resumed(
         next_offset=next_offset - log_start,
@@ -74,7 +75,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         hours=_hours(connection, agreement, now),
         convoy_steps=rows_of(connection, "convoy_events", ConvoyStepRow),
         coverage=rows_of(connection, "coverage", CoverageRow),
-        verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in rows_of(connection, "day_verdicts", VerdictRow)],
+        verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in verdicts],
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),
         pending=pending,
@@ -83,9 +84,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R]) -> list[_R]:
     """Return all rows of a table in the order of its columns; instants as microseconds."""
-    columns = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index", [table]
-    ).fetchall()
+    columns = connection.execute(_COLUMNS, [table]).fetchall()
     names = ", ".join(f"epoch_us({name})" if kind.startswith("TIMESTAMP") else name for name, kind in columns)
     found: list[tuple[Any, ...]] = connection.execute(f"SELECT {names} FROM {table} ORDER BY ALL").fetchall()  # noqa: S608 - a table of ours
     return [row_type(*row) for row in found]

@@ -23,12 +23,12 @@ from typing import Self
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from schemas.agreement import Agreement
 from schemas.errors import LogMismatch, StoreUnavailable, TrucewatchError
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
 from sinks import queries
+from sinks.columns import hash_table
 from sinks.faults import mapped, of_duckdb
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
 from sinks.publishing import publish_copy
@@ -42,8 +42,8 @@ PUBLISHED = "compliance.duckdb"
 class StoreLimits:
     """What the store may take of the machine.
 
-    ``log_bytes`` bounds the write-ahead log: beyond it a commit is followed by a checkpoint, which bounds memory and the
-    time to open after a crash as well.
+    ``log_bytes`` bounds the write-ahead log: beyond it a commit is followed by a checkpoint. That bounds memory, and
+    the time to open after a crash.
     """
 
     memory: str = "2GB"
@@ -59,7 +59,12 @@ class Store:
     """
 
     def __init__(
-        self, live: Path, connection: duckdb.DuckDBPyConnection, agreement: Agreement, facts_topic: str, limits: StoreLimits
+        self,
+        live: Path,
+        connection: duckdb.DuckDBPyConnection,
+        agreement: Agreement,
+        facts_topic: str,
+        limits: StoreLimits,
     ) -> None:
         self.new_epoch = False
         self._live = live
@@ -70,7 +75,7 @@ class Store:
         self._limits = limits
         self._in_transaction = False
         self._log_start = 0
-        self._writer: Writer
+        self._writer = Writer(connection, agreement)
         # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it (see publish_copy).
         self._source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
 
@@ -142,14 +147,14 @@ class Store:
             # A log replayed after a crash is settled before anything is added to it.
             self._connection.execute("CHECKPOINT")
             (self._log_start,) = self._one("SELECT log_start FROM ledger_state")
-            self._writer = Writer(self._connection, self._agreement)
 
     def _name_regions(self, regions: Mapping[str, str]) -> None:
         self._connection.execute("DELETE FROM regions")
         needed, owed = set(self._agreement.gate_regions), set(self._agreement.access.regions)
         for pcode in self._agreement.regions:
             self._connection.execute(
-                "INSERT INTO regions VALUES (?, ?, ?, ?)", [pcode, regions.get(pcode, pcode), pcode in needed, pcode in owed]
+                "INSERT INTO regions VALUES (?, ?, ?, ?)",
+                [pcode, regions.get(pcode, pcode), pcode in needed, pcode in owed],
             )
 
     def _settle_log(self, log_identity: str, *, new_log_allowed: bool) -> None:
@@ -161,9 +166,9 @@ class Store:
                 return
             if next_offset > 0 and not new_log_allowed:
                 raise LogMismatch(
-                    f"{self._live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker has log "
-                    f"{log_identity} of {self._facts_topic}: connect to the broker it was read from, or start with an empty "
-                    "data directory to judge this log from its beginning"
+                    f"{self._live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker "
+                    f"has log {log_identity} of {self._facts_topic}: connect to the broker it was read from, or start "
+                    "with an empty data directory to judge this log from its beginning"
                 )
             self.new_epoch = next_offset > 0
         # Sources are of the same broker: their offsets start anew as well.
@@ -198,21 +203,22 @@ class Store:
             return {}
         with self._guarded():
             hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
-            self._connection.register("wanted", pa.table({"key_hash": hashes}))
+            self._connection.register("wanted", hash_table(hashes))
             rows = self._connection.execute(queries.PRIORS).fetchall()
             self._connection.unregister("wanted")
         digests: dict[Identity, dict[int, int]] = {}
         present: dict[Identity, tuple[int, str, Contribution | None]] = {}
-        for key, feed, report_id, revision, digest, stands, kind_of_report, *adds in rows:
+        for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds in rows:
             identity = Identity(feed, report_id)
             if wanted[key] != identity:
                 continue  # another identity with the same hash
             digests.setdefault(identity, {})[revision] = digest
             if stands:
-                present[identity] = revision, kind_of_report, None if adds[0] is None else Contribution(*adds)
+                counts = report_type == "incident" and not retracted
+                present[identity] = revision, report_type, Contribution(*adds) if counts else None
         return {
-            identity: Prior(revision, digests[identity], kind_of_report, contribution)
-            for identity, (revision, kind_of_report, contribution) in present.items()
+            identity: Prior(revision, digests[identity], report_type, contribution)
+            for identity, (revision, report_type, contribution) in present.items()
         }
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
@@ -237,7 +243,9 @@ class Store:
     # -- writing
 
     def stage(self, changes: Changes) -> None:
-        """Write ``reports``, ``withdrawn`` and ``rejects`` of ``changes`` and clear them; begin a transaction if none is open.
+        """Write and clear ``reports``, ``withdrawn`` and ``rejects`` of ``changes``, so that ``earliest`` sees them.
+
+        A transaction is begun if none is open; it stays open until ``commit``.
 
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
@@ -319,8 +327,8 @@ class Store:
         try:
             self._connection.execute("ROLLBACK")
             self._writer.forget()
-        except (duckdb.Error, AttributeError):
-            # A database that failed to write refuses even this; reopening it rolls back.
+        except duckdb.Error:
+            # A database that failed to write refuses even this; opening it again rolls back.
             return
 
     def _wal_bytes(self) -> int:
@@ -360,7 +368,7 @@ def _take_up_published(live: Path) -> None:
     if live.exists():
         return
     if live.with_name(f"{live.name}.wal").exists():
-        raise StoreUnavailable(f"{live} is missing, but its log {live.name}.wal is there: move the log away or put the file back")
+        raise StoreUnavailable(f"{live} is missing, but its {live.name}.wal is there: put it back, or move the log away")
     published = live.with_name(PUBLISHED)
     if published.exists():
         source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)

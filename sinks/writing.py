@@ -7,12 +7,11 @@ from datetime import date
 from typing import Any, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from schemas.agreement import Agreement
-from schemas.rows import Changes, DayTallyRow, GateRow, VerdictRow
+from schemas.rows import Changes, DayTallyRow, GateRow, VerdictRow, Withdrawal
 from schemas.truceday import from_micros
-from sinks.columns import table_schemas, to_arrow
+from sinks.columns import Table, key_table, table_schemas, to_arrow
 
 _R = TypeVar("_R", bound=tuple[Any, ...])
 
@@ -26,9 +25,6 @@ UPDATE reports SET present = false FROM batch
 WHERE reports.key_hash = batch.key_hash AND reports.feed = batch.feed
   AND reports.report_id = batch.report_id AND reports.revision = batch.revision
 """
-_WITHDRAWAL = pa.schema(
-    [("key_hash", pa.int64()), ("feed", pa.string()), ("report_id", pa.string()), ("revision", pa.int32())]
-)
 
 
 class Writer:
@@ -47,7 +43,7 @@ class Writer:
         self._append("reports", changes.reports, shift)
         # After the new rows: a revision may be replaced in the very flush that brought it.
         if changes.withdrawn:
-            self._run(_WITHDRAW, to_arrow(_WITHDRAWAL, changes.withdrawn))
+            self._run(_WITHDRAW, key_table(Withdrawal._fields, changes.withdrawn))
         self._append("rejects", changes.rejects, shift)
         changes.reports, changes.withdrawn, changes.rejects = [], [], []
 
@@ -70,7 +66,8 @@ class Writer:
     def write_offsets(self, changes: Changes, facts_topic: str, shift: int) -> None:
         """Write how far the ledger has read, and what it needs to go on from there."""
         self._connection.execute(
-            "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?", [changes.next_offset, facts_topic]
+            "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?",
+            [changes.next_offset, facts_topic],
         )
         for (topic, partition), highest in changes.origins.items():
             self._connection.execute(
@@ -150,13 +147,12 @@ class Writer:
         return f"INSERT INTO {table} SELECT * FROM batch ON CONFLICT ({', '.join(names[:key])}) DO UPDATE SET {update}"  # noqa: S608 - a table of ours
 
     def _delete(self, tables: Iterable[str], key: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> None:
-        columns = zip(*keys, strict=True)
-        batch = pa.table(dict(zip(key, map(pa.array, columns), strict=True)))
+        batch = key_table(key, keys)
         for table in tables:
             match = " AND ".join(f"{table}.{name} = batch.{name}" for name in key)
             self._run(f"DELETE FROM {table} USING batch WHERE {match}", batch)  # noqa: S608 - a table of ours
 
-    def _run(self, sql: str, batch: pa.Table) -> None:
+    def _run(self, sql: str, batch: Table) -> None:
         self._connection.register("batch", batch)
         self._connection.execute(sql)
         self._connection.unregister("batch")

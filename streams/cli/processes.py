@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -79,8 +80,11 @@ class Worker:
             self.kill()
             raise WorkerDied(f"the {self.role} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3) from None
         self._close()
-        if code > 0:
-            raise WorkerDied(f"the {self.role} worker failed while stopping: {self._last_words(code)}", code)
+        # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
+        if code not in (0, -signal.SIGTERM):
+            raise WorkerDied(
+                f"the {self.role} worker failed while stopping: {self._last_words(code)}", code if code > 0 else 3
+            )
 
     def kill(self) -> None:
         """End the worker now, whatever it holds."""
@@ -139,8 +143,6 @@ def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) ->
 
 def end_with_parent() -> None:
     """Stop this process in order once its standard input ends: a worker must not outlive the command that started it."""
-    import signal
-
     def wait() -> None:
         while sys.stdin.buffer.read(4_096):
             continue

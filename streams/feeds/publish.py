@@ -16,7 +16,7 @@ from zlib import crc32
 
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets, ensure_topics
-from streams.engine.producer import BatchProducer
+from streams.engine.producer import BatchProducer, Outgoing
 from streams.feeds.recorded import Recorded
 
 #: Records sent at once, at most.
@@ -76,10 +76,9 @@ async def publish(
         pump = _Pump(reports)
         while batch := await asyncio.to_thread(pump.batch):
             placed = [_place(each, topics, partitions) for each in batch]
-            groups: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]] = {}
+            groups: dict[tuple[str, int], list[Outgoing]] = {}
             for each, slip in zip(batch, placed, strict=True):
-                record = (_key(each.report), each.report.value, list[tuple[str, bytes]]())
-                groups.setdefault((slip.topic, slip.partition), []).append(record)
+                groups.setdefault((slip.topic, slip.partition), []).append((_key(each.report), each.report.value, ()))
             await asyncio.gather(*(producer.send(topic, number, sent) for (topic, number), sent in groups.items()))
             for slip in placed:
                 receipt(slip)

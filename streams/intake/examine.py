@@ -116,7 +116,7 @@ class Examiner:
         try:
             report = ANY_REPORT.validate_json(body)
         except pydantic.ValidationError as error:
-            raise _explain(body, error) from None
+            raise explain(error) from None
         # The parser takes NaN and Infinity, which are no JSON and which no analyst's query could read again.
         if (b"NaN" in body or b"Infinity" in body) and not _is_json(body):
             raise ReportRejected(RejectCode.NOT_JSON, "NaN and Infinity are no JSON numbers; leave the field out")
@@ -283,14 +283,6 @@ def _spine(report: Report, origin: Origin, stamp: Micros) -> dict[str, Any]:
         "retracted": report.status is Status.RETRACTED,
         "reported_at": to_micros(report.reported_at),
     }
-
-
-def _explain(body: bytes, error: pydantic.ValidationError) -> ReportRejected:
-    try:
-        body.decode()
-    except UnicodeDecodeError as fault:
-        return ReportRejected(RejectCode.INVALID_UTF8, f"byte {fault.start} is no UTF-8; send JSON in UTF-8")
-    return explain(error)
 
 
 def _is_json(body: bytes) -> bool:

@@ -30,10 +30,17 @@ def word(cell: Cell) -> str:
 
 def cell_text(cell: Cell) -> str:
     """Return a cell on one line: ``✕ BROKEN 12/3.2``; ``aid`` where access decided, and a mark for what may change."""
+    return " ".join(cell_lines(cell))
+
+
+def cell_lines(cell: Cell) -> tuple[str, str]:
+    """Return a cell on two lines, finding above figures, so that a week fits beside the names."""
     chosen = word(cell)
-    head = f"{_SYMBOLS.get(chosen, '')} {chosen}{_MARKS.get(cell.state, '')}"
     figures = f"{cell.incidents}/{number(cell.limit)}"
-    return " ".join(filter(None, (head, figures, _legs(cell))))
+    return (
+        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_MARKS.get(cell.state, '')}",
+        " ".join(filter(None, (figures, _legs(cell)))),
+    )
 
 
 def number(value: float) -> str:
@@ -72,11 +79,9 @@ def streak_text(region: Region, required: int) -> str:
 
 
 def _block(cell: Cell | None) -> Text:
-    """A cell on two lines, so that a week fits beside the names."""
     if cell is None:
         return Text("·")
-    head, symbol_word, *rest = cell_text(cell).split(" ")
-    return Text(f"{head} {symbol_word}\n{' '.join(rest)}", style=_STYLES.get(word(cell), ""))
+    return Text("\n".join(cell_lines(cell)), style=_STYLES.get(word(cell), ""))
 
 
 def _streak(region: Region, required: int) -> Text:

@@ -1,0 +1,173 @@
+"""Reading agreement files: every fault at once, each with its line, so that a file is mended in one round."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import ValidationError
+
+from schemas.agreement import Agreement
+from schemas.errors import AgreementError, GazetteerError
+from schemas.gazetteer import load_gazetteer, shipped_gazetteers
+from schemas.plain_words import Loc, found
+from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
+
+#: Where the faults belong that pydantic finds in the agreement as a whole.
+_WHERE: dict[str, Loc] = {
+    "effective_offset": ("clock", "effective"),
+    "effective_anchor": ("clock", "effective"),
+    "baseline_overlap": ("violence", "baseline", "last_day"),
+    "baseline_backwards": ("violence", "baseline", "last_day"),
+    "unknown_region": ("regions",),
+}
+
+
+def shipped_agreements() -> list[str]:
+    """Return the ids of the agreements that come with the program."""
+    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+
+
+def load_agreement(name_or_path: str) -> Agreement:
+    """Load a shipped agreement by id, or one from a file named by its path.
+
+    A gazetteer named by a path is looked for beside the agreement file, and comes back as a path that can be opened.
+
+    Raises:
+        AgreementError: with every fault of the file, in file order.
+    """
+    shipped = shipped_agreements()
+    path: Traversable = _folder() / f"{name_or_path}.toml" if name_or_path in shipped else Path(name_or_path)
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise AgreementError(name_or_path, [_not_there(name_or_path, error, shipped)]) from error
+    try:
+        toml = parse_toml(body)
+    except TomlSyntaxError as error:
+        raise AgreementError(name_or_path, [str(error)]) from error
+    beside = path.parent if isinstance(path, Path) else Path()
+    gazetteer = _gazetteer_beside(toml.data.get("gazetteer", "syria"), beside)
+    faults = {fault.loc: fault for fault in _own_faults(toml, gazetteer)}
+    agreement: Agreement | None = None
+    try:
+        agreement = Agreement.model_validate_json(json.dumps(toml.json_like()))
+    except ValidationError as error:
+        for fault, one in zip(toml.faults(error, Agreement), error.errors(include_url=False), strict=True):
+            at = _WHERE.get(one["type"], fault.loc)
+            # Said more exactly already, with the entry it is about.
+            if not any(known[: len(at)] == at for known in faults):
+                faults[at] = toml.fault(at, fault.text if at == fault.loc else one["msg"])
+    if faults or agreement is None:
+        raise AgreementError(name_or_path, [str(fault) for fault in sorted(faults.values())])
+    return agreement.model_copy(update={"gazetteer": gazetteer})
+
+
+def _not_there(name: str, error: OSError, shipped: list[str]) -> str:
+    if name.endswith(".toml") or "/" in name:
+        return f"cannot be read: {error.strerror}"
+    close = get_close_matches(name, shipped, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    return f"no such agreement{guess} Shipped: {', '.join(shipped)}. A file is named by its path, ending in .toml"
+
+
+def _gazetteer_beside(name: object, folder: Path) -> Any:
+    if not isinstance(name, str) or name in shipped_gazetteers():
+        return name
+    return str(folder / name)
+
+
+def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
+    """Find what no single value shows. Values of the wrong type are left to the model, which says so."""
+    yield from _clock(toml)
+    yield from _baseline(toml)
+    yield from _regions(toml, gazetteer)
+    outside = dict(_entries(toml, "scope", "outside"))
+    for index, party in _entries(toml, "scope", "parties"):
+        if party in outside.values():
+            yield toml.fault(("scope", "parties", index), f"{found(party)} is also listed in scope.outside")
+
+
+def _clock(toml: TomlFile) -> Iterator[Fault]:
+    zone, effective, anchor = (_at(toml, "clock", key) for key in ("time_zone", "effective", "anchor"))
+    if isinstance(zone, str) and not _is_zone(zone):
+        close = get_close_matches(zone, available_timezones(), n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        yield toml.fault(
+            ("clock", "time_zone"), f"expected a time zone of the IANA database, found {found(zone)}{guess}"
+        )
+    if isinstance(effective, datetime):
+        if effective.tzinfo is not None:
+            text = f"expected local time in time_zone, without an offset, found {effective.isoformat()}"
+            yield toml.fault(("clock", "effective"), text)
+        elif isinstance(anchor, time) and effective.time() != anchor:
+            text = f"expected a time of day equal to clock.anchor, {anchor.isoformat()}, found {effective.isoformat()}"
+            yield toml.fault(("clock", "effective"), text)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, not a key, or a folder of zones such as "Asia"
+        return False
+    return True
+
+
+def _baseline(toml: TomlFile) -> Iterator[Fault]:
+    first, last = (_at(toml, "violence", "baseline", key) for key in ("first_day", "last_day"))
+    effective = _at(toml, "clock", "effective")
+    here = ("violence", "baseline", "last_day")
+    if _is_day(first) and _is_day(last) and last < first:
+        yield toml.fault(here, f"expected a day not before first_day, {first}, found {last}")
+    elif _is_day(last) and isinstance(effective, datetime) and last >= effective.date():
+        yield toml.fault(here, f"expected a day before clock.effective, {effective.date()}, found {last}")
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _regions(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
+    listed = _entries(toml, "regions")
+    known = {code for _, code in listed}
+    for loc in (("regions",), ("gate_regions",), ("access", "regions")):
+        seen: set[str] = set()
+        for index, code in _entries(toml, *loc):
+            if code in seen:
+                yield toml.fault((*loc, index), f"{found(code)} is listed twice")
+            elif listed and code not in known:
+                yield toml.fault((*loc, index), f"{found(code)} is not among regions")
+            seen.add(code)
+    if not isinstance(gazetteer, str):
+        return
+    try:
+        names = load_gazetteer(gazetteer).names()
+    except GazetteerError as error:
+        yield toml.fault(("gazetteer",), str(error))
+        return
+    for index, code in listed:
+        if code not in names:
+            yield toml.fault(("regions", index), f"{found(code)} is not in the gazetteer")
+
+
+def _at(toml: TomlFile, *loc: str) -> Any:
+    value: Any = toml.data
+    for key in loc:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _entries(toml: TomlFile, *loc: str) -> list[tuple[int, str]]:
+    value = _at(toml, *loc)
+    return [(i, one) for i, one in enumerate(value) if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _folder() -> Traversable:
+    return resources.files("schemas") / "agreements"

@@ -1,0 +1,212 @@
+"""One replay: the whole pipeline over recorded files, until everything published has been judged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from schemas.agreement import Agreement
+from schemas.errors import DependencyUnavailable, TrucewatchError, UsageError
+from schemas.topics import Topics
+from streams.cli.brokers import knock
+from streams.cli.processes import Worker, running
+from streams.engine.admin import committed_offsets, delete_topics, end_offsets, ensure_topics
+from streams.engine.broker import EmbeddedBroker
+from streams.engine.producer import BatchProducer
+from streams.feeds.archive import Archive, Order
+from streams.feeds.readers import format_of, read
+from streams.feeds.recorded import STDIN, opened
+from streams.ops.standing import COPY_NAME, copy_path
+from streams.settings import Settings
+
+#: What a ledger leaves behind in an agreement's folder.
+LEDGER_FILES = ("live.duckdb", "live.duckdb.wal", COPY_NAME, f"{COPY_NAME}.wal", f"{COPY_NAME}.publishing")
+
+#: Past this without a record moving, something hangs that will not end by itself.
+STALL_SECONDS = 300.0
+_LOOK_SECONDS = 0.2
+
+Stage = Literal["read", "published", "examined", "judged"]
+#: Called with a stage, how far it is, and out of how much where that is known.
+Progress = Callable[[Stage, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to replay. ``run`` names a replay on a shared broker that may be cut off and gone on with."""
+
+    settings: Settings
+    agreement: Agreement
+    files: Sequence[Path]
+    file_format: str | None
+    order: Order = "reported"
+    replace: bool = False
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A replay that came to its end."""
+
+    copy: Path
+    reports: int
+    ticks: int
+    seconds: float
+
+
+def run_backtest(plan: Plan, progress: Progress) -> Finished:
+    """Replay the plan's files into a fresh result and return where it lies.
+
+    The workers run as processes of their own, on topics of their own; on a shared broker those are deleted at
+    the end, unless the run has a name.
+
+    Raises:
+        UsageError: a file cannot be read, or the folder holds an earlier result.
+        BrokerUnavailable: there is no broker at the address given.
+        WorkerDied: a worker ended by itself; the result is not complete.
+    """
+    began = time.monotonic()
+    _check_files(plan)
+    if plan.settings.broker is not None:
+        knock(plan.settings.broker)
+    _make_room(plan)
+    with ExitStack() as stack:
+        archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order))
+        for path in plan.files:
+            archive.add(read(path, plan.file_format, plan.agreement.calendar.time_zone))
+            progress("read", len(archive), None)
+        if not len(archive):
+            raise UsageError(f"there is no report in {', '.join(map(str, plan.files))}")
+        broker = plan.settings.broker
+        if broker is None:
+            folder = stack.enter_context(TemporaryDirectory(prefix="trucewatch-broker-"))
+            broker = stack.enter_context(EmbeddedBroker(Path(folder))).url
+        topics = Topics(f"{plan.settings.topic_prefix}.replay.{plan.run or uuid.uuid4().hex[:12]}")
+        specs = topics.specs((plan.agreement.id,), archive=True)
+        asyncio.run(ensure_topics(broker, specs))
+        if plan.settings.broker is not None and plan.run is None:
+            names = [spec.name for spec in specs]
+            stack.callback(lambda: asyncio.run(delete_topics(broker, names)))
+        settings = plan.settings.model_copy(
+            update={"broker": broker, "topic_prefix": topics.prefix, "stamps": "archive"}
+        )
+        # Intake first: the ledger must be there to take what intake still hands over while it stops.
+        with running(("intake", "ledger"), settings) as workers:
+            asyncio.run(_Run(broker, topics, plan.agreement.id, workers, progress).through(archive))
+    return Finished(
+        copy=copy_path(plan.settings.data, plan.agreement.id),
+        reports=len(archive),
+        ticks=len(archive.ticks()),
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Run:
+    """The archive on its way: published, examined by intake, judged by the ledger."""
+
+    def __init__(
+        self, broker: str, topics: Topics, agreement: str, workers: Sequence[Worker], progress: Progress
+    ) -> None:
+        self._broker = broker
+        self._archive = topics.archive
+        self._facts = topics.facts(agreement)
+        self._groups = (f"{topics.prefix}.intake", f"{topics.prefix}.ledger.{agreement}")
+        self._workers = workers
+        self._progress = progress
+
+    async def through(self, archive: Archive) -> None:
+        """Publish the archive and return once the ledger has committed the last fact of it.
+
+        Raises:
+            WorkerDied: a worker ended by itself.
+            DependencyUnavailable: nothing moved for five minutes.
+        """
+        total = len(archive) + len(archive.ticks())
+        publishing = asyncio.create_task(self._publish(archive, total))
+        seen: tuple[int, ...] = ()
+        moved = time.monotonic()
+        try:
+            while True:
+                for worker in self._workers:
+                    worker.check()
+                if publishing.done():
+                    publishing.result()
+                examined = await self._committed(self._groups[0], self._archive)
+                facts = await self._end(self._facts)
+                judged = await self._committed(self._groups[1], self._facts)
+                self._progress("examined", examined, total)
+                self._progress("judged", judged, max(facts, total if not publishing.done() else facts))
+                # In this order: what intake had examined when it was asked has all its facts in the end read after.
+                if publishing.done() and examined >= await self._end(self._archive) and judged >= facts:
+                    return
+                if (examined, facts, judged) != seen:
+                    seen, moved = (examined, facts, judged), time.monotonic()
+                elif publishing.done() and time.monotonic() - moved > STALL_SECONDS:
+                    raise DependencyUnavailable(
+                        f"nothing moved for {STALL_SECONDS:.0f} s: {examined:,} of {total:,} records examined, "
+                        f"{judged:,} of {facts:,} facts judged"
+                    )
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            publishing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TrucewatchError):
+                await publishing
+
+    async def _publish(self, archive: Archive, total: int) -> None:
+        # A run gone on with: the archive has one order, so what is in the topic is how it begins.
+        there = await self._end(self._archive)
+        producer = BatchProducer(self._broker)
+        await producer.start()
+        try:
+            done = 0
+            for chunk in archive.chunks():
+                fresh = chunk[max(0, there - done) :]
+                if fresh:
+                    await producer.send(self._archive, 0, fresh)
+                done += len(chunk)
+                self._progress("published", done, total)
+        finally:
+            await producer.stop()
+
+    async def _committed(self, group: str, topic: str) -> int:
+        return (await committed_offsets(self._broker, group, topic)).get(0, 0)
+
+    async def _end(self, topic: str) -> int:
+        return (await end_offsets(self._broker, topic)).get(0, 0)
+
+
+def _check_files(plan: Plan) -> None:
+    """Find out about wrong files before anything is deleted or started."""
+    for path in plan.files:
+        format_of(path, plan.file_format)
+        if path != STDIN:
+            with opened(path):
+                pass
+
+
+def _make_room(plan: Plan) -> None:
+    """See to it that the result will be this replay's alone.
+
+    Raises:
+        UsageError: the folder holds an earlier result, and nothing was said about it.
+    """
+    folder = plan.settings.data / plan.agreement.id
+    folder.mkdir(parents=True, exist_ok=True)
+    there = [folder / name for name in LEDGER_FILES if (folder / name).exists()]
+    if not there or plan.run is not None:
+        return
+    if not plan.replace:
+        raise UsageError(
+            f"{folder} already holds a result, and two runs must not mix: "
+            "name another folder with --data, or --replace it"
+        )
+    for path in there:
+        path.unlink()

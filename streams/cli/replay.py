@@ -1,0 +1,166 @@
+"""``replay`` and ``demo``: recorded reports through the whole pipeline, and what came of them."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from schemas.agreement import Agreement
+from schemas.agreement_file import load_agreement
+from schemas.errors import UsageError
+from streams.cli import options
+from streams.cli.backtest import Finished, Plan, Stage, run_backtest
+from streams.cli.output import answers, news, print_json
+from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
+from streams.ops.standing import Standing, read_standing
+from streams.settings import Settings, load
+
+_DEMO_AGREEMENT = "syria-2016"
+_DEMO_FIRST, _DEMO_LAST = date(2016, 9, 12), date(2016, 9, 20)
+
+
+def replay(
+    files: options.Files,
+    file_format: options.FileFormat = None,
+    agreement: options.Agreement = None,
+    boundaries: options.Boundaries = None,
+    order: Annotated[
+        options.OrderChoice, typer.Option("--order", help="By reporting time, or as the files list them.")
+    ] = options.OrderChoice.REPORTED,
+    data: options.Data = None,
+    broker: options.Broker = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the result the folder holds.")] = False,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=366, help="Show the last N truce-days, not the truce's first.")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", hidden=True, help="Go on with the run of this name.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run the whole pipeline over recorded files, then stop: a backtest.
+
+    Uses a broker of its own unless one is given; time is the archive's, so the verdicts are those of then.
+    The result is a fresh DuckDB file: it never mixes with another run's.
+
+    [bold]Examples[/bold]
+
+      trucewatch replay ged_syria_2016.csv.gz --format ged --data backtest
+
+      trucewatch replay incidents.jsonl convoys.jsonl --agreement my-truce.toml --replace
+    """
+    if run is not None and not re.fullmatch(r"[a-z0-9]{1,40}", run):
+        raise UsageError("--run takes up to 40 lower-case letters and digits: it becomes part of topic names")
+    settings = load({"agreement": agreement, "boundaries": boundaries, "data": data, "broker": broker})
+    judged = load_agreement(settings.agreement)
+    finished = _run(Plan(settings, judged, files, file_format, order.value, replace, run))
+    first = last = None
+    if days is None:
+        first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)
+    standing = read_standing(finished.copy, days=days, first=first, last=last)
+    if as_json:
+        print_json(_document(standing, finished))
+    else:
+        _show(standing, finished)
+
+
+def demo(
+    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of the DuckDB file.")] = Path("trucewatch-demo"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Replay September 2016 in Syria from a bundled file: the test that was declared passed, and was it?
+
+    Always starts afresh, on a broker of its own; takes some seconds.
+    """
+    settings = load({"data": data, "agreement": _DEMO_AGREEMENT}).model_copy(
+        update={"broker": None, "boundaries": None}
+    )
+    scenario = resources.files("streams.demo").joinpath("september-2016.jsonl")
+    with resources.as_file(scenario) as path:
+        finished = _run(Plan(settings, load_agreement(_DEMO_AGREEMENT), [path], "jsonl", replace=True))
+    standing = read_standing(finished.copy, first=_DEMO_FIRST, last=_DEMO_LAST)
+    if as_json:
+        print_json(_document(standing, finished))
+        return
+    _show(standing, finished)
+    console = answers()
+    show_declared(console, standing)
+    show_told(console, standing)
+    console.print(
+        Text(
+            "\nNext\n"
+            f"  trucewatch status --data {data}\n"
+            f"  duckdb -readonly {finished.copy} \\\n"
+            '    "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"\n'
+            f"  trucewatch verify {finished.copy}"
+        )
+    )
+
+
+def _run(plan: Plan) -> Finished:
+    with _stoppable(), _bars(plan.agreement) as progress:
+        return run_backtest(plan, progress.move)
+
+
+def _show(standing: Standing, finished: Finished) -> None:
+    console = answers()
+    show_outcomes(console, standing)
+    show_grid(console, standing)
+    show_gate(console, standing)
+    console.print(
+        Text(
+            f"\n{finished.reports:,} reports and {finished.ticks:,} ticks in {finished.seconds:.1f} s. "
+            f"Result: {finished.copy}"
+        )
+    )
+
+
+def _document(standing: Standing, finished: Finished) -> dict[str, object]:
+    return {**standing_json(standing), "replay": {**asdict(finished), "copy": str(finished.copy)}}
+
+
+class _Bars:
+    """One bar per stage, on standard error, on a terminal only."""
+
+    _WORDS: dict[Stage, str] = {"published": "published", "examined": "examined", "judged": "judged"}
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[Stage, TaskID] = {}
+
+    def move(self, stage: Stage, done: int, total: int | None) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(f"{stage:9}", total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+
+@contextmanager
+def _bars(agreement: Agreement) -> Iterator[_Bars]:
+    console = news()
+    console.print(Text(agreement.title))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield _Bars(progress)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end a replay the way Ctrl-C does: workers stopped, topics deleted."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,148 @@
+"""A standing, shown: sections of text for a terminal, and the same as values for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streams.ops.grid import LEGEND, cell_text, grids, streak_text
+from streams.ops.standing import Standing, ago, freshness, gate_sentence
+
+
+def show_grid(console: Console, standing: Standing) -> None:
+    """Print the grid of regions and truce-days with its legend."""
+    if not standing.days:
+        console.print(Text("\nNo truce-day has been judged yet: the agreement's first is "
+                           f"{standing.agreement.first_day}."))  # fmt: skip
+        return
+    anchor = standing.agreement.clock
+    console.print(Text(f"\nTruce-days from {anchor.anchor:%H:%M} {anchor.time_zone}, named by the day they start"))
+    for table in grids(standing, console.width):
+        console.print()
+        console.print(table)
+    console.print(Text(f"\n{LEGEND}", style="grey50"))
+
+
+def show_gate(console: Console, standing: Standing) -> None:
+    """Print streaks with what ended them, whether the test holds, and why not."""
+    required = standing.agreement.clock.required_days
+    console.print(Text("\nStreaks of the regions the gate needs", style="bold"))
+    for region in standing.regions:
+        if region.in_gate:
+            console.print(Text(f"  {region.pcode} {region.name}: {streak_text(region, required)}"))
+    console.print(Text(f"\n{gate_sentence(standing.gate)}", style="bold"))
+    if standing.gate is not None and not standing.gate.is_open:
+        console.print(Text(f"  {standing.gate.reason}"))
+    opened = [turn for turn in standing.turns if turn.is_open]
+    if not opened and standing.gate is not None:
+        console.print(Text("  It has not been open at any time."))
+    for turn in standing.turns:
+        if turn.is_open or opened:
+            console.print(Text(f"  {_at(turn.recorded_at, standing)}  {'opened' if turn.is_open else 'closed'}"))
+
+
+def show_outcomes(console: Console, standing: Standing) -> None:
+    """Print what became of every record, and rejects by code."""
+    counted = ", ".join(f"{count:,} {name}" for name, count in standing.outcomes.items() if count or name == "accepted")
+    console.print(Text(f"{standing.agreement.title}\nrecords: {counted}"))
+    for code, records in standing.rejects.items():
+        console.print(Text(f"  rejected: {records:,} {code}"))
+
+
+def show_feeds(console: Console, standing: Standing) -> None:
+    """Print each feed with how long it has been silent."""
+    if not standing.feeds:
+        return
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for heading in ("feed", "last heard", "silent for"):
+        table.add_column(heading)
+    for heading in ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected"):
+        table.add_column(heading, justify="right")
+    for feed in standing.feeds:
+        counts = (feed.accepted, feed.corrected, feed.retracted, feed.duplicate, feed.superseded, feed.rejected)
+        heard = feed.last_received_at or feed.last_reported_at
+        table.add_row(
+            Text(feed.feed),
+            _at(heard, standing) if heard else "never",
+            ago(feed.silent) if feed.silent is not None else "",
+            *(f"{count:,}" for count in counts),
+        )
+    console.print()
+    console.print(table)
+
+
+def show_windows(console: Console, standing: Standing) -> None:
+    """Print each region's incidents of the trailing 168 hours."""
+    if not standing.days:
+        return
+    told = ", ".join(f"{region.name} {region.incidents_168h:,}" for region in standing.regions)
+    console.print(Text(f"\nIncidents in scope in the last 168 h: {told}"))
+
+
+def show_freshness(console: Console, standing: Standing) -> None:
+    """Print how old the published copy is and how far the ledger's time has come."""
+    now = f"; the ledger's time is {_at(standing.now, standing)}" if standing.now else ""
+    console.print(Text(f"{freshness(standing.published_at)}{now}"))
+
+
+def show_declared(console: Console, standing: Standing) -> None:
+    """Print what parties declared; it changes nothing that is computed."""
+    if not standing.declared:
+        return
+    console.print(Text("\nWhat the parties declared (recorded beside the findings, never part of them)", style="bold"))
+    for line in standing.declared:
+        until = f", until {_at(line.until, standing)}" if line.until else ""
+        console.print(Text(f"  {_at(line.effective_at, standing)}  {line.act} by {line.declared_by}{until}"))
+
+
+def show_told(console: Console, standing: Standing) -> None:
+    """Print monitors' tallies beside the incidents counted here; the two are never added."""
+    if not standing.told:
+        return
+    console.print(Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold"))
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for heading in ("monitor", "from", "to"):
+        table.add_column(heading)
+    for heading in ("it says", "counted here"):
+        table.add_column(heading, justify="right")
+    for line in standing.told:
+        said = f"{'≥ ' if line.at_least else ''}{line.total:,}"
+        start, end = _at(line.occurred_from, standing), _at(line.occurred_to, standing)
+        table.add_row(Text(line.feed), start, end, said, f"{line.counted:,}")
+    console.print(table)
+
+
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
+    agreement = standing.agreement
+    return {
+        "agreement": {"id": agreement.id, "title": agreement.title, "required_days": agreement.clock.required_days},
+        "published_at": standing.published_at,
+        "now": standing.now,
+        "gate": None if standing.gate is None else {**asdict(standing.gate), "sentence": gate_sentence(standing.gate)},
+        "gate_turns": [asdict(turn) for turn in standing.turns],
+        "regions": [asdict(region) for region in standing.regions],
+        "truce_days": standing.days,
+        "verdicts": [{**asdict(cell), "text": cell_text(cell)} for cell in standing.cells],
+        "feeds": [
+            {**asdict(feed), "silent": None if feed.silent is None else feed.silent.total_seconds()}
+            for feed in standing.feeds
+        ],
+        "outcomes": standing.outcomes,
+        "rejects": standing.rejects,
+        "declared": [asdict(line) for line in standing.declared],
+        "told": [asdict(line) for line in standing.told],
+    }
+
+
+def _at(instant: datetime, standing: Standing) -> str:
+    """An instant in the agreement's own time, with its offset."""
+    local = instant.astimezone(ZoneInfo(standing.agreement.clock.time_zone))
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:]}"

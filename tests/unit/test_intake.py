@@ -1,0 +1,217 @@
+"""Intake: what a record becomes, and that nothing a feed may send goes unanswered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas import facts
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CoverageFact,
+    DeclarationFact,
+    IncidentFact,
+    Origin,
+    RejectFact,
+    TickFact,
+)
+from schemas.gazetteer import load_gazetteer
+from schemas.topics import MAX_REPORT_BYTES
+from streams.intake.examine import Examined, Examiner, sides_of
+from schemas.reports import Party
+from tests.support.worlds import at, agreement
+
+GAZETTEER = load_gazetteer("syria", None)
+CLOCK = Examiner([agreement()], GAZETTEER, "clock")
+ARCHIVE = Examiner([agreement()], GAZETTEER, "archive")
+ORIGIN = Origin("truce.incidents.v1", 2, 41)
+NOW = at(3)
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    """Return a valid incident report; a change of None removes the field."""
+    fields: dict[str, Any] = {
+        "type": "incident",
+        "feed": "field-office",
+        "report_id": "FO-17",
+        "reported_at": "2016-09-13T12:00:00+03:00",
+        "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
+        "place": {"pcode": "SY02"},
+        "kind": "shelling",
+        **changes,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def examine(body: bytes | dict[str, Any] | None, examiner: Examiner = CLOCK, now: int = NOW) -> Examined:
+    """Examine a body or the JSON of a report."""
+    return examiner.examine(orjson.dumps(body) if isinstance(body, dict) else body, (), ORIGIN, now)
+
+
+def rejected(body: bytes | dict[str, Any] | None, examiner: Examiner = CLOCK) -> RejectFact:
+    """Return the reject a body becomes."""
+    found = examine(body, examiner)
+    assert found.rejected is not None
+    assert found.facts == [("test-truce", found.rejected)]
+    return found.rejected
+
+
+def accepted(body: dict[str, Any], examiner: Examiner = CLOCK) -> Any:
+    """Return the one fact a report becomes."""
+    found = examine(body, examiner)
+    assert found.rejected is None, found.rejected
+    [(agreement_id, fact)] = found.facts
+    assert agreement_id == "test-truce"
+    assert facts.decode(facts.encode(fact)) == fact
+    return fact
+
+
+def test_an_incident_becomes_a_fact_with_its_region_and_stamp() -> None:
+    fact = accepted(report(place={"names": ["Halab"]}, deaths={"low": 1, "best": 2, "high": 3}))
+    assert isinstance(fact, IncidentFact)
+    assert (fact.place.region, fact.place.by, fact.stamp, fact.origin) == ("SY02", "name", NOW, ORIGIN)
+    assert (fact.deaths_low, fact.deaths_best, fact.deaths_high) == (1, 2, 3)
+
+
+def test_an_archive_is_stamped_with_its_own_reporting_times() -> None:
+    fact = accepted(report(), ARCHIVE)
+    assert fact.stamp == fact.reported_at
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"type": "convoy", "kind": None, "convoy_id": "aid-1", "step": "dispatched"}, ConvoyFact),
+        ({"type": "coverage", "kind": None, "place": None, "places": [{"pcode": "SY02"}], "nil": True}, CoverageFact),
+        (
+            {
+                "type": "bulletin",
+                "kind": None,
+                "place": None,
+                "tallies": [{"count": 3, "place": {"pcode": "SY01"}}, {"count": 1}],
+            },
+            BulletinFact,
+        ),
+        (
+            {
+                "type": "declaration",
+                "kind": None,
+                "place": None,
+                "occurred": None,
+                "act": "end",
+                "declared_by": "army",
+                "effective_at": "2016-09-19T19:00:00+03:00",
+            },
+            DeclarationFact,
+        ),
+    ],
+)
+def test_every_kind_of_report_becomes_its_fact(changes: dict[str, Any], kind: type) -> None:
+    assert isinstance(accepted(report(**changes)), kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{not json", "not_json"),
+        (b'{"feed": "\xff"}', "invalid_utf8"),
+        (None, "empty_value"),
+        (b"", "empty_value"),
+        (b"[]", "wrong_type"),
+        (b"null", "wrong_type"),
+        (b"{}", "missing_field"),
+        (b'{"a":' * 3_000, "not_json"),
+        (b" " * (MAX_REPORT_BYTES + 1), "too_large"),
+        (report(colour="red"), "unknown_field"),
+        (report(type="rumour"), "unknown_type"),
+        (report(revision="2"), "wrong_type"),
+        (report(revision=0), "bad_value"),
+        (report(kind=None), "missing_field"),
+        (report(reported_at="2016-09-13T12:00:00"), "time_without_offset"),
+        (report(reported_at="2016-09-16T12:00:00+03:00"), "time_in_future"),
+        (
+            report(
+                occurred={"from": "2016-09-14T09:00:00+03:00", "to": "2016-09-14T09:00:00+03:00", "precision": "day"}
+            ),
+            "time_in_future",
+        ),
+        (
+            report(
+                occurred={"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T08:00:00+03:00", "precision": "day"}
+            ),
+            "interval_backwards",
+        ),
+        (
+            report(
+                occurred={"from": "2015-01-01T00:00:00+03:00", "to": "2016-09-13T08:00:00+03:00", "precision": "longer"}
+            ),
+            "bad_value",
+        ),
+        (report(place={"point": {"latitude": 91, "longitude": 37}}), "bad_coordinates"),
+        (report(place={"point": {"latitude": 36, "longitude": -181}}), "bad_coordinates"),
+        (report(place={}), "place_empty"),
+        (report(place={"names": ["Atlantis"]}), "unknown_place"),
+        (report(place={"pcode": "SY14"}), "outside_agreements"),
+        (report(agreement="another-truce"), "outside_agreements"),
+        (report(deaths={"low": 5, "high": 2}), "toll_out_of_order"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_input_is_rejected_with_its_code_and_a_hint(body: bytes | dict[str, Any] | None, code: str) -> None:
+    reject = rejected(body)
+    assert reject.code == code
+    assert reject.hint
+
+
+def test_infinity_is_no_json() -> None:
+    body = orjson.dumps(report(raw={"x": 1})).replace(b'"x":1', b'"x":Infinity')
+    assert rejected(body).code == "not_json"
+    assert accepted(report(note="NaN is a word here")).feed == "field-office"
+
+
+def test_a_reject_says_who_sent_it_as_far_as_that_can_be_told() -> None:
+    assert (rejected(report(kind="noise")).feed, rejected(report(kind="noise")).report_id) == ("field-office", "FO-17")
+    assert rejected(b"{not json").feed is None
+    assert rejected({"feed": 7}).feed is None
+
+
+def test_a_reject_of_an_archive_does_not_move_time() -> None:
+    assert rejected(b"{not json", ARCHIVE).stamp is None
+    assert rejected(b"{not json", CLOCK).stamp == NOW
+
+
+def test_nobody_watched_what_has_not_happened() -> None:
+    ahead = {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-14T09:00:00+03:00", "precision": "hour"}
+    notice = report(type="coverage", kind=None, place=None, places=[{"pcode": "SY02"}], nil=True, occurred=ahead)
+    assert rejected(notice).code == "time_in_future"
+
+
+def test_a_notice_keeps_the_regions_of_the_agreement_only() -> None:
+    notice = report(type="coverage", kind=None, place=None, places=[{"pcode": "SY14"}, {"pcode": "SY02"}], nil=True)
+    assert accepted(notice).regions == ("SY02",)
+    notice["places"] = [{"pcode": "SY14"}]
+    assert rejected(notice).code == "outside_agreements"
+
+
+def test_a_report_is_routed_to_every_agreement_that_covers_its_region() -> None:
+    both = Examiner([agreement(), agreement(id="other", regions=["SY02"], gate_regions=["SY02"])], GAZETTEER, "clock")
+    assert [name for name, _ in examine(report(), both).facts] == ["test-truce", "other"]
+    assert [name for name, _ in examine(report(place={"pcode": "SY01"}), both).facts] == ["test-truce"]
+    assert [name for name, _ in examine(report(agreement="other"), both).facts] == ["other"]
+
+
+def test_a_tick_passes_in_a_replay_only() -> None:
+    def send(examiner: Examiner, value: bytes) -> Examined:
+        return examiner.examine(b"", [("tick", value)], ORIGIN, NOW)
+
+    assert send(ARCHIVE, b"123").facts == [("test-truce", TickFact(stamp=123))]
+    assert send(CLOCK, b"123").rejected is not None
+    assert send(ARCHIVE, b"soon").rejected is not None
+
+
+def test_parties_are_grouped_by_the_sources_slot() -> None:
+    parties = [Party(name="A", slot="a"), Party(name="B", slot="b"), Party(name="C", slot="a"), Party(name="D")]
+    assert sides_of(parties) == (("A", "C"), ("B",), ("D",))
