@@ -26,7 +26,6 @@ _WHERE: dict[str, Loc] = {
     "effective_anchor": ("clock", "effective"),
     "baseline_overlap": ("violence", "baseline", "last_day"),
     "baseline_backwards": ("violence", "baseline", "last_day"),
-    "unknown_region": ("regions",),
 }
 
 
@@ -62,6 +61,8 @@ def load_agreement(name_or_path: str) -> Agreement:
     except ValidationError as error:
         for fault, one in zip(toml.faults(error, Agreement), error.errors(include_url=False), strict=True):
             at = _WHERE.get(one["type"], fault.loc)
+            if one["type"] == "unknown_region":
+                at = tuple(one["ctx"]["key"].split("."))
             # Said more exactly already, with the entry it is about.
             if not any(known[: len(at)] == at for known in faults):
                 faults[at] = toml.fault(at, fault.text if at == fault.loc else one["msg"])
@@ -75,7 +76,7 @@ def _not_there(name: str, error: OSError, shipped: list[str]) -> str:
         return f"cannot be read: {error.strerror}"
     close = get_close_matches(name, shipped, n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"no such agreement{guess} Shipped: {', '.join(shipped)}. A file is named by its path, ending in .toml"
+    return f"no such agreement{guess} (shipped: {', '.join(shipped)}; a file is named by its path, ending in .toml)"
 
 
 def _gazetteer_beside(name: object, folder: Path) -> Any:

@@ -1,6 +1,7 @@
 """Logging: structlog for our lines, and those of Faust, mode and aiokafka through the same formatter.
 
-JSON unless a person is watching: one object a line with ``event``, ``level``, ``logger``, ``time`` (UTC, ISO 8601) and fields.
+JSON unless a person is watching: one object a line with ``event``, ``level``, ``logger``, ``time`` (UTC, ISO 8601)
+and the event's own fields.
 """
 
 from __future__ import annotations

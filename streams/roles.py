@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from datetime import timedelta
 from typing import Literal
 
 from schemas.agreement import Agreement
@@ -11,10 +12,9 @@ from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.topics import Topics
 from sinks.publishing import Cadence
-from sinks.store import Store
+from sinks.store import Store, StoreLimits
 from streams.engine.admin import ensure_topics, log_identity
 from streams.engine.app import CLUSTER, EMBEDDED, build_app
-from streams.engine.broker import EMBEDDED_CLUSTER
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import run_worker
 from streams.intake.agent import IntakeAgent
@@ -24,6 +24,9 @@ from streams.ledger.ticker import Ticker
 from streams.settings import Settings
 
 Role = Literal["intake", "ledger"]
+
+#: How the identity of a log begins that lives in an embedded broker.
+EMBEDDED_CLUSTER = "embedded-"
 
 #: Batches leave some hundred thousand short-lived tuples; collecting after every 700 of them costs a third of the time.
 YOUNG_OBJECTS = 200_000
@@ -58,7 +61,14 @@ def ledger_group(topics: Topics, agreement: str) -> str:
     return f"{topics.prefix}.ledger.{agreement}"
 
 
-def _run_intake(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str) -> int:
+def _forgets(identity: str) -> bool:
+    """Whether a log belongs to an embedded broker, which forgets it when it stops."""
+    return identity.startswith(EMBEDDED_CLUSTER)
+
+
+def _run_intake(
+    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
+) -> int:
     agent = IntakeAgent(Examiner([agreement], gazetteer, settings.stamps), BatchProducer(broker), topics)
     app = build_app(
         app_id=intake_group(topics),
@@ -68,14 +78,16 @@ def _run_intake(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, 
         resume=None,
         idle_seconds=settings.flush_seconds,
         data_dir=settings.data,
-        timing=EMBEDDED if identity.startswith(EMBEDDED_CLUSTER) else CLUSTER,
+        timing=EMBEDDED if _forgets(identity) else CLUSTER,
     )
     return run_worker(app)
 
 
-def _run_ledger(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str) -> int:
+def _run_ledger(
+    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
+) -> int:
     facts_topic = topics.facts(agreement.id)
-    embedded = identity.startswith(EMBEDDED_CLUSTER)
+    embedded = _forgets(identity)
 
     def open_store() -> Store:
         return Store.open(
@@ -85,13 +97,13 @@ def _run_ledger(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, 
             facts_topic=facts_topic,
             log_identity=identity,
             new_log_allowed=embedded,
-            memory_limit=settings.memory_limit,
+            limits=StoreLimits(memory=settings.memory_limit),
         )
 
     agent = LedgerAgent(
         agreement,
         open_store,
-        Cadence(settings.publish_seconds),
+        Cadence(timedelta(seconds=settings.publish_seconds)),
         FlushRules(settings.flush_records, settings.flush_seconds),
         Ticker(BatchProducer(broker), facts_topic) if settings.stamps == "clock" else None,
     )
@@ -103,6 +115,6 @@ def _run_ledger(settings: Settings, agreement: Agreement, gazetteer: Gazetteer, 
         resume=agent.resume,
         idle_seconds=settings.flush_seconds,
         data_dir=settings.data,
-        timing=EMBEDDED if identity.startswith(EMBEDDED_CLUSTER) else CLUSTER,
+        timing=EMBEDDED if _forgets(identity) else CLUSTER,
     )
     return run_worker(app)

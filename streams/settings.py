@@ -25,11 +25,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     broker: Annotated[str, StringConstraints(pattern=r"^kafka://[^/,\s]+:\d+(,[^/,\s]+:\d+)*$")] | None = Field(
-        None, description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up`, `replay` and `demo` start their own."
+        None,
+        description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
     )
-    data: Path = Field(Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it.")
-    agreement: str = Field("syria-2016", min_length=1, description="A shipped agreement's id, or the path of an agreement file.")
-    boundaries: Path | None = Field(None, description="GeoJSON of the regions' boundaries, to locate reports by coordinates.")
+    data: Path = Field(
+        Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it."
+    )
+    agreement: str = Field(
+        "syria-2016", min_length=1, description="A shipped agreement's id, or the path of an agreement file."
+    )
+    boundaries: Path | None = Field(
+        None, description="GeoJSON of the regions' boundaries, to locate reports by coordinates."
+    )
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(\.[a-z0-9]+)*$", max_length=100)] = Field(
         "truce", description="First part of every topic and consumer group name: lower case, digits, dots."
     )
@@ -44,7 +51,9 @@ class Settings(BaseSettings):
         "2GB", description="What DuckDB may use, e.g. `512MB`."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="`auto` is text on a terminal and JSON elsewhere.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` is text on a terminal and JSON elsewhere."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -202,7 +202,7 @@ def _ever_active(
     spine = file.columns("reports", _SPINE)
     sql = f"""
         select {spine}, {columns}
-        from reports left join replaced using (fact_offset)
+        from reports left join memory.replaced using (fact_offset)
         where not retracted and (replaced_at is null or replaced_at > fact_offset) and {where}
         order by fact_offset"""  # noqa: S608 - every part is this module's own
     rows = file.stream(sql, parameters)

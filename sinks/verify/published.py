@@ -23,12 +23,15 @@ Parameters = Sequence[object] | dict[str, object]
 #: Of every accepted revision: the offset at which a higher one of its identity arrived, from where on it no longer
 #: stood; it never stood when that offset is below its own. One window of history, told from two columns.
 _REPLACED = """
-create temp table replaced as
+create table memory.replaced as
 select lower.fact_offset, min(higher.fact_offset) as replaced_at
 from reports lower join reports higher using (feed, report_id)
 where higher.revision > lower.revision
 group by lower.fact_offset
 """
+
+
+_USE = "use published"
 
 
 class Published:
@@ -42,10 +45,14 @@ class Published:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with mapped(path):
-            self._connection = duckdb.connect(str(path), read_only=True)
+        # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
+        # stays read-only.
+        self._connection = duckdb.connect()
         try:
             with mapped(path):
+                quoted = str(path).replace("'", "''")
+                self._connection.execute(f"attach '{quoted}' as published (read_only)")
+                self._connection.execute(_USE)
                 self._read()
         except StoreUnavailable:
             self.close()
@@ -92,6 +99,7 @@ class Published:
         A cursor of its own: an unread result on the shared connection would block the next query.
         """
         with self._connection.cursor() as cursor:
+            cursor.execute(_USE)
             result = cursor.execute(sql, parameters)
             while batch := result.fetchmany(BATCH):
                 yield from batch
@@ -115,7 +123,7 @@ class Published:
     def _describe(self) -> dict[str, dict[str, str]]:
         types: dict[str, dict[str, str]] = {}
         for table, column, kind in self.select(
-            "select table_name, column_name, data_type from information_schema.columns where table_schema = 'main'"
+            "select table_name, column_name, data_type from information_schema.columns where table_catalog = 'published'"
         ):
             types.setdefault(table, {})[column] = kind
         return types

@@ -143,7 +143,7 @@ class _Run:
                 facts = await self._end(self._facts)
                 judged = await self._committed(self._groups[1], self._facts)
                 self._progress("examined", examined, total)
-                self._progress("judged", judged, max(facts, total if not publishing.done() else facts))
+                self._progress("judged", judged, max(facts, total))
                 # In this order: what intake had examined when it was asked has all its facts in the end read after.
                 if publishing.done() and examined >= await self._end(self._archive) and judged >= facts:
                     return

@@ -32,6 +32,7 @@ class Worker:
     def __init__(self, role: Role, settings: Settings, *, echo: bool) -> None:
         self.role = role
         self._echo = echo
+        self._reported = False
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
             # -P: a folder called streams where the command is run must not be taken for the package.
@@ -60,6 +61,7 @@ class Worker:
         """
         code = self._process.poll()
         if code is not None:
+            self._reported = True
             self._reader.join(timeout=5)
             raise WorkerDied(f"the {self.role} worker ended: {self._last_words(code)}", code if code > 0 else 3)
 
@@ -78,10 +80,12 @@ class Worker:
             code = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.kill()
-            raise WorkerDied(f"the {self.role} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3) from None
+            raise WorkerDied(
+                f"the {self.role} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3
+            ) from None
         self._close()
         # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
-        if code not in (0, -signal.SIGTERM):
+        if code not in (0, -signal.SIGTERM) and not self._reported:
             raise WorkerDied(
                 f"the {self.role} worker failed while stopping: {self._last_words(code)}", code if code > 0 else 3
             )
@@ -142,7 +146,8 @@ def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) ->
 
 
 def end_with_parent() -> None:
-    """Stop this process in order once its standard input ends: a worker must not outlive the command that started it."""
+    """Stop this process in order once its standard input ends: no worker may outlive the command that started it."""
+
     def wait() -> None:
         while sys.stdin.buffer.read(4_096):
             continue

@@ -24,9 +24,10 @@ from streams.cli.backtest import Finished, Plan, Stage, run_backtest
 from streams.cli.output import answers, news, print_json
 from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
 from streams.ops.standing import Standing, read_standing
-from streams.settings import Settings, load
+from streams.settings import load
 
 _DEMO_AGREEMENT = "syria-2016"
+_EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"
 _DEMO_FIRST, _DEMO_LAST = date(2016, 9, 12), date(2016, 9, 20)
 
 
@@ -100,7 +101,7 @@ def demo(
             "\nNext\n"
             f"  trucewatch status --data {data}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
-            '    "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"\n'
+            f'    "{_EXAMPLE_QUERY}"\n'
             f"  trucewatch verify {finished.copy}"
         )
     )
@@ -130,8 +131,6 @@ def _document(standing: Standing, finished: Finished) -> dict[str, object]:
 
 class _Bars:
     """One bar per stage, on standard error, on a terminal only."""
-
-    _WORDS: dict[Stage, str] = {"published": "published", "examined": "examined", "judged": "judged"}
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

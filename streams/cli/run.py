@@ -19,7 +19,7 @@ from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
 from streams.cli.processes import Worker, end_with_parent, running
-from streams.settings import Settings, load
+from streams.settings import load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
 _STATUS_SECONDS = 30.0

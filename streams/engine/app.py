@@ -183,6 +183,8 @@ class LaneApp(faust.App):
         await self.turns.assigned(_partitions(self.consumer.assignment()))
 
     async def _on_revoked(self, _: Any, revoked: Iterable[Any], **__: Any) -> None:
+        # Faust stops the flow only while it still holds an assignment; a member the broker gave up has none.
+        self.lane.new_epoch()
         await self.turns.revoked(_partitions(revoked))
 
 

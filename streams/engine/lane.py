@@ -19,6 +19,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -42,8 +43,9 @@ WAITING = 2
 #: How long the broker may hold a fetch that finds nothing. Faust's 1,500 ms would be the delay of every seek, of a
 #: record on a partition fetched beside idle ones, and (a third of it) of any record on the embedded broker.
 FETCH_WAIT_MS = 100
-#: How often the fetch loop looks whether it should stop while it has nothing to do, in seconds.
+#: How often the fetch loop looks whether it should stop while it waits for room, and for records, in seconds.
 POLL_SECONDS = 0.1
+LONGEST_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ class LaneConsumer(driver.Consumer):
         self.lane = self.transport.lane
         self.lane.consumer = self
         self._next: dict[TP, int] = {}
+        self._arrived = monotonic()
 
     def _new_consumer_thread(self) -> LaneThread:
         return LaneThread(self, loop=self.loop, beacon=self.beacon)
@@ -294,7 +297,7 @@ class LaneConsumer(driver.Consumer):
                 if not self.flow_active or not self._get_active_partitions():
                     await self.lane.change()
                     continue
-                fetched, _ = await self._wait_next_records(self.lane.idle_seconds)
+                fetched, _ = await self._wait_next_records(min(self.lane.idle_seconds, LONGEST_POLL_SECONDS))
                 if isinstance(fetched, Fetched):
                     await self._hand_over(fetched, fetcher)
         except Exception as error:  # the fetch loop is nobody's child: an error left here would be a silent stall
@@ -303,6 +306,10 @@ class LaneConsumer(driver.Consumer):
 
     async def _hand_over(self, fetched: Fetched, fetcher: Any) -> None:
         lane = self.lane
+        now = monotonic()
+        if not fetched and now - self._arrived < lane.idle_seconds:
+            return
+        self._arrived = now
         if not fetched and not lane.waiting:
             await self._put(Batch("", -1, [], 0, fetched.epoch), fetcher)
         for tp, records in fetched.items():

@@ -15,7 +15,7 @@ from streams.engine.kafka_errors import kafka_errors
 from streams.engine.metadata import bootstrap
 
 #: Key, value, headers.
-Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 
 #: Bytes of one batch on the wire. A larger record travels alone.
 BATCH_BYTES = 1_048_576

@@ -1,7 +1,7 @@
 """Recorded files merged into one archive, in the order a replay publishes them, with ticks along its time.
 
-Ticks are what the ledger judges at. The archive puts one at the end of every hour (UTC) in which something was reported and one
-at every truce-day boundary in between, so that a day in which nobody spoke is judged too.
+Ticks are what the ledger judges at. The archive puts one at the end of every hour (UTC) in which something was
+reported and one at every truce-day boundary in between, so that a day in which nobody spoke is judged too.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def tick(stamp: Micros) -> ArchiveRecord:
 class Archive:
     """Recorded reports spooled to a temporary file, with 32 bytes of index for each in memory.
 
-    In order ``reported`` the sequence depends on the reports alone: by reporting time, then by a digest of the bytes, so
-    that neither the order of the files nor of their lines shows. In order ``listed`` it is that of the files.
+    In order ``reported`` the sequence depends on the reports alone: by reporting time, then by a digest of the bytes,
+    so that neither the order of the files nor of their lines shows. In order ``listed`` it is that of the files.
     A report that states no readable time keeps the place of its neighbour in its file.
 
     Usable once filled; closing removes the temporary file.

@@ -17,7 +17,7 @@ from zlib import crc32
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets, ensure_topics
 from streams.engine.producer import BatchProducer, Outgoing
-from streams.feeds.recorded import Recorded
+from streams.feeds.recorded import Named, Recorded
 
 #: Records sent at once, at most.
 BATCH_RECORDS = 2_000
@@ -45,13 +45,6 @@ class Published:
     by_topic: Counter[str] = field(default_factory=Counter)
 
 
-class Named(NamedTuple):
-    """A report and the file it came from."""
-
-    file: str
-    report: Recorded
-
-
 async def publish(
     broker: str,
     topics: Topics,
@@ -67,8 +60,7 @@ async def publish(
         BrokerUnavailable: the broker cannot be reached or refuses.
         InputFileError: raised by ``reports``; everything read before it has been sent.
     """
-    await ensure_topics(broker, [spec for spec in topics.specs(()) if spec.name in topics.inputs])
-    partitions = {topic: sorted(await end_offsets(broker, topic)) for topic in topics.inputs}
+    partitions = await _partitions(broker, topics)
     done = Published()
     producer = BatchProducer(broker)
     await producer.start()
@@ -87,6 +79,16 @@ async def publish(
     finally:
         await producer.stop()
     return done
+
+
+async def _partitions(broker: str, topics: Topics) -> dict[str, list[int]]:
+    """The partitions the input topics have, whoever made them; those that are missing are created."""
+    found = {topic: sorted(await end_offsets(broker, topic)) for topic in topics.inputs}
+    missing = [spec for spec in topics.specs(()) if spec.name in found and not found[spec.name]]
+    if missing:
+        await ensure_topics(broker, missing)
+        found |= {spec.name: list(range(spec.partitions)) for spec in missing}
+    return found
 
 
 def _key(report: Recorded) -> bytes | None:
@@ -138,7 +140,7 @@ class _Pump:
         try:
             for each in reports:
                 self._queue.put(each)
-        except BaseException as failure:  # noqa: BLE001 - handed over, and raised where the batches are taken
+        except BaseException as failure:  # handed over, and raised where the batches are taken
             self._queue.put(failure)
         else:
             self._queue.put(None)

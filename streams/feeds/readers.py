@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from schemas.errors import UsageError
 from streams.feeds.ged import read_ged
 from streams.feeds.jsonl import read_jsonl
-from streams.feeds.recorded import STDIN, Recorded, opened
+from streams.feeds.recorded import STDIN, Named, Recorded, opened
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,10 @@ def read(path: Path, stated: str | None, time_zone: ZoneInfo) -> Iterator[Record
     chosen = format_of(path, stated)
     with opened(path) as source:
         yield from chosen.read(source, str(path), time_zone)
+
+
+def read_all(paths: Sequence[Path], stated: str | None, time_zone: ZoneInfo) -> Iterator[Named]:
+    """Yield the reports of several files, one after the other, each with its file's name."""
+    for path in paths:
+        for report in read(path, stated, time_zone):
+            yield Named(str(path), report)

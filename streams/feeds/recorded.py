@@ -37,6 +37,13 @@ class Recorded(NamedTuple):
     report_id: str | None = None
 
 
+class Named(NamedTuple):
+    """A report and the name of the file it came from."""
+
+    file: str
+    report: Recorded
+
+
 def instant_of(stated: object) -> Micros | None:
     """Return a stated ISO 8601 instant, or None when it is no aware time of the last or next centuries."""
     if not isinstance(stated, str):

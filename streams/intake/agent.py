@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka import TopicPartition
-from schemas.rejects import dead_letter_headers
 
 from schemas.facts import Origin, header_of
+from schemas.rejects import dead_letter_headers
 from schemas.topics import Topics
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer, Outgoing

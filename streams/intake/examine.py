@@ -11,8 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 import pydantic
-from schemas.gazetteer import Gazetteer
-from schemas.rejects import RejectCode, explain
 
 from schemas.agreement import Agreement
 from schemas.errors import ReportRejected
@@ -28,6 +26,8 @@ from schemas.facts import (
     RejectFact,
     TickFact,
 )
+from schemas.gazetteer import Gazetteer
+from schemas.rejects import RejectCode, explain
 from schemas.reports import (
     ANY_REPORT,
     Bulletin,

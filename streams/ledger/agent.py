@@ -19,16 +19,16 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
-from sinks.publishing import Cadence
-from sinks.store import Store
+from aiokafka import TopicPartition
 
 from schemas import facts
 from schemas.agreement import Agreement
 from schemas.errors import FactUnreadable, LedgerStopped
 from schemas.facts import ReportFact, TickFact
 from schemas.rows import Evidence, Identity, Prior
-from streams.engine.lane import Batch, Lane
+from sinks.publishing import Cadence
+from sinks.store import Store
+from streams.engine.lane import Batch, Lane, Record
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Entry, Ledger
 from streams.ledger.ticker import Ticker
@@ -144,7 +144,7 @@ class LedgerAgent:
         if self._ticker is not None:
             await self._ticker.beat(facts_arrived=facts_arrived)
 
-    def _fold(self, ledger: Ledger, records: Sequence[ConsumerRecord]) -> bool:
+    def _fold(self, ledger: Ledger, records: Sequence[Record]) -> bool:
         """Fold records in topic order; return whether any was more than a tick."""
         if not self._unflushed:
             self._first_unflushed = time.monotonic()
@@ -192,7 +192,7 @@ class LedgerAgent:
         log.debug("published", seconds=round(seconds, 3))
 
 
-def read_entry(record: ConsumerRecord) -> Entry:
+def read_entry(record: Record) -> Entry:
     """Read one record of the facts topic.
 
     Raises:

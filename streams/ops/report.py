@@ -105,7 +105,9 @@ def show_told(console: Console, standing: Standing) -> None:
     """Print monitors' tallies beside the incidents counted here; the two are never added."""
     if not standing.told:
         return
-    console.print(Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold"))
+    console.print(
+        Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold")
+    )
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     for heading in ("monitor", "from", "to"):
         table.add_column(heading)

@@ -38,7 +38,9 @@ class Cell:
     @property
     def deciding(self) -> tuple[str, ...]:
         """The legs whose finding is the verdict: both, one, or none when access is not owed."""
-        return tuple(leg for leg, found in (("violence", self.violence), ("access", self.access)) if found == self.verdict)
+        return tuple(
+            leg for leg, found in (("violence", self.violence), ("access", self.access)) if found == self.verdict
+        )
 
 
 @dataclass(frozen=True)
@@ -272,14 +274,13 @@ _TOLD = """
 SELECT feed, occurred_from, occurred_to, coalesce(any_value(total), sum(incidents))::BIGINT AS total,
        bool_or(at_least) AS at_least,
        (SELECT count(*) FROM reports WHERE reports.type = 'incident' AND present AND NOT retracted AND in_scope
-        AND reports.occurred_from >= bulletins.occurred_from AND reports.occurred_from < bulletins.occurred_to) AS counted
+        AND reports.occurred_from >= bulletins.occurred_from
+        AND reports.occurred_from < bulletins.occurred_to) AS counted
 FROM bulletins GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
 """
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()
-) -> list[dict[str, Any]]:
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
     cursor = connection.execute(query, list(parameters))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import Topics
 from streams.cli.processes import Role, Worker, running
-from streams.engine.admin import committed_offsets, end_offsets, ensure_topics
+from streams.engine.admin import committed_offsets, ensure_topics
 from streams.engine.app import bootstrap
 from streams.engine.producer import BatchProducer
 from streams.roles import intake_group, ledger_group

@@ -19,10 +19,10 @@ from schemas.facts import (
     TickFact,
 )
 from schemas.gazetteer import load_gazetteer
+from schemas.reports import Party
 from schemas.topics import MAX_REPORT_BYTES
 from streams.intake.examine import Examined, Examiner, sides_of
-from schemas.reports import Party
-from tests.support.worlds import at, agreement
+from tests.support.worlds import agreement, at
 
 GAZETTEER = load_gazetteer("syria", None)
 CLOCK = Examiner([agreement()], GAZETTEER, "clock")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from schemas.rejects import RejectCode
-
 from schemas.agreement import Agreement
 from schemas.facts import (
     BulletinFact,
@@ -24,6 +22,7 @@ from schemas.facts import (
     ReportFact,
     TickFact,
 )
+from schemas.rejects import RejectCode
 from schemas.rows import (
     BulletinRow,
     Changes,

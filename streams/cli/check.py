@@ -1,0 +1,91 @@
+"""``check-config``: what would be in force, and everything that is wrong with it, without starting anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import typer
+from rich.text import Text
+
+from schemas.agreement import Agreement
+from schemas.agreement_file import load_agreement
+from schemas.gazetteer import load_gazetteer
+from streams.cli import options
+from streams.cli.brokers import knock
+from streams.cli.output import answers, print_json
+from streams.settings import Settings, load, variable
+
+
+def check_config(
+    agreement: options.Agreement = None,
+    boundaries: options.Boundaries = None,
+    broker: options.Broker = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check settings, agreement, gazetteer, boundaries and, if one is set, the broker; start nothing.
+
+    [bold]Example[/bold]
+
+      trucewatch check-config --agreement my-truce.toml
+    """
+    given = {"agreement": agreement, "boundaries": boundaries, "broker": broker, "data": data}
+    settings = load(given)
+    judged = load_agreement(settings.agreement)
+    names = load_gazetteer(judged.gazetteer, settings.boundaries).names()
+    unnamed = [region for region in judged.regions if region not in names]
+    if settings.broker is not None:
+        knock(settings.broker)
+    origins = _origins(settings, given)
+    if as_json:
+        values = settings.model_dump(mode="json")
+        print_json(
+            {
+                "settings": {name: {"value": values[name], "from": origin} for name, origin in origins.items()},
+                "agreement": judged.model_dump(mode="json"),
+                "regions_without_a_name": unnamed,
+            }
+        )
+        raise typer.Exit(0)
+    console = answers()
+    console.print(Text("Settings", style="bold"))
+    for name, origin in origins.items():
+        console.print(Text(f"  {name:16} {getattr(settings, name)}  ({origin})"))
+    console.print(Text(f"\nAgreement {judged.id}", style="bold"))
+    for line in rules_in_words(judged):
+        console.print(Text(f"  {line}"))
+    if unnamed:
+        console.print(Text(f"  Regions the gazetteer does not know: {', '.join(unnamed)}"))
+    console.print(Text("\nAll of it is in order."))
+
+
+def rules_in_words(agreement: Agreement) -> list[str]:
+    """Say an agreement's rules in sentences, for whoever wrote it to recognise or not."""
+    clock, violence, coverage, access = agreement.clock, agreement.violence, agreement.coverage, agreement.access
+    baseline = violence.baseline
+    return [
+        agreement.title,
+        f"In effect from {clock.effective:%Y-%m-%d %H:%M} {clock.time_zone}; truce-days start at {clock.anchor:%H:%M}.",
+        f"The gate opens after {clock.required_days} MET days in a row in {', '.join(agreement.gate_regions)}.",
+        f"A day stays provisional for {clock.lateness_hours} h after its end.",
+        (
+            f"Violence: at most {100 - violence.reduction_percent} % of the {baseline.measure} of "
+            f"{baseline.first_day} to {baseline.last_day}, or {violence.floor} a day where that is more."
+        ),
+        f"Coverage: {coverage.min_feeds} feeds or more for {coverage.min_share_percent} % of a day.",
+        (
+            f"Access is owed to {', '.join(access.regions) or 'no region'}: convoys delivered within "
+            f"{access.overdue_after_hours} h, no gap of {access.max_gap_days} days."
+        ),
+        f"Outside its scope: {', '.join(agreement.scope.outside) or 'nobody'}.",
+    ]
+
+
+def _origins(settings: Settings, given: Mapping[str, object]) -> dict[str, str]:
+    def origin(name: str) -> str:
+        if given.get(name) is not None:
+            return f"--{name}"
+        return variable(name) if os.environ.get(variable(name)) else "default"
+
+    return {name: origin(name) for name in type(settings).model_fields}

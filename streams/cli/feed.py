@@ -1,0 +1,155 @@
+"""``publish``: reports from files or a pipe to the input topics; with ``--dry-run`` what intake would say of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import orjson
+import typer
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from schemas.agreement import Agreement
+from schemas.agreement_file import load_agreement
+from schemas.errors import TrucewatchError
+from schemas.gazetteer import load_gazetteer
+from schemas.topics import Topics
+from streams.cli import options
+from streams.cli.brokers import required_broker
+from streams.cli.output import answers, news, print_json
+from streams.feeds.dry_run import Fault, faults
+from streams.feeds.publish import Receipt, publish
+from streams.feeds.readers import format_of, read_all
+from streams.feeds.recorded import STDIN
+from streams.intake.examine import Examiner
+from streams.settings import Settings, load
+
+#: Faults printed one by one; the rest are counted.
+_MOST_SHOWN = 50
+
+
+def publish_command(
+    files: options.Files,
+    file_format: options.FileFormat = None,
+    broker: options.Broker = None,
+    agreement: options.Agreement = None,
+    boundaries: options.Boundaries = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; say which reports would be rejected, where and why.")
+    ] = False,
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipts", help="Write one JSON line per acknowledged report to this file; - is standard output."
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Publish reports. Each is acknowledged by the broker before it is counted; sending one again is harmless.
+
+    Broken reports are sent too: intake rejects them with a reason and keeps them. --dry-run finds them before, and
+    exits with 1 if there are any.
+
+    [bold]Examples[/bold]
+
+      trucewatch publish reports.jsonl --dry-run
+
+      trucewatch publish reports.jsonl --broker kafka://127.0.0.1:9092 --receipts sent.jsonl
+
+      tail -f reports.jsonl | trucewatch publish -
+    """
+    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries})
+    for path in files:
+        format_of(path, file_format)
+    judged = load_agreement(settings.agreement)
+    if dry_run:
+        _try(settings, judged, files, file_format, as_json=as_json)
+    else:
+        _send(settings, judged, files, file_format, receipts, as_json=as_json)
+
+
+def _try(
+    settings: Settings, agreement: Agreement, files: list[Path], file_format: str | None, *, as_json: bool
+) -> None:
+    gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
+    examiner = Examiner([agreement], gazetteer, "clock")
+    found: list[Fault] = []
+    checked = 0
+    with _counting("checked") as count:
+        for fault in faults(read_all(files, file_format, agreement.calendar.time_zone), examiner):
+            checked += 1
+            count(checked)
+            if fault is not None:
+                found.append(fault)
+    if as_json:
+        print_json({"checked": checked, "would_reject": len(found), "faults": [fault._asdict() for fault in found]})
+    else:
+        console = answers()
+        for fault in found[:_MOST_SHOWN]:
+            who = f" ({fault.feed or '?'}/{fault.report_id or '?'})" if fault.feed or fault.report_id else ""
+            console.print(Text(f"{fault.file}, line {fault.line}{who}: {fault.code}\n  {fault.hint}"))
+        if len(found) > _MOST_SHOWN:
+            console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
+        console.print(Text(f"{checked:,} reports checked, {len(found):,} would be rejected. Nothing was sent."))
+    if found:
+        raise typer.Exit(1)
+
+
+def _send(
+    settings: Settings,
+    agreement: Agreement,
+    files: list[Path],
+    file_format: str | None,
+    receipts: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    broker = required_broker(settings, "publish")
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    reports = read_all(files, file_format, agreement.calendar.time_zone)
+    sent = 0
+    with ExitStack() as stack:
+        out = _receipts(stack, receipts)
+        count = stack.enter_context(_counting("published"))
+
+        def acknowledged(receipt: Receipt) -> None:
+            nonlocal sent
+            sent += 1
+            count(sent)
+            if out is not None:
+                out.write(orjson.dumps(receipt._asdict()) + b"\n")
+
+        try:
+            done = asyncio.run(publish(broker, topics, reports, acknowledged))
+        except TrucewatchError:
+            news().print(Text(f"{sent:,} reports were acknowledged before this; sending them again is harmless"))
+            raise
+    if as_json:
+        if receipts != STDIN:
+            print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
+        return
+    spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
+    news().print(Text(f"{done.reports:,} reports published and acknowledged{': ' + spread if spread else ''}"))
+
+
+def _receipts(stack: ExitStack, path: Path | None) -> IO[bytes] | None:
+    if path is None:
+        return None
+    if path == STDIN:
+        return sys.stdout.buffer
+    return stack.enter_context(path.open("wb", buffering=0))
+
+
+@contextmanager
+def _counting(verb: str) -> Iterator[Callable[[int], None]]:
+    """A count that runs on a terminal while reports pass."""
+    console = news()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(verb, total=None)
+        yield lambda done: progress.update(task, completed=done)

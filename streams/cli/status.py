@@ -1,0 +1,132 @@
+"""``status`` and ``verify``: how things stand, and whether the file says what its reports say."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from schemas.agreement_file import load_agreement
+from schemas.errors import UsageError
+from streams.cli import options
+from streams.cli.output import answers, print_json
+from streams.ops.report import (
+    show_declared,
+    show_feeds,
+    show_freshness,
+    show_gate,
+    show_grid,
+    show_outcomes,
+    show_told,
+    show_windows,
+    standing_json,
+)
+from streams.ops.standing import copy_path, gate_sentence, read_standing
+from streams.settings import load
+
+#: A week and the running day, as the window has it.
+_DAYS = 8
+_MOST_SHOWN = 20
+
+
+def status(
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=3_660, help=f"Show the last N truce-days; {_DAYS} unless told.")
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First truce-day shown.")
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last truce-day shown.")] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Say only whether the test holds; exit with 0 when it does, 1 when not.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show how things stand: the grid of regions and truce-days, streaks, the gate, feeds, rejects.
+
+    Reads the published copy, so it works beside a running pipeline and never disturbs it.
+
+    [bold]Examples[/bold]
+
+      trucewatch status --days 14
+
+      trucewatch status --gate && echo "the test holds"
+
+      trucewatch status --from 2016-09-12 --to 2016-09-20 --json
+    """
+    if days is not None and (first or last):
+        raise UsageError("give --days, or --from and --to, not both")
+    settings = load({"agreement": agreement, "data": data})
+    copy = copy_path(settings.data, load_agreement(settings.agreement).id)
+    if days is None and first is None and last is None:
+        days = _DAYS
+    standing = read_standing(copy, days=days, first=_day(first), last=_day(last))
+    if as_json:
+        print_json(standing_json(standing))
+    elif gate:
+        reason = f" {standing.gate.reason}" if standing.gate and not standing.gate.is_open else ""
+        answers().print(Text(f"{gate_sentence(standing.gate)}{reason}"))
+    else:
+        console = answers()
+        show_outcomes(console, standing)
+        show_freshness(console, standing)
+        show_grid(console, standing)
+        show_windows(console, standing)
+        show_gate(console, standing)
+        show_declared(console, standing)
+        show_told(console, standing)
+        show_feeds(console, standing)
+    if gate and not (standing.gate and standing.gate.is_open):
+        raise typer.Exit(1)
+
+
+def verify_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="A published copy.", show_default="the one of --data and --agreement")
+    ] = None,
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Recompute every tally, verdict and streak from the raw reports, apart from the streaming code, and compare.
+
+    Exits with 1 at any difference.
+
+    [bold]Examples[/bold]
+
+      trucewatch verify
+
+      trucewatch verify trucewatch-demo/syria-2016/compliance.duckdb
+    """
+    from sinks.verify import verify
+
+    if file is None:
+        settings = load({"agreement": agreement, "data": data})
+        file = copy_path(settings.data, load_agreement(settings.agreement).id)
+    differences = verify(file)
+    if as_json:
+        print_json({"file": str(file), "differences": [_fields(each) for each in differences]})
+    else:
+        console = answers()
+        for each in differences[:_MOST_SHOWN]:
+            console.print(Text(str(each)))
+        if len(differences) > _MOST_SHOWN:
+            console.print(Text(f"... and {len(differences) - _MOST_SHOWN:,} more; --json lists them all"))
+        found = f"{len(differences):,} differences" if differences else "no difference"
+        console.print(Text(f"{file}: {found} between what is stored and what its reports say"))
+    if differences:
+        raise typer.Exit(1)
+
+
+def _fields(difference: object) -> dict[str, str]:
+    names = ("table", "key", "column", "found", "expected")
+    return {name: str(getattr(difference, name)) for name in names}
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None

@@ -1,0 +1,150 @@
+"""The ledger agent on a real store: what is committed, and what a restart at any instant leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.agreement import Agreement
+from schemas.errors import FactUnreadable
+from schemas.facts import Fact
+from sinks.publishing import Cadence
+from sinks.store import LIVE, PUBLISHED, Store
+from streams.engine.lane import Batch, Lane
+from streams.ledger.agent import FlushRules, LedgerAgent
+from tests.property.test_any_history import histories
+from tests.support.records import TOPIC, batches, record, tables
+from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
+
+NEVER = 3_600.0
+
+
+def agent_on(folder: Path, *, flush: FlushRules | None = None, truce: Agreement = TRUCE) -> LedgerAgent:
+    """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
+
+    def open_store() -> Store:
+        return Store.open(
+            folder, truce, {"SY01": "Damascus"}, facts_topic=TOPIC, log_identity="log-1", new_log_allowed=False
+        )
+
+    return LedgerAgent(truce, open_store, Cadence(timedelta(hours=1)), flush or FlushRules(1, NEVER), None)
+
+
+async def run(
+    folder: Path, facts: list[Fact], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
+) -> None:
+    """Feed facts in batches of ``size``; at each offset of ``stops`` the ledger dies with what it has not committed."""
+    lane = Lane(frozenset({TOPIC}), None, 0.25)
+    remaining = list(stops)
+    while True:
+        agent = agent_on(folder, flush=flush)
+        await agent.started(lane)
+        start = await agent.resume(TOPIC, 0)
+        died = False
+        for batch in batches(facts, size):
+            records = [each for each in batch.records if each.offset >= start]
+            if remaining and batch.next_offset > remaining[0]:
+                remaining.pop(0)
+                died = True
+                break
+            if records:
+                await agent.handle(Batch(batch.topic, batch.partition, records, batch.next_offset))
+        if not died:
+            await agent.stopped()
+            return
+        await agent.revoked([])
+
+
+HISTORY: list[Fact] = [
+    coverage(low=at(0), high=at(1)),
+    tick(at(0, 6)),
+    *[incident(f"i{n}", when=at(0, n), feed=f"feed-{n % 2}") for n in range(12)],
+    tick(at(1)),
+    incident("i3", feed="feed-1", when=at(1, 2), revision=2),
+    convoy(when=at(0, 3)),
+    tick(at(1, 6)),
+    incident("i4", feed="feed-0", when=at(0, 4), revision=2, retracted=True),
+    incident("i5", feed="feed-1", when=at(0, 5)),
+    convoy("s2", "offloaded", when=at(2)),
+    tick(at(4)),
+]
+
+
+async def test_a_restart_in_mid_stream_leaves_every_table_as_if_it_had_not_been(tmp_path: Path) -> None:
+    await run(tmp_path / "whole", HISTORY, size=1)
+    whole = tables(tmp_path / "whole" / PUBLISHED)
+    assert whole["day_verdict_versions"]
+    for stop in range(1, len(HISTORY), 3):
+        folder = tmp_path / f"stopped-at-{stop}"
+        await run(folder, HISTORY, size=2, flush=FlushRules(5, NEVER), stops=(stop,))
+        assert tables(folder / PUBLISHED) == whole, f"stopped at {stop}"
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(history=histories, data=st.data())
+async def test_restarts_and_batch_sizes_never_show_in_any_history(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Fact], data: st.DataObject
+) -> None:
+    facts = [*history, tick(at(9))]
+    stops = tuple(sorted(data.draw(st.sets(st.integers(1, len(facts)), max_size=3))))
+    size, every = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 9))
+    folder = tmp_path_factory.mktemp("history")
+    await run(folder / "whole", facts, size=100, flush=FlushRules(100, NEVER))
+    await run(folder / "cut", facts, size=size, flush=FlushRules(every, NEVER), stops=stops)
+    assert tables(folder / "cut" / PUBLISHED) == tables(folder / "whole" / PUBLISHED)
+
+
+async def test_what_is_not_committed_is_read_again(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(100, NEVER))
+    assert await agent.resume(TOPIC, 0) == 0
+    await agent.handle(batches(HISTORY, 10)[0])
+    await agent.revoked([])
+    assert await agent_on(tmp_path).resume(TOPIC, 0) == 0
+
+
+async def test_a_fact_waits_no_longer_than_the_flush_allows(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(10_000, 0.0))
+    await agent.resume(TOPIC, 0)
+    await agent.handle(batches(HISTORY, 10)[0])
+    await agent.revoked([])
+    other = agent_on(tmp_path)
+    assert await other.resume(TOPIC, 0) == 10
+    await other.revoked([])
+
+
+async def test_an_idle_batch_lets_waiting_facts_be_committed(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(10_000, 0.05))
+    await agent.resume(TOPIC, 0)
+    await agent.handle(batches(HISTORY, 3)[0])
+    await asyncio.sleep(0.06)
+    await agent.handle(Batch("", -1, [], 0))
+    await agent.revoked([])
+    assert tables(tmp_path / LIVE)["sink_offsets"][0][3] == 3
+
+
+async def test_a_record_nobody_of_ours_wrote_stops_the_ledger_before_anything_is_folded(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(10, NEVER))
+    await agent.resume(TOPIC, 0)
+    good, bad = record(0, incident()), record(1, incident("i2"))
+    stranger: Any = bad.__class__(**{**bad.__dict__, "headers": ()})
+    with pytest.raises(FactUnreadable, match="offset 1"):
+        await agent.handle(Batch(TOPIC, 0, [good, stranger], 2))
+    await agent.revoked([])
+    assert tables(tmp_path / LIVE)["reports"] == []
+
+
+async def test_a_standby_holds_no_file_until_it_is_asked_to_resume(tmp_path: Path) -> None:
+    active, standby = agent_on(tmp_path), agent_on(tmp_path)
+    await active.resume(TOPIC, 0)
+    await standby.handle(batches(HISTORY, 3)[0])
+    await active.revoked([])
+    assert await standby.resume(TOPIC, 0) == 0
+    await standby.revoked([])

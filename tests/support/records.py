@@ -1,0 +1,58 @@
+"""Facts as the Kafka records a ledger reads, and the tables of a finished store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+from aiokafka import ConsumerRecord
+
+from schemas.facts import Fact, header_of
+from streams.engine.lane import Batch, Record
+
+TOPIC = "truce.facts.test-truce.v1"
+
+#: Every table a ledger writes, but the one that says which software wrote it and when.
+TABLES = (
+    "reports",
+    "convoys",
+    "convoy_events",
+    "coverage",
+    "bulletins",
+    "declarations",
+    "day_tallies",
+    "feed_tallies",
+    "day_verdicts",
+    "day_verdict_versions",
+    "region_windows",
+    "gate",
+    "gate_history",
+    "rejects",
+    "feeds",
+    "sink_offsets",
+    "ledger_state",
+)
+
+
+def record(offset: int, fact: Fact, topic: str = TOPIC) -> Record:
+    """Return a fact as a record; its body is what of it a feed would have said."""
+    body = msgspec.json.encode(msgspec.structs.replace(fact, origin=None, stamp=None))
+    headers = tuple(header_of(fact))
+    return ConsumerRecord(topic, 0, offset, 0, 0, None, body, None, 0, len(body), headers)
+
+
+def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
+    """Return a history of facts cut into batches."""
+    records = [record(offset, fact) for offset, fact in enumerate(facts)]
+    cuts = [records[start : start + size] for start in range(0, len(records), size)]
+    return [Batch(TOPIC, 0, cut, cut[-1].offset + 1) for cut in cuts]
+
+
+def tables(file: Path, names: Sequence[str] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of every table, in a fixed order."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names}

@@ -1,0 +1,175 @@
+"""Rows made by hand, as a ledger would return them: every maker takes what matters and fills in the rest."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from schemas.agreement import Agreement
+from schemas.rows import (
+    BulletinRow,
+    Changes,
+    ConvoyRow,
+    ConvoyStepRow,
+    CoverageRow,
+    DayTallyRow,
+    DeclarationRow,
+    FeedRow,
+    FeedTallyRow,
+    GateRow,
+    RejectRow,
+    ReportRow,
+    VerdictRow,
+    WindowRow,
+    Withdrawal,
+)
+from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.store import Store
+from streams.ledger.core.identity import body_digest, key_hash
+from tests.support.worlds import TRUCE
+
+DAY_ONE = TRUCE.first_day
+#: The instant the truce took effect.
+START = TRUCE.effective
+TOPIC = "truce.facts.test-truce.v1"
+REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
+
+
+def hours(number: float) -> Micros:
+    """Return the instant so many hours after the truce took effect."""
+    return START + round(number * MICROS_PER_HOUR)
+
+
+def open_store(
+    directory: Path, truce: Agreement = TRUCE, *, log: str = "log-1", new_log_allowed: bool = False, **limits: Any
+) -> Store:
+    """Open a store of the test agreement in ``directory``."""
+    return Store.open(
+        directory, truce, REGIONS, facts_topic=TOPIC, log_identity=log, new_log_allowed=new_log_allowed, **limits
+    )
+
+
+def incident_row(report_id: str, **given: Any) -> ReportRow:
+    """Return an accepted incident report of the first truce-day in Aleppo."""
+    feed = given.get("feed", "feed-a")
+    raw = given.get("raw", f'{{"report_id": "{report_id}"}}')
+    row = ReportRow(
+        fact_offset=0,
+        key_hash=key_hash(feed, report_id),
+        feed=feed,
+        report_id=report_id,
+        revision=1,
+        present=True,
+        retracted=False,
+        type="incident",
+        region="SY02",
+        truce_day=DAY_ONE,
+        time_uncertain=False,
+        occurred_from=hours(1),
+        occurred_to=hours(2),
+        reported_at=hours(3),
+        received_at=hours(3),
+        kind="shelling",
+        in_scope=True,
+        accused=None,
+        claimant=None,
+        confidence="unstated",
+        deaths_low=0,
+        deaths_best=1,
+        deaths_high=None,
+        latitude=36.2,
+        longitude=37.1,
+        place_name="Aleppo",
+        located_by="pcode",
+        place_conflict=None,
+        source_topic="truce.incidents.v1",
+        source_partition=0,
+        source_offset=0,
+        body_digest=body_digest(raw.encode()),
+        raw=raw,
+    )
+    return row._replace(**given)
+
+
+def withdrawal(report_id: str, revision: int = 1, feed: str = "feed-a") -> Withdrawal:
+    """Return the withdrawal of one revision."""
+    return Withdrawal(key_hash(feed, report_id), feed, report_id, revision)
+
+
+def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> VerdictRow:
+    """Return version 1 of a verdict: BROKEN, while the day runs."""
+    row = VerdictRow(
+        region=region,
+        truce_day=day,
+        version=1,
+        verdict="BROKEN",
+        state="OPEN",
+        violence="BROKEN",
+        access="UNKNOWN",
+        incidents=2,
+        incidents_out_of_scope=0,
+        violence_limit=1.0,
+        covered_share=0.25,
+        deaths_best=1,
+        reasons='[{"leg": "violence", "finding": "BROKEN", "rule": "count_above_limit", "text": "2 incidents, limit 1"}]',
+        evidence='{"violence": ["feed-a/i1"], "access": []}',
+        recorded_at=hours(4),
+        tick_offset=2,
+        cause='{"reports": ["feed-a/i1@1"], "more": 0}',
+    )
+    return row._replace(**given)
+
+
+def tally_row(region: str = "SY02", day: date = DAY_ONE, incidents: int = 2, **given: Any) -> DayTallyRow:
+    """Return the counts of a region and day."""
+    return DayTallyRow(region, day, incidents, 0, 0, 0, incidents, 0)._replace(**given)
+
+
+def gate_row(*, is_open: bool = False, **given: Any) -> GateRow:
+    """Return the gate."""
+    return GateRow(hours(4), 2, is_open, 3, 0, 0, 2, "SY02 0 of 3")._replace(**given)
+
+
+def step_row(report_id: str, step: str = "dispatched", **given: Any) -> ConvoyStepRow:
+    """Return one step of a convoy to Aleppo."""
+    row = ConvoyStepRow(
+        "un", report_id, "aid-1", "SY02", step, hours(1), hours(1), hours(2), "cross_line", 31, 78_000, None, None, None
+    )
+    return row._replace(**given)
+
+
+def reject_row(offset: int = 5, **given: Any) -> RejectRow:
+    """Return a rejected record that is not even text."""
+    row = RejectRow(offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, b"\xff\x00")
+    return row._replace(**given)
+
+
+def full_changes() -> Changes:
+    """Return changes with a row for every table."""
+    return Changes(
+        next_offset=10,
+        origins={("truce.incidents.v1", 0): 8, ("truce.notices.v1", 3): 0},
+        now=hours(4),
+        last_tick=2,
+        pending='{"judged_to": null, "causes": []}',
+        reports=[incident_row("i1"), incident_row("i2", fact_offset=1, occurred_from=hours(0.5), kind="airstrike")],
+        rejects=[reject_row()],
+        tallies=[tally_row()],
+        feed_tallies=[FeedTallyRow("SY02", DAY_ONE, "feed-a", 2)],
+        convoy_steps=[step_row("s1")],
+        coverage=[CoverageRow("feed-a", "c1", "SY01", hours(0), hours(24), nil=True)],
+        bulletins=[
+            BulletinRow("monitor", "b1", 0, "SY02", "Government", "shelling", 7, 9, True, hours(0), hours(24)),
+            BulletinRow("monitor", "b1", 1, None, None, None, 40, 9, True, hours(0), hours(24)),
+        ],
+        declarations=[DeclarationRow("parties", "d1", "start", "Government", hours(0), None, hours(0))],
+        touched_convoys={("un", "aid-1")},
+        convoys=[ConvoyRow("un", "aid-1", "SY02", "dispatched", hours(1), hours(1), None, None, 31, 78_000, None, 1)],
+        verdicts=[verdict_row()],
+        versions=[verdict_row()],
+        windows=[WindowRow("SY02", hours(4), DAY_ONE, DAY_ONE, 0, 1, 0, 2, 0, 1, 2, 2, 0, None, None)],
+        gate=gate_row(),
+        gate_history=[gate_row()],
+        feeds=[FeedRow("feed-a", hours(3), hours(3), 2, 0, 0, 0, 0, 1)],
+    )
