@@ -11,6 +11,9 @@ import typer
 
 from schemas.errors import TrucewatchError
 from streams.cli import check, feed, replay, run, schemas_command, status
+from streams.settings import variable
+
+_OWN_FAULT = 70
 
 app = typer.Typer(
     name="trucewatch",
@@ -45,6 +48,15 @@ def main() -> NoReturn:
         # A folder that may not be written, a full disk: the person can act on it, and it is no fault of the code.
         what = f"{error.filename}: " if error.filename else ""
         _leave(f"{what}{error.strerror or error}", 3)
+    except Exception as error:
+        if os.environ.get(variable("log_level"), "").lower() == "debug":
+            raise
+        # Not 1, which says that the answer is no: a script must not take a fault of ours for a closed gate.
+        _leave(
+            f"a fault of trucewatch itself: {type(error).__name__}: {error}; "
+            f"{variable('log_level')}=debug shows where",
+            _OWN_FAULT,
+        )
     sys.exit(0)
 
 

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 
 #: Tables that are piped somewhere keep their columns; a terminal's own width is respected.
-PIPED_WIDTH = 140
+PIPED_WIDTH = 160
 
 
 def answers() -> Console:

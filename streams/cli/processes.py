@@ -149,7 +149,8 @@ def end_with_parent() -> None:
     """Stop this process in order once its standard input ends: no worker may outlive the command that started it."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4_096):
+        # Not through sys.stdin: the interpreter aborts when it ends while a thread holds that object's lock.
+        while os.read(0, 4_096):
             continue
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -22,7 +22,7 @@ _READY_SECONDS = 10.0
 _STOP_SECONDS = 3.0
 _PR_SET_PDEATHSIG = 1
 #: The start of a Metadata request (version 0, correlation id 1, null client id, no topics): an answer means ready.
-_METADATA_REQUEST = bytes.fromhex("0000000e 0003 0000 00000001 ffff 00000000".replace(" ", ""))
+_METADATA_REQUEST = bytes.fromhex("0000000e 0003 0000 00000001 ffff 00000000")
 
 
 class EmbeddedBroker:

@@ -95,10 +95,10 @@ def _batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterabl
     """Cut ``records`` into batches of at most BATCH_BYTES, a larger record into one of its own."""
     batch = producer.create_batch()
     for key, value, headers in records:
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+        if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
             yield batch
             batch = producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value, headers=headers)
+            batch.append(timestamp=None, key=key, value=value, headers=list(headers))
     if batch.record_count():
         batch.close()
         yield batch

@@ -23,7 +23,7 @@ from streams.feeds.recorded import Recorded
 
 Order = Literal["reported", "listed"]
 #: One Kafka record: key, value, headers.
-ArchiveRecord = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+ArchiveRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
 TICK_HEADER = "tick"
 #: A produce request holds a chunk: small enough for any broker's limit, large enough to be worth the round trip.
@@ -113,7 +113,7 @@ class Archive:
                 chunk.extend(tick(stamp) for stamp in ticks[ticked:due])
                 ticked = due
                 offset, length = self._offsets[index], self._lengths[index]
-                chunk.append((None, values[offset : offset + length], ()))
+                chunk.append((None, values[offset : offset + length], []))
                 size += length
                 if len(chunk) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
                     yield chunk

@@ -70,7 +70,7 @@ async def publish(
             placed = [_place(each, topics, partitions) for each in batch]
             groups: dict[tuple[str, int], list[Outgoing]] = {}
             for each, slip in zip(batch, placed, strict=True):
-                groups.setdefault((slip.topic, slip.partition), []).append((_key(each.report), each.report.value, ()))
+                groups.setdefault((slip.topic, slip.partition), []).append((_key(each.report), each.report.value, []))
             await asyncio.gather(*(producer.send(topic, number, sent) for (topic, number), sent in groups.items()))
             for slip in placed:
                 receipt(slip)

@@ -15,8 +15,8 @@ _SYMBOLS = {"MET": "✓", "BROKEN": "✕", "UNKNOWN": "?", "OPEN": "◐"}
 _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
-    "12/3.2 = incidents in scope / limit   aid = access decided   viol+aid = both did   "
-    "~ late reports may still change it   * changed after it was final"
+    "12/3.2 = incidents in scope / limit   aid = access decided, both = violence and access did; else violence\n"
+    "~ provisional: late reports may change it   * amended: changed after it was final"
 )
 #: A day's column with its padding; a grid wider than the screen is cut into blocks of days.
 _DAY_WIDTH = 13
@@ -94,4 +94,4 @@ def _streak(region: Region, required: int) -> Text:
 def _legs(cell: Cell) -> str:
     if cell.verdict == "MET" or "access" not in cell.deciding:
         return ""
-    return "viol+aid" if "violence" in cell.deciding else "aid"
+    return "both" if "violence" in cell.deciding else "aid"

@@ -37,8 +37,6 @@ def show_gate(console: Console, standing: Standing) -> None:
         if region.in_gate:
             console.print(Text(f"  {region.pcode} {region.name}: {streak_text(region, required)}"))
     console.print(Text(f"\n{gate_sentence(standing.gate)}", style="bold"))
-    if standing.gate is not None and not standing.gate.is_open:
-        console.print(Text(f"  {standing.gate.reason}"))
     opened = [turn for turn in standing.turns if turn.is_open]
     if not opened and standing.gate is not None:
         console.print(Text("  It has not been open at any time."))
@@ -81,8 +79,9 @@ def show_windows(console: Console, standing: Standing) -> None:
     """Print each region's incidents of the trailing 168 hours."""
     if not standing.days:
         return
-    told = ", ".join(f"{region.name} {region.incidents_168h:,}" for region in standing.regions)
-    console.print(Text(f"\nIncidents in scope in the last 168 h: {told}"))
+    busy = sorted((-region.incidents_168h, region.name) for region in standing.regions if region.incidents_168h)
+    told = ", ".join(f"{name} {-negative:,}" for negative, name in busy)
+    console.print(Text(f"\nIncidents in scope in the last 168 h: {told or 'none in any region'}"))
 
 
 def show_freshness(console: Console, standing: Standing) -> None:

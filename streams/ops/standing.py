@@ -203,10 +203,10 @@ def ago(span: timedelta) -> str:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, days: int | None, first: date | None, last: date | None) -> Standing:
-    about = _rows(connection, "SELECT agreement_json, published_at FROM about")
+    about = _rows(connection, "SELECT agreement, published_at FROM about")
     if not about:
         raise StoreUnavailable("the file is empty: no ledger has written to it")
-    agreement = Agreement.model_validate_json(about[0]["agreement_json"])
+    agreement = Agreement.model_validate_json(about[0]["agreement"])
     state = _rows(connection, "SELECT now FROM ledger_state")
     now: datetime | None = state[0]["now"] if state else None
     shown: list[date] = [

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """One Apache Kafka node on this machine, without Docker: start, stop, status.
 
-Needs Java 17 and Maven, and nothing of this project. `start` fetches the jars once, formats a new log when there is none,
-starts a KRaft node on 127.0.0.1, waits until it answers and prints its address. Everything is kept under --home.
+Needs Java 17 and Maven, and nothing of this project. `start` fetches the jars once, formats a new log when there is
+none, starts a KRaft node on 127.0.0.1, waits until it answers and prints its address. All is kept under --home.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STOP_SECONDS = 15.0
 HEAP = "-Xmx512m"
 
 #: An ApiVersions request, version 0: a node answers it once it serves clients.
-API_VERSIONS = bytes.fromhex("0000000a" "0012" "0000" "00000001" "ffff")
+API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 
 LOGGING = """\
 <Configuration status="warn">
@@ -226,7 +226,7 @@ def _exists(pid: int) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="kafka", description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(prog="kafka.py", description=__doc__, formatter_class=raw)
     parser.add_argument("command", choices=("start", "stop", "status"))
     port_help = f"port for clients, 0 for a free one ({DEFAULT_PORT})"
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=port_help)
@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             print(node.address)
     except Failure as failure:
-        print(f"kafka: {failure}", file=sys.stderr)
+        print(f"kafka.py: {failure}", file=sys.stderr)
         return 3
     return 0
 

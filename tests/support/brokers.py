@@ -1,0 +1,67 @@
+"""Brokers for tests: the embedded one always, Apache Kafka where Java and Maven are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from schemas.topics import TopicSpec
+from streams.engine.admin import ensure_topics
+from streams.engine.broker import EmbeddedBroker
+from streams.engine.metadata import bootstrap
+from streams.engine.producer import BatchProducer, Outgoing
+from tests.support.kafka import running_kafka, what_is_missing
+
+
+def embedded(directory: Path) -> Iterator[str]:
+    """The address of an embedded broker, for as long as the generator lives."""
+    with EmbeddedBroker(directory) as broker:
+        yield broker.url
+
+
+def apache(directory: Path) -> Iterator[str]:
+    """The address of an Apache Kafka node; skips the test where there can be none, unless REQUIRE_BROKER=1."""
+    missing = what_is_missing()
+    if missing and os.environ.get("REQUIRE_BROKER") == "1":
+        pytest.fail(f"REQUIRE_BROKER=1, but {missing}")
+    if missing:
+        pytest.skip(missing)
+    with running_kafka(directory) as address:
+        yield address
+
+
+async def topic_of(broker: str, name: str, partitions: int = 1) -> str:
+    """Create a topic and return its name."""
+    await ensure_topics(broker, [TopicSpec(name, partitions, retention_ms=-1)])
+    return name
+
+
+async def write(broker: str, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+    """Append records and return when the broker has them."""
+    producer = BatchProducer(broker)
+    await producer.start()
+    try:
+        await producer.send(topic, partition, records)
+    finally:
+        await producer.stop()
+
+
+async def read_all(broker: str, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+    """Read the first ``count`` records of a topic with a plain consumer."""
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap(broker), auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
+    )
+    await consumer.start()
+    try:
+        return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+def numbered(count: int, start: int = 0) -> list[Outgoing]:
+    """Records whose values are their numbers."""
+    return [(None, str(number).encode(), []) for number in range(start, start + count)]

@@ -1,0 +1,85 @@
+"""A lane under test: a handler that remembers, and an app that runs in the test's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from streams.engine.app import EMBEDDED, LaneApp, build_app
+from streams.engine.lane import Batch, Lane, Record
+from streams.engine.worker import serve
+
+PATIENCE = 20.0
+
+
+class Remembering:
+    """A handler that keeps what it is given, and commits each batch when told to."""
+
+    def __init__(self, *, commits: bool = False) -> None:
+        self.records: list[Record] = []
+        self.batches: list[Batch] = []
+        self.idle = 0
+        self.calls: list[str] = []
+        self.held: list[TopicPartition] = []
+        self.lane: Lane | None = None
+        self._commits = commits
+
+    async def started(self, lane: Lane) -> None:
+        self.lane = lane
+        self.calls.append("started")
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self.held = list(partitions)
+        self.calls.append("assigned")
+
+    async def handle(self, batch: Batch) -> None:
+        if batch.is_idle:
+            self.idle += 1
+            return
+        self.batches.append(batch)
+        self.records += batch.records
+        if self._commits and self.lane is not None:
+            await self.lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+
+    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self.held = []
+        self.calls.append("revoked")
+
+    async def stopped(self) -> None:
+        self.calls.append("stopped")
+
+    def offsets(self, partition: int = 0) -> list[int]:
+        return [record.offset for record in self.records if record.partition == partition]
+
+
+def app_of(broker: str, group: str, topics: tuple[str, ...], handler: Any, **options: Any) -> LaneApp:
+    """Build an app with what tests rarely care about filled in."""
+    # A short session is what makes the embedded broker quick, and Kafka notice a killed member.
+    given: dict[str, Any] = {"resume": None, "idle_seconds": 0.2, "data_dir": Path("unused"), "timing": EMBEDDED}
+    return build_app(app_id=group, broker=broker, topics=topics, handler=handler, **(given | options))
+
+
+@asynccontextmanager
+async def running(app: LaneApp) -> AsyncIterator[None]:
+    """Serve ``app`` during the block and stop it cleanly; an error of it is raised at the end."""
+    stop = asyncio.Event()
+    served = asyncio.create_task(serve(app, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(served, PATIENCE)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait until something is true, and fail the test when it does not become so."""
+    async with asyncio.timeout(PATIENCE):
+        while not happened():
+            await asyncio.sleep(0.01)
+
+
