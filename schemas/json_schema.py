@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.rejects import DeadLetter, RejectCode
-from schemas.reports import REPORT_TYPES
+from schemas.rejects import REPORTS_BY_TYPE, DeadLetter, RejectCode
 
 DIALECT = GenerateJsonSchema.schema_dialect
 
@@ -24,10 +23,10 @@ def export() -> dict[str, dict[str, Any]]:
     A reject is described by the headers of its Kafka record, as an object of header names and texts; its value is
     the rejected record's own.
     """
-    schemas = {model.model_fields["type"].annotation.__args__[0]: _schema(model) for model in REPORT_TYPES}  # type: ignore[union-attr]
+    schemas = {name: _schema(model) for name, model in REPORTS_BY_TYPE.items()}
     reject = _schema(DeadLetter)
-    codes = reject["$defs"]["RejectCode"]
-    codes["description"] += "\n\n" + "\n".join(f"{code}: {code.meaning}" for code in RejectCode)
+    meanings = "\n".join(f"{code}: {code.meaning}" for code in RejectCode)
+    reject["$defs"]["RejectCode"]["description"] = f"Why a record was rejected.\n\n{meanings}"
     return schemas | {"reject": reject}
 
 

@@ -21,8 +21,8 @@ from schemas.reports import REPORT_TYPES, Report
 
 MOST_FAULTS = 5
 
-#: Which of the report types a location in a pydantic error starts with: the union's tag, not a field.
-_MODELS: dict[str, type[Report]] = {
+#: Report models by their ``type``, which is also what a location in a pydantic error starts with.
+REPORTS_BY_TYPE: dict[str, type[Report]] = {
     model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]
     for model in REPORT_TYPES
 }
@@ -52,7 +52,7 @@ class RejectCode(StrEnum):
     UNKNOWN_TYPE = (
         "unknown_type",
         "The field type names no kind of report.",
-        f"type is one of {', '.join(_MODELS)}",
+        f"type is one of {', '.join(REPORTS_BY_TYPE)}",
     )
     UNKNOWN_FIELD = ("unknown_field", "A field is not part of the language.", "put the source's own columns under raw")
     WRONG_TYPE = ("wrong_type", "A field holds another type of value.", "compare the record with the published schema")
@@ -131,14 +131,14 @@ def _say(fault: ErrorDetails, tagged: bool) -> tuple[RejectCode, str]:
         return _not_json(fault)
     model: type[BaseModel] = Report
     if tagged and loc:
-        model, loc = _MODELS[str(loc[0])], loc[1:]
+        model, loc = REPORTS_BY_TYPE[str(loc[0])], loc[1:]
     path = path_of(loc)
     code = _code(kind, loc)
     if kind == "union_tag_not_found":
         return code, f"type: required, but missing; {RejectCode.UNKNOWN_TYPE.hint}"
     if kind == "union_tag_invalid":
         tag = value["type"]
-        return code, f"type: {RejectCode.UNKNOWN_TYPE.hint}, found {found(tag)}{did_you_mean(tag, _MODELS)}"
+        return code, f"type: {RejectCode.UNKNOWN_TYPE.hint}, found {found(tag)}{did_you_mean(tag, REPORTS_BY_TYPE)}"
     if kind == "missing":
         return code, f"{path}: required, but missing"
     if kind == "extra_forbidden":

@@ -171,7 +171,7 @@ class Toll(Language):
     best: Count | None = Field(None, description="The figure the source prefers, or its only one.")
     high: Count | None = Field(None, description="Highest figure given.")
     by_side: dict[Name, Count] = Field(
-        default_factory=dict, max_length=20, description="Figures by the side that suffered them, as the source names it."
+        default_factory=dict, max_length=20, description="Figures by side, as the source names the sides."
     )
 
     @model_validator(mode="after")

@@ -67,14 +67,12 @@ class TruceCalendar:
         self._cover(from_)
         starts = self._starts
         first = bisect_right(starts, from_) - 1
-        if first + 1 < len(starts) and to <= starts[first + 1]:
+        if to <= starts[first + 1]:
             return self._days[first], False
         self._cover(to)
         starts = self._starts
         first = bisect_right(starts, from_) - 1
-        last = bisect_right(starts, max(from_, to - 1)) - 1
-        if last == first:
-            return self._days[first], False
+        last = bisect_right(starts, to - 1) - 1
         best, longest = first, starts[first + 1] - from_
         for index in range(first + 1, last + 1):
             part = min(to, starts[index + 1]) - starts[index]

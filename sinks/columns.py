@@ -1,7 +1,8 @@
 """Rows as Arrow tables: the fastest way into DuckDB.
 
-The types come from the tables themselves, so that a column is described once. Per row of ``reports`` this costs
-about 2 microseconds, and DuckDB's insert another 2; an appender takes 11, ``executemany`` 760.
+The types come from the tables themselves, so that a column is described once. A row of ``reports`` with 800 bytes of
+raw text takes about 6 microseconds in batches of 10,000, its commit included, and 11 in batches of 1,000. List
+parameters and ``unnest`` take 30, ``executemany`` 950, and a ``raw`` of type JSON adds 1 to 2 for parsing it again.
 """
 
 from __future__ import annotations

@@ -47,10 +47,8 @@ def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         return 0
     if "about" not in tables:
         raise StoreUnavailable(f"{path} is a DuckDB file, but not one that trucewatch wrote: move it away")
-    row = connection.execute("SELECT schema_version FROM about").fetchone()
-    if row is None:
-        raise StoreUnavailable(f"{path} does not say what it is: its table 'about' is empty; move it away")
-    return int(row[0])
+    ((number,),) = connection.execute("SELECT schema_version FROM about").fetchall()
+    return int(number)
 
 
 def check_version(stored: int, path: Path) -> None:
@@ -73,8 +71,7 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
     Raises:
         UsageError: the file was written under an agreement with another id or other rules.
     """
-    row = connection.execute("SELECT agreement_id, agreement FROM about").fetchone()
-    stored_id, text = row if row else ("", "{}")
+    ((stored_id, text),) = connection.execute("SELECT agreement_id, agreement FROM about").fetchall()
     if stored_id != agreement.id:
         raise UsageError(f"{path} belongs to agreement {stored_id!r}, not {agreement.id!r}: use another data directory")
     try:

@@ -1,4 +1,7 @@
-"""What the ledger asks of its store, as SQL, and the rows that come back."""
+"""What the ledger asks of its store, as SQL, and the rows that come back.
+
+Results are always fetched to the end: an unread one would block the connection's next statement.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE rol
 SOURCES = "SELECT topic, partition, next_offset FROM sink_offsets WHERE role = 'source'"
 
 PRIORS = """
-SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type, r.region, r.truce_day,
-       epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high
+SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
+       r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high
 FROM reports r JOIN wanted USING (key_hash)
 """
 
@@ -42,6 +45,8 @@ WHERE region = $region AND truce_day = $day AND type = 'incident' AND present AN
 ORDER BY occurred_from, feed, report_id
 LIMIT $limit
 """
+
+_STATE = "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
 
 _HOURS = """
 SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*), coalesce(sum(deaths_best), 0)::BIGINT
@@ -58,10 +63,15 @@ SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT
 _R = TypeVar("_R", bound=NamedTuple)
 
 
+def log_start(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the place in the count of facts at which the present log begins."""
+    ((start,),) = connection.execute("SELECT log_start FROM ledger_state").fetchall()
+    return int(start)
+
+
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
     """Return what the last commit left, with places in the facts topic counted from ``log_start``."""
-    state = connection.execute("SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state").fetchone()
-    next_offset, now, last_tick, pending = state or (0, None, -1, "{}")
+    ((next_offset, now, last_tick, pending),) = connection.execute(_STATE).fetchall()
     sources = connection.execute(SOURCES).fetchall()
     verdicts = rows_of(connection, "day_verdicts", VerdictRow)
     gates = rows_of(connection, "gate", GateRow)

@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Self
@@ -25,30 +24,17 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.agreement import Agreement
-from schemas.errors import LogMismatch, StoreUnavailable, TrucewatchError
+from schemas.errors import TrucewatchError
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
 from sinks import queries
 from sinks.columns import hash_table
 from sinks.faults import mapped, of_duckdb
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
+from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect, name_regions, settle_log, take_up_published
 from sinks.publishing import publish_copy
 from sinks.writing import Writer
 
-LIVE = "live.duckdb"
-PUBLISHED = "compliance.duckdb"
-
-
-@dataclass(frozen=True)
-class StoreLimits:
-    """What the store may take of the machine.
-
-    ``log_bytes`` bounds the write-ahead log: beyond it a commit is followed by a checkpoint. That bounds memory, and
-    the time to open after a crash.
-    """
-
-    memory: str = "2GB"
-    threads: int = 2
-    log_bytes: int = 256 * 1024 * 1024
+__all__ = ["LIVE", "PUBLISHED", "Store", "StoreLimits"]
 
 
 class Store:
@@ -111,8 +97,8 @@ class Store:
         with mapped(directory):
             directory.mkdir(parents=True, exist_ok=True)
         with mapped(live):
-            _take_up_published(live)
-            connection = _connect(live, limits)
+            take_up_published(live)
+            connection = connect(live, limits)
             try:
                 stored = stored_version(connection, live)
                 check_version(stored, live)
@@ -139,45 +125,16 @@ class Store:
 
     def _settle(self, regions: Mapping[str, str], log_identity: str, *, new_log_allowed: bool) -> None:
         with self._transaction():
-            self._name_regions(regions)
-            self._settle_log(log_identity, new_log_allowed=new_log_allowed)
+            name_regions(self._connection, self._agreement, regions)
+            self.new_epoch = settle_log(
+                self._connection, self._live, self._facts_topic, log_identity, new_log_allowed=new_log_allowed
+            )
             self._connection.execute("COMMIT")
             self._in_transaction = False
         with self._guarded():
             # A log replayed after a crash is settled before anything is added to it.
             self._connection.execute("CHECKPOINT")
-            (self._log_start,) = self._one("SELECT log_start FROM ledger_state")
-
-    def _name_regions(self, regions: Mapping[str, str]) -> None:
-        self._connection.execute("DELETE FROM regions")
-        needed, owed = set(self._agreement.gate_regions), set(self._agreement.access.regions)
-        for pcode in self._agreement.regions:
-            self._connection.execute(
-                "INSERT INTO regions VALUES (?, ?, ?, ?)",
-                [pcode, regions.get(pcode, pcode), pcode in needed, pcode in owed],
-            )
-
-    def _settle_log(self, log_identity: str, *, new_log_allowed: bool) -> None:
-        """Make sure that stored offsets are offsets of the log that is there."""
-        known = self._connection.execute(queries.FACTS_LOG).fetchone()
-        if known is not None:
-            topic, next_offset, identity = known
-            if (topic, identity) == (self._facts_topic, log_identity):
-                return
-            if next_offset > 0 and not new_log_allowed:
-                raise LogMismatch(
-                    f"{self._live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker "
-                    f"has log {log_identity} of {self._facts_topic}: connect to the broker it was read from, or start "
-                    "with an empty data directory to judge this log from its beginning"
-                )
-            self.new_epoch = next_offset > 0
-        # Sources are of the same broker: their offsets start anew as well.
-        self._connection.execute("DELETE FROM sink_offsets")
-        self._connection.execute(
-            "INSERT INTO sink_offsets VALUES (?, 0, 'facts', 0, ?)", [self._facts_topic, log_identity]
-        )
-        # Places in the facts topic are counted on, so that fact_offset still orders everything that was learned.
-        self._connection.execute("UPDATE ledger_state SET log_start = next_offset")
+            self._log_start = queries.log_start(self._connection)
 
     def resume(self) -> Resumed:
         """Return everything a ledger needs to go on from the last commit.
@@ -206,19 +163,18 @@ class Store:
             self._connection.register("wanted", hash_table(hashes))
             rows = self._connection.execute(queries.PRIORS).fetchall()
             self._connection.unregister("wanted")
-        digests: dict[Identity, dict[int, int]] = {}
-        present: dict[Identity, tuple[int, str, Contribution | None]] = {}
+        digests: dict[int, dict[int, int]] = {}
+        present: dict[int, tuple[int, str, Contribution | None]] = {}
         for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds in rows:
-            identity = Identity(feed, report_id)
-            if wanted[key] != identity:
+            if wanted[key] != (feed, report_id):
                 continue  # another identity with the same hash
-            digests.setdefault(identity, {})[revision] = digest
+            digests.setdefault(key, {})[revision] = digest
             if stands:
                 counts = report_type == "incident" and not retracted
-                present[identity] = revision, report_type, Contribution(*adds) if counts else None
+                present[key] = revision, report_type, Contribution._make(adds) if counts else None
         return {
-            identity: Prior(revision, digests[identity], report_type, contribution)
-            for identity, (revision, report_type, contribution) in present.items()
+            wanted[key]: Prior(revision, digests[key], report_type, contribution)
+            for key, (revision, report_type, contribution) in present.items()
         }
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
@@ -336,43 +292,3 @@ class Store:
             return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
-
-    def _one(self, sql: str) -> tuple[int, ...]:
-        row: tuple[int, ...] | None = self._connection.execute(sql).fetchone()
-        if row is None:
-            raise StoreUnavailable(f"{self._live} is damaged: {sql!r} finds nothing")
-        return row
-
-
-def _connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        str(live),
-        config={
-            # DuckDB 1.5 and the tools built on it can read the file.
-            "storage_compatibility_version": "v1.5.0",
-            "memory_limit": limits.memory,
-            "threads": limits.threads,
-            # A checkpoint of DuckDB's own choosing could fall into a copy and spoil it without a word.
-            "checkpoint_threshold": "1TB",
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
-
-
-def _take_up_published(live: Path) -> None:
-    """Where there is no live file but a published copy, begin with that."""
-    if live.exists():
-        return
-    if live.with_name(f"{live.name}.wal").exists():
-        raise StoreUnavailable(f"{live} is missing, but its {live.name}.wal is there: put it back, or move the log away")
-    published = live.with_name(PUBLISHED)
-    if published.exists():
-        source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            publish_copy(source, live)
-        finally:
-            os.close(source)

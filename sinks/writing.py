@@ -20,10 +20,15 @@ UPSERTED = {"truce_days": 1, "day_tallies": 2, "feed_tallies": 3, "day_verdicts"
 #: Tables whose rows belong to one report and go with it.
 OF_A_REPORT = ("convoy_events", "coverage", "bulletins", "declarations")
 
+#: Rows are found by the hash alone and compared by name afterwards: a join on all four columns reads the names of
+#: every report there is, and takes 100 instead of 30 milliseconds at three million.
 _WITHDRAW = """
-UPDATE reports SET present = false FROM batch
-WHERE reports.key_hash = batch.key_hash AND reports.feed = batch.feed
-  AND reports.report_id = batch.report_id AND reports.revision = batch.revision
+WITH near AS MATERIALIZED (
+    SELECT r.rowid AS place, r.feed, r.report_id, r.revision FROM reports r JOIN batch USING (key_hash)
+)
+UPDATE reports SET present = false
+FROM near JOIN batch USING (feed, report_id, revision)
+WHERE reports.rowid = near.place
 """
 
 

@@ -44,8 +44,11 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_final(as_text=as_text))
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=_final(as_text=as_text, colours=stream.isatty())
+        )
     )
+    handler.addFilter(_tells_something)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -57,8 +60,13 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         logger.setLevel(logging.DEBUG if level == logging.DEBUG else max(level, logging.WARNING))
 
 
-def _final(*, as_text: bool) -> list[Processor]:
+def _tells_something(record: logging.LogRecord) -> bool:
+    """Drop mode's account of every service that starts and stops, which it makes under the name of the subclass."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
+def _final(*, as_text: bool, colours: bool) -> list[Processor]:
     plain: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if as_text:
-        return [plain, structlog.dev.ConsoleRenderer(timestamp_key="time")]
+        return [plain, structlog.dev.ConsoleRenderer(timestamp_key="time", colors=colours)]
     return [plain, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]

@@ -74,6 +74,7 @@ class Node:
         self.output = home / "kafka.log"
         self._pid = home / "pid"
         self._address = home / "address"
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str | None:
@@ -106,15 +107,15 @@ class Node:
         if not (self.logs / "meta.properties").exists():
             self._run([*arguments, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)])
         with self.output.open("ab") as output:
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [*arguments, "kafka.Kafka", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid.write_text(f"{process.pid}\n")
-        self._wait(process, port)
+        self._pid.write_text(f"{self._process.pid}\n")
+        self._wait(self._process, port)
         self._address.write_text(f"kafka://127.0.0.1:{port}\n")
         return f"kafka://127.0.0.1:{port}"
 
@@ -124,10 +125,12 @@ class Node:
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + STOP_SECONDS
-            while _lives(pid) and time.monotonic() < deadline:
+            while self._lives(pid) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            if _lives(pid):
+            if self._lives(pid):
                 os.kill(pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
         self._pid.unlink(missing_ok=True)
         self._address.unlink(missing_ok=True)
         return pid is not None
@@ -145,6 +148,16 @@ class Node:
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={self.jars}", "-DincludeScope=runtime"]
         self._run([maven, "-B", "-q", "-f", str(HERE / "pom.xml"), *goal])
         done.write_text(wanted)
+
+    def _lives(self, pid: int) -> bool:
+        # A child of ours that ended stays a zombie, which looks alive, until it is asked for.
+        if self._process is not None:
+            return self._process.poll() is None
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
 
     def _configure(self, port: int, controller: int) -> Path:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -204,24 +217,6 @@ def _serves(port: int) -> bool:
             return len(connection.recv(8)) == 8
     except OSError:
         return False
-
-
-def _lives(pid: int) -> bool:
-    try:
-        # A child of ours that ended stays a zombie until it is waited for.
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        return _exists(pid)
-    return True
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def main(arguments: list[str] | None = None) -> int:

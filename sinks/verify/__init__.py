@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sinks.faults import mapped
-from sinks.verify.bookkeeping import check_about, check_feeds, check_offsets
+from sinks.verify.bookkeeping import check_about, check_feeds, check_offsets, check_rejects
 from sinks.verify.by_type import (
     check_bulletins,
     check_convoy_events,
@@ -45,6 +45,7 @@ STEPS: tuple[Step, ...] = (
     Step("the agreement, its regions and truce-days", check_about),
     Step("how far the file has read", check_offsets),
     Step("every report against its raw bytes", check_reports),
+    Step("rejected records", check_rejects),
     Step("convoy steps", check_convoy_events),
     Step("coverage notices", check_coverage),
     Step("bulletins", check_bulletins),

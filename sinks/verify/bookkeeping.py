@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from schemas.rejects import RejectCode
 from schemas.rows import FeedRow
+from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.published import Published
-from sinks.verify.report_rows import read_raw
+from sinks.verify.report_rows import fingerprint, read_raw
 
 #: The feed under which records are counted that were too broken to tell who sent them.
 UNREADABLE = "(unreadable)"
@@ -108,9 +112,52 @@ def _recounted_feeds(file: Published) -> dict[str, FeedRow]:
 
 def _reported_at(code: str, original: bytes) -> Micros | None:
     """Return when a rejected record was reported, if it was a sound report that contradicts an earlier one."""
-    if code != RejectCode.CONFLICTING_BODY:
-        return None
-    return to_micros(read_raw(original).reported_at)
+    return to_micros(read_raw(original).reported_at) if code == RejectCode.CONFLICTING_BODY else None
+
+
+def check_rejects(file: Published) -> Iterator[Difference]:
+    """Check that each reject names who its bytes name, and that one called a contradiction contradicts a report."""
+    columns = ("fact_offset", "code", "feed", "report_id", "received_at", "original")
+    for offset, code, feed, report_id, received, original in file.stream(
+        f"select {file.columns('rejects', columns)} from rejects order by fact_offset"  # noqa: S608
+    ):
+        row = Row("rejects", f"offset {offset}")
+        names = _named(original)
+        yield from row.compare(("feed", "report_id"), (feed, report_id), names)
+        yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
+        heard = received is None or (file.now is not None and received <= file.now)
+        yield from row.claim("received_at", received, heard, f"no later than {file.now}")
+        if code == RejectCode.CONFLICTING_BODY:
+            yield from _check_contradiction(file, row, offset, original)
+
+
+def _named(original: bytes) -> tuple[str | None, str | None]:
+    """Return the feed and report id a rejected record names, as far as it can be read and as long as they may be."""
+    try:
+        read = json.loads(original) if len(original) <= MAX_REPORT_BYTES else None
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        return None, None
+    feed, report_id = read.get("feed"), read.get("report_id")
+    return (
+        feed[:64] if isinstance(feed, str) else None,
+        report_id[:200] if isinstance(report_id, str) else None,
+    )
+
+
+def _check_contradiction(file: Published, row: Row, offset: int, original: bytes) -> Iterator[Difference]:
+    try:
+        report = read_raw(original)
+    except ValidationError:
+        yield row.differs("original", original[:200], "a sound report that contradicts another")
+        return
+    earlier = file.select(
+        "select body_digest from reports where feed = ? and report_id = ? and revision = ? and fact_offset < ?",
+        [report.feed, report.report_id, report.revision, offset],
+    )
+    contradicts = bool(earlier) and earlier[0][0] != fingerprint(original)
+    yield from row.claim("code", RejectCode.CONFLICTING_BODY.value, contradicts, "no contradiction")
 
 
 def _later(one: Micros | None, other: Micros | None) -> Micros | None:
@@ -123,11 +170,10 @@ def check_offsets(file: Published) -> Iterator[Difference]:
     row = Row("ledger_state", "")
     read = -1 <= file.last_tick < file.next_offset
     yield from row.claim("last_tick", file.last_tick, read, f"below {file.next_offset}")
-    facts = file.select("select next_offset from sink_offsets where role = 'facts'")
-    for (next_offset,) in facts:
-        # The broker counts from the start of the present topic, the file from its first.
-        expected = file.next_offset - file.log_start
-        yield from Row("sink_offsets", "facts").claim("next_offset", next_offset, next_offset == expected, expected)
+    # The broker counts from the start of the present topic, the file from its first.
+    facts = file.select("select partition, next_offset from sink_offsets where role <> 'source'")
+    wanted = [(0, file.next_offset - file.log_start)]
+    yield from Row("sink_offsets", "facts").compare(("partition and next_offset",), [facts], [wanted])
     begun = 0 <= file.log_start <= file.next_offset
     yield from row.claim("log_start", file.log_start, begun, f"0 to {file.next_offset}")
     latest = file.select("""

@@ -123,7 +123,7 @@ class Published:
     def _describe(self) -> dict[str, dict[str, str]]:
         types: dict[str, dict[str, str]] = {}
         for table, column, kind in self.select(
-            "select table_name, column_name, data_type from information_schema.columns where table_catalog = 'published'"
+            "select table_name, column_name, data_type from duckdb_columns() where database_name = 'published'"
         ):
             types.setdefault(table, {})[column] = kind
         return types

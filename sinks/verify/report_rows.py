@@ -153,7 +153,7 @@ def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
         return
     recounted = recounted_columns(file.agreement, file.days, stored["raw"], report)
     yield from row.compare(RECOUNTED, (stored[name] for name in RECOUNTED), (recounted[name] for name in RECOUNTED))
-    yield from _check_region(file.agreement, row, stored["region"], report)
+    yield from _check_place(file.agreement, row, stored, report)
     offset = stored["fact_offset"]
     yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
     received = stored["received_at"]
@@ -161,14 +161,22 @@ def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
     yield from row.claim("received_at", received, heard, f"no later than {file.now}")
 
 
-def _check_region(agreement: Agreement, row: Row, region: str | None, report: Report) -> Iterator[Difference]:
+def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report: Report) -> Iterator[Difference]:
+    """Check what the gazetteer found as far as the report alone can tell."""
+    region, by = stored["region"], stored["located_by"]
     if not isinstance(report, IncidentReport | ConvoyReport):
-        yield from row.claim("region", region, region is None, None)
+        found = (region, by, stored["place_name"], stored["place_conflict"])
+        yield from row.compare(("region", "located_by", "place_name", "place_conflict"), found, (None,) * 4)
         return
-    stated = region_of_pcode(agreement, report.place)
+    place = report.place
+    stated = region_of_pcode(agreement, place)
     if stated is not None:
-        yield from row.claim("region", region, region == stated, stated)
+        yield from row.compare(("region", "located_by"), (region, by), (stated, "pcode"))
     yield from row.claim("region", region, region in agreement.regions, "one of the agreement's")
+    ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": place.point is not None}
+    yield from row.claim("located_by", by, ways.get(by, False), [way for way, given in ways.items() if given])
+    name = stored["place_name"]
+    yield from row.claim("place_name", name, name in place.names or (name is None and not place.names), place.names)
 
 
 def _check_identities(file: Published) -> Iterator[Difference]:
@@ -193,15 +201,21 @@ def _check_coordinates(file: Published) -> Iterator[Difference]:
         group by all having count(*) > 1 order by all""")
     for offset, rows in twice:
         yield Difference("reports", f"offset {offset}", "fact_offset", f"{rows} rows", "1 row")
-    # An offset of -1 marks a fact that came from no topic; an earlier log's offsets start over in the present one.
-    twice = file.select(
+    # A source record at or before one that was counted is a redelivery, so along the facts sources only move on. An
+    # offset of -1 marks a fact from no topic; in an earlier log sources counted from zero as well.
+    back = file.select(
         """
-        select source_topic, source_partition, source_offset, count(*) from (
-            select source_topic, source_partition, source_offset, fact_offset from reports
-            union all select source_topic, source_partition, source_offset, fact_offset from rejects)
-        where source_offset >= 0 and fact_offset >= ?
-        group by source_topic, source_partition, source_offset having count(*) > 1 order by all""",
+        select fact_offset, source_topic, source_partition, source_offset, latest from (
+            select *, max(source_offset) over (
+                partition by source_topic, source_partition order by fact_offset
+                rows between unbounded preceding and 1 preceding) as latest
+            from (
+                select fact_offset, source_topic, source_partition, source_offset from reports
+                union all select fact_offset, source_topic, source_partition, source_offset from rejects)
+            where source_offset >= 0 and fact_offset >= ?)
+        where source_offset <= latest order by fact_offset""",
         [file.log_start],
     )
-    for topic, partition, offset, rows in twice:
-        yield Difference("reports", f"{topic}[{partition}]@{offset}", "source_offset", f"{rows} rows", "1 row")
+    for offset, topic, partition, source_offset, latest in back:
+        row = Row("reports", f"offset {offset}", f"{topic}[{partition}]")
+        yield row.differs("source_offset", source_offset, f"above {latest}")

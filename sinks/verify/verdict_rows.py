@@ -31,15 +31,21 @@ JUDGED = (
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
 FIGURES = ("incidents", "incidents_out_of_scope", "covered_share", "deaths_best")
 
+_TICKS = "select tick_offset from day_verdict_versions union select tick_offset from gate_history"
+#: Places that are said to be a tick's and are a record's.
+_NO_TICKS = f"""
+select tick_offset from ({_TICKS} union select last_tick from ledger_state)
+where tick_offset in (select fact_offset from reports union all select fact_offset from rejects) order by all
+"""  # noqa: S608
 #: By tick, the latest stamp of a record before it.
-_HEARD = """
+_HEARD = f"""
 select tick_offset, latest
-from (select distinct tick_offset from day_verdict_versions union select tick_offset from gate_history) ticks
+from ({_TICKS}) ticks
 asof join (
     select fact_offset, epoch_us(max(received_at) over (order by fact_offset)) as latest
     from (select fact_offset, received_at from reports union all select fact_offset, received_at from rejects)
 ) heard on ticks.tick_offset > heard.fact_offset
-"""
+"""  # noqa: S608
 
 
 class Ticks:
@@ -69,6 +75,8 @@ class Ticks:
     def check(self, file: Published) -> Iterator[Difference]:
         """Time only moves on: one time a tick, none earlier than the tick before or than a report it knew."""
         heard = dict(file.select(_HEARD))
+        for (offset,) in file.select(_NO_TICKS):
+            yield Row("day_verdict_versions", f"tick {offset}").differs("tick_offset", offset, "a report is there")
         before: tuple[int, Micros] = (-1, -(2**63))
         for offset, time in self.told:
             row = Row("day_verdict_versions", f"tick {offset}")

@@ -14,6 +14,7 @@ from streams.cli import check, feed, replay, run, schemas_command, status
 from streams.settings import variable
 
 _OWN_FAULT = 70
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="trucewatch",
@@ -42,8 +43,10 @@ def main() -> NoReturn:
         app(prog_name="trucewatch")
     except TrucewatchError as error:
         _leave(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _leave("stopped", 130)
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
+            _leave("stopped", _INTERRUPTED)
+        raise
     except OSError as error:
         # A folder that may not be written, a full disk: the person can act on it, and it is no fault of the code.
         what = f"{error.filename}: " if error.filename else ""
@@ -53,8 +56,7 @@ def main() -> NoReturn:
             raise
         # Not 1, which says that the answer is no: a script must not take a fault of ours for a closed gate.
         _leave(
-            f"a fault of trucewatch itself: {type(error).__name__}: {error}; "
-            f"{variable('log_level')}=debug shows where",
+            f"a fault of trucewatch itself: {type(error).__name__}: {error}; {variable('log_level')}=debug shows where",
             _OWN_FAULT,
         )
     sys.exit(0)
@@ -63,9 +65,6 @@ def main() -> NoReturn:
 def _leave(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"trucewatch: {message}\n")
     sys.stderr.flush()
-    if code == 130:
-        # A thread may sit in a read of standard input that nothing can interrupt: do not wait for it.
-        os._exit(code)
     sys.exit(code)
 
 

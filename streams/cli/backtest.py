@@ -16,6 +16,7 @@ from typing import Literal
 from schemas.agreement import Agreement
 from schemas.errors import DependencyUnavailable, TrucewatchError, UsageError
 from schemas.topics import Topics
+from sinks.opening import LIVE, PUBLISHED
 from streams.cli.brokers import knock
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets, ensure_topics
@@ -24,11 +25,11 @@ from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
 from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
-from streams.ops.standing import COPY_NAME, copy_path
+from streams.ops.standing import copy_path
 from streams.settings import Settings
 
 #: What a ledger leaves behind in an agreement's folder.
-LEDGER_FILES = ("live.duckdb", "live.duckdb.wal", COPY_NAME, f"{COPY_NAME}.wal", f"{COPY_NAME}.publishing")
+LEDGER_FILES = (LIVE, f"{LIVE}.wal", PUBLISHED, f"{PUBLISHED}.wal", f"{PUBLISHED}.publishing")
 
 #: Past this without a record moving, something hangs that will not end by itself.
 STALL_SECONDS = 300.0

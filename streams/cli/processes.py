@@ -22,7 +22,7 @@ Role = Literal["intake", "ledger"]
 
 #: A ledger publishes its last copy when it stops; past this it is held to be stuck.
 STOP_SECONDS = 60.0
-_TAIL_LINES = 30
+_TAIL_LINES = 100
 _ROOT = str(Path(streams.__file__).resolve().parent.parent)
 
 
@@ -114,8 +114,8 @@ class Worker:
             if line.startswith("trucewatch: "):
                 return line.removeprefix("trucewatch: ")
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        last = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
-        return f"{how}; its last line: {last}"
+        last = next((line for line in reversed(self._tail) if line.strip()), None)
+        return f"{how}, and it said nothing" if last is None else f"{how}; its last line: {last}"
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def demo(
     settings = load({"data": data, "agreement": _DEMO_AGREEMENT}).model_copy(
         update={"broker": None, "boundaries": None}
     )
-    scenario = resources.files("streams.demo").joinpath("september-2016.jsonl")
+    scenario = resources.files("streams").joinpath("demo", "september-2016.jsonl")
     with resources.as_file(scenario) as path:
         finished = _run(Plan(settings, load_agreement(_DEMO_AGREEMENT), [path], "jsonl", replace=True))
     standing = read_standing(finished.copy, first=_DEMO_FIRST, last=_DEMO_LAST)
@@ -99,7 +99,7 @@ def demo(
     console.print(
         Text(
             "\nNext\n"
-            f"  trucewatch status --data {data}\n"
+            f"  trucewatch status --data {data} --from {_DEMO_FIRST} --to {_DEMO_LAST}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
             f'    "{_EXAMPLE_QUERY}"\n'
             f"  trucewatch verify {finished.copy}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import time
@@ -67,6 +68,9 @@ def up(
             settings = settings.model_copy(update={"broker": own.url})
         else:
             knock(settings.broker)
+        if settings.log_format == "auto" and sys.stderr.isatty():
+            # The workers write to a pipe, but a person reads it.
+            settings = settings.model_copy(update={"log_format": "text"})
         copy = copy_path(settings.data, judged.id)
         _say(as_json, "started", f"broker for feeds: {settings.broker}", broker=settings.broker)
         _say(as_json, "results", f"results: {copy}", file=str(copy))
@@ -107,7 +111,12 @@ def worker(
     required_broker(settings, f"the {role} worker")
     if until_eof:
         end_with_parent()
-    raise typer.Exit(run_role(role.value, settings))
+    try:
+        code = run_role(role.value, settings)
+    finally:
+        # A worker freezes its heap for speed. DuckDB's bindings print thirty lines about leaks when it stays frozen.
+        gc.unfreeze()
+    raise typer.Exit(code)
 
 
 def _watch(workers: list[Worker], copy: Path, *, as_json: bool, told: list[int]) -> None:

@@ -16,6 +16,7 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
 
 from schemas.errors import BrokerUnavailable, UsageError
 from schemas.topics import TopicSpec
+from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
 from streams.engine.metadata import Metadata, bootstrap, connected, metadata
 
@@ -60,7 +61,7 @@ async def delete_topics(broker: str, names: Iterable[str]) -> None:
 async def end_offsets(broker: str, topic: str) -> dict[int, int]:
     """Return the offset the next record of each partition will get; empty when there is no such topic."""
     async with _reader(broker, topic) as (reader, partitions):
-        return _by_partition(await reader.end_offsets(partitions)) if partitions else {}
+        return _by_partition(await ends_of(reader, partitions)) if partitions else {}
 
 
 async def beginning_offsets(broker: str, topic: str) -> dict[int, int]:
@@ -132,10 +133,13 @@ async def _reader(broker: str, topic: str, group: str | None = None) -> AsyncIte
         yield None, []
         return
     partitions = [TopicPartition(topic, number) for number in range(known.partitions)]
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False)
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False, fetch_max_wait_ms=10
+    )
     with kafka_errors(broker):
         try:
             await reader.start()
+            reader.assign(partitions)
             yield reader, partitions
         finally:
             await reader.stop()

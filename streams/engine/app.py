@@ -14,11 +14,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from faust.tables import TableManager
-from faust.types import ChannelT, StreamT
+from faust.types import TP, ChannelT, StreamT
 from yarl import URL
 
 from streams.engine.kafka_errors import our_error
-from streams.engine.lane import Batch, Lane, LaneTransport, Resume
+from streams.engine.lane import LAST_COMMIT_SECONDS, Batch, Lane, Resume
+from streams.engine.lane_driver import LaneTransport
 from streams.engine.metadata import addresses
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,11 @@ class BatchHandler(Protocol):
 class Turns:
     """Calls the handler, one call at a time, until the first error or the end."""
 
-    def __init__(self, handler: BatchHandler, lane: Lane, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, handler: BatchHandler, resume: Resume | None, lane: Lane, fail: Callable[[BaseException], None]
+    ) -> None:
         self._handler = handler
+        self._resume = resume
         self._lane = lane
         self._fail = fail
         self._lock = asyncio.Lock()
@@ -86,11 +90,12 @@ class Turns:
         await self._call(lambda: self._handler.handle(batch), still=lambda: self._lane.is_current(batch))
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Tell the handler what it holds; the first time, that it has started."""
+        """Tell the handler what it holds, the first time that it has started, and ask where to resume."""
         if not self._started:
             self._started = True
             await self._call(lambda: self._handler.started(self._lane))
         await self._call(lambda: self._handler.assigned(partitions))
+        await self._call(lambda: self._ask(partitions))
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Wait for the batch in hand, then have the handler give up its partitions."""
@@ -103,18 +108,18 @@ class Turns:
             await self._call(self._handler.stopped)
         self._over = True
 
-    def guarded(self, resume: Resume) -> Resume:
-        """Return ``resume`` as one of the calls that never overlap."""
-
-        async def ask(topic: str, partition: int) -> int | None:
-            async with self._lock:
-                return await resume(topic, partition)
-
-        return ask
-
     def end(self) -> None:
         """Call nothing any more."""
         self._over = True
+
+    async def _ask(self, partitions: Sequence[TopicPartition]) -> None:
+        # Not while seeking: that has a time limit, and opening a store may take longer.
+        self._lane.wanted = wanted = {}
+        for topic, partition in partitions:
+            if self._resume is not None and topic in self._lane.topics:
+                offset = await self._resume(topic, partition)
+                if offset is not None:
+                    wanted[TP(topic, partition)] = offset
 
     async def _call(self, call: Callable[[], Awaitable[None]], still: Callable[[], bool] = lambda: True) -> None:
         async with self._lock:
@@ -147,13 +152,15 @@ class LaneApp(faust.App):
 
     BootStrategy = _ConsumerOnly
 
-    def __init__(self, app_id: str, *, lane: Lane, address: str, handler: BatchHandler, **options: Any) -> None:
+    def __init__(
+        self, app_id: str, *, lane: Lane, address: str, handler: BatchHandler, resume: Resume | None, **options: Any
+    ) -> None:
         super().__init__(app_id, **options)
         self.lane = lane
         self.address = address
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
-        self.turns = Turns(handler, lane, self.fail)
+        self.turns = Turns(handler, resume, lane, self.fail)
         # Strong references: mode's signals forget a bound method as soon as nothing else holds it.
         self.on_rebalance_complete.connect(self._on_assigned, weak=False)
         self.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
@@ -172,6 +179,7 @@ class LaneApp(faust.App):
         """Stop reading and let the handler flush, unless an error came first; the group is still ours."""
         if self.lane.consumer is not None:
             self.lane.consumer.stop_flow()
+        self.lane.commit_seconds = LAST_COMMIT_SECONDS
         await self.turns.stopped()
 
     async def on_stop(self) -> None:
@@ -218,12 +226,13 @@ def build_app(
         max_records: the largest batch.
         fetch_bytes: bytes fetched at once from one partition. At most four such fetches per partition are in memory.
     """
-    lane = Lane(frozenset(topics), None, idle_seconds)
+    lane = Lane(frozenset(topics), idle_seconds)
     app = LaneApp(
         app_id,
         lane=lane,
         address=broker,
         handler=handler,
+        resume=resume,
         # Faust lets an environment variable win over an argument: with an empty environment none does.
         env={},
         broker=[URL(address) for address in addresses(broker)],
@@ -250,8 +259,6 @@ def build_app(
         store="memory://",
         cache="memory://",
     )
-    if resume is not None:
-        lane.resume = app.turns.guarded(resume)
     app.transport = LaneTransport(app.conf.broker_consumer, app, lane, app.fail)
 
     async def batches(stream: StreamT[Batch]) -> None:

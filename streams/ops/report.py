@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streams.ops.grid import LEGEND, cell_text, grids, streak_text
-from streams.ops.standing import Standing, ago, freshness, gate_sentence
+from sinks.records import jsonable
+from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
+from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
 
 
 def show_grid(console: Console, standing: Standing) -> None:
@@ -30,12 +30,17 @@ def show_grid(console: Console, standing: Standing) -> None:
 
 
 def show_gate(console: Console, standing: Standing) -> None:
-    """Print streaks with what ended them, whether the test holds, and why not."""
+    """Print streaks with what ended them, a reason from the days shown, and whether the test holds."""
     required = standing.agreement.clock.required_days
-    console.print(Text("\nStreaks of the regions the gate needs", style="bold"))
-    for region in standing.regions:
+    at = f" at {_at(standing.now, standing)}" if standing.now else ""
+    console.print(Text(f"\nStreaks{at} of the regions the gate needs", style="bold"))
+    for region in standing.windows:
         if region.in_gate:
-            console.print(Text(f"  {region.pcode} {region.name}: {streak_text(region, required)}"))
+            console.print(Text(f"  {region.region} {region.region_name}: {streak_text(region, required)}"))
+            if (against := worst_day(standing.cells, region.region)) is not None:
+                console.print(
+                    Text(f"    {against.truce_day} {against.verdict}: {reason_text(against)}", style="grey50")
+                )
     console.print(Text(f"\n{gate_sentence(standing.gate)}", style="bold"))
     opened = [turn for turn in standing.turns if turn.is_open]
     if not opened and standing.gate is not None:
@@ -49,8 +54,8 @@ def show_outcomes(console: Console, standing: Standing) -> None:
     """Print what became of every record, and rejects by code."""
     counted = ", ".join(f"{count:,} {name}" for name, count in standing.outcomes.items() if count or name == "accepted")
     console.print(Text(f"{standing.agreement.title}\nrecords: {counted}"))
-    for code, records in standing.rejects.items():
-        console.print(Text(f"  rejected: {records:,} {code}"))
+    for each in standing.rejects:
+        console.print(Text(f"  rejected: {each.records:,} {each.code}, such as: {each.hint}"))
 
 
 def show_feeds(console: Console, standing: Standing) -> None:
@@ -65,10 +70,11 @@ def show_feeds(console: Console, standing: Standing) -> None:
     for feed in standing.feeds:
         counts = (feed.accepted, feed.corrected, feed.retracted, feed.duplicate, feed.superseded, feed.rejected)
         heard = feed.last_received_at or feed.last_reported_at
+        silent = silence(feed, standing.now)
         table.add_row(
             Text(feed.feed),
             _at(heard, standing) if heard else "never",
-            ago(feed.silent) if feed.silent is not None else "",
+            ago(silent) if silent is not None else "",
             *(f"{count:,}" for count in counts),
         )
     console.print()
@@ -79,7 +85,7 @@ def show_windows(console: Console, standing: Standing) -> None:
     """Print each region's incidents of the trailing 168 hours."""
     if not standing.days:
         return
-    busy = sorted((-region.incidents_168h, region.name) for region in standing.regions if region.incidents_168h)
+    busy = sorted((-region.incidents_168h, region.region_name) for region in standing.windows if region.incidents_168h)
     told = ", ".join(f"{name} {-negative:,}" for negative, name in busy)
     console.print(Text(f"\nIncidents in scope in the last 168 h: {told or 'none in any region'}"))
 
@@ -102,7 +108,7 @@ def show_declared(console: Console, standing: Standing) -> None:
 
 def show_told(console: Console, standing: Standing) -> None:
     """Print monitors' tallies beside the incidents counted here; the two are never added."""
-    if not standing.told:
+    if not standing.tallied:
         return
     console.print(
         Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold")
@@ -112,7 +118,7 @@ def show_told(console: Console, standing: Standing) -> None:
         table.add_column(heading)
     for heading in ("it says", "counted here"):
         table.add_column(heading, justify="right")
-    for line in standing.told:
+    for line in standing.tallied:
         said = f"{'≥ ' if line.at_least else ''}{line.total:,}"
         start, end = _at(line.occurred_from, standing), _at(line.occurred_to, standing)
         table.add_row(Text(line.feed), start, end, said, f"{line.counted:,}")
@@ -122,23 +128,25 @@ def show_told(console: Console, standing: Standing) -> None:
 def standing_json(standing: Standing) -> dict[str, Any]:
     """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
     agreement = standing.agreement
+    gate = standing.gate
+    silent = {feed.feed: silence(feed, standing.now) for feed in standing.feeds}
     return {
         "agreement": {"id": agreement.id, "title": agreement.title, "required_days": agreement.clock.required_days},
-        "published_at": standing.published_at,
-        "now": standing.now,
-        "gate": None if standing.gate is None else {**asdict(standing.gate), "sentence": gate_sentence(standing.gate)},
-        "gate_turns": [asdict(turn) for turn in standing.turns],
-        "regions": [asdict(region) for region in standing.regions],
-        "truce_days": standing.days,
-        "verdicts": [{**asdict(cell), "text": cell_text(cell)} for cell in standing.cells],
-        "feeds": [
-            {**asdict(feed), "silent": None if feed.silent is None else feed.silent.total_seconds()}
-            for feed in standing.feeds
-        ],
+        "published_at": jsonable(standing.published_at),
+        "now": jsonable(standing.now),
+        "gate": None if gate is None else {**jsonable(gate), "sentence": gate_sentence(gate)},
+        "gate_turns": jsonable(standing.turns),
+        "truce_days": jsonable(standing.days),
+        "windows": jsonable(standing.windows),
+        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
         "outcomes": standing.outcomes,
-        "rejects": standing.rejects,
-        "declared": [asdict(line) for line in standing.declared],
-        "told": [asdict(line) for line in standing.told],
+        "rejects": jsonable(standing.rejects),
+        "feeds": [
+            {**jsonable(feed), "silent_seconds": None if span is None else span.total_seconds()}
+            for feed, span in zip(standing.feeds, silent.values(), strict=True)
+        ],
+        "declared": jsonable(standing.declared),
+        "bulletins": jsonable(standing.tallied),
     }
 
 

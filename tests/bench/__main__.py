@@ -64,7 +64,7 @@ async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[s
     waits: list[float] = []
     if options.latency_seconds:
         _say("latency at 200 reports a second")
-        few = list(reports(200 * options.latency_seconds, seed=7))
+        few = list(reports(200 * options.latency_seconds + stages.WARM_UP, seed=7))
         waits = await stages.latency(settings("live", live), few, 200)
     yardstick = (bare.rate + again.rate) / 2
     return {

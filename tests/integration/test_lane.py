@@ -14,7 +14,7 @@ from streams.engine.admin import committed_offsets, delete_topics
 from streams.engine.lane import Batch
 from streams.engine.worker import serve
 from tests.support.brokers import numbered, topic_of, write
-from tests.support.lanes import Remembering, app_of, running, until
+from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 
 
 async def test_every_record_arrives_once_and_in_order(broker: str, prefix: str) -> None:
@@ -91,24 +91,35 @@ async def test_offsets_beyond_the_end_of_the_topic_stop_the_process(broker: str,
     handler = Remembering()
     app = app_of(broker, f"{prefix}.group", (topic,), handler, resume=_offsets({0: 6}))
     with pytest.raises(LogMismatch, match=r"next offset to read is 6, but the topic ends at 5"):
-        async with running(app):
-            await until(app.failed.is_set)
+        await serve(app, asyncio.Event())
     assert handler.records == []
 
 
-async def test_a_topic_created_again_while_it_is_read_stops_the_process(broker: str, prefix: str) -> None:
-    """aiokafka would start over without a word, and every record would count as new."""
+async def test_a_topic_cut_or_replaced_while_it_is_read_stops_the_process(embedded_broker: str, prefix: str) -> None:
+    topic = await topic_of(embedded_broker, f"{prefix}.in")
+    await write(embedded_broker, topic, 0, numbered(50))
+    handler = Remembering()
+    served = asyncio.create_task(serve(app_of(embedded_broker, f"{prefix}.group", (topic,), handler), asyncio.Event()))
+    await until(lambda: len(handler.records) >= 50)
+    await delete_topics(embedded_broker, [topic])
+    await topic_of(embedded_broker, topic)
+    await write(embedded_broker, topic, 0, numbered(5))
+    with pytest.raises(LogMismatch, match="ends at 5: it was cut or replaced"):
+        await asyncio.wait_for(served, PATIENCE)
+    assert len(handler.records) == 50
+
+
+async def test_offsets_that_run_backwards_stop_the_process(broker: str, prefix: str) -> None:
+    """aiokafka starts over without a word when its position has vanished, and every record would count as new."""
     topic = await topic_of(broker, f"{prefix}.in")
     await write(broker, topic, 0, numbered(50))
     handler = Remembering()
     app = app_of(broker, f"{prefix}.group", (topic,), handler)
-    with pytest.raises(LogMismatch, match="cut or replaced"):
-        async with running(app):
-            await until(lambda: len(handler.records) >= 50)
-            await delete_topics(broker, [topic])
-            await topic_of(broker, topic)
-            await write(broker, topic, 0, numbered(5))
-            await until(app.failed.is_set)
+    served = asyncio.create_task(serve(app, asyncio.Event()))
+    await until(lambda: len(handler.records) >= 50)
+    app.consumer._thread._ensure_consumer().seek(TopicPartition(topic, 0), 10)
+    with pytest.raises(LogMismatch, match="next offset to read is 50, but the topic gave 10"):
+        await asyncio.wait_for(served, PATIENCE)
     assert len(handler.records) == 50
 
 
@@ -116,8 +127,10 @@ async def test_nothing_is_committed_unless_the_handler_does(broker: str, prefix:
     topic = await topic_of(broker, f"{prefix}.in")
     await write(broker, topic, 0, numbered(100))
     handler = Remembering()
-    async with running(app_of(broker, f"{prefix}.group", (topic,), handler, broker_commit_interval=0.1)):
-        await until(lambda: len(handler.records) >= 100 and handler.idle >= 3)
+    app = app_of(broker, f"{prefix}.group", (topic,), handler)
+    async with running(app):
+        await until(lambda: len(handler.records) >= 100 and handler.idle > 0)
+        assert await app.consumer.commit() is False
     assert await committed_offsets(broker, f"{prefix}.group", topic) == {}
 
 
@@ -234,6 +247,26 @@ async def test_after_a_rebalance_reading_resumes_where_the_reader_says(broker: s
     assert first.offsets(0) == list(range(300))
     assert first.offsets(1) == list(range(300))
     assert first.asked >= 4
+
+
+async def test_what_is_committed_while_partitions_are_given_up_counts(broker: str, prefix: str) -> None:
+    topic = await topic_of(broker, f"{prefix}.in", partitions=2)
+    for partition in range(2):
+        await write(broker, topic, partition, numbered(50))
+
+    class AtLast(Remembering):
+        async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+            await super().revoked(partitions)
+            assert self.lane is not None
+            assert await self.lane.commit(dict.fromkeys(partitions, 50))
+
+    first, second = AtLast(), Remembering()
+    async with running(app_of(broker, f"{prefix}.group", (topic,), first)):
+        await until(lambda: len(first.records) == 100)
+        async with running(app_of(broker, f"{prefix}.group", (topic,), second)):
+            await until(lambda: len(first.held) == len(second.held) == 1)
+            await until(lambda: second.idle > 0)
+    assert (len(first.records), len(second.records)) == (100, 0)
 
 
 async def test_a_topic_that_is_not_batched_still_reaches_its_agent(broker: str, prefix: str) -> None:

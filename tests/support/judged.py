@@ -1,4 +1,4 @@
-"""A file as the ledger publishes it: reports as feeds send them, through intake's examiner, the ledger and the store."""
+"""A file as the ledger publishes it: reports through intake's examiner, the ledger and the store."""
 
 from __future__ import annotations
 
@@ -71,11 +71,9 @@ class History:
         """Run the ledger over all facts and return the file it publishes."""
         store = self._open(folder)
         ledger = self._ledger(store)
-        flushes = 0
-        for first in range(0, len(self.facts), flush_every):
+        for flushes, first in enumerate(range(0, len(self.facts), flush_every), start=1):
             self._fold(ledger, store, self.facts[first : first + flush_every], first)
             store.commit(ledger.drain())
-            flushes += 1
             if flushes % restart_every == 0:
                 store.close()
                 store = self._open(folder)

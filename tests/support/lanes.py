@@ -79,7 +79,5 @@ async def running(app: LaneApp) -> AsyncIterator[None]:
 async def until(happened: Callable[[], bool]) -> None:
     """Wait until something is true, and fail the test when it does not become so."""
     async with asyncio.timeout(PATIENCE):
-        while not happened():
+        while not happened():  # noqa: ASYNC110 - what is waited for may be anything
             await asyncio.sleep(0.01)
-
-

@@ -112,7 +112,7 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         violence_limit=1.0,
         covered_share=0.25,
         deaths_best=1,
-        reasons='[{"leg": "violence", "finding": "BROKEN", "rule": "count_above_limit", "text": "2 incidents, limit 1"}]',
+        reasons='[{"leg": "violence", "finding": "BROKEN", "rule": "count_above_limit", "text": "2 incidents"}]',
         evidence='{"violence": ["feed-a/i1"], "access": []}',
         recorded_at=hours(4),
         tick_offset=2,

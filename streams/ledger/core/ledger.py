@@ -7,7 +7,7 @@ judging happens at ticks alone, on the facts before them in topic order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.facts import (
@@ -58,8 +58,7 @@ _TYPES: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One record of the facts topic: where it stands, what its header says, and its untouched body."""
 
     offset: int

@@ -1,0 +1,112 @@
+"""What has to be settled before a store can be written: the file, its regions, and the log it goes on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from schemas.agreement import Agreement
+from schemas.errors import LogMismatch, StoreUnavailable
+from sinks import queries
+from sinks.publishing import publish_copy
+
+LIVE = "live.duckdb"
+PUBLISHED = "compliance.duckdb"
+
+
+@dataclass(frozen=True)
+class StoreLimits:
+    """What the store may take of the machine.
+
+    ``log_bytes`` bounds the write-ahead log: beyond it a commit is followed by a checkpoint. That bounds memory, and
+    the time to open after a crash.
+    """
+
+    memory: str = "2GB"
+    threads: int = 2
+    log_bytes: int = 256 * 1024 * 1024
+
+
+def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+    """Open the live file for writing, making it if need be.
+
+    Raises:
+        duckdb.Error: it is in use, unwritable or damaged.
+    """
+    connection = duckdb.connect(
+        str(live),
+        config={
+            # DuckDB 1.5 and the tools built on it can read the file.
+            "storage_compatibility_version": "v1.5.0",
+            "memory_limit": limits.memory,
+            "threads": limits.threads,
+            # A checkpoint of DuckDB's own choosing could fall into a copy and spoil it without a word.
+            "checkpoint_threshold": "1TB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def take_up_published(live: Path) -> None:
+    """Where there is no live file but a published copy, begin with that: its offsets rewind the ledger to match.
+
+    Raises:
+        StoreUnavailable: the live file is gone but its write-ahead log is not; guessing would lose or mix rows.
+        OSError: the copy cannot be made.
+    """
+    if live.exists():
+        return
+    log = live.with_name(f"{live.name}.wal")
+    if log.exists():
+        raise StoreUnavailable(f"{live} is missing, but its log {log.name} is there: put it back or move the log away")
+    published = live.with_name(PUBLISHED)
+    if published.exists():
+        source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            publish_copy(source, live)
+        finally:
+            os.close(source)
+
+
+def name_regions(connection: duckdb.DuckDBPyConnection, agreement: Agreement, names: Mapping[str, str]) -> None:
+    """Write the agreement's regions; one without a name is shown by its code."""
+    needed, owed = set(agreement.gate_regions), set(agreement.access.regions)
+    for pcode in agreement.regions:
+        connection.execute(
+            "INSERT OR REPLACE INTO regions VALUES (?, ?, ?, ?)",
+            [pcode, names.get(pcode, pcode), pcode in needed, pcode in owed],
+        )
+
+
+def settle_log(
+    connection: duckdb.DuckDBPyConnection, live: Path, facts_topic: str, log_identity: str, *, new_log_allowed: bool
+) -> bool:
+    """Make sure that stored offsets are offsets of the log that is there; return whether a new log was begun.
+
+    Raises:
+        LogMismatch: they are of another log, and ``new_log_allowed`` is not set.
+    """
+    known = connection.execute(queries.FACTS_LOG).fetchall()
+    for topic, next_offset, identity in known:
+        if (topic, identity) == (facts_topic, log_identity):
+            return False
+        if next_offset > 0 and not new_log_allowed:
+            raise LogMismatch(
+                f"{live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker "
+                f"has log {log_identity} of {facts_topic}: connect to the broker it was read from, or start "
+                "with an empty data directory to judge this log from its beginning"
+            )
+    # Sources are of the same broker: their offsets start anew as well.
+    connection.execute("DELETE FROM sink_offsets")
+    connection.execute("INSERT INTO sink_offsets VALUES (?, 0, 'facts', 0, ?)", [facts_topic, log_identity])
+    # Places in the facts topic are counted on, so that fact_offset still orders everything that was learned.
+    connection.execute("UPDATE ledger_state SET log_start = next_offset")
+    return any(next_offset > 0 for _, next_offset, _ in known)

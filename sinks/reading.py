@@ -1,0 +1,193 @@
+"""Reading a published file: what the command line and the page show, as plain records.
+
+Every function takes an open connection and returns records that own their values, so the connection can be
+closed at once. ``records.jsonable`` turns any of them into what JSON can hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from schemas.errors import StoreUnavailable, UsageError
+from sinks.faults import mapped
+from sinks.records import About, Cell, Declared, FeedState, Gate, Offset, Reject, RejectCount, Told, Window
+
+_T = TypeVar("_T")
+
+
+def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a published file for reading; writing to the connection fails.
+
+    Every call sees the file that is there now, even while an earlier one is still open in this process.
+
+    Raises:
+        UsageError: nothing was published there, or it is a file of another kind.
+        StoreUnavailable: the file cannot be read.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} is not there: nothing has been published yet, or the data directory is another one")
+    # Attached to a database in memory and not opened by name: DuckDB would hand out the copy it has already open.
+    connection = duckdb.connect(":memory:")
+    try:
+        with mapped(path):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
+            connection.execute("USE published")
+            connection.execute("SET TimeZone = 'UTC'")
+            _check_ours(connection, path)
+    except (StoreUnavailable, UsageError):
+        connection.close()
+        raise
+    return connection
+
+
+def _check_ours(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    sql = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'about'"
+    if connection.execute(sql).fetchall() != [(1,)]:
+        raise UsageError(f"{path} is a DuckDB file, but not one that trucewatch published")
+
+
+def about(connection: duckdb.DuckDBPyConnection) -> About:
+    """Return what the file is."""
+    return _select(
+        connection,
+        About,
+        "SELECT agreement_id, title, schema_version, software_version, published_at, now FROM about, ledger_state",
+    )[0]
+
+
+def grid(connection: duckdb.DuckDBPyConnection, days: tuple[date, date] | None = None) -> list[Cell]:
+    """Return the cells of every region and truce-day, or of those from the first to the last of ``days``, in order."""
+    first, last = days or (date.min, date.max)
+    found = _select(
+        connection,
+        Cell,
+        "SELECT region, coalesce(name, region), truce_day, verdict, state, violence, access, incidents, "
+        "incidents_out_of_scope, violence_limit, covered_share, deaths_best, version, reasons "
+        "FROM day_verdicts LEFT JOIN regions ON pcode = region "
+        "WHERE truce_day BETWEEN ? AND ? ORDER BY region, truce_day",
+        [first, last],
+    )
+    return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
+
+
+def windows(connection: duckdb.DuckDBPyConnection) -> list[Window]:
+    """Return the window of every region, in order of region."""
+    return _select(
+        connection,
+        Window,
+        "SELECT region, coalesce(name, region), coalesce(in_gate, false), as_of, first_day, last_day, days_met, "
+        "days_broken, days_unknown, incidents, incidents_out_of_scope, deaths_best, incidents_168h, deaths_best_168h, "
+        "streak_days, streak_ended_day, streak_ended_by "
+        "FROM region_windows LEFT JOIN regions ON pcode = region ORDER BY region",
+    )
+
+
+def gate(connection: duckdb.DuckDBPyConnection) -> Gate | None:
+    """Return the gate; None before it was first judged."""
+    found = _gates(connection, "gate")
+    return found[0] if found else None
+
+
+def gate_history(connection: duckdb.DuckDBPyConnection) -> list[Gate]:
+    """Return every change of the gate, in the order they were judged."""
+    return _gates(connection, "gate_history")
+
+
+def _gates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Gate]:
+    columns = "recorded_at, is_open, required_days, shortest_streak, regions_holding, regions_needed, reason"
+    return _select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
+
+
+def declarations(connection: duckdb.DuckDBPyConnection) -> list[Declared]:
+    """Return what parties declared, in the order it takes effect."""
+    return _select(
+        connection,
+        Declared,
+        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id FROM declarations "
+        "ORDER BY effective_at, reported_at, feed, report_id",
+    )
+
+
+def feeds(connection: duckdb.DuckDBPyConnection) -> list[FeedState]:
+    """Return the health of every feed, by name."""
+    return _select(connection, FeedState, "SELECT * FROM feeds ORDER BY feed")
+
+
+def offsets(connection: duckdb.DuckDBPyConnection) -> list[Offset]:
+    """Return how far the file has got in each partition, the facts topic first."""
+    return _select(
+        connection,
+        Offset,
+        "SELECT topic, partition, role, next_offset FROM sink_offsets ORDER BY role, topic, partition",
+    )
+
+
+def reject_counts(connection: duckdb.DuckDBPyConnection) -> list[RejectCount]:
+    """Return how many records were rejected with each code, the most frequent first."""
+    return _select(
+        connection,
+        RejectCount,
+        "SELECT code, count(*), arg_max(hint, fact_offset), max(received_at) FROM rejects "
+        "GROUP BY code ORDER BY 2 DESC, 1",
+    )
+
+
+def rejects(
+    connection: duckdb.DuckDBPyConnection, *, code: str | None = None, feed: str | None = None, limit: int = 100
+) -> list[Reject]:
+    """Return the latest rejected records, of one code or one feed if asked for, newest first."""
+    return _select(
+        connection,
+        Reject,
+        "SELECT * FROM rejects WHERE ($code IS NULL OR code = $code) AND ($feed IS NULL OR feed = $feed) "
+        "ORDER BY fact_offset DESC LIMIT $limit",
+        {"code": code, "feed": feed, "limit": limit},
+    )
+
+
+def reject(connection: duckdb.DuckDBPyConnection, fact_offset: int) -> Reject:
+    """Return one rejected record.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    found = _select(connection, Reject, "SELECT * FROM rejects WHERE fact_offset = ?", [fact_offset])
+    if not found:
+        raise UsageError(f"no rejected record is named {fact_offset}; list them first")
+    return found[0]
+
+
+def explain(connection: duckdb.DuckDBPyConnection, region: str, day: date) -> list[Told]:
+    """Return why a region's truce-day was judged as it was.
+
+    Raises:
+        UsageError: the region is not the agreement's, or the day has no verdict.
+    """
+    known = [code for (code,) in connection.execute("SELECT pcode FROM regions ORDER BY pcode").fetchall()]
+    if region not in known:
+        raise UsageError(f"{region} is not a region of this agreement; it has {', '.join(known)}")
+    ((first, last, judged),) = connection.execute(
+        "SELECT min(truce_day), max(truce_day), count(*) FILTER (truce_day = ?) FROM day_verdicts WHERE region = ?",
+        [day, region],
+    ).fetchall()
+    if not judged:
+        span = f"judged are {first} to {last}" if first else "no day has been judged yet"
+        raise UsageError(f"{region} has no verdict on {day}; {span}")
+    return _select(connection, Told, "SELECT fact, value, detail FROM explain_day(?, ?)", [region, day])
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection, kind: type[_T], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
+) -> list[_T]:
+    try:
+        return [kind(*row) for row in connection.execute(sql, parameters).fetchall()]
+    except duckdb.Error as error:
+        raise StoreUnavailable(f"the published file cannot be read: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,167 @@
+"""What a published file says, as plain records."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class About:
+    """What a file is, and how far it reaches. ``now`` is the ledger's time, not the reader's."""
+
+    agreement_id: str
+    title: str
+    schema_version: int
+    software_version: str
+    published_at: datetime | None
+    now: datetime | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One region and truce-day of the grid."""
+
+    region: str
+    region_name: str
+    truce_day: date
+    verdict: str
+    state: str
+    violence: str
+    access: str
+    incidents: int
+    incidents_out_of_scope: int
+    violence_limit: float
+    covered_share: float
+    deaths_best: int
+    version: int
+    reasons: list[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A region's last seven truce-days and its streak."""
+
+    region: str
+    region_name: str
+    in_gate: bool
+    as_of: datetime
+    first_day: date
+    last_day: date
+    days_met: int
+    days_broken: int
+    days_unknown: int
+    incidents: int
+    incidents_out_of_scope: int
+    deaths_best: int
+    incidents_168h: int
+    deaths_best_168h: int
+    streak_days: int
+    streak_ended_day: date | None
+    streak_ended_by: str | None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate, as it was last judged to say something new."""
+
+    recorded_at: datetime
+    is_open: bool
+    required_days: int
+    shortest_streak: int
+    regions_holding: int
+    regions_needed: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a party declared of the truce."""
+
+    act: str
+    declared_by: str
+    effective_at: datetime
+    until: datetime | None
+    reported_at: datetime
+    feed: str
+    report_id: str
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """Health of one feed."""
+
+    feed: str
+    last_reported_at: datetime | None
+    last_received_at: datetime | None
+    accepted: int
+    corrected: int
+    retracted: int
+    duplicate: int
+    superseded: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How far the file has got in one partition: the first offset not in it."""
+
+    topic: str
+    partition: int
+    role: str
+    next_offset: int
+
+
+@dataclass(frozen=True)
+class RejectCount:
+    """How many records were rejected with one code, and one of the hints given."""
+
+    code: str
+    records: int
+    hint: str
+    last_received_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One rejected record; ``fact_offset`` is its name."""
+
+    fact_offset: int
+    code: str
+    hint: str
+    feed: str | None
+    report_id: str | None
+    received_at: datetime | None
+    source_topic: str | None
+    source_partition: int | None
+    source_offset: int | None
+    original: bytes
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line of an explanation."""
+
+    fact: str
+    value: str | None
+    detail: str | None
+
+
+def jsonable(record: Any) -> Any:
+    """Return a record, or a list of them, as JSON can hold it: ISO days, ISO instants in UTC, bytes as text.
+
+    Bytes that are not UTF-8 keep every byte as a backslash escape.
+    """
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        return {field.name: jsonable(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    if isinstance(record, datetime):
+        return record.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(record, date):
+        return record.isoformat()
+    if isinstance(record, bytes):
+        return record.decode("utf-8", "backslashreplace")
+    if isinstance(record, list):
+        return [jsonable(item) for item in record]
+    return record

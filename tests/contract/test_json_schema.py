@@ -1,0 +1,102 @@
+"""The published JSON Schemas: unchanged unless on purpose, and true to what is accepted.
+
+To publish a change on purpose: ``UPDATE_GOLDEN=1 pytest tests/contract/test_json_schema.py``, then review the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from schemas.facts import Origin, RejectFact
+from schemas.json_schema import export, render
+from schemas.rejects import dead_letter_headers
+from schemas.reports import ANY_REPORT
+
+GOLDEN = Path(__file__).parent / "golden"
+SCHEMAS = export()
+EXAMPLES = [
+    json.loads(line)
+    for line in (resources.files("streams.demo") / "september-2016.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield schema["title"], schema
+    yield from schema.get("$defs", {}).items()
+
+
+def test_there_is_one_for_every_report_type_and_the_reject() -> None:
+    assert list(SCHEMAS) == ["incident", "convoy", "coverage", "bulletin", "declaration", "reject"]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_the_one_that_was_published(name: str) -> None:
+    path = GOLDEN / f"{name}.schema.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(render(SCHEMAS[name]), encoding="utf-8")
+    assert render(SCHEMAS[name]) == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_valid_json_schema(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_object_and_every_field_is_described(name: str) -> None:
+    for title, schema in objects(SCHEMAS[name]):
+        assert schema.get("description"), title
+        for field, described in schema.get("properties", {}).items():
+            assert described.get("description"), f"{title}.{field}"
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
+def test_a_report_schema_is_closed(name: str) -> None:
+    for title, schema in objects(SCHEMAS[name]):
+        if schema["type"] == "object":
+            assert schema["additionalProperties"] is False, title
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
+def test_real_reports_are_valid(name: str) -> None:
+    validator = Draft202012Validator(SCHEMAS[name])
+    examples = [example for example in EXAMPLES if example["type"] == name]
+    assert examples
+    for example in examples:
+        validator.validate(example)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"feed": "A feed"},
+        {"report_id": " x"},
+        {"revision": 0},
+        {"kind": "shell"},
+        {"unknown": 1},
+        {"place": {"pcode": "SY.02"}},
+        {"place": {"point": {"latitude": 91, "longitude": 0}}},
+        {"deaths": {"low": -1}},
+        {"type": "convoy"},
+    ],
+)
+def test_what_the_schema_refuses_is_rejected_as_well(change: dict[str, Any]) -> None:
+    example = next(example for example in EXAMPLES if example["type"] == "incident") | change
+    assert not Draft202012Validator(SCHEMAS["incident"]).is_valid(example)
+    with pytest.raises(ValueError, match="validation error"):
+        ANY_REPORT.validate_json(json.dumps(example))
+
+
+def test_a_dead_letters_headers_are_valid() -> None:
+    fact = RejectFact(origin=Origin("truce.notices.v1", 0, 3), code="not_json", hint="send JSON")
+    headers = {name: (value or b"").decode() for name, value in dead_letter_headers(fact, [("ce_id", b"1")])}
+    Draft202012Validator(SCHEMAS["reject"]).validate(headers)
+    assert not Draft202012Validator(SCHEMAS["reject"]).is_valid(headers | {"reason-code": "because"})

@@ -1,0 +1,170 @@
+"""What the batch lane relies on in Faust, mode and aiokafka, most of it private.
+
+A test that fails after an upgrade names a place to read again before the new version is pinned.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka.consumer.fetcher import Fetcher as KafkaFetcher
+from faust import App
+from faust.agents import Agent
+from faust.app.base import BootStrategy
+from faust.tables import TableManager
+from faust.tables.recovery import Recovery, ServiceStopped
+from faust.transport.conductor import Conductor
+from faust.transport.consumer import Consumer, Fetcher, ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types.settings import Settings
+from mode import Service
+from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
+from mode.utils.queues import FlowControlEvent, ThrowableQueue
+
+from streams.engine.app import LaneApp
+from streams.engine.lane_driver import FETCH_WAIT_MS, LaneConsumer, LaneTransport
+from tests.support.lanes import Remembering, app_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+
+
+@pytest.mark.parametrize("package", sorted(PINNED))
+def test_the_overridden_packages_are_pinned_to_the_versions_read(package: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"{package}=={PINNED[package]}" in project["dependencies"]
+    assert version(package) == PINNED[package]
+
+
+SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
+    (Consumer._drain_messages, ["self", "fetcher"]),
+    (Consumer._wait_next_records, ["self", "timeout"]),
+    (Consumer._get_active_partitions, ["self"]),
+    (Consumer._add_gap, ["self", "tp", "offset_from", "offset_to"]),
+    (Consumer.perform_seek, ["self"]),
+    (Consumer.stop_flow, ["self"]),
+    (Consumer.resume_flow, ["self"]),
+    (Consumer.verify_event_path, ["self", "now", "tp"]),
+    (ThreadDelegateConsumer.seek_to_committed, ["self"]),
+    (ThreadDelegateConsumer._getmany, ["self", "active_partitions", "timeout"]),
+    (ThreadDelegateConsumer.highwater, ["self", "tp"]),
+    (ThreadDelegateConsumer.assignment, ["self"]),
+    (driver.Consumer._new_consumer_thread, ["self"]),
+    (driver.Consumer._to_message, ["self", "tp", "record"]),
+    (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
+    (
+        driver.AIOKafkaConsumerThread._fetch_records,
+        ["self", "consumer", "active_partitions", "timeout", "max_records"],
+    ),
+    (driver.AIOKafkaConsumerThread._commit, ["self", "offsets"]),
+    (driver.AIOKafkaConsumerThread._ensure_consumer, ["self"]),
+    (Fetcher._fetcher.fun, ["self"]),
+    (Recovery._resume_streams, ["self", "generation_id"]),
+    (TableManager.on_start, ["self"]),
+    (TableManager._update_channels, ["self"]),
+    (Agent.on_start, ["self"]),
+    (App._on_partitions_revoked, ["self", "revoked"]),
+    (App.on_first_start, ["self"]),
+    (App.on_stop, ["self"]),
+    (Settings._init_env_prefix, ["self", "env", "env_prefix", "kwargs"]),
+    (Service.wait_until_stopped, ["self"]),
+    (Service.wait_first, ["self", "coros", "timeout"]),
+    (QueueServiceThread.call_thread, ["self", "fun", "args", "kwargs"]),
+    (ServiceThread.on_crash, ["self", "msg", "fmt", "kwargs"]),
+    (WorkerThread.run, ["self"]),
+    (ThrowableQueue.clear, ["self"]),
+    (FlowControlEvent.resume, ["self"]),
+    (KafkaFetcher.fetched_records, ["self", "partitions", "timeout", "max_records"]),
+    (KafkaFetcher.seek_to, ["self", "tp", "offset"]),
+]
+
+
+@pytest.mark.parametrize(("function", "parameters"), SIGNATURES, ids=lambda each: getattr(each, "__qualname__", ""))
+def test_what_is_called_or_overridden_keeps_its_parameters(function: Callable[..., Any], parameters: list[str]) -> None:
+    assert list(inspect.signature(function).parameters) == parameters
+
+
+def test_faust_resumes_in_the_order_the_lane_needs() -> None:
+    """Partitions are announced, then sought; the agent's queue is cleared before the flow is resumed, never after."""
+    source = inspect.getsource(Recovery._resume_streams)
+    steps = ("on_rebalance_complete.send", "perform_seek", "flow_control.resume()", "consumer.resume_flow()")
+    places = [source.index(step) for step in steps]
+    assert places == sorted(places)
+    between = source[source.index("flow_control.resume()") : source.index("consumer.resume_flow()")]
+    assert "await" not in between
+    assert "self.clear()" in inspect.getsource(FlowControlEvent.resume)
+
+
+def test_faust_takes_a_seek_that_lasts_too_long_for_a_request_to_stop() -> None:
+    """Which is why the lane has a shorter limit of its own."""
+    source = inspect.getsource(Recovery)
+    assert "consumer.perform_seek(), timeout=self.app.conf.broker_request_timeout" in source
+    assert "raise ServiceStopped()" in source
+    assert issubclass(ServiceStopped, Exception)
+
+
+def test_records_are_taken_from_aiokafka_without_a_pause_before_they_are_stamped() -> None:
+    """If anything else ran in the consumer's thread between the two, the stamp could be that of a later seek."""
+    source = inspect.getsource(KafkaFetcher.fetched_records)
+    assert "if drained or not timeout:\n                return drained" in source
+    faust = inspect.getsource(driver.AIOKafkaConsumerThread._fetch_records)
+    assert faust.count("await") == 1
+    assert "return await fetcher.fetched_records(" in faust
+
+
+def test_revoking_stops_the_flow_before_it_clears_the_queue() -> None:
+    source = inspect.getsource(App._on_partitions_revoked)
+    assert (
+        source.index("consumer.stop_flow")
+        < source.index("flow_control.clear")
+        < source.index("on_partitions_revoked.send")
+    )
+
+
+def test_the_apps_parts_are_the_lanes() -> None:
+    app = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering())
+    assert isinstance(app, LaneApp)
+    assert isinstance(app.transport, LaneTransport)
+    assert LaneTransport.Consumer is LaneConsumer
+    assert issubclass(LaneConsumer, driver.Consumer)
+    assert isinstance(app.boot_strategy, BootStrategy)
+    assert isinstance(app.topics, Conductor)
+
+
+async def test_the_fetch_wait_reaches_aiokafka() -> None:
+    app = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering(), max_records=7, fetch_bytes=12_345)
+    consumer = app.consumer._thread._create_worker_consumer(app.transport)
+    assert isinstance(consumer, aiokafka.AIOKafkaConsumer)
+    assert consumer._fetch_max_wait_ms == FETCH_WAIT_MS
+    assert consumer._max_poll_records == 7
+    assert consumer._max_partition_fetch_bytes == 12_345
+    assert consumer._enable_auto_commit is False
+    await consumer.stop()
+    app.consumer._thread.thread_loop.close()
+
+
+def test_no_variable_of_fausts_changes_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust reads BROKER_URL, WEB_PORT, APP_DATADIR and a hundred more, and lets them win over arguments."""
+    variables = {param.env_name for param in Settings.SETTINGS.values() if param.env_name}
+    assert {"BROKER_URL", "APP_DATADIR", "WEB_PORT", "APP_ENV_PREFIX"} <= variables
+    before = _settings()
+    for variable in variables - {"APP_ENV_PREFIX"}:
+        monkeypatch.setenv(variable, "1")
+        monkeypatch.setenv(f"F_{variable}", "1")
+    assert _settings() == before
+    monkeypatch.setenv("APP_ENV_PREFIX", "F_")
+    assert _settings() == before
+
+
+def _settings() -> dict[str, str]:
+    conf = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering()).conf
+    # The reply topic's name is drawn at random, and never used.
+    return {name: repr(getattr(conf, name)) for name in Settings.setting_names() - {"reply_to"}}

@@ -1,0 +1,248 @@
+"""Replays as a person runs them: whole processes, a real broker, files on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.topics import Topics
+from streams.engine.admin import end_offsets
+
+pytestmark = pytest.mark.broker
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = ROOT / "streams" / "demo" / "september-2016.jsonl"
+TABLES = ("reports", "day_verdicts", "day_verdict_versions", "region_windows", "gate_history", "rejects", "feeds")
+
+
+def environment() -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRUCEWATCH_")}
+    return clean | {"PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def started(*arguments: str | Path, cwd: Path, piped: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A running command; killed at the end of the block should it still run."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def run(*arguments: str | Path, cwd: Path) -> tuple[int, str, str]:
+    with started(*arguments, cwd=cwd) as process:
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+
+def contents(copy: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every table a replay fills, without the name of the topic it came by."""
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        return {
+            table: sorted(
+                connection.execute(
+                    f"SELECT * {'EXCLUDE (source_topic)' if table in ('reports', 'rejects') else ''} FROM {table}"
+                ).fetchall(),
+                key=repr,
+            )
+            for table in TABLES
+        }
+
+
+def workers_of(parent: int) -> dict[str, int]:
+    """The worker processes a command started, by role."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended while we looked
+        if int(status.rpartition(")")[2].split()[1]) == parent and b"--role" in command:
+            found[command[command.index(b"--role") + 1].decode()] = int(entry.name)
+    return found
+
+
+def wait_for(found: object, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path) -> None:
+    code, out, err = run("demo", cwd=tmp_path)
+    assert (code, err) == (0, "US-Russia arrangement for the cessation of hostilities in Syria, September 2016\n")
+    for part in (
+        "Mon 09-12",
+        "Tue 09-20",
+        "✕ BROKEN",
+        "The gate is closed",
+        "end by Syrian Army",
+        "it says",
+        "Result: ",
+    ):
+        assert part in out
+    copy = tmp_path / "trucewatch-demo" / "syria-2016" / "compliance.duckdb"
+    before = contents(copy)
+    code, out, _ = run("demo", "--json", cwd=tmp_path)
+    told = json.loads(out)
+    assert told["replay"]["reports"] == len(SCENARIO.read_text().splitlines())
+    assert sum(told["outcomes"].values()) == told["replay"]["reports"]
+    assert contents(copy) == before, "a demo starts afresh every time"
+    assert run("verify", copy, cwd=tmp_path)[0] == 0
+
+
+def test_files_in_any_order_give_the_same_result(tmp_path: Path) -> None:
+    lines = SCENARIO.read_text().splitlines(keepends=True)
+    (tmp_path / "a.jsonl").write_text("".join(reversed(lines[::2])))
+    (tmp_path / "b.jsonl").write_text("".join(lines[1::2]))
+    copies = []
+    for number, files in enumerate((("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl"))):
+        code, out, err = run("replay", *files, "--data", f"d{number}", "--json", cwd=tmp_path)
+        assert code == 0, err
+        copies.append(contents(tmp_path / json.loads(out)["replay"]["copy"]))
+    assert copies[0] == copies[1]
+
+
+def test_a_broken_line_is_counted_and_told_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(SCENARIO.read_text() + "garbage\n")
+    code, out, _ = run("replay", "a.jsonl", cwd=tmp_path)
+    assert code == 0
+    assert "1 rejected" in out
+    assert "rejected: 1 not_json" in out
+
+
+def test_a_result_is_replaced_only_when_told_to(tmp_path: Path) -> None:
+    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
+    code, _, err = run("replay", SCENARIO, cwd=tmp_path)
+    assert (code, "already holds a result" in err) == (2, True)
+    assert run("replay", SCENARIO, "--replace", cwd=tmp_path)[0] == 0
+
+
+def test_a_replay_on_a_shared_broker_leaves_no_topic_behind(embedded_broker: str, prefix: str, tmp_path: Path) -> None:
+    os.environ["TRUCEWATCH_TOPIC_PREFIX"] = prefix
+    code, _, err = run("replay", SCENARIO, "--broker", embedded_broker, cwd=tmp_path)
+    assert code == 0, err
+
+
+def test_a_named_run_goes_on_where_it_was_cut_off(embedded_broker: str, prefix: str, tmp_path: Path) -> None:
+    """Both workers are killed in the midst of it, then the replay; the second start completes the first."""
+    arguments = ("replay", SCENARIO, "--broker", embedded_broker, "--run", prefix, "--json")
+    with started(*arguments, cwd=tmp_path) as first:
+        wait_for(lambda: len(workers_of(first.pid)) == 2)
+        workers = workers_of(first.pid)
+        topics = Topics(f"truce.replay.{prefix}")
+        wait_for(lambda: asyncio.run(end_offsets(embedded_broker, topics.facts("syria-2016"))).get(0, 0) > 0)
+        for pid in workers.values():
+            os.kill(pid, signal.SIGKILL)
+        first.communicate(timeout=60)
+        assert first.returncode == 3
+    code, out, err = run(*arguments, cwd=tmp_path)
+    assert code == 0, err
+    resumed = contents(tmp_path / json.loads(out)["replay"]["copy"])
+    assert run("replay", SCENARIO, "--data", "whole", cwd=tmp_path)[0] == 0
+    whole = contents(tmp_path / "whole" / "syria-2016" / "compliance.duckdb")
+    assert resumed["feeds"] == whole["feeds"]
+    assert len(resumed["day_verdict_versions"]) == len(whole["day_verdict_versions"])
+
+
+def test_a_worker_that_dies_ends_the_replay_with_its_role(tmp_path: Path) -> None:
+    with started("replay", SCENARIO, cwd=tmp_path) as process:
+        wait_for(lambda: "ledger" in workers_of(process.pid))
+        os.kill(workers_of(process.pid)["ledger"], signal.SIGKILL)
+        _, err = process.communicate(timeout=90)
+    assert process.returncode == 3
+    assert "trucewatch: the ledger worker ended: signal 9" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_replay_told_to_stop_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with started("replay", SCENARIO, cwd=tmp_path) as process:
+        wait_for(lambda: len(workers_of(process.pid)) == 2)
+        workers = workers_of(process.pid)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "trucewatch: stopped"
+    assert all(is_gone(pid) for pid in workers.values())
+
+
+def test_workers_do_not_outlive_a_replay_that_was_killed(tmp_path: Path) -> None:
+    with started("replay", SCENARIO, cwd=tmp_path) as process:
+        wait_for(lambda: len(workers_of(process.pid)) == 2)
+        workers = workers_of(process.pid)
+        process.kill()
+        process.communicate(timeout=30)
+    wait_for(lambda: all(is_gone(pid) for pid in workers.values()))
+
+
+def test_up_takes_reports_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    report = SCENARIO.read_text().splitlines()[5]
+    (tmp_path / "one.jsonl").write_text(f"{report}\n{report}\nbroken\n")
+    with started("up", "--json", cwd=tmp_path) as up:
+        assert up.stdout is not None
+        broker = json.loads(up.stdout.readline())["broker"]
+        code, out, err = run("publish", "one.jsonl", "--broker", broker, "--receipts", "-", cwd=tmp_path)
+        assert (code, len(out.splitlines())) == (0, 3), err
+        wait_for(lambda: run("status", "--json", cwd=tmp_path)[0] == 0)
+        wait_for(lambda: sum(json.loads(run("status", "--json", cwd=tmp_path)[1])["outcomes"].values()) == 3)
+        outcomes = json.loads(run("status", "--json", cwd=tmp_path)[1])["outcomes"]
+        assert (outcomes["accepted"], outcomes["duplicate"], outcomes["rejected"]) == (1, 1, 1)
+        up.send_signal(signal.SIGINT)
+        _, err = up.communicate(timeout=60)
+    assert up.returncode == 0, err
+    assert "Traceback" not in err
+    assert "leaked" not in err
+
+
+def test_up_ends_when_a_worker_dies(tmp_path: Path) -> None:
+    with started("up", cwd=tmp_path) as up:
+        wait_for(lambda: "intake" in workers_of(up.pid))
+        os.kill(workers_of(up.pid)["intake"], signal.SIGKILL)
+        _, err = up.communicate(timeout=60)
+    assert up.returncode == 3
+    assert "trucewatch: the intake worker ended: signal 9" in err
+
+
+def test_a_pipe_is_published_as_it_comes_and_ctrl_c_ends_it(embedded_broker: str, tmp_path: Path) -> None:
+    with started(
+        "publish", "-", "--broker", embedded_broker, "--receipts", "sent.jsonl", cwd=tmp_path, piped=True
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(SCENARIO.read_text().splitlines()[0] + "\n")
+        process.stdin.flush()
+        wait_for(lambda: (tmp_path / "sent.jsonl").exists() and (tmp_path / "sent.jsonl").read_text().count("\n") == 1)
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: process.poll() is not None, 10)
+        assert process.returncode == 130

@@ -1,0 +1,19 @@
+"""Real data beside the repository: tests that need it skip, with the reason, where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_BESIDE = Path(__file__).parents[3] / "shared" / "data"
+
+
+def shared_data(relative: str) -> Path:
+    """Return a file of the shared data, found through TRUCEWATCH_SHARED_DATA or beside the repository; or skip."""
+    root = Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE))
+    path = root / relative
+    if not path.exists():
+        pytest.skip(f"shared data is absent: {path}; set TRUCEWATCH_SHARED_DATA")
+    return path

@@ -1,0 +1,224 @@
+"""What the command line says when something is wrong: one line, an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Run
+
+
+def refused_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def a_report(**fields: object) -> str:
+    return json.dumps(
+        {
+            "type": "incident",
+            "feed": "field-office",
+            "report_id": "FO-17",
+            "reported_at": "2016-09-13T12:00:00+03:00",
+            "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
+            "place": {"pcode": "SY02"},
+            "kind": "shelling",
+        }
+        | fields
+    )
+
+
+@pytest.mark.parametrize("command", ["publish", "replay"])
+def test_a_missing_file_is_named(run: Run, command: str) -> None:
+    ended = run(command, "nothere.jsonl", *(["--dry-run"] if command == "publish" else []))
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1] == "trucewatch: nothere.jsonl: no such file"
+
+
+def test_a_file_in_another_format_is_told_apart(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    ended = run("replay", "notes.csv")
+    assert ended.code == 2
+    assert "notes.csv: is no UCDP GED file, it lacks the columns id," in ended.err
+
+
+def test_a_name_that_tells_no_format_asks_for_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.txt").write_text(a_report())
+    ended = run("replay", "reports.txt")
+    assert (ended.code, "say --format jsonl or --format ged" in ended.err) == (2, True)
+
+
+def test_files_without_any_report_are_no_replay(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    ended = run("replay", "empty.jsonl")
+    assert (ended.code, "there is no report in empty.jsonl" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("publish", "reports.jsonl"),
+        ("replay", "reports.jsonl"),
+        ("worker", "--role", "ledger"),
+        ("worker", "--role", "intake"),
+        ("up",),
+        ("check-config",),
+    ],
+)
+def test_no_broker_at_the_address_is_told_within_seconds(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    port = refused_port()
+    began = time.monotonic()
+    ended = run(*arguments, "--broker", f"kafka://127.0.0.1:{port}")
+    assert time.monotonic() - began < 10
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1] == f"trucewatch: no broker answers at 127.0.0.1:{port} (connection refused)"
+
+
+@pytest.mark.parametrize("arguments", [("publish", "reports.jsonl"), ("worker", "--role", "ledger")])
+def test_commands_that_need_a_broker_say_how_to_name_one(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    ended = run(*arguments)
+    assert ended.code == 2
+    assert "give --broker kafka://HOST:PORT or set TRUCEWATCH_BROKER" in ended.err
+
+
+def test_a_broker_address_of_another_shape_is_refused(run: Run) -> None:
+    ended = run("up", "--broker", "localhost")
+    assert (ended.code, "--broker: should be kafka://host:port[,host:port]" in ended.err) == (2, True)
+
+
+def test_a_taken_port_is_told(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = run("up", "--port", str(port))
+    assert (ended.code, f"port {port} is taken" in ended.err) == (2, True)
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    (tmp_path / "file").write_text("in the way")
+    ended = run("replay", "reports.jsonl", "--data", "file/data")
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1].startswith("trucewatch: file/data")
+
+
+def test_an_earlier_result_is_never_mixed_with_a_new_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    (tmp_path / "trucewatch-data" / "syria-2016").mkdir(parents=True)
+    earlier = tmp_path / "trucewatch-data" / "syria-2016" / "compliance.duckdb"
+    earlier.write_bytes(b"earlier")
+    ended = run("replay", "reports.jsonl")
+    assert ended.code == 2
+    assert "already holds a result" in ended.err
+    assert earlier.read_bytes() == b"earlier"
+
+
+def test_an_unknown_agreement_is_told(run: Run) -> None:
+    ended = run("check-config", "--agreement", "atlantis")
+    assert (ended.code, "atlantis" in ended.err) == (2, True)
+
+
+def test_an_unknown_variable_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUCEWATCH_AGREMENT", "x")
+    ended = run("status")
+    assert (ended.code, "did you mean TRUCEWATCH_AGREEMENT?" in ended.err) == (2, True)
+
+
+def test_nothing_published_yet_is_told_with_what_to_do(run: Run) -> None:
+    ended = run("status")
+    assert ended.code == 3
+    assert "nothing has been published at trucewatch-data/syria-2016/compliance.duckdb yet" in ended.err
+    assert "trucewatch up" in ended.err
+
+
+def test_an_unknown_command_and_a_missing_argument_are_bad_usage(run: Run) -> None:
+    assert run("frobnicate").code == 2
+    assert run("publish").code == 2
+
+
+def test_an_unknown_schema_is_guessed_at(run: Run) -> None:
+    ended = run("schemas", "incidnt")
+    assert (ended.code, "did you mean incident?" in ended.err) == (2, True)
+
+
+def test_a_run_must_have_a_name_topics_can_bear(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    assert run("replay", "reports.jsonl", "--run", "Not A Name").code == 2
+
+
+def test_a_fault_of_our_own_is_told_apart_from_an_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("no reason")
+
+    monkeypatch.setattr("streams.cli.check.load", broken)
+    ended = run("check-config")
+    assert ended.code == 70
+    assert "a fault of trucewatch itself: ZeroDivisionError: no reason; TRUCEWATCH_LOG_LEVEL=debug" in ended.err
+
+
+def test_a_dry_run_names_row_place_reason_and_remedy(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text("\n".join([a_report(), a_report(kind="shouting"), "garbage"]))
+    ended = run("publish", "reports.jsonl", "--dry-run")
+    assert ended.code == 1
+    assert "reports.jsonl, line 2 (field-office/FO-17): bad_value" in ended.out
+    assert "kind: expected one of" in ended.out
+    assert "reports.jsonl, line 3: not_json" in ended.out
+    assert "3 reports checked, 2 would be rejected. Nothing was sent." in ended.out
+
+
+def test_a_dry_run_without_faults_is_fine_and_speaks_json(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    ended = run("publish", "reports.jsonl", "--dry-run", "--json")
+    assert (ended.code, json.loads(ended.out)) == (0, {"checked": 1, "would_reject": 0, "faults": []})
+
+
+def test_a_dry_run_places_reports_as_intake_would(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report(place={"names": ["Atlantis"]}))
+    ended = run("publish", "reports.jsonl", "--dry-run", "--json")
+    assert (ended.code, json.loads(ended.out)["faults"][0]["code"]) == (1, "unknown_place")
+
+
+def test_check_config_says_the_rules_in_words_and_where_settings_come_from(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUCEWATCH_PARTITIONS", "8")
+    ended = run("check-config", "--agreement", "syria-2016")
+    assert ended.code == 0
+    assert "8  (TRUCEWATCH_PARTITIONS)" in ended.out
+    assert "syria-2016  (--agreement)" in ended.out
+    assert "The gate opens after 7 MET days in a row in SY01" in ended.out
+
+
+def test_check_config_speaks_json(run: Run) -> None:
+    told = json.loads(run("check-config", "--json").out)
+    assert told["settings"]["partitions"] == {"value": 4, "from": "default"}
+    assert told["agreement"]["id"] == "syria-2016"
+
+
+def test_schemas_are_listed_and_printed(run: Run) -> None:
+    assert run("schemas").out.startswith("incident ")
+    assert json.loads(run("schemas", "convoy").out)["title"] == "ConvoyReport"
+    assert set(json.loads(run("schemas", "--json").out)) >= {"incident", "convoy", "coverage"}
+
+
+def test_the_version_is_told(run: Run) -> None:
+    ended = run("--version")
+    assert (ended.code, ended.out.startswith("trucewatch ")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "command", ["demo", "up", "worker", "publish", "replay", "status", "verify", "check-config", "schemas"]
+)
+def test_every_command_has_help_and_json(run: Run, command: str) -> None:
+    ended = run(command, "--help")
+    assert ended.code == 0
+    assert "--json" in ended.out

@@ -1,0 +1,239 @@
+"""Status: what the published copy says, in words, symbols and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from schemas.agreement_file import load_agreement
+from schemas.errors import StoreUnavailable
+from schemas.truceday import MICROS_PER_HOUR
+from sinks.records import Cell
+from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
+from streams.ops.report import show_gate, standing_json
+from streams.ops.standing import ago, freshness, headline, read_standing
+from tests.support.commands import Run
+from tests.support.judged import History, report
+
+AGREEMENT = load_agreement("syria-2016")
+START = AGREEMENT.effective
+HOUR = MICROS_PER_HOUR
+DAY = 24 * HOUR
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hama breaks the first day, is watched and quiet on the second; bulletin, declaration and reject beside."""
+    watched = {"places": [{"pcode": "SY05"}], "nil": True}
+    history = History(AGREEMENT).tell(
+        *(
+            report(
+                "incident",
+                f"i{number}",
+                reported_at=START + 5 * HOUR,
+                region="SY05",
+                occurred=(START + number * HOUR, START + number * HOUR),
+                kind="shelling",
+            )
+            for number in range(3)
+        ),
+        report(
+            "bulletin",
+            "b",
+            feed="monitor",
+            reported_at=START + DAY,
+            occurred=(START, START + DAY),
+            tallies=[{"count": 14}],
+            at_least=True,
+        ),
+        report(
+            "declaration",
+            "d",
+            feed="ministry",
+            reported_at=START + DAY,
+            act="start",
+            declared_by="a party",
+            effective_at="2016-09-12T19:00:00+03:00",
+        ),
+        b"garbage",
+    )
+    history.tick(START + DAY)
+    history.tell(
+        report("coverage", "c", reported_at=START + 2 * DAY, occurred=(START + DAY, START + 2 * DAY), **watched)
+    )
+    history.tick(START + 2 * DAY + HOUR)
+    folder = tmp_path_factory.mktemp("data") / "syria-2016"
+    return history.judged(folder)
+
+
+def a_cell(**fields: object) -> Cell:
+    cell = Cell(
+        region="SY02",
+        region_name="Aleppo",
+        truce_day=date(2016, 9, 12),
+        verdict="BROKEN",
+        state="FINAL",
+        violence="BROKEN",
+        access="MET",
+        incidents=12,
+        incidents_out_of_scope=0,
+        violence_limit=3.2,
+        covered_share=1.0,
+        deaths_best=0,
+        version=1,
+        reasons=[],
+    )
+    return replace(cell, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "✕ BROKEN 12/3.2"),
+        ({"violence_limit": 3.96}, "✕ BROKEN 12/3.96"),
+        ({"verdict": "MET", "violence": "MET", "incidents": 3, "violence_limit": 5.0}, "✓ MET 3/5"),
+        ({"access": "BROKEN"}, "✕ BROKEN 12/3.2 both"),
+        ({"access": "BROKEN", "violence": "MET", "incidents": 0}, "✕ BROKEN 0/3.2 aid"),
+        ({"verdict": "UNKNOWN", "violence": "UNKNOWN", "access": "NOT_OWED", "incidents": 0}, "? UNKNOWN 0/3.2"),
+        ({"verdict": "UNKNOWN", "violence": "UNKNOWN", "state": "OPEN", "incidents": 1}, "◐ OPEN 1/3.2"),
+        ({"state": "OPEN"}, "✕ BROKEN 12/3.2"),
+        ({"state": "PROVISIONAL"}, "✕ BROKEN~ 12/3.2"),
+        ({"state": "AMENDED"}, "✕ BROKEN* 12/3.2"),
+    ],
+)
+def test_a_cell_says_finding_figures_leg_and_what_may_change(fields: dict[str, object], text: str) -> None:
+    assert cell_text(a_cell(**fields)) == text
+
+
+def test_every_symbol_is_in_the_legend() -> None:
+    for verdict in ("MET", "BROKEN", "UNKNOWN"):
+        assert " ".join(cell_text(a_cell(verdict=verdict)).split()[:2]) in LEGEND
+    assert word(a_cell(verdict="MET", state="OPEN")) == "OPEN"
+
+
+def test_the_worst_day_is_the_first_broken_one_and_says_why() -> None:
+    quiet = a_cell(verdict="UNKNOWN", reasons=[{"finding": "UNKNOWN", "text": "nobody watched"}])
+    broken = a_cell(truce_day=date(2016, 9, 13), reasons=[{"finding": "BROKEN", "text": "too much"}])
+    assert worst_day([quiet, broken], "SY02") == broken
+    assert worst_day([quiet], "SY02") == quiet
+    assert worst_day([a_cell(verdict="MET")], "SY02") is None
+    assert reason_text(broken) == "too much"
+
+
+def test_a_standing_has_the_days_asked_for(copy: Path) -> None:
+    days = [date(2016, 9, 12), date(2016, 9, 13), date(2016, 9, 14)]
+    assert read_standing(copy).days == days
+    assert read_standing(copy, days=2).days == days[1:]
+    assert read_standing(copy, first=days[1], last=days[1]).days == days[1:2]
+    assert read_standing(copy, first=date(2017, 1, 1)).days == []
+
+
+def test_outcomes_count_every_record_once(copy: Path) -> None:
+    standing = read_standing(copy)
+    assert standing.outcomes == {
+        "accepted": 6,
+        "corrected": 0,
+        "retracted": 0,
+        "duplicate": 0,
+        "superseded": 0,
+        "rejected": 1,
+    }
+    assert [(each.code, each.records) for each in standing.rejects] == [("not_json", 1)]
+
+
+def test_a_monitors_tally_stands_beside_what_was_counted(copy: Path) -> None:
+    (line,) = read_standing(copy).tallied
+    assert (line.feed, line.total, line.at_least, line.counted) == ("monitor", 14, True, 3)
+
+
+def test_a_wide_grid_is_one_table_and_a_narrow_one_several(copy: Path) -> None:
+    standing = read_standing(copy)
+    assert len(list(grids(standing, 120))) == 1
+    tables = list(grids(standing, 65))
+    assert [len(table.columns) for table in tables] == [3, 3]
+    assert tables[-1].columns[-1].header == "streak"
+
+
+def test_the_gate_is_told_with_a_reason_for_every_region(copy: Path) -> None:
+    text = io.StringIO()
+    show_gate(Console(file=text, width=200), read_standing(copy))
+    assert "SY05 Hama: 1 of 7 days; ended by BROKEN on 2016-09-12" in text.getvalue()
+    assert "2016-09-12 BROKEN: 3 incidents in scope, limit 1" in text.getvalue()
+    assert "The gate is closed: 0 of 9 regions have held 7 days." in text.getvalue()
+
+
+def test_json_holds_what_the_text_shows(copy: Path) -> None:
+    told = json.loads(json.dumps(standing_json(read_standing(copy))))
+    assert told["truce_days"] == ["2016-09-12", "2016-09-13", "2016-09-14"]
+    cells = {(cell["region"], cell["truce_day"]): cell["text"] for cell in told["verdicts"]}
+    assert cells["SY05", "2016-09-12"] == "✕ BROKEN~ 3/1"
+    assert cells["SY05", "2016-09-13"] == "✓ MET~ 0/1"
+    assert cells["SY05", "2016-09-14"] == "◐ OPEN 0/1"
+    assert told["gate"]["is_open"] is False
+    assert told["declared"][0]["declared_by"] == "a party"
+
+
+def test_a_copy_that_is_not_there_has_a_headline_nevertheless(copy: Path, tmp_path: Path) -> None:
+    assert headline(tmp_path / "none.duckdb") == "nothing published yet"
+    (tmp_path / "damaged.duckdb").write_bytes(b"x" * 10_000)
+    assert "damaged.duckdb" in headline(tmp_path / "damaged.duckdb")
+    assert headline(copy).startswith("The gate is closed: 0 of 9 regions have held 7 days. 7 records, published")
+
+
+def test_a_missing_copy_is_an_unavailable_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="nothing has been published"):
+        read_standing(tmp_path / "none.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (3, "3 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (200_000, "2 d")]
+)
+def test_spans_are_told_in_the_largest_unit_there_are_two_of(seconds: int, text: str) -> None:
+    assert ago(timedelta(seconds=seconds)) == text
+
+
+def test_freshness_is_told() -> None:
+    at = datetime(2016, 9, 12, tzinfo=UTC)
+    assert freshness(at, at + timedelta(seconds=3)) == "published 3 s ago"
+    assert freshness(None) == "not published"
+
+
+def test_status_shows_grid_gate_feeds_and_rejects(run: Run, copy: Path) -> None:
+    ended = run("status", "--data", copy.parent.parent)
+    assert ended.code == 0
+    for part in (
+        "✕ BROKEN~",
+        "The gate is closed",
+        "not_json",
+        "monitor",
+        "≥ 14",
+        "a party",
+        "6 accepted",
+        "silent for",
+    ):
+        assert part in ended.out
+
+
+def test_the_gate_answers_with_an_exit_code(run: Run, copy: Path) -> None:
+    ended = run("status", "--gate", "--data", copy.parent.parent)
+    assert ended.code == 1
+    assert ended.out.startswith("The gate is closed")
+
+
+def test_days_are_asked_for_in_one_way(run: Run, copy: Path) -> None:
+    both = run("status", "--days", "3", "--from", "2016-09-12", "--data", copy.parent.parent)
+    assert (both.code, "not both" in both.err) == (2, True)
+    told = run("status", "--from", "2016-09-13", "--to", "2016-09-13", "--json", "--data", copy.parent.parent)
+    assert json.loads(told.out)["truce_days"] == ["2016-09-13"]
+
+
+def test_verify_finds_no_difference_in_what_the_ledger_wrote(run: Run, copy: Path) -> None:
+    ended = run("verify", copy)
+    assert (ended.code, "no difference" in ended.out) == (0, True)
+    assert json.loads(run("verify", copy, "--json").out)["differences"] == []

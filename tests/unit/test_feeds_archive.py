@@ -1,0 +1,154 @@
+"""The archive of a replay: one order whatever the files, with ticks along its time."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, time
+
+import pytest
+
+from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, TruceCalendar, to_micros
+from streams.feeds import archive as module
+from streams.feeds.archive import Archive, ArchiveRecord, Order
+from streams.feeds.recorded import Recorded
+
+CALENDAR = TruceCalendar("Asia/Damascus", time(19, 0))
+#: 12 September 2016, 16:00 UTC: the start of a truce-day.
+NOON = to_micros(datetime(2016, 9, 12, 9, 0, tzinfo=UTC))
+MINUTE = 60 * MICROS_PER_SECOND
+
+
+def report(name: str, reported_at: Micros | None) -> Recorded:
+    return Recorded(name.encode(), reported_at, "incident", 1)
+
+
+def recorded(*files: list[Recorded], order: Order = "reported") -> list[ArchiveRecord]:
+    with Archive([CALENDAR], order) as archive:
+        for file in files:
+            archive.add(file)
+        return [record for chunk in archive.chunks() for record in chunk]
+
+
+def told(records: list[ArchiveRecord]) -> list[str]:
+    """Reports by name and ticks as minutes after NOON."""
+    lines = []
+    for key, value, headers in records:
+        assert key is None
+        assert value is not None
+        if headers:
+            ((name, stamp),) = headers
+            assert (name, value) == ("tick", b"")
+            lines.append(f"tick {(int(stamp) - NOON) // MINUTE}")
+        else:
+            lines.append(value.decode())
+    return lines
+
+
+def test_every_hour_in_which_something_was_reported_ends_with_a_tick() -> None:
+    """::
+
+    09:00      09:10   09:59   10:00            12:30
+    a          b       c  tick d        tick    e      tick
+    """
+    records = recorded(
+        [
+            report("a", NOON),
+            report("b", NOON + 10 * MINUTE),
+            report("c", NOON + 59 * MINUTE),
+            report("d", NOON + 60 * MINUTE),
+            report("e", NOON + 210 * MINUTE),
+        ]
+    )
+    assert told(records) == ["a", "b", "c", "tick 60", "d", "tick 120", "e", "tick 240"]
+
+
+def test_days_in_which_nobody_spoke_still_end_with_a_tick() -> None:
+    """Truce-days start at 16:00 UTC, seven hours after the first report."""
+    day = 24 * 60
+    records = recorded([report("a", NOON), report("b", NOON + 3 * day * MINUTE)])
+    assert told(records) == [
+        "a",
+        "tick 60",
+        f"tick {7 * 60}",
+        f"tick {7 * 60 + day}",
+        f"tick {7 * 60 + 2 * day}",
+        "b",
+        f"tick {3 * day + 60}",
+    ]
+
+
+def test_a_report_at_a_boundary_comes_after_its_tick() -> None:
+    boundary = CALENDAR.start_of(datetime(2016, 9, 12, tzinfo=UTC).date())
+    assert told(recorded([report("a", NOON), report("b", boundary)])) == ["a", "tick 60", "tick 420", "b", "tick 480"]
+
+
+def test_ticks_never_go_back_and_no_report_follows_a_tick_of_its_own_time() -> None:
+    rng = random.Random(7)
+    stamps = [NOON + rng.randrange(40 * 24 * 60) * MINUTE for _ in range(500)]
+    latest = 0
+    by_name = {f"r{number}": stamp for number, stamp in enumerate(stamps)}
+    for line, record in zip(
+        told(records := recorded([report(name, stamp) for name, stamp in by_name.items()])), records, strict=True
+    ):
+        if line.startswith("tick"):
+            stamp = int(record[2][0][1])
+            assert stamp > latest
+            latest = stamp
+        else:
+            assert by_name[line] >= latest
+
+
+def test_the_order_of_files_and_lines_never_shows() -> None:
+    rng = random.Random(3)
+    reports = [report(f"r{number}", NOON + rng.randrange(50) * 10 * MINUTE) for number in range(300)]
+    expected = recorded(reports)
+    rng.shuffle(reports)
+    assert recorded(reports[:100], reports[100:]) == expected
+    assert recorded(reports[250:], reports[:250]) == expected
+
+
+def test_listed_order_is_the_files_own_and_ticks_follow_the_latest_time_seen() -> None:
+    records = recorded(
+        [report("late", NOON + 90 * MINUTE), report("early", NOON)],
+        [report("later", NOON + 200 * MINUTE)],
+        order="listed",
+    )
+    assert told(records) == ["tick 60", "late", "early", "tick 120", "later", "tick 240"]
+
+
+def test_a_report_without_a_time_keeps_the_place_of_its_neighbour() -> None:
+    """In listed order the place itself shows; in reported order the hour does."""
+    file = [report("x", None), report("a", NOON), report("y", None), report("b", NOON + 90 * MINUTE)]
+    assert told(recorded(file, order="listed")) == ["x", "a", "y", "tick 60", "b", "tick 120"]
+    assert set(told(recorded(file))[:3]) == {"x", "a", "y"}
+
+
+def test_a_file_without_any_time_comes_first() -> None:
+    records = told(recorded([report("b", NOON)], [report("x", None)]))
+    assert sorted(records[:2]) == ["b", "x"]
+    assert records[2:] == ["tick 60"]
+
+
+def test_an_archive_without_any_time_has_no_ticks() -> None:
+    assert told(recorded([report("x", None)])) == ["x"]
+
+
+def test_an_empty_archive_is_empty() -> None:
+    assert recorded([]) == []
+
+
+def test_equal_reports_are_all_kept() -> None:
+    assert told(recorded([report("a", NOON)], [report("a", NOON)])) == ["a", "a", "tick 60"]
+
+
+def test_chunks_are_bounded_and_the_same_on_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_RECORDS", 10)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 35)
+    with Archive([CALENDAR]) as archive:
+        archive.add(report(f"{number:04}" * 2, NOON + number * MINUTE) for number in range(100))
+        chunks = list(archive.chunks())
+        assert list(archive.chunks()) == chunks
+        assert len(archive) == 100
+        assert archive.ticks() == [NOON + MICROS_PER_HOUR, NOON + 2 * MICROS_PER_HOUR]
+    assert max(sum(len(value or b"") for _, value, _ in chunk) for chunk in chunks) <= 40
+    assert sum(map(len, chunks)) == 102

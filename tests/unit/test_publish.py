@@ -1,0 +1,254 @@
+"""Published copies: readers are never disturbed, and a copy is always whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.errors import StoreUnavailable, UsageError
+from schemas.rows import Changes
+from sinks import reading
+from sinks.opening import StoreLimits
+from sinks.publishing import Cadence, publish_copy
+from sinks.records import jsonable
+from tests.support.rows import DAY_ONE, full_changes, incident_row, open_store
+
+THEN = datetime(2016, 9, 13, 12, tzinfo=UTC)
+COUNT = "SELECT count(*) FROM reports"
+
+
+def count_elsewhere(path: Path) -> str:
+    """Return how many reports another process finds in a published file."""
+    script = f"import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute({COUNT!r}).fetchone()[0])"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr
+
+
+def test_a_published_copy_holds_the_last_commit_and_says_when_it_was_made(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    assert store.publish(THEN) > 0
+    store.close()
+    with reading.open_published(store.published) as connection:
+        assert reading.about(connection).published_at == THEN
+        assert connection.execute(COUNT).fetchone() == (2,)
+
+
+def test_another_process_reads_the_copy_while_the_ledger_writes(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(THEN)
+    store.stage(Changes(reports=[incident_row("staged")]))
+    assert count_elsewhere(store.published) == "2"
+    store.commit(Changes(next_offset=11))
+    assert count_elsewhere(store.published) == "2"
+    store.publish(THEN)
+    assert count_elsewhere(store.published) == "3"
+    store.close()
+
+
+def test_a_reader_keeps_the_copy_it_opened_and_a_new_one_gets_the_new(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(THEN)
+    earlier = reading.open_published(store.published)
+    for n in range(20):
+        store.commit(Changes(next_offset=11 + n, reports=[incident_row(f"more-{n}-{i}") for i in range(500)]))
+        store.publish(THEN)
+    with reading.open_published(store.published) as later:
+        assert earlier.execute(COUNT).fetchone() == (2,)
+        assert later.execute(COUNT).fetchone() == (10_002,)
+    earlier.close()
+    store.close()
+
+
+def test_a_log_left_beside_the_copy_is_not_replayed_onto_the_next(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.publish(THEN)
+    log = tmp_path / "compliance.duckdb.wal"
+    log.write_bytes(b"somebody opened the copy for writing")
+    store.publish(THEN)
+    store.close()
+    assert not log.exists()
+
+
+def test_what_a_killed_publication_left_behind_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "compliance.duckdb.publishing").write_bytes(b"half" * 1_000_000)
+    store = open_store(tmp_path)
+    store.publish(THEN)
+    store.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["compliance.duckdb", "live.duckdb"]
+    assert count_elsewhere(store.published) == "0"
+
+
+def test_staged_rows_are_never_published(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.stage(Changes(reports=[incident_row("i1")]))
+    with pytest.raises(RuntimeError, match="between commits"):
+        store.publish(THEN)
+    store.close()
+
+
+def test_a_standby_goes_on_from_the_published_copy(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    store = open_store(first)
+    store.commit(full_changes())
+    store.publish(THEN)
+    store.commit(Changes(next_offset=50, reports=[incident_row("after")]))
+    store.close()
+    second.mkdir()
+    (second / "compliance.duckdb").write_bytes((first / "compliance.duckdb").read_bytes())
+    standby = open_store(second)
+    assert standby.resume().next_offset == 10
+    standby.close()
+
+
+def test_a_long_log_is_folded_into_the_file_without_publishing(tmp_path: Path) -> None:
+    store = open_store(tmp_path, limits=StoreLimits(log_bytes=1_000_000))
+    log = tmp_path / "live.duckdb.wal"
+    for n in range(8):
+        store.commit(Changes(next_offset=n, reports=[incident_row(f"i{n}-{i}", raw="x" * 500) for i in range(1_000)]))
+        assert not log.exists() or log.stat().st_size <= 1_000_000
+    store.close()
+
+
+def test_a_copy_between_two_file_systems_goes_through_memory(tmp_path: Path) -> None:
+    shared_memory = Path("/dev/shm")  # noqa: S108 - a second file system, if there is one
+    if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is only one file system to write to")
+    content = os.urandom(3_000_001)
+    with tempfile.TemporaryDirectory(dir=shared_memory) as elsewhere:
+        original = Path(elsewhere) / "original"
+        original.write_bytes(content)
+        with original.open("rb") as source:
+            publish_copy(source.fileno(), tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == content
+
+
+def test_a_copy_into_a_folder_that_went_away_fails_cleanly(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "data")
+    store.publish(THEN)
+    shutil.move(tmp_path / "data", tmp_path / "moved")
+    with pytest.raises(StoreUnavailable, match=r"compliance\.duckdb cannot be used: No such file"):
+        store.publish(THEN)
+    store.close()
+
+
+class TestCadence:
+    def test_the_first_copy_is_due_at_once(self) -> None:
+        assert Cadence(timedelta(seconds=2)).due(0.0)
+
+    def test_a_quick_copy_waits_for_the_minimum(self) -> None:
+        cadence = Cadence(timedelta(seconds=2))
+        cadence.published(100.01, 0.01)
+        assert not cadence.due(101.9)
+        assert cadence.due(102.0)
+
+    def test_a_slow_copy_waits_until_it_took_a_twentieth_of_the_time(self) -> None:
+        cadence = Cadence(timedelta(seconds=2))
+        cadence.published(100.0, 1.0)
+        assert not cadence.due(118.9)
+        assert cadence.due(119.0)
+
+    @pytest.mark.parametrize("took", [0.001, 0.1, 0.5, 3.0, 60.0])
+    def test_publishing_never_takes_more_than_its_share(self, took: float) -> None:
+        pause = Cadence(timedelta(0), share=0.1).pause_after(took)
+        assert took / (took + pause) <= 0.1 + 1e-9
+
+    @pytest.mark.parametrize("share", [0, -1, 1.1])
+    def test_a_share_that_makes_no_sense_is_refused(self, share: float) -> None:
+        with pytest.raises(ValueError, match="share"):
+            Cadence(timedelta(seconds=1), share=share)
+
+
+class TestReading:
+    @pytest.fixture
+    def published(self, tmp_path: Path) -> Path:
+        """A copy with a row for every table."""
+        store = open_store(tmp_path)
+        store.commit(full_changes())
+        store.publish(THEN)
+        store.close()
+        return store.published
+
+    def test_every_record_can_be_json(self, published: Path) -> None:
+        with reading.open_published(published) as connection:
+            (cell,) = jsonable(reading.grid(connection))
+            assert (cell["region_name"], cell["truce_day"], cell["verdict"]) == ("Aleppo", "2016-09-12", "BROKEN")
+            assert cell["reasons"][0]["rule"] == "count_above_limit"
+            (window,) = jsonable(reading.windows(connection))
+            assert (window["as_of"], window["in_gate"]) == ("2016-09-12T20:00:00Z", True)
+            gate = jsonable(reading.gate(connection))
+            assert (gate["is_open"], gate["reason"]) == (False, "SY02 0 of 3")
+            assert jsonable(reading.gate_history(connection)) == [gate]
+            assert jsonable(reading.feeds(connection))[0]["accepted"] == 2
+            assert jsonable(reading.declarations(connection))[0]["until"] is None
+            assert [offset["next_offset"] for offset in jsonable(reading.offsets(connection))] == [10, 9, 1]
+            assert jsonable(reading.about(connection))["published_at"] == "2016-09-13T12:00:00Z"
+
+    def test_the_grid_can_be_cut_to_some_days(self, published: Path) -> None:
+        with reading.open_published(published) as connection:
+            assert len(reading.grid(connection, (DAY_ONE, DAY_ONE))) == 1
+            assert reading.grid(connection, (date(2016, 10, 1), date(2016, 10, 2))) == []
+
+    def test_rejects_are_counted_listed_and_shown(self, published: Path) -> None:
+        with reading.open_published(published) as connection:
+            (count,) = reading.reject_counts(connection)
+            assert (count.code, count.records, count.hint) == ("not_json", 1, "send JSON")
+            assert [reject.fact_offset for reject in reading.rejects(connection, code="not_json")] == [5]
+            assert reading.rejects(connection, feed="feed-a") == []
+            assert reading.reject(connection, 5).original == b"\xff\x00"
+            assert jsonable(reading.reject(connection, 5))["original"] == "\\xff\x00"
+            with pytest.raises(UsageError, match="no rejected record is named 6"):
+                reading.reject(connection, 6)
+
+    def test_a_day_is_explained_or_the_question_is_put_right(self, published: Path) -> None:
+        with reading.open_published(published) as connection:
+            assert reading.explain(connection, "SY02", DAY_ONE)[0].value == "Aleppo"
+            with pytest.raises(UsageError, match="SY99 is not a region of this agreement; it has SY01, SY02"):
+                reading.explain(connection, "SY99", DAY_ONE)
+            with pytest.raises(UsageError, match="judged are 2016-09-12 to 2016-09-12"):
+                reading.explain(connection, "SY02", date(2017, 1, 1))
+            with pytest.raises(UsageError, match="no day has been judged yet"):
+                reading.explain(connection, "SY01", DAY_ONE)
+
+    def test_before_anything_was_judged_there_is_no_gate(self, tmp_path: Path) -> None:
+        store = open_store(tmp_path)
+        store.publish(THEN)
+        store.close()
+        with reading.open_published(store.published) as connection:
+            assert reading.gate(connection) is None
+
+    def test_a_copy_cannot_be_written(self, published: Path) -> None:
+        with reading.open_published(published) as connection, pytest.raises(duckdb.Error, match="read-only"):
+            connection.execute("DELETE FROM reports")
+
+    def test_a_copy_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="nothing has been published yet"):
+            reading.open_published(tmp_path / "it's" / "compliance.duckdb")
+
+    def test_a_file_of_another_kind_is_refused(self, tmp_path: Path) -> None:
+        with duckdb.connect(str(tmp_path / "theirs.duckdb")) as connection:
+            connection.execute("CREATE TABLE theirs (a INTEGER)")
+        with pytest.raises(UsageError, match="not one that trucewatch published"):
+            reading.open_published(tmp_path / "theirs.duckdb")
+        (tmp_path / "noise.duckdb").write_bytes(b"noise" * 10_000)
+        with pytest.raises(StoreUnavailable, match="is damaged"):
+            reading.open_published(tmp_path / "noise.duckdb")
+
+    def test_a_table_that_is_missing_makes_the_file_unreadable(self, tmp_path: Path) -> None:
+        with duckdb.connect(str(tmp_path / "half.duckdb")) as connection:
+            connection.execute("CREATE TABLE about (a INTEGER)")
+        with (
+            reading.open_published(tmp_path / "half.duckdb") as connection,
+            pytest.raises(StoreUnavailable, match="cannot be read"),
+        ):
+            reading.feeds(connection)

@@ -1,0 +1,89 @@
+"""Settings: read once, checked at once, and told in the README as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.errors import UsageError
+from streams.settings import Settings, environment, load, settings_table, variable
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+
+
+def test_without_anything_said_the_defaults_hold() -> None:
+    settings = load()
+    assert (settings.broker, settings.agreement, settings.stamps) == (None, "syria-2016", "clock")
+    assert settings.data == Path("trucewatch-data")
+
+
+def test_an_option_wins_over_the_environment_and_none_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUCEWATCH_AGREEMENT", "from-environment")
+    assert load({"agreement": None}).agreement == "from-environment"
+    assert load({"agreement": "from-option"}).agreement == "from-option"
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUCEWATCH_BROKER", "")
+    assert load().broker is None
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load().agreement = "other"  # type: ignore[misc]
+
+
+def test_an_unknown_variable_is_an_error_that_guesses_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUCEWATCH_BROKR", "kafka://127.0.0.1:9092")
+    with pytest.raises(UsageError, match="TRUCEWATCH_BROKR is no setting; did you mean TRUCEWATCH_BROKER"):
+        load()
+
+
+def test_an_unknown_variable_like_none_of_ours_gets_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUCEWATCH_QQQQQQQQQQQQQQQQQ", "1")
+    with pytest.raises(UsageError, match="there are TRUCEWATCH_BROKER, TRUCEWATCH_DATA"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("broker", "localhost:9092", r"TRUCEWATCH_BROKER: should be kafka://host:port"),
+        ("partitions", "0", "TRUCEWATCH_PARTITIONS: input should be greater than or equal to 1, not '0'"),
+        ("flush_seconds", "soon", "TRUCEWATCH_FLUSH_SECONDS: .*number"),
+        ("stamps", "sometimes", "TRUCEWATCH_STAMPS: input should be 'clock' or 'archive'"),
+        ("topic_prefix", "Truce_1", "TRUCEWATCH_TOPIC_PREFIX: should be lower case"),
+        ("memory_limit", "a lot", "TRUCEWATCH_MEMORY_LIMIT: should be a size such as 512MB"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    monkeypatch.setenv(variable(name), value)
+    with pytest.raises(UsageError, match=message):
+        load()
+
+
+def test_a_wrong_option_is_named_as_the_option_it_is() -> None:
+    with pytest.raises(UsageError, match=r"--broker: should be kafka://host:port"):
+        load({"broker": "nonsense"})
+
+
+def test_a_worker_reads_back_the_settings_it_was_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = load({"broker": "kafka://127.0.0.1:9092", "data": tmp_path, "stamps": "archive", "flush_seconds": 0.5})
+    for name, value in environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert load() == given
+
+
+def test_the_readme_tells_every_setting_as_it_is() -> None:
+    if not README.exists():
+        pytest.skip("the README is not part of this checkout")
+    text = README.read_text(encoding="utf-8")
+    assert settings_table() in text, "put the output of streams.settings.settings_table() into the README"

@@ -1,0 +1,115 @@
+"""A ledger on the real store and one on plain dictionaries must come to the same rows, whatever is cut where."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.facts import Fact
+from schemas.rows import Evidence, Identity
+from sinks.store import Store
+from streams.ledger.core.identity import key_hash
+from streams.ledger.core.ledger import Entry, Ledger
+from tests.support.rows import open_store
+from tests.support.worlds import HOUR, World, at, convoy, coverage, incident, tick
+
+FACTS = 250
+
+
+def history(seed: int) -> list[Fact]:
+    """Return reports, corrections and retractions in no good order, with a tick now and then."""
+    draw = random.Random(seed)
+    told: list[Fact] = []
+    for n in range(FACTS):
+        when = at(0, 1 + n * 240 / FACTS)
+        match draw.randrange(10):
+            case 0 | 1:
+                told.append(tick(when))
+            case 2:
+                told.append(coverage(f"c{draw.randrange(9)}-{n}", low=when - 24 * HOUR, high=when))
+            case 3:
+                step = draw.choice(["requested", "dispatched", "attacked", "offloaded"])
+                told.append(convoy(f"s{n}", step, when=when, convoy_id=f"aid-{draw.randrange(4)}"))
+            case _:
+                told.append(
+                    incident(
+                        f"i{draw.randrange(60)}",
+                        when=when - draw.randrange(72) * HOUR,
+                        stamp=when,
+                        revision=1 + draw.randrange(5),
+                        retracted=draw.random() < 0.2,
+                        region=draw.choice(["SY01", "SY02"]),
+                        kind=draw.choice(["shelling", "airstrike", "attack_on_aid"]),
+                        sides=draw.choice([(("Government",), ("Opposition",)), (("ISIL",), ("Government",))]),
+                        deaths_best=draw.choice([None, 0, 4]),
+                    )
+                )
+    return [*told, tick(at(12))]
+
+
+class StoredLedger:
+    """A ledger on a real store; ``reopen`` drops everything it holds in memory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.store: Store = open_store(directory)
+        self.ledger = self._begin()
+
+    def _begin(self) -> Ledger:
+        ledger = Ledger(World().ledger.agreement, self._earliest)
+        ledger.resume(self.store.resume())
+        return ledger
+
+    def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        self.store.stage(self.ledger.changes)
+        return self.store.earliest(region, day, kinds, limit)
+
+    def reopen(self) -> None:
+        """Stop and start, as after a crash."""
+        self.store.close()
+        self.store = open_store(self._directory)
+        self.ledger = self._begin()
+
+    def tell(self, offset: int, fact: Fact) -> None:
+        """Fold one fact, with a body as the plain world makes it."""
+        identity = Identity(getattr(fact, "feed", ""), getattr(fact, "report_id", ""))
+        key = key_hash(*identity)
+        priors = self.store.priors(self.ledger.unknown([entry := Entry(offset, fact, repr(fact).encode(), key)]))
+        self.ledger.fold(entry, priors)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_ledger_that_is_stopped_and_started_comes_to_the_same_rows(tmp_path: Path, seed: int) -> None:
+    told = history(seed)
+    plain = World(flush_every=FACTS * 2).tell(*told)
+    plain.flush()
+    stored = StoredLedger(tmp_path)
+    draw = random.Random(seed)
+    offset = 0
+    while offset < len(told):
+        for fact in told[offset : offset + draw.randrange(1, 60)]:
+            stored.tell(offset, fact)
+            offset += 1
+        lost = offset < len(told) and draw.random() < 0.3
+        if not lost:
+            stored.store.commit(stored.ledger.drain())
+        if lost or draw.random() < 0.5:
+            stored.reopen()
+            offset = stored.ledger.next_offset
+    resumed = stored.store.resume()
+    assert {(row.region, row.truce_day): row for row in resumed.verdicts} == plain.store.verdicts
+    stored.store.close()
+    expected = [(row.region, row.truce_day, row.version, row.evidence) for row in plain.store.versions]
+    assert versions(tmp_path) == expected
+
+
+def versions(directory: Path) -> list[tuple[str, date, int, str]]:
+    """Return every version in the order they were written."""
+    with duckdb.connect(str(directory / "live.duckdb"), read_only=True) as connection:
+        return connection.execute(
+            "SELECT region, truce_day, version, evidence FROM day_verdict_versions ORDER BY rowid"
+        ).fetchall()

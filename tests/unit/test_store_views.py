@@ -1,0 +1,160 @@
+"""What analysts find in the file: comments on everything, views, and macros that know the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.rows import Changes
+from schemas.truceday import from_micros
+from sinks.migrations import migrations
+from tests.support.rows import DAY_ONE, full_changes, hours, incident_row, open_store, verdict_row
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A store's file with a row in every table and three versions of one verdict."""
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.commit(
+        Changes(
+            next_offset=20,
+            versions=[
+                verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
+                verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
+            ],
+        )
+    )
+    store.publish(datetime(2016, 9, 13, tzinfo=UTC))
+    store.close()
+    with duckdb.connect(str(store.published), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("listing", "name"),
+    [
+        ("duckdb_tables()", "table_name"),
+        ("duckdb_views()", "view_name"),
+        ("duckdb_columns()", "table_name || '.' || column_name"),
+        ("duckdb_functions()", "function_name"),
+    ],
+)
+def test_nothing_lacks_a_comment(file: duckdb.DuckDBPyConnection, listing: str, name: str) -> None:
+    ours = "NOT internal AND schema_name = 'main'"
+    named = file.execute(f"SELECT {name}, comment FROM {listing} WHERE {ours}").fetchall()
+    assert named
+    assert [name for name, comment in named if not comment] == []
+
+
+def test_there_is_no_index(file: duckdb.DuckDBPyConnection) -> None:
+    assert file.execute("FROM duckdb_indexes()").fetchall() == []
+    lines = [line for sql in migrations().values() for line in sql.splitlines() if not line.startswith("--")]
+    assert [line for line in lines if " INDEX " in line] == []
+
+
+def test_tools_of_an_older_duckdb_can_open_the_file(file: duckdb.DuckDBPyConnection) -> None:
+    (tags,) = file.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchone() or ({},)
+    assert tags["storage_version"].startswith("v1.5.0")
+
+
+def test_the_file_says_what_it_is(file: duckdb.DuckDBPyConnection) -> None:
+    sql = "SELECT schema_version, agreement_id, title, agreement ->> '$.violence.floor', published_at FROM about"
+    published = datetime(2016, 9, 13, tzinfo=UTC)
+    found = file.execute(sql).fetchone()
+    assert found == (1, "test-truce", "A truce to test with", "1", published)
+
+
+def test_regions_have_names_and_roles(file: duckdb.DuckDBPyConnection) -> None:
+    assert file.execute("FROM regions ORDER BY pcode").fetchall() == [
+        ("SY01", "Damascus", True, False),
+        ("SY02", "Aleppo", True, True),
+    ]
+
+
+def test_incidents_are_the_reports_that_count(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    gone, old = incident_row("gone", retracted=True), incident_row("old", present=False)
+    store.commit(Changes(reports=[incident_row("i1"), gone, old, incident_row("c", type="coverage")]))
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT incident_id, region_name FROM incidents").fetchall()
+        made_of = connection.execute("FROM incident_reports").fetchall()
+    assert found == [("feed-a/i1", "Aleppo")]
+    assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "its own report")]
+
+
+def test_the_grid_can_be_drawn(file: duckdb.DuckDBPyConnection) -> None:
+    drawn = file.execute("PIVOT grid ON truce_day USING first(verdict) GROUP BY region_name").fetchall()
+    assert drawn == [("Aleppo", "BROKEN")]
+    assert file.execute("SELECT region_name, verdicts FROM last_seven").fetchall() == [("Aleppo", ["BROKEN"])]
+
+
+def test_a_bulletin_stands_beside_the_count_and_is_not_added(file: duckdb.DuckDBPyConnection) -> None:
+    columns = "region_name, bulletin_incidents, stated_total, at_least, counted_incidents"
+    found = file.execute(f"SELECT {columns} FROM bulletin_counts ORDER BY 1").fetchall()
+    assert found == [("Aleppo", 7, 9, True, 2), ("whole country", 40, 9, True, 2)]
+
+
+@pytest.mark.parametrize(
+    ("when", "version", "state"),
+    [
+        (3, None, None),
+        (4, 1, "OPEN"),
+        (23.9, 1, "OPEN"),
+        (24, 1, "PROVISIONAL"),
+        (30, 2, "PROVISIONAL"),
+        (71.9, 2, "PROVISIONAL"),
+        (72, 2, "FINAL"),
+        (99.9, 2, "FINAL"),
+        (100, 3, "AMENDED"),
+    ],
+)
+def test_the_past_is_told_as_it_was_then(
+    file: duckdb.DuckDBPyConnection, when: float, version: int | None, state: str | None
+) -> None:
+    """The truce-day ends after 24 hours and is final 48 hours later; versions were made at 4, 30 and 100 hours."""
+    instant = from_micros(hours(when))
+    found = file.execute("SELECT version, state FROM verdicts_as_of(?)", [instant]).fetchone()
+    assert found == (None if version is None else (version, state))
+    assert file.execute(f"SELECT version, state FROM verdicts_as_of('{instant.isoformat()}')").fetchone() == found
+
+
+def test_a_window_is_told_as_it_was_then(file: duckdb.DuckDBPyConnection) -> None:
+    sql = "SELECT days_met, days_broken, incidents, streak_days, streak_ended_day FROM window_as_of('SY02', ?)"
+    assert file.execute(sql, [from_micros(hours(5))]).fetchone() == (0, 1, 2, 0, None)
+    assert file.execute(sql, [from_micros(hours(40))]).fetchone() == (1, 0, 1, 1, None)
+    assert file.execute(sql, [from_micros(hours(101))]).fetchone() == (0, 1, 5, 0, DAY_ONE)
+
+
+def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnection) -> None:
+    told = file.execute("FROM explain_day('SY02', '2016-09-12')").fetchall()
+    assert told[:3] == [
+        ("region", "Aleppo", "SY02"),
+        ("truce-day", "2016-09-12", "2016-09-12T16:00:00Z to 2016-09-13T16:00:00Z"),
+        ("verdict", "BROKEN", "OPEN, version 1 of 2016-09-12T20:00:00Z"),
+    ]
+    assert ("limit", "1.0", "incidents allowed") in told
+    assert ("reason: violence", "count_above_limit", "2 incidents") in told
+    assert ("evidence: violence", "feed-a/i1", '{"report_id": "i1"}') in told
+    assert ("feed", "feed-a", "2 incidents in scope") in told
+    assert [fact for fact, _, _ in told][-3:] == ["version 1", "version 2", "version 3"]
+    assert any(fact == "bulletin" and value == "monitor/b1" for fact, value, _ in told)
+
+
+def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    changes = full_changes()
+    changes.reports.append(incident_row("s1", feed="un", type="convoy", raw='{"step": "attacked"}'))
+    changes.convoy_steps = [changes.convoy_steps[0]._replace(step="attacked")]
+    changes.verdicts = [verdict_row(evidence='{"violence": [], "access": ["un/aid-1"]}')]
+    store.commit(changes)
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        told = connection.execute("FROM explain_day('SY02', ?) WHERE fact = 'evidence: access'", [DAY_ONE]).fetchall()
+    assert told == [("evidence: access", "un/aid-1: attacked at 2016-09-12T17:00:00Z", '{"step": "attacked"}')]
