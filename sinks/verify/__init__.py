@@ -53,8 +53,9 @@ STEPS: tuple[Step, ...] = (
     Step("counts by day", check_day_tallies),
     Step("counts by feed", check_feed_tallies),
     Step("convoys", check_convoys),
-    Step("verdicts", check_verdicts),
+    # Versions first: a present row is compared with its last version.
     Step("every version of every verdict", check_versions),
+    Step("verdicts", check_verdicts),
     Step("windows and streaks", check_windows),
     Step("the gate and its history", check_gate),
     Step("feeds and outcomes", check_feeds),

@@ -13,7 +13,7 @@ from schemas.rejects import RejectCode
 from schemas.rows import FeedRow
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
-from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 from sinks.verify.report_rows import fingerprint, read_raw
 
@@ -53,15 +53,13 @@ def check_about(file: Published) -> Iterator[Difference]:
     yield from Row("about", "").compare(("agreement_id", "title"), named, (agreement.id, agreement.title))
     needs = agreement.gate_regions, agreement.access.regions
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
-    stored = file.rows("regions", ("pcode", "in_gate", "access_owed"), key=1)
-    yield from compare_rows("regions", ("in_gate", "access_owed"), stored, regions)
+    yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)
     lateness = agreement.lateness // timedelta(microseconds=1)
     days: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     if file.judged_at is not None:
         for day in file.days.judged(agreement, file.judged_at):
             days[day,] = file.days.start(day), file.days.end(day), file.days.end(day) + lateness
-    bounds = ("starts_at", "ends_at", "final_at")
-    yield from compare_rows("truce_days", bounds, file.rows("truce_days", ("truce_day", *bounds), key=1), days)
+    yield from file.compare("truce_days", ("truce_day", "starts_at", "ends_at", "final_at"), 1, days)
 
 
 def check_feeds(file: Published) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration,
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
 from sinks.verify.convoys import convoys_of
-from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
 from sinks.verify.report_rows import region_of_pcode
@@ -39,7 +39,7 @@ def check_convoy_events(file: Published) -> Iterator[Difference]:
         )
         recounted[step[:2]] = step[2:]
     names = ConvoyStepRow._fields
-    yield from compare_rows("convoy_events", names[2:], file.rows("convoy_events", names, key=2), recounted)
+    yield from file.compare("convoy_events", names, 2, recounted)
 
 
 def check_convoys(file: Published) -> Iterator[Difference]:
@@ -83,7 +83,7 @@ def check_convoys(file: Published) -> Iterator[Difference]:
         )
         recounted[row[:2]] = row[2:]
     names = ConvoyRow._fields
-    yield from compare_rows("convoys", names[2:], file.rows("convoys", names, key=2), recounted)
+    yield from file.compare("convoys", names, 2, recounted)
 
 
 def check_coverage(file: Published) -> Iterator[Difference]:
@@ -129,7 +129,7 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
                 yield from Row("bulletins", *key).claim("region", region, region is not None, "a region")
             told = region, tally.accused, tally.kind_as_given, tally.count, report.total, report.at_least, *stretch
             recounted[key] = told
-    yield from compare_rows("bulletins", names[3:], stored, recounted)
+    yield from file.compare("bulletins", names, 3, recounted)
 
 
 def check_declarations(file: Published) -> Iterator[Difference]:
@@ -147,7 +147,7 @@ def check_declarations(file: Published) -> Iterator[Difference]:
             to_micros(report.reported_at),
         )
         recounted[row[:2]] = row[2:]
-    yield from compare_rows("declarations", names[2:], file.rows("declarations", names, key=2), recounted)
+    yield from file.compare("declarations", names, 2, recounted)
 
 
 def _standing(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:

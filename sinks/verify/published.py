@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from schemas.errors import StoreUnavailable
 from schemas.truceday import Micros
 from sinks.faults import mapped
 from sinks.verify.days import Days
+from sinks.verify.difference import Difference, Row, compare_rows
 
 BATCH = 5_000
 
@@ -32,6 +33,12 @@ group by lower.fact_offset
 
 
 _USE = "use published"
+#: The referee fetches nothing from the network, and a name in SQL is never a variable of Python's.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
 
 
 class Published:
@@ -47,7 +54,7 @@ class Published:
         self.path = path
         # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
         # stays read-only.
-        self._connection = duckdb.connect()
+        self._connection = duckdb.connect(config=_CONFIG)
         try:
             with mapped(path):
                 quoted = str(path).replace("'", "''")
@@ -108,6 +115,16 @@ class Published:
         """Return a select list that gives instants as microseconds."""
         types = self._types[table]
         return ", ".join(f"epoch_us({name})" if types[name].startswith("TIMESTAMP") else name for name in names)
+
+    def compare(
+        self, table: str, names: Sequence[str], key: int, recounted: Mapping[tuple[Any, ...], Sequence[Any]]
+    ) -> Iterator[Difference]:
+        """Yield how ``table`` differs from ``recounted``, whose keys are the first ``key`` of the columns ``names``."""
+        named = ", ".join(names[:key])
+        twice = self.select(f"select {named}, count(*) from {table} group by {named} having count(*) > 1 order by all")  # noqa: S608
+        for *of_row, rows in twice:
+            yield Row(table, *of_row).differs("", f"{rows} rows", "1 row")
+        yield from compare_rows(table, names[key:], self.rows(table, names, key), recounted)
 
     def rows(self, table: str, names: Sequence[str], key: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """Return a table's rows, the first ``key`` columns as their key and the others as their values."""

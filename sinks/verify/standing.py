@@ -8,7 +8,7 @@ from datetime import date
 
 from schemas.rows import GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
-from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.difference import Difference, Row
 from sinks.verify.past import incidents_of, standing
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveStreak, completed, oldest_trailing, streak, trailing, window
@@ -20,7 +20,6 @@ GATE_CHANGES = GateRow._fields[2:]
 def check_windows(file: Published) -> Iterator[Difference]:
     """Check each region's last seven days, trailing 168 hours and streak as of the last tick."""
     names = WindowRow._fields
-    stored = file.rows("region_windows", names, key=1)
     now = file.judged_at
     recounted = {}
     if now is not None:
@@ -28,7 +27,7 @@ def check_windows(file: Published) -> Iterator[Difference]:
         for region in file.agreement.regions:
             row = _window(file, verdicts.get(region, {}), region, now)
             recounted[row[:1]] = row[1:]
-    yield from compare_rows("region_windows", names[1:], stored, recounted)
+    yield from file.compare("region_windows", names, 1, recounted)
 
 
 def _window(file: Published, verdicts: dict[date, VerdictRow], region: str, now: Micros) -> WindowRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.rows import DayTallyRow, FeedTallyRow
-from sinks.verify.difference import Difference, compare_rows
+from sinks.verify.difference import Difference
 from sinks.verify.published import Published
 
 _COUNTED = "from reports where present and not retracted and type = 'incident' and (len($feeds) = 0 or feed in $feeds)"
@@ -37,7 +37,7 @@ def check_day_tallies(file: Published) -> Iterator[Difference]:
     found = file.select(_DAYS, {"feeds": rules.feeds, "severe": [str(kind) for kind in rules.severe_kinds]})
     names = DayTallyRow._fields
     recounted = {row[:2]: row[2:] for row in found}
-    yield from compare_rows("day_tallies", names[2:], file.rows("day_tallies", names, key=2), recounted)
+    yield from file.compare("day_tallies", names, 2, recounted)
 
 
 def check_feed_tallies(file: Published) -> Iterator[Difference]:
@@ -45,4 +45,4 @@ def check_feed_tallies(file: Published) -> Iterator[Difference]:
     found = file.select(_FEEDS, {"feeds": file.agreement.violence.feeds})
     names = FeedTallyRow._fields
     recounted = {row[:3]: row[3:] for row in found}
-    yield from compare_rows("feed_tallies", names[3:], file.rows("feed_tallies", names, key=3), recounted)
+    yield from file.compare("feed_tallies", names, 3, recounted)

@@ -156,7 +156,8 @@ def _stoppable() -> Iterator[None]:
     """Let SIGTERM end a replay the way Ctrl-C does: workers stopped, topics deleted."""
 
     def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+        # Not raised here: an exception out of a signal handler lands in whatever coroutine runs, which may swallow it.
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

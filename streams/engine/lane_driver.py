@@ -128,6 +128,13 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         self.epoch = epoch
         return targets
 
+    def _stopped_set(self) -> None:
+        try:
+            super()._stopped_set()
+        except RuntimeError:
+            # The thread ended by itself, and its loop with it: there is nobody left to be told.
+            self._stopped.set()
+
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         # The base class prints a traceback to stderr; whoever runs the app reports the same error once.
         logger.debug(msg.format(*fmt))

@@ -6,6 +6,7 @@ Sending a report again is harmless: the ledger knows it by feed, report_id and r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections import Counter
@@ -64,8 +65,8 @@ async def publish(
     done = Published()
     producer = BatchProducer(broker)
     await producer.start()
+    pump = _Pump(reports)
     try:
-        pump = _Pump(reports)
         while batch := await asyncio.to_thread(pump.batch):
             placed = [_place(each, topics, partitions) for each in batch]
             groups: dict[tuple[str, int], list[Outgoing]] = {}
@@ -77,6 +78,7 @@ async def publish(
                 done.reports += 1
                 done.by_topic[slip.topic] += 1
     finally:
+        pump.close()
         await producer.stop()
     return done
 
@@ -135,6 +137,12 @@ class _Pump:
         if not found and self._failure is not None:
             raise self._failure
         return found
+
+    def close(self) -> None:
+        """Let a call that waits for reports return: Ctrl-C would otherwise wait for the pipe's next line."""
+        self._ended = True
+        with contextlib.suppress(queue.Full):  # a full queue keeps nobody waiting
+            self._queue.put_nowait(None)
 
     def _read(self, reports: Iterator[Named]) -> None:
         try:

@@ -40,7 +40,7 @@ async def run(
     folder: Path, facts: list[Fact], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
 ) -> None:
     """Feed facts in batches of ``size``; at each offset of ``stops`` the ledger dies with what it has not committed."""
-    lane = Lane(frozenset({TOPIC}), None, 0.25)
+    lane = Lane(frozenset({TOPIC}), 0.25)
     remaining = list(stops)
     while True:
         agent = agent_on(folder, flush=flush)

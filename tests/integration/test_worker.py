@@ -115,7 +115,8 @@ async def test_an_error_of_ours_is_one_line_and_its_own_exit_code(broker: str, p
     assert await committed_offsets(broker, f"{prefix}.group", topic) == {}
 
 
-async def test_any_other_error_is_logged_with_its_traceback(broker: str, prefix: str) -> None:
+async def test_any_other_error_is_logged_with_its_traceback(embedded_broker: str, prefix: str) -> None:
+    broker = embedded_broker
     topic = await topic_of(broker, f"{prefix}.in")
     await write(broker, topic, 0, numbered(30))
     with worker(broker, f"{prefix}.group", topic, "--fail-at", "15", "--error", "foreign") as process:

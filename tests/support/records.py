@@ -56,3 +56,16 @@ def tables(file: Path, names: Sequence[str] = TABLES) -> dict[str, list[tuple[An
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names}
+
+
+def tables_of_a_run(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row, without what names the run's own topics and broker."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        chosen = {"sink_offsets": "role, partition, next_offset"}
+        for table in ("reports", "rejects"):
+            chosen[table] = "* EXCLUDE (source_topic)"
+        return {
+            name: connection.execute(f"SELECT {chosen.get(name, '*')} FROM {name} ORDER BY ALL").fetchall()
+            for name in TABLES
+        }

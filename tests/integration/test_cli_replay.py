@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets
+from streams.engine.metadata import bootstrap
 
 pytestmark = pytest.mark.broker
 
@@ -26,18 +28,30 @@ SCENARIO = ROOT / "streams" / "demo" / "september-2016.jsonl"
 TABLES = ("reports", "day_verdicts", "day_verdict_versions", "region_windows", "gate_history", "rejects", "feeds")
 
 
-def environment() -> dict[str, str]:
+def environment(**variables: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRUCEWATCH_")}
-    return clean | {"PYTHONPATH": str(ROOT)}
+    return clean | {"PYTHONPATH": str(ROOT)} | variables
+
+
+async def topics_of(broker: str) -> set[str]:
+    """Every topic a broker has."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker))
+    await consumer.start()
+    try:
+        return set(await consumer.topics())
+    finally:
+        await consumer.stop()
 
 
 @contextmanager
-def started(*arguments: str | Path, cwd: Path, piped: bool = False) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: str | Path, cwd: Path, piped: bool = False, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
     """A running command; killed at the end of the block should it still run."""
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", *map(str, arguments)],
         cwd=cwd,
-        env=environment(),
+        env=environment(**variables),
         stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,8 +64,8 @@ def started(*arguments: str | Path, cwd: Path, piped: bool = False) -> Iterator[
         process.communicate()
 
 
-def run(*arguments: str | Path, cwd: Path) -> tuple[int, str, str]:
-    with started(*arguments, cwd=cwd) as process:
+def run(*arguments: str | Path, cwd: Path, **variables: str) -> tuple[int, str, str]:
+    with started(*arguments, cwd=cwd, **variables) as process:
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
@@ -85,9 +99,9 @@ def workers_of(parent: int) -> dict[str, int]:
     return found
 
 
-def wait_for(found: object, seconds: float = 30.0) -> None:
+def wait_for(found: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
-    while not found():  # type: ignore[operator]
+    while not found():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
@@ -150,9 +164,9 @@ def test_a_result_is_replaced_only_when_told_to(tmp_path: Path) -> None:
 
 
 def test_a_replay_on_a_shared_broker_leaves_no_topic_behind(embedded_broker: str, prefix: str, tmp_path: Path) -> None:
-    os.environ["TRUCEWATCH_TOPIC_PREFIX"] = prefix
-    code, _, err = run("replay", SCENARIO, "--broker", embedded_broker, cwd=tmp_path)
+    code, _, err = run("replay", SCENARIO, "--broker", embedded_broker, cwd=tmp_path, TRUCEWATCH_TOPIC_PREFIX=prefix)
     assert code == 0, err
+    assert [name for name in asyncio.run(topics_of(embedded_broker)) if name.startswith(prefix)] == []
 
 
 def test_a_named_run_goes_on_where_it_was_cut_off(embedded_broker: str, prefix: str, tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Histories drawn at random: late, corrected, retracted, doubled, contradictory and broken records among ticks."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from typing import Any
+
+from schemas.agreement import Agreement
+from schemas.truceday import Micros
+from tests.support.judged import History, report, told
+from tests.support.worlds import DAY, HOUR, agreement, at
+
+PARTIES = (
+    [],
+    [{"name": "Government", "slot": "a"}, {"name": "Opposition", "slot": "b"}],
+    [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}],
+    [{"name": "ISIL"}, {"name": "Nusra"}],
+)
+STEPS = ("requested", "approved", "dispatched", "held", "offloaded", "distributed", "attacked", "denied", "turned_back")
+
+
+def drawn_agreement(draw: random.Random) -> Agreement:
+    """Return a test agreement under rules drawn at random, strict enough that every finding occurs."""
+    return agreement(
+        access={"overdue_after_hours": 30, "max_gap_days": 3},
+        coverage={
+            "min_feeds": draw.choice([1, 2]),
+            "min_share_percent": draw.choice([50, 75]),
+            "reports_cover_the_day": draw.random() < 0.5,
+        },
+        violence={
+            "baseline": {
+                "first_day": date(2016, 9, 2),
+                "last_day": date(2016, 9, 11),
+                "measure": draw.choice(["mean", "median"]),
+            },
+            "feeds": draw.choice([[], ["feed-a", "feed-b"]]),
+        },
+    )
+
+
+def random_history(seed: int, reports: int = 120, days: int = 8) -> History:
+    """Return a history over the first ``days`` of a truce; the same for the same seed."""
+    draw = random.Random(seed)
+    history = History(drawn_agreement(draw))
+    next_tick = at(-1)
+    for reported_at, data in sorted((_report(draw, reports, days) for _ in range(reports)), key=lambda told: told[0]):
+        while next_tick < reported_at:
+            history.tick(next_tick)
+            next_tick += draw.choice([1, 3, 7, 13]) * HOUR
+        history.tell(data)
+        if draw.random() < 0.05:
+            history.tell(data)
+        if draw.random() < 0.03:
+            history.tell(b'{"feed": "feed-a", "report_id": 7}')
+    if draw.random() < 0.5:
+        history.tick(at(days + draw.choice([0, 1, 5])))
+    return history
+
+
+def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[str, Any]]:
+    """Return one report with the time it is reported; few identities, so that many are told more than once."""
+    kind = draw.choices(["incident", "coverage", "convoy", "bulletin", "declaration"], [60, 20, 15, 3, 2])[0]
+    start = at(round(draw.uniform(-11 if kind == "incident" else -1, days), 3))
+    length = draw.choice([6, 12, 24, 24, 48] if kind == "coverage" else [0, 1, 12, 24, 50]) * HOUR
+    if kind in ("convoy", "declaration"):
+        length = 0
+    reported_at = start + length + draw.choice([0, HOUR, DAY, 3 * DAY, 6 * DAY])
+    region = draw.choice(["SY01", "SY02"])
+    places = [
+        {"pcode": region},
+        {"pcode": region, "point": {"latitude": 33.5, "longitude": 36.3}},
+        {"names": ["Aleppo"]},
+    ]
+    fields: dict[str, Any] = {"occurred": (start, start + length)}
+    match kind:
+        case "incident":
+            fields |= {
+                "place": draw.choice(places),
+                "kind": draw.choice(["shelling"] * 9 + ["attack_on_aid"]),
+                "parties": draw.choice(PARTIES),
+                "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}]),
+            }
+        case "coverage":
+            fields |= {
+                "places": draw.choice([[{"pcode": "SY01"}], [{"pcode": "SY01"}, {"pcode": "SY02"}], [places[2]]]),
+                "nil": draw.random() < 0.5,
+            }
+        case "convoy":
+            fields |= {
+                "place": {"pcode": region},
+                "convoy_id": f"aid-{draw.randrange(6)}",
+                "step": draw.choice(STEPS),
+                "trucks": draw.choice([1, 5, 20]),
+            }
+        case "bulletin":
+            lines = [
+                {"count": 3, "place": {"pcode": region}},
+                {"count": 4, "place": {"names": ["Idleb"]}},
+                {"count": 2},
+            ]
+            fields |= {"tallies": lines, "total": 9}
+        case _:
+            fields = {"act": "start", "declared_by": "Government", "effective_at": told(start)}
+    return reported_at, report(
+        kind,
+        f"{kind}-{draw.randrange(reports // 2)}",
+        feed=draw.choice(["feed-a", "feed-b", "feed-c"]),
+        reported_at=reported_at,
+        revision=draw.choice([1, 1, 1, 2, 3]),
+        status=draw.choice(["active"] * 6 + ["retracted"]),
+        **fields,
+    )

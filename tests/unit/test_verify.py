@@ -1,0 +1,230 @@
+"""The referee against files the real ledger and store made: it passes what is right and finds what was altered."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.errors import StoreUnavailable
+from sinks.verify import STEPS, Difference, verify
+from tests.support.judged import History, report
+from tests.support.random_history import random_history
+from tests.support.worlds import TRUCE, at
+
+#: What a file cannot prove, by table: stamps, the gazetteer's finds, what leaves no row, and sentences for people.
+UNPROVABLE = {
+    "about": {"schema_version", "software_version", "published_at"},
+    "regions": {"name"},
+    "reports": {"received_at", "place_conflict"},
+    "rejects": {"code", "hint", "received_at", "original"},
+    "day_verdicts": {"reasons"},
+    "day_verdict_versions": {"reasons", "cause"},
+    "gate_history": {"reason"},
+    "feeds": {"duplicate"},
+    # The last record of a source may have been a duplicate, as here.
+    "sink_offsets": {"log_identity", "next_offset"},
+    "ledger_state": {"pending"},
+}
+ALTERED = {
+    "BIGINT": "{} + 1",
+    "INTEGER": "{} + 1",
+    "DOUBLE": "{} + 1e-9",
+    "BOOLEAN": "not {}",
+    "VARCHAR": "{} || 'x'",
+    "JSON": "'[]'",
+    "BLOB": "'x'::blob",
+    "DATE": "{} + 1",
+    "TIMESTAMP WITH TIME ZONE": "{} + interval 1 microsecond",
+}
+
+
+def small_history() -> History:
+    """A truce of five days with one of everything: corrected, retracted, doubled, late, rejected."""
+    parties = [{"name": "Government", "slot": "a"}, {"name": "Opposition", "slot": "b"}]
+    facts = {"kind": "shelling", "parties": parties, "deaths": {"low": 1, "best": 2, "high": 3}}
+    facts |= {"accused": ["Government"], "claimant": "Monitor", "confidence": "alleged"}
+    place = {"pcode": "SY01", "names": ["Duma"], "point": {"latitude": 33.5, "longitude": 36.3}}
+    step = {"region": "SY02", "convoy_id": "aid-1", "people_requested": 70, "people_reached": 60, "trucks": 9}
+    both = [{"pcode": "SY01"}, {"pcode": "SY02"}]
+
+    def incident(number: int, when: float, **fields: object) -> dict[str, object]:
+        begun = at(when)
+        spine = {"reported_at": at(when, 2), "occurred": (begun, at(when, 1)), "place": place}
+        return report("incident", f"i{number}", **{**spine, **facts, **fields})
+
+    history = History(TRUCE).tick(at(-2))
+    history.tell(*(incident(n, -3 - n / 10) for n in range(12))).tick(at(0, 1))
+    history.tell(incident(20, 0.5), incident(21, 0.4), incident(22, 0.3, kind="attack_on_aid"))
+    history.tell(report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=both, nil=False))
+    history.tick(at(1, 1))
+    history.tell(report("convoy", "s1", reported_at=at(1, 3), occurred=(at(1, 2), at(1, 2)), step="dispatched", **step))
+    history.tell(incident(23, 1.5, parties=[{"name": "ISIL", "slot": "a"}], region="SY02"))
+    history.tell(report("coverage", "c2", reported_at=at(3), occurred=(at(1), at(3)), places=both, nil=True))
+    history.tick(at(2, 1), at(3, 1))
+    history.tell(incident(20, 0.5, revision=2, status="retracted", reported_at=at(3, 1)))
+    history.tell(
+        incident(22, 0.3, revision=3, reported_at=at(3, 2)), incident(22, 0.3, revision=2, reported_at=at(3, 2))
+    )
+    history.tell(incident(24, 2.5, reported_at=at(3, 2)), incident(24, 2.5, reported_at=at(3, 2)))
+    history.tell(incident(24, 2.6, reported_at=at(3, 2)), b"{", b'{"feed": "feed-a", "report_id": "i1"}')
+    lines = [{"count": 4, "place": {"pcode": "SY01"}, "accused": "Opposition", "kind_as_given": "breach"}, {"count": 2}]
+    monitor = {"feed": "monitor", "tallies": lines, "total": 6, "at_least": True}
+    history.tell(report("bulletin", "b1", reported_at=at(3, 3), occurred=(at(0), at(1)), **monitor))
+    spoken = {"act": "start", "declared_by": "Government", "effective_at": "2016-09-12T19:00:00+03:00"}
+    history.tell(report("declaration", "d1", feed="parties", reported_at=at(3, 4), **spoken)).tick(at(4, 1))
+    history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
+    return history.tick(at(4, 3)).tell(incident(30, 4.1)).tick(at(4, 6))
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_history().judged(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def copy(published: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(published, tmp_path / "altered.duckdb"))
+
+
+def alter(path: Path, sql: str) -> None:
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute(sql)
+
+
+def tables(path: Path) -> dict[str, dict[str, str]]:
+    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in connection.execute(
+            "select table_name, column_name, data_type from duckdb_columns() "
+            "where not internal and table_name in (select table_name from duckdb_tables()) order by all"
+        ).fetchall():
+            found.setdefault(table, {})[column] = kind
+        return found
+
+
+def test_what_the_ledger_published_is_right(published: Path) -> None:
+    assert verify(published) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_history_is_judged_alike_by_ledger_and_referee(seed: int, tmp_path: Path) -> None:
+    """Two programs, two methods, one page of rules; flushes and restarts fall where they like."""
+    draw = random.Random(seed)
+    history = random_history(seed)
+    path = history.judged(tmp_path, flush_every=draw.choice([7, 50, 1_000]), restart_every=draw.choice([2, 10**9]))
+    assert [str(difference) for difference in verify(path, limit=5)] == []
+
+
+def cells(path: Path) -> Iterator[tuple[str, str, str]]:
+    for table, columns in tables(path).items():
+        for column, kind in columns.items():
+            if column not in UNPROVABLE.get(table, set()):
+                yield table, column, ALTERED[kind].format(column)
+
+
+def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> None:
+    """Every column of every table, altered in the last row that has a value; a file that is refused counts as well."""
+    missed, tried = [], 0
+    for table, column, altered in cells(published):
+        path = Path(shutil.copy(published, tmp_path / "altered.duckdb"))
+        last = f"(select max(rowid) from {table} where {column} is not null)"
+        with closing(duckdb.connect(str(path))) as connection:
+            if connection.execute(f"select {last}").fetchone() == (None,):
+                continue
+            try:
+                connection.execute(f"update {table} set {column} = {altered} where rowid = {last}")
+            except duckdb.ConstraintException:
+                continue
+        tried += 1
+        try:
+            if not verify(path):
+                missed.append(f"{table}.{column}")
+        except StoreUnavailable:
+            continue
+    assert missed == []
+    assert tried > 150
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *(
+            "reports",
+            "convoy_events",
+            "convoys",
+            "coverage",
+            "bulletins",
+            "declarations",
+            "day_tallies",
+            "feed_tallies",
+        ),
+        *("day_verdicts", "day_verdict_versions", "region_windows", "gate", "feeds", "regions", "truce_days"),
+    ],
+)
+def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
+    alter(copy, f"delete from {table} where rowid = (select max(rowid) from {table})")
+    assert verify(copy) != []
+
+
+@pytest.mark.parametrize(
+    "table", ["reports", "rejects", "convoy_events", "convoys", "coverage", "bulletins", "day_verdict_versions", "gate"]
+)
+def test_a_row_told_twice_is_found(table: str, copy: Path) -> None:
+    alter(copy, f"insert into {table} select * from {table} where rowid = (select max(rowid) from {table})")
+    assert verify(copy) != []
+
+
+def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) -> None:
+    """The verdict moved while a report came in, and no version tells of it."""
+    with closing(duckdb.connect(str(copy))) as connection:
+        region, day = connection.execute(
+            "select region, truce_day from day_verdict_versions where version = 3 order by all limit 1"
+        ).fetchone() or ("", "")
+        which = f"region = '{region}' and truce_day = '{day}'"
+        connection.execute(f"delete from day_verdict_versions where {which} and version = 2")
+        connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
+        connection.execute(f"update day_verdicts set version = version - 1 where {which}")
+    assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+
+
+def test_the_difference_names_the_row_and_both_values(copy: Path) -> None:
+    alter(copy, "update day_tallies set incidents = 99 where region = 'SY01' and truce_day = '2016-09-14'")
+    (difference,) = verify(copy)
+    assert difference == Difference("day_tallies", "SY01, 2016-09-14", "incidents", 99, 1)
+    assert str(difference) == "day_tallies[SY01, 2016-09-14].incidents: the file says 99, the recount 1"
+
+
+def test_more_differences_are_told_when_asked_for_and_only_of_the_first_step_that_finds_any(copy: Path) -> None:
+    alter(copy, "update day_tallies set incidents = 99, deaths_low = 99; update convoys set steps = 99")
+    assert len(verify(copy, limit=3)) == 3
+    assert {difference.table for difference in verify(copy, limit=100)} == {"day_tallies"}
+
+
+def test_progress_counts_every_step(published: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    verify(published, lambda done, steps: seen.append((done, steps)))
+    assert seen == [(done, len(STEPS)) for done in range(len(STEPS) + 1)]
+
+
+def test_the_file_is_left_as_it_was(published: Path) -> None:
+    before = published.read_bytes()
+    verify(published)
+    assert published.read_bytes() == before
+    assert [path.name for path in published.parent.iterdir() if path.name.startswith("compliance")] == [published.name]
+
+
+def test_a_file_that_is_not_there_or_not_a_ledgers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        verify(tmp_path / "none.duckdb")
+    alter(tmp_path / "other.duckdb", "create table about (x integer)")
+    with pytest.raises(StoreUnavailable, match="not one that a ledger wrote"):
+        verify(tmp_path / "other.duckdb")
+    (tmp_path / "torn.duckdb").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreUnavailable):
+        verify(tmp_path / "torn.duckdb")
