@@ -101,8 +101,8 @@ def judge_access(
     if not convoys:
         return Leg("UNKNOWN")
     deliveries = [(convoy.delivered_at, convoy) for convoy in convoys if convoy.delivered_at is not None]
-    # Of deliveries at the same instant the greatest (feed, convoy_id) is named.
-    last = max(deliveries, key=lambda delivery: (delivery[0], delivery[1].feed, delivery[1].convoy_id), default=None)
+    # Of deliveries at the same instant the one whose name sorts last is named.
+    last = max(deliveries, key=lambda delivery: (delivery[0], delivery[1].name), default=None)
     since = agreement.effective if last is None else max(last[0], agreement.effective)
     if horizon - since >= agreement.access.max_gap_days * 24 * MICROS_PER_HOUR:
         return Leg("BROKEN", () if last is None else (last[1].name,))

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from schemas.errors import TrucewatchError
+from schemas.errors import TrucewatchError, UsageError
 from streams.engine.app import LaneApp
+from streams.engine.metadata import connected, metadata
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
     Raises:
         TrucewatchError: what stopped it before, or any other error of its handler. Nothing was flushed then.
     """
+    await _knock(app)
     app.in_worker = True
     running = asyncio.create_task(_run(app))
     ends = [running, asyncio.create_task(stop.wait()), asyncio.create_task(app.failed.wait())]
@@ -54,6 +56,15 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
         await _leave(app)
     if app.failure is not None:
         raise app.failure
+
+
+async def _knock(app: LaneApp) -> None:
+    """Find a missing broker or topic before Faust does: it reports the one in pages, and the other never."""
+    async with connected(app.address) as client:
+        found = await metadata(client, sorted(app.lane.topics))
+    missing = sorted(app.lane.topics.difference(found.topics))
+    if missing:
+        raise UsageError(f"there is no topic {' or '.join(missing)} on the Kafka broker at {app.address}")
 
 
 async def _run(app: LaneApp) -> None:

@@ -26,7 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench BENCH=...", description=__doc__)
     parser.add_argument("--reports", type=int, default=200_000, help="reports to push through (default 200,000)")
     parser.add_argument("--broker", help="kafka://host:port; the embedded broker otherwise")
-    parser.add_argument("--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out")
+    parser.add_argument(
+        "--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out"
+    )
     parser.add_argument("--marks", type=int, nargs="*", default=[], help="counts at which to note each worker's memory")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()

@@ -159,8 +159,8 @@ async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_seco
                             at_offset[record.offset] = published[record.key]
                 done = await committed()
                 now = time.perf_counter()
-                for offset in [offset for offset in at_offset if offset < done]:
-                    waits.append(now - at_offset.pop(offset))
+                passed = [offset for offset in at_offset if offset < done]
+                waits.extend(now - at_offset.pop(offset) for offset in passed)
         await sending
         await reader.stop()
         await producer.stop()
@@ -172,9 +172,7 @@ class _Committed:
 
     def __init__(self, broker: str, group: str, partition: TopicPartition) -> None:
         self._partition = partition
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False
-        )
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False)
 
     async def __aenter__(self) -> Callable[[], Awaitable[int]]:
         await self._consumer.start()

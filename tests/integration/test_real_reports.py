@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.shell import ROOT, trucewatch
 from tests.support.records import TABLES, tables, tables_of_a_run
 from tests.support.shared_data import shared_data
+from tests.support.shell import ROOT, trucewatch
 
 pytestmark = pytest.mark.broker
 

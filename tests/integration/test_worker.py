@@ -136,6 +136,14 @@ def test_a_broker_that_is_not_there_is_one_line() -> None:
     )
 
 
+def test_a_topic_that_is_not_there_is_one_line_and_is_not_created(embedded_broker: str, prefix: str) -> None:
+    """The embedded broker would create it, with partitions of its own liking."""
+    with worker(embedded_broker, f"{prefix}.group", f"{prefix}.in") as process:
+        code, _, err = process.end()
+    assert code == 2
+    assert err == f"trucewatch: there is no topic {prefix}.in on the Kafka broker at {embedded_broker}\n"
+
+
 async def test_a_broker_that_died_does_not_keep_a_worker_from_ending(tmp_path: Path, prefix: str) -> None:
     with EmbeddedBroker(tmp_path) as broker:
         topic = await topic_of(broker.url, f"{prefix}.in")

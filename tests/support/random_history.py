@@ -11,7 +11,7 @@ from schemas.truceday import Micros
 from tests.support.judged import History, report, told
 from tests.support.worlds import DAY, HOUR, agreement, at
 
-PARTIES = (
+PARTIES: tuple[list[dict[str, str]], ...] = (
     [],
     [{"name": "Government", "slot": "a"}, {"name": "Opposition", "slot": "b"}],
     [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}],

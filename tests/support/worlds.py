@@ -33,7 +33,7 @@ DAY = 24 * HOUR
 
 
 def agreement(**changes: Any) -> Agreement:
-    """Return a small agreement; ``changes`` replace whole sections or keys of sections, as ``violence={"floor": 2}``."""
+    """Return a small agreement; ``changes`` replace sections, or keys of them, as ``violence={"floor": 2}``."""
     sections: dict[str, Any] = {
         "id": "test-truce",
         "title": "A truce to test with",

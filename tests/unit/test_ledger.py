@@ -192,9 +192,7 @@ def test_a_change_after_the_day_is_final_is_an_amendment() -> None:
 
 def test_time_alone_settles_a_day_without_a_version() -> None:
     world = World().tell(coverage(low=at(0), high=at(1)), tick(at(1)))
-    states = []
-    for hours in (0, 47, 48):
-        states.append(world.tell(tick(at(1, hours))).verdict("SY01", 0).state)
+    states = [world.tell(tick(at(1, hours))).verdict("SY01", 0).state for hours in (0, 47, 48)]
     assert states == ["PROVISIONAL", "PROVISIONAL", "FINAL"]
     assert len(world.versions("SY01", 0)) == 1
 

@@ -123,11 +123,11 @@ def test_tolls_add_up_over_incidents_in_scope_and_an_unstated_one_adds_nothing()
 def test_an_incident_of_a_feed_the_agreement_does_not_go_by_is_in_no_count() -> None:
     truce = agreement(violence={"feeds": ["feed-b"]}, coverage={"reports_cover_the_day": True})
     verdict = judged(*several(5), incident("x", in_scope=False), truce=truce)
-    assert (verdict.incidents, verdict.incidents_out_of_scope, verdict.share) == (0, 0, 0)
+    assert (verdict.incidents, verdict.incidents_out_of_scope, verdict.share) == (0, 0, Fraction(0))
 
 
 def parties(*named: tuple[str, str | None]) -> list[Party]:
-    return [Party(name=name, slot=slot) for name, slot in named]
+    return [Party.model_validate({"name": name, "slot": slot}) for name, slot in named]
 
 
 @pytest.mark.parametrize(
@@ -292,6 +292,11 @@ def test_the_gap_runs_from_the_last_delivery_or_the_start_of_the_truce() -> None
     assert access(step("offloaded", at(-30)), number=5)[0] == "MET"
     assert access(step("offloaded", at(-30)), number=6) == ("BROKEN", ("un/aid-1",))
     assert access(step("denied", at(1)), number=6) == ("BROKEN", ())
+
+
+def test_of_two_last_deliveries_at_once_the_name_that_sorts_last_is_the_evidence() -> None:
+    told = [step("offloaded", at(0), convoy_id=name) for name in ("aid-2", "aid-9", "aid-1")]
+    assert access(*told, number=6) == ("BROKEN", ("un/aid-9",))
 
 
 def test_what_began_at_the_horizon_or_later_is_not_known() -> None:

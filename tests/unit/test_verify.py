@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -47,15 +48,21 @@ ALTERED = {
 def small_history() -> History:
     """A truce of five days with one of everything: corrected, retracted, doubled, late, rejected."""
     parties = [{"name": "Government", "slot": "a"}, {"name": "Opposition", "slot": "b"}]
-    facts = {"kind": "shelling", "parties": parties, "deaths": {"low": 1, "best": 2, "high": 3}}
+    facts: dict[str, Any] = {"kind": "shelling", "parties": parties, "deaths": {"low": 1, "best": 2, "high": 3}}
     facts |= {"accused": ["Government"], "claimant": "Monitor", "confidence": "alleged"}
     place = {"pcode": "SY01", "names": ["Duma"], "point": {"latitude": 33.5, "longitude": 36.3}}
-    step = {"region": "SY02", "convoy_id": "aid-1", "people_requested": 70, "people_reached": 60, "trucks": 9}
+    step: dict[str, Any] = {
+        "region": "SY02",
+        "convoy_id": "aid-1",
+        "people_requested": 70,
+        "people_reached": 60,
+        "trucks": 9,
+    }
     both = [{"pcode": "SY01"}, {"pcode": "SY02"}]
 
-    def incident(number: int, when: float, **fields: object) -> dict[str, object]:
+    def incident(number: int, when: float, **fields: Any) -> dict[str, Any]:
         begun = at(when)
-        spine = {"reported_at": at(when, 2), "occurred": (begun, at(when, 1)), "place": place}
+        spine: dict[str, Any] = {"reported_at": at(when, 2), "occurred": (begun, at(when, 1)), "place": place}
         return report("incident", f"i{number}", **{**spine, **facts, **fields})
 
     history = History(TRUCE).tick(at(-2))
@@ -74,9 +81,9 @@ def small_history() -> History:
     history.tell(incident(24, 2.5, reported_at=at(3, 2)), incident(24, 2.5, reported_at=at(3, 2)))
     history.tell(incident(24, 2.6, reported_at=at(3, 2)), b"{", b'{"feed": "feed-a", "report_id": "i1"}')
     lines = [{"count": 4, "place": {"pcode": "SY01"}, "accused": "Opposition", "kind_as_given": "breach"}, {"count": 2}]
-    monitor = {"feed": "monitor", "tallies": lines, "total": 6, "at_least": True}
+    monitor: dict[str, Any] = {"feed": "monitor", "tallies": lines, "total": 6, "at_least": True}
     history.tell(report("bulletin", "b1", reported_at=at(3, 3), occurred=(at(0), at(1)), **monitor))
-    spoken = {"act": "start", "declared_by": "Government", "effective_at": "2016-09-12T19:00:00+03:00"}
+    spoken: dict[str, Any] = {"act": "start", "declared_by": "Government", "effective_at": "2016-09-12T19:00:00+03:00"}
     history.tell(report("declaration", "d1", feed="parties", reported_at=at(3, 4), **spoken)).tick(at(4, 1))
     history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
     return history.tick(at(4, 3)).tell(incident(30, 4.1)).tick(at(4, 6))
