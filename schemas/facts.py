@@ -142,6 +142,8 @@ class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"
 
 
 ReportFact = IncidentFact | ConvoyFact | CoverageFact | BulletinFact | DeclarationFact
+#: The same for ``isinstance``, which takes a tuple four times as fast as a union.
+REPORT_FACTS = (IncidentFact, ConvoyFact, CoverageFact, BulletinFact, DeclarationFact)
 Fact = ReportFact | RejectFact | TickFact
 
 _encoder = msgspec.json.Encoder()

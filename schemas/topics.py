@@ -11,6 +11,8 @@ from dataclasses import dataclass
 MAX_REPORT_BYTES = 1_048_576
 #: Larger than any report accepted, so that an oversized one reaches intake and is rejected with a reason.
 MAX_MESSAGE_BYTES = 8 * 1_048_576
+#: What intake writes carries headers of ours around what a feed sent.
+HEADER_BYTES = 65_536
 KEEP_FOR_EVER = -1
 THIRTY_DAYS_MS = 30 * 24 * 3_600 * 1_000
 
@@ -23,6 +25,7 @@ class TopicSpec:
     partitions: int
     retention_ms: int
     compacted: bool = False
+    max_bytes: int = MAX_MESSAGE_BYTES
 
     @property
     def config(self) -> dict[str, str]:
@@ -30,7 +33,7 @@ class TopicSpec:
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
-            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "max.message.bytes": str(self.max_bytes),
         }
 
 
@@ -77,10 +80,11 @@ class Topics:
 
     def specs(self, agreements: tuple[str, ...], *, archive: bool = False) -> tuple[TopicSpec, ...]:
         """Every topic a deployment needs, with its partitions and retention."""
+        written = MAX_MESSAGE_BYTES + HEADER_BYTES
         archives = [TopicSpec(self.archive, 1, KEEP_FOR_EVER)]
         feeds = [TopicSpec(name, self.partitions, THIRTY_DAYS_MS) for name in self.inputs]
         return (
             *(archives if archive else feeds),
-            TopicSpec(self.rejects, 1, THIRTY_DAYS_MS),
-            *(TopicSpec(self.facts(agreement), 1, KEEP_FOR_EVER) for agreement in agreements),
+            TopicSpec(self.rejects, 1, THIRTY_DAYS_MS, max_bytes=written),
+            *(TopicSpec(self.facts(agreement), 1, KEEP_FOR_EVER, max_bytes=written) for agreement in agreements),
         )

@@ -2,9 +2,9 @@
 
 The order of a flush, and what each step prevents:
 
-1. decode every header of the batch, so that an unreadable one stops the ledger before anything is folded;
+1. decode every header, so that an unreadable one stops the ledger before anything is folded;
 2. ask the store once for the identities that may have been seen before;
-3. fold in topic order; ticks judge, whatever the batch;
+3. fold in topic order; ticks judge, wherever the flush ends;
 4. commit rows and offsets in one transaction: a crash before it changes nothing, a crash after it loses nothing;
 5. tell Kafka the group's offset, for monitoring only;
 6. publish a copy now and then.
@@ -13,7 +13,7 @@ The order of a flush, and what each step prevents:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -24,8 +24,8 @@ from aiokafka import TopicPartition
 from schemas import facts
 from schemas.agreement import Agreement
 from schemas.errors import FactUnreadable, LedgerStopped
-from schemas.facts import ReportFact, TickFact
-from schemas.rows import Evidence, Identity, Prior
+from schemas.facts import TickFact
+from schemas.rows import Evidence, Prior
 from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Lane, Record
@@ -70,8 +70,8 @@ class LedgerAgent:
         self._store: Store | None = None
         self._ledger: Ledger | None = None
         self._seen = SeenFilter()
-        self._unflushed = 0
-        self._first_unflushed = 0.0
+        self._waiting: list[Record] = []
+        self._waiting_since = 0.0
         self._unpublished = False
         self._partition: TopicPartition | None = None
 
@@ -97,7 +97,7 @@ class LedgerAgent:
 
     def _give_up(self) -> None:
         """Drop what was not committed and release the file."""
-        self._unflushed = 0
+        self._waiting = []
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -119,7 +119,8 @@ class LedgerAgent:
     async def stopped(self) -> None:
         """Commit and publish what is left, then release the file."""
         if self._store is not None:
-            await self._commit()
+            while self._waiting:
+                await self._flush_some()
             if self._unpublished:
                 self._publish()
         if self._ticker is not None:
@@ -129,39 +130,52 @@ class LedgerAgent:
     # -- facts
 
     async def handle(self, batch: Batch) -> None:
-        """Fold one batch; commit when it is time to."""
+        """Take in one batch; fold and commit when it is time to."""
         if self._ledger is None:
             return
+        if batch.records:
+            if not self._waiting:
+                self._waiting_since = time.monotonic()
+            self._waiting.extend(batch.records)
         facts_arrived = False
-        for start in range(0, len(batch.records), self._flush.records):
-            facts_arrived |= self._fold(self._ledger, batch.records[start : start + self._flush.records])
-            if self._unflushed >= self._flush.records:
-                await self._commit()
-        if self._unflushed and time.monotonic() - self._first_unflushed >= self._flush.seconds:
-            await self._commit()
+        while len(self._waiting) >= self._flush.records:
+            facts_arrived |= await self._flush_some()
+        if self._waiting and time.monotonic() - self._waiting_since >= self._flush.seconds:
+            facts_arrived |= await self._flush_some()
         if self._unpublished and self._cadence.due(time.monotonic()):
             self._publish()
         if self._ticker is not None:
             await self._ticker.beat(facts_arrived=facts_arrived)
 
-    def _fold(self, ledger: Ledger, records: Sequence[Record]) -> bool:
-        """Fold records in topic order; return whether any was more than a tick."""
-        if not self._unflushed:
-            self._first_unflushed = time.monotonic()
-        entries = [read_entry(record) for record in records if record.offset >= ledger.next_offset]
-        priors = self._priors(ledger, entries)
+    async def _flush_some(self) -> bool:
+        """Fold and commit the oldest records waiting; return whether any was more than a tick.
+
+        Records wait unread: the store is asked about all their identities at once, and a rebalance drops nothing
+        that was folded.
+        """
+        if self._store is None or self._ledger is None:
+            raise LedgerStopped("facts are waiting while no store is open")
+        taken, self._waiting = self._waiting[: self._flush.records], self._waiting[self._flush.records :]
+        ledger = self._ledger
+        first = ledger.next_offset
+        entries = [read_entry(record) for record in taken if record.offset >= first]
+        priors = self._priors(ledger, self._store, entries)
         for entry in entries:
             ledger.fold(entry, priors)
-        self._unflushed += len(entries)
-        return any(not isinstance(entry.fact, TickFact) for entry in entries)
+        self._store.commit(ledger.drain())
+        self._unpublished = True
+        if self._lane is not None and self._partition is not None:
+            await self._lane.commit({self._partition: ledger.next_offset})
+        return any(type(entry.fact) is not TickFact for entry in entries)
 
-    def _priors(self, ledger: Ledger, entries: list[Entry]) -> dict[Identity, Prior]:
-        """Ask the store about the identities it may know; new ones are remembered."""
-        hashes = np.fromiter((e.key_hash for e in entries if isinstance(e.fact, ReportFact)), dtype=np.int64)
-        maybe = set(hashes[self._seen.maybe_seen(hashes)].tolist())
+    def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
+        """Ask the store about the identities it may know; all are remembered."""
+        reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
+        hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
+        maybe = np.flatnonzero(self._seen.maybe_seen(hashes))
         self._seen.add(hashes)
-        wanted = {key: identity for key, identity in ledger.unknown(entries).items() if key in maybe}
-        return self._store.priors(wanted) if wanted and self._store is not None else {}
+        wanted = ledger.unknown(reports[index] for index in maybe)
+        return {(feed, report_id): prior for (feed, report_id), prior in store.priors(wanted).items()}
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Answer the court from the store, after giving it the rows folded since the last commit."""
@@ -169,18 +183,6 @@ class LedgerAgent:
             raise LedgerStopped("asked for evidence while no store is open")
         self._store.stage(self._ledger.changes)
         return self._store.earliest(region, day, kinds, limit)
-
-    # -- rows
-
-    async def _commit(self) -> None:
-        """Write everything folded since the last commit, with its offsets, in one transaction."""
-        if self._store is None or self._ledger is None or not self._unflushed:
-            return
-        self._store.commit(self._ledger.drain())
-        self._unflushed = 0
-        self._unpublished = True
-        if self._lane is not None and self._partition is not None:
-            await self._lane.commit({self._partition: self._ledger.next_offset})
 
     def _publish(self) -> None:
         """Make the copy analysts open."""
@@ -200,9 +202,7 @@ def read_entry(record: Record) -> Entry:
     """
     header = next((value for name, value in record.headers if name == facts.HEADER), None)
     if header is None:
-        raise FactUnreadable(
-            f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header; was it written by intake?"
-        )
+        raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")
     fact = facts.decode(header)
-    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, ReportFact) else 0
+    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, facts.REPORT_FACTS) else 0
     return Entry(record.offset, fact, record.value or b"", key)

@@ -131,7 +131,7 @@ async def test_an_idle_batch_lets_waiting_facts_be_committed(tmp_path: Path) -> 
 
 
 async def test_a_record_nobody_of_ours_wrote_stops_the_ledger_before_anything_is_folded(tmp_path: Path) -> None:
-    agent = agent_on(tmp_path, flush=FlushRules(10, NEVER))
+    agent = agent_on(tmp_path, flush=FlushRules(2, NEVER))
     await agent.resume(TOPIC, 0)
     good, bad = record(0, incident()), record(1, incident("i2"))
     stranger: Any = bad.__class__(**{**bad.__dict__, "headers": ()})

@@ -23,45 +23,51 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-_INDEX = {outcome: index for index, outcome in enumerate(Outcome)}
-
-
 class FeedHealth:
     """Counts by feed and outcome, with the last times a feed spoke."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, list[int]] = {}
-        self._reported: dict[str, Micros] = {}
-        self._received: dict[str, Micros] = {}
-        self._changed: set[str] = set()
+        self._feeds: dict[str, _Feed] = {}
 
     def count(self, feed: str | None, outcome: Outcome, fact: ReportFact | RejectFact) -> None:
         """Count one record of ``feed``; a record that was redelivered must not come here."""
-        name = feed or UNREADABLE
-        counts = self._counts.get(name)
-        if counts is None:
-            counts = self._counts[name] = [0] * len(_INDEX)
-        counts[_INDEX[outcome]] += 1
-        self._changed.add(name)
-        if fact.stamp is not None and fact.stamp > self._received.get(name, fact.stamp - 1):
-            self._received[name] = fact.stamp
-        if not isinstance(fact, RejectFact) and fact.reported_at > self._reported.get(name, fact.reported_at - 1):
-            self._reported[name] = fact.reported_at
+        health = self._feeds.get(feed or UNREADABLE)
+        if health is None:
+            health = self._feeds[feed or UNREADABLE] = _Feed()
+        health.changed = True
+        health.counts[outcome] += 1
+        stamp = fact.stamp
+        if stamp is not None and (health.received is None or stamp > health.received):
+            health.received = stamp
+        if not isinstance(fact, RejectFact):
+            reported = fact.reported_at
+            if health.reported is None or reported > health.reported:
+                health.reported = reported
 
     def changed_rows(self) -> list[FeedRow]:
         """Return the rows of the feeds heard since the last call."""
-        rows = [
-            FeedRow(feed, self._reported.get(feed), self._received.get(feed), *self._counts[feed])
-            for feed in sorted(self._changed)
-        ]
-        self._changed.clear()
+        rows = []
+        for feed, health in sorted(self._feeds.items()):
+            if health.changed:
+                health.changed = False
+                rows.append(FeedRow(feed, health.reported, health.received, *health.counts.values()))
         return rows
 
     def restore(self, rows: list[FeedRow]) -> None:
         """Take up the counts where the rows left them."""
         for row in rows:
-            self._counts[row.feed] = list(row[3:])
-            if row.last_reported_at is not None:
-                self._reported[row.feed] = row.last_reported_at
-            if row.last_received_at is not None:
-                self._received[row.feed] = row.last_received_at
+            health = self._feeds[row.feed] = _Feed()
+            health.reported, health.received = row.last_reported_at, row.last_received_at
+            health.counts = dict(zip(Outcome, row[3:], strict=True))
+
+
+class _Feed:
+    """What is known of one feed."""
+
+    __slots__ = ("changed", "counts", "received", "reported")
+
+    def __init__(self) -> None:
+        self.counts: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.reported: Micros | None = None
+        self.received: Micros | None = None
+        self.changed = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
+from schemas.facts import ReportFact
 from schemas.truceday import Micros
 
 CAUSES_SHOWN = 10
@@ -19,9 +20,9 @@ class Cause:
         self.reports = reports or []
         self.more = more
 
-    def add(self, report: str) -> None:
+    def add(self, fact: ReportFact) -> None:
         if len(self.reports) < CAUSES_SHOWN:
-            self.reports.append(report)
+            self.reports.append(f"{fact.feed}/{fact.report_id}@{fact.revision}")
         else:
             self.more += 1
 
@@ -37,12 +38,12 @@ class Pending:
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
 
-    def touch(self, region: str, day: date | None, report: str) -> None:
-        """Note that ``report`` changed what ``region`` and ``day`` rest on."""
+    def touch(self, region: str, day: date | None, fact: ReportFact) -> None:
+        """Note that a report changed what ``region`` and ``day`` rest on."""
         cause = self._causes.get((region, day))
         if cause is None:
             cause = self._causes[region, day] = Cause()
-        cause.add(report)
+        cause.add(fact)
 
     def days(self) -> list[tuple[str, date | None]]:
         """Return what was touched."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 
 from schemas.rows import Contribution, Evidence
+from schemas.truceday import Micros
 
 #: How much evidence a broken day shows.
 EVIDENCE_SHOWN = 10
@@ -26,12 +27,15 @@ class Earliest:
         self.kept: list[Evidence] = []
         self.total = total
 
-    def add(self, evidence: Evidence) -> None:
+    def add(self, occurred_from: Micros, feed: str, report_id: str) -> None:
         kept = self.kept
-        if len(kept) == self.total or (kept and evidence < kept[-1]):
-            insort(kept, evidence)
-            if len(kept) > EVIDENCE_KEPT:
-                kept.pop()
+        # Most incidents of a busy day come after those kept: they are told apart before anything is built.
+        if len(kept) == self.total or (kept and occurred_from <= kept[-1].occurred_from):
+            evidence = Evidence(occurred_from, feed, report_id)
+            if len(kept) == self.total or evidence < kept[-1]:
+                insort(kept, evidence)
+                if len(kept) > EVIDENCE_KEPT:
+                    kept.pop()
         self.total += 1
 
     def remove(self, evidence: Evidence) -> None:
@@ -73,10 +77,9 @@ class DayTally:
         if not adds.in_scope:
             self.out_of_scope += 1
             return
-        evidence = Evidence(adds.occurred_from, feed, report_id)
-        self.in_scope.add(evidence)
+        self.in_scope.add(adds.occurred_from, feed, report_id)
         if severe:
-            self.severe.add(evidence)
+            self.severe.add(adds.occurred_from, feed, report_id)
         self.feeds[feed] = self.feeds.get(feed, 0) + 1
         self.deaths_low += adds.deaths_low or 0
         self.deaths_best += adds.deaths_best or 0
