@@ -41,8 +41,10 @@ class Settings(BaseSettings):
         "truce", description="First part of every topic and consumer group name: lower case, digits, dots."
     )
     partitions: int = Field(4, ge=1, le=1_000, description="Partitions of the input topics where they are created.")
-    flush_records: int = Field(10_000, ge=1, le=1_000_000, description="Facts the ledger commits at once, at most.")
-    flush_seconds: float = Field(0.25, gt=0, le=60, description="Longest time a fact waits for its commit.")
+    flush_records: int = Field(20_000, ge=1, le=1_000_000, description="Facts the ledger commits at once, at most.")
+    flush_seconds: float = Field(
+        0.25, gt=0, le=60, description="How long a fact waits for its commit; up to three times that under load."
+    )
     publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
     stamps: Literal["clock", "archive"] = Field(
         "clock", description="What stamps a fact: intake's clock, or the archive's own reporting times in a replay."

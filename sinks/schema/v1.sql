@@ -75,7 +75,8 @@ CREATE TABLE reports (
     source_partition INTEGER NOT NULL,
     source_offset    BIGINT NOT NULL,
     body_digest      BIGINT NOT NULL,
-    raw              VARCHAR NOT NULL
+    -- Left to choose, DuckDB takes dict_fsst here: three times the work of a checkpoint and five times the size.
+    raw              VARCHAR NOT NULL USING COMPRESSION zstd
 );
 COMMENT ON TABLE reports IS 'Every accepted report revision. Rows are only added; nothing but the column present ever changes.';
 COMMENT ON COLUMN reports.fact_offset IS 'Place in the facts topic: the order in which the ledger learned things. Counted on when the topic is made anew.';
@@ -87,7 +88,7 @@ COMMENT ON COLUMN reports.present IS 'Whether this is the highest revision known
 COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report.';
 COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin or declaration.';
 COMMENT ON COLUMN reports.region IS 'P-code of the region; NULL where a report has none or several.';
-COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents only.';
+COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents and convoys only.';
 COMMENT ON COLUMN reports.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';
 COMMENT ON COLUMN reports.occurred_from IS 'Start of the stated interval.';
 COMMENT ON COLUMN reports.occurred_to IS 'End of the stated interval, not part of it.';
@@ -204,7 +205,7 @@ CREATE TABLE bulletins (
 COMMENT ON TABLE bulletins IS 'One line of one present, active bulletin: a monitor''s own tally, never added to the incident count.';
 COMMENT ON COLUMN bulletins.feed IS 'The monitor.';
 COMMENT ON COLUMN bulletins.report_id IS 'The monitor''s own name for the bulletin.';
-COMMENT ON COLUMN bulletins.line IS 'Number of the line within the bulletin, from 0.';
+COMMENT ON COLUMN bulletins.line IS 'Number of the line within the bulletin, from 1.';
 COMMENT ON COLUMN bulletins.region IS 'P-code; NULL for the whole country.';
 COMMENT ON COLUMN bulletins.accused IS 'Party the monitor holds responsible; a claim.';
 COMMENT ON COLUMN bulletins.kind_as_given IS 'Kind in the monitor''s own words.';

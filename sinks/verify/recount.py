@@ -204,11 +204,12 @@ def oldest_trailing(now: Micros) -> Micros:
 
 
 def trailing(agreement: Agreement, incidents: Iterable[NaiveReport], now: Micros) -> tuple[int, int]:
-    """Return (incidents in scope, their best deaths) that began in the trailing 168 hours and not after ``now``."""
+    """Return (incidents in scope, their best deaths) that began in the 168 clock hours that end with the running one."""
     oldest = oldest_trailing(now)
+    end = oldest + TRAILING_HOURS * MICROS_PER_HOUR
     recent = [
         incident
         for incident in incidents
-        if incident.in_scope and counts(agreement, incident) and oldest <= incident.occurred_from <= now
+        if incident.in_scope and counts(agreement, incident) and oldest <= incident.occurred_from < end
     ]
     return len(recent), sum(incident.deaths_best or 0 for incident in recent)

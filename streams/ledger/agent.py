@@ -36,12 +36,21 @@ from streams.ledger.ticker import Ticker
 log = structlog.get_logger(__name__)
 
 
+#: A flush has a price of its own, whatever it holds. Under load the next one waits this many times as long as the last
+#: one took, so that more records share it; but never longer than so many times the patience it was given.
+BREATH, LONGEST_BREATH = 2.0, 3.0
+
+
 @dataclass(frozen=True)
 class FlushRules:
-    """When rows go to disk: at so many records, or so long after the first of them was read."""
+    """When rows go to disk: at so many records, or so long after the first of them was read, more under load."""
 
-    records: int = 10_000
+    records: int = 20_000
     seconds: float = 0.25
+
+    def patience(self, last_took: float) -> float:
+        """Return how long records may wait, given the seconds the last flush took."""
+        return min(max(self.seconds, BREATH * last_took), LONGEST_BREATH * self.seconds)
 
 
 class LedgerAgent:
@@ -72,6 +81,7 @@ class LedgerAgent:
         self._seen = SeenFilter()
         self._waiting: list[Record] = []
         self._waiting_since = 0.0
+        self._flush_took = 0.0
         self._unpublished = False
         self._partition: TopicPartition | None = None
 
@@ -140,7 +150,7 @@ class LedgerAgent:
         facts_arrived = False
         while len(self._waiting) >= self._flush.records:
             facts_arrived |= await self._flush_some()
-        if self._waiting and time.monotonic() - self._waiting_since >= self._flush.seconds:
+        if self._waiting and time.monotonic() - self._waiting_since >= self._flush.patience(self._flush_took):
             facts_arrived |= await self._flush_some()
         if self._unpublished and self._cadence.due(time.monotonic()):
             self._publish()
@@ -155,6 +165,7 @@ class LedgerAgent:
         """
         if self._store is None or self._ledger is None:
             raise LedgerStopped("facts are waiting while no store is open")
+        began = time.monotonic()
         taken, self._waiting = self._waiting[: self._flush.records], self._waiting[self._flush.records :]
         ledger = self._ledger
         first = ledger.next_offset
@@ -164,6 +175,8 @@ class LedgerAgent:
             ledger.fold(entry, priors)
         self._store.commit(ledger.drain())
         self._unpublished = True
+        self._waiting_since = time.monotonic()
+        self._flush_took = self._waiting_since - began
         if self._lane is not None and self._partition is not None:
             await self._lane.commit({self._partition: ledger.next_offset})
         return any(type(entry.fact) is not TickFact for entry in entries)

@@ -18,7 +18,7 @@ from schemas.topics import Topics
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import Settings
 from tests.bench import stages
-from tests.bench.reports import reports
+from tests.bench.reports import reports, running_truce
 
 
 def main() -> int:
@@ -45,9 +45,10 @@ def main() -> int:
 
 async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[str, object]:
     run = f"bench.r{os.getpid()}"
+    truce = str(running_truce(folder))
 
     def settings(name: str, prefix: str) -> Settings:
-        return Settings(broker=broker, data=folder / name, topic_prefix=prefix, log_level="warning")
+        return Settings(agreement=truce, broker=broker, data=folder / name, topic_prefix=prefix, log_level="warning")
 
     staged, whole, live = f"{run}.staged", f"{run}.whole", f"{run}.live"
     _say(f"publishing {options.reports:,} reports")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
 
 import orjson
 
-START = datetime(2016, 9, 12, 16, tzinfo=UTC)
-SPAN = timedelta(days=21)
+#: How far back reports reach: late ones and corrections touch any day of the truce so far.
+SPAN = timedelta(days=14)
 KINDS = ("airstrike", "shelling", "armed_clash", "small_arms", "explosive")
 NAMES = ("Aleppo", "Rif Dimashq", "Homs", "Hama", "Idlib", "Latakia", "Daraa", "Quneitra", "Damascus", "Tartus")
 SIDES = (("Government of Syria", "Syrian insurgents"), ("Government of Syria", "IS"), ("Syrian insurgents", "SDF"))
@@ -19,6 +22,7 @@ NOTE = "Reported by a local correspondent; two shells landed near the market and
 def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
     """Yield ``count`` keys and values: mostly new incidents, 4 % corrections, 2 % resent, 1 % unreadable."""
     draw = random.Random(seed)
+    start = datetime.now(UTC) - SPAN - timedelta(hours=3)
     resent: tuple[bytes, bytes] | None = None
     for number in range(count):
         fate = draw.random()
@@ -29,12 +33,12 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
         else:
             corrects = fate < 0.07 and number > 1_000
             name = draw.randrange(number // 2, number) if corrects else number
-            resent = (f"r{name}".encode(), _report(draw, name, 2 if corrects else 1))
+            resent = (f"r{name}".encode(), _report(draw, start, name, 2 if corrects else 1))
             yield resent
 
 
-def _report(draw: random.Random, number: int, revision: int) -> bytes:
-    occurred = START + timedelta(seconds=draw.randrange(int(SPAN.total_seconds())))
+def _report(draw: random.Random, start: datetime, number: int, revision: int) -> bytes:
+    occurred = start + timedelta(seconds=draw.randrange(int(SPAN.total_seconds())))
     low = draw.randrange(5)
     side_a, side_b = draw.choice(SIDES)
     place = {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
@@ -61,3 +65,21 @@ def _report(draw: random.Random, number: int, revision: int) -> bytes:
             "raw": {"note": NOTE, "number": str(number)},
         }
     )
+
+
+def running_truce(folder: Path) -> Path:
+    """Write the shipped agreement as if it had taken effect two weeks ago; return the file."""
+    shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
+    first = (datetime.now(UTC) - SPAN).date()
+    moved = {
+        r"(?m)^effective = .*$": f"effective = {first.isoformat()}T19:00:00",
+        r"(?m)^first_day = .*$": f"first_day = {first - timedelta(days=28)}",
+        r"(?m)^last_day = .*$": f"last_day = {first - timedelta(days=1)}",
+    }
+    for line, fresh in moved.items():
+        shipped, times = re.subn(line, fresh, shipped)
+        if times != 1:
+            raise ValueError(f"the shipped agreement has {times} lines like {line}")
+    path = folder / "running-truce.toml"
+    path.write_text(shipped, "utf-8")
+    return path
