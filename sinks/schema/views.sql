@@ -27,7 +27,8 @@ SELECT
     place_name,
     fact_offset
 FROM reports
-LEFT JOIN regions ON pcode = region
+-- A correction may have moved a report out of the agreement: it is kept, and is no incident of its.
+JOIN regions ON pcode = region
 WHERE present AND NOT retracted AND type = 'incident';
 COMMENT ON VIEW incidents IS 'Incidents as they stand now: what is counted. Join reports on fact_offset for the raw report.';
 COMMENT ON COLUMN incidents.incident_id IS 'feed/report_id of the report that makes the incident.';

@@ -173,7 +173,9 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     stated = region_of_pcode(agreement, place)
     if stated is not None:
         yield from row.compare(("region", "located_by"), (region, by), (stated, "pcode"))
-    yield from row.claim("region", region, region in agreement.regions, "one of the agreement's")
+    # A correction may have moved the report out of the agreement; what was never in it does not get here.
+    inside = region in agreement.regions or stored["revision"] > 1
+    yield from row.claim("region", region, inside, "one of the agreement's")
     ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": place.point is not None}
     yield from row.claim("located_by", by, ways.get(by, False), [way for way, given in ways.items() if given])
     name = stored["place_name"]

@@ -8,7 +8,11 @@ from schemas.rows import DayTallyRow, FeedTallyRow
 from sinks.verify.difference import Difference
 from sinks.verify.published import Published
 
-_COUNTED = "from reports where present and not retracted and type = 'incident' and (len($feeds) = 0 or feed in $feeds)"
+_COUNTED = """
+from reports
+where present and not retracted and type = 'incident' and region in (select pcode from regions)
+  and (len($feeds) = 0 or feed in $feeds)
+"""
 
 _DAYS = f"""
 select
@@ -26,7 +30,7 @@ group by region, truce_day
 
 _FEEDS = f"""
 select region, truce_day, feed, count(*)
-{_COUNTED} and in_scope
+{_COUNTED}  and in_scope
 group by region, truce_day, feed
 """
 

@@ -149,7 +149,10 @@ class Examiner:
 
     def _by_region(self, fact: IncidentFact | ConvoyFact, to: list[str]) -> list[tuple[str, Fact]]:
         region = fact.place.region
-        served: list[tuple[str, Fact]] = [(name, fact) for name in to if region in self._regions[name]]
+        # A correction may move a report out of an agreement, which must learn that it is gone: it goes to all.
+        served: list[tuple[str, Fact]] = [
+            (name, fact) for name in to if region in self._regions[name] or fact.revision > 1
+        ]
         if not served:
             raise _outside([region])
         return served
@@ -200,7 +203,7 @@ class Examiner:
         routed: list[tuple[str, Fact]] = []
         for agreement in to:
             served = tuple(region for region in regions if region in self._regions[agreement])
-            if served:
+            if served or report.revision > 1:
                 fact = CoverageFact(
                     **_spine(report, times, origin, stamp),
                     regions=served,

@@ -203,6 +203,13 @@ def test_a_report_is_routed_to_every_agreement_that_covers_its_region() -> None:
     assert [name for name, _ in examine(report(agreement="other"), both).facts] == ["other"]
 
 
+def test_a_correction_that_leaves_the_agreement_is_told_to_it() -> None:
+    """Otherwise what it corrects would stand for ever."""
+    assert accepted(report(revision=2, place={"pcode": "SY14"})).place.region == "SY14"
+    notice = report(type="coverage", kind=None, place=None, places=[{"pcode": "SY14"}], nil=True, revision=2)
+    assert accepted(notice).regions == ()
+
+
 def test_a_tick_passes_in_a_replay_only() -> None:
     def send(examiner: Examiner, value: bytes) -> Examined:
         return examiner.examine(b"", [("tick", value)], ORIGIN, NOW)

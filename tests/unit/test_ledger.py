@@ -116,6 +116,24 @@ def test_a_correction_moves_an_incident_to_another_region_and_day() -> None:
     assert world.verdict("SY02", 1).incidents == 1
 
 
+def test_a_correction_that_leaves_the_agreement_takes_the_incident_out_in_either_order() -> None:
+    inside, outside, back = incident(), incident(revision=2, region="SY14"), incident(revision=3)
+    for order in ([inside, outside], [outside, inside]):
+        world = World().tell(*order, tick(at(1)))
+        assert world.verdict("SY01", 0).incidents == 0
+        assert world.tell(back, tick(at(1, 1))).verdict("SY01", 0).incidents == 1
+
+
+def test_a_convoy_and_a_notice_may_leave_the_agreement_too() -> None:
+    truce = agreement(access={"regions": ["SY01", "SY02"]})
+    told = [convoy(when=at(0)), coverage(low=at(0), high=at(1)), tick(at(1))]
+    world = World(truce).tell(*told)
+    assert (world.verdict("SY02", 0).access, world.verdict("SY02", 0).covered_share) == ("MET", 1.0)
+    gone = [convoy(when=at(0), revision=2, region="SY14"), coverage(low=at(0), high=at(1), revision=2, regions=())]
+    world.tell(*gone, tick(at(1, 1)))
+    assert (world.verdict("SY02", 0).access, world.verdict("SY02", 0).covered_share) == ("UNKNOWN", 0.0)
+
+
 def test_a_retraction_takes_the_incident_out_even_before_its_report_arrives() -> None:
     for order in (
         [incident(), incident(revision=2, retracted=True)],

@@ -355,9 +355,9 @@ def test_the_window_is_seven_days_with_the_running_one_cut_at_the_first() -> Non
     assert window(TRUCE, DAYS, at(9, 1)) == [day(n) for n in range(3, 10)]
 
 
-def test_trailing_hours_are_the_running_one_and_the_167_before_it_up_to_now() -> None:
+def test_trailing_hours_are_the_running_one_and_the_167_before_it() -> None:
     now = at(10, 0.5)
-    begun = [at(10) - 167 * HOUR, at(10) - 167 * HOUR - 1, now, now + 1, at(9)]
+    begun = [at(10) - 167 * HOUR, at(10) - 167 * HOUR - 1, now, at(10, 1), at(9)]
     told = [incident(f"i{n}", when=when, deaths_best=1) for n, when in enumerate(begun)]
     out = incident("out", when=at(9), in_scope=False)
     assert trailing(TRUCE, [*told, out], now) == (3, 3)

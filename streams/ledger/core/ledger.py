@@ -91,6 +91,7 @@ class Ledger:
         self._touched: dict[Identity, ReportFact | None] = {}
         self._convoys: set[ConvoyName] = set()
         self._scope: dict[Sides, bool] = {}
+        self._regions = frozenset(agreement.regions)
         self._day_of = agreement.calendar.day_of
         self.changes = Changes()
 
@@ -193,7 +194,8 @@ class Ledger:
         else:
             adds = None
             row = _other_row(entry, fact, digest, self.agreement, present=not superseded)
-        if fact.retracted:
+        if fact.retracted or (adds is not None and adds.region not in self._regions):
+            # Withdrawn, or moved out of the agreement by a correction: known, and counted nowhere.
             adds = None
         self.changes.reports.append(row)
         if prior is not None and superseded:
@@ -226,7 +228,7 @@ class Ledger:
     def _withdraw(self, key: int, identity: Identity, prior: Prior, fact: ReportFact) -> None:
         """Undo what the revision that was present until now added."""
         self.changes.withdrawn.append(Withdrawal(key, identity.feed, identity.report_id, prior.revision))
-        if prior.contribution is not None:
+        if prior.contribution is not None and prior.contribution.region in self._regions:
             self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
             self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
