@@ -204,7 +204,7 @@ def oldest_trailing(now: Micros) -> Micros:
 
 
 def trailing(agreement: Agreement, incidents: Iterable[NaiveReport], now: Micros) -> tuple[int, int]:
-    """Return (incidents in scope, their best deaths) that began in the 168 clock hours that end with the running one."""
+    """Return (incidents in scope, their best deaths) of the 168 clock hours that end with the running one."""
     oldest = oldest_trailing(now)
     end = oldest + TRAILING_HOURS * MICROS_PER_HOUR
     recent = [
