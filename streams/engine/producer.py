@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
@@ -17,10 +15,8 @@ from streams.engine.metadata import bootstrap
 #: Key, value, headers.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 
-#: Bytes of one batch on the wire. A larger record travels alone.
-BATCH_BYTES = 1_048_576
-#: Batches built ahead of the broker: enough to keep it busy, few enough to bound the memory.
-IN_FLIGHT = 4
+#: Bytes of one batch on the wire: as much as the lane fetches at once. A larger record travels alone.
+BATCH_BYTES = 4 * 1_048_576
 #: Room for the envelope of the largest record, and of the request around it.
 _ENVELOPE_BYTES = 1_048_576
 _REQUEST_MS = 20_000
@@ -29,8 +25,9 @@ _REQUEST_MS = 20_000
 class BatchProducer:
     """Sends lists of records to one partition at a time, in order.
 
-    Every replica must have acknowledged (``acks=all``). A partition has one request under way at a time, so a retry
-    cannot overtake; it can repeat, which readers must bear. The embedded broker knows no idempotent producers.
+    Every replica must have acknowledged (``acks=all``), and a batch is handed to the client only after the one before
+    it was: what is in the log is always a beginning of what was sent. A retry can repeat records, which readers must
+    bear: the embedded broker knows no idempotent producers.
     """
 
     def __init__(self, broker: str) -> None:
@@ -76,19 +73,11 @@ class BatchProducer:
         producer = self._producer
         if producer is None:
             raise BrokerUnavailable("the producer is not connected")
-        under_way: deque[asyncio.Future[object]] = deque()
-        try:
-            with kafka_errors(self._broker):
-                for batch in _batches(producer, records):
-                    under_way.append(await producer.send_batch(batch, topic, partition=partition))
-                    if len(under_way) >= IN_FLIGHT:
-                        await under_way.popleft()
-                while under_way:
-                    await under_way.popleft()
-        finally:
-            for late in under_way:
-                # The error raised already says it; asyncio would print each of these as never retrieved.
-                late.add_done_callback(lambda future: future.cancelled() or future.exception())
+        with kafka_errors(self._broker):
+            # One batch at a time: had the client the next one too, it would send that after giving this one up, and
+            # leave a gap that a reader who takes each source's records to come in order never sees filled.
+            for batch in _batches(producer, records):
+                await (await producer.send_batch(batch, topic, partition=partition))
 
 
 def _batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:
