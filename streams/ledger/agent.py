@@ -120,7 +120,9 @@ class LedgerAgent:
             await self._ticker.start()
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """The store was opened by ``resume`` already: it knows the offset to seek to."""
+        """Let go of the file when another ledger has the partition; ``resume`` opens it when this one has."""
+        if self._partition not in partitions:
+            self._give_up()
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Another ledger takes over: what is not committed is its to read again."""

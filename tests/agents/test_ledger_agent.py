@@ -148,3 +148,12 @@ async def test_a_standby_holds_no_file_until_it_is_asked_to_resume(tmp_path: Pat
     await active.revoked([])
     assert await standby.resume(TOPIC, 0) == 0
     await standby.revoked([])
+
+
+async def test_a_ledger_thrown_out_of_its_group_lets_go_of_the_file(tmp_path: Path) -> None:
+    """Nobody tells it that its partitions are revoked: it learns that it holds none."""
+    active, standby = agent_on(tmp_path), agent_on(tmp_path)
+    await active.resume(TOPIC, 0)
+    await active.assigned([])
+    assert await standby.resume(TOPIC, 0) == 0
+    await standby.revoked([])
