@@ -21,11 +21,15 @@ HEADER = "fact"
 
 
 class Origin(msgspec.Struct, array_like=True, frozen=True):
-    """Where the source record lies in Kafka: what makes a redelivery recognisable."""
+    """Where the source record lies in Kafka: what makes a redelivery recognisable.
+
+    ``log`` tells one topic of that name from another one created later; empty when that is not known.
+    """
 
     topic: str
     partition: int
     offset: int
+    log: str = ""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

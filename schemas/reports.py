@@ -28,7 +28,8 @@ from pydantic_core import PydanticCustomError
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 #: Feeds and report ids become keys, file names and SQL values: visible characters only, no white space at the ends.
-FeedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+FEED_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+FeedName = Annotated[str, StringConstraints(pattern=FEED_NAME)]
 ReportId = Annotated[
     str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$")
 ]

@@ -303,11 +303,12 @@ class Changes:
     identities whose convoy, coverage, bulletin and declaration rows are replaced by the ones given here;
     ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds present rows (the last one of a region and
     day counts), ``versions`` new versions, which are only ever added. ``pending`` is JSON text: what changed since
-    the last tick and has not been judged yet.
+    the last tick and has not been judged yet. ``origins`` holds the highest source offset counted, by topic, partition
+    and log, where it has risen.
     """
 
     next_offset: int = 0
-    origins: dict[tuple[str, int], int] = field(default_factory=dict)
+    origins: dict[tuple[str, int, str], int] = field(default_factory=dict)
     now: Micros | None = None
     last_tick: int = -1
     pending: str = "{}"
@@ -340,7 +341,7 @@ class Resumed:
     """
 
     next_offset: int
-    origins: dict[tuple[str, int], int]
+    origins: dict[tuple[str, int, str], int]
     now: Micros | None
     last_tick: int
     tallies: list[DayTallyRow]

@@ -1,4 +1,4 @@
-"""Names and shapes of the Kafka topics.
+"""Names and shapes of the Kafka topics, and of the groups that read them.
 
 Lower case and dots only: a dot and an underscore collide in metric names. Every topic is created with an
 explicit retention, because Kafka deletes by the record's timestamp; facts are kept for ever.
@@ -14,6 +14,8 @@ MAX_MESSAGE_BYTES = 8 * 1_048_576
 #: What intake writes carries headers of ours around what a feed sent.
 HEADER_BYTES = 65_536
 KEEP_FOR_EVER = -1
+#: How the identity of a log begins that lives in an embedded broker, which forgets it when it stops.
+EMBEDDED_CLUSTER = "embedded-"
 THIRTY_DAYS_MS = 30 * 24 * 3_600 * 1_000
 
 
@@ -24,14 +26,13 @@ class TopicSpec:
     name: str
     partitions: int
     retention_ms: int
-    compacted: bool = False
     max_bytes: int = MAX_MESSAGE_BYTES
 
     @property
     def config(self) -> dict[str, str]:
         """Kafka topic configuration."""
         return {
-            "cleanup.policy": "compact" if self.compacted else "delete",
+            "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_bytes),
         }
@@ -68,6 +69,15 @@ class Topics:
     def facts(self, agreement: str) -> str:
         """The one-partition topic whose order is the ledger's truth."""
         return f"{self.prefix}.facts.{agreement}.v1"
+
+    @property
+    def intake_group(self) -> str:
+        """The consumer group all intake workers share."""
+        return f"{self.prefix}.intake"
+
+    def ledger_group(self, agreement: str) -> str:
+        """The consumer group of one agreement's ledger and its standbys."""
+        return f"{self.prefix}.ledger.{agreement}"
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -64,8 +64,11 @@ class TruceCalendar:
         Ties go to the earlier day. An empty interval is an instant. The second value marks the interval as
         time-uncertain: it touches more than one truce-day.
         """
-        self._cover(from_)
         starts = self._starts
+        # Asked of every incident: most fall within the days that are known, and need no call to find that out.
+        if not starts or not starts[0] <= from_ < starts[-1]:
+            self._cover(from_)
+            starts = self._starts
         first = bisect_right(starts, from_) - 1
         if to <= starts[first + 1]:
             return self._days[first], False

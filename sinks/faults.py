@@ -24,6 +24,11 @@ _DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB database", "replaying WAL
 _OTHER_DUCKDB = ("newer version of DuckDB", "older version of DuckDB", "incompatible version", "version number")
 
 
+def is_in_use(error: duckdb.Error) -> bool:
+    """Return whether a file could not be opened because another process has it open for writing."""
+    return "Could not set lock on file" in str(error)
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """Turn errors of DuckDB and of the operating system about ``path`` into ours.
@@ -45,7 +50,7 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
     text = str(error)
     if any(sign in text for sign in _FULL):
         return StoreFull(f"{path}: the disk took no more; free some space and start again, nothing is half-written")
-    if "Could not set lock on file" in text:
+    if is_in_use(error):
         holder = _HOLDER.search(text)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
         return StoreUnavailable(

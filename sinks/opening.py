@@ -11,6 +11,7 @@ import duckdb
 
 from schemas.agreement import Agreement
 from schemas.errors import LogMismatch, StoreUnavailable
+from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
 from sinks.publishing import publish_copy
 
@@ -92,13 +93,14 @@ def settle_log(
     """Make sure that stored offsets are offsets of the log that is there; return whether a new log was begun.
 
     Raises:
-        LogMismatch: they are of another log, and ``new_log_allowed`` is not set.
+        LogMismatch: they are of another log, and it is not allowed or the stored log's broker is not one that forgets.
     """
     known = connection.execute(queries.FACTS_LOG).fetchall()
     for topic, next_offset, identity in known:
         if (topic, identity) == (facts_topic, log_identity):
             return False
-        if next_offset > 0 and not new_log_allowed:
+        # An embedded broker given by mistake must not throw away how far a real cluster was read.
+        if next_offset > 0 and not (new_log_allowed and identity.startswith(EMBEDDED_CLUSTER)):
             raise LogMismatch(
                 f"{live} was read from log {identity} of {topic} up to offset {next_offset}, but the broker "
                 f"has log {log_identity} of {facts_topic}: connect to the broker it was read from, or start "

@@ -28,7 +28,7 @@ from schemas.truceday import MICROS_PER_HOUR, Micros
 TRAILING_HOURS = 168
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
-SOURCES = "SELECT topic, partition, next_offset FROM sink_offsets WHERE role = 'source'"
+SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
 
 PRIORS = """
 SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
@@ -77,7 +77,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
     gates = rows_of(connection, "gate", GateRow)
     return Resumed(
         next_offset=next_offset - log_start,
-        origins={(topic, partition): following - 1 for topic, partition, following in sources},
+        origins={(topic, partition, log): following - 1 for topic, partition, log, following in sources},
         now=now,
         last_tick=last_tick - log_start,
         tallies=rows_of(connection, "day_tallies", DayTallyRow),

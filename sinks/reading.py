@@ -17,7 +17,7 @@ import duckdb
 
 from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import mapped
-from sinks.records import About, Cell, Declared, FeedState, Gate, Offset, Reject, RejectCount, Told, Window
+from sinks.records import About, Cell, Declared, FeedState, Gate, RejectCount, Window
 
 _T = TypeVar("_T")
 
@@ -121,15 +121,6 @@ def feeds(connection: duckdb.DuckDBPyConnection) -> list[FeedState]:
     return _select(connection, FeedState, "SELECT * FROM feeds ORDER BY feed")
 
 
-def offsets(connection: duckdb.DuckDBPyConnection) -> list[Offset]:
-    """Return how far the file has got in each partition, the facts topic first."""
-    return _select(
-        connection,
-        Offset,
-        "SELECT topic, partition, role, next_offset FROM sink_offsets ORDER BY role, topic, partition",
-    )
-
-
 def reject_counts(connection: duckdb.DuckDBPyConnection) -> list[RejectCount]:
     """Return how many records were rejected with each code, the most frequent first."""
     return _select(
@@ -138,50 +129,6 @@ def reject_counts(connection: duckdb.DuckDBPyConnection) -> list[RejectCount]:
         "SELECT code, count(*), arg_max(hint, fact_offset), max(received_at) FROM rejects "
         "GROUP BY code ORDER BY 2 DESC, 1",
     )
-
-
-def rejects(
-    connection: duckdb.DuckDBPyConnection, *, code: str | None = None, feed: str | None = None, limit: int = 100
-) -> list[Reject]:
-    """Return the latest rejected records, of one code or one feed if asked for, newest first."""
-    return _select(
-        connection,
-        Reject,
-        "SELECT * FROM rejects WHERE ($code IS NULL OR code = $code) AND ($feed IS NULL OR feed = $feed) "
-        "ORDER BY fact_offset DESC LIMIT $limit",
-        {"code": code, "feed": feed, "limit": limit},
-    )
-
-
-def reject(connection: duckdb.DuckDBPyConnection, fact_offset: int) -> Reject:
-    """Return one rejected record.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    found = _select(connection, Reject, "SELECT * FROM rejects WHERE fact_offset = ?", [fact_offset])
-    if not found:
-        raise UsageError(f"no rejected record is named {fact_offset}; list them first")
-    return found[0]
-
-
-def explain(connection: duckdb.DuckDBPyConnection, region: str, day: date) -> list[Told]:
-    """Return why a region's truce-day was judged as it was.
-
-    Raises:
-        UsageError: the region is not the agreement's, or the day has no verdict.
-    """
-    known = [code for (code,) in connection.execute("SELECT pcode FROM regions ORDER BY pcode").fetchall()]
-    if region not in known:
-        raise UsageError(f"{region} is not a region of this agreement; it has {', '.join(known)}")
-    ((first, last, judged),) = connection.execute(
-        "SELECT min(truce_day), max(truce_day), count(*) FILTER (truce_day = ?) FROM day_verdicts WHERE region = ?",
-        [day, region],
-    ).fetchall()
-    if not judged:
-        span = f"judged are {first} to {last}" if first else "no day has been judged yet"
-        raise UsageError(f"{region} has no verdict on {day}; {span}")
-    return _select(connection, Told, "SELECT fact, value, detail FROM explain_day(?, ?)", [region, day])
 
 
 def _select(

@@ -105,16 +105,6 @@ class FeedState:
 
 
 @dataclass(frozen=True)
-class Offset:
-    """How far the file has got in one partition: the first offset not in it."""
-
-    topic: str
-    partition: int
-    role: str
-    next_offset: int
-
-
-@dataclass(frozen=True)
 class RejectCount:
     """How many records were rejected with one code, and one of the hints given."""
 
@@ -124,44 +114,14 @@ class RejectCount:
     last_received_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Reject:
-    """One rejected record; ``fact_offset`` is its name."""
-
-    fact_offset: int
-    code: str
-    hint: str
-    feed: str | None
-    report_id: str | None
-    received_at: datetime | None
-    source_topic: str | None
-    source_partition: int | None
-    source_offset: int | None
-    original: bytes
-
-
-@dataclass(frozen=True)
-class Told:
-    """One line of an explanation."""
-
-    fact: str
-    value: str | None
-    detail: str | None
-
-
 def jsonable(record: Any) -> Any:
-    """Return a record, or a list of them, as JSON can hold it: ISO days, ISO instants in UTC, bytes as text.
-
-    Bytes that are not UTF-8 keep every byte as a backslash escape.
-    """
+    """Return a record, or a list of them, as JSON can hold it: ISO days, ISO instants in UTC."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {field.name: jsonable(getattr(record, field.name)) for field in dataclasses.fields(record)}
     if isinstance(record, datetime):
         return record.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(record, date):
         return record.isoformat()
-    if isinstance(record, bytes):
-        return record.decode("utf-8", "backslashreplace")
     if isinstance(record, list):
         return [jsonable(item) for item in record]
     return record

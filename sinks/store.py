@@ -85,6 +85,7 @@ class Store:
             regions: names of regions by P-code; a region without one is shown by its code.
             log_identity: tells one log of the facts topic from another one made later under the same name.
             new_log_allowed: whether another log is taken from its beginning, as with a broker that forgets, or refused.
+                The stored one is given up only if it was an embedded broker's.
 
         Raises:
             StoreUnavailable: the file is in use, unwritable, damaged, not ours, or of a newer schema.
@@ -115,11 +116,6 @@ class Store:
             store.close()
             raise
         return store
-
-    @property
-    def published(self) -> Path:
-        """Where the copies for readers go."""
-        return self._live.with_name(PUBLISHED)
 
     # -- taking up
 
@@ -154,7 +150,7 @@ class Store:
 
     # -- answering the ledger
 
-    def priors(self, wanted: Mapping[int, Identity]) -> dict[Identity, Prior]:
+    def priors(self, wanted: Mapping[int, Identity]) -> dict[tuple[str, str], Prior]:
         """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
         if not wanted:
             return {}
@@ -239,9 +235,10 @@ class Store:
         with self._guarded():
             self._connection.execute("UPDATE about SET published_at = ?", [published_at])
             self._connection.execute("CHECKPOINT")
-        with mapped(self.published):
+        published = self._live.with_name(PUBLISHED)
+        with mapped(published):
             # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
-            publish_copy(self._source, self.published)
+            publish_copy(self._source, published)
         return time.monotonic() - started
 
     def close(self) -> None:

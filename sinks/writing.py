@@ -31,6 +31,13 @@ FROM near JOIN batch USING (feed, report_id, revision)
 WHERE reports.rowid = near.place
 """
 
+#: A high-water never goes back.
+_RAISE = """
+INSERT INTO sink_offsets SELECT * FROM batch
+ON CONFLICT (topic, partition, log_identity) DO UPDATE SET next_offset = excluded.next_offset
+WHERE excluded.next_offset > next_offset
+"""
+
 
 class Writer:
     """Writes rows into the tables of an open store, inside the caller's transaction."""
@@ -74,13 +81,12 @@ class Writer:
             "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?",
             [changes.next_offset, facts_topic],
         )
-        for (topic, partition), highest in changes.origins.items():
-            self._connection.execute(
-                "INSERT INTO sink_offsets VALUES (?, ?, 'source', ?, NULL) "
-                "ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset "
-                "WHERE excluded.next_offset > next_offset",
-                [topic, partition, highest + 1],
-            )
+        risen = [
+            (topic, partition, "source", highest + 1, source_log)
+            for (topic, partition, source_log), highest in changes.origins.items()
+        ]
+        if risen:
+            self._run(_RAISE, to_arrow(self._schemas["sink_offsets"], risen))
         self._connection.execute(
             "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?",
             [

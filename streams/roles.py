@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
-from schemas.topics import Topics
+from schemas.topics import EMBEDDED_CLUSTER, Topics
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
 from streams.engine.admin import ensure_topics, log_identity
@@ -24,9 +25,6 @@ from streams.ledger.ticker import Ticker
 from streams.settings import Settings
 
 Role = Literal["intake", "ledger"]
-
-#: How the identity of a log begins that lives in an embedded broker.
-EMBEDDED_CLUSTER = "embedded-"
 
 #: Batches leave some hundred thousand short-lived tuples; collecting after every 700 of them costs a third of the time.
 YOUNG_OBJECTS = 200_000
@@ -51,16 +49,6 @@ def run_role(role: Role, settings: Settings) -> int:
     return _run_ledger(settings, agreement, gazetteer, topics, broker, identity)
 
 
-def intake_group(topics: Topics) -> str:
-    """Return the consumer group all intake workers share."""
-    return f"{topics.prefix}.intake"
-
-
-def ledger_group(topics: Topics, agreement: str) -> str:
-    """Return the consumer group of one agreement's ledger and its standbys."""
-    return f"{topics.prefix}.ledger.{agreement}"
-
-
 def _forgets(identity: str) -> bool:
     """Whether a log belongs to an embedded broker, which forgets it when it stops."""
     return identity.startswith(EMBEDDED_CLUSTER)
@@ -69,9 +57,11 @@ def _forgets(identity: str) -> bool:
 def _run_intake(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
 ) -> int:
-    agent = IntakeAgent(Examiner([agreement], gazetteer, settings.stamps), BatchProducer(broker), topics)
+    agent = IntakeAgent(
+        Examiner([agreement], gazetteer, settings.stamps), BatchProducer(broker), topics, partial(log_identity, broker)
+    )
     app = build_app(
-        app_id=intake_group(topics),
+        app_id=topics.intake_group,
         broker=broker,
         topics=(topics.archive,) if settings.stamps == "archive" else topics.inputs,
         handler=agent,
@@ -108,7 +98,7 @@ def _run_ledger(
         Ticker(BatchProducer(broker), facts_topic) if settings.stamps == "clock" else None,
     )
     app = build_app(
-        app_id=ledger_group(topics, agreement.id),
+        app_id=topics.ledger_group(agreement.id),
         broker=broker,
         topics=(facts_topic,),
         handler=agent,

@@ -469,15 +469,15 @@ CREATE TABLE sink_offsets (
     partition    INTEGER NOT NULL,
     role         VARCHAR NOT NULL,
     next_offset  BIGINT NOT NULL,
-    log_identity VARCHAR,
-    PRIMARY KEY (topic, partition)
+    log_identity VARCHAR NOT NULL,
+    PRIMARY KEY (topic, partition, log_identity)
 );
 COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same transaction as everything else in it.';
 COMMENT ON COLUMN sink_offsets.topic IS 'Kafka topic.';
 COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
 COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
 COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file.';
-COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the facts offsets belong to; a topic made anew has another. NULL for sources.';
+COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the offsets belong to; a topic made anew has another. For sources the beginning of the topic''s id; empty when not known.';
 
 CREATE TABLE ledger_state (
     next_offset BIGINT NOT NULL,

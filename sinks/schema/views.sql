@@ -16,6 +16,7 @@ SELECT
     received_at,
     kind,
     in_scope,
+    len(counting.feeds) = 0 OR list_contains(counting.feeds, feed) AS counted,
     accused,
     claimant,
     confidence,
@@ -27,10 +28,11 @@ SELECT
     place_name,
     fact_offset
 FROM reports
+CROSS JOIN (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
 -- A correction may have moved a report out of the agreement: it is kept, and is no incident of its.
 JOIN regions ON pcode = region
 WHERE present AND NOT retracted AND type = 'incident';
-COMMENT ON VIEW incidents IS 'Incidents as they stand now: what is counted. Join reports on fact_offset for the raw report.';
+COMMENT ON VIEW incidents IS 'Incidents as they stand now. A day''s count is of those that are counted and in_scope. Join reports on fact_offset for the raw report.';
 COMMENT ON COLUMN incidents.incident_id IS 'feed/report_id of the report that makes the incident.';
 COMMENT ON COLUMN incidents.feed IS 'Who said it.';
 COMMENT ON COLUMN incidents.report_id IS 'The feed''s own name for the report.';
@@ -45,6 +47,7 @@ COMMENT ON COLUMN incidents.reported_at IS 'When the feed said it.';
 COMMENT ON COLUMN incidents.received_at IS 'When intake received it.';
 COMMENT ON COLUMN incidents.kind IS 'Normalised kind.';
 COMMENT ON COLUMN incidents.in_scope IS 'Whether the incident is the agreement''s concern.';
+COMMENT ON COLUMN incidents.counted IS 'Whether the agreement counts what this feed reports: its violence.feeds name the feed, or no feed.';
 COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it; a claim, not a finding.';
 COMMENT ON COLUMN incidents.claimant IS 'Who says so.';
 COMMENT ON COLUMN incidents.confidence IS 'How sure the claimant is of the attribution.';
@@ -57,9 +60,8 @@ COMMENT ON COLUMN incidents.place_name IS 'Place as the source writes it.';
 COMMENT ON COLUMN incidents.fact_offset IS 'Place of the standing revision in the facts topic.';
 
 CREATE OR REPLACE VIEW incident_reports AS
-SELECT feed || '/' || report_id AS incident_id, feed, report_id, revision, 'its own report' AS why
-FROM reports
-WHERE present AND NOT retracted AND type = 'incident';
+SELECT incident_id, feed, report_id, revision, 'its own report' AS why
+FROM incidents;
 COMMENT ON VIEW incident_reports IS 'Which reports make an incident, and why they belong to it.';
 COMMENT ON COLUMN incident_reports.incident_id IS 'Incident, as in incidents.';
 COMMENT ON COLUMN incident_reports.feed IS 'Who said it.';
@@ -143,7 +145,7 @@ SELECT
     told.at_least,
     count(counted.fact_offset) FILTER (told.region IS NULL OR counted.region = told.region) AS counted_incidents
 FROM told
-LEFT JOIN (SELECT region, occurred_from, fact_offset FROM incidents WHERE in_scope) counted
+LEFT JOIN (SELECT region, occurred_from, fact_offset FROM incidents WHERE in_scope AND counted) counted
     ON counted.occurred_from >= told.occurred_from AND counted.occurred_from < told.occurred_to
 LEFT JOIN regions ON pcode = told.region
 GROUP BY ALL;
@@ -157,7 +159,7 @@ COMMENT ON COLUMN bulletin_counts.occurred_to IS 'End of the bulletin''s period,
 COMMENT ON COLUMN bulletin_counts.bulletin_incidents IS 'Sum of the bulletin''s lines for the region.';
 COMMENT ON COLUMN bulletin_counts.stated_total IS 'Total the bulletin states, whether or not its lines add up to it.';
 COMMENT ON COLUMN bulletin_counts.at_least IS 'Whether the monitor says ''no less than''.';
-COMMENT ON COLUMN bulletin_counts.counted_incidents IS 'Incidents in scope reported here that began in the period.';
+COMMENT ON COLUMN bulletin_counts.counted_incidents IS 'Incidents in scope, counted here, that began in the period.';
 
 CREATE OR REPLACE MACRO verdicts_as_of(t) AS TABLE
 SELECT
@@ -266,7 +268,7 @@ WITH verdict AS (
     WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
     UNION ALL
     SELECT 10, row_number() OVER (ORDER BY c.occurred_from, c.feed, c.report_id), 'watched', c.feed || '/' || c.report_id,
-           utc_text(c.occurred_from) || ' to ' || utc_text(c.occurred_to) || if(c.nil, ', nothing to report', '')
+           utc_text(c.occurred_from) || ' to ' || utc_text(c.occurred_to) || CASE WHEN c.nil THEN ', nothing to report' ELSE '' END
     FROM coverage c, span
     WHERE c.region = of_region AND c.occurred_from < span.ends_at AND c.occurred_to > span.starts_at
     UNION ALL

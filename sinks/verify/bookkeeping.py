@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
+import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.rejects import RejectCode
+from schemas.reports import FeedName
 from schemas.rows import FeedRow
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
@@ -19,6 +20,8 @@ from sinks.verify.report_rows import fingerprint, read_raw
 
 #: The feed under which records are counted that were too broken to tell who sent them.
 UNREADABLE = "(unreadable)"
+
+_FEED_NAME: TypeAdapter[str] = TypeAdapter(FeedName)
 
 #: What became of every accepted record, in the order they came.
 _OUTCOMES = """
@@ -110,7 +113,13 @@ def _recounted_feeds(file: Published) -> dict[str, FeedRow]:
 
 def _reported_at(code: str, original: bytes) -> Micros | None:
     """Return when a rejected record was reported, if it was a sound report that contradicts an earlier one."""
-    return to_micros(read_raw(original).reported_at) if code == RejectCode.CONFLICTING_BODY else None
+    if code != RejectCode.CONFLICTING_BODY:
+        return None
+    try:
+        return to_micros(read_raw(original).reported_at)
+    except ValidationError:
+        # That it is no report at all is told of its row.
+        return None
 
 
 def check_rejects(file: Published) -> Iterator[Difference]:
@@ -120,8 +129,7 @@ def check_rejects(file: Published) -> Iterator[Difference]:
         f"select {file.columns('rejects', columns)} from rejects order by fact_offset"  # noqa: S608
     ):
         row = Row("rejects", f"offset {offset}")
-        names = _named(original)
-        yield from row.compare(("feed", "report_id"), (feed, report_id), names)
+        yield from row.compare(("feed", "report_id"), (feed, report_id), named(original))
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
         heard = received is None or (file.now is not None and received <= file.now)
         yield from row.claim("received_at", received, heard, f"no later than {file.now}")
@@ -129,19 +137,30 @@ def check_rejects(file: Published) -> Iterator[Difference]:
             yield from _check_contradiction(file, row, offset, original)
 
 
-def _named(original: bytes) -> tuple[str | None, str | None]:
-    """Return the feed and report id a rejected record names, as far as it can be read and as long as they may be."""
+def named(original: bytes) -> tuple[str | None, str | None]:
+    """Return the feed and report id a rejected record names; None for what nobody can tell.
+
+    Nothing can be told of bytes that are no JSON object in plain UTF-8, and a feed only by a name a feed may have.
+    """
+    if len(original) > MAX_REPORT_BYTES:
+        return None, None
     try:
-        read = json.loads(original) if len(original) <= MAX_REPORT_BYTES else None
-    except ValueError:
-        read = None
+        # Not the standard library's reader: that takes UTF-16, byte order marks, NaN and halves of characters, and
+        # runs out of stack where brackets are nested deeply.
+        read = orjson.loads(original)
+    except orjson.JSONDecodeError:
+        return None, None
     if not isinstance(read, dict):
         return None, None
-    feed, report_id = read.get("feed"), read.get("report_id")
-    return (
-        feed[:64] if isinstance(feed, str) else None,
-        report_id[:200] if isinstance(report_id, str) else None,
-    )
+    report_id = read.get("report_id")
+    return _feed_name(read.get("feed")), report_id[:200] if isinstance(report_id, str) else None
+
+
+def _feed_name(stated: object) -> str | None:
+    try:
+        return _FEED_NAME.validate_python(stated)
+    except ValidationError:
+        return None
 
 
 def _check_contradiction(file: Published, row: Row, offset: int, original: bytes) -> Iterator[Difference]:
@@ -192,7 +211,8 @@ def _check_sources(file: Published) -> Iterator[Difference]:
     read = file.select(
         """
         select topic, partition, next_offset, highest from
-            (select topic, partition, next_offset from sink_offsets where role = 'source')
+            (select topic, partition, max(next_offset) as next_offset
+                from sink_offsets where role = 'source' group by all)
             full join (
                 select source_topic as topic, source_partition as partition, max(source_offset) as highest
                 from (select source_topic, source_partition, source_offset, fact_offset from reports

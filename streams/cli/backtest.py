@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -16,7 +17,9 @@ from typing import Literal
 from schemas.agreement import Agreement
 from schemas.errors import DependencyUnavailable, TrucewatchError, UsageError
 from schemas.topics import Topics
-from sinks.opening import LIVE, PUBLISHED
+from schemas.truceday import to_micros
+from sinks.clearing import clear, left_behind
+from sinks.opening import PUBLISHED
 from streams.cli.brokers import knock
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets, ensure_topics
@@ -27,9 +30,6 @@ from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
 from streams.ops.standing import copy_path
 from streams.settings import Settings
-
-#: What a ledger leaves behind in an agreement's folder.
-LEDGER_FILES = (LIVE, f"{LIVE}.wal", PUBLISHED, f"{PUBLISHED}.wal", f"{PUBLISHED}.publishing")
 
 #: Past this without a record moving, something hangs that will not end by itself.
 STALL_SECONDS = 300.0
@@ -71,7 +71,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
 
     Raises:
         UsageError: a file cannot be read, or the folder holds an earlier result.
-        BrokerUnavailable: there is no broker at the address given.
+        BrokerUnavailable: there is no broker at the address given, or the own one ended by itself.
+        StoreUnavailable: the result to be replaced is one that a ledger is at work on.
         WorkerDied: a worker ended by itself; the result is not complete.
     """
     began = time.monotonic()
@@ -79,8 +80,9 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
     if plan.settings.broker is not None:
         knock(plan.settings.broker)
     _make_room(plan)
+    own: EmbeddedBroker | None = None
     with ExitStack() as stack:
-        archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order))
+        archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order, now=to_micros(datetime.now(UTC))))
         for path in plan.files:
             archive.add(read(path, plan.file_format, plan.agreement.calendar.time_zone))
             progress("read", len(archive), None)
@@ -89,7 +91,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         broker = plan.settings.broker
         if broker is None:
             folder = stack.enter_context(TemporaryDirectory(prefix="trucewatch-broker-"))
-            broker = stack.enter_context(EmbeddedBroker(Path(folder))).url
+            own = stack.enter_context(EmbeddedBroker(Path(folder)))
+            broker = own.url
         topics = Topics(f"{plan.settings.topic_prefix}.replay.{plan.run or uuid.uuid4().hex[:12]}")
         specs = topics.specs((plan.agreement.id,), archive=True)
         asyncio.run(ensure_topics(broker, specs))
@@ -101,7 +104,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         )
         # Intake first: the ledger must be there to take what intake still hands over while it stops.
         with running(("intake", "ledger"), settings) as workers:
-            asyncio.run(_Run(broker, topics, plan.agreement.id, workers, progress).through(archive))
+            checked = workers if own is None else (own, *workers)
+            asyncio.run(_Run(broker, topics, plan.agreement.id, checked, progress).through(archive))
     return Finished(
         copy=copy_path(plan.settings.data, plan.agreement.id),
         reports=len(archive),
@@ -114,30 +118,56 @@ class _Run:
     """The archive on its way: published, examined by intake, judged by the ledger."""
 
     def __init__(
-        self, broker: str, topics: Topics, agreement: str, workers: Sequence[Worker], progress: Progress
+        self,
+        broker: str,
+        topics: Topics,
+        agreement: str,
+        watched: Sequence[EmbeddedBroker | Worker],
+        progress: Progress,
     ) -> None:
         self._broker = broker
         self._archive = topics.archive
         self._facts = topics.facts(agreement)
-        self._groups = (f"{topics.prefix}.intake", f"{topics.prefix}.ledger.{agreement}")
-        self._workers = workers
+        self._groups = (topics.intake_group, topics.ledger_group(agreement))
+        self._watched = watched
         self._progress = progress
 
     async def through(self, archive: Archive) -> None:
         """Publish the archive and return once the ledger has committed the last fact of it.
 
         Raises:
+            BrokerUnavailable: the own broker ended by itself, or a given one no longer answers.
             WorkerDied: a worker ended by itself.
             DependencyUnavailable: nothing moved for five minutes.
         """
+        # Apart from the following, which may wait long for an answer from a broker that is gone.
+        watching, following = asyncio.create_task(self._watch()), asyncio.create_task(self._follow(archive))
+        try:
+            await asyncio.wait((watching, following), return_when=asyncio.FIRST_COMPLETED)
+            # What went wrong in following may only follow from a death not noticed yet.
+            self._check()
+            await following
+        finally:
+            watching.cancel()
+            following.cancel()
+            await asyncio.gather(watching, following, return_exceptions=True)
+
+    def _check(self) -> None:
+        for each in self._watched:
+            each.check()
+
+    async def _watch(self) -> None:
+        while True:
+            self._check()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _follow(self, archive: Archive) -> None:
         total = len(archive) + len(archive.ticks())
         publishing = asyncio.create_task(self._publish(archive, total))
         seen: tuple[int, ...] = ()
         moved = time.monotonic()
         try:
             while True:
-                for worker in self._workers:
-                    worker.check()
                 if publishing.done():
                     publishing.result()
                 examined = await self._committed(self._groups[0], self._archive)
@@ -198,16 +228,16 @@ def _make_room(plan: Plan) -> None:
 
     Raises:
         UsageError: the folder holds an earlier result, and nothing was said about it.
+        StoreUnavailable: a ledger is at work on it.
     """
     folder = plan.settings.data / plan.agreement.id
     folder.mkdir(parents=True, exist_ok=True)
-    there = [folder / name for name in LEDGER_FILES if (folder / name).exists()]
-    if not there or plan.run is not None:
+    if not left_behind(folder) or plan.run is not None:
         return
-    if not plan.replace:
+    # Without a published copy there is no result yet: what a replay cut off in its midst leaves is of no use.
+    if not plan.replace and (folder / PUBLISHED).exists():
         raise UsageError(
             f"{folder} already holds a result, and two runs must not mix: "
             "name another folder with --data, or --replace it"
         )
-    for path in there:
-        path.unlink()
+    clear(folder)

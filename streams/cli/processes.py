@@ -16,7 +16,7 @@ from typing import Literal
 
 import streams
 from schemas.errors import WorkerDied
-from streams.settings import Settings, environment
+from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
 
@@ -37,7 +37,7 @@ class Worker:
         self._process = subprocess.Popen(
             # -P: a folder called streams where the command is run must not be taken for the package.
             [sys.executable, "-P", "-m", "streams", "worker", "--role", role, "--until-eof"],
-            env=_environment(settings),
+            env=worker_environment(settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -157,6 +157,9 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="until-eof", daemon=True).start()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a worker that is to read back these settings and no others."""
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, **environment(settings), "PYTHONPATH": path}
+    # A setting of None has no variable: one that this process was given must not speak in its place.
+    foreign = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    return {**foreign, **environment(settings), "PYTHONPATH": path}

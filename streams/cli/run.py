@@ -7,19 +7,23 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import typer
 from rich.text import Text
 
+from sinks.faults import is_in_use, of_duckdb
+from sinks.opening import LIVE, StoreLimits, connect
 from streams import log
 from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
 from streams.cli.processes import Worker, end_with_parent, running
+from streams.engine.broker import EmbeddedBroker
 from streams.settings import load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
@@ -56,11 +60,12 @@ def up(
       trucewatch up --broker kafka://kafka-1:9092 --agreement my-truce.toml --data /var/lib/trucewatch
     """
     from schemas.agreement_file import load_agreement
-    from streams.engine.broker import EmbeddedBroker
     from streams.ops.standing import copy_path
 
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "data": data})
     judged = load_agreement(settings.agreement)
+    _check_free(settings.data / judged.id / LIVE)
+    own: EmbeddedBroker | None = None
     with ExitStack() as stack, _until_told_to_stop() as told:
         if settings.broker is None:
             settings.data.mkdir(parents=True, exist_ok=True)
@@ -77,7 +82,7 @@ def up(
         if not as_json:
             news().print(f"publish with: trucewatch publish --broker {settings.broker} FILE...\nstop with Ctrl-C")
         workers = stack.enter_context(running(("intake", "ledger"), settings, echo=True))
-        _watch(workers, copy, as_json=as_json, told=told)
+        _watch(own, workers, copy, as_json=as_json, told=told)
         _say(as_json, "stopping", "stopping: the ledger commits and publishes its last copy")
 
 
@@ -119,16 +124,38 @@ def worker(
     raise typer.Exit(code)
 
 
-def _watch(workers: list[Worker], copy: Path, *, as_json: bool, told: list[int]) -> None:
-    """Look after the workers and say now and then how things stand, until told to stop.
+def _check_free(live: Path) -> None:
+    """Find out about a ledger at work here before feeds are given the address of a broker that is about to go.
 
     Raises:
-        WorkerDied: one of them ended by itself.
+        StoreUnavailable: another process writes the live file.
+    """
+    if not live.exists():
+        return
+    try:
+        with closing(connect(live, StoreLimits())) as connection:
+            # The ledger takes up the log itself, and says so.
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+    except duckdb.Error as error:
+        # Any other fault is the ledger's to tell: it knows what can be done about it.
+        if is_in_use(error):
+            raise of_duckdb(error, live) from error
+
+
+def _watch(own: EmbeddedBroker | None, workers: list[Worker], copy: Path, *, as_json: bool, told: list[int]) -> None:
+    """Look after the own broker and the workers and say now and then how things stand, until told to stop.
+
+    Raises:
+        BrokerUnavailable: the own broker ended by itself.
+        WorkerDied: a worker did.
     """
     from streams.ops.standing import headline
 
     spoken = 0.0
     while not told:
+        # The broker first: a worker that ends with it is not the one to blame.
+        if own is not None:
+            own.check()
         for each in workers:
             each.check()
         if time.monotonic() - spoken >= _STATUS_SECONDS:

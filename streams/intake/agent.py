@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiokafka import TopicPartition
@@ -23,13 +23,29 @@ from streams.intake.examine import Examiner
 log = structlog.get_logger(__name__)
 
 
-class IntakeAgent:
-    """Handles batches of the input topics: examine every record, write its facts, commit."""
+#: As much of a topic's id as tells it from others of its name.
+ID_LETTERS = 13
 
-    def __init__(self, examiner: Examiner, producer: BatchProducer, topics: Topics) -> None:
+
+class IntakeAgent:
+    """Handles batches of the input topics: examine every record, write its facts, commit.
+
+    Args:
+        log_identity: asked for the identity of a topic's log, as ``streams.engine.admin.log_identity`` returns it.
+    """
+
+    def __init__(
+        self,
+        examiner: Examiner,
+        producer: BatchProducer,
+        topics: Topics,
+        log_identity: Callable[[str], Awaitable[str]],
+    ) -> None:
         self._examiner = examiner
         self._producer = producer
         self._topics = topics
+        self._log_identity = log_identity
+        self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
 
     async def started(self, lane: Lane) -> None:
@@ -44,8 +60,9 @@ class IntakeAgent:
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
         rejected = 0
         read_at = time.time_ns() // 1_000
+        source_log = self._logs[batch.topic]
         for record in batch.records:
-            origin = Origin(batch.topic, batch.partition, record.offset)
+            origin = Origin(batch.topic, batch.partition, record.offset, source_log)
             body = record.value or b""
             examined = self._examiner.examine(record.value, record.headers, origin, read_at)
             key = record.key
@@ -67,7 +84,9 @@ class IntakeAgent:
         )
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Nothing is kept between batches, so nothing is to be prepared."""
+        """Ask which logs these are: without it a topic created anew would pass for the one read before."""
+        topics = sorted({partition.topic for partition in partitions})
+        self._logs = {topic: _short(await self._log_identity(topic)) for topic in topics}
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Nothing is kept between batches, so nothing is to be given up."""
@@ -75,3 +94,8 @@ class IntakeAgent:
     async def stopped(self) -> None:
         """Close the producer; every fact handed to it was acknowledged already."""
         await self._producer.stop()
+
+
+def _short(identity: str) -> str:
+    """Return the part of a log's identity that changes with its topic, cut short: every fact carries it."""
+    return identity.rpartition("/")[2][:ID_LETTERS]

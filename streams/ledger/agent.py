@@ -102,6 +102,10 @@ class LedgerAgent:
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
             self._seen.add(hashes)
+        # Stopped between a commit and its copy, the last run may have left a copy that is behind.
+        self._unpublished = store.new_epoch or ledger.next_offset > 0
+        if store.new_epoch:
+            log.warning("new_epoch", agreement=self._agreement.id)
         log.info("ledger_resumed", agreement=self._agreement.id, next_offset=ledger.next_offset, now=resumed.now)
         return ledger
 
@@ -187,10 +191,11 @@ class LedgerAgent:
         """Ask the store about the identities it may know; all are remembered."""
         reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
         hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
-        maybe = np.flatnonzero(self._seen.maybe_seen(hashes))
-        self._seen.add(hashes)
-        wanted = ledger.unknown(reports[index] for index in maybe)
-        return {(feed, report_id): prior for (feed, report_id), prior in store.priors(wanted).items()}
+        maybe = self._seen.maybe_seen(hashes)
+        # Those sent again are in the filter: adding them once more would fill it with what it holds.
+        self._seen.add(hashes[~maybe])
+        wanted = ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
+        return store.priors(wanted)
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Answer the court from the store, after giving it the rows folded since the last commit."""

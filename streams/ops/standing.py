@@ -14,13 +14,16 @@ from schemas.errors import StoreUnavailable, TrucewatchError
 from sinks import reading
 from sinks.opening import PUBLISHED
 from sinks.records import Cell, Declared, FeedState, Gate, RejectCount, Window
-
-OUTCOMES = ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected")
+from streams.ledger.core.feeds import Outcome
 
 
 @dataclass(frozen=True)
 class Tallied:
-    """A monitor's own tally for a period, beside the incidents in scope counted here that began in it."""
+    """A monitor's own tally for a period, beside what was counted here of the regions it tells of.
+
+    ``counted`` are the incidents in scope that began in the period, in the regions the bulletin's lines name; in all
+    regions where a line is for the whole country.
+    """
 
     feed: str
     occurred_from: datetime
@@ -134,7 +137,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         shown = shown[-days:]
         cells = [cell for cell in cells if cell.truce_day >= shown[0]] if shown else []
     feeds = reading.feeds(connection)
-    outcomes = {name: sum(getattr(feed, name) for feed in feeds) for name in OUTCOMES}
+    outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
     rows = connection.execute(_TALLIED).fetchall()
     return Standing(
@@ -149,7 +152,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         turns=[line for n, line in enumerate(history) if n == 0 or line.is_open != history[n - 1].is_open],
         feeds=feeds,
         # Rejects are counted from their own table: one too broken to tell its feed need not be in any feed's row.
-        outcomes=outcomes | {"rejected": int(_one(connection, "SELECT count(*) FROM rejects"))},
+        outcomes=outcomes | {Outcome.REJECTED.value: int(_one(connection, "SELECT count(*) FROM rejects"))},
         rejects=reading.reject_counts(connection),
         declared=reading.declarations(connection),
         tallied=[Tallied(*row) for row in rows],
@@ -158,10 +161,10 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
 
 #: One row per bulletin: what it states in all, or else the sum of its lines.
 _TALLIED = """
-SELECT feed, occurred_from, occurred_to, coalesce(any_value(total), sum(incidents))::BIGINT, bool_or(at_least),
-       (SELECT count(*) FROM incidents WHERE in_scope AND incidents.occurred_from >= bulletins.occurred_from
-        AND incidents.occurred_from < bulletins.occurred_to)
-FROM bulletins GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
+SELECT feed, occurred_from, occurred_to, coalesce(any_value(stated_total), sum(bulletin_incidents))::BIGINT,
+       bool_or(at_least),
+       coalesce(any_value(counted_incidents) FILTER (region IS NULL), sum(counted_incidents))::BIGINT
+FROM bulletin_counts GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from schemas.agreement import Agreement
 from schemas.errors import FactUnreadable
@@ -18,6 +19,7 @@ from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Lane
 from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.core.identity import Hashes, SeenFilter
 from tests.property.test_any_history import histories
 from tests.support.records import TOPIC, batches, record, tables
 from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
@@ -25,12 +27,14 @@ from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
 NEVER = 3_600.0
 
 
-def agent_on(folder: Path, *, flush: FlushRules | None = None, truce: Agreement = TRUCE) -> LedgerAgent:
+def agent_on(
+    folder: Path, *, flush: FlushRules | None = None, truce: Agreement = TRUCE, log: str = "embedded-1"
+) -> LedgerAgent:
     """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
 
     def open_store() -> Store:
         return Store.open(
-            folder, truce, {"SY01": "Damascus"}, facts_topic=TOPIC, log_identity="log-1", new_log_allowed=False
+            folder, truce, {"SY01": "Damascus"}, facts_topic=TOPIC, log_identity=log, new_log_allowed=True
         )
 
     return LedgerAgent(truce, open_store, Cadence(timedelta(hours=1)), flush or FlushRules(1, NEVER), None)
@@ -157,3 +161,61 @@ async def test_a_ledger_thrown_out_of_its_group_lets_go_of_the_file(tmp_path: Pa
     await active.assigned([])
     assert await standby.resume(TOPIC, 0) == 0
     await standby.revoked([])
+
+
+async def test_a_copy_left_behind_by_a_crash_is_made_without_a_new_fact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_on(tmp_path)
+    await agent.resume(TOPIC, 0)
+    with monkeypatch.context() as crash:
+        # Its pause lasts, so that the crash comes first.
+        crash.setattr(Cadence, "due", lambda *_: False)
+        await agent.handle(batches(HISTORY, len(HISTORY))[0])
+    await agent.revoked([])
+    assert not (tmp_path / PUBLISHED).exists()
+    other = agent_on(tmp_path)
+    assert await other.resume(TOPIC, 0) == len(HISTORY)
+    await other.handle(Batch("", -1, [], 0))
+    await other.revoked([])
+    assert tables(tmp_path / PUBLISHED) == tables(tmp_path / LIVE)
+
+
+async def test_an_empty_store_is_not_published(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path)
+    await agent.resume(TOPIC, 0)
+    await agent.handle(Batch("", -1, [], 0))
+    await agent.stopped()
+    assert not (tmp_path / PUBLISHED).exists()
+
+
+async def test_a_new_epoch_is_warned_of(tmp_path: Path) -> None:
+    await run(tmp_path, HISTORY, size=5)
+    with capture_logs() as told:
+        agent = agent_on(tmp_path, log="embedded-2")
+        assert await agent.resume(TOPIC, 0) == 0
+        await agent.revoked([])
+    assert [(line["log_level"], line["agreement"]) for line in told if line["event"] == "new_epoch"] == [
+        ("warning", TRUCE.id)
+    ]
+    with capture_logs() as told:
+        agent = agent_on(tmp_path, log="embedded-2")
+        await agent.resume(TOPIC, 0)
+        await agent.revoked([])
+    assert "new_epoch" not in {line["event"] for line in told}
+
+
+async def test_a_report_sent_again_takes_no_more_room_in_the_filter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added: list[int] = []
+    add = SeenFilter.add
+
+    def counted(seen: SeenFilter, hashes: Hashes) -> None:
+        added.append(len(hashes))
+        add(seen, hashes)
+
+    monkeypatch.setattr(SeenFilter, "add", counted)
+    facts: list[Fact] = [incident(f"i{number % 5}") for number in range(50)]
+    await run(tmp_path, facts, size=5, flush=FlushRules(5, NEVER))
+    assert sum(added) == 5

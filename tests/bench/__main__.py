@@ -15,10 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from schemas.topics import Topics
+from streams.cli.processes import Role
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import Settings
 from tests.bench import stages
 from tests.bench.reports import reports, running_truce
+
+ROLES: tuple[Role, ...] = ("intake", "ledger")
 
 
 def main() -> int:
@@ -30,6 +33,7 @@ def main() -> int:
         "--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out"
     )
     parser.add_argument("--marks", type=int, nargs="*", default=[], help="counts at which to note each worker's memory")
+    parser.add_argument("--whole", action="store_true", help="measure the pipeline as a whole only, not its stages")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -55,14 +59,15 @@ async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[s
     count = await stages.load(broker, Topics(staged), reports(options.reports))
     _say("bare consumer")
     bare = await stages.bare(broker, Topics(staged), count)
-    _say("intake alone")
-    intake = await stages.stage(("intake",), settings("staged", staged), count)
-    _say("ledger alone")
-    ledger = await stages.stage(("ledger",), settings("staged", staged), count)
+    rates = {}
+    for role in () if options.whole else ROLES:
+        _say(f"{role} alone")
+        rates[f"{role} alone"] = (await stages.stage((role,), settings("staged", staged), count)).rate
     _say("end to end")
-    await stages.load(broker, Topics(whole), reports(options.reports))
+    if not options.whole:
+        await stages.load(broker, Topics(whole), reports(options.reports))
     marks = tuple(options.marks)
-    end_to_end = await stages.stage(("intake", "ledger"), settings("whole", whole), count, marks)
+    end_to_end = await stages.stage(ROLES, settings("whole", staged if options.whole else whole), count, marks)
     again = await stages.bare(broker, Topics(staged), count)
     waits: list[float] = []
     if options.latency_seconds:
@@ -75,8 +80,7 @@ async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[s
         "broker": "given" if options.broker else "embedded",
         "rates": {
             "bare consumer with orjson": yardstick,
-            "intake alone": intake.rate,
-            "ledger alone": ledger.rate,
+            **rates,
             "end to end": end_to_end.rate,
         },
         "memory_mib": {

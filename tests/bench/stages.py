@@ -17,7 +17,6 @@ from streams.cli.processes import Role, Worker, running
 from streams.engine.admin import ensure_topics
 from streams.engine.metadata import bootstrap
 from streams.engine.producer import BatchProducer
-from streams.roles import intake_group, ledger_group
 from streams.settings import Settings
 
 AGREEMENT = "syria-2016"
@@ -104,8 +103,8 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
     watched = [
         Committed(broker, group, topic, partitions)
         for role, group, topic, partitions in (
-            ("intake", intake_group(topics), topics.incidents, topics.partitions),
-            ("ledger", ledger_group(topics, AGREEMENT), facts, 1),
+            ("intake", topics.intake_group, topics.incidents, topics.partitions),
+            ("ledger", topics.ledger_group(AGREEMENT), facts, 1),
         )
         if role in roles
     ]
@@ -150,7 +149,7 @@ async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_seco
         waits: list[float] = []
         # The first reports only see to it that both workers are up; they are not measured.
         await _send(producer, topics, reports[:WARM_UP], a_second, published)
-        group = ledger_group(topics, AGREEMENT)
+        group = topics.ledger_group(AGREEMENT)
         async with Committed(broker, group, facts.topic) as committed:
             while await committed() < WARM_UP:
                 for worker in workers:

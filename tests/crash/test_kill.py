@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -12,22 +13,23 @@ import pytest
 
 from schemas.agreement_file import load_agreement
 from schemas.topics import Topics
+from schemas.truceday import to_micros
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, end_offsets, ensure_topics
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive
-from streams.feeds.readers import read
-from streams.roles import intake_group
+from streams.feeds.jsonl import peek
 from streams.settings import Settings
+from tests.support.month import BROKEN, month
 from tests.support.records import tables
-from tests.support.shared_data import shared_data
 
 AGREEMENT = "syria-2016"
 PATIENCE = 120.0
+REPORTS = month(1_500)
 
 
 def settings_for(broker: str, prefix: str, data: Path) -> Settings:
-    """Return settings under which some forty commits are needed to get through the events of three months."""
+    """Return settings under which some forty commits are needed to get through the reports of a month."""
     return Settings(
         broker=broker,
         topic_prefix=prefix,
@@ -40,16 +42,15 @@ def settings_for(broker: str, prefix: str, data: Path) -> Settings:
 
 
 async def fill_archive(broker: str, topics: Topics) -> int:
-    """Publish the events of August to October 2016 with their ticks; return how many records that is."""
+    """Publish the reports with their ticks; return how many records that is."""
     calendar = load_agreement(AGREEMENT).calendar
-    source = shared_data("ucdp_ged_syria/ged_syria_2016-08_2016-10.csv")
     await ensure_topics(broker, topics.specs((AGREEMENT,), archive=True))
     producer = BatchProducer(broker)
     await producer.start()
     total = 0
     try:
-        with Archive([calendar], "reported") as archive:
-            archive.add(read(source, "ged", calendar.time_zone))
+        with Archive([calendar], "reported", now=to_micros(datetime(2017, 1, 1, tzinfo=UTC))) as archive:
+            archive.add(peek(value, line) for line, value in enumerate(REPORTS, start=1))
             for chunk in archive.chunks():
                 await producer.send(topics.archive, 0, chunk)
                 total += len(chunk)
@@ -84,7 +85,7 @@ def test_a_ledger_killed_again_and_again_ends_with_the_same_tables(broker: str, 
     settings = settings_for(broker, prefix, tmp_path / "killed")
 
     def taken_in() -> bool:
-        return sum(asyncio.run(committed_offsets(broker, intake_group(topics), topics.archive)).values()) >= total
+        return sum(asyncio.run(committed_offsets(broker, topics.intake_group, topics.archive)).values()) >= total
 
     draw = random.Random(prefix)
     copy = tmp_path / "killed" / AGREEMENT / "compliance.duckdb"
@@ -135,15 +136,16 @@ def test_an_intake_killed_in_mid_stream_loses_and_doubles_nothing(broker: str, p
     copy = tmp_path / AGREEMENT / "compliance.duckdb"
     with running(("intake", "ledger"), settings) as (intake, ledger):
         wait_until(
-            lambda: sum(asyncio.run(committed_offsets(broker, intake_group(topics), topics.archive)).values()) >= total,
+            lambda: sum(asyncio.run(committed_offsets(broker, topics.intake_group, topics.archive)).values()) >= total,
             intake,
         )
         facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
         wait_until(lambda: judged_to(copy) >= facts, ledger)
     with duckdb.connect(str(copy), read_only=True) as connection:
-        outcomes = "SELECT sum(accepted), sum(duplicate), sum(rejected) FROM feeds"
-        accepted, duplicate, rejected = connection.execute(outcomes).fetchall()[0]
-        distinct = "SELECT count(*), count(DISTINCT report_id), count(DISTINCT source_offset) FROM reports"
-        assert connection.execute(distinct).fetchall() == [(accepted, accepted, accepted)]
-    assert duplicate == 0
-    assert accepted + rejected == 1_466
+        outcomes = "SELECT sum(accepted + corrected + retracted + superseded), sum(duplicate), sum(rejected) FROM feeds"
+        kept, duplicate, rejected = connection.execute(outcomes).fetchall()[0]
+        distinct = "SELECT count(*), count(DISTINCT source_offset) FROM reports"
+        assert connection.execute(distinct).fetchall() == [(kept, kept)]
+    unreadable = REPORTS.count(BROKEN)
+    assert unreadable > 5
+    assert (kept, duplicate, rejected) == (len(REPORTS) - unreadable, 0, unreadable)

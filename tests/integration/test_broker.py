@@ -97,7 +97,7 @@ class TestTheEmbeddedBroker:
 
 class TestTopics:
     async def test_a_missing_topic_is_created_and_an_existing_one_left_alone(self, broker: str, prefix: str) -> None:
-        specs = [TopicSpec(f"{prefix}.a", 3, -1), TopicSpec(f"{prefix}.b", 1, 3_600_000, compacted=True)]
+        specs = [TopicSpec(f"{prefix}.a", 3, -1), TopicSpec(f"{prefix}.b", 1, 3_600_000)]
         await ensure_topics(broker, specs)
         await write(broker, f"{prefix}.a", 2, numbered(5))
         await ensure_topics(broker, specs)

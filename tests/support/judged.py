@@ -13,7 +13,7 @@ from schemas.facts import Fact, Origin, ReportFact, TickFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rows import Identity
 from schemas.truceday import Micros, from_micros
-from sinks.store import Store
+from sinks.store import PUBLISHED, Store
 from streams.intake.examine import Examiner
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Entry, Ledger
@@ -79,9 +79,8 @@ class History:
                 store = self._open(folder)
                 ledger = self._ledger(store)
         store.publish(datetime(2016, 10, 1, tzinfo=UTC))
-        published = store.published
         store.close()
-        return published
+        return folder / PUBLISHED
 
     def _open(self, folder: Path) -> Store:
         names = load_gazetteer(self.agreement.gazetteer).names()

@@ -24,6 +24,7 @@ from schemas.rows import (
     WindowRow,
     Withdrawal,
 )
+from schemas.topics import EMBEDDED_CLUSTER
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.store import Store
 from streams.ledger.core.identity import body_digest, key_hash
@@ -33,6 +34,7 @@ DAY_ONE = TRUCE.first_day
 #: The instant the truce took effect.
 START = TRUCE.effective
 TOPIC = "truce.facts.test-truce.v1"
+LOG = f"{EMBEDDED_CLUSTER}1/facts"
 REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
 
 
@@ -42,7 +44,7 @@ def hours(number: float) -> Micros:
 
 
 def open_store(
-    directory: Path, truce: Agreement = TRUCE, *, log: str = "log-1", new_log_allowed: bool = False, **limits: Any
+    directory: Path, truce: Agreement = TRUCE, *, log: str = LOG, new_log_allowed: bool = False, **limits: Any
 ) -> Store:
     """Open a store of the test agreement in ``directory``."""
     return Store.open(
@@ -149,7 +151,7 @@ def full_changes() -> Changes:
     """Return changes with a row for every table."""
     return Changes(
         next_offset=10,
-        origins={("truce.incidents.v1", 0): 8, ("truce.notices.v1", 3): 0},
+        origins={("truce.incidents.v1", 0, "log-a"): 8, ("truce.notices.v1", 3, "log-b"): 0},
         now=hours(4),
         last_tick=2,
         pending='{"judged_to": null, "causes": []}',

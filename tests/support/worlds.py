@@ -277,6 +277,6 @@ class World:
         return [row for row in self.store.versions if (row.region, row.truce_day) == (region, day(number))]
 
 
-def origin(offset: int, partition: int = 0, topic: str = "truce.incidents.v1") -> Origin:
+def origin(offset: int, partition: int = 0, topic: str = "truce.incidents.v1", log: str = "log-a") -> Origin:
     """Return where a source record lies."""
-    return Origin(topic, partition, offset)
+    return Origin(topic, partition, offset, log)

@@ -152,6 +152,28 @@ def test_a_monitors_tally_stands_beside_what_was_counted(copy: Path) -> None:
     assert (line.feed, line.total, line.at_least, line.counted) == ("monitor", 14, True, 3)
 
 
+@pytest.mark.parametrize(
+    ("regions", "counted"), [(["SY05"], 2), (["SY02"], 1), (["SY02", "SY05"], 3), (["SY03"], 0), ([None, "SY02"], 4)]
+)
+def test_a_tally_stands_beside_the_incidents_of_its_own_regions(
+    tmp_path: Path, regions: list[str | None], counted: int
+) -> None:
+    places = ["SY05", "SY05", "SY02", "SY04"]
+    span = (START, START + DAY)
+    lines = [{"count": 5} | ({"place": {"pcode": region}} if region else {}) for region in regions]
+    history = History(AGREEMENT).tell(
+        *(
+            report(
+                "incident", f"i{n}", reported_at=START + HOUR, region=place, occurred=(START, START), kind="shelling"
+            )
+            for n, place in enumerate(places)
+        ),
+        report("bulletin", "b", feed="monitor", reported_at=START + DAY, occurred=span, tallies=lines),
+    )
+    (line,) = read_standing(history.judged(tmp_path / "syria-2016")).tallied
+    assert (line.total, line.counted) == (5 * len(regions), counted)
+
+
 def test_a_wide_grid_is_one_table_and_a_narrow_one_several(copy: Path) -> None:
     standing = read_standing(copy)
     assert len(list(grids(standing, 120))) == 1

@@ -11,11 +11,14 @@ from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, TruceCa
 from streams.feeds import archive as module
 from streams.feeds.archive import Archive, ArchiveRecord, Order
 from streams.feeds.recorded import Recorded
+from streams.intake.examine import CLOCK_TOLERANCE
 
 CALENDAR = TruceCalendar("Asia/Damascus", time(19, 0))
 #: 12 September 2016, 16:00 UTC: the start of a truce-day.
 NOON = to_micros(datetime(2016, 9, 12, 9, 0, tzinfo=UTC))
 MINUTE = 60 * MICROS_PER_SECOND
+#: When the archive is made: long after all of it.
+NOW = to_micros(datetime(2017, 1, 1, tzinfo=UTC))
 
 
 def report(name: str, reported_at: Micros | None) -> Recorded:
@@ -23,7 +26,7 @@ def report(name: str, reported_at: Micros | None) -> Recorded:
 
 
 def recorded(*files: list[Recorded], order: Order = "reported") -> list[ArchiveRecord]:
-    with Archive([CALENDAR], order) as archive:
+    with Archive([CALENDAR], order, now=NOW) as archive:
         for file in files:
             archive.add(file)
         return [record for chunk in archive.chunks() for record in chunk]
@@ -144,7 +147,7 @@ def test_equal_reports_are_all_kept() -> None:
 def test_chunks_are_bounded_and_the_same_on_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK_RECORDS", 10)
     monkeypatch.setattr(module, "CHUNK_BYTES", 35)
-    with Archive([CALENDAR]) as archive:
+    with Archive([CALENDAR], now=NOW) as archive:
         archive.add(report(f"{number:04}" * 2, NOON + number * MINUTE) for number in range(100))
         chunks = list(archive.chunks())
         assert list(archive.chunks()) == chunks
@@ -152,3 +155,17 @@ def test_chunks_are_bounded_and_the_same_on_every_call(monkeypatch: pytest.Monke
         assert archive.ticks() == [NOON + MICROS_PER_HOUR, NOON + 2 * MICROS_PER_HOUR]
     assert max(sum(len(value or b"") for _, value, _ in chunk) for chunk in chunks) <= 40
     assert sum(map(len, chunks)) == 102
+
+
+def test_a_time_to_come_moves_no_clock() -> None:
+    """Intake rejects it; a mistyped year would have the ledger judge every day until then."""
+    mistyped = to_micros(datetime(2106, 9, 12, 9, 5, tzinfo=UTC))
+    records = recorded([report("a", NOON), report("b", mistyped), report("c", NOON + 61 * MINUTE)])
+    assert [line for line in told(records) if line.startswith("tick")] == ["tick 60", "tick 120"]
+    assert told(records).index("b") < told(records).index("tick 60")
+
+
+def test_a_feeds_clock_may_run_ahead_as_far_as_intake_allows() -> None:
+    assert told(recorded([report("a", NOW + CLOCK_TOLERANCE)]))[0] == "a"
+    assert len(recorded([report("a", NOW + CLOCK_TOLERANCE)])) == 2
+    assert told(recorded([report("a", NOW + CLOCK_TOLERANCE + 1)])) == ["a"]

@@ -178,6 +178,18 @@ def test_a_reject_says_who_sent_it_as_far_as_that_can_be_told() -> None:
     assert rejected({"feed": 7}).feed is None
 
 
+@pytest.mark.parametrize("name", ["Field Office", "x" * 65, "", "field-office\n", "حلب"])
+def test_a_name_that_no_feed_may_have_is_not_kept_as_one(name: str) -> None:
+    assert (rejected(report(feed=name)).feed, rejected(report(feed=name)).report_id) == (None, "FO-17")
+
+
+@pytest.mark.parametrize(("examiner", "value"), [(CLOCK, b"123"), (ARCHIVE, b"soon")])
+def test_a_tick_that_may_not_pass_says_who_sent_it(examiner: Examiner, value: bytes) -> None:
+    found = examiner.examine(orjson.dumps(report()), [("tick", value)], ORIGIN, NOW).rejected
+    assert found is not None
+    assert (found.code, found.feed, found.report_id) == ("tick_not_allowed", "field-office", "FO-17")
+
+
 def test_a_reject_of_an_archive_does_not_move_time() -> None:
     assert rejected(b"{not json", ARCHIVE).stamp is None
     assert rejected(b"{not json", CLOCK).stamp == NOW

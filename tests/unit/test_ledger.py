@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from schemas.facts import RejectFact
 from schemas.rows import FeedRow
+from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
 from tests.support.worlds import (
     DAY,
@@ -51,6 +54,33 @@ def test_incidents_above_the_limit_break_the_day_and_are_named() -> None:
     assert json.loads(row.cause)["reports"] == ["feed-a/i2@1", "feed-a/i1@1"]
 
 
+@pytest.mark.parametrize("reports", [3, 10, 11, 25])
+@pytest.mark.parametrize("flush_every", [1, 4, 1_000])
+def test_a_cause_counts_every_correction_once(reports: int, flush_every: int) -> None:
+    elsewhere = (("Government",), ("ISIL",))
+    first = [incident(f"i{n}", when=at(0, 1), sides=elsewhere) for n in range(reports)]
+    world = World(flush_every=flush_every).tell(*first, tick(at(0, 6)))
+    world.tell(*[incident(f"i{n}", when=at(0, 1), revision=2) for n in range(reports)])
+    cause = json.loads(world.tell(tick(at(1))).versions("SY01", 0)[-1].cause)
+    assert cause["reports"] == [f"feed-a/i{n}@2" for n in range(min(reports, 10))]
+    assert cause["more"] == max(0, reports - 10)
+
+
+def test_a_cause_counts_a_report_once_that_changes_a_day_and_every_day() -> None:
+    """A report of a baseline day changes that day and the limit of all."""
+    pending = Pending()
+    day_of_it, another = day(-1), day(0)
+    for number in range(15):
+        fact = incident(f"b{number}", when=at(-1, -1))
+        pending.touch("SY01", day_of_it, fact)
+        pending.touch("SY01", None, fact)
+    for number in range(2):
+        pending.touch("SY01", day_of_it, incident(f"d{number}"))
+    for kept in (pending, Pending.from_text(pending.to_text())):
+        assert json.loads(kept.cause_text("SY01", day_of_it))["more"] == 7
+        assert json.loads(kept.cause_text("SY01", another))["more"] == 5
+
+
 def test_nothing_is_judged_between_ticks() -> None:
     world = World().tell(tick(at(0)), incident("i1"), incident("i2"), incident("i3"))
     assert world.verdict("SY01", 0).verdict == "UNKNOWN"
@@ -94,6 +124,21 @@ def test_a_record_that_intake_wrote_twice_is_no_duplicate_of_the_feeds() -> None
     world = World().tell(incident(origin=origin(7)), incident(origin=origin(7)), incident(origin=origin(8)))
     row = feed_row(world)
     assert (row.accepted, row.duplicate) == (1, 1)
+
+
+def test_a_record_of_a_topic_created_anew_is_no_redelivery() -> None:
+    world = World().tell(incident(origin=origin(7)), incident("i2", origin=origin(3, log="log-b")))
+    assert feed_row(world).accepted == 2
+    world.tell(incident("i3", origin=origin(3, log="log-b")), incident("i4", origin=origin(7)))
+    assert feed_row(world.tell(incident("i5", origin=origin(8)))).accepted == 3
+
+
+def test_only_the_high_waters_that_rose_are_handed_over() -> None:
+    world = World().tell(incident(origin=origin(7)), incident("i2", origin=origin(4, partition=1)))
+    assert world.flush().origins == {("truce.incidents.v1", 0, "log-a"): 7, ("truce.incidents.v1", 1, "log-a"): 4}
+    world.tell(incident("i3", origin=origin(9)), incident("i4", origin=origin(4, partition=1)))
+    assert world.flush().origins == {("truce.incidents.v1", 0, "log-a"): 9}
+    assert world.flush().origins == {}
 
 
 def test_a_higher_revision_replaces_a_lower_one_in_either_order() -> None:

@@ -16,7 +16,7 @@ import pytest
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
 from sinks import reading
-from sinks.opening import StoreLimits
+from sinks.opening import PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
 from tests.support.rows import DAY_ONE, full_changes, incident_row, open_store
@@ -37,7 +37,7 @@ def test_a_published_copy_holds_the_last_commit_and_says_when_it_was_made(tmp_pa
     store.commit(full_changes())
     assert store.publish(THEN) > 0
     store.close()
-    with reading.open_published(store.published) as connection:
+    with reading.open_published(tmp_path / PUBLISHED) as connection:
         assert reading.about(connection).published_at == THEN
         assert connection.execute(COUNT).fetchone() == (2,)
 
@@ -47,11 +47,11 @@ def test_another_process_reads_the_copy_while_the_ledger_writes(tmp_path: Path) 
     store.commit(full_changes())
     store.publish(THEN)
     store.stage(Changes(reports=[incident_row("staged")]))
-    assert count_elsewhere(store.published) == "2"
+    assert count_elsewhere(tmp_path / PUBLISHED) == "2"
     store.commit(Changes(next_offset=11))
-    assert count_elsewhere(store.published) == "2"
+    assert count_elsewhere(tmp_path / PUBLISHED) == "2"
     store.publish(THEN)
-    assert count_elsewhere(store.published) == "3"
+    assert count_elsewhere(tmp_path / PUBLISHED) == "3"
     store.close()
 
 
@@ -59,11 +59,11 @@ def test_a_reader_keeps_the_copy_it_opened_and_a_new_one_gets_the_new(tmp_path: 
     store = open_store(tmp_path)
     store.commit(full_changes())
     store.publish(THEN)
-    earlier = reading.open_published(store.published)
+    earlier = reading.open_published(tmp_path / PUBLISHED)
     for n in range(20):
         store.commit(Changes(next_offset=11 + n, reports=[incident_row(f"more-{n}-{i}") for i in range(500)]))
         store.publish(THEN)
-    with reading.open_published(store.published) as later:
+    with reading.open_published(tmp_path / PUBLISHED) as later:
         assert earlier.execute(COUNT).fetchone() == (2,)
         assert later.execute(COUNT).fetchone() == (10_002,)
     earlier.close()
@@ -86,7 +86,7 @@ def test_what_a_killed_publication_left_behind_is_overwritten(tmp_path: Path) ->
     store.publish(THEN)
     store.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["compliance.duckdb", "live.duckdb"]
-    assert count_elsewhere(store.published) == "0"
+    assert count_elsewhere(tmp_path / PUBLISHED) == "0"
 
 
 def test_staged_rows_are_never_published(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ class TestReading:
         store.commit(full_changes())
         store.publish(THEN)
         store.close()
-        return store.published
+        return tmp_path / PUBLISHED
 
     def test_every_record_can_be_json(self, published: Path) -> None:
         with reading.open_published(published) as connection:
@@ -191,7 +191,6 @@ class TestReading:
             assert jsonable(reading.gate_history(connection)) == [gate]
             assert jsonable(reading.feeds(connection))[0]["accepted"] == 2
             assert jsonable(reading.declarations(connection))[0]["until"] is None
-            assert [offset["next_offset"] for offset in jsonable(reading.offsets(connection))] == [10, 9, 1]
             assert jsonable(reading.about(connection))["published_at"] == "2016-09-13T12:00:00Z"
 
     def test_the_grid_can_be_cut_to_some_days(self, published: Path) -> None:
@@ -199,32 +198,16 @@ class TestReading:
             assert len(reading.grid(connection, (DAY_ONE, DAY_ONE))) == 1
             assert reading.grid(connection, (date(2016, 10, 1), date(2016, 10, 2))) == []
 
-    def test_rejects_are_counted_listed_and_shown(self, published: Path) -> None:
+    def test_rejects_are_counted(self, published: Path) -> None:
         with reading.open_published(published) as connection:
             (count,) = reading.reject_counts(connection)
             assert (count.code, count.records, count.hint) == ("not_json", 1, "send JSON")
-            assert [reject.fact_offset for reject in reading.rejects(connection, code="not_json")] == [5]
-            assert reading.rejects(connection, feed="feed-a") == []
-            assert reading.reject(connection, 5).original == b"\xff\x00"
-            assert jsonable(reading.reject(connection, 5))["original"] == "\\xff\x00"
-            with pytest.raises(UsageError, match="no rejected record is named 6"):
-                reading.reject(connection, 6)
-
-    def test_a_day_is_explained_or_the_question_is_put_right(self, published: Path) -> None:
-        with reading.open_published(published) as connection:
-            assert reading.explain(connection, "SY02", DAY_ONE)[0].value == "Aleppo"
-            with pytest.raises(UsageError, match="SY99 is not a region of this agreement; it has SY01, SY02"):
-                reading.explain(connection, "SY99", DAY_ONE)
-            with pytest.raises(UsageError, match="judged are 2016-09-12 to 2016-09-12"):
-                reading.explain(connection, "SY02", date(2017, 1, 1))
-            with pytest.raises(UsageError, match="no day has been judged yet"):
-                reading.explain(connection, "SY01", DAY_ONE)
 
     def test_before_anything_was_judged_there_is_no_gate(self, tmp_path: Path) -> None:
         store = open_store(tmp_path)
         store.publish(THEN)
         store.close()
-        with reading.open_published(store.published) as connection:
+        with reading.open_published(tmp_path / PUBLISHED) as connection:
             assert reading.gate(connection) is None
 
     def test_a_copy_cannot_be_written(self, published: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import numpy as np
@@ -33,9 +33,11 @@ from schemas.rows import (
     WindowRow,
 )
 from sinks.store import Store
+from sinks.writing import Writer
 from streams.ledger.core.identity import key_hash
 from tests.support.rows import (
     DAY_ONE,
+    TOPIC,
     full_changes,
     gate_row,
     hours,
@@ -332,29 +334,70 @@ class TestPresentRows:
 class TestSources:
     def test_a_high_water_never_goes_back(self, tmp_path: Path) -> None:
         store = open_store(tmp_path)
-        store.commit(Changes(origins={("t", 0): 9, ("t", 1): 4}))
-        store.commit(Changes(origins={("t", 0): 3}))
-        assert store.resume().origins == {("t", 0): 9, ("t", 1): 4}
+        store.commit(Changes(origins={("t", 0, "log-a"): 9, ("t", 1, "log-a"): 4}))
+        store.commit(Changes(origins={("t", 0, "log-a"): 3, ("t", 1, "log-a"): 5}))
+        assert store.resume().origins == {("t", 0, "log-a"): 9, ("t", 1, "log-a"): 5}
         store.close()
+
+    def test_every_log_of_a_topic_has_a_high_water_of_its_own(self, tmp_path: Path) -> None:
+        store = open_store(tmp_path)
+        store.commit(Changes(origins={("t", 0, "log-a"): 9}))
+        store.commit(Changes(origins={("t", 0, "log-b"): 3}))
+        assert store.resume().origins == {("t", 0, "log-a"): 9, ("t", 0, "log-b"): 3}
+        store.close()
+
+    def test_the_high_waters_of_a_flush_are_one_statement(self, tmp_path: Path) -> None:
+        statements: list[str] = []
+
+        class Recorded:
+            def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+                self._connection = connection
+
+            def execute(self, sql: str, *parameters: Any) -> Any:
+                statements.append(sql)
+                return self._connection.execute(sql, *parameters)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._connection, name)
+
+        written(tmp_path)
+        with duckdb.connect(str(tmp_path / "live.duckdb")) as connection:
+            writer = Writer(cast("duckdb.DuckDBPyConnection", Recorded(connection)), agreement())
+            statements.clear()
+            writer.write_offsets(Changes(origins={("t", number, "log-a"): 1 for number in range(50)}), TOPIC, 0)
+            assert connection.execute("SELECT count(*) FROM sink_offsets WHERE role = 'source'").fetchall() == [(50,)]
+        assert len([sql for sql in statements if "INSERT INTO sink_offsets" in sql]) == 1
 
     def test_another_log_is_refused_with_what_to_do(self, tmp_path: Path) -> None:
         written(tmp_path, full_changes())
-        with pytest.raises(LogMismatch, match=r"up to offset 10, but the broker has log log-2 .*empty data directory"):
-            open_store(tmp_path, log="log-2")
+        with pytest.raises(
+            LogMismatch, match=r"up to offset 10, but the broker has log embedded-2 .*empty data directory"
+        ):
+            open_store(tmp_path, log="embedded-2")
         open_store(tmp_path).close()
 
     def test_a_new_log_that_is_allowed_is_read_from_its_beginning(self, tmp_path: Path) -> None:
         written(tmp_path, full_changes())
-        store = open_store(tmp_path, log="log-2", new_log_allowed=True)
+        store = open_store(tmp_path, log="embedded-2", new_log_allowed=True)
         assert store.new_epoch
         resumed = store.resume()
         assert (resumed.next_offset, resumed.origins) == (0, {})
         assert resumed.tallies == full_changes().tallies
         store.close()
 
+    def test_what_was_read_of_a_real_cluster_is_never_given_up(self, tmp_path: Path) -> None:
+        store = open_store(tmp_path, log="q9Zt1k/topic")
+        store.commit(full_changes())
+        store.close()
+        with pytest.raises(LogMismatch, match="was read from log q9Zt1k/topic"):
+            open_store(tmp_path, log="embedded-2", new_log_allowed=True)
+        store = open_store(tmp_path, log="q9Zt1k/topic")
+        assert store.resume().next_offset == 10
+        store.close()
+
     def test_places_in_the_facts_topic_are_counted_on_over_a_new_log(self, tmp_path: Path) -> None:
         written(tmp_path, full_changes())
-        store = open_store(tmp_path, log="log-2", new_log_allowed=True)
+        store = open_store(tmp_path, log="embedded-2", new_log_allowed=True)
         row = incident_row("i9", fact_offset=0)
         store.commit(
             Changes(next_offset=2, last_tick=1, reports=[row], verdicts=[verdict_row(region="SY01", tick_offset=1)])
@@ -363,7 +406,7 @@ class TestSources:
         assert select(tmp_path, "SELECT fact_offset FROM reports ORDER BY 1") == [(0,), (1,), (10,)]
         assert select(tmp_path, "SELECT next_offset, last_tick FROM ledger_state") == [(12, 11)]
         assert select(tmp_path, "SELECT next_offset FROM sink_offsets WHERE role = 'facts'") == [(2,)]
-        store = open_store(tmp_path, log="log-2")
+        store = open_store(tmp_path, log="embedded-2")
         assert not store.new_epoch
         resumed = store.resume()
         store.close()
@@ -372,7 +415,7 @@ class TestSources:
 
     def test_a_log_nothing_was_read_from_may_be_another_one(self, tmp_path: Path) -> None:
         written(tmp_path)
-        store = open_store(tmp_path, log="log-2")
+        store = open_store(tmp_path, log="embedded-2")
         assert not store.new_epoch
         store.close()
 

@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from schemas.errors import TrucewatchError
 from schemas.rows import Changes
+from sinks.opening import PUBLISHED
 from tests.support.rows import full_changes, incident_row, open_store
 directory = Path(sys.argv[1])
 """
@@ -139,12 +140,12 @@ def test_a_disk_that_fills_up_while_publishing_leaves_the_earlier_copy(tmp_path:
         store = open_store(directory)
         store.commit(full_changes())
         store.publish(datetime.now(UTC))
-        before = store.published.read_bytes()
+        before = (directory / PUBLISHED).read_bytes()
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
             store.publish(datetime.now(UTC))
         except TrucewatchError as error:
-            print(type(error).__name__, store.published.read_bytes() == before)
+            print(type(error).__name__, (directory / PUBLISHED).read_bytes() == before)
         print(sorted(path.name for path in directory.iterdir() if "publishing" in path.name))
         os._exit(0)
         """,

@@ -12,7 +12,9 @@ import pytest
 from schemas.rows import Changes
 from schemas.truceday import from_micros
 from sinks.migrations import migrations
+from sinks.opening import PUBLISHED
 from tests.support.rows import DAY_ONE, full_changes, hours, incident_row, open_store, verdict_row
+from tests.support.worlds import agreement
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     )
     store.publish(datetime(2016, 9, 13, tzinfo=UTC))
     store.close()
-    with duckdb.connect(str(store.published), read_only=True) as connection:
+    with duckdb.connect(str(tmp_path / PUBLISHED), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 
@@ -87,6 +89,29 @@ def test_incidents_are_the_reports_that_count(tmp_path: Path) -> None:
         made_of = connection.execute("FROM incident_reports").fetchall()
     assert found == [("feed-a/i1", "Aleppo")]
     assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "its own report")]
+
+
+def test_a_report_moved_out_of_the_agreement_makes_no_incident(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(Changes(reports=[incident_row("here"), incident_row("gone", region="SY14")]))
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        for view in ("incidents", "incident_reports"):
+            assert connection.execute(f"SELECT incident_id FROM {view}").fetchall() == [("feed-a/here",)]
+
+
+@pytest.mark.parametrize(("feeds", "counted"), [([], [True, True]), (["feed-b", "feed-c"], [False, True])])
+def test_only_feeds_the_agreement_names_are_counted(tmp_path: Path, feeds: list[str], counted: list[bool]) -> None:
+    store = open_store(tmp_path, agreement(violence={"feeds": feeds}))
+    changes = full_changes()
+    changes.reports = [incident_row("i1"), incident_row("i2", feed="feed-b")]
+    store.commit(changes)
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT counted FROM incidents ORDER BY incident_id").fetchall()
+        beside = connection.execute("SELECT DISTINCT counted_incidents FROM bulletin_counts").fetchall()
+    assert [each for (each,) in found] == counted
+    assert beside == [(sum(counted),)]
 
 
 def test_the_grid_can_be_drawn(file: duckdb.DuckDBPyConnection) -> None:

@@ -52,6 +52,10 @@ def test_a_report_too_large_still_reaches_intake_to_be_rejected() -> None:
     assert int(TopicSpec("t", 1, 5).config["max.message.bytes"]) == MAX_MESSAGE_BYTES > MAX_REPORT_BYTES
 
 
-def test_compaction_is_asked_for_by_name() -> None:
+def test_no_topic_is_compacted() -> None:
     assert TopicSpec("t", 1, 5).config["cleanup.policy"] == "delete"
-    assert TopicSpec("t", 1, 5, compacted=True).config["cleanup.policy"] == "compact"
+
+
+def test_groups_are_named_after_the_deployment() -> None:
+    assert Topics("replay7").intake_group == "replay7.intake"
+    assert Topics("replay7").ledger_group("syria-2016") == "replay7.ledger.syria-2016"

@@ -82,7 +82,7 @@ class Ledger:
         self.now: Micros | None = None
         self.next_offset = 0
         self.last_tick = -1
-        self._origins: dict[tuple[str, int], int] = {}
+        self._origins: dict[tuple[str, int, str], int] = {}
         self._books = Books(agreement)
         self._pending = Pending()
         self._court = Court(agreement, self._books, earliest)
@@ -167,10 +167,10 @@ class Ledger:
         origin = fact.origin
         if origin is None:
             return False
-        source = (origin.topic, origin.partition)
+        source = (origin.topic, origin.partition, origin.log)
         if origin.offset <= self._origins.get(source, -1):
             return True
-        self._origins[source] = origin.offset
+        self._origins[source] = self.changes.origins[source] = origin.offset
         return False
 
     def _enter(
@@ -296,7 +296,6 @@ class Ledger:
         """Return everything that changed since the last call, complete with the offset it goes up to."""
         changes, self.changes = self.changes, Changes()
         changes.next_offset = self.next_offset
-        changes.origins = dict(self._origins)
         changes.now = self.now
         changes.last_tick = self.last_tick
         changes.pending = self._pending.to_text()

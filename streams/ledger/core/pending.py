@@ -12,13 +12,17 @@ CAUSES_SHOWN = 10
 
 
 class Cause:
-    """The reports behind a change: the first few by name, the rest as a number."""
+    """The reports behind a change: the first few by name, the rest as a number.
 
-    __slots__ = ("more", "reports")
+    ``shared`` is how many of all of them changed every day of the region as well.
+    """
 
-    def __init__(self, reports: list[str] | None = None, more: int = 0) -> None:
+    __slots__ = ("more", "reports", "shared")
+
+    def __init__(self, reports: list[str] | None = None, more: int = 0, shared: int = 0) -> None:
         self.reports = reports or []
         self.more = more
+        self.shared = shared
 
     def add(self, fact: ReportFact) -> None:
         if len(self.reports) < CAUSES_SHOWN:
@@ -35,15 +39,30 @@ class Pending:
 
     def __init__(self) -> None:
         self._causes: dict[tuple[str, date | None], Cause] = {}
+        self._by: ReportFact | None = None
+        self._touched_by_it: set[tuple[str, date | None]] = set()
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
 
     def touch(self, region: str, day: date | None, fact: ReportFact) -> None:
-        """Note that a report changed what ``region`` and ``day`` rest on."""
-        cause = self._causes.get((region, day))
+        """Note that a report changed what ``region`` and ``day`` rest on; one report's touches follow each other."""
+        bucket = (region, day)
+        if fact is not self._by:
+            self._by, self._touched_by_it = fact, set()
+        elif bucket in self._touched_by_it:
+            # A correction takes out what was there and puts in what is: that is one report, not two.
+            return
+        self._touched_by_it.add(bucket)
+        cause = self._causes.get(bucket)
         if cause is None:
-            cause = self._causes[region, day] = Cause()
+            cause = self._causes[bucket] = Cause()
         cause.add(fact)
+        if day is not None:
+            cause.shared += (region, None) in self._touched_by_it
+            return
+        for other, narrower in self._touched_by_it:
+            if other == region and narrower is not None:
+                self._causes[other, narrower].shared += 1
 
     def days(self) -> list[tuple[str, date | None]]:
         """Return what was touched."""
@@ -52,19 +71,22 @@ class Pending:
     def cause_text(self, region: str, day: date) -> str:
         """Return as JSON text which reports changed this day; none when it was only time."""
         found = [c for c in (self._causes.get((region, day)), self._causes.get((region, None))) if c is not None]
-        named = [report for cause in found for report in cause.reports]
-        shown = list(dict.fromkeys(named))
-        more = sum(cause.more for cause in found) + len(shown[CAUSES_SHOWN:])
-        return json.dumps({"reports": shown[:CAUSES_SHOWN], "more": more}, ensure_ascii=False)
+        shown = list(dict.fromkeys(report for cause in found for report in cause.reports))[:CAUSES_SHOWN]
+        reports = sum(len(cause.reports) + cause.more for cause in found) - found[0].shared if found else 0
+        return json.dumps({"reports": shown, "more": reports - len(shown)}, ensure_ascii=False)
 
     def judged(self, now: Micros) -> None:
         """Forget everything: it was judged, at ``now``."""
         self._causes.clear()
+        self._by = None
         self.judged_to = now
 
     def to_text(self) -> str:
         """Return everything as JSON text."""
-        causes = [[region, day and day.isoformat(), c.reports, c.more] for (region, day), c in self._causes.items()]
+        causes = [
+            [region, day and day.isoformat(), cause.reports, cause.more, cause.shared]
+            for (region, day), cause in self._causes.items()
+        ]
         return json.dumps({"judged_to": self.judged_to, "causes": causes}, ensure_ascii=False)
 
     @classmethod
@@ -73,6 +95,6 @@ class Pending:
         pending = cls()
         stored = json.loads(text)
         pending.judged_to = stored.get("judged_to")
-        for region, day, reports, more in stored.get("causes", []):
-            pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more)
+        for region, day, reports, more, shared in stored.get("causes", []):
+            pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more, shared)
         return pending

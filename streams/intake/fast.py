@@ -1,0 +1,217 @@
+"""A fast road for the commonest report: stand-ins of the pydantic models, read by msgspec.
+
+The stand-ins are made from what pydantic itself runs, its core schema, so that the language is written down once.
+They have the attributes of the models and hold the same values, in tuples where the models have lists.
+
+The road may only ever be narrower than the models. Whatever it does not take goes to pydantic, which decides and
+explains; so a time must be written in the plain form, and ``raw`` may be nested one level deep. A constraint that is
+not known here closes the road as a whole rather than being passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel
+
+#: Takes a body and returns the stand-in of a report, or None: then pydantic has to look at it.
+Road = Callable[[bytes], Any]
+
+#: What ``datetime.fromisoformat`` reads beyond this (weeks, commas, other separators) pydantic refuses or reads
+#: otherwise; digits after the sixth pydantic cuts off. Whether the day exists is for ``fromisoformat`` to say.
+_PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-5][0-9])").fullmatch
+#: No deeper: pydantic refuses deep nesting, at a depth that msgspec does not share.
+_Scalar = str | int | float | bool | None
+_Raw = str | int | float | bool | list[_Scalar] | dict[str, _Scalar] | None
+#: Notes for others, without a say in what is valid.
+_NOTES = frozenset({"type", "metadata", "ref"})
+
+_Schema = Mapping[str, Any]
+_Check = Callable[[Any], Any]
+
+
+class NoRoad(TypeError):
+    """A model says something that the fast road cannot; pydantic reads it all."""
+
+
+def road_for(model: type[BaseModel]) -> Road:
+    """Return the fast road to ``model``; one that takes nothing when it holds what is unknown here."""
+    try:
+        return open_road(model)
+    except NoRoad:
+        return _closed
+
+
+def open_road(model: type[BaseModel]) -> Road:
+    """Return the fast road to ``model``.
+
+    Raises:
+        NoRoad: the model has a constraint that is unknown here.
+    """
+    decode = msgspec.json.Decoder(_StandIns().of(model.__pydantic_core_schema__)).decode
+
+    def read(body: bytes) -> Any:
+        # Some readers of JSON take NaN and Infinity, some do not: the other road knows what to say of them.
+        if b"NaN" in body or b"Infinity" in body:
+            return None
+        try:
+            return decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+
+    return read
+
+
+def _closed(body: bytes) -> None:
+    """Take nothing."""
+
+
+class _StandIns:
+    """Makes types that msgspec reads from core schemas; every model once."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, _Schema] = {}
+        self._made: dict[type, Any] = {}
+        self._makers: dict[str, Callable[[_Schema], Any]] = {
+            "definitions": self._of_definitions,
+            "definition-ref": lambda schema: self.of(self._definitions[_only(schema, "schema_ref")["schema_ref"]]),
+            "model": self._of_model,
+            "function-after": self._of_checked,
+            "nullable": lambda schema: self.of(_only(schema, "schema")["schema"]) | None,
+            "list": self._of_list,
+            "dict": self._of_dict,
+            "str": _of_text,
+            "int": _of_number(int, "ge", "le"),
+            "float": _of_number(float, "ge", "le", "allow_inf_nan"),
+            "enum": lambda schema: _only(schema, "cls", "members", "sub_type")["cls"],
+            "literal": lambda schema: Literal[tuple(_only(schema, "expected")["expected"])],
+            # As text, because what msgspec rounds pydantic cuts off; the stand-in reads it.
+            "datetime": lambda _: str,
+            "any": lambda schema: _only(schema) and _Raw,
+        }
+
+    def of(self, schema: _Schema) -> Any:
+        """Return the type that takes nothing that ``schema`` refuses."""
+        maker = self._makers.get(schema["type"])
+        if maker is None:
+            raise NoRoad(f"no fast road for {schema['type']}")
+        return maker(schema)
+
+    def _of_definitions(self, schema: _Schema) -> Any:
+        _only(schema, "definitions", "schema")
+        self._definitions.update((one["ref"], one) for one in schema["definitions"])
+        return self.of(schema["schema"])
+
+    def _of_list(self, schema: _Schema) -> Any:
+        _only(schema, "items_schema", "min_length", "max_length")
+        return _limited(tuple[self.of(schema["items_schema"]), ...], schema)  # type: ignore[misc]  # made at run time
+
+    def _of_dict(self, schema: _Schema) -> Any:
+        _only(schema, "keys_schema", "values_schema", "min_length", "max_length")
+        return _limited(dict[self.of(schema["keys_schema"]), self.of(schema["values_schema"])], schema)  # type: ignore[misc]  # made at run time
+
+    def _of_checked(self, schema: _Schema) -> Any:
+        _only(schema, "function", "schema")
+        if schema["schema"]["type"] != "model" or schema["function"]["type"] != "no-info":
+            raise NoRoad("only validators of whole models have a fast road")
+        return self._of_model(schema["schema"], schema["function"]["function"])
+
+    def _of_model(self, schema: _Schema, check: _Check | None = None) -> Any:
+        _only(schema, "cls", "config", "custom_init", "root_model", "schema")
+        model, config = schema["cls"], schema["config"]
+        if model not in self._made:
+            if not (config.get("strict") and config.get("extra_fields_behavior") == "forbid"):
+                raise NoRoad(f"{model.__name__} is not strict")
+            if schema["custom_init"] or schema["root_model"] or schema["schema"].get("computed_fields"):
+                raise NoRoad(f"{model.__name__} is more than its fields")
+            self._made[model] = self._struct(model.__name__, schema["schema"], check)
+        return self._made[model]
+
+    def _struct(self, name: str, schema: _Schema, check: _Check | None) -> Any:
+        _only(schema, "fields", "computed_fields", "model_name")
+        fields, times = [], []
+        for field, said in schema["fields"].items():
+            _only(said, "schema", "validation_alias", "serialization_alias")
+            inner, default = _default(said["schema"])
+            if inner["type"] == "datetime":
+                times.append((field, *_years(inner)))
+            fields.append((field, self.of(inner), msgspec.field(name=said.get("validation_alias", field), **default)))
+        # Without the garbage collector: a stand-in holds no cycle, and there are many.
+        return msgspec.defstruct(
+            name, fields, namespace=_afterwards(times, check), forbid_unknown_fields=True, kw_only=True, gc=False
+        )
+
+
+def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict[str, Any]:
+    """Return what a stand-in does once its fields are read: read its times, then run the model's own validator."""
+    if not times and check is None:
+        return {}
+
+    def read_times(self: Any) -> None:
+        for field, first, last in times:
+            text = getattr(self, field)
+            if _PLAIN_TIME(text) is None:
+                raise ValueError(text)
+            at = datetime.fromisoformat(text)
+            if not first <= at.year <= last:
+                raise ValueError(text)
+            setattr(self, field, at)
+        if check is not None:
+            check(self)
+
+    return {"__post_init__": read_times if times else check}
+
+
+def _years(schema: _Schema) -> tuple[int, int]:
+    """Return the first and last year that lie within the bounds of a time whatever its offset."""
+    _only(schema, "ge", "lt", "tz_constraint", "microseconds_precision")
+    if schema.get("tz_constraint") != "aware" or schema.get("microseconds_precision") != "truncate":
+        raise NoRoad("a time without offset")
+    return schema["ge"].year + 1, schema["lt"].year - 2
+
+
+def _default(schema: _Schema) -> tuple[_Schema, dict[str, Any]]:
+    """Return the schema of a field without its default, and the default as msgspec takes it."""
+    if schema["type"] != "default":
+        return schema, {}
+    _only(schema, "schema", "default", "default_factory", "default_factory_takes_data")
+    if "default" in schema:
+        return schema["schema"], {"default": schema["default"]}
+    factory = schema["default_factory"]
+    return schema["schema"], {"default_factory": tuple if factory is list else factory}
+
+
+def _of_text(schema: _Schema) -> Any:
+    _only(schema, "min_length", "max_length", "pattern")
+    pattern = schema.get("pattern")
+    if pattern is None:
+        return _limited(str, schema)
+    if not (pattern.startswith("^") and pattern.endswith("$")) or "$" in pattern[:-1]:
+        raise NoRoad(f"the pattern {pattern} does not say where it begins and ends")
+    # The pattern's own end is the end of the text; Python's "$" would let a line break follow.
+    return Annotated[_limited(str, schema), msgspec.Meta(pattern=f"{pattern[:-1]}\\Z")]
+
+
+def _of_number(kind: type, *known: str) -> Callable[[_Schema], Any]:
+    def make(schema: _Schema) -> Any:
+        _only(schema, *known)
+        return Annotated[kind, msgspec.Meta(ge=schema.get("ge"), le=schema.get("le"))]
+
+    return make
+
+
+def _limited(kind: Any, schema: _Schema) -> Any:
+    low, high = schema.get("min_length"), schema.get("max_length")
+    return kind if low is None and high is None else Annotated[kind, msgspec.Meta(min_length=low, max_length=high)]
+
+
+def _only(schema: _Schema, *known: str) -> _Schema:
+    """Return ``schema`` if it says nothing but what is known."""
+    unknown = schema.keys() - _NOTES - set(known)
+    if unknown:
+        raise NoRoad(f"no fast road for {schema['type']} with {', '.join(sorted(unknown))}")
+    return schema

@@ -1,0 +1,44 @@
+"""The intake agent on real brokers: what a fact says of where it comes from."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from schemas.facts import HEADER, Origin, decode
+from schemas.gazetteer import load_gazetteer
+from schemas.topics import Topics
+from streams.engine.admin import delete_topics, ensure_topics, log_identity
+from streams.engine.lane import Batch, Lane
+from streams.engine.producer import BatchProducer
+from streams.intake.agent import IntakeAgent
+from streams.intake.examine import Examiner
+from tests.support.brokers import read_all
+from tests.support.worlds import TRUCE
+
+
+async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(broker: str, prefix: str) -> None:
+    topics = Topics(prefix, partitions=1)
+    await ensure_topics(broker, topics.specs((TRUCE.id,)))
+    examiner = Examiner([TRUCE], load_gazetteer(TRUCE.gazetteer), "clock")
+    agent = IntakeAgent(examiner, BatchProducer(broker), topics, partial(log_identity, broker))
+    source = TopicPartition(topics.incidents, 0)
+    batch = Batch(*source, [ConsumerRecord(*source, 0, 0, 0, None, b"{", None, 0, 1, ())], 1)
+    await agent.started(Lane(frozenset(topics.inputs), 0.25))
+    for _ in range(2):
+        await agent.assigned([source])
+        await agent.handle(batch)
+    await delete_topics(broker, [topics.incidents])
+    await ensure_topics(broker, topics.specs((TRUCE.id,)))
+    await agent.assigned([source])
+    await agent.handle(batch)
+    await agent.stopped()
+    records = await read_all(broker, topics.facts(TRUCE.id), 3)
+    first, again, anew = [decode(dict(record.headers)[HEADER]).origin for record in records]
+    assert first is not None
+    assert anew is not None
+    assert again == first == Origin(topics.incidents, 0, 0, first.log)
+    assert anew == Origin(topics.incidents, 0, 0, anew.log)
+    assert "" not in (first.log, anew.log)
+    assert anew.log != first.log
