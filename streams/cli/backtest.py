@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from schemas.agreement import Agreement
@@ -90,8 +89,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
             raise UsageError(f"there is no report in {', '.join(map(str, plan.files))}")
         broker = plan.settings.broker
         if broker is None:
-            folder = stack.enter_context(TemporaryDirectory(prefix="trucewatch-broker-"))
-            own = stack.enter_context(EmbeddedBroker(Path(folder)))
+            # Its log stays, as that of `up` does: who is told that the broker ended must find it.
+            own = stack.enter_context(EmbeddedBroker(plan.settings.data / "broker"))
             broker = own.url
         topics = Topics(f"{plan.settings.topic_prefix}.replay.{plan.run or uuid.uuid4().hex[:12]}")
         specs = topics.specs((plan.agreement.id,), archive=True)
@@ -104,8 +103,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         )
         # Intake first: the ledger must be there to take what intake still hands over while it stops.
         with running(("intake", "ledger"), settings) as workers:
-            checked = workers if own is None else (own, *workers)
-            asyncio.run(_Run(broker, topics, plan.agreement.id, checked, progress).through(archive))
+            watched: list[EmbeddedBroker | Worker] = [own, *workers] if own else [*workers]
+            asyncio.run(_Run(broker, topics, plan.agreement.id, watched, progress).through(archive))
     return Finished(
         copy=copy_path(plan.settings.data, plan.agreement.id),
         reports=len(archive),

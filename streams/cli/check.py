@@ -14,6 +14,7 @@ from schemas.gazetteer import load_gazetteer
 from streams.cli import options
 from streams.cli.brokers import knock
 from streams.cli.output import answers, print_json
+from streams.ops.wording import counted
 from streams.settings import Settings, load, variable
 
 
@@ -73,7 +74,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"Violence: at most {100 - violence.reduction_percent} % of the {baseline.measure} of "
             f"{baseline.first_day} to {baseline.last_day}, or {violence.floor} a day where that is more."
         ),
-        f"Coverage: {coverage.min_feeds} feeds or more for {coverage.min_share_percent} % of a day.",
+        f"Coverage: {counted(coverage.min_feeds, 'feed')} or more for {coverage.min_share_percent} % of a day.",
         (
             f"Access is owed to {', '.join(access.regions) or 'no region'}: convoys delivered within "
             f"{access.overdue_after_hours} h, no gap of {access.max_gap_days} days."

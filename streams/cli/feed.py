@@ -27,6 +27,7 @@ from streams.feeds.publish import Receipt, publish
 from streams.feeds.readers import format_of, read_all
 from streams.feeds.recorded import STDIN
 from streams.intake.examine import Examiner
+from streams.ops.wording import counted
 from streams.settings import Settings, load
 
 #: Faults printed one by one; the rest are counted.
@@ -95,7 +96,9 @@ def _try(
             console.print(Text(f"{fault.file}, line {fault.line}{who}: {fault.code}\n  {fault.hint}"))
         if len(found) > _MOST_SHOWN:
             console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
-        console.print(Text(f"{checked:,} reports checked, {len(found):,} would be rejected. Nothing was sent."))
+        console.print(
+            Text(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent.")
+        )
     if found:
         raise typer.Exit(1)
 
@@ -127,14 +130,14 @@ def _send(
         try:
             done = asyncio.run(publish(broker, topics, reports, acknowledged))
         except TrucewatchError:
-            news().print(Text(f"{sent:,} reports were acknowledged before this; sending them again is harmless"))
+            news().print(Text(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless"))
             raise
     if as_json:
         if receipts != STDIN:
             print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
         return
     spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
-    news().print(Text(f"{done.reports:,} reports published and acknowledged{': ' + spread if spread else ''}"))
+    news().print(Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}"))
 
 
 def _receipts(stack: ExitStack, path: Path | None) -> IO[bytes] | None:

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 import streams
-from schemas.errors import WorkerDied
+from schemas.errors import BrokerUnavailable, WorkerDied
 from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
 
 #: A ledger publishes its last copy when it stops; past this it is held to be stuck.
 STOP_SECONDS = 60.0
+#: Without a broker a worker has nobody to hand anything to, and waits long for an answer before it gives up.
+_BROKERLESS_STOP_SECONDS = 0.5
 _TAIL_LINES = 100
 _ROOT = str(Path(streams.__file__).resolve().parent.parent)
 
@@ -122,23 +124,27 @@ class Worker:
 def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) -> Iterator[list[Worker]]:
     """Run one worker per role for the length of the block, then stop them in the order given.
 
-    Leaving by an exception kills nothing abruptly either: whatever was judged is published, if the worker can.
+    Leaving by an exception kills nothing abruptly either: whatever was judged is published, if the worker can. When
+    the exception is that the broker is gone, workers have half a second for it: what was committed stays.
     """
     workers: list[Worker] = []
     try:
         for role in roles:
             workers.append(Worker(role, settings, echo=echo))  # noqa: PERF401 - those started are stopped if the next fails
         yield workers
-    except BaseException:
+    except BaseException as failure:
         for worker in workers:
             worker.ask_to_stop()
-        deadline = time.monotonic() + STOP_SECONDS
+        brokerless = isinstance(failure, BrokerUnavailable)
+        deadline = time.monotonic() + (_BROKERLESS_STOP_SECONDS if brokerless else STOP_SECONDS)
         for worker in workers:
             try:
                 worker.join(deadline)
             except WorkerDied as death:
-                # The first failure is what the person must see; this one usually follows from it.
-                sys.stderr.write(f"trucewatch: {death}\n")
+                # The first failure is what the person must see; this one usually follows from it, and always from a
+                # broker that is gone.
+                if not brokerless:
+                    sys.stderr.write(f"trucewatch: {death}\n")
         raise
     for worker in workers:
         worker.ask_to_stop()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +19,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from streams.cli import options
@@ -24,6 +26,7 @@ from streams.cli.backtest import Finished, Plan, Stage, run_backtest
 from streams.cli.output import answers, news, print_json
 from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
 from streams.ops.standing import Standing, read_standing
+from streams.ops.wording import counted
 from streams.settings import load
 
 _DEMO_AGREEMENT = "syria-2016"
@@ -94,21 +97,31 @@ def demo(
         return
     _show(standing, finished)
     console = answers()
+    command = _own_command()
     show_declared(console, standing)
     show_told(console, standing)
     console.print(
         Text(
             "\nNext\n"
-            f"  trucewatch status --data {data} --from {_DEMO_FIRST} --to {_DEMO_LAST}\n"
+            f"  {command} status --data {data} --from {_DEMO_FIRST} --to {_DEMO_LAST}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
             f'    "{_EXAMPLE_QUERY}"\n'
-            f"  trucewatch verify {finished.copy}"
+            f"  {command} verify {finished.copy}"
         )
     )
 
 
+def _own_command() -> str:
+    """Return how the person can run this command again: by the path it was run by where its name is not found."""
+    given = Path(sys.argv[0])
+    found = shutil.which("trucewatch")
+    if given.name != "trucewatch" or (found is not None and Path(found).resolve() == given.resolve()):
+        return "trucewatch"
+    return shlex.quote(str(given))
+
+
 def _run(plan: Plan) -> Finished:
-    with _stoppable(), _bars(plan.agreement) as progress:
+    with _stoppable(), _bars() as progress:
         return run_backtest(plan, progress.move)
 
 
@@ -119,8 +132,8 @@ def _show(standing: Standing, finished: Finished) -> None:
     show_gate(console, standing)
     console.print(
         Text(
-            f"\n{finished.reports:,} reports and {finished.ticks:,} ticks in {finished.seconds:.1f} s. "
-            f"Result: {finished.copy}"
+            f"\n{counted(finished.reports, 'report')} and {counted(finished.ticks, 'tick')} "
+            f"in {finished.seconds:.1f} s. Result: {finished.copy}"
         )
     )
 
@@ -143,9 +156,8 @@ class _Bars:
 
 
 @contextmanager
-def _bars(agreement: Agreement) -> Iterator[_Bars]:
+def _bars() -> Iterator[_Bars]:
     console = news()
-    console.print(Text(agreement.title))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield _Bars(progress)

@@ -28,7 +28,7 @@ from streams.settings import load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
 _STATUS_SECONDS = 30.0
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.25
 
 
 class RoleChoice(StrEnum):

@@ -24,12 +24,15 @@ from streams.ops.report import (
     show_windows,
     standing_json,
 )
-from streams.ops.standing import copy_path, gate_sentence, read_standing
+from streams.ops.standing import check_published, copy_path, gate_sentence, read_standing
+from streams.ops.wording import counted
 from streams.settings import load
 
 #: A week and the running day, as the window has it.
 _DAYS = 8
 _MOST_SHOWN = 20
+#: What DuckDB writes behind the checksum of a file's first block.
+_MAGIC, _MAGIC_AT = b"DUCK", 8
 
 
 def status(
@@ -61,6 +64,8 @@ def status(
     """
     if days is not None and (first or last):
         raise UsageError("give --days, or --from and --to, not both")
+    if first and last and first > last:
+        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     settings = load({"agreement": agreement, "data": data})
     copy = copy_path(settings.data, load_agreement(settings.agreement).id)
     if days is None and first is None and last is None:
@@ -75,7 +80,7 @@ def status(
         console = answers()
         show_outcomes(console, standing)
         show_freshness(console, standing)
-        show_grid(console, standing)
+        show_grid(console, standing, (_day(first), _day(last)))
         show_windows(console, standing)
         show_gate(console, standing)
         show_declared(console, standing)
@@ -108,6 +113,11 @@ def verify_command(
     if file is None:
         settings = load({"agreement": agreement, "data": data})
         file = copy_path(settings.data, load_agreement(settings.agreement).id)
+        check_published(file)
+    elif not file.is_file():
+        raise UsageError(f"{file}: {'this is a folder, not a file' if file.is_dir() else 'there is no such file'}")
+    if not _is_database(file):
+        raise UsageError(f"{file}: not a file trucewatch wrote")
     differences = verify(file)
     if as_json:
         print_json({"file": str(file), "differences": [_fields(each) for each in differences]})
@@ -117,10 +127,16 @@ def verify_command(
             console.print(Text(str(each)))
         if len(differences) > _MOST_SHOWN:
             console.print(Text(f"... and {len(differences) - _MOST_SHOWN:,} more; --json lists them all"))
-        found = f"{len(differences):,} differences" if differences else "no difference"
+        found = counted(len(differences), "difference") if differences else "no difference"
         console.print(Text(f"{file}: {found} between what is stored and what its reports say"))
     if differences:
         raise typer.Exit(1)
+
+
+def _is_database(file: Path) -> bool:
+    """Return whether a file begins as those of DuckDB do, so that a damaged one is still told apart from another."""
+    with file.open("rb") as opened:
+        return opened.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
 
 
 def _fields(difference: object) -> dict[str, str]:

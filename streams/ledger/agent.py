@@ -36,9 +36,9 @@ from streams.ledger.ticker import Ticker
 log = structlog.get_logger(__name__)
 
 
-#: A flush has a price of its own, whatever it holds. Under load the next one waits this many times as long as the last
+#: A flush has a price of its own, whatever it holds. Under load the next one waits at least as long as the last
 #: one took, so that more records share it; but never longer than so many times the patience it was given.
-BREATH, LONGEST_BREATH = 2.0, 3.0
+BREATH, LONGEST_BREATH = 1.0, 3.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +15,10 @@ from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text,
 from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
 
 
-def show_grid(console: Console, standing: Standing) -> None:
-    """Print the grid of regions and truce-days with its legend."""
+def show_grid(console: Console, standing: Standing, asked: tuple[date | None, date | None] = (None, None)) -> None:
+    """Print the grid of regions and truce-days with its legend; ``asked`` are the first and last day asked for."""
     if not standing.days:
-        console.print(Text("\nNo truce-day has been judged yet: the agreement's first is "
-                           f"{standing.agreement.first_day}."))  # fmt: skip
+        console.print(Text(f"\n{_no_days(standing, asked)}"))
         return
     anchor = standing.agreement.clock
     console.print(Text(f"\nTruce-days from {anchor.anchor:%H:%M} {anchor.time_zone}, named by the day they start"))
@@ -39,7 +38,10 @@ def show_gate(console: Console, standing: Standing) -> None:
             console.print(Text(f"  {region.region} {region.region_name}: {streak_text(region, required)}"))
             if (against := worst_day(standing.cells, region.region)) is not None:
                 console.print(
-                    Text(f"    {against.truce_day} {against.verdict}: {reason_text(against)}", style="grey50")
+                    Text(
+                        f"    first day shown that is {against.verdict}: {against.truce_day}, {reason_text(against)}",
+                        style="grey50",
+                    )
                 )
     console.print(Text(f"\n{gate_sentence(standing.gate)}", style="bold"))
     opened = [turn for turn in standing.turns if turn.is_open]
@@ -148,6 +150,19 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "declared": jsonable(standing.declared),
         "bulletins": jsonable(standing.tallied),
     }
+
+
+def _no_days(standing: Standing, asked: tuple[date | None, date | None]) -> str:
+    if standing.judged is None:
+        return f"No truce-day has been judged yet: the agreement's first is {standing.agreement.first_day}."
+    first, last = asked
+    if first and last:
+        span = f"between {first} and {last}"
+    elif first:
+        span = f"from {first} on"
+    else:
+        span = f"up to {last}" if last else "among those asked for"
+    return f"No judged truce-day {span}; judged are {standing.judged[0]} to {standing.judged[1]}."
 
 
 def _at(instant: datetime, standing: Standing) -> str:

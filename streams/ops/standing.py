@@ -15,6 +15,7 @@ from sinks import reading
 from sinks.opening import PUBLISHED
 from sinks.records import Cell, Declared, FeedState, Gate, RejectCount, Window
 from streams.ledger.core.feeds import Outcome
+from streams.ops.wording import counted
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Tallied:
 class Standing:
     """Everything a status shows.
 
-    ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``. ``windows`` holds those regions first that
+    ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``; ``judged`` the first and the last of all
+    there are, None when there are none. ``windows`` holds those regions first that
     keep the gate shut. ``turns`` are the moments at which the gate opened or closed.
     """
 
@@ -45,6 +47,7 @@ class Standing:
     published_at: datetime | None
     now: datetime | None
     days: list[date]
+    judged: tuple[date, date] | None
     windows: list[Window]
     cells: list[Cell]
     gate: Gate | None
@@ -73,10 +76,7 @@ def read_standing(
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: it is a file of another kind.
     """
-    if not path.exists():
-        raise StoreUnavailable(
-            f"nothing has been published at {path} yet; start `trucewatch up` or `trucewatch replay`, or name --data"
-        )
+    check_published(path)
     connection = reading.open_published(path)
     try:
         return _read(connection, days, (first or date.min, last or date.max))
@@ -86,14 +86,26 @@ def read_standing(
         connection.close()
 
 
+def check_published(path: Path) -> None:
+    """Do nothing where there is a published copy.
+
+    Raises:
+        StoreUnavailable: nothing has been published there yet.
+    """
+    if not path.exists():
+        raise StoreUnavailable(
+            f"nothing has been published at {path} yet; start `trucewatch up` or `trucewatch replay`, or name --data"
+        )
+
+
 def headline(path: Path) -> str:
     """Return one line about how things stand, fit for a log, whatever state the copy is in."""
     try:
         standing = read_standing(path, days=1)
     except TrucewatchError as error:
         return str(error) if path.exists() else "nothing published yet"
-    counted = sum(standing.outcomes.values())
-    return f"{gate_sentence(standing.gate)} {counted:,} records, {freshness(standing.published_at)}"
+    records = counted(sum(standing.outcomes.values()), "record")
+    return f"{gate_sentence(standing.gate)} {records}, {freshness(standing.published_at)}"
 
 
 def gate_sentence(gate: Gate | None) -> str:
@@ -139,12 +151,14 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
     feeds = reading.feeds(connection)
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
+    judged = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()[0]
     rows = connection.execute(_TALLIED).fetchall()
     return Standing(
         agreement=agreement,
         published_at=about.published_at,
         now=about.now,
         days=shown,
+        judged=None if judged[0] is None else (judged[0], judged[1]),
         windows=sorted(reading.windows(connection), key=lambda each: (not each.in_gate, each.streak_days, each.region)),
         cells=cells,
         gate=reading.gate(connection),

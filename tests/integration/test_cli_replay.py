@@ -86,6 +86,18 @@ def contents(copy: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def workers_of(parent: int) -> dict[str, int]:
     """The worker processes a command started, by role."""
+    started_by = children_of(parent).items()
+    return {command[command.index(b"--role") + 1].decode(): pid for pid, command in started_by if b"--role" in command}
+
+
+def broker_of(parent: int) -> int:
+    """The broker a command started."""
+    (pid,) = (pid for pid, command in children_of(parent).items() if b"--cluster-id" in command)
+    return pid
+
+
+def children_of(parent: int) -> dict[int, list[bytes]]:
+    """The processes a command started, with their arguments."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -94,8 +106,8 @@ def workers_of(parent: int) -> dict[str, int]:
             status, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue  # it ended while we looked
-        if int(status.rpartition(")")[2].split()[1]) == parent and b"--role" in command:
-            found[command[command.index(b"--role") + 1].decode()] = int(entry.name)
+        if int(status.rpartition(")")[2].split()[1]) == parent:
+            found[int(entry.name)] = command
     return found
 
 
@@ -115,7 +127,8 @@ def is_gone(pid: int) -> bool:
 
 def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path) -> None:
     code, out, err = run("demo", cwd=tmp_path)
-    assert (code, err) == (0, "US-Russia arrangement for the cessation of hostilities in Syria, September 2016\n")
+    assert (code, err) == (0, "")
+    assert out.count("US-Russia arrangement for the cessation of hostilities in Syria, September 2016") == 1
     for part in (
         "Mon 09-12",
         "Tue 09-20",
@@ -247,6 +260,39 @@ def test_up_ends_when_a_worker_dies(tmp_path: Path) -> None:
         _, err = up.communicate(timeout=60)
     assert up.returncode == 3
     assert "trucewatch: the intake worker ended: signal 9" in err
+
+
+@pytest.mark.parametrize("arguments", [("up",), ("replay", SCENARIO, "--data", "trucewatch-data")])
+def test_the_own_broker_that_dies_is_named_within_a_second_or_so(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    with started(*arguments, cwd=tmp_path) as process:
+        wait_for(lambda: len(workers_of(process.pid)) == 2)
+        os.kill(broker_of(process.pid), signal.SIGKILL)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - began < 3, "one second, on a machine with nothing else to do"
+    assert process.returncode == 3
+    log = "trucewatch-data/broker/broker.log"
+    assert err.splitlines()[-1] == f"trucewatch: the broker ended: signal 9 (its log: {log})"
+    assert (tmp_path / log).exists()
+    assert "worker ended" not in err
+
+
+def test_a_second_up_on_the_same_folder_ends_before_it_offers_a_broker(tmp_path: Path) -> None:
+    with started("up", cwd=tmp_path):
+        wait_for(lambda: (tmp_path / "trucewatch-data" / "syria-2016" / "compliance.duckdb").exists())
+        code, out, err = run("up", cwd=tmp_path)
+    assert (code, out, len(err.splitlines())) == (3, "", 1)
+    assert "live.duckdb is in use by process" in err
+
+
+def test_what_a_replay_cut_off_left_is_no_result_to_ask_about(tmp_path: Path) -> None:
+    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
+    folder = tmp_path / "trucewatch-data" / "syria-2016"
+    (folder / "compliance.duckdb").unlink()
+    with duckdb.connect(str(folder / "live.duckdb")):
+        code, _, err = run("replay", SCENARIO, cwd=tmp_path)
+        assert (code, "in use" in err) == (3, True)
+    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
 
 
 def test_a_pipe_is_published_as_it_comes_and_ctrl_c_ends_it(embedded_broker: str, tmp_path: Path) -> None:

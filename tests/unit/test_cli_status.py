@@ -18,6 +18,7 @@ from sinks.records import Cell
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
 from streams.ops.report import show_gate, standing_json
 from streams.ops.standing import ago, freshness, headline, read_standing
+from streams.ops.wording import counted
 from tests.support.commands import Run
 from tests.support.judged import History, report
 
@@ -186,7 +187,7 @@ def test_the_gate_is_told_with_a_reason_for_every_region(copy: Path) -> None:
     text = io.StringIO()
     show_gate(Console(file=text, width=200), read_standing(copy))
     assert "SY05 Hama: 1 of 7 days; ended by BROKEN on 2016-09-12" in text.getvalue()
-    assert "2016-09-12 BROKEN: 3 incidents in scope, limit 1" in text.getvalue()
+    assert "first day shown that is BROKEN: 2016-09-12, 3 incidents in scope, limit 1" in text.getvalue()
     assert "The gate is closed: 0 of 9 regions have held 7 days." in text.getvalue()
 
 
@@ -253,6 +254,53 @@ def test_days_are_asked_for_in_one_way(run: Run, copy: Path) -> None:
     assert (both.code, "not both" in both.err) == (2, True)
     told = run("status", "--from", "2016-09-13", "--to", "2016-09-13", "--json", "--data", copy.parent.parent)
     assert json.loads(told.out)["truce_days"] == ["2016-09-13"]
+
+
+def test_days_in_the_wrong_order_are_bad_usage(run: Run, copy: Path) -> None:
+    ended = run("status", "--from", "2016-09-20", "--to", "2016-09-10", "--data", copy.parent.parent)
+    assert (ended.code, ended.err) == (2, "trucewatch: --from 2016-09-20 is after --to 2016-09-10\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "span"),
+    [
+        (("--from", "2017-01-01", "--to", "2017-01-03"), "between 2017-01-01 and 2017-01-03"),
+        (("--from", "2017-01-01"), "from 2017-01-01 on"),
+        (("--to", "2016-01-01"), "up to 2016-01-01"),
+    ],
+)
+def test_days_never_judged_are_told_with_those_that_were(
+    run: Run, copy: Path, asked: tuple[str, ...], span: str
+) -> None:
+    ended = run("status", *asked, "--data", copy.parent.parent)
+    assert f"No judged truce-day {span}; judged are 2016-09-12 to 2016-09-14." in ended.out
+    assert "has been judged yet" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("missing.duckdb", None, "there is no such file"),
+        ("empty.duckdb", b"", "not a file trucewatch wrote"),
+        ("notes.txt", b"not a database" * 1_000, "not a file trucewatch wrote"),
+    ],
+)
+def test_verify_of_no_file_of_ours_is_bad_usage(
+    run: Run, tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    ended = run("verify", name)
+    assert (ended.code, ended.err) == (2, f"trucewatch: {name}: {told}\n")
+
+
+def test_verify_before_anything_was_published_says_what_status_says(run: Run) -> None:
+    assert run("verify").err == run("status").err
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 reports"), (1, "1 report"), (1_200, "1,200 reports")])
+def test_one_is_told_in_the_singular(number: int, text: str) -> None:
+    assert counted(number, "report") == text
 
 
 def test_verify_finds_no_difference_in_what_the_ledger_wrote(run: Run, copy: Path) -> None:
