@@ -233,10 +233,10 @@ def _make_room(plan: Plan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not left_behind(folder) or plan.run is not None:
         return
-    # Without a published copy there is no result yet: what a replay cut off in its midst leaves is of no use.
-    if not plan.replace and (folder / PUBLISHED).exists():
+    if not plan.replace:
+        what = "a result" if (folder / PUBLISHED).exists() else "a run that published nothing"
         raise UsageError(
-            f"{folder} already holds a result, and two runs must not mix: "
+            f"{folder} already holds {what}, and two runs must not mix: "
             "name another folder with --data, or --replace it"
         )
     clear(folder)

@@ -285,14 +285,16 @@ def test_a_second_up_on_the_same_folder_ends_before_it_offers_a_broker(tmp_path:
     assert "live.duckdb is in use by process" in err
 
 
-def test_what_a_replay_cut_off_left_is_no_result_to_ask_about(tmp_path: Path) -> None:
+def test_what_an_unpublished_run_left_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
     folder = tmp_path / "trucewatch-data" / "syria-2016"
     (folder / "compliance.duckdb").unlink()
+    code, _, err = run("replay", SCENARIO, cwd=tmp_path)
+    assert (code, "a run that published nothing" in err) == (2, True)
     with duckdb.connect(str(folder / "live.duckdb")):
-        code, _, err = run("replay", SCENARIO, cwd=tmp_path)
+        code, _, err = run("replay", SCENARIO, "--replace", cwd=tmp_path)
         assert (code, "in use" in err) == (3, True)
-    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
+    assert run("replay", SCENARIO, "--replace", cwd=tmp_path)[0] == 0
 
 
 def test_a_pipe_is_published_as_it_comes_and_ctrl_c_ends_it(embedded_broker: str, tmp_path: Path) -> None:
