@@ -30,7 +30,8 @@ from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Lane, Record
 from streams.ledger.core.identity import SeenFilter, key_hash
-from streams.ledger.core.ledger import Entry, Ledger
+from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.report_rows import Entry
 from streams.ledger.ticker import Ticker
 
 log = structlog.get_logger(__name__)

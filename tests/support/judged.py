@@ -16,7 +16,8 @@ from schemas.truceday import Micros, from_micros
 from sinks.store import PUBLISHED, Store
 from streams.intake.examine import Examiner
 from streams.ledger.core.identity import key_hash
-from streams.ledger.core.ledger import Entry, Ledger
+from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.report_rows import Entry
 
 SOURCE = "truce.incidents.v1"
 

@@ -25,7 +25,8 @@ from schemas.reports import IncidentKind
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, ReportRow, VerdictRow
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
-from streams.ledger.core.ledger import Entry, Ledger
+from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.report_rows import Entry
 
 FIRST = date(2016, 9, 12)
 HOUR = 3_600_000_000

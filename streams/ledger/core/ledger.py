@@ -7,7 +7,6 @@ judging happens at ticks alone, on the facts before them in topic order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.facts import (
@@ -16,16 +15,13 @@ from schemas.facts import (
     ConvoyFact,
     CoverageFact,
     DeclarationFact,
-    Fact,
     IncidentFact,
-    Origin,
     RejectFact,
     ReportFact,
     TickFact,
 )
 from schemas.rejects import RejectCode
 from schemas.rows import (
-    BulletinRow,
     Changes,
     Contribution,
     CoverageRow,
@@ -34,7 +30,6 @@ from schemas.rows import (
     Identity,
     Prior,
     RejectRow,
-    ReportRow,
     Resumed,
     Withdrawal,
 )
@@ -45,27 +40,11 @@ from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.identity import body_digest
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row
 
-#: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
-NO_ORIGIN = Origin("", -1, -1)
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
 SIDES_REMEMBERED = 10_000
-_TYPES: dict[type, str] = {
-    ConvoyFact: "convoy",
-    CoverageFact: "coverage",
-    BulletinFact: "bulletin",
-    DeclarationFact: "declaration",
-}
-
-
-class Entry(NamedTuple):
-    """One record of the facts topic: where it stands, what its header says, and its untouched body."""
-
-    offset: int
-    fact: Fact
-    body: bytes
-    key_hash: int = 0
 
 
 class Ledger:
@@ -190,10 +169,10 @@ class Ledger:
                 fact.deaths_best,
                 fact.deaths_high,
             )
-            row = _incident_row(entry, fact, digest, adds, uncertain, present=not superseded)
+            row = incident_row(entry, fact, digest, adds, uncertain, present=not superseded)
         else:
             adds = None
-            row = _other_row(entry, fact, digest, self.agreement, present=not superseded)
+            row = other_row(entry, fact, digest, self.agreement, present=not superseded)
         if fact.retracted or (adds is not None and adds.region not in self._regions):
             # Withdrawn, or moved out of the agreement by a correction: known, and counted nowhere.
             adds = None
@@ -318,7 +297,7 @@ class Ledger:
                         for region in dict.fromkeys(fact.regions)
                     )
                 case BulletinFact():
-                    changes.bulletins.extend(_bulletin_rows(fact))
+                    changes.bulletins.extend(bulletin_rows(fact))
                 case DeclarationFact():
                     changes.declarations.append(
                         DeclarationRow(
@@ -337,107 +316,3 @@ class Ledger:
         changes.touched_convoys = {(name.feed, name.convoy_id) for name in self._convoys}
         changes.convoys = [row_of(convoy) for name in sorted(self._convoys) if (convoy := self._books.convoy(name))]
         self._convoys.clear()
-
-
-def _incident_row(
-    entry: Entry, fact: IncidentFact, digest: int, adds: Contribution, uncertain: bool, *, present: bool
-) -> ReportRow:
-    place = fact.place
-    origin = fact.origin or NO_ORIGIN
-    return ReportRow(
-        entry.offset,
-        entry.key_hash,
-        fact.feed,
-        fact.report_id,
-        fact.revision,
-        present,
-        fact.retracted,
-        "incident",
-        adds.region,
-        adds.truce_day,
-        uncertain,
-        fact.from_,
-        fact.to,
-        fact.reported_at,
-        fact.stamp,
-        fact.kind,
-        adds.in_scope,
-        "; ".join(fact.accused) or None,
-        fact.claimant,
-        fact.confidence,
-        fact.deaths_low,
-        fact.deaths_best,
-        fact.deaths_high,
-        place.latitude,
-        place.longitude,
-        place.name,
-        place.by,
-        place.conflict,
-        origin.topic,
-        origin.partition,
-        origin.offset,
-        digest,
-        entry.body.decode(),
-    )
-
-
-def _other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement, *, present: bool) -> ReportRow:
-    origin = fact.origin or NO_ORIGIN
-    place = fact.place if isinstance(fact, ConvoyFact) else None
-    when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
-    day, uncertain = agreement.calendar.day_of(*when) if place and when else (None, None)
-    kind = fact.step if isinstance(fact, ConvoyFact) else fact.act if isinstance(fact, DeclarationFact) else None
-    return ReportRow(
-        fact_offset=entry.offset,
-        key_hash=entry.key_hash,
-        feed=fact.feed,
-        report_id=fact.report_id,
-        revision=fact.revision,
-        present=present,
-        retracted=fact.retracted,
-        type=_TYPES[type(fact)],
-        region=place.region if place else None,
-        truce_day=day,
-        time_uncertain=uncertain,
-        occurred_from=when[0] if when else None,
-        occurred_to=when[1] if when else None,
-        reported_at=fact.reported_at,
-        received_at=fact.stamp,
-        kind=kind,
-        in_scope=None,
-        accused=None,
-        claimant=None,
-        confidence=None,
-        deaths_low=None,
-        deaths_best=None,
-        deaths_high=None,
-        latitude=place.latitude if place else None,
-        longitude=place.longitude if place else None,
-        place_name=place.name if place else None,
-        located_by=place.by if place else None,
-        place_conflict=place.conflict if place else None,
-        source_topic=origin.topic,
-        source_partition=origin.partition,
-        source_offset=origin.offset,
-        body_digest=digest,
-        raw=entry.body.decode(),
-    )
-
-
-def _bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:
-    return [
-        BulletinRow(
-            feed=fact.feed,
-            report_id=fact.report_id,
-            line=number,
-            region=line.region,
-            accused=line.accused,
-            kind_as_given=line.kind_as_given,
-            incidents=line.count,
-            total=fact.total,
-            at_least=fact.at_least,
-            occurred_from=fact.from_,
-            occurred_to=fact.to,
-        )
-        for number, line in enumerate(fact.tallies, start=1)
-    ]

@@ -1,0 +1,143 @@
+"""One record of the facts topic, and the rows it becomes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CoverageFact,
+    DeclarationFact,
+    Fact,
+    IncidentFact,
+    Origin,
+    ReportFact,
+)
+from schemas.rows import BulletinRow, Contribution, ReportRow
+
+#: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
+NO_ORIGIN = Origin("", -1, -1)
+_TYPES: dict[type, str] = {
+    ConvoyFact: "convoy",
+    CoverageFact: "coverage",
+    BulletinFact: "bulletin",
+    DeclarationFact: "declaration",
+}
+
+
+class Entry(NamedTuple):
+    """One record of the facts topic: where it stands, what its header says, and its untouched body."""
+
+    offset: int
+    fact: Fact
+    body: bytes
+    key_hash: int = 0
+
+
+def incident_row(
+    entry: Entry, fact: IncidentFact, digest: int, adds: Contribution, uncertain: bool, *, present: bool
+) -> ReportRow:
+    """Return an incident report as a row; ``adds`` is what it would add to its region and truce-day."""
+    place = fact.place
+    origin = fact.origin or NO_ORIGIN
+    return ReportRow(
+        entry.offset,
+        entry.key_hash,
+        fact.feed,
+        fact.report_id,
+        fact.revision,
+        present,
+        fact.retracted,
+        "incident",
+        adds.region,
+        adds.truce_day,
+        uncertain,
+        fact.from_,
+        fact.to,
+        fact.reported_at,
+        fact.stamp,
+        fact.kind,
+        adds.in_scope,
+        "; ".join(fact.accused) or None,
+        fact.claimant,
+        fact.confidence,
+        fact.deaths_low,
+        fact.deaths_best,
+        fact.deaths_high,
+        place.latitude,
+        place.longitude,
+        place.name,
+        place.by,
+        place.conflict,
+        origin.topic,
+        origin.partition,
+        origin.offset,
+        digest,
+        entry.body.decode(),
+    )
+
+
+def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement, *, present: bool) -> ReportRow:
+    """Return any other report as a row; a convoy has a day, a notice, a bulletin and a declaration have none."""
+    origin = fact.origin or NO_ORIGIN
+    place = fact.place if isinstance(fact, ConvoyFact) else None
+    when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
+    day, uncertain = agreement.calendar.day_of(*when) if place and when else (None, None)
+    kind = fact.step if isinstance(fact, ConvoyFact) else fact.act if isinstance(fact, DeclarationFact) else None
+    return ReportRow(
+        fact_offset=entry.offset,
+        key_hash=entry.key_hash,
+        feed=fact.feed,
+        report_id=fact.report_id,
+        revision=fact.revision,
+        present=present,
+        retracted=fact.retracted,
+        type=_TYPES[type(fact)],
+        region=place.region if place else None,
+        truce_day=day,
+        time_uncertain=uncertain,
+        occurred_from=when[0] if when else None,
+        occurred_to=when[1] if when else None,
+        reported_at=fact.reported_at,
+        received_at=fact.stamp,
+        kind=kind,
+        in_scope=None,
+        accused=None,
+        claimant=None,
+        confidence=None,
+        deaths_low=None,
+        deaths_best=None,
+        deaths_high=None,
+        latitude=place.latitude if place else None,
+        longitude=place.longitude if place else None,
+        place_name=place.name if place else None,
+        located_by=place.by if place else None,
+        place_conflict=place.conflict if place else None,
+        source_topic=origin.topic,
+        source_partition=origin.partition,
+        source_offset=origin.offset,
+        body_digest=digest,
+        raw=entry.body.decode(),
+    )
+
+
+def bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:
+    """Return the lines of a bulletin, numbered from 1."""
+    return [
+        BulletinRow(
+            feed=fact.feed,
+            report_id=fact.report_id,
+            line=number,
+            region=line.region,
+            accused=line.accused,
+            kind_as_given=line.kind_as_given,
+            incidents=line.count,
+            total=fact.total,
+            at_least=fact.at_least,
+            occurred_from=fact.from_,
+            occurred_to=fact.to,
+        )
+        for number, line in enumerate(fact.tallies, start=1)
+    ]
