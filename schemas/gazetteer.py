@@ -21,7 +21,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.facts import Located
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
-from schemas.reports import Language, Name, Pcode, Place
+from schemas.reports import Language, Name, Pcode, Place, PlacePrecision
 from schemas.toml_file import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Gazetteer:
         Raises:
             ReportRejected: ``unknown_place`` or ``ambiguous_place``, with candidates in the hint.
         """
-        point = place.point
+        # The point of a report known to the country only is the country's middle: it says nothing of a region.
+        point = None if place.precision is PlacePrecision.COUNTRY else place.point
         if point is None:
             answer = self._answer(place.pcode, tuple(place.names), None, None)
         else:

@@ -15,7 +15,7 @@ from schemas.boundaries import Boundaries, load_boundaries
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer, shipped_gazetteers
 from schemas.placenames import parts_of, words_of
-from schemas.reports import Place, Point
+from schemas.reports import Place, PlacePrecision, Point
 from tests.support.shared_data import shared_data
 
 SMALL = """\
@@ -262,6 +262,11 @@ class TestPoints:
     def test_a_point_inside_a_polygon_is_there(self, small: Gazetteer) -> None:
         located = small.locate(named(at=(30.5, 11.5)))
         assert (located.region, located.by, located.name, located.conflict) == ("SY02", "point", None, None)
+
+    def test_the_point_of_a_report_known_to_the_country_only_says_nothing_of_a_region(self, small: Gazetteer) -> None:
+        """Data sets put such events in the middle of the country: false precision."""
+        place = named(at=(30.5, 11.5)).model_copy(update={"precision": PlacePrecision.COUNTRY})
+        assert refused(small, place)[0] == "unknown_place"
 
     def test_a_point_just_outside_goes_to_the_nearest_with_a_note(self, small: Gazetteer) -> None:
         located = small.locate(named(at=(31.03, 10.5)))
