@@ -140,7 +140,9 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
     missed, tried = [], 0
     for table, column, altered in cells(published):
         path = Path(shutil.copy(published, tmp_path / "altered.duckdb"))
-        last = f"(select max(rowid) from {table} where {column} is not null)"
+        # Of a feed with duplicates the time last received is only bounded: its last duplicate left no row.
+        whole = "and duplicate = 0" if table == "feeds" else ""
+        last = f"(select max(rowid) from {table} where {column} is not null {whole})"
         with closing(duckdb.connect(str(path))) as connection:
             if connection.execute(f"select {last}").fetchone() == (None,):
                 continue
