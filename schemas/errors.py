@@ -24,9 +24,16 @@ from __future__ import annotations
 
 
 class TrucewatchError(Exception):
-    """Base of all errors raised on purpose; ``str()`` is one line a person can act on."""
+    """Base of all errors raised on purpose; ``str()`` is one line that says what is wrong.
+
+    ``hint`` says what can be done about it, where that is not plain from the line; it is shown behind it.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class ReportRejected(TrucewatchError):
@@ -35,7 +42,7 @@ class ReportRejected(TrucewatchError):
     def __init__(self, code: str, hint: str) -> None:
         super().__init__(f"{code}: {hint}")
         self.code = code
-        self.hint = hint
+        self.hint: str = hint
 
 
 class UsageError(TrucewatchError):

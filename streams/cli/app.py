@@ -9,8 +9,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from schemas.errors import TrucewatchError
+from schemas.errors import TrucewatchError, UsageError
 from streams.cli import check, feed, replay, run, schemas_command, status
+from streams.cli.leaving import asks_for_json, described, leave, misused
 from streams.settings import variable
 
 _OWN_FAULT = 70
@@ -39,32 +40,29 @@ app.command("schemas")(schemas_command.schemas)
 
 def main() -> NoReturn:
     """Run the command line and exit with its code; nothing raised on purpose shows a traceback."""
+    as_json = asks_for_json(sys.argv[1:])
     try:
-        app(prog_name="trucewatch")
+        # The parser's own words are for people: for programs its errors come here and leave as the others do.
+        code = app(prog_name="trucewatch", standalone_mode=not as_json)
     except TrucewatchError as error:
-        _leave(str(error), error.exit_code)
+        leave(described(error), error.exit_code, as_json=as_json)
     except SystemExit as leaving:
-        if leaving.code == _INTERRUPTED:
-            _leave("stopped", _INTERRUPTED)
-        raise
+        code = leaving.code
     except OSError as error:
         # A folder that may not be written, a full disk: the person can act on it, and it is no fault of the code.
         what = f"{error.filename}: " if error.filename else ""
-        _leave(f"{what}{error.strerror or error}", 3)
+        leave({"code": "system", "message": f"{what}{error.strerror or error}"}, 3, as_json=as_json)
     except Exception as error:
+        if (wrong := misused(error)) is not None:
+            leave({"code": "usage_error", "message": wrong}, UsageError.exit_code, as_json=as_json)
         if os.environ.get(variable("log_level"), "").lower() == "debug":
             raise
         # Not 1, which says that the answer is no: a script must not take a fault of ours for a closed gate.
-        _leave(
-            f"a fault of trucewatch itself: {type(error).__name__}: {error}; {variable('log_level')}=debug shows where",
-            _OWN_FAULT,
-        )
-    sys.exit(0)
-
-
-def _leave(message: str, code: int) -> NoReturn:
-    sys.stderr.write(f"trucewatch: {message}\n")
-    sys.stderr.flush()
+        message = f"a fault of trucewatch itself: {type(error).__name__}: {error}"
+        hint = f"{variable('log_level')}=debug shows where"
+        leave({"code": "own_fault", "message": message, "hint": hint}, _OWN_FAULT, as_json=as_json)
+    if code == _INTERRUPTED:
+        leave({"code": "interrupted", "message": "stopped"}, _INTERRUPTED, as_json=as_json)
     sys.exit(code)
 
 

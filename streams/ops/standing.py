@@ -94,7 +94,8 @@ def check_published(path: Path) -> None:
     """
     if not path.exists():
         raise StoreUnavailable(
-            f"nothing has been published at {path} yet; start `trucewatch up` or `trucewatch replay`, or name --data"
+            f"nothing has been published at {path} yet",
+            "start `trucewatch up` or `trucewatch replay`, or name --data",
         )
 
 

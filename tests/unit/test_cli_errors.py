@@ -210,6 +210,51 @@ def test_schemas_are_listed_and_printed(run: Run) -> None:
     assert set(json.loads(run("schemas", "--json").out)) >= {"incident", "convoy", "coverage"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "code", "told"),
+    [
+        (("status",), 3, "store_unavailable", "nothing has been published at"),
+        (("verify", "nothere.duckdb"), 2, "usage_error", "there is no such file"),
+        (("replay", "nothere.jsonl"), 2, "input_file_error", "no such file"),
+        (("publish", "reports.jsonl"), 2, "usage_error", "broker"),
+        (("check-config", "--agreement", "atlantis"), 2, "agreement_error", "atlantis"),
+        (("worker", "--role", "judge"), 2, "usage_error", "judge"),
+        (("publish",), 2, "usage_error", "FILE"),
+        (("schemas", "incidnt"), 2, "usage_error", "incidnt"),
+        (("frobnicate",), 2, "usage_error", "frobnicate"),
+    ],
+)
+def test_with_json_an_error_is_one_object_on_standard_error(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], exit_code: int, code: str, told: str
+) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    ended = run(*arguments, "--json")
+    assert (ended.code, ended.out) == (exit_code, "")
+    error = json.loads(ended.err)["error"]
+    assert (error["code"], told in error["message"]) == (code, True)
+    assert run(*arguments).code == exit_code
+
+
+def test_with_json_a_hint_stands_apart_and_faults_are_listed(run: Run, tmp_path: Path) -> None:
+    error = json.loads(run("status", "--json").err)["error"]
+    assert error["hint"] == "start `trucewatch up` or `trucewatch replay`, or name --data"
+    (tmp_path / "mine.toml").write_text("id = 7\n")
+    assert len(json.loads(run("check-config", "--agreement", "mine.toml", "--json").err)["error"]["faults"]) > 1
+
+
+def test_with_json_a_fault_of_our_own_is_an_object_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("no reason")
+
+    monkeypatch.setattr("streams.cli.check.load", broken)
+    ended = run("check-config", "--json")
+    assert (ended.code, json.loads(ended.err)["error"]["code"]) == (70, "own_fault")
+
+
+def test_a_file_called_json_asks_for_no_json(run: Run) -> None:
+    assert run("publish", "--dry-run", "--", "--json").err.startswith("trucewatch: --json: ")
+
+
 def test_the_version_is_told(run: Run) -> None:
     ended = run("--version")
     assert (ended.code, ended.out.startswith("trucewatch ")) == (0, True)
