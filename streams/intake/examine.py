@@ -8,19 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 import orjson
 import pydantic
 
 from schemas.agreement import Agreement
 from schemas.errors import ReportRejected
 from schemas.facts import (
-    BulletinFact,
     ConvoyFact,
-    CountLine,
     CoverageFact,
-    DeclarationFact,
     Fact,
     IncidentFact,
     Origin,
@@ -38,12 +36,11 @@ from schemas.reports import (
     Declaration,
     IncidentReport,
     Interval,
-    Party,
     Report,
-    Status,
 )
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
+from streams.intake.facts import FactMaker, Times
 from streams.intake.fast import Road, road_for
 
 TICK_HEADER = "tick"
@@ -77,7 +74,7 @@ class Examiner:
     def __init__(self, agreements: Sequence[Agreement], gazetteer: Gazetteer, stamps: Stamps) -> None:
         self._agreements = {agreement.id: agreement for agreement in agreements}
         self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
-        self._gazetteer = gazetteer
+        self._make = FactMaker(gazetteer)
         self._stamps = stamps
         self._read_incident: Road = road_for(IncidentReport)
 
@@ -94,7 +91,7 @@ class Examiner:
             stamp = read_at if self._stamps == "clock" else times.reported_at
             to = self._named(report.agreement) if report.agreement is not None else list(self._agreements)
             if incident is not None:
-                return Examined(self._by_region(self._incident(incident, times, origin, stamp), to))
+                return Examined(self._by_region(self._make.incident(incident, times, origin, stamp), to))
             return Examined(self._route(report, to, times, origin, stamp))
         except ReportRejected as reason:
             return self._reject(reason, body or b"", origin, read_at)
@@ -133,20 +130,20 @@ class Examiner:
         return report
 
     def _route(
-        self, report: Report, to: list[str], times: _Times, origin: Origin, stamp: Micros
+        self, report: Report, to: list[str], times: Times, origin: Origin, stamp: Micros
     ) -> list[tuple[str, Fact]]:
         match report:
             case IncidentReport():
-                return self._by_region(self._incident(report, times, origin, stamp), to)
+                return self._by_region(self._make.incident(report, times, origin, stamp), to)
             case ConvoyReport():
-                return self._by_region(self._convoy(report, times, origin, stamp), to)
+                return self._by_region(self._make.convoy(report, times, origin, stamp), to)
             case CoverageNotice():
-                return self._coverage(report, to, times, origin, stamp)
+                return self._by_regions(self._make.coverage(report, times, origin, stamp), to)
             case Bulletin():
-                bulletin = self._bulletin(report, times, origin, stamp)
+                bulletin = self._make.bulletin(report, times, origin, stamp)
                 return [(agreement, bulletin) for agreement in to]
             case Declaration():
-                declaration = _declaration(report, times, origin, stamp)
+                declaration = self._make.declaration(report, times, origin, stamp)
                 return [(agreement, declaration) for agreement in to]
         raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
 
@@ -168,82 +165,15 @@ class Examiner:
             raise _outside([region])
         return served
 
-    def _incident(self, report: IncidentReport, times: _Times, origin: Origin, stamp: Micros) -> IncidentFact:
-        deaths = report.deaths
-        return IncidentFact(
-            origin=origin,
-            stamp=stamp,
-            feed=report.feed,
-            report_id=report.report_id,
-            revision=report.revision,
-            retracted=report.status is Status.RETRACTED,
-            reported_at=times.reported_at,
-            place=self._gazetteer.locate(report.place),
-            from_=times.from_,
-            to=times.to,
-            kind=report.kind,
-            sides=sides_of(report.parties),
-            accused=tuple(report.accused),
-            claimant=report.claimant,
-            confidence=report.confidence,
-            deaths_low=deaths.low if deaths else None,
-            deaths_best=deaths.best if deaths else None,
-            deaths_high=deaths.high if deaths else None,
-        )
-
-    def _convoy(self, report: ConvoyReport, times: _Times, origin: Origin, stamp: Micros) -> ConvoyFact:
-        return ConvoyFact(
-            **_spine(report, times, origin, stamp),
-            place=self._gazetteer.locate(report.place),
-            from_=times.from_,
-            to=times.to,
-            convoy_id=report.convoy_id,
-            step=report.step,
-            mode=report.mode,
-            trucks=report.trucks,
-            people_requested=report.people_requested,
-            people_approved=report.people_approved,
-            people_reached=report.people_reached,
-            reason=report.reason,
-        )
-
-    def _coverage(
-        self, report: CoverageNotice, to: list[str], times: _Times, origin: Origin, stamp: Micros
-    ) -> list[tuple[str, Fact]]:
-        regions = tuple(dict.fromkeys(self._gazetteer.locate(place).region for place in report.places))
+    def _by_regions(self, fact: CoverageFact, to: list[str]) -> list[tuple[str, Fact]]:
         routed: list[tuple[str, Fact]] = []
         for agreement in to:
-            served = tuple(region for region in regions if region in self._regions[agreement])
-            if served or report.revision > 1:
-                fact = CoverageFact(
-                    **_spine(report, times, origin, stamp),
-                    regions=served,
-                    from_=times.from_,
-                    to=times.to,
-                    nil=report.nil,
-                )
-                routed.append((agreement, fact))
+            served = tuple(region for region in fact.regions if region in self._regions[agreement])
+            if served or fact.revision > 1:
+                routed.append((agreement, msgspec.structs.replace(fact, regions=served)))
         if not routed:
-            raise _outside(regions)
+            raise _outside(fact.regions)
         return routed
-
-    def _bulletin(self, report: Bulletin, times: _Times, origin: Origin, stamp: Micros) -> BulletinFact:
-        return BulletinFact(
-            **_spine(report, times, origin, stamp),
-            from_=times.from_,
-            to=times.to,
-            tallies=tuple(
-                CountLine(
-                    count=line.count,
-                    region=self._gazetteer.locate(line.place).region if line.place else None,
-                    accused=line.accused,
-                    kind_as_given=line.kind_as_given,
-                )
-                for line in report.tallies
-            ),
-            total=report.total,
-            at_least=report.at_least,
-        )
 
     def _reject(self, reason: ReportRejected, body: bytes, origin: Origin, read_at: Micros) -> Examined:
         feed, report_id = _who(body)
@@ -259,22 +189,14 @@ class Examiner:
         return Examined([(agreement, fact) for agreement in self._agreements], fact)
 
 
-class _Times(NamedTuple):
-    """A report's times as microseconds; a declaration occurs when it is made."""
-
-    reported_at: Micros
-    from_: Micros
-    to: Micros
-
-
-def _times(report: Report, read_at: Micros) -> _Times:
+def _times(report: Report, read_at: Micros) -> Times:
     """Return the times of a report read at ``read_at``; reject what lies in the future of where it was said."""
     reported_at = to_micros(report.reported_at)
     if reported_at > read_at + CLOCK_TOLERANCE:
         raise _future("reported_at", report.reported_at, "the time of reading")
     # By exact type: pydantic's own isinstance takes as long as all the rest here.
     if type(report) is Declaration:
-        return _Times(reported_at, reported_at, reported_at)
+        return Times(reported_at, reported_at, reported_at)
     occurred: Interval = report.occurred  # type: ignore[attr-defined] # all other kinds of report have it
     from_, to = to_micros(occurred.from_), to_micros(occurred.to)
     if from_ > reported_at + CLOCK_TOLERANCE:
@@ -285,42 +207,7 @@ def _times(report: Report, read_at: Micros) -> _Times:
         days = (to - from_) // (24 * MICROS_PER_HOUR)
         most = LONGEST_STRETCH // (24 * MICROS_PER_HOUR)
         raise ReportRejected(RejectCode.BAD_VALUE, f"occurred spans {days} days; at most {most} are accepted")
-    return _Times(reported_at, from_, to)
-
-
-def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
-    """Group the names of ``parties`` by the source's slot, in order of appearance."""
-    if len(parties) < 2:
-        return ((parties[0].name,),) if parties else ()
-    if len(parties) == 2:
-        first, second = parties
-        return ((first.name, second.name),) if first.slot == second.slot else ((first.name,), (second.name,))
-    sides: dict[str | None, list[str]] = {}
-    for party in parties:
-        sides.setdefault(party.slot, []).append(party.name)
-    return tuple(tuple(names) for names in sides.values())
-
-
-def _spine(report: Report, times: _Times, origin: Origin, stamp: Micros) -> dict[str, Any]:
-    return {
-        "origin": origin,
-        "stamp": stamp,
-        "feed": report.feed,
-        "report_id": report.report_id,
-        "revision": report.revision,
-        "retracted": report.status is Status.RETRACTED,
-        "reported_at": times.reported_at,
-    }
-
-
-def _declaration(report: Declaration, times: _Times, origin: Origin, stamp: Micros) -> DeclarationFact:
-    return DeclarationFact(
-        **_spine(report, times, origin, stamp),
-        act=report.act,
-        declared_by=report.declared_by,
-        effective_at=to_micros(report.effective_at),
-        until=to_micros(report.until) if report.until else None,
-    )
+    return Times(reported_at, from_, to)
 
 
 def _is_json(body: bytes) -> bool:

@@ -21,7 +21,8 @@ from schemas.facts import (
 from schemas.gazetteer import load_gazetteer
 from schemas.reports import Party
 from schemas.topics import MAX_REPORT_BYTES
-from streams.intake.examine import Examined, Examiner, sides_of
+from streams.intake.examine import Examined, Examiner
+from streams.intake.facts import sides_of
 from tests.support.worlds import agreement, at
 
 GAZETTEER = load_gazetteer("syria", None)

@@ -1,0 +1,155 @@
+"""From a valid report to its fact: what the ledger needs to know of it, in the ledger's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from schemas.facts import (
+    BulletinFact,
+    ConvoyFact,
+    CountLine,
+    CoverageFact,
+    DeclarationFact,
+    IncidentFact,
+    Origin,
+)
+from schemas.gazetteer import Gazetteer
+from schemas.reports import (
+    Bulletin,
+    ConvoyReport,
+    CoverageNotice,
+    Declaration,
+    IncidentReport,
+    Party,
+    Report,
+    Status,
+)
+from schemas.truceday import Micros, to_micros
+
+
+class Times(NamedTuple):
+    """A report's times as microseconds; a declaration occurs when it is made."""
+
+    reported_at: Micros
+    from_: Micros
+    to: Micros
+
+
+class FactMaker:
+    """Makes facts of reports that are valid.
+
+    Every method takes the report, its times, where its record lies in Kafka, and the stamp the fact is to carry.
+
+    Raises:
+        ReportRejected: a place cannot be resolved, or several places fit.
+    """
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+
+    def incident(self, report: IncidentReport, times: Times, origin: Origin, stamp: Micros) -> IncidentFact:
+        """Return the fact of an incident report, or of the fast road's stand-in for one."""
+        # Its spine is written out: most reports are incidents, and a dictionary in between would cost each of them.
+        deaths = report.deaths
+        return IncidentFact(
+            origin=origin,
+            stamp=stamp,
+            feed=report.feed,
+            report_id=report.report_id,
+            revision=report.revision,
+            retracted=report.status is Status.RETRACTED,
+            reported_at=times.reported_at,
+            place=self._gazetteer.locate(report.place),
+            from_=times.from_,
+            to=times.to,
+            kind=report.kind,
+            sides=sides_of(report.parties),
+            accused=tuple(report.accused),
+            claimant=report.claimant,
+            confidence=report.confidence,
+            deaths_low=deaths.low if deaths else None,
+            deaths_best=deaths.best if deaths else None,
+            deaths_high=deaths.high if deaths else None,
+        )
+
+    def convoy(self, report: ConvoyReport, times: Times, origin: Origin, stamp: Micros) -> ConvoyFact:
+        """Return the fact of one step of a convoy."""
+        return ConvoyFact(
+            **_spine(report, times, origin, stamp),
+            place=self._gazetteer.locate(report.place),
+            from_=times.from_,
+            to=times.to,
+            convoy_id=report.convoy_id,
+            step=report.step,
+            mode=report.mode,
+            trucks=report.trucks,
+            people_requested=report.people_requested,
+            people_approved=report.people_approved,
+            people_reached=report.people_reached,
+            reason=report.reason,
+        )
+
+    def coverage(self, report: CoverageNotice, times: Times, origin: Origin, stamp: Micros) -> CoverageFact:
+        """Return the fact of a notice with every region it names, each once."""
+        return CoverageFact(
+            **_spine(report, times, origin, stamp),
+            regions=tuple(dict.fromkeys(self._gazetteer.locate(place).region for place in report.places)),
+            from_=times.from_,
+            to=times.to,
+            nil=report.nil,
+        )
+
+    def bulletin(self, report: Bulletin, times: Times, origin: Origin, stamp: Micros) -> BulletinFact:
+        """Return the fact of a monitor's own tally."""
+        return BulletinFact(
+            **_spine(report, times, origin, stamp),
+            from_=times.from_,
+            to=times.to,
+            tallies=tuple(
+                CountLine(
+                    count=line.count,
+                    region=self._gazetteer.locate(line.place).region if line.place else None,
+                    accused=line.accused,
+                    kind_as_given=line.kind_as_given,
+                )
+                for line in report.tallies
+            ),
+            total=report.total,
+            at_least=report.at_least,
+        )
+
+    def declaration(self, report: Declaration, times: Times, origin: Origin, stamp: Micros) -> DeclarationFact:
+        """Return the fact of what a party declares."""
+        return DeclarationFact(
+            **_spine(report, times, origin, stamp),
+            act=report.act,
+            declared_by=report.declared_by,
+            effective_at=to_micros(report.effective_at),
+            until=to_micros(report.until) if report.until else None,
+        )
+
+
+def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
+    """Group the names of ``parties`` by the source's slot, in order of appearance."""
+    if len(parties) < 2:
+        return ((parties[0].name,),) if parties else ()
+    if len(parties) == 2:
+        first, second = parties
+        return ((first.name, second.name),) if first.slot == second.slot else ((first.name,), (second.name,))
+    sides: dict[str | None, list[str]] = {}
+    for party in parties:
+        sides.setdefault(party.slot, []).append(party.name)
+    return tuple(tuple(names) for names in sides.values())
+
+
+def _spine(report: Report, times: Times, origin: Origin, stamp: Micros) -> dict[str, Any]:
+    return {
+        "origin": origin,
+        "stamp": stamp,
+        "feed": report.feed,
+        "report_id": report.report_id,
+        "revision": report.revision,
+        "retracted": report.status is Status.RETRACTED,
+        "reported_at": times.reported_at,
+    }
