@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
 
+#: Views and macros, in the order in which they build on each other.
+_VIEWS = ("views.sql", "declared.sql")
 _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 
 
@@ -33,7 +35,8 @@ def migrations() -> dict[int, str]:
 
 def views() -> str:
     """Return the SQL of every view and macro."""
-    return (resources.files("sinks") / "schema" / "views.sql").read_text("utf-8")
+    folder = resources.files("sinks") / "schema"
+    return "\n".join((folder / name).read_text("utf-8") for name in _VIEWS)
 
 
 def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -17,7 +17,7 @@ import duckdb
 
 from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import mapped
-from sinks.records import About, Cell, Declared, FeedState, Gate, RejectCount, Window
+from sinks.records import About, Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
 
 _T = TypeVar("_T")
 
@@ -111,8 +111,18 @@ def declarations(connection: duckdb.DuckDBPyConnection) -> list[Declared]:
     return _select(
         connection,
         Declared,
-        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id FROM declarations "
+        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag FROM declared_acts "
         "ORDER BY effective_at, reported_at, feed, report_id",
+    )
+
+
+def declared_clocks(connection: duckdb.DuckDBPyConnection) -> list[DeclaredClock]:
+    """Return each party's declared clock at the ledger's time, by party."""
+    return _select(
+        connection,
+        DeclaredClock,
+        "SELECT declared_by, in_force, since, until, ended_by, held_seconds, held, held_rounded, truce_days, "
+        "truce_days_met FROM declared_as_of((SELECT now FROM ledger_state)) ORDER BY declared_by",
     )
 
 

@@ -78,7 +78,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a party declared of the truce."""
+    """What a party declared of the truce, and what that did to its declared clock; ``flag`` says what is odd."""
 
     act: str
     declared_by: str
@@ -87,6 +87,28 @@ class Declared:
     reported_at: datetime
     feed: str
     report_id: str
+    effect: str
+    flag: str | None
+
+
+@dataclass(frozen=True)
+class DeclaredClock:
+    """A party's latest stretch of declared truce; one without ``since`` never declared a truce of its own.
+
+    ``truce_days`` are the whole truce-days completed within it, ``truce_days_met`` those of them that are MET in every
+    region the gate needs.
+    """
+
+    declared_by: str
+    in_force: bool
+    since: datetime | None
+    until: datetime | None
+    ended_by: str | None
+    held_seconds: int | None
+    held: str | None
+    held_rounded: str | None
+    truce_days: int | None
+    truce_days_met: int | None
 
 
 @dataclass(frozen=True)

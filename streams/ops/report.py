@@ -10,9 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sinks.records import jsonable
+from sinks.records import DeclaredClock, jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
 from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
+
+_ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
+_FLAGS = {
+    "ends_before_it_starts": "ends before it starts: changes nothing",
+    "nothing_in_force": "nothing was in force: changes nothing",
+    "extends_nothing": "extends no truce of its own",
+}
 
 
 def show_grid(console: Console, standing: Standing, asked: tuple[date | None, date | None] = (None, None)) -> None:
@@ -99,13 +106,36 @@ def show_freshness(console: Console, standing: Standing) -> None:
 
 
 def show_declared(console: Console, standing: Standing) -> None:
-    """Print what parties declared; it changes nothing that is computed."""
+    """Print each party's declared clock and what was declared; it changes nothing that is computed."""
     if not standing.declared:
         return
     console.print(Text("\nWhat the parties declared (recorded beside the findings, never part of them)", style="bold"))
+    for clock in standing.declared_clocks:
+        console.print(Text(f"  {clock.declared_by}: {_clock_text(clock, standing)}"))
     for line in standing.declared:
         until = f", until {_at(line.until, standing)}" if line.until else ""
-        console.print(Text(f"  {_at(line.effective_at, standing)}  {line.act} by {line.declared_by}{until}"))
+        flag = f" ({_FLAGS[line.flag]})" if line.flag else ""
+        console.print(
+            Text(
+                f"    {_at(line.effective_at, standing)}  {line.act} by {line.declared_by}{until}{flag}", style="grey50"
+            )
+        )
+
+
+def _clock_text(clock: DeclaredClock, standing: Standing) -> str:
+    """Say whether a party's truce is declared to be in force, for how long, and what was found in that time."""
+    if clock.since is None:
+        return "declared no truce of its own"
+    until = _at(clock.until, standing) if clock.until is not None else "open end"
+    span = f"{_at(clock.since, standing)} to {until}"
+    if not clock.in_force and clock.ended_by is None:
+        return f"announced: {span}"
+    ended = f", {_ENDINGS[clock.ended_by]}" if clock.ended_by else ""
+    exact = f" ({clock.held})" if clock.held != clock.held_rounded else ""
+    return (
+        f"{'in force' if clock.in_force else 'over'}: {span}{ended}, {clock.held_rounded}{exact}; "
+        f"computed: {clock.truce_days_met} of {clock.truce_days} truce-days MET"
+    )
 
 
 def show_told(console: Console, standing: Standing) -> None:
@@ -148,6 +178,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
             for feed, span in zip(standing.feeds, silent.values(), strict=True)
         ],
         "declared": jsonable(standing.declared),
+        "declared_clocks": jsonable(standing.declared_clocks),
         "bulletins": jsonable(standing.tallied),
     }
 

@@ -13,7 +13,7 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, TrucewatchError
 from sinks import reading
 from sinks.opening import PUBLISHED
-from sinks.records import Cell, Declared, FeedState, Gate, RejectCount, Window
+from sinks.records import Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
 from streams.ledger.core.feeds import Outcome
 from streams.ops.wording import counted
 
@@ -56,6 +56,7 @@ class Standing:
     outcomes: dict[str, int]
     rejects: list[RejectCount]
     declared: list[Declared]
+    declared_clocks: list[DeclaredClock]
     tallied: list[Tallied]
 
 
@@ -170,6 +171,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         outcomes=outcomes | {Outcome.REJECTED.value: int(_one(connection, "SELECT count(*) FROM rejects"))},
         rejects=reading.reject_counts(connection),
         declared=reading.declarations(connection),
+        declared_clocks=reading.declared_clocks(connection),
         tallied=[Tallied(*row) for row in rows],
     )
 

@@ -135,6 +135,7 @@ def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path)
         "✕ BROKEN",
         "The gate is closed",
         "end by Syrian Army",
+        "Syrian Army: over: 2016-09-12 19:00+03:00 to 2016-09-18 23:59+03:00, ran out, 6 d 5 h (6 d 4 h 59 min)",
         "it says",
         "Result: ",
     ):

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import StoreUnavailable
-from schemas.truceday import MICROS_PER_HOUR
+from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.records import Cell
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
-from streams.ops.report import show_gate, standing_json
+from streams.ops.report import show_declared, show_gate, standing_json
 from streams.ops.standing import ago, freshness, headline, read_standing
 from streams.ops.wording import counted
 from tests.support.commands import Run
@@ -200,6 +200,37 @@ def test_json_holds_what_the_text_shows(copy: Path) -> None:
     assert cells["SY05", "2016-09-14"] == "◐ OPEN 0/1"
     assert told["gate"]["is_open"] is False
     assert told["declared"][0]["declared_by"] == "a party"
+
+
+def test_each_party_has_its_declared_clock_on_a_line(copy: Path, tmp_path: Path) -> None:
+    told = json.loads(json.dumps(standing_json(read_standing(copy))))
+    assert [(clock["declared_by"], clock["in_force"]) for clock in told["declared_clocks"]] == [("a party", True)]
+
+    def declares(act: str, by: str, at: Micros, **fields: str) -> dict[str, object]:
+        name, when = f"{act} by {by}", from_micros(at).isoformat()
+        return report("declaration", name, reported_at=START, act=act, declared_by=by, effective_at=when, **fields)
+
+    history = History(AGREEMENT).tell(
+        declares("start", "north", START, until=from_micros(START + HOUR).isoformat()),
+        declares("end", "north", START - HOUR),
+        declares("start", "south", START + 9 * DAY),
+        declares("extension", "east", START),
+        declares("end", "west", START),
+    )
+    text = io.StringIO()
+    standing = read_standing(history.tick(START + 2 * DAY).judged(tmp_path / "syria-2016"))
+    show_declared(Console(file=text, width=200), standing)
+    told = [line.strip() for line in text.getvalue().splitlines()]
+    assert told[2:6] == [
+        "east: in force: 2016-09-12 19:00+03:00 to open end, 2 d 0 h; computed: 0 of 2 truce-days MET",
+        (
+            "north: over: 2016-09-12 19:00+03:00 to 2016-09-12 20:00+03:00, ran out, 0 d 1 h; "
+            "computed: 0 of 0 truce-days MET"
+        ),
+        "south: announced: 2016-09-21 19:00+03:00 to open end",
+        "west: declared no truce of its own",
+    ]
+    assert told[6] == "2016-09-12 18:00+03:00  end by north (ends before it starts: changes nothing)"
 
 
 def test_a_copy_that_is_not_there_has_a_headline_nevertheless(copy: Path, tmp_path: Path) -> None:
