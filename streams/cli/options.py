@@ -34,5 +34,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, plain or .gz; - is standard input.")]
 FileFormat = Annotated[
     str | None,
-    typer.Option("--format", "-f", help=f"{' or '.join(FORMATS)}; otherwise told by the file's name."),
+    typer.Option(
+        "--format",
+        "-f",
+        help="; ".join(f"{each.name}: {each.summary}" for each in FORMATS.values())
+        + ". Otherwise told by the file's name, or its columns.",
+    ),
 ]

@@ -5,21 +5,24 @@ passed on as written, so that intake rejects the row with the field's name rathe
 
 Two things GED does not say are not made up: who attacked whom (side a and side b imply no direction, so ``accused``
 stays empty), and a time of day (an event spans whole calendar days in the time zone given).
+
+GED's type of violence says who fought, not how: an air strike on a market and a battle for a hill are both state-based.
+Where the event is state-based, nobody of the state's side died, and the headlines tell of one manner of bombardment
+and of no fighting, that is the kind; ``kind_as_given`` keeps the code, ``note`` says where the kind comes from.
+Headlines sum up a day in many places, so one that also tells of fighting changes nothing, and none makes a kind that
+an agreement may call severe.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from schemas.errors import InputFileError
-from streams.feeds.recorded import Recorded, instant_of
+from streams.feeds.kind_words import bombardment_told_of
+from streams.feeds.recorded import Recorded
+from streams.feeds.table import recorded, rows_of
 
 FEED = "ucdp-ged"
 
@@ -32,6 +35,7 @@ REQUIRED = (
     "deaths_b", "deaths_civilians", "deaths_unknown", "best", "high", "low",
 )  # fmt: skip
 
+_STATE_BASED = "1"
 _KINDS = {"1": "armed_clash", "2": "armed_clash", "3": "attack_on_civilians"}
 #: 1 a known day, 2 two to six days, 3 a week, 4 a month, 5 longer.
 _TIME_PRECISION = {"1": "day", "2": "week", "3": "week", "4": "month", "5": "longer"}
@@ -49,30 +53,17 @@ def read_ged(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[Recor
     Raises:
         InputFileError: no header, columns missing, not UTF-8, or not CSV.
     """
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
-    rows = csv.reader(text, strict=True)
-    try:
-        header = next(rows, None)
-        if header is None:
-            raise InputFileError(f"{name}: is empty; a GED file starts with a line of column names")
-        missing = [column for column in REQUIRED if column not in header]
-        if missing:
-            raise InputFileError(f"{name}: is no UCDP GED file, it lacks the columns {', '.join(missing)}")
-        for cells in rows:
-            if cells:
-                yield _recorded(header, cells, rows.line_num, time_zone)
-    except UnicodeDecodeError as error:
-        raise InputFileError(f"{name}, near line {rows.line_num + 1}: is not UTF-8 ({error.reason})") from error
-    except csv.Error as error:
-        raise InputFileError(f"{name}, line {rows.line_num}: is not CSV ({error})") from error
-    finally:
-        # The file belongs to whoever opened it: a wrapper closes what it wraps when it is collected.
-        text.detach()
+    for row in rows_of(source, name, "UCDP GED", REQUIRED):
+        if row.cells is None:
+            yield row.torn("incident", FEED)
+        else:
+            yield recorded(incident(row.cells, time_zone), row.line)
 
 
 def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
     """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
     start, end = _day(row["date_start"]), _day(row["date_end"])
+    told = _bombardment(row)
     reported = _reported_on(end, row["source_date"]) if end else None
     return {
         "type": "incident",
@@ -93,7 +84,7 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
             "precision": _PLACE_PRECISION.get(row["where_prec"], row["where_prec"]),
             "source_precision": f"ucdp where_prec {row['where_prec']}",
         },
-        "kind": _KINDS.get(row["type_of_violence"], row["type_of_violence"]),
+        "kind": told or _KINDS.get(row["type_of_violence"], row["type_of_violence"]),
         "kind_as_given": f"ucdp type_of_violence {row['type_of_violence']}",
         "parties": _parties(row, "a") + _parties(row, "b"),
         "deaths": {
@@ -101,19 +92,16 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
             "by_side": {side: _count(row[column]) for side, column in _TOLLS.items()},
         },
         "sources": _sources(row),
+        "note": "kind read from the words of source_headline" if told else None,
         "raw": row,
     }
 
 
-def _recorded(header: Sequence[str], cells: Sequence[str], line: int, time_zone: ZoneInfo) -> Recorded:
-    if len(cells) != len(header):
-        # A row torn by an unquoted comma cannot be told apart by column: intake rejects it, its cells kept.
-        torn = {"type": "incident", "feed": FEED, "raw": {"cells": cells, "columns_expected": len(header)}}
-        return Recorded(orjson.dumps(torn), None, "incident", line, FEED)
-    report = incident(dict(zip(header, cells, strict=True)), time_zone)
-    return Recorded(
-        orjson.dumps(report), instant_of(report["reported_at"]), "incident", line, FEED, report["report_id"]
-    )
+def _bombardment(row: dict[str, str]) -> str | None:
+    """The manner of bombardment the headlines tell of, when the row does not speak against it."""
+    if row["type_of_violence"] != _STATE_BASED or row["deaths_a"] != "0":
+        return None
+    return bombardment_told_of(row["source_headline"])
 
 
 def _parties(row: dict[str, str], slot: str) -> list[dict[str, str]]:

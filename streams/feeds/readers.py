@@ -9,19 +9,21 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from schemas.errors import UsageError
-from streams.feeds.ged import read_ged
+from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.recorded import STDIN, Named, Recorded, opened
+from streams.feeds.table import columns_of
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: how files of it are usually named, and how one is read."""
+    """A file format: what tells it, a file's ending or its column names, and how one is read."""
 
     name: str
     summary: str
-    endings: tuple[str, ...]
     read: Callable[[BinaryIO, str, ZoneInfo], Iterator[Recorded]]
+    endings: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 FORMATS = {
@@ -30,19 +32,38 @@ FORMATS = {
         Format(
             "jsonl",
             "one report per line, as `trucewatch schemas` describes them",
-            (".jsonl", ".ndjson"),
             lambda source, name, _: read_jsonl(source, name),
+            endings=(".jsonl", ".ndjson"),
         ),
-        Format("ged", "UCDP GED, 41 or 49 columns of CSV", (".csv",), read_ged),
+        Format("ged", "UCDP GED events, 41 or 49 columns", ged.read_ged, columns=ged.REQUIRED),
+        Format(
+            "syrian-archive",
+            "the Syrian Archive's videos of violations; its list of places is read where it lies beside the file",
+            syrian_archive.read_syrian_archive,
+            columns=syrian_archive.REQUIRED,
+        ),
+        Format(
+            "compiled-convoys",
+            "convoys of 2016 compiled from published pages",
+            compiled.read_convoys,
+            columns=compiled.CONVOY_COLUMNS,
+        ),
+        Format(
+            "compiled-tallies",
+            "monitors' violation counts of 2016 compiled from published pages, as bulletins",
+            compiled.read_tallies,
+            columns=compiled.TALLY_COLUMNS,
+        ),
     )
 }
 
 
 def format_of(path: Path, stated: str | None) -> Format:
-    """Return the stated format, or the one the file's name tells.
+    """Return the stated format, or the one the file's name tells, or for CSV its column names.
 
     Raises:
-        UsageError: there is no such format, or the name does not tell.
+        UsageError: there is no such format, or the file does not tell.
+        InputFileError: a CSV file cannot be opened.
     """
     if stated is not None:
         if stated not in FORMATS:
@@ -54,7 +75,14 @@ def format_of(path: Path, stated: str | None) -> Format:
     for each in FORMATS.values():
         if plain.endswith(each.endings):
             return each
-    raise UsageError(f"{path}: the name does not tell the format; say --format {' or --format '.join(FORMATS)}")
+    if plain.endswith(".csv"):
+        with opened(path) as source:
+            columns = set(columns_of(source))
+        for each in FORMATS.values():
+            if each.columns and columns.issuperset(each.columns):
+                return each
+    does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
+    raise UsageError(f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}")
 
 
 def read(path: Path, stated: str | None, time_zone: ZoneInfo) -> Iterator[Recorded]:

@@ -45,6 +45,9 @@ def test_a_file_in_another_format_is_told_apart(run: Run, tmp_path: Path) -> Non
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
     ended = run("replay", "notes.csv")
     assert ended.code == 2
+    assert "notes.csv: the columns do not tell the format; say --format jsonl or --format ged" in ended.err
+    ended = run("replay", "notes.csv", "--format", "ged")
+    assert ended.code == 2
     assert "notes.csv: is no UCDP GED file, it lacks the columns id," in ended.err
 
 

@@ -109,6 +109,35 @@ def test_the_kind_follows_the_type_of_violence(code: str, kind: IncidentKind) ->
     assert validated(type_of_violence=code).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("headline", "kind"),
+    [
+        pytest.param("Warplanes kill six in a village", IncidentKind.AIRSTRIKE, id="aircraft"),
+        pytest.param("Barrel bombs on a market", IncidentKind.AIRSTRIKE, id="what only aircraft drop"),
+        pytest.param("Six dead in shelling of a town", IncidentKind.SHELLING, id="guns"),
+        pytest.param("A bombing kills six", IncidentKind.EXPLOSIVE, id="neither told"),
+        pytest.param("Warplanes and artillery shells hit a town", IncidentKind.ARMED_CLASH, id="both: which of them?"),
+        pytest.param("Six dead in air strikes;Clashes in the north", IncidentKind.ARMED_CLASH, id="fighting as well"),
+        pytest.param("Six dead after chlorine gas", IncidentKind.ARMED_CLASH, id="never a severe kind"),
+        pytest.param("Six seashells found", IncidentKind.ARMED_CLASH, id="whole words only"),
+        pytest.param("", IncidentKind.ARMED_CLASH, id="nothing said"),
+    ],
+)
+def test_bombardment_is_read_from_headlines_that_tell_of_nothing_else(headline: str, kind: IncidentKind) -> None:
+    report = validated(source_headline=headline)
+    assert report.kind is kind
+    assert report.kind_as_given == "ucdp type_of_violence 1"
+    assert (report.note is not None) == (kind is not IncidentKind.ARMED_CLASH)
+
+
+@pytest.mark.parametrize("cells", [{"type_of_violence": "2"}, {"type_of_violence": "3"}, {"deaths_a": "4"}])
+def test_a_headline_changes_no_kind_where_the_row_speaks_against_it(cells: dict[str, str]) -> None:
+    """Bombardment by a state is not non-state, not coded one-sided, and does not kill its own soldiers."""
+    told = validated(source_headline="Warplanes kill six in a village", **cells)
+    assert told.kind is validated(source_headline="", **cells).kind
+    assert told.note is None
+
+
 def test_an_alliance_is_split_into_its_members_without_its_own_id() -> None:
     parties = validated(side_b="Ahrar al-Sham, HTS, Southern Front").parties
     assert [(party.name, party.slot, party.party_id) for party in parties[1:]] == [

@@ -112,10 +112,31 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.jsonl", "jsonl"), ("a.ndjson.gz", "jsonl"), ("ged.csv", "ged"), ("ged.csv.gz", "ged"), ("-", "jsonl")],
+    [("a.jsonl", "jsonl"), ("a.ndjson.gz", "jsonl"), ("-", "jsonl")],
 )
 def test_the_name_tells_the_format(name: str, expected: str) -> None:
     assert format_of(Path(name), None) is FORMATS[expected]
+
+
+@pytest.mark.parametrize("name", ["ged", "syrian-archive", "compiled-convoys", "compiled-tallies"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_the_columns_of_a_csv_file_tell_the_format(tmp_path: Path, name: str, packed: bool) -> None:
+    header = ",".join(["another", *FORMATS[name].columns]).encode()
+    file = tmp_path / ("data.csv.gz" if packed else "data.csv")
+    file.write_bytes(gzip.compress(header) if packed else header)
+    assert format_of(file, None) is FORMATS[name]
+
+
+@pytest.mark.parametrize("content", [b"", b"date,place\n", b"\xff\xfe\n"])
+def test_a_csv_file_of_other_columns_needs_a_format(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data.csv").write_bytes(content)
+    with pytest.raises(UsageError, match="the columns do not tell the format; say --format jsonl or --format ged or"):
+        format_of(tmp_path / "data.csv", None)
+
+
+def test_a_csv_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="no such file"):
+        format_of(tmp_path / "data.csv", None)
 
 
 def test_a_name_that_tells_nothing_needs_a_format() -> None:

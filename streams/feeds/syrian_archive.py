@@ -1,0 +1,217 @@
+"""The Syrian Archive's table of verified videos of violations: one row is one video, told as one incident report.
+
+Several videos may show one incident; joining them is the ledger's to do, as far as an agreement asks for it.
+
+**Time.** ``Recording_Date`` and its hour behave like times of publication, in a time zone the table does not state:
+videos of the attack at Urum al-Kubra, which began after 19:12 local time on 19 September 2016, bear 10:14 and 15:17
+of that day as well as every hour of the days after. So the day is all a report claims, ``day`` its precision, and
+even that may be a day late. ``reported_at`` is the stated minute read as UTC, as video sites write it and later than
+the same minute in Syria: nothing is known before it was. A row without an hour (the table writes 00:00) was known by
+the day's end.
+
+**Place.** ``City`` is a governorate, ``DAMASCUS`` the city or the country around it. A row's own coordinates are
+``exact``. The archive's list of places, found beside the file, was geocoded from bare names: its points are
+``near``, and one it gives to two different places is taken for neither.
+
+**Kind** comes from the archive's codes and the words of the description. Severe kinds are read with most care: a
+video of a treated victim or a burnt truck is published days after the attack, and must not move it to that day. No
+row is an ``attack_on_aid``: how it was struck is told, and the kind says that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
+from streams.feeds.recorded import Recorded, opened
+from streams.feeds.table import recorded, rows_of
+
+FEED = "syrian-archive"
+#: The list of places, as the archive's own package names it.
+PLACES_FILE = "syrian_places.csv"
+
+REQUIRED = (
+    "Description", "City", "Neighborhood", "Latitude", "Longitude", "Violation_Type", "Recording_Date",
+    "Recording_Hour", "Recording_Minute", "Source", "Youtube_ID", "Weapons_Used", "Database_ID",
+)  # fmt: skip
+_PLACES_REQUIRED = ("City", "Neighborhood", "Latitude", "Longitude")
+
+_MISSING = ("", "NA")
+#: The archive files Rural Damascus under Damascus: a name that leaves it open asks the quarter, or the reader, which.
+_GOVERNORATES = {"DAMASCUS": "Damascus or Rural Damascus"}
+
+_CHEMICAL_WEAPONS = ("Chemical Weapons", "Chlorine Gas")
+#: Only helicopters and aeroplanes drop barrels and FAB bombs; the other weapons are fired from the ground as well.
+_WEAPONS = {
+    "Barrel Bomb": "airstrike",
+    "OFAB 250-270": "airstrike",
+    "FAB-500 SHN": "airstrike",
+    "9M79M Tochka": "shelling",
+}
+_OF_ANY_ORIGIN = ("Cluster Munition", "Incendiary Weapons", "PTAB-1M")
+_ATTACKS = (
+    "Unlawful attacks", "Alleged civilian casualties from Russian attacks",
+    "Specifically protected persons and objects",
+)  # fmt: skip
+_ALLEGES_RUSSIA = "Alleged civilian casualties from Russian attacks"
+
+
+class Spot(NamedTuple):
+    """A point of the list of places, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+Places = dict[tuple[str, str], Spot]
+
+
+def read_syrian_archive(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[Recorded]:
+    """Yield one incident report per row; ``line`` is the row's last line in the file.
+
+    Raises:
+        InputFileError: no header, columns missing, not UTF-8, or not CSV; in the list of places as well.
+    """
+    beside = Path(name).with_name(PLACES_FILE)
+    places: Places = {}
+    if beside.is_file():
+        with opened(beside) as listed:
+            places = read_places(listed, str(beside))
+    for row in rows_of(source, name, "Syrian Archive", REQUIRED):
+        if row.cells is None:
+            yield row.torn("incident", FEED)
+        else:
+            yield recorded(incident(row.cells, places, time_zone), row.line)
+
+
+def read_places(source: BinaryIO, name: str) -> Places:
+    """Return the points of the list of places by folded governorate and neighbourhood.
+
+    Left out are points that cannot be read, and those two differently named places share: a geocoder that does
+    not know a name answers with another's point.
+    """
+    spots: dict[tuple[str, str], Spot] = {}
+    shared: dict[Spot, set[tuple[str, str]]] = {}
+    for row in rows_of(source, name, "Syrian Archive's list of places", _PLACES_REQUIRED):
+        cells = row.cells or {}
+        try:
+            spot = Spot(float(cells["Latitude"]), float(cells["Longitude"]))
+        except (KeyError, ValueError):
+            continue
+        key = _key(cells["City"], cells["Neighborhood"])
+        spots[key] = spot
+        shared.setdefault(spot, set()).add(key)
+    return {key: spot for key, spot in spots.items() if len(shared[spot]) == 1}
+
+
+def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[str, Any]:
+    """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
+    day = _day(row["Recording_Date"])
+    alleged = row["Violation_Type"] == _ALLEGES_RUSSIA
+    return {
+        "type": "incident",
+        "feed": FEED,
+        "report_id": row["Database_ID"],
+        "revision": 1,
+        "reported_at": _published(day, row, time_zone) if day else row["Recording_Date"],
+        "occurred": {
+            "from": _midnight(day, time_zone) if day else row["Recording_Date"],
+            "to": _midnight(day + timedelta(days=1), time_zone) if day else row["Recording_Date"],
+            "precision": "day",
+            "source_precision": "day of publication",
+        },
+        "place": _place(row, places),
+        "kind": _kind(row),
+        "kind_as_given": _as_given(row),
+        "accused": ["Russian Federation"] if alleged else [],
+        "claimant": "Syrian Archive" if alleged else None,
+        "confidence": "alleged" if alleged else "unstated",
+        "sources": [_source(row)],
+        "raw": row,
+    }
+
+
+def _place(row: dict[str, str], places: Places) -> dict[str, Any]:
+    """The place as named. A name without a point is as exact as a point of the list, and locates a governorate."""
+    city, quarter = (_given(row[column]) for column in ("City", "Neighborhood"))
+    names = [name for name in (_GOVERNORATES.get(city or "", city), quarter) if name]
+    if _given(row["Latitude"]) and _given(row["Longitude"]):
+        point = {"latitude": _number(row["Latitude"]), "longitude": _number(row["Longitude"])}
+        return {"names": names, "point": point, "precision": "exact", "source_precision": "coordinates of the row"}
+    if quarter is None:
+        return {"names": names, "precision": "governorate", "source_precision": "governorate named"}
+    listed = places.get(_key(city or "", quarter))
+    if listed is None:
+        return {"names": names, "precision": "near", "source_precision": "neighbourhood named"}
+    point = {"latitude": listed.latitude, "longitude": listed.longitude}
+    return {
+        "names": names,
+        "point": point,
+        "precision": "near",
+        "source_precision": "coordinates of the list of places",
+    }
+
+
+def _kind(row: dict[str, str]) -> str:
+    text, weapon = row["Description"], row["Weapons_Used"]
+    if is_aftermath(text):
+        return "other"
+    if weapon in _CHEMICAL_WEAPONS or tells_of_chemicals(text):
+        return "chemical"
+    if (kind := _WEAPONS.get(weapon) or kind_told(text)) is not None:
+        return kind
+    if weapon in _OF_ANY_ORIGIN:
+        return "explosive"
+    return "attack_on_civilians" if row["Violation_Type"] in _ATTACKS else "other"
+
+
+def _as_given(row: dict[str, str]) -> str | None:
+    given = [row[column] for column in ("Violation_Type", "Weapons_Used") if _given(row[column])]
+    return "; ".join(given) or None
+
+
+def _source(row: dict[str, str]) -> dict[str, str]:
+    """The archive as the outlet, the uploader as the first teller."""
+    told = {"origin": row["Source"], "title": row["Description"], "url": row["Youtube_ID"]}
+    return {"name": "Syrian Archive", **{field: cell for field, cell in told.items() if _given(cell)}}
+
+
+def _published(day: date, row: dict[str, str], time_zone: ZoneInfo) -> str:
+    try:
+        told = time(int(float(row["Recording_Hour"])), int(float(row["Recording_Minute"])))
+    except ValueError:
+        told = time.min
+    if told == time.min:
+        return _midnight(day + timedelta(days=1), time_zone)
+    return datetime.combine(day, told, UTC).isoformat()
+
+
+def _key(city: str, quarter: str) -> tuple[str, str]:
+    return city.strip().casefold(), quarter.strip().casefold()
+
+
+def _given(cell: str) -> str | None:
+    text = cell.strip()
+    return None if text in _MISSING else text
+
+
+def _day(cell: str) -> date | None:
+    try:
+        return date.fromisoformat(cell)
+    except ValueError:
+        return None
+
+
+def _midnight(day: date, time_zone: ZoneInfo) -> str:
+    return datetime.combine(day, time.min, time_zone).isoformat()
+
+
+def _number(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
