@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 import duckdb
 
 from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import mapped
 from sinks.records import About, Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
-
-_T = TypeVar("_T")
+from sinks.selecting import select as _select
 
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
@@ -90,6 +87,42 @@ def windows(connection: duckdb.DuckDBPyConnection) -> list[Window]:
     )
 
 
+def grid_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
+    """Return the cells as they were held at an instant; counts are those of the version held then."""
+    found = _select(
+        connection,
+        Cell,
+        "SELECT region, region_name, truce_day, verdict, state, violence, access, incidents, "
+        "incidents_out_of_scope, violence_limit, covered_share, deaths_best, version, reasons "
+        "FROM verdicts_as_of($instant) WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
+        {"instant": instant, "first": days[0], "last": days[1]},
+    )
+    return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
+
+
+def windows_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime) -> list[Window]:
+    """Return the window of every region as it was held at an instant, in order of region; none before the first tick.
+
+    What fell into the trailing 168 hours is kept for the present only.
+    """
+    regions = [
+        str(region) for (region,) in connection.execute("SELECT region FROM region_windows ORDER BY 1").fetchall()
+    ]
+    return [
+        window
+        for region in regions
+        for window in _select(
+            connection,
+            Window,
+            "SELECT region, region_name, coalesce(in_gate, false), $instant, first_day, last_day, days_met, "
+            "days_broken, days_unknown, incidents, incidents_out_of_scope, deaths_best, NULL, NULL, "
+            "streak_days, streak_ended_day, streak_ended_by "
+            "FROM window_as_of($region, $instant) LEFT JOIN regions ON pcode = region",
+            {"region": region, "instant": instant},
+        )
+    ]
+
+
 def gate(connection: duckdb.DuckDBPyConnection) -> Gate | None:
     """Return the gate; None before it was first judged."""
     found = _gates(connection, "gate")
@@ -139,12 +172,3 @@ def reject_counts(connection: duckdb.DuckDBPyConnection) -> list[RejectCount]:
         "SELECT code, count(*), arg_max(hint, fact_offset), max(received_at) FROM rejects "
         "GROUP BY code ORDER BY 2 DESC, 1",
     )
-
-
-def _select(
-    connection: duckdb.DuckDBPyConnection, kind: type[_T], sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
-) -> list[_T]:
-    try:
-        return [kind(*row) for row in connection.execute(sql, parameters).fetchall()]
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"the published file cannot be read: {str(error).splitlines()[0]}") from error

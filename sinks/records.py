@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Window:
-    """A region's last seven truce-days and its streak."""
+    """A region's last seven truce-days and its streak; the trailing 168 hours are None when told of the past."""
 
     region: str
     region_name: str
@@ -56,8 +56,8 @@ class Window:
     incidents: int
     incidents_out_of_scope: int
     deaths_best: int
-    incidents_168h: int
-    deaths_best_168h: int
+    incidents_168h: int | None
+    deaths_best_168h: int | None
     streak_days: int
     streak_ended_day: date | None
     streak_ended_by: str | None

@@ -161,6 +161,81 @@ COMMENT ON COLUMN bulletin_counts.stated_total IS 'Total the bulletin states, wh
 COMMENT ON COLUMN bulletin_counts.at_least IS 'Whether the monitor says ''no less than''.';
 COMMENT ON COLUMN bulletin_counts.counted_incidents IS 'Incidents in scope, counted here, that began in the period.';
 
+CREATE OR REPLACE VIEW verdict_changes AS
+SELECT
+    later.region,
+    coalesce(regions.name, later.region) AS region_name,
+    later.truce_day,
+    later.version,
+    later.recorded_at,
+    later.tick_offset,
+    later.verdict,
+    list_filter(
+        [
+            {'field': 'verdict', 'old': to_json(earlier.verdict), 'new': to_json(later.verdict)},
+            {'field': 'state', 'old': to_json(earlier.state), 'new': to_json(later.state)},
+            {'field': 'violence', 'old': to_json(earlier.violence), 'new': to_json(later.violence)},
+            {'field': 'access', 'old': to_json(earlier.access), 'new': to_json(later.access)},
+            {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
+            {'field': 'incidents_out_of_scope', 'old': to_json(earlier.incidents_out_of_scope),
+             'new': to_json(later.incidents_out_of_scope)},
+            {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
+            {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
+            {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)}
+        ],
+        lambda each: earlier.version IS NOT NULL AND each.old IS DISTINCT FROM each.new
+    ) AS changed,
+    list_concat(
+        list_filter(later.evidence ->> '$.violence[*]',
+                    lambda each: NOT list_contains(coalesce(earlier.evidence ->> '$.violence[*]', []), each)),
+        list_filter(later.evidence ->> '$.access[*]',
+                    lambda each: NOT list_contains(coalesce(earlier.evidence ->> '$.access[*]', []), each))
+    ) AS evidence_added,
+    list_concat(
+        list_filter(coalesce(earlier.evidence ->> '$.violence[*]', []),
+                    lambda each: NOT list_contains(later.evidence ->> '$.violence[*]', each)),
+        list_filter(coalesce(earlier.evidence ->> '$.access[*]', []),
+                    lambda each: NOT list_contains(later.evidence ->> '$.access[*]', each))
+    ) AS evidence_removed,
+    later.cause ->> '$.reports[*]' AS reports,
+    coalesce((later.cause ->> '$.more')::INTEGER, 0) AS more_reports
+FROM day_verdict_versions later
+LEFT JOIN day_verdict_versions earlier
+    ON earlier.region = later.region AND earlier.truce_day = later.truce_day AND earlier.version = later.version - 1
+LEFT JOIN regions ON pcode = later.region;
+COMMENT ON VIEW verdict_changes IS 'Every version of every verdict with what it changed of the version before, and the reports that caused it.';
+COMMENT ON COLUMN verdict_changes.region IS 'P-code of the region.';
+COMMENT ON COLUMN verdict_changes.region_name IS 'Name of the region.';
+COMMENT ON COLUMN verdict_changes.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN verdict_changes.version IS 'Number of the version, from 1.';
+COMMENT ON COLUMN verdict_changes.recorded_at IS 'The ledger''s time at the tick that made this version.';
+COMMENT ON COLUMN verdict_changes.tick_offset IS 'That tick''s place in the facts topic.';
+COMMENT ON COLUMN verdict_changes.verdict IS 'Verdict of this version.';
+COMMENT ON COLUMN verdict_changes.changed IS 'Fields that differ from the version before, each with its old and new value as JSON; empty for version 1.';
+COMMENT ON COLUMN verdict_changes.evidence_added IS 'Incidents and convoys that decide the day now and did not before, as feed/name.';
+COMMENT ON COLUMN verdict_changes.evidence_removed IS 'Those that decided it before and no longer do.';
+COMMENT ON COLUMN verdict_changes.reports IS 'Reports that came since the day was last judged, as feed/report_id@revision: the first ten. Empty when it was only time.';
+COMMENT ON COLUMN verdict_changes.more_reports IS 'How many more of them there were.';
+
+CREATE OR REPLACE VIEW feed_silence AS
+SELECT
+    coverage.region,
+    truce_day,
+    feed,
+    max(occurred_to) AS silent_since,
+    least(ends_at, as_of) AS silent_until
+FROM coverage
+JOIN region_windows USING (region)
+JOIN truce_days ON occurred_from < least(ends_at, as_of)
+GROUP BY ALL
+HAVING max(occurred_to) < least(ends_at, as_of);
+COMMENT ON VIEW feed_silence IS 'Feeds that had watched a region and were silent when a truce-day ended, or at the last judgement while it runs.';
+COMMENT ON COLUMN feed_silence.region IS 'P-code of the region.';
+COMMENT ON COLUMN feed_silence.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN feed_silence.feed IS 'Who is silent.';
+COMMENT ON COLUMN feed_silence.silent_since IS 'End of its last watch of the region, by its present coverage notices.';
+COMMENT ON COLUMN feed_silence.silent_until IS 'End of the truce-day, or the last judgement while it runs.';
+
 CREATE OR REPLACE MACRO verdicts_as_of(t) AS TABLE
 SELECT
     v.region,
@@ -196,11 +271,13 @@ COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each r
 
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
 WITH held AS (
-    SELECT *, max(truce_day) OVER () AS last_day, ends_at <= CAST(t AS TIMESTAMPTZ) AS completed
+    -- Every day up to the running one is judged at every tick: the last day held is the one that ran at the last tick
+    -- before the instant, and the others were over.
+    SELECT *, max(truce_day) OVER () AS last_day, truce_day < max(truce_day) OVER () AS completed
     FROM verdicts_as_of(t)
     WHERE region = of_region
 ), last_miss AS (
-    SELECT max(truce_day) AS miss FROM held WHERE completed AND verdict <> 'MET'
+    SELECT max(truce_day) AS miss, arg_max(verdict, truce_day) AS missed_by FROM held WHERE completed AND verdict <> 'MET'
 )
 SELECT
     region,
@@ -211,8 +288,11 @@ SELECT
     count(*) FILTER (truce_day > last_day - 7 AND verdict = 'BROKEN') AS days_broken,
     count(*) FILTER (truce_day > last_day - 7 AND verdict = 'UNKNOWN') AS days_unknown,
     coalesce(sum(incidents) FILTER (truce_day > last_day - 7), 0)::BIGINT AS incidents,
+    coalesce(sum(incidents_out_of_scope) FILTER (truce_day > last_day - 7), 0)::BIGINT AS incidents_out_of_scope,
+    coalesce(sum(deaths_best) FILTER (truce_day > last_day - 7), 0)::BIGINT AS deaths_best,
     count(*) FILTER (completed AND (miss IS NULL OR truce_day > miss)) AS streak_days,
-    any_value(miss) AS streak_ended_day
+    any_value(miss) AS streak_ended_day,
+    any_value(missed_by) AS streak_ended_by
 FROM held, last_miss
 GROUP BY region, region_name;
 COMMENT ON MACRO TABLE window_as_of IS 'A region''s seven truce-days and streak as held at an instant, from the verdict versions valid then.';

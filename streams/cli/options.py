@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from streams.feeds.readers import FORMATS
 
 
@@ -31,6 +33,10 @@ Data = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder of the DuckDB files.", show_default="trucewatch-data")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),
+]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, plain or .gz; - is standard input.")]
 FileFormat = Annotated[
     str | None,
@@ -41,3 +47,21 @@ FileFormat = Annotated[
         + ". Otherwise told by the file's name, or its columns.",
     ),
 ]
+
+
+def instant_of(given: str | None) -> datetime | None:
+    """Return the instant an ``--as-of`` names, if it is given.
+
+    Raises:
+        UsageError: it is no ISO 8601 time, or one without an offset, which could be any of 26 hours.
+    """
+    if given is None:
+        return None
+    example = "write it as 2016-09-16T12:00+03:00, or with Z for UTC"
+    try:
+        instant = datetime.fromisoformat(given)
+    except ValueError:
+        raise UsageError(f"--as-of: {given!r} is no time", example) from None
+    if instant.tzinfo is None:
+        raise UsageError(f"--as-of: {given!r} lacks its offset", example)
+    return instant

@@ -12,8 +12,10 @@ from rich.text import Text
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from streams.cli import options
+from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.ops.report import (
+    show_as_of,
     show_declared,
     show_feeds,
     show_freshness,
@@ -48,6 +50,7 @@ def status(
     gate: Annotated[
         bool, typer.Option("--gate", help="Say only whether the test holds; exit with 0 when it does, 1 when not.")
     ] = False,
+    as_of: options.AsOf = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show how things stand: the grid of regions and truce-days, streaks, the gate, feeds, rejects.
@@ -61,6 +64,8 @@ def status(
       trucewatch status --gate && echo "the test holds"
 
       trucewatch status --from 2016-09-12 --to 2016-09-20 --json
+
+      trucewatch status --as-of 2016-09-16T12:00:00+03:00
     """
     if days is not None and (first or last):
         raise UsageError("give --days, or --from and --to, not both")
@@ -70,12 +75,18 @@ def status(
     copy = copy_path(settings.data, load_agreement(settings.agreement).id)
     if days is None and first is None and last is None:
         days = _DAYS
-    standing = read_standing(copy, days=days, first=_day(first), last=_day(last))
+    held_at = instant_of(as_of)
+    standing = read_standing(copy, days=days, first=_day(first), last=_day(last), as_of=held_at)
     if as_json:
         print_json(standing_json(standing))
     elif gate:
         reason = f" {standing.gate.reason}" if standing.gate and not standing.gate.is_open else ""
         answers().print(Text(f"{gate_sentence(standing.gate)}{reason}"))
+    elif held_at is not None:
+        console = answers()
+        show_as_of(console, standing, held_at)
+        show_grid(console, standing, (_day(first), _day(last)))
+        show_gate(console, standing)
     else:
         console = answers()
         show_outcomes(console, standing)

@@ -38,6 +38,9 @@ def show_grid(console: Console, standing: Standing, asked: tuple[date | None, da
 def show_gate(console: Console, standing: Standing) -> None:
     """Print streaks with what ended them, a reason from the days shown, and whether the test holds."""
     required = standing.agreement.clock.required_days
+    if standing.as_of is not None and not standing.windows:
+        console.print(Text("\nThe gate had not been judged by then.", style="bold"))
+        return
     at = f" at {_at(standing.now, standing)}" if standing.now else ""
     console.print(Text(f"\nStreaks{at} of the regions the gate needs", style="bold"))
     for region in standing.windows:
@@ -57,6 +60,18 @@ def show_gate(console: Console, standing: Standing) -> None:
     for turn in standing.turns:
         if turn.is_open or opened:
             console.print(Text(f"  {_at(turn.recorded_at, standing)}  {'opened' if turn.is_open else 'closed'}"))
+
+
+def show_as_of(console: Console, standing: Standing, instant: datetime) -> None:
+    """Print the heading of a standing of the past: what is below is what was held then, not what is known now."""
+    console.print(Text(standing.agreement.title))
+    console.print(Text(f"as held at {_at(instant, standing)}, from the verdict versions valid then", style="bold"))
+    if standing.now is not None and standing.now < instant:
+        console.print(
+            Text(f"  the ledger's time has come to {_at(standing.now, standing)} only: that is what is shown")
+        )
+    if standing.judged is not None:
+        console.print(Text("  incidents and limits are those of the version held", style="grey50"))
 
 
 def show_outcomes(console: Console, standing: Standing) -> None:
@@ -166,6 +181,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "agreement": {"id": agreement.id, "title": agreement.title, "required_days": agreement.clock.required_days},
         "published_at": jsonable(standing.published_at),
         "now": jsonable(standing.now),
+        "as_of": jsonable(standing.as_of),
         "gate": None if gate is None else {**jsonable(gate), "sentence": gate_sentence(gate)},
         "gate_turns": jsonable(standing.turns),
         "truce_days": jsonable(standing.days),
@@ -184,6 +200,8 @@ def standing_json(standing: Standing) -> dict[str, Any]:
 
 
 def _no_days(standing: Standing, asked: tuple[date | None, date | None]) -> str:
+    if standing.judged is None and standing.as_of is not None:
+        return f"No truce-day had been judged by then: the agreement's first is {standing.agreement.first_day}."
     if standing.judged is None:
         return f"No truce-day has been judged yet: the agreement's first is {standing.agreement.first_day}."
     first, last = asked

@@ -40,7 +40,9 @@ class Standing:
 
     ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``; ``judged`` the first and the last of all
     there are, None when there are none. ``windows`` holds those regions first that
-    keep the gate shut. ``turns`` are the moments at which the gate opened or closed.
+    keep the gate shut. ``turns`` are the moments at which the gate opened or closed. With ``as_of`` it is how things
+    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, declarations
+    and tallies.
     """
 
     agreement: Agreement
@@ -58,6 +60,7 @@ class Standing:
     declared: list[Declared]
     declared_clocks: list[DeclaredClock]
     tallied: list[Tallied]
+    as_of: datetime | None = None
 
 
 def copy_path(data: Path, agreement: str) -> Path:
@@ -66,9 +69,14 @@ def copy_path(data: Path, agreement: str) -> Path:
 
 
 def read_standing(
-    path: Path, *, days: int | None = None, first: date | None = None, last: date | None = None
+    path: Path,
+    *,
+    days: int | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    as_of: datetime | None = None,
 ) -> Standing:
-    """Read how things stand from a published copy.
+    """Read how things stand from a published copy, or how they were held ``as_of`` an instant.
 
     The truce-days shown are those from ``first`` to ``last``, each open-ended when None, and of these the last
     ``days``.
@@ -80,7 +88,8 @@ def read_standing(
     check_published(path)
     connection = reading.open_published(path)
     try:
-        return _read(connection, days, (first or date.min, last or date.max))
+        span = (first or date.min, last or date.max)
+        return _read(connection, days, span) if as_of is None else _read_held(connection, as_of, days, span)
     except duckdb.Error as error:
         raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     finally:
@@ -146,10 +155,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
     agreement = Agreement.model_validate_json(_one(connection, "SELECT agreement FROM about"))
     about = reading.about(connection)
     cells = reading.grid(connection, span)
-    shown = sorted({cell.truce_day for cell in cells})
-    if days is not None:
-        shown = shown[-days:]
-        cells = [cell for cell in cells if cell.truce_day >= shown[0]] if shown else []
+    shown, cells = _last_days(cells, days)
     feeds = reading.feeds(connection)
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
@@ -161,11 +167,10 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         now=about.now,
         days=shown,
         judged=None if judged[0] is None else (judged[0], judged[1]),
-        windows=sorted(reading.windows(connection), key=lambda each: (not each.in_gate, each.streak_days, each.region)),
+        windows=sorted(reading.windows(connection), key=_by_need),
         cells=cells,
         gate=reading.gate(connection),
-        # Its history has a line for every change of reason too.
-        turns=[line for n, line in enumerate(history) if n == 0 or line.is_open != history[n - 1].is_open],
+        turns=_turns(history),
         feeds=feeds,
         # Rejects are counted from their own table: one too broken to tell its feed need not be in any feed's row.
         outcomes=outcomes | {Outcome.REJECTED.value: int(_one(connection, "SELECT count(*) FROM rejects"))},
@@ -174,6 +179,55 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         declared_clocks=reading.declared_clocks(connection),
         tallied=[Tallied(*row) for row in rows],
     )
+
+
+def _read_held(
+    connection: duckdb.DuckDBPyConnection, as_of: datetime, days: int | None, span: tuple[date, date]
+) -> Standing:
+    agreement = Agreement.model_validate_json(_one(connection, "SELECT agreement FROM about"))
+    about = reading.about(connection)
+    # What will be held after the last judgement nobody knows: it is told as of that one.
+    instant = min(as_of, about.now) if about.now else as_of
+    held = reading.grid_as_of(connection, instant, (date.min, date.max))
+    judged = [cell.truce_day for cell in held]
+    shown, cells = _last_days([cell for cell in held if span[0] <= cell.truce_day <= span[1]], days)
+    history = [line for line in reading.gate_history(connection) if line.recorded_at <= instant]
+    return Standing(
+        agreement=agreement,
+        published_at=about.published_at,
+        now=instant,
+        days=shown,
+        judged=(min(judged), max(judged)) if judged else None,
+        windows=sorted(reading.windows_as_of(connection, instant), key=_by_need),
+        cells=cells,
+        gate=history[-1] if history else None,
+        turns=_turns(history),
+        feeds=[],
+        outcomes={},
+        rejects=[],
+        declared=[],
+        declared_clocks=[],
+        tallied=[],
+        as_of=as_of,
+    )
+
+
+def _last_days(cells: list[Cell], days: int | None) -> tuple[list[date], list[Cell]]:
+    shown = sorted({cell.truce_day for cell in cells})
+    if days is not None:
+        shown = shown[-days:]
+        cells = [cell for cell in cells if cell.truce_day >= shown[0]] if shown else []
+    return shown, cells
+
+
+def _by_need(window: Window) -> tuple[bool, int, str]:
+    """Order regions by what keeps the gate shut."""
+    return not window.in_gate, window.streak_days, window.region
+
+
+def _turns(history: list[Gate]) -> list[Gate]:
+    """Return the lines at which the gate opened or closed: its history has one for every change of reason too."""
+    return [line for n, line in enumerate(history) if n == 0 or line.is_open != history[n - 1].is_open]
 
 
 #: One row per bulletin: what it states in all, or else the sum of its lines.

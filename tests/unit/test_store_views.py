@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -150,11 +150,26 @@ def test_the_past_is_told_as_it_was_then(
     assert file.execute(f"SELECT version, state FROM verdicts_as_of('{instant.isoformat()}')").fetchone() == found
 
 
-def test_a_window_is_told_as_it_was_then(file: duckdb.DuckDBPyConnection) -> None:
-    sql = "SELECT days_met, days_broken, incidents, streak_days, streak_ended_day FROM window_as_of('SY02', ?)"
-    assert file.execute(sql, [from_micros(hours(5))]).fetchone() == (0, 1, 2, 0, None)
-    assert file.execute(sql, [from_micros(hours(40))]).fetchone() == (1, 0, 1, 1, None)
-    assert file.execute(sql, [from_micros(hours(101))]).fetchone() == (0, 1, 5, 0, DAY_ONE)
+def test_a_window_is_told_as_it_was_then(tmp_path: Path) -> None:
+    """The second day is first judged at 24 hours: from then on the first one is over."""
+    next_day = {"truce_day": DAY_ONE + timedelta(days=1), "verdict": "UNKNOWN", "incidents": 0}
+    store = open_store(tmp_path)
+    versions = [
+        verdict_row(version=1, recorded_at=hours(4)),
+        verdict_row(version=1, recorded_at=hours(24), **next_day),
+        verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
+        verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
+    ]
+    store.commit(Changes(versions=versions, verdicts=[versions[1], versions[3]]))
+    store.close()
+    columns = "days_met, days_broken, incidents, streak_days, streak_ended_day, streak_ended_by"
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        sql = f"SELECT {columns} FROM window_as_of('SY02', ?)"
+        assert connection.execute(sql, [from_micros(hours(3))]).fetchall() == []
+        assert connection.execute(sql, [from_micros(hours(5))]).fetchone() == (0, 1, 2, 0, None, None)
+        assert connection.execute(sql, [from_micros(hours(25))]).fetchone() == (0, 1, 2, 0, DAY_ONE, "BROKEN")
+        assert connection.execute(sql, [from_micros(hours(40))]).fetchone() == (1, 0, 1, 1, None, None)
+        assert connection.execute(sql, [from_micros(hours(101))]).fetchone() == (0, 1, 5, 0, DAY_ONE, "BROKEN")
 
 
 def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnection) -> None:

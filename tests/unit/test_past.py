@@ -1,0 +1,199 @@
+"""What was held then: told from the versions, it is what a ledger fed only the facts up to then would say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.facts import TickFact
+from schemas.truceday import Micros, from_micros
+from sinks import reading
+from sinks.records import Cell, Gate, Window
+from streams.ops.standing import Standing, read_standing
+from tests.support.commands import Run
+from tests.support.judged import History, report
+from tests.support.random_history import random_history
+from tests.support.worlds import agreement, at
+
+
+def cuts(history: History) -> list[tuple[int, Micros]]:
+    """Return where a history may be cut: behind ticks whose time no later tick shares, with that time."""
+    now, ticks = 0, []
+    for number, (fact, _) in enumerate(history.facts, start=1):
+        now = max(now, fact.stamp or 0)
+        if isinstance(fact, TickFact):
+            ticks.append((number, now))
+    return [cut for cut, later in zip(ticks, [*ticks[1:], (0, 0)], strict=True) if cut[1] != later[1]]
+
+
+def held(cell: Cell) -> tuple[object, ...]:
+    """Return what versions keep of a cell. Counts may move within a version; the text of a reason goes with them."""
+    rules = [(reason["leg"], reason["finding"], reason["rule"]) for reason in cell.reasons]
+    return (
+        *(cell.region, cell.region_name, cell.truce_day, cell.verdict, cell.state, cell.violence, cell.access),
+        *(cell.violence_limit, cell.version, rules),
+    )
+
+
+def streak(window: Window) -> tuple[object, ...]:
+    """Return what versions keep of a window."""
+    return (
+        *(window.region, window.in_gate, window.first_day, window.last_day),
+        *(window.days_met, window.days_broken, window.days_unknown),
+        *(window.streak_days, window.streak_ended_day, window.streak_ended_by),
+    )
+
+
+def turned(gate: Gate | None) -> tuple[object, ...] | None:
+    """Return a gate without the time of its line: the present row of the gate has that of its last change too."""
+    return gate and (gate.recorded_at, gate.is_open, gate.shortest_streak, gate.regions_holding, gate.reason)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, seed: int) -> None:
+    history = random_history(seed, reports=60)
+    whole = history.judged(tmp_path / "whole")
+    compared = 0
+    for number, now in cuts(history)[seed::9]:
+        stopped = History(history.agreement)
+        stopped.facts = history.facts[:number]
+        then = read_standing(stopped.judged(tmp_path / str(number)))
+        told = read_standing(whole, as_of=from_micros(now))
+        assert [held(cell) for cell in told.cells] == [held(cell) for cell in then.cells]
+        assert [streak(window) for window in told.windows] == [streak(window) for window in then.windows]
+        assert turned(told.gate) == turned(then.gate)
+        assert [turned(turn) for turn in told.turns] == [turned(turn) for turn in then.turns]
+        assert (told.days, told.judged) == (then.days, then.judged)
+        compared += len(told.cells)
+    assert compared > 20
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Aleppo is quiet and watched on the first day; four days later a shelling and an attack of that day come out."""
+    watched = {"places": [{"pcode": "SY02"}], "nil": True}
+    history = History(agreement(access={"regions": []})).tick(at(0, 1))
+    history.tell(report("coverage", "c", reported_at=at(1), occurred=(at(0), at(1)), **watched)).tick(at(1, 1))
+    for number, kind in enumerate(("shelling", "attack_on_aid")):
+        occurred = (at(0, 5), at(0, 6))
+        late = report("incident", f"i{number}", reported_at=at(4), region="SY02", occurred=occurred, kind=kind)
+        history.tell(late)
+    history.tick(at(4, 1))
+    return history.judged(tmp_path_factory.mktemp("data") / "test-truce")
+
+
+def changes(copy: Path, region: str = "SY02") -> list[tuple[object, ...]]:
+    """Return the changes of the first truce-day."""
+    connection = reading.open_published(copy)
+    sql = (
+        "SELECT version, changed, evidence_added, evidence_removed, reports FROM verdict_changes "
+        "WHERE region = ? AND truce_day = '2016-09-12' ORDER BY version"
+    )
+    try:
+        return connection.execute(sql, [region]).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_version_tells_what_it_changed_of_the_one_before(copy: Path) -> None:
+    first, second, third = changes(copy)
+    assert first == (1, [], [], [], [])
+    assert second[1] == [
+        {"field": "verdict", "old": '"UNKNOWN"', "new": '"MET"'},
+        {"field": "state", "old": '"OPEN"', "new": '"PROVISIONAL"'},
+        {"field": "violence", "old": '"UNKNOWN"', "new": '"MET"'},
+        {"field": "covered_share", "old": "0.0", "new": "1.0"},
+    ]
+    assert second[4] == ["feed-a/c@1"]
+    fields = {each["field"]: (json.loads(each["old"]), json.loads(each["new"])) for each in third[1]}  # type: ignore[attr-defined]
+    assert fields == {
+        "verdict": ("MET", "BROKEN"),
+        "state": ("PROVISIONAL", "AMENDED"),
+        "violence": ("MET", "BROKEN"),
+        "incidents": (0, 2),
+    }
+    assert third[2:4] == (["feed-a/i1"], [])
+
+
+def test_a_feed_is_silent_from_the_end_of_its_last_watch(copy: Path) -> None:
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute("FROM feed_silence ORDER BY truce_day").fetchall()
+    since = from_micros(at(1))
+    days = [date(2016, 9, 13) + timedelta(days=n) for n in range(3)]
+    ends = [from_micros(at(2)), from_micros(at(3)), from_micros(at(4)), from_micros(at(4, 1))]
+    assert found == [("SY02", day, "feed-a", since, end) for day, end in zip(days, ends, strict=True)]
+
+
+def at_time(copy: Path, when: Micros) -> Standing:
+    """Return the standing as of an instant."""
+    return read_standing(copy, as_of=from_micros(when))
+
+
+def test_before_the_first_judgement_there_is_nothing(run: Run, copy: Path) -> None:
+    told = at_time(copy, at(0))
+    assert (told.cells, told.windows, told.gate, told.judged) == ([], [], None, None)
+
+
+def test_after_the_last_judgement_the_last_one_is_told(copy: Path) -> None:
+    told = at_time(copy, at(400))
+    assert told.now == from_micros(at(4, 1))
+    assert {cell.state for cell in told.cells} == {"AMENDED", "FINAL", "PROVISIONAL", "OPEN"}
+
+
+def test_a_day_that_was_over_without_a_tick_since_is_told_as_it_was_held(copy: Path) -> None:
+    """At 24 h and a half the day is over, and the last judgement, of the first hour, still took it for running."""
+    told = at_time(copy, at(1, 0.5))
+    assert {window.streak_ended_day for window in told.windows} == {None}
+    assert [window.streak_days for window in told.windows] == [0, 0]
+    (first,) = {window.last_day for window in told.windows}
+    assert first == date(2016, 9, 12)
+    assert [window.streak_days for window in at_time(copy, at(1, 1)).windows if window.region == "SY02"] == [1]
+
+
+@pytest.fixture
+def run_held(run: Run, copy: Path, tmp_path: Path) -> Run:
+    """Run a command on the file of the test agreement."""
+    (tmp_path / "data" / "syria-2016").mkdir(parents=True)
+    (tmp_path / "data" / "syria-2016" / "compliance.duckdb").symlink_to(copy)
+    return lambda *arguments: run(*arguments, "--data", tmp_path / "data")
+
+
+def test_status_says_as_of_when_it_tells(run_held: Run) -> None:
+    ended = run_held("status", "--as-of", "2016-09-13T21:00:00+03:00")
+    assert ended.code == 0
+    assert "as held at 2016-09-13 21:00+03:00" in ended.out
+    assert "MET~" in ended.out
+    assert "BROKEN" not in ended.out.replace("✕ BROKEN   ? UNKNOWN: not", "")
+    assert "silent for" not in ended.out
+
+
+def test_status_as_of_speaks_json(run_held: Run) -> None:
+    told = json.loads(run_held("status", "--as-of", "2016-09-13T18:00:00Z", "--json").out)
+    assert told["as_of"] == "2016-09-13T18:00:00Z"
+    assert [(cell["truce_day"], cell["verdict"]) for cell in told["verdicts"] if cell["region"] == "SY02"] == [
+        ("2016-09-12", "MET"),
+        ("2016-09-13", "UNKNOWN"),
+    ]
+    assert {window["incidents_168h"] for window in told["windows"]} == {None}
+
+
+def test_status_of_a_time_before_everything_says_so(run_held: Run) -> None:
+    ended = run_held("status", "--as-of", "2015-01-01T00:00:00Z")
+    assert ended.code == 0
+    assert "No truce-day had been judged by then: the agreement's first is 2016-09-12." in ended.out
+    assert "The gate had not been judged by then." in ended.out
+
+
+@pytest.mark.parametrize(("given", "told"), [("yesterday", "is no time"), ("2016-09-13T18:00", "lacks its offset")])
+def test_an_instant_that_could_be_any_is_bad_usage(run_held: Run, given: str, told: str) -> None:
+    ended = run_held("status", "--as-of", given)
+    assert (ended.code, told in ended.err, "2016-09-16T12:00+03:00" in ended.err) == (2, True, True)
+
+
+def test_the_gate_then_answers_with_an_exit_code(run_held: Run) -> None:
+    assert run_held("status", "--gate", "--as-of", datetime(2016, 9, 13, 18, tzinfo=UTC).isoformat()).code == 1
