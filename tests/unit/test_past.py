@@ -124,7 +124,7 @@ def test_a_feed_is_silent_from_the_end_of_its_last_watch(copy: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         found = connection.execute("FROM feed_silence ORDER BY truce_day").fetchall()
     since = from_micros(at(1))
-    days = [date(2016, 9, 13) + timedelta(days=n) for n in range(3)]
+    days = [date(2016, 9, 13) + timedelta(days=n) for n in range(4)]
     ends = [from_micros(at(2)), from_micros(at(3)), from_micros(at(4)), from_micros(at(4, 1))]
     assert found == [("SY02", day, "feed-a", since, end) for day, end in zip(days, ends, strict=True)]
 
