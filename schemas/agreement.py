@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.reports import IncidentKind, Language, Name, Pcode
+from schemas.reports import FeedName, IncidentKind, Language, Name, Pcode
 from schemas.truceday import Micros, TruceCalendar
 
 AgreementId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -89,6 +89,21 @@ class AccessRules(Language):
     )
 
 
+class LinkingRules(Language):
+    """When reports of different feeds tell of one occurrence; docs/judging.md, "Linking". Without them none do."""
+
+    minutes: int = Field(ge=0, le=1440, description="Longest gap between times stated to the minute or hour.")
+    exact_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision exact may lie.")
+    near_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision near may lie.")
+    district_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision district may lie.")
+    weakest_place: Literal["exact", "near", "district", "governorate"] = Field(
+        description="The coarsest place of a pair of reports that may still be linked."
+    )
+    repeating_feeds: list[FeedName] = Field(
+        default_factory=list, description="Feeds that publish several reports of one occurrence."
+    )
+
+
 class Agreement(Language):
     """One truce and its test."""
 
@@ -103,6 +118,7 @@ class Agreement(Language):
     violence: ViolenceRules
     coverage: CoverageRules
     access: AccessRules
+    linking: LinkingRules | None = Field(None, description="When left out every report is an incident of its own.")
 
     @cached_property
     def calendar(self) -> TruceCalendar:

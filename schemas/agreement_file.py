@@ -90,6 +90,11 @@ def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
     yield from _clock(toml)
     yield from _baseline(toml)
     yield from _regions(toml, gazetteer)
+    repeating: set[str] = set()
+    for index, feed in _entries(toml, "linking", "repeating_feeds"):
+        if feed in repeating:
+            yield toml.fault(("linking", "repeating_feeds", index), f"{found(feed)} is listed twice")
+        repeating.add(feed)
     outside = dict(_entries(toml, "scope", "outside"))
     for index, party in _entries(toml, "scope", "parties"):
         if party in outside.values():

@@ -40,7 +40,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
-    """The spine of a report, as the ledger needs it."""
+    """The spine of a report, as the ledger needs it. ``retracted`` tells one that no longer stands, merged or not."""
 
     feed: str
     report_id: str
@@ -61,7 +61,12 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):
-    """An incident report after intake. ``sides`` groups the parties by the source's slot, without direction."""
+    """An incident report after intake. ``sides`` groups the parties by the source's slot, without direction.
+
+    ``same_as`` and ``not_same_as`` name reports as ``feed/report_id``. ``merged_into`` is a report of the same feed;
+    a report that has it is ``retracted`` too. ``origins`` are the distinct first tellers of its sources in lower case,
+    none when it states no source.
+    """
 
     place: Located
     from_: Micros = msgspec.field(name="from")
@@ -74,6 +79,12 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
     deaths_low: int | None = None
     deaths_best: int | None = None
     deaths_high: int | None = None
+    time_precision: str = "minute"
+    place_precision: str = "unknown"
+    same_as: tuple[str, ...] = ()
+    not_same_as: tuple[str, ...] = ()
+    merged_into: str | None = None
+    origins: tuple[str, ...] = ()
 
 
 class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="convoy"):

@@ -60,6 +60,9 @@ PATTERNS: Mapping[str, str] = {
     r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$": (
         "1 to 200 visible characters without white space at the ends"
     ),
+    r"^[a-z0-9][a-z0-9._-]{0,63}/[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$": (
+        "a report as feed/report_id, such as field-office/FO-17"
+    ),
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case words and numbers joined by '-', such as syria-2016",
     r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$": "a time zone, such as Asia/Damascus",
 }

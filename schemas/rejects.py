@@ -72,6 +72,11 @@ class RejectCode(StrEnum):
     INTERVAL_BACKWARDS = ("interval_backwards", "A stretch of time ends before it starts.", "swap from and to")
     TOLL_OUT_OF_ORDER = ("toll_out_of_order", "A toll's low figure is above its high one.", "swap low and high")
     PLACE_EMPTY = ("place_empty", "A place says nothing.", "give at least one of pcode, names and point")
+    MERGE_UNCLEAR = (
+        "merge_unclear",
+        "Status and merged_into do not go together.",
+        "with status 'merged', and only then, name another report of the feed in merged_into",
+    )
     UNKNOWN_PLACE = (
         "unknown_place",
         "No region was found for a place.",
@@ -105,6 +110,9 @@ _BY_TYPE: dict[str, RejectCode] = {
     "interval_backwards": RejectCode.INTERVAL_BACKWARDS,
     "toll_out_of_order": RejectCode.TOLL_OUT_OF_ORDER,
     "place_empty": RejectCode.PLACE_EMPTY,
+    "merged_into_nothing": RejectCode.MERGE_UNCLEAR,
+    "merged_into_unmerged": RejectCode.MERGE_UNCLEAR,
+    "merged_into_itself": RejectCode.MERGE_UNCLEAR,
     "int_from_float": RejectCode.WRONG_TYPE,
 }
 #: Where these are out of range, the coordinates are.

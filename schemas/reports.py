@@ -5,7 +5,7 @@ was said (``reported_at``), and, verbatim, the source's own row (``raw``), so th
 row is lost. Unknown fields and wrong types are refused; every time must state its offset.
 
 Identity is ``(feed, report_id)``. A higher ``revision`` replaces a lower one in whatever order they arrive;
-``status = "retracted"`` withdraws the report.
+``status = "retracted"`` withdraws the report, ``status = "merged"`` withdraws it in favour of another of the feed's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,13 @@ FeedName = Annotated[str, StringConstraints(pattern=FEED_NAME)]
 ReportId = Annotated[
     str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$")
 ]
+#: A report as another one refers to it: ``feed/report_id``. No feed's name holds a slash, so the first one divides.
+ReportReference = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}/[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$"
+    ),
+]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
 #: An instant with its offset. Below 1971 lies what the parser makes of a compact date such as 20160912 (seconds
@@ -51,6 +58,7 @@ class Status(StrEnum):
 
     ACTIVE = "active"
     RETRACTED = "retracted"
+    MERGED = "merged"
 
 
 class TimePrecision(StrEnum):
@@ -207,12 +215,28 @@ class Report(Language):
     feed: FeedName = Field(description="Who says it: lower-case letters, digits, '.', '_' and '-'.")
     report_id: ReportId = Field(description="The feed's own name for this report; its corrections keep it.")
     revision: int = Field(1, ge=1, le=1_000_000, description="Counts up from 1; a higher one replaces a lower one.")
-    status: Status = Field(Status.ACTIVE, description="'retracted' withdraws the report.")
+    status: Status = Field(
+        Status.ACTIVE, description="'retracted' withdraws the report; 'merged' says that merged_into tells it now."
+    )
+    merged_into: ReportId | None = Field(
+        None, description="The feed's own name for the report this one went into; with status 'merged' and only then."
+    )
     agreement: Name | None = Field(None, description="Id of the agreement this is about; by region when left out.")
     reported_at: Instant = Field(description="When the feed said it; not when it happened.")
     sources: list[Source] = Field(default_factory=list, max_length=200, description="Where the feed has it from.")
     note: Text | None = Field(None, description="Anything a reader of the evidence should know.")
     raw: dict[str, Any] = Field(default_factory=dict, description="The source's own row, verbatim.")
+
+    @model_validator(mode="after")
+    def _merged_into_another(self) -> Self:
+        if self.merged_into is None:
+            if self.status is Status.MERGED:
+                raise PydanticCustomError("merged_into_nothing", "status 'merged' needs merged_into")
+        elif self.status is not Status.MERGED:
+            raise PydanticCustomError("merged_into_unmerged", "merged_into needs status 'merged'")
+        elif self.merged_into == self.report_id:
+            raise PydanticCustomError("merged_into_itself", "merged_into names the report itself")
+        return self
 
 
 class IncidentReport(Report):
@@ -229,6 +253,16 @@ class IncidentReport(Report):
     confidence: Confidence = Field(Confidence.UNSTATED, description="How sure the claimant is of who did it.")
     deaths: Toll | None = Field(None, description="People killed.")
     injured: Toll | None = Field(None, description="People wounded.")
+    same_as: list[ReportReference] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Reports, as feed/report_id, that tell of this very occurrence: they are linked to this one.",
+    )
+    not_same_as: list[ReportReference] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Reports, as feed/report_id, that tell of another occurrence: never linked to this one.",
+    )
 
 
 class ConvoyReport(Report):

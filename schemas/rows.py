@@ -37,6 +37,7 @@ class ReportRow(NamedTuple):
     time_uncertain: bool | None
     occurred_from: Micros | None
     occurred_to: Micros | None
+    time_precision: str | None
     reported_at: Micros
     received_at: Micros | None
     kind: str | None
@@ -49,9 +50,14 @@ class ReportRow(NamedTuple):
     deaths_high: int | None
     latitude: float | None
     longitude: float | None
+    place_precision: str | None
     place_name: str | None
     located_by: str | None
     place_conflict: str | None
+    merged_into: str | None
+    same_as: tuple[str, ...] | None
+    not_same_as: tuple[str, ...] | None
+    origins: tuple[str, ...] | None
     source_topic: str
     source_partition: int
     source_offset: int
@@ -84,8 +90,56 @@ class Prior(NamedTuple):
     contribution: Contribution | None
 
 
+class LinkedIncident(NamedTuple):
+    """An incident that several reports belong to, retracted and merged ones included, under its name.
+
+    ``reports`` counts the active ones, ``feeds`` names theirs, sorted. ``counted`` tells whether one of them is of a
+    feed the agreement counts. ``certainty`` is None when only one is active.
+    """
+
+    feed: str
+    report_id: str
+    region: str
+    truce_day: date
+    occurred_from: Micros
+    occurred_to: Micros
+    kind: str
+    in_scope: bool
+    counted: bool
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    reports: int
+    feeds: tuple[str, ...]
+    independent_origins: int
+    certainty: str | None
+
+
+class LinkedReport(NamedTuple):
+    """One report of a linked incident: of exactly the revision that was linked.
+
+    ``standing`` is active, retracted or merged. ``linked_to`` is the report, as ``feed/report_id``, at the other end of
+    the first link by order that the report has in the incident, ``why`` that link's rule: same_as, closest,
+    repeating_feed; merged_into for a merged report. ``seconds`` lie between the two intervals, ``metres`` between
+    the points; None when one has none that locates it within its district.
+    """
+
+    incident_feed: str
+    incident_report_id: str
+    feed: str
+    report_id: str
+    revision: int
+    fact_offset: int
+    standing: str
+    linked_to: str
+    why: str
+    seconds: int
+    metres: int | None
+    certainty: str
+
+
 class Evidence(NamedTuple):
-    """One incident report that decides a day; ordered by time, then identity, so that arrival order never shows."""
+    """One incident that decides a day; ordered by time, then name, so that arrival order never shows."""
 
     occurred_from: Micros
     feed: str

@@ -29,6 +29,7 @@ _TYPES: dict[str, Any] = {
     "DOUBLE": pa.float64(),
     "BOOLEAN": pa.bool_(),
     "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
     "JSON": pa.string(),
     "BLOB": pa.binary(),
     "DATE": pa.date32(),

@@ -56,6 +56,7 @@ CREATE TABLE reports (
     time_uncertain   BOOLEAN,
     occurred_from    TIMESTAMPTZ,
     occurred_to      TIMESTAMPTZ,
+    time_precision   VARCHAR,
     reported_at      TIMESTAMPTZ NOT NULL,
     received_at      TIMESTAMPTZ,
     kind             VARCHAR,
@@ -68,9 +69,14 @@ CREATE TABLE reports (
     deaths_high      INTEGER,
     latitude         DOUBLE,
     longitude        DOUBLE,
+    place_precision  VARCHAR,
     place_name       VARCHAR,
     located_by       VARCHAR,
     place_conflict   VARCHAR,
+    merged_into      VARCHAR,
+    same_as          VARCHAR[],
+    not_same_as      VARCHAR[],
+    origins          VARCHAR[],
     source_topic     VARCHAR NOT NULL,
     source_partition INTEGER NOT NULL,
     source_offset    BIGINT NOT NULL,
@@ -85,13 +91,14 @@ COMMENT ON COLUMN reports.feed IS 'Who said it.';
 COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN reports.revision IS 'Counts up from 1; a higher one replaces a lower one, whatever the order of arrival.';
 COMMENT ON COLUMN reports.present IS 'Whether this is the highest revision known of its report.';
-COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report.';
+COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report, or merges it into another.';
 COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin or declaration.';
 COMMENT ON COLUMN reports.region IS 'P-code of the region; NULL where a report has none or several.';
 COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents and convoys only.';
 COMMENT ON COLUMN reports.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';
 COMMENT ON COLUMN reports.occurred_from IS 'Start of the stated interval.';
 COMMENT ON COLUMN reports.occurred_to IS 'End of the stated interval, not part of it.';
+COMMENT ON COLUMN reports.time_precision IS 'How exactly an incident''s time is stated: minute, hour, day, week, month or longer.';
 COMMENT ON COLUMN reports.reported_at IS 'When the feed said it.';
 COMMENT ON COLUMN reports.received_at IS 'When intake received it; in a replay the archive''s own reporting time.';
 COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, or the step of a convoy report.';
@@ -104,14 +111,83 @@ COMMENT ON COLUMN reports.deaths_best IS 'Best estimate of deaths as the source 
 COMMENT ON COLUMN reports.deaths_high IS 'High estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN reports.place_precision IS 'How exactly an incident''s place is stated: exact, near, district, governorate, country or unknown.';
 COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
 COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';
 COMMENT ON COLUMN reports.place_conflict IS 'What the finding disagrees with, if anything.';
+COMMENT ON COLUMN reports.merged_into IS 'The feed''s own name for the report that tells this occurrence now; NULL unless merged, and then retracted is true.';
+COMMENT ON COLUMN reports.same_as IS 'Reports, as feed/report_id, that tell of the same occurrence, says this one; NULL when none.';
+COMMENT ON COLUMN reports.not_same_as IS 'Reports, as feed/report_id, that tell of another occurrence, says this one; NULL when none.';
+COMMENT ON COLUMN reports.origins IS 'First tellers of an incident by its sources, in lower case; NULL when it states no source.';
 COMMENT ON COLUMN reports.source_topic IS 'Kafka topic the feed published to.';
 COMMENT ON COLUMN reports.source_partition IS 'Kafka partition of the source record.';
 COMMENT ON COLUMN reports.source_offset IS 'Kafka offset of the source record.';
 COMMENT ON COLUMN reports.body_digest IS 'Digest of the body: tells a duplicate from a contradiction under one revision.';
 COMMENT ON COLUMN reports.raw IS 'The report as JSON, byte for byte as the feed sent it; use raw::JSON to query it.';
+
+CREATE TABLE linked_incidents (
+    feed                VARCHAR NOT NULL,
+    report_id           VARCHAR NOT NULL,
+    region              VARCHAR NOT NULL,
+    truce_day           DATE NOT NULL,
+    occurred_from       TIMESTAMPTZ NOT NULL,
+    occurred_to         TIMESTAMPTZ NOT NULL,
+    kind                VARCHAR NOT NULL,
+    in_scope            BOOLEAN NOT NULL,
+    counted             BOOLEAN NOT NULL,
+    deaths_low          INTEGER,
+    deaths_best         INTEGER,
+    deaths_high         INTEGER,
+    reports             INTEGER NOT NULL,
+    feeds               VARCHAR[] NOT NULL,
+    independent_origins INTEGER NOT NULL,
+    certainty           VARCHAR
+);
+COMMENT ON TABLE linked_incidents IS 'One incident that several reports belong to. A report that belongs to none of these is an incident of its own.';
+COMMENT ON COLUMN linked_incidents.feed IS 'Feed of the report the incident is called by.';
+COMMENT ON COLUMN linked_incidents.report_id IS 'That report''s name.';
+COMMENT ON COLUMN linked_incidents.region IS 'P-code of the region, by the report that tells the time most exactly.';
+COMMENT ON COLUMN linked_incidents.truce_day IS 'Truce-day it counts for, by the same report.';
+COMMENT ON COLUMN linked_incidents.occurred_from IS 'Start of that report''s interval.';
+COMMENT ON COLUMN linked_incidents.occurred_to IS 'End of that report''s interval, not part of it.';
+COMMENT ON COLUMN linked_incidents.kind IS 'Normalised kind: a severe one if a report tells one.';
+COMMENT ON COLUMN linked_incidents.in_scope IS 'Whether the incident is the agreement''s concern.';
+COMMENT ON COLUMN linked_incidents.counted IS 'Whether one of its reports is of a feed the agreement counts.';
+COMMENT ON COLUMN linked_incidents.deaths_low IS 'Lowest of the low estimates; NULL when none is given.';
+COMMENT ON COLUMN linked_incidents.deaths_best IS 'Best estimate of the report last told that gives one; NULL when none does.';
+COMMENT ON COLUMN linked_incidents.deaths_high IS 'Highest of the high estimates; NULL when none is given.';
+COMMENT ON COLUMN linked_incidents.reports IS 'Number of its active reports.';
+COMMENT ON COLUMN linked_incidents.feeds IS 'Their feeds, sorted.';
+COMMENT ON COLUMN linked_incidents.independent_origins IS 'Number of distinct first tellers behind them.';
+COMMENT ON COLUMN linked_incidents.certainty IS 'asserted, good or doubtful: that of its least certain link; NULL when only one report is active.';
+
+CREATE TABLE linked_reports (
+    incident_feed      VARCHAR NOT NULL,
+    incident_report_id VARCHAR NOT NULL,
+    feed               VARCHAR NOT NULL,
+    report_id          VARCHAR NOT NULL,
+    revision           INTEGER NOT NULL,
+    fact_offset        BIGINT NOT NULL,
+    standing           VARCHAR NOT NULL,
+    linked_to          VARCHAR NOT NULL,
+    why                VARCHAR NOT NULL,
+    seconds            BIGINT NOT NULL,
+    metres             BIGINT,
+    certainty          VARCHAR NOT NULL
+);
+COMMENT ON TABLE linked_reports IS 'One report of a linked incident, and why it belongs to it.';
+COMMENT ON COLUMN linked_reports.incident_feed IS 'With incident_report_id the name of the incident, as in linked_incidents.';
+COMMENT ON COLUMN linked_reports.incident_report_id IS 'With incident_feed the name of the incident.';
+COMMENT ON COLUMN linked_reports.feed IS 'Who said it.';
+COMMENT ON COLUMN linked_reports.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN linked_reports.revision IS 'Revision that stands.';
+COMMENT ON COLUMN linked_reports.fact_offset IS 'Place of that revision in the facts topic, as in reports.';
+COMMENT ON COLUMN linked_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
+COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, that it is linked to first.';
+COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so.';
+COMMENT ON COLUMN linked_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
+COMMENT ON COLUMN linked_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
+COMMENT ON COLUMN linked_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';
 
 CREATE TABLE convoys (
     feed             VARCHAR NOT NULL,

@@ -94,7 +94,7 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
         "feed": report.feed,
         "report_id": report.report_id,
         "revision": report.revision,
-        "retracted": report.status is Status.RETRACTED,
+        "retracted": report.status is not Status.ACTIVE,
         "reported_at": to_micros(report.reported_at),
         "body_digest": fingerprint(raw.encode()),
     }
@@ -104,6 +104,12 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
             columns |= {
                 "type": "incident",
                 "kind": str(report.kind),
+                "time_precision": str(report.occurred.precision),
+                "place_precision": str(report.place.precision),
+                "merged_into": report.merged_into,
+                "same_as": report.same_as or None,
+                "not_same_as": report.not_same_as or None,
+                "origins": _first_tellers(report),
                 "in_scope": in_scope(agreement, report.parties),
                 "accused": "; ".join(report.accused) or None,
                 "claimant": report.claimant,
@@ -131,6 +137,15 @@ def _when(report: IncidentReport | ConvoyReport | CoverageNotice | Bulletin) -> 
 def _day(report: IncidentReport | ConvoyReport, days: Days) -> dict[str, object]:
     day, uncertain = days.holding_most(to_micros(report.occurred.from_), to_micros(report.occurred.to))
     return {"truce_day": day, "time_uncertain": uncertain}
+
+
+def _first_tellers(report: IncidentReport) -> list[str] | None:
+    tellers: list[str] = []
+    for source in report.sources:
+        teller = (source.name if source.origin is None else source.origin).casefold()
+        if teller not in tellers:
+            tellers.append(teller)
+    return tellers or None
 
 
 def _where(place: Place) -> dict[str, object]:

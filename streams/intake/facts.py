@@ -23,6 +23,7 @@ from schemas.reports import (
     IncidentReport,
     Party,
     Report,
+    Source,
     Status,
 )
 from schemas.truceday import Micros, to_micros
@@ -58,7 +59,7 @@ class FactMaker:
             feed=report.feed,
             report_id=report.report_id,
             revision=report.revision,
-            retracted=report.status is Status.RETRACTED,
+            retracted=report.status is not Status.ACTIVE,
             reported_at=times.reported_at,
             place=self._gazetteer.locate(report.place),
             from_=times.from_,
@@ -71,6 +72,12 @@ class FactMaker:
             deaths_low=deaths.low if deaths else None,
             deaths_best=deaths.best if deaths else None,
             deaths_high=deaths.high if deaths else None,
+            time_precision=report.occurred.precision,
+            place_precision=report.place.precision,
+            same_as=tuple(report.same_as),
+            not_same_as=tuple(report.not_same_as),
+            merged_into=report.merged_into,
+            origins=origins_of(report.sources),
         )
 
     def convoy(self, report: ConvoyReport, times: Times, origin: Origin, stamp: Micros) -> ConvoyFact:
@@ -143,6 +150,13 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in sides.values())
 
 
+def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the distinct first tellers of ``sources``, letter case aside, in order of appearance."""
+    if len(sources) == 1:
+        return ((sources[0].origin or sources[0].name).casefold(),)
+    return tuple(dict.fromkeys((source.origin or source.name).casefold() for source in sources))
+
+
 def _spine(report: Report, times: Times, origin: Origin, stamp: Micros) -> dict[str, Any]:
     return {
         "origin": origin,
@@ -150,6 +164,6 @@ def _spine(report: Report, times: Times, origin: Origin, stamp: Micros) -> dict[
         "feed": report.feed,
         "report_id": report.report_id,
         "revision": report.revision,
-        "retracted": report.status is Status.RETRACTED,
+        "retracted": report.status is not Status.ACTIVE,
         "reported_at": times.reported_at,
     }

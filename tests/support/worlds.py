@@ -63,10 +63,19 @@ def agreement(**changes: Any) -> Agreement:
         "access": {"regions": ["SY02"], "overdue_after_hours": 72, "max_gap_days": 7},
     }
     for key, value in changes.items():
-        sections[key] = {**sections[key], **value} if isinstance(value, dict) else value
+        sections[key] = {**sections.get(key, {}), **value} if isinstance(value, dict) else value
     return Agreement.model_validate(sections)
 
 
+#: Rules of linking for agreements that are to have them.
+LINKING = {
+    "minutes": 60,
+    "exact_metres": 1_000,
+    "near_metres": 10_000,
+    "district_metres": 25_000,
+    "weakest_place": "district",
+    "repeating_feeds": ["videos"],
+}
 TRUCE = agreement()
 
 

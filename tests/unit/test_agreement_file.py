@@ -46,6 +46,13 @@ min_share_percent = 75
 [access]
 regions = [5]
 overdue_after_hours = 72
+
+[linking]
+minutes = 2000
+exact_metres = 1000
+near_metres = 10000
+weakest_place = "country"
+repeating_feeds = ["videos", "A feed", "videos"]
 """
 
 KINDS = (
@@ -71,6 +78,14 @@ SAID = [
     "line 27: violence.baseline.last_day: expected a day not before first_day, 2016-09-15",
     "line 33: access.max_gap_days: required, but missing",
     "line 34: access.regions[0]: expected text",
+    "line 37: linking.district_metres: required, but missing",
+    "line 38: linking.minutes: expected 1440 or less",
+    "line 41: linking.weakest_place: expected one of 'exact', 'near', 'district' or 'governorate'",
+    (
+        "line 42: linking.repeating_feeds[1]: expected 1 to 64 lower-case letters, digits, '.', '_' or '-', "
+        "the first a letter or digit"
+    ),
+    'line 42: linking.repeating_feeds[2]: "videos" is listed twice',
 ]
 
 GOOD = """\

@@ -38,6 +38,7 @@ ALTERED = {
     "DOUBLE": "{} + 1e-9",
     "BOOLEAN": "not {}",
     "VARCHAR": "{} || 'x'",
+    "VARCHAR[]": "{} || ['x']",
     "JSON": "'[]'",
     "BLOB": "'x'::blob",
     "DATE": "{} + 1",
