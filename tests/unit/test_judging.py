@@ -10,7 +10,7 @@ import pytest
 from streams.ledger.core.access import judge_access
 from streams.ledger.core.books import step_row
 from streams.ledger.core.convoy import ConvoyName, fold, row_of
-from streams.ledger.core.coverage import watched
+from streams.ledger.core.coverage import silent_since, watched
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.verdict import state_at
 from streams.ledger.core.violence import baseline_of, judge_violence, limit_of
@@ -196,3 +196,21 @@ def test_a_verdict_settles_with_time(now: int, amended: bool, state: str) -> Non
 
 def test_a_truce_day_is_a_day_long() -> None:
     assert TRUCE.calendar.end_of(date(2016, 9, 12)) - TRUCE.effective == DAY == 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("notices", "all_day", "silent"),
+    [
+        ({}, [], None),
+        ({"feed-a": [(20, 30), (5, 5)]}, [], None),
+        ({}, ["feed-a"], ()),
+        ({"feed-a": [(0, 10)]}, [], ()),
+        ({"feed-a": [(0, 4), (2, 6)], "feed-b": [(0, 3)]}, [], (("feed-a", 6), ("feed-b", 3))),
+        ({"feed-a": [(0, 4), (8, 30)], "feed-b": [(-5, 3)]}, [], (("feed-b", 3),)),
+        ({"feed-a": [(0, 4)]}, ["feed-a"], ()),
+    ],
+)
+def test_a_feed_is_silent_from_the_end_of_its_last_watch(
+    notices: dict[str, list[tuple[int, int]]], all_day: list[str], silent: tuple[tuple[str, int], ...] | None
+) -> None:
+    assert silent_since(notices, all_day, 0, 10) == silent

@@ -12,7 +12,7 @@ from schemas.rows import Changes, Evidence, GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
 from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
 from streams.ledger.core.books import Books, Bucket
-from streams.ledger.core.coverage import watched
+from streams.ledger.core.coverage import silent_since, watched
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
@@ -146,7 +146,8 @@ class Court:
         tally = books.tallies.get(bucket) or DayTally()
         limit, baseline = books.limit(region)
         start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
-        seen = watched(books.watches(bucket), books.watching_all_day(bucket), start, ends, agreement.coverage.min_feeds)
+        notices, all_day = books.watches(bucket), books.watching_all_day(bucket)
+        seen = watched(notices, all_day, start, ends, agreement.coverage.min_feeds)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         incidents = tally.in_scope.total
         violence = judge_violence(incidents, tally.severe.total, limit, covered=covered)
@@ -162,6 +163,7 @@ class Court:
             baseline=baseline,
             covered_share=float(Fraction(seen, ends - start)),
             covered=covered,
+            silent=silent_since(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else (),
             deaths_best=tally.deaths_best,
             evidence=self._evidence(bucket, tally) if violence is Finding.BROKEN else (),
         )

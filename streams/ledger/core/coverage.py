@@ -42,6 +42,24 @@ def watched(
     return total
 
 
+def silent_since(
+    notices: Mapping[str, Iterable[tuple[Micros, Micros]]], all_day: Iterable[str], start: Micros, horizon: Micros
+) -> tuple[tuple[str, Micros], ...] | None:
+    """Return each feed that watched some of ``[start, horizon)`` and fell silent before its end, with since when.
+
+    Sorted by feed; None when no feed watched any of it.
+    """
+    everywhere = set(all_day)
+    last = {
+        feed: joined[-1][1]
+        for feed, stretches in notices.items()
+        if (joined := _union(((low, high) for low, high in stretches if low < high), start, horizon))
+    }
+    if not last and not everywhere:
+        return None
+    return tuple(sorted((feed, end) for feed, end in last.items() if end < horizon and feed not in everywhere))
+
+
 def _union(stretches: Iterable[tuple[Micros, Micros]], start: Micros, end: Micros) -> list[tuple[Micros, Micros]]:
     """Clip to ``[start, end)`` and join what overlaps, so that a feed counts once however often it says so."""
     clipped = sorted((max(low, start), min(high, end)) for low, high in stretches if low < end and high > start)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.rows import Evidence, VerdictRow
-from schemas.truceday import Micros
+from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
 from streams.ledger.core.findings import Finding, State, combine
 
@@ -28,6 +28,8 @@ class Judgement(NamedTuple):
     baseline: Fraction
     covered_share: float
     covered: bool
+    #: Of an UNKNOWN day: the feeds that fell silent and since when; None when no feed watched any of it.
+    silent: tuple[tuple[str, Micros], ...] | None
     deaths_best: int
     evidence: tuple[Evidence, ...]
 
@@ -84,7 +86,15 @@ class Judgement(NamedTuple):
             limit += " (the floor)"
         if self.severe:
             return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
-        return f"{counted}, {limit}; {share}"
+        return f"{counted}, {limit}; {share}{self._silence_text()}"
+
+    def _silence_text(self) -> str:
+        if self.violence is not Finding.UNKNOWN:
+            return ""
+        if self.silent is None:
+            return "; no feed watched it"
+        told = ", ".join(f"{feed} silent since {from_micros(since):%Y-%m-%d %H:%M} UTC" for feed, since in self.silent)
+        return f"; {told}" if told else ""
 
     def _access_text(self, agreement: Agreement) -> str:
         rules = agreement.access
