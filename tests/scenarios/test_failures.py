@@ -1,0 +1,266 @@
+"""What would embarrass a monitor of a truce, and what happens here instead: one test for each."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.agreement_file import load_agreement
+from schemas.truceday import Micros, to_micros
+from tests.support.judged import History, report
+from tests.support.scenarios import SIDES, outcome, shelling, truck, watched
+from tests.support.worlds import TRUCE, agreement, at, day
+
+BOTH = ("SY01", "SY02")
+DAMASCUS = ZoneInfo("Asia/Damascus")
+
+
+def local(month_day: int, hour: int, minute: int = 0) -> Micros:
+    """An instant of September 2016 by the clocks of Damascus."""
+    return to_micros(datetime(2016, 9, month_day, hour, minute, tzinfo=DAMASCUS))
+
+
+def test_bulletin_totals_stand_beside_the_incidents_and_are_never_added(tmp_path: Path) -> None:
+    """Three incidents and a monitor's total of 42 for the same day are three incidents."""
+    history = History(TRUCE).tell(*(shelling(f"i{hour}", at(0, hour)) for hour in (2, 5, 9)))
+    tally: dict[str, Any] = {"tallies": [{"count": 42, "place": {"pcode": "SY01"}, "accused": "Opposition"}]}
+    history.tell(report("bulletin", "b1", feed="monitor", reported_at=at(1, 1), occurred=(at(0), at(1)), **tally))
+    judged = outcome(history.tick(at(1, 2)), tmp_path)
+    assert judged.verdict("SY01", day(0))["incidents"] == 3
+    assert judged.one("SELECT sum(incidents + incidents_out_of_scope) FROM day_tallies") == 3
+    assert judged.ask("SELECT bulletin_incidents, counted_incidents FROM bulletin_counts") == [(42, 3)]
+
+
+def test_a_late_report_changes_a_past_day_as_a_new_version_that_says_what_was_held_before(tmp_path: Path) -> None:
+    history = History(TRUCE).tick(at(0, 12)).tell(watched("w", at(0), at(1), *BOTH)).tick(at(1, 1), at(4))
+    late = [shelling(f"late{number}", at(0, 3), reported_at=at(5)) for number in (1, 2)]
+    judged = outcome(history.tell(*late).tick(at(5, 1)), tmp_path)
+    assert judged.verdict("SY01", day(0))["verdict"] == "BROKEN"
+    assert judged.verdict("SY01", day(0))["state"] == "AMENDED"
+    held = "SELECT verdict, state FROM verdicts_as_of(CAST(? AS TIMESTAMPTZ)) WHERE region = 'SY01' AND truce_day = ?"
+    moments = {"open": at(0, 13), "provisional": at(1, 2), "final": at(4), "amended": at(5, 1)}
+    then = {
+        name: judged.ask(held, datetime.fromtimestamp(moment / 1e6, UTC).isoformat(), day(0))
+        for name, moment in moments.items()
+    }
+    assert then == {
+        "open": [("UNKNOWN", "OPEN")],
+        "provisional": [("MET", "PROVISIONAL")],
+        "final": [("MET", "FINAL")],
+        "amended": [("BROKEN", "AMENDED")],
+    }
+    cause = judged.one("SELECT cause::VARCHAR FROM day_verdicts WHERE region = 'SY01' AND truce_day = ?", day(0))
+    assert "feed-a/late1" in cause
+
+
+def test_a_toll_that_is_revised_or_retracted_keeps_the_chain_and_its_range(tmp_path: Path) -> None:
+    """At Urum al-Kubra the toll went from 12 to 20 to 18: the last one counts, and all three can be read."""
+    history = History(TRUCE)
+    tolls: list[dict[str, int]] = [{"best": 12}, {"best": 20}, {"low": 10, "best": 18, "high": 20}]
+    for revision, toll in enumerate(tolls, start=1):
+        told = at(0, 5 * revision)
+        history.tell(shelling("urum", at(0, 1), revision=revision, reported_at=told, deaths=toll)).tick(told)
+    gone = shelling("gone", at(0, 2), deaths={"best": 90})
+    history.tell(gone, {**gone, "revision": 2, "status": "retracted"})
+    judged = outcome(history.tick(at(0, 23)), tmp_path)
+    chain = "SELECT revision, deaths_low, deaths_best, deaths_high, present FROM reports WHERE report_id = 'urum'"
+    assert judged.ask(f"{chain} ORDER BY revision") == [
+        (1, None, 12, None, False),
+        (2, None, 20, None, False),
+        (3, 10, 18, 20, True),
+    ]
+    tally = "SELECT incidents, deaths_low, deaths_best, deaths_high FROM day_tallies WHERE incidents > 0"
+    assert judged.ask(tally) == [(1, 10, 18, 20)]
+    assert judged.ask("SELECT revision, retracted FROM reports WHERE report_id = 'gone' AND present") == [(2, True)]
+
+
+def test_silence_is_not_peace_and_a_silent_region_never_advances_a_streak(tmp_path: Path) -> None:
+    history = History(TRUCE).tell(*(watched(f"w{n}", at(n), at(n + 1), "SY02") for n in range(3)))
+    judged = outcome(history.tick(at(3, 1)), tmp_path / "silent")
+    assert [judged.verdict("SY01", day(n))["verdict"] for n in range(3)] == ["UNKNOWN"] * 3
+    assert judged.streak("SY01") == 0
+    assert judged.ask("SELECT is_open FROM gate") == [(False,)]
+
+
+def test_a_late_nil_report_turns_silence_into_a_finding_and_heals_the_streak(tmp_path: Path) -> None:
+    history = History(TRUCE).tell(watched("w0", at(0), at(1), *BOTH), watched("w2", at(2), at(3), *BOTH))
+    history.tick(at(3, 1)).tell(watched("w1", at(1), at(2), *BOTH, reported_at=at(3, 2)))
+    judged = outcome(history.tick(at(3, 3)), tmp_path)
+    assert judged.verdict("SY01", day(1))["verdict"] == "MET"
+    assert judged.streak("SY01") == 3
+    assert judged.one("SELECT streak_days FROM window_as_of('SY01', '2016-09-15 18:00:00+00')") == 1
+
+
+def test_urum_al_kubra_was_struck_just_after_seven_full_days(tmp_path: Path) -> None:
+    """The eighth truce-day began at 19:00 on 19 September, the attack between 19:12 and 19:50.
+
+    By the calendar both lie on the 19th; by the agreement seven days had been completed before the first explosion.
+    """
+    truce = agreement(clock={"required_days": 7}, access={"regions": []})
+    history = History(truce).tell(*(watched(f"w{n}", at(n), at(n + 1), *BOTH) for n in range(7)))
+    history.tick(local(19, 19), local(19, 19, 10))
+    attack = {"kind": "attack_on_aid", "parties": [], "reported_at": local(19, 23, 45)}
+    history.tell(shelling("urum", 0, "SY02", occurred=(local(19, 19, 12), local(19, 19, 50)), **attack))
+    judged = outcome(history.tick(local(20, 0)), tmp_path)
+    eighth = date(2016, 9, 19)
+    assert judged.ask("SELECT truce_day FROM incidents") == [(eighth,)]
+    assert judged.one("SELECT timezone('Asia/Damascus', occurred_from)::DATE FROM incidents") == eighth
+    assert [judged.verdict("SY02", day(n))["verdict"] for n in range(8)] == ["MET"] * 7 + ["BROKEN"]
+    assert judged.streak("SY02") == 7
+    opened = judged.ask("SELECT recorded_at::VARCHAR, is_open FROM gate_history ORDER BY tick_offset")
+    assert opened[-1] == ("2016-09-19 16:00:00+00", True)
+
+
+@pytest.mark.parametrize("minute", [59, 60])
+def test_a_minute_decides_which_truce_day_an_incident_is_of(minute: int, tmp_path: Path) -> None:
+    moment = local(19, 18) + minute * 60_000_000
+    told = shelling("edge", 0, "SY02", occurred=(moment, moment), reported_at=local(19, 23))
+    judged = outcome(History(TRUCE).tell(told).tick(local(20, 0)), tmp_path)
+    assert judged.one("SELECT truce_day FROM incidents") == date(2016, 9, 18 if minute == 59 else 19)
+
+
+@pytest.mark.parametrize(
+    ("steps", "delivered"),
+    [
+        pytest.param(("requested", "approved"), False, id="an approval"),
+        pytest.param(("approved", "loaded", "dispatched"), False, id="a departure"),
+        pytest.param(("dispatched", "arrived"), False, id="a border crossed"),
+        pytest.param(("dispatched", "arrived", "offloaded"), True, id="goods unloaded"),
+    ],
+)
+def test_an_approval_a_departure_or_a_crossing_is_no_delivery(
+    steps: tuple[str, ...], delivered: bool, tmp_path: Path
+) -> None:
+    history = History(TRUCE)
+    for number, step in enumerate(steps):
+        history.tell(truck(f"s{number}", step, at(0, 1 + number), trucks=20, people_requested=78_000))
+    judged = outcome(history.tick(at(4)), tmp_path)
+    assert judged.verdict("SY02", day(3))["access"] == ("MET" if delivered else "BROKEN")
+    assert judged.one("SELECT count(*) FROM convoys WHERE delivered_at IS NOT NULL") == int(delivered)
+
+
+def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Path) -> None:
+    """The test asked for calm and for access: day seven of quiet with trucks at the border is day nought."""
+    history = History(agreement(clock={"required_days": 7}))
+    history.tell(truck("s1", "dispatched", at(0, 1)), truck("s2", "held", at(0, 2)))
+    history.tell(*(watched(f"w{n}", at(n), at(n + 1), *BOTH) for n in range(7)))
+    judged = outcome(history.tick(at(7, 1)), tmp_path)
+    last = judged.verdict("SY02", day(6))
+    assert (last["violence"], last["access"], last["verdict"]) == ("MET", "BROKEN", "BROKEN")
+    assert judged.streak("SY01") == 7
+    assert judged.streak("SY02") == 0
+    assert judged.ask("SELECT is_open, regions_holding FROM gate") == [(False, 1)]
+
+
+def test_fights_of_those_outside_the_truce_are_counted_apart_and_break_nothing(tmp_path: Path) -> None:
+    isil = [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}]
+    history = History(TRUCE).tell(*(shelling(f"isil{hour}", at(0, hour), parties=isil) for hour in range(1, 9)))
+    history.tell(shelling("ours", at(0, 12)), watched("w", at(0), at(1), *BOTH))
+    judged = outcome(history.tick(at(1, 1)), tmp_path)
+    found = judged.verdict("SY01", day(0))
+    assert (found["incidents"], found["incidents_out_of_scope"], found["verdict"]) == (1, 8, "MET")
+    assert judged.one("SELECT count(*) FROM incidents WHERE NOT in_scope") == 8
+
+
+def test_attribution_is_kept_as_a_claim_beside_who_claims_it_and_how_surely(tmp_path: Path) -> None:
+    """Deir ez-Zor, 17 September: three tellers, three tolls; the verdict names none of them as guilty."""
+    strike: dict[str, Any] = {"kind": "airstrike", "place": {"names": ["Deir Ezzor", "Jabal Tharda"]}}
+    claims = {
+        "centcom": {"accused": ["Coalition"], "claimant": "Coalition", "confidence": "likely", "parties": []},
+        "russian-mod": {"accused": ["Coalition"], "claimant": "Russian MoD", "confidence": "confirmed", "parties": []},
+        "monitor": {"parties": SIDES},
+    }
+    tolls = {"centcom": {}, "russian-mod": {"best": 62}, "monitor": {"low": 80, "high": 90}}
+    history = History(load_agreement("syria-2016"))
+    for feed, claim in claims.items():
+        told = report(
+            "incident", "tharda", feed=feed, reported_at=local(17, 23), occurred=(local(17, 17), local(17, 18)),
+            **{**strike, "deaths": tolls[feed], **claim},
+        )  # fmt: skip
+        history.tell(told)
+    judged = outcome(history.tick(local(18, 0)), tmp_path)
+    assert judged.ask("SELECT feed, accused, claimant, confidence FROM reports ORDER BY feed") == [
+        ("centcom", "Coalition", "Coalition", "likely"),
+        ("monitor", None, None, "unstated"),
+        ("russian-mod", "Coalition", "Russian MoD", "confirmed"),
+    ]
+    reasons = judged.one("SELECT reasons::VARCHAR FROM day_verdicts WHERE region = 'SY09' AND truce_day = '2016-09-16'")
+    assert "Coalition" not in reasons
+
+
+@pytest.mark.parametrize(("written", "other"), [("Madaya", "Moadamiyeh"), ("Moadamiya", "Madaya")])
+def test_madaya_and_moadamiyeh_are_marked_for_a_reader_to_check(written: str, other: str, tmp_path: Path) -> None:
+    place = {"names": ["Rif Dimashq", written]}
+    told = report(
+        "convoy", "s1", feed="un", convoy_id="aid", step="offloaded", reported_at=local(22, 20),
+        occurred=(local(22, 12), local(22, 12)), place=place,
+    )  # fmt: skip
+    judged = outcome(History(load_agreement("syria-2016")).tell(told).tick(local(23, 0)), tmp_path)
+    ((region, name, conflict),) = judged.ask("SELECT region, place_name, place_conflict FROM reports")
+    assert (region, name) == ("SY03", written)
+    assert conflict == f"{written!r} is easily confused with {other!r}"
+
+
+def test_a_name_that_may_be_in_two_regions_is_refused_with_both_and_not_guessed(tmp_path: Path) -> None:
+    when = {"reported_at": local(13, 10), "occurred": (local(13, 9), local(13, 9))}
+    told = report("incident", "i1", kind="shelling", place={"names": ["Mansoura"]}, **when)
+    judged = outcome(History(load_agreement("syria-2016")).tell(told).tick(local(14, 0)), tmp_path)
+    ((code, hint),) = judged.ask("SELECT code, hint FROM rejects")
+    assert code == "ambiguous_place"
+    assert "SY02 Aleppo or SY11 Ar-Raqqa" in hint
+
+
+def test_a_declared_end_stands_beside_what_was_computed_and_changes_nothing(tmp_path: Path) -> None:
+    """The army declared its truce over on 19 September; the days before it are what they were."""
+
+    def told(*declared: dict[str, Any]) -> History:
+        history = History(TRUCE).tell(*(watched(f"w{n}", at(n), at(n + 1), *BOTH) for n in range(7)))
+        history.tell(truck("s1", "offloaded", at(0, 1)), *declared)
+        return history.tick(local(19, 19), local(19, 22))
+
+    def act(report_id: str, act: str, when: Micros) -> dict[str, Any]:
+        effective = datetime.fromtimestamp(when / 1e6, UTC).isoformat()
+        spine = {"declared_by": "Syrian Arab Army", "effective_at": effective, "feed": "army"}
+        return report("declaration", report_id, reported_at=when, act=act, **spine)
+
+    declared = outcome(told(act("d1", "start", local(12, 19)), act("d2", "end", local(19, 19))), tmp_path / "declared")
+    silent = outcome(told(), tmp_path / "silent")
+    verdicts = "SELECT region, truce_day, verdict, state, incidents FROM day_verdicts ORDER BY ALL"
+    assert declared.ask(verdicts) == silent.ask(verdicts)
+    assert declared.streak("SY02") == silent.streak("SY02") == 7
+    clock = "SELECT declared_by, ended_by, held, truce_days, truce_days_met FROM declared_clock"
+    assert declared.ask(clock) == [("Syrian Arab Army", "end", "7 d 0 h", 7, 7)]
+
+
+def test_a_poison_message_is_kept_with_its_reason_and_stops_nothing(tmp_path: Path) -> None:
+    poison = [b"", b"\xff\x00", b"{", b"[]", b'{"type": "incident", "feed": "f", "report_id": "x", "deaths": NaN}']
+    history = History(TRUCE).tell(*poison, shelling("after", at(0, 2))).tick(at(0, 5))
+    judged = outcome(history, tmp_path)
+    rows = judged.ask("SELECT original, code, hint FROM rejects ORDER BY source_offset")
+    assert [bytes(row[0]) for row in rows] == poison
+    assert all(code and hint for _, code, hint in rows)
+    assert judged.verdict("SY01", day(0))["incidents"] == 1
+
+
+def test_a_message_that_is_replayed_counts_once_whatever_was_in_between(tmp_path: Path) -> None:
+    first = shelling("i1", at(0, 2))
+    corrected = shelling("i1", at(0, 2), revision=2, kind="airstrike")
+    history = History(TRUCE).tell(first, corrected, first, corrected, first).tick(at(0, 5))
+    judged = outcome(history, tmp_path)
+    assert judged.verdict("SY01", day(0))["incidents"] == 1
+    assert judged.one("SELECT kind FROM incidents") == "airstrike"
+    assert judged.ask("SELECT accepted, corrected, duplicate FROM feeds") == [(1, 1, 3)]
+
+
+def test_two_bodies_under_one_revision_are_a_contradiction_and_the_first_stands(tmp_path: Path) -> None:
+    history = History(TRUCE).tell(shelling("i1", at(0, 2)), shelling("i1", at(0, 2), kind="chemical")).tick(at(0, 5))
+    judged = outcome(history, tmp_path)
+    assert judged.one("SELECT kind FROM incidents") == "shelling"
+    ((code, original),) = judged.ask("SELECT code, original FROM rejects")
+    assert code == "conflicting_body"
+    assert json.loads(bytes(original))["kind"] == "chemical"
