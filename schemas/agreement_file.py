@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from difflib import get_close_matches
 from importlib import resources
@@ -54,6 +54,35 @@ def load_agreement(name_or_path: str) -> Agreement:
         raise AgreementError(name_or_path, [str(error)]) from error
     beside = path.parent if isinstance(path, Path) else Path()
     gazetteer = _gazetteer_beside(toml.data.get("gazetteer", "syria"), beside)
+    return _agreement_of(toml, gazetteer, name_or_path).model_copy(update={"gazetteer": gazetteer})
+
+
+def changed_agreement(agreement: Agreement, changes: Mapping[tuple[str, ...], Any], source: str) -> Agreement:
+    """Return ``agreement`` with some keys changed, held to all that a file is held to.
+
+    Args:
+        changes: new values by key, a value as TOML gives it: ``("violence", "reduction_percent")`` to 50. A gazetteer
+            named by a path is looked for from where the program runs.
+        source: what the error calls the changes.
+
+    Raises:
+        AgreementError: with every fault the changes make.
+    """
+    data: dict[str, Any] = agreement.model_dump(mode="python")
+    for keys, value in changes.items():
+        table = data
+        for key in keys[:-1]:
+            inner = table.get(key)
+            table[key] = inner = inner if isinstance(inner, dict) else {}
+            table = inner
+        table[keys[-1]] = value
+    # Where nothing asks for the gazetteer again, its file need not be there any more.
+    touched = {keys[0] for keys in changes} & {"gazetteer", "regions"}
+    return _agreement_of(TomlFile(data, {}), data.get("gazetteer") if touched else None, source)
+
+
+def _agreement_of(toml: TomlFile, gazetteer: object, source: str) -> Agreement:
+    """Return the agreement a text holds; regions are looked up in ``gazetteer`` if that is a name."""
     faults = {fault.loc: fault for fault in _own_faults(toml, gazetteer)}
     agreement: Agreement | None = None
     try:
@@ -67,8 +96,8 @@ def load_agreement(name_or_path: str) -> Agreement:
             if not any(known[: len(at)] == at for known in faults):
                 faults[at] = toml.fault(at, fault.text if at == fault.loc else one["msg"])
     if faults or agreement is None:
-        raise AgreementError(name_or_path, [str(fault) for fault in sorted(faults.values())])
-    return agreement.model_copy(update={"gazetteer": gazetteer})
+        raise AgreementError(source, [str(fault) for fault in sorted(faults.values())])
+    return agreement
 
 
 def _not_there(name: str, error: OSError, shipped: list[str]) -> str:
