@@ -25,7 +25,6 @@ from schemas.facts import (
     RejectFact,
     TickFact,
 )
-from schemas.gazetteer import Gazetteer
 from schemas.rejects import RejectCode, explain
 from schemas.reports import (
     ANY_REPORT,
@@ -40,7 +39,7 @@ from schemas.reports import (
 )
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
-from streams.intake.facts import FactMaker, Times
+from streams.intake.facts import FactMaker, Locator, Times
 from streams.intake.fast import Road, road_for
 
 TICK_HEADER = "tick"
@@ -71,7 +70,7 @@ class Examiner:
             recorded ticks pass.
     """
 
-    def __init__(self, agreements: Sequence[Agreement], gazetteer: Gazetteer, stamps: Stamps) -> None:
+    def __init__(self, agreements: Sequence[Agreement], gazetteer: Locator, stamps: Stamps) -> None:
         self._agreements = {agreement.id: agreement for agreement in agreements}
         self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
         self._make = FactMaker(gazetteer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from schemas.facts import (
     BulletinFact,
@@ -12,9 +12,9 @@ from schemas.facts import (
     CoverageFact,
     DeclarationFact,
     IncidentFact,
+    Located,
     Origin,
 )
-from schemas.gazetteer import Gazetteer
 from schemas.reports import (
     Bulletin,
     ConvoyReport,
@@ -22,6 +22,7 @@ from schemas.reports import (
     Declaration,
     IncidentReport,
     Party,
+    Place,
     Report,
     Source,
     Status,
@@ -37,6 +38,13 @@ class Times(NamedTuple):
     to: Micros
 
 
+class Locator(Protocol):
+    """Resolves the places of a report, one by one in the report's order: a gazetteer, or one that remembers."""
+
+    def locate(self, place: Place) -> Located:
+        """Return the region of a place; raise ``ReportRejected`` where it cannot be told."""
+
+
 class FactMaker:
     """Makes facts of reports that are valid.
 
@@ -46,7 +54,7 @@ class FactMaker:
         ReportRejected: a place cannot be resolved, or several places fit.
     """
 
-    def __init__(self, gazetteer: Gazetteer) -> None:
+    def __init__(self, gazetteer: Locator) -> None:
         self._gazetteer = gazetteer
 
     def incident(self, report: IncidentReport, times: Times, origin: Origin, stamp: Micros) -> IncidentFact:
