@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from schemas.errors import TrucewatchError, UsageError
-from streams.cli import check, feed, replay, run, schemas_command, status
+from streams.cli import check, feed, replay, run, schemas_command, status, whatif
 from streams.cli.leaving import asks_for_json, described, leave, misused
 from streams.settings import variable
 
@@ -34,6 +34,7 @@ app.command("publish")(feed.publish_command)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
 app.command("verify")(status.verify_command)
+app.command("whatif")(whatif.whatif)
 app.command("check-config")(check.check_config)
 app.command("schemas")(schemas_command.schemas)
 

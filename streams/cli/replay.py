@@ -121,7 +121,7 @@ def _own_command() -> str:
 
 
 def _run(plan: Plan) -> Finished:
-    with _stoppable(), _bars() as progress:
+    with stoppable(), _bars() as progress:
         return run_backtest(plan, progress.move)
 
 
@@ -164,8 +164,8 @@ def _bars() -> Iterator[_Bars]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end a replay the way Ctrl-C does: workers stopped, topics deleted."""
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM end what runs the way Ctrl-C does: workers stopped, topics and temporary files deleted."""
 
     def stop(*_: object) -> None:
         # Not raised here: an exception out of a signal handler lands in whatever coroutine runs, which may swallow it.

@@ -28,7 +28,7 @@ from streams.ops.report import (
 )
 from streams.ops.standing import check_published, copy_path, gate_sentence, read_standing
 from streams.ops.wording import counted
-from streams.settings import load
+from streams.settings import Settings, load
 
 #: A week and the running day, as the window has it.
 _DAYS = 8
@@ -121,14 +121,7 @@ def verify_command(
     """
     from sinks.verify import verify
 
-    if file is None:
-        settings = load({"agreement": agreement, "data": data})
-        file = copy_path(settings.data, load_agreement(settings.agreement).id)
-        check_published(file)
-    elif not file.is_file():
-        raise UsageError(f"{file}: {'this is a folder, not a file' if file.is_dir() else 'there is no such file'}")
-    if not _is_database(file):
-        raise UsageError(f"{file}: not a file trucewatch wrote")
+    file = published_file(file, load({"agreement": agreement, "data": data}))
     differences = verify(file)
     if as_json:
         print_json({"file": str(file), "differences": [_fields(each) for each in differences]})
@@ -142,6 +135,23 @@ def verify_command(
         console.print(Text(f"{file}: {found} between what is stored and what its reports say"))
     if differences:
         raise typer.Exit(1)
+
+
+def published_file(file: Path | None, settings: Settings) -> Path:
+    """Return the published copy a person named, or else the one the settings lead to.
+
+    Raises:
+        UsageError: there is no such file, or it is none of ours.
+        StoreUnavailable: nothing has been published there yet.
+    """
+    if file is None:
+        file = copy_path(settings.data, load_agreement(settings.agreement).id)
+        check_published(file)
+    elif not file.is_file():
+        raise UsageError(f"{file}: {'this is a folder, not a file' if file.is_dir() else 'there is no such file'}")
+    if not _is_database(file):
+        raise UsageError(f"{file}: not a file trucewatch wrote")
+    return file
 
 
 def _is_database(file: Path) -> bool:

@@ -1,0 +1,174 @@
+"""The recorded facts of a published file, in the order in which the ledger learned them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from pydantic import ValidationError
+
+from schemas.agreement import Agreement
+from schemas.errors import StoreUnavailable, UsageError
+from schemas.rejects import RejectCode
+from schemas.truceday import Micros, from_micros, to_micros
+from sinks.faults import mapped
+from sinks.migrations import check_version, migrations
+from sinks.reading import open_published
+
+#: Facts read at once, counted by place in the facts topic: some tens of megabytes of raw reports.
+CHUNK = 10_000
+
+_RECORDS = """
+SELECT fact_offset, encode(raw) AS body, epoch_us(received_at) AS received_at, type, feed, report_id,
+       present AND NOT retracted AS stands, region, located_by, place_name, latitude, longitude, place_conflict,
+       NULL AS code
+FROM reports WHERE fact_offset >= $low AND fact_offset < $high
+UNION ALL
+SELECT fact_offset, original, epoch_us(received_at), NULL, feed, report_id,
+       false, NULL, NULL, NULL, NULL, NULL, NULL, code
+FROM rejects WHERE fact_offset >= $low AND fact_offset < $high AND list_contains($codes::VARCHAR[], code)
+ORDER BY fact_offset
+"""
+
+#: The first fact that moved the ledger's time past an instant.
+_AFTER = """
+SELECT min(fact_offset) FROM (
+    SELECT fact_offset, received_at FROM reports UNION ALL SELECT fact_offset, received_at FROM rejects
+) WHERE received_at > make_timestamptz(?)
+"""
+
+
+class Record(NamedTuple):
+    """One accepted revision with its ``type``, or one rejected record with its ``code``.
+
+    ``received_at`` is None for what an archive's replay rejected. ``stands`` is whether it counts in the file.
+    """
+
+    fact_offset: int
+    body: bytes
+    received_at: Micros | None
+    type: str | None
+    feed: str | None
+    report_id: str | None
+    stands: bool
+    region: str | None
+    located_by: str | None
+    place_name: str | None
+    latitude: float | None
+    longitude: float | None
+    place_conflict: str | None
+    code: str | None
+
+
+class Moment(NamedTuple):
+    """Up to where facts are known, by place in the facts topic, and the time it then is."""
+
+    before: int
+    now: Micros
+
+
+class Recorded:
+    """A published file, read-only.
+
+    Attributes:
+        agreement: the agreement the file was judged by.
+        region_names: names of its regions by P-code.
+        watched: the regions each standing coverage notice watches, by feed and report_id.
+        bulletin_lines: the region of each line with a place of each standing bulletin.
+
+    Raises:
+        UsageError: it is no file of ours, or of an earlier version of the tables.
+        StoreUnavailable: it cannot be read, or newer software wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = open_published(path)
+        try:
+            with mapped(path):
+                self._read()
+        except (StoreUnavailable, UsageError):
+            self.close()
+            raise
+
+    def _read(self) -> None:
+        select = self._connection.execute
+        found = select("SELECT schema_version, agreement FROM about").fetchall()
+        if len(found) != 1:
+            raise StoreUnavailable(f"{self.path} is empty: no ledger has written to it")
+        ((version, agreement),) = found
+        check_version(version, self.path)
+        if version < (newest := max(migrations())):
+            raise UsageError(
+                f"{self.path} has schema version {version}, this is trucewatch for version {newest}: "
+                "start its ledger once with this version, which brings the file up to date"
+            )
+        try:
+            self.agreement = Agreement.model_validate_json(agreement)
+        except ValidationError as error:
+            raise StoreUnavailable(f"{self.path} holds no agreement that this version can read") from error
+        self.region_names: dict[str, str] = dict(select("SELECT pcode, name FROM regions").fetchall())
+        self.watched: dict[tuple[str, str], list[str]] = {}
+        for feed, report_id, region in select("SELECT feed, report_id, region FROM coverage ORDER BY ALL").fetchall():
+            self.watched.setdefault((feed, report_id), []).append(region)
+        self.bulletin_lines: dict[tuple[str, str], list[str]] = {}
+        lines = "SELECT feed, report_id, region FROM bulletins WHERE region IS NOT NULL ORDER BY feed, report_id, line"
+        for feed, report_id, region in select(lines).fetchall():
+            self.bulletin_lines.setdefault((feed, report_id), []).append(region)
+        ((self._next_offset, self._now, self._last_tick, pending),) = select(
+            "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
+        ).fetchall()
+        self._judged_to: Micros | None = json.loads(pending).get("judged_to")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def last_judged(self) -> Moment:
+        """Return the last tick: what every row of the file was judged at.
+
+        Raises:
+            UsageError: the file holds no tick yet.
+        """
+        if self._judged_to is None:
+            raise UsageError(f"{self.path}: nothing has been judged yet, so there is nothing to compare with")
+        return Moment(self._last_tick, self._judged_to)
+
+    def as_of(self, instant: datetime) -> Moment:
+        """Return what the ledger knew when its time was ``instant``.
+
+        Raises:
+            UsageError: the file does not reach so far.
+        """
+        now = to_micros(instant)
+        if self._now is None or now > self._now:
+            reaches = f"reaches to {from_micros(self._now).isoformat()}" if self._now is not None else "holds no fact"
+            raise UsageError(f"--as-of {instant.isoformat()}: {self.path} {reaches}")
+        with mapped(self.path):
+            ((first,),) = self._connection.execute(_AFTER, [now]).fetchall()
+        return Moment(self._next_offset if first is None else first, now)
+
+    def records(self, before: int, codes: frozenset[RejectCode]) -> Iterator[tuple[int, list[Record]]]:
+        """Yield the records before a place in the facts topic, in order, each chunk with the place it reaches to.
+
+        Args:
+            codes: of rejected records, the codes wanted.
+        """
+        for low in range(0, before, CHUNK):
+            high = min(low + CHUNK, before)
+            parameters = {"low": low, "high": high, "codes": sorted(codes)}
+            with mapped(self.path):
+                rows = self._connection.execute(_RECORDS, parameters).fetchall()
+            yield high, [Record(*row) for row in rows]

@@ -1,0 +1,229 @@
+"""The recorded judgement and the others beside it, shown: as text for a terminal, and the same as values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.agreement import Agreement
+from schemas.truceday import Micros, from_micros
+from sinks.records import jsonable
+from streams.ops.grid import LEGEND, cell_text, grids, number
+from streams.ops.standing import Standing, gate_sentence
+from streams.ops.wording import counted
+from streams.whatif.changes import differing_keys
+from streams.whatif.difference import Changed, Differences, Totals, totals
+from streams.whatif.judge import Judged
+
+#: Differences told in text; JSON has all.
+MOST_SHOWN = 20
+_FINDINGS = ("violence", "access", "verdict")
+_WORDS = {
+    "incidents_out_of_scope": "out of scope",
+    "violence_limit": "limit",
+    "covered_share": "covered",
+    "deaths_best": "deaths",
+    "in_gate": "needed by the gate",
+    "streak_days": "days",
+    "streak_ended_day": "ended on",
+    "streak_ended_by": "ended by",
+    "is_open": "open",
+    "required_days": "required days",
+    "shortest_streak": "shortest streak",
+    "regions_holding": "regions holding",
+    "regions_needed": "regions needed",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One alternative, judged and compared. ``standing`` and ``differences`` are of the truce-days asked for."""
+
+    name: str
+    agreement: Agreement
+    judged: Judged
+    standing: Standing
+    differences: Differences
+
+
+def show(
+    console: Console, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome], shown: int | None
+) -> None:
+    """Print the recorded grid, each other one with what differs, and all of them in one table.
+
+    Args:
+        judged_at: the ledger's time of all of them.
+        shown: the most truce-days to show of a grid, the last ones; all when None.
+    """
+    console.print(Text(f"As recorded: {recorded.agreement.title}", style="bold"))
+    console.print(Text(f"All judged at {from_micros(judged_at):%Y-%m-%d %H:%M} UTC, on what was known then"))
+    _grid(console, recorded, shown)
+    for outcome in outcomes:
+        console.print(Text(f"\nWhat if: {outcome.name}", style="bold"))
+        for key, before, after in differing_keys(recorded.agreement, outcome.agreement):
+            console.print(Text(f"  {key}: {_short(before)} → {_short(after)}"))
+        _records(console, outcome.judged)
+        if not outcome.differences:
+            console.print(Text("No difference: its grid is the recorded one."))
+            continue
+        _grid(console, outcome.standing, shown)
+        _differences(console, recorded, outcome)
+    console.print(Text(f"\n{LEGEND}\n", style="grey50"))
+    console.print(_table(recorded, outcomes))
+    for outcome in outcomes:
+        console.print(Text(f"{outcome.name}: {summary(outcome.differences)}"))
+
+
+def summary(differences: Differences) -> str:
+    """Say in one line how much differs."""
+    if not differences:
+        return f"no difference in {counted(differences.compared, 'verdict')}, any streak or the gate"
+    turns = differences.turns()
+    told = ", ".join(f"{count:,} {before} → {after}" for (before, after), count in turns.most_common())
+    figures = len(differences.cells) - turns.total()
+    parts = [
+        f"{turns.total():,} of {counted(differences.compared, 'verdict')} differ{f' ({told})' if told else ''}",
+        f"{figures:,} more in a leg or figures only" if figures else "",
+        f"{counted(len(differences.streaks), 'streak')}" if differences.streaks else "",
+        "the gate" if differences.gate else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return everything the text shows, and every difference, as values."""
+    return {
+        "file": file,
+        "judged_at": jsonable(from_micros(judged_at)),
+        "recorded": _standing_json(recorded),
+        "alternatives": [
+            {
+                "name": outcome.name,
+                "changed": [
+                    {"key": key, "before": before, "after": after}
+                    for key, before, after in differing_keys(recorded.agreement, outcome.agreement)
+                ],
+                "records": outcome.judged.records,
+                "outside": outcome.judged.outside,
+                "refused": outcome.judged.refused,
+                "admitted": outcome.judged.admitted,
+                **_standing_json(outcome.standing),
+                "differences": {
+                    "summary": summary(outcome.differences),
+                    "compared": outcome.differences.compared,
+                    "verdicts": jsonable(outcome.differences.cells),
+                    "streaks": jsonable(outcome.differences.streaks),
+                    "gate": jsonable(outcome.differences.gate),
+                },
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    return {
+        "agreement": standing.agreement.model_dump(mode="json"),
+        "totals": jsonable(totals(standing)),
+        "truce_days": jsonable(standing.days),
+        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
+        "windows": jsonable(standing.windows),
+        "gate": jsonable(standing.gate),
+    }
+
+
+def _grid(console: Console, standing: Standing, shown: int | None) -> None:
+    if not standing.days:
+        console.print(Text(f"No truce-day is judged; the agreement's first is {standing.agreement.first_day}."))
+        return
+    days = standing.days if shown is None else standing.days[-shown:]
+    part = Standing(**{**vars(standing), "days": days})
+    clock = standing.agreement.clock
+    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
+    for table in grids(part, console.width):
+        console.print()
+        console.print(table)
+    console.print(Text(f"\n{gate_sentence(standing.gate)}"))
+
+
+def _records(console: Console, judged: Judged) -> None:
+    """Say what this agreement's intake makes of records that the recorded one's took, or did not take."""
+    if judged.outside:
+        console.print(Text(f"  {counted(judged.outside, 'report')} of no region of it"))
+    for code, records in sorted(judged.refused.items()):
+        console.print(Text(f"  {counted(records, 'report')} refused: {code}"))
+    if judged.admitted:
+        console.print(Text(f"  {counted(judged.admitted, 'rejected record')} admitted"))
+
+
+def _differences(console: Console, recorded: Standing, outcome: Outcome) -> None:
+    differences = outcome.differences
+    if (recorded.agreement.clock.anchor, recorded.agreement.clock.time_zone) != (
+        outcome.agreement.clock.anchor,
+        outcome.agreement.clock.time_zone,
+    ):
+        console.print(Text("Truce-days are cut otherwise here: days of one name are not the same hours."))
+    console.print(Text("\nDifferences"))
+    findings = [each for each in differences.cells if any(one.field in _FINDINGS for one in each.changed)]
+    for each in findings[:MOST_SHOWN]:
+        console.print(Text(f"  {each.region} {each.truce_day}: {_told(each.changed, each.before, each.after)}"))
+    if len(findings) > MOST_SHOWN:
+        console.print(Text(f"  ... and {len(findings) - MOST_SHOWN:,} more findings; --json lists them all"))
+    if figures := len(differences.cells) - len(findings):
+        console.print(Text(f"  {counted(figures, 'day')} of a region in figures only; --json lists them"))
+    for streak in differences.streaks:
+        console.print(Text(f"  streak of {streak.region}: {_told(streak.changed)}"))
+    if differences.gate:
+        console.print(Text(f"  gate: {_told(differences.gate)}"))
+
+
+def _told(changed: Sequence[Changed], before: object = "", after: object = "") -> str:
+    if before is None:
+        return "not judged → judged"
+    if after is None:
+        return "judged → not judged"
+    return "; ".join(
+        f"{_WORDS.get(one.field, one.field)} {_plain(one.before)} → {_plain(one.after)}" for one in changed
+    )
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _short(value: Any) -> str:
+    text = _plain(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _table(recorded: Standing, outcomes: Sequence[Outcome]) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for heading in ("MET", "BROKEN", "UNKNOWN", "differ", "longest run", "in all at once", "gate"):
+        table.add_column(heading, justify="right")
+    _line(table, "as recorded", totals(recorded), "")
+    for outcome in outcomes:
+        _line(table, outcome.name, totals(outcome.standing), f"{outcome.differences.turns().total():,}")
+    return table
+
+
+def _line(table: Table, name: str, sums: Totals, differ: str) -> None:
+    table.add_row(
+        Text(name),
+        f"{sums.met:,}",
+        f"{sums.broken:,}",
+        f"{sums.unknown:,}",
+        differ,
+        f"{sums.longest_run} d",
+        f"{sums.longest_joint_run} d",
+        f"{'open' if sums.gate_open else 'closed'}, {sums.regions_holding} of {sums.regions_needed}",
+    )
