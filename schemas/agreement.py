@@ -10,7 +10,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.reports import FeedName, IncidentKind, Language, Name, Pcode
+from schemas.language import Language
+from schemas.pullback import PullbackLine
+from schemas.reports import FeedName, IncidentKind, Name, Pcode
 from schemas.truceday import Micros, TruceCalendar
 
 AgreementId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -119,6 +121,9 @@ class Agreement(Language):
     coverage: CoverageRules
     access: AccessRules
     linking: LinkingRules | None = Field(None, description="When left out every report is an incident of its own.")
+    pullback: list[PullbackLine] = Field(
+        default_factory=list, max_length=100, description="Lines units keep away from; shown beside the verdicts."
+    )
 
     @cached_property
     def calendar(self) -> TruceCalendar:
@@ -177,6 +182,9 @@ class Agreement(Language):
                     "{key} names {strangers}, not among regions",
                     {"key": key, "strangers": ", ".join(strangers)},
                 )
+        lines = [line.id for line in self.pullback]
+        if len(set(lines)) < len(lines):
+            raise PydanticCustomError("line_twice", "two lines of pullback have the same id")
         if self.clock.effective.tzinfo is not None:
             raise PydanticCustomError(
                 "effective_offset", "clock.effective is local time in time_zone: write it without an offset"

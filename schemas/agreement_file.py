@@ -26,6 +26,7 @@ _WHERE: dict[str, Loc] = {
     "effective_anchor": ("clock", "effective"),
     "baseline_overlap": ("violence", "baseline", "last_day"),
     "baseline_backwards": ("violence", "baseline", "last_day"),
+    "line_twice": ("pullback",),
 }
 
 

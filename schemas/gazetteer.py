@@ -19,9 +19,10 @@ from pydantic import Field, ValidationError
 
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.facts import Located
+from schemas.language import Language
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
-from schemas.reports import Language, Name, Pcode, Place, PlacePrecision
+from schemas.reports import Name, Pcode, Place, PlacePrecision
 from schemas.toml_file import TomlSyntaxError, parse_toml
 
 if TYPE_CHECKING:

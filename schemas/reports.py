@@ -16,14 +16,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     TypeAdapter,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from schemas.language import Language
+from schemas.lengths import Length, Uncertainty
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
@@ -45,12 +46,6 @@ Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
 #: An instant with its offset. Below 1971 lies what the parser makes of a compact date such as 20160912 (seconds
 #: since 1970); years such as 1 and 9999 would overflow the calendar of truce-days.
 Instant = Annotated[AwareDatetime, Field(ge=datetime(1971, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-
-
-class Language(BaseModel):
-    """Base of all models: frozen, strict, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ser_json_inf_nan="null")
 
 
 class Status(StrEnum):
@@ -335,10 +330,39 @@ class Declaration(Report):
     until: Instant | None = Field(None, description="Until when, if the declaration says.")
 
 
+class PositionReport(Report):
+    """Where a unit stood: what a pull-back from a line is measured by."""
+
+    type: Literal["position"] = Field(description="Which kind of report this is.")
+    occurred: Interval = Field(description="When it stood there.")
+    unit: Name = Field(description="The unit, or the weapon, as the source names it.")
+    party: Name = Field(description="The party it belongs to, as the source names it.")
+    weapon_class: Name = Field(
+        description="What it has, in the agreement's words, such as heavy; any other is kept, and bound by nothing."
+    )
+    point: Point = Field(description="Where it stood.")
+    names: list[Name] = Field(
+        default_factory=list, max_length=20, description="Names of the place as written, from the region to the site."
+    )
+    uncertainty: Uncertainty | None = Field(
+        None,
+        description="How far the true position may lie from the point; without it no finding is possible.",
+    )
+    stated_distance: Length | None = Field(
+        None, description="The source's own word on the distance to the line; shown beside the one computed."
+    )
+
+
 AnyReport = Annotated[
-    IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration, Field(discriminator="type")
+    IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport,
+    Field(discriminator="type"),
 ]
-REPORT_TYPES: tuple[type[Report], ...] = (IncidentReport, ConvoyReport, CoverageNotice, Bulletin, Declaration)
-ANY_REPORT: TypeAdapter[IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration] = TypeAdapter(
-    AnyReport
+REPORT_TYPES: tuple[type[Report], ...] = (
+    IncidentReport,
+    ConvoyReport,
+    CoverageNotice,
+    Bulletin,
+    Declaration,
+    PositionReport,
 )
+ANY_REPORT: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

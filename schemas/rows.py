@@ -252,6 +252,47 @@ class DeclarationRow(NamedTuple):
     reported_at: Micros
 
 
+class PositionRow(NamedTuple):
+    """One present, active position report. Lengths as given, and in metres."""
+
+    feed: str
+    report_id: str
+    unit: str
+    party: str
+    weapon_class: str
+    truce_day: date
+    occurred_from: Micros
+    occurred_to: Micros
+    reported_at: Micros
+    latitude: float
+    longitude: float
+    place_name: str | None
+    uncertainty: float | None
+    uncertainty_unit: str | None
+    uncertainty_metres: float | None
+    stated_distance: float | None
+    stated_distance_unit: str | None
+    stated_distance_metres: float | None
+
+
+class PositionFindingRow(NamedTuple):
+    """What is found of one position and one line of the agreement.
+
+    ``side`` is None when it is not clear, ``distance_metres`` beyond the reach, ``uncertainty_metres`` (position
+    and line together) when the report states none, ``limit_metres`` when no band, or more than one, decided.
+    """
+
+    feed: str
+    report_id: str
+    line: str
+    finding: str
+    rule: str
+    side: str | None
+    distance_metres: float | None
+    uncertainty_metres: float | None
+    limit_metres: int | None
+
+
 class VerdictRow(NamedTuple):
     """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
 
@@ -354,7 +395,7 @@ class Changes:
     """Everything one flush writes, in one transaction with the offsets it was read up to.
 
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
-    identities whose convoy, coverage, bulletin and declaration rows are replaced by the ones given here;
+    identities whose rows in the tables of one kind of report are replaced by the ones given here;
     ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds present rows (the last one of a region and
     day counts), ``versions`` new versions, which are only ever added. ``pending`` is JSON text: what changed since
     the last tick and has not been judged yet. ``origins`` holds the highest source offset counted, by topic, partition
@@ -376,6 +417,8 @@ class Changes:
     coverage: list[CoverageRow] = field(default_factory=list)
     bulletins: list[BulletinRow] = field(default_factory=list)
     declarations: list[DeclarationRow] = field(default_factory=list)
+    positions: list[PositionRow] = field(default_factory=list)
+    position_findings: list[PositionFindingRow] = field(default_factory=list)
     touched_convoys: set[tuple[str, str]] = field(default_factory=set)
     convoys: list[ConvoyRow] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)

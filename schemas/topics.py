@@ -58,6 +58,10 @@ class Topics:
         return f"{self.prefix}.notices.v1"
 
     @property
+    def positions(self) -> str:
+        return f"{self.prefix}.positions.v1"
+
+    @property
     def archive(self) -> str:
         """Recorded reports and ticks of a replay, in the archive's own order: one partition."""
         return f"{self.prefix}.archive.v1"
@@ -82,11 +86,12 @@ class Topics:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Topics feeds publish to, any key."""
-        return (self.incidents, self.convoys, self.notices)
+        return (self.incidents, self.convoys, self.notices, self.positions)
 
     def of_type(self, report_type: str) -> str:
         """The input topic a report of this type is published to."""
-        return {"incident": self.incidents, "convoy": self.convoys}.get(report_type, self.notices)
+        own = {"incident": self.incidents, "convoy": self.convoys, "position": self.positions}
+        return own.get(report_type, self.notices)
 
     def specs(self, agreements: tuple[str, ...], *, archive: bool = False) -> tuple[TopicSpec, ...]:
         """Every topic a deployment needs, with its partitions and retention."""

@@ -14,7 +14,7 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
 
 #: Views and macros, in the order in which they build on each other.
-_VIEWS = ("views.sql", "declared.sql")
+_VIEWS = ("views.sql", "declared.sql", "pullback.sql")
 _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 
 

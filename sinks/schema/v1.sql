@@ -92,16 +92,16 @@ COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN reports.revision IS 'Counts up from 1; a higher one replaces a lower one, whatever the order of arrival.';
 COMMENT ON COLUMN reports.present IS 'Whether this is the highest revision known of its report.';
 COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report, or merges it into another.';
-COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin or declaration.';
+COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin, declaration or position.';
 COMMENT ON COLUMN reports.region IS 'P-code of the region; NULL where a report has none or several.';
-COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents and convoys only.';
+COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents, convoys and positions only.';
 COMMENT ON COLUMN reports.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';
 COMMENT ON COLUMN reports.occurred_from IS 'Start of the stated interval.';
 COMMENT ON COLUMN reports.occurred_to IS 'End of the stated interval, not part of it.';
 COMMENT ON COLUMN reports.time_precision IS 'How exactly an incident''s time is stated: minute, hour, day, week, month or longer.';
 COMMENT ON COLUMN reports.reported_at IS 'When the feed said it.';
 COMMENT ON COLUMN reports.received_at IS 'When intake received it; in a replay the archive''s own reporting time.';
-COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, or the step of a convoy report.';
+COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, step of a convoy, act of a declaration, or weapon class of a position.';
 COMMENT ON COLUMN reports.in_scope IS 'Whether the incident is the agreement''s concern.';
 COMMENT ON COLUMN reports.accused IS 'Who is said to have done it; a claim, not a finding.';
 COMMENT ON COLUMN reports.claimant IS 'Who says so.';
@@ -308,6 +308,68 @@ COMMENT ON COLUMN declarations.declared_by IS 'Who declares.';
 COMMENT ON COLUMN declarations.effective_at IS 'From when.';
 COMMENT ON COLUMN declarations.until IS 'Until when; NULL when open-ended.';
 COMMENT ON COLUMN declarations.reported_at IS 'When the feed said it.';
+
+CREATE TABLE positions (
+    feed                   VARCHAR NOT NULL,
+    report_id              VARCHAR NOT NULL,
+    unit                   VARCHAR NOT NULL,
+    party                  VARCHAR NOT NULL,
+    weapon_class           VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    occurred_from          TIMESTAMPTZ NOT NULL,
+    occurred_to            TIMESTAMPTZ NOT NULL,
+    reported_at            TIMESTAMPTZ NOT NULL,
+    latitude               DOUBLE NOT NULL,
+    longitude              DOUBLE NOT NULL,
+    place_name             VARCHAR,
+    uncertainty            DOUBLE,
+    uncertainty_unit       VARCHAR,
+    uncertainty_metres     DOUBLE,
+    stated_distance        DOUBLE,
+    stated_distance_unit   VARCHAR,
+    stated_distance_metres DOUBLE
+);
+COMMENT ON TABLE positions IS 'One present, active position report: where a unit stood, as the feed says. Two reports of one unit are two rows.';
+COMMENT ON COLUMN positions.feed IS 'Who said it.';
+COMMENT ON COLUMN positions.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN positions.unit IS 'Unit or weapon, as the source names it.';
+COMMENT ON COLUMN positions.party IS 'Party it belongs to, as the source names it.';
+COMMENT ON COLUMN positions.weapon_class IS 'What it has, in the agreement''s words; any other word is bound by nothing.';
+COMMENT ON COLUMN positions.truce_day IS 'Truce-day holding the largest part of the stated interval.';
+COMMENT ON COLUMN positions.occurred_from IS 'Start of the stated interval.';
+COMMENT ON COLUMN positions.occurred_to IS 'End of the stated interval, not part of it.';
+COMMENT ON COLUMN positions.reported_at IS 'When the feed said it.';
+COMMENT ON COLUMN positions.latitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN positions.longitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN positions.place_name IS 'Most exact name of the place, as the source writes it.';
+COMMENT ON COLUMN positions.uncertainty IS 'How far the true position may lie from the point, in the unit it was given in; NULL when not stated.';
+COMMENT ON COLUMN positions.uncertainty_unit IS 'Unit of uncertainty: metres, kilometres, yards, feet or miles.';
+COMMENT ON COLUMN positions.uncertainty_metres IS 'The same in metres.';
+COMMENT ON COLUMN positions.stated_distance IS 'Distance to the line as the source states it, in the unit it was given in; decides nothing.';
+COMMENT ON COLUMN positions.stated_distance_unit IS 'Unit of stated_distance.';
+COMMENT ON COLUMN positions.stated_distance_metres IS 'The same in metres.';
+
+CREATE TABLE position_findings (
+    feed               VARCHAR NOT NULL,
+    report_id          VARCHAR NOT NULL,
+    line               VARCHAR NOT NULL,
+    finding            VARCHAR NOT NULL,
+    rule               VARCHAR NOT NULL,
+    side               VARCHAR,
+    distance_metres    DOUBLE,
+    uncertainty_metres DOUBLE,
+    limit_metres       INTEGER
+);
+COMMENT ON TABLE position_findings IS 'What is found of one position and one line of the agreement. Shown beside the verdicts; part of none.';
+COMMENT ON COLUMN position_findings.feed IS 'Who said it.';
+COMMENT ON COLUMN position_findings.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN position_findings.line IS 'Id of the line in the agreement.';
+COMMENT ON COLUMN position_findings.finding IS 'VIOLATION, INDETERMINATE, COMPLIANT, NOT_BOUND, OUT_OF_REACH or NOT_IN_FORCE. Only VIOLATION is one.';
+COMMENT ON COLUMN position_findings.rule IS 'What it rests on: band, limit_in_doubt, no_uncertainty, side_unclear, no_band, out_of_reach or not_in_force.';
+COMMENT ON COLUMN position_findings.side IS 'Side of the line, as the agreement calls it; NULL when the uncertainty spans the line or is not stated.';
+COMMENT ON COLUMN position_findings.distance_metres IS 'Geodesic distance to the line, to the decimetre; NULL beyond 50 km.';
+COMMENT ON COLUMN position_findings.uncertainty_metres IS 'Uncertainty of the position plus that of the line; NULL when the report states none.';
+COMMENT ON COLUMN position_findings.limit_metres IS 'Least distance it was held against; NULL when no band binds it, or the sides it may be on have different ones.';
 
 CREATE TABLE day_tallies (
     region                 VARCHAR NOT NULL,

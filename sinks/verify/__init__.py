@@ -26,6 +26,7 @@ from sinks.verify.by_type import (
 )
 from sinks.verify.difference import Difference
 from sinks.verify.published import Published
+from sinks.verify.pullback import check_position_findings, check_positions
 from sinks.verify.report_rows import check_reports
 from sinks.verify.standing import check_gate, check_windows
 from sinks.verify.tallies import check_day_tallies, check_feed_tallies
@@ -50,6 +51,8 @@ STEPS: tuple[Step, ...] = (
     Step("coverage notices", check_coverage),
     Step("bulletins", check_bulletins),
     Step("declarations", check_declarations),
+    Step("positions", check_positions),
+    Step("positions against the lines", check_position_findings),
     Step("counts by day", check_day_tallies),
     Step("counts by feed", check_feed_tallies),
     Step("convoys", check_convoys),

@@ -20,7 +20,7 @@ OneReport = TypeVar("OneReport", bound=Report)
 def check_convoy_events(file: Published) -> Iterator[Difference]:
     """Check every step against its report; the region is the one intake found, which ``reports`` keeps."""
     recounted = {}
-    for report, region in _standing(file, "convoy", ConvoyReport):
+    for report, region in standing_reports(file, "convoy", ConvoyReport):
         step = ConvoyStepRow(
             report.feed,
             report.report_id,
@@ -94,7 +94,7 @@ def check_coverage(file: Published) -> Iterator[Difference]:
     for values in file.select(f"select {columns} from coverage order by all"):  # noqa: S608
         line = CoverageRow(*values)
         stored.setdefault((line.feed, line.report_id), []).append(line)
-    for report, _ in _standing(file, "coverage", CoverageNotice):
+    for report, _ in standing_reports(file, "coverage", CoverageNotice):
         row = Row("coverage", f"{report.feed}/{report.report_id}")
         lines = stored.pop((report.feed, report.report_id), [])
         regions = [line.region for line in lines]
@@ -118,7 +118,7 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
     names = BulletinRow._fields
     stored = file.rows("bulletins", names, key=3)
     recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for report, _ in _standing(file, "bulletin", Bulletin):
+    for report, _ in standing_reports(file, "bulletin", Bulletin):
         stretch = to_micros(report.occurred.from_), to_micros(report.occurred.to)
         for number, tally in enumerate(report.tallies, start=1):
             key = (report.feed, report.report_id, number)
@@ -136,7 +136,7 @@ def check_declarations(file: Published) -> Iterator[Difference]:
     """Check every declaration against its report."""
     names = DeclarationRow._fields
     recounted = {}
-    for report, _ in _standing(file, "declaration", Declaration):
+    for report, _ in standing_reports(file, "declaration", Declaration):
         row = DeclarationRow(
             report.feed,
             report.report_id,
@@ -150,7 +150,7 @@ def check_declarations(file: Published) -> Iterator[Difference]:
     yield from file.compare("declarations", names, 2, recounted)
 
 
-def _standing(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:
+def standing_reports(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:
     """Yield the present, active reports of a type with the region intake found for them."""
     sql = "select raw, region from reports where present and not retracted and type = ? order by fact_offset"
     for raw, region in file.stream(sql, [name]):

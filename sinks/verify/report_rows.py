@@ -19,6 +19,7 @@ from schemas.reports import (
     IncidentReport,
     Party,
     Place,
+    PositionReport,
     Report,
     Status,
 )
@@ -127,14 +128,17 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
             columns |= _when(report) | {"type": "bulletin"}
         case Declaration():
             columns |= {"type": "declaration", "kind": report.act}
+        case PositionReport():
+            columns |= _when(report) | _day(report, days) | {"type": "position", "kind": report.weapon_class}
+            columns |= {"latitude": report.point.latitude, "longitude": report.point.longitude}
     return columns
 
 
-def _when(report: IncidentReport | ConvoyReport | CoverageNotice | Bulletin) -> dict[str, object]:
+def _when(report: IncidentReport | ConvoyReport | CoverageNotice | Bulletin | PositionReport) -> dict[str, object]:
     return {"occurred_from": to_micros(report.occurred.from_), "occurred_to": to_micros(report.occurred.to)}
 
 
-def _day(report: IncidentReport | ConvoyReport, days: Days) -> dict[str, object]:
+def _day(report: IncidentReport | ConvoyReport | PositionReport, days: Days) -> dict[str, object]:
     day, uncertain = days.holding_most(to_micros(report.occurred.from_), to_micros(report.occurred.to))
     return {"truce_day": day, "time_uncertain": uncertain}
 
@@ -181,8 +185,10 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     """Check what the gazetteer found as far as the report alone can tell."""
     region, by = stored["region"], stored["located_by"]
     if not isinstance(report, IncidentReport | ConvoyReport):
+        name = report.names[-1] if isinstance(report, PositionReport) and report.names else None
         found = (region, by, stored["place_name"], stored["place_conflict"])
-        yield from row.compare(("region", "located_by", "place_name", "place_conflict"), found, (None,) * 4)
+        left = (None, None, name, None)
+        yield from row.compare(("region", "located_by", "place_name", "place_conflict"), found, left)
         return
     place = report.place
     stated = region_of_pcode(agreement, place)

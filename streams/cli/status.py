@@ -14,6 +14,7 @@ from schemas.errors import UsageError
 from streams.cli import options
 from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
+from streams.ops.pullback import show_pullback
 from streams.ops.report import (
     show_as_of,
     show_declared,
@@ -96,6 +97,7 @@ def status(
         show_gate(console, standing)
         show_declared(console, standing)
         show_told(console, standing)
+        show_pullback(console, standing)
         show_feeds(console, standing)
     if gate and not (standing.gate and standing.gate.is_open):
         raise typer.Exit(1)

@@ -35,6 +35,7 @@ from schemas.reports import (
     Declaration,
     IncidentReport,
     Interval,
+    PositionReport,
     Report,
 )
 from schemas.topics import MAX_REPORT_BYTES
@@ -144,6 +145,10 @@ class Examiner:
             case Declaration():
                 declaration = self._make.declaration(report, times, origin, stamp)
                 return [(agreement, declaration) for agreement in to]
+            case PositionReport():
+                # A line may lie in no region of its agreement's: a position is for every agreement, like a bulletin.
+                position = self._make.position(report, times, origin, stamp)
+                return [(agreement, position) for agreement in to]
         raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
 
     def _named(self, agreement: str) -> list[str]:

@@ -11,10 +11,13 @@ from schemas.facts import (
     CountLine,
     CoverageFact,
     DeclarationFact,
+    GivenLength,
     IncidentFact,
     Located,
     Origin,
+    PositionFact,
 )
+from schemas.lengths import Length
 from schemas.reports import (
     Bulletin,
     ConvoyReport,
@@ -23,6 +26,7 @@ from schemas.reports import (
     IncidentReport,
     Party,
     Place,
+    PositionReport,
     Report,
     Source,
     Status,
@@ -144,6 +148,22 @@ class FactMaker:
             until=to_micros(report.until) if report.until else None,
         )
 
+    def position(self, report: PositionReport, times: Times, origin: Origin, stamp: Micros) -> PositionFact:
+        """Return the fact of where a unit stood; its names are kept and not looked up, the point being what counts."""
+        return PositionFact(
+            **_spine(report, times, origin, stamp),
+            from_=times.from_,
+            to=times.to,
+            unit=report.unit,
+            party=report.party,
+            weapon_class=report.weapon_class,
+            latitude=report.point.latitude,
+            longitude=report.point.longitude,
+            place_name=report.names[-1] if report.names else None,
+            uncertainty=_given(report.uncertainty),
+            stated_distance=_given(report.stated_distance),
+        )
+
 
 def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
     """Group the names of ``parties`` by the source's slot, in order of appearance."""
@@ -163,6 +183,10 @@ def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
     if len(sources) == 1:
         return ((sources[0].origin or sources[0].name).casefold(),)
     return tuple(dict.fromkeys((source.origin or source.name).casefold() for source in sources))
+
+
+def _given(length: Length | None) -> GivenLength | None:
+    return GivenLength(length.value, str(length.unit)) if length else None
 
 
 def _spine(report: Report, times: Times, origin: Origin, stamp: Micros) -> dict[str, Any]:

@@ -196,6 +196,8 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "declared": jsonable(standing.declared),
         "declared_clocks": jsonable(standing.declared_clocks),
         "bulletins": jsonable(standing.tallied),
+        "pullback_days": jsonable(standing.pullback_days),
+        "positions": jsonable(standing.positions),
     }
 
 

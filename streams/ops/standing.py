@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, TrucewatchError
 from sinks import reading
 from sinks.opening import PUBLISHED
+from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
 from sinks.records import Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
 from streams.ledger.core.feeds import Outcome
 from streams.ops.wording import counted
@@ -41,8 +42,8 @@ class Standing:
     ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``; ``judged`` the first and the last of all
     there are, None when there are none. ``windows`` holds those regions first that
     keep the gate shut. ``turns`` are the moments at which the gate opened or closed. With ``as_of`` it is how things
-    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, declarations
-    and tallies.
+    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, declarations,
+    tallies and positions.
     """
 
     agreement: Agreement
@@ -61,6 +62,8 @@ class Standing:
     declared_clocks: list[DeclaredClock]
     tallied: list[Tallied]
     as_of: datetime | None = None
+    pullback_days: list[PullbackDay] = field(default_factory=list)
+    positions: list[FoundPosition] = field(default_factory=list)
 
 
 def copy_path(data: Path, agreement: str) -> Path:
@@ -178,6 +181,8 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         declared=reading.declarations(connection),
         declared_clocks=reading.declared_clocks(connection),
         tallied=[Tallied(*row) for row in rows],
+        pullback_days=pullback_days(connection, shown[0], shown[-1]) if shown else [],
+        positions=found_positions(connection, shown[0], shown[-1]) if shown else [],
     )
 
 

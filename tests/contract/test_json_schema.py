@@ -26,6 +26,19 @@ EXAMPLES = [
     json.loads(line)
     for line in (resources.files("streams.demo") / "september-2016.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+#: The shipped scenario has none: nobody published a position with its coordinates.
+POSITION = {
+    "type": "position",
+    "feed": "observers",
+    "report_id": "P-1",
+    "reported_at": "2016-09-14T12:00:00+03:00",
+    "occurred": {"from": "2016-09-14T09:00:00+03:00", "to": "2016-09-14T10:00:00+03:00", "precision": "hour"},
+    "unit": "a battery",
+    "party": "Syrian Arab Army",
+    "weapon_class": "heavy",
+    "point": {"latitude": 36.26, "longitude": 37.13},
+    "uncertainty": {"value": 500, "unit": "yards"},
+}
 
 
 def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -34,7 +47,7 @@ def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_one_for_every_report_type_and_the_reject() -> None:
-    assert list(SCHEMAS) == ["incident", "convoy", "coverage", "bulletin", "declaration", "reject"]
+    assert list(SCHEMAS) == ["incident", "convoy", "coverage", "bulletin", "declaration", "position", "reject"]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -68,7 +81,7 @@ def test_a_report_schema_is_closed(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
 def test_real_reports_are_valid(name: str) -> None:
     validator = Draft202012Validator(SCHEMAS[name])
-    examples = [example for example in EXAMPLES if example["type"] == name]
+    examples = [example for example in [*EXAMPLES, POSITION] if example["type"] == name]
     assert examples
     for example in examples:
         validator.validate(example)

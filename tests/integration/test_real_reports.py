@@ -38,6 +38,8 @@ PRESENT = (
     "coverage",
     "bulletins",
     "declarations",
+    "positions",
+    "position_findings",
     "day_tallies",
     "feed_tallies",
     "day_verdicts",

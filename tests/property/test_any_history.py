@@ -17,13 +17,27 @@ from schemas.facts import (
     CoverageFact,
     DeclarationFact,
     Fact,
+    GivenLength,
     IncidentFact,
+    PositionFact,
     TickFact,
 )
 from schemas.rows import VerdictRow
 from sinks.verify.history import NaiveReport
 from sinks.verify.recount import recount
-from tests.support.worlds import HOUR, World, agreement, at, bulletin, convoy, coverage, declaration, incident, tick
+from tests.support.worlds import (
+    HOUR,
+    World,
+    agreement,
+    at,
+    bulletin,
+    convoy,
+    coverage,
+    declaration,
+    incident,
+    position,
+    tick,
+)
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -118,8 +132,23 @@ def declarations(draw: st.DrawFn) -> DeclarationFact:
     )
 
 
+@st.composite
+def positions(draw: st.DrawFn) -> PositionFact:
+    return position(
+        draw(names),
+        when=draw(moments),
+        latitude=draw(st.sampled_from([36.23, 36.25, 36.28, 37.5])),
+        weapon_class=draw(st.sampled_from(["heavy", "personnel", "bicycles"])),
+        party=draw(st.sampled_from(["Government", "Opposition"])),
+        uncertainty=draw(st.sampled_from([None, GivenLength(50, "metres"), GivenLength(1.5, "miles")])),
+        feed=draw(feeds),
+        revision=draw(revisions),
+        retracted=draw(st.integers(0, 5)) == 0,
+    )
+
+
 # All draw from the same few names: a revision may be of another type than the one it corrects.
-reports = st.one_of(incidents(), incidents(), notices(), steps(), bulletins(), declarations())
+reports = st.one_of(incidents(), incidents(), notices(), steps(), bulletins(), declarations(), positions())
 ticks = st.integers(min_value=0, max_value=8 * 24).map(lambda hours: tick(at(0, hours)))
 histories = st.lists(st.one_of(reports, reports, reports, ticks), max_size=30)
 
@@ -144,8 +173,8 @@ def as_naive(history: list[Fact]) -> list[NaiveReport]:
     for offset, fact in enumerate(history):
         if isinstance(fact, TickFact):
             continue
-        if isinstance(fact, BulletinFact | DeclarationFact):
-            kind = "bulletin" if isinstance(fact, BulletinFact) else "declaration"
+        if isinstance(fact, BulletinFact | DeclarationFact | PositionFact):
+            kind = {BulletinFact: "bulletin", DeclarationFact: "declaration"}.get(type(fact), "position")
             naive.append(NaiveReport(offset, fact.feed, fact.report_id, fact.revision, not fact.retracted, kind))
             continue
         places = fact.regions if isinstance(fact, CoverageFact) else (fact.place.region,)

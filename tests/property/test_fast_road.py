@@ -25,7 +25,8 @@ from pydantic import (
 
 from schemas.facts import IncidentFact, Origin, header_of
 from schemas.gazetteer import load_gazetteer
-from schemas.reports import FeedName, IncidentReport, Language, Pcode, ReportId, ReportReference
+from schemas.language import Language
+from schemas.reports import FeedName, IncidentReport, Pcode, ReportId, ReportReference
 from streams.intake import examine
 from streams.intake.examine import Examiner
 from streams.intake.fast import NoRoad, open_road, road_for

@@ -61,7 +61,9 @@ def random_history(seed: int, reports: int = 120, days: int = 8) -> History:
 
 def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[str, Any]]:
     """Return one report with the time it is reported; few identities, so that many are told more than once."""
-    kind = draw.choices(["incident", "coverage", "convoy", "bulletin", "declaration"], [60, 20, 15, 3, 2])[0]
+    kind = draw.choices(
+        ["incident", "coverage", "convoy", "bulletin", "declaration", "position"], [55, 20, 15, 3, 2, 5]
+    )[0]
     start = at(round(draw.uniform(-11 if kind == "incident" else -1, days), 3))
     length = draw.choice([6, 12, 24, 24, 48] if kind == "coverage" else [0, 1, 12, 24, 50]) * HOUR
     if kind in ("convoy", "declaration"):
@@ -101,6 +103,16 @@ def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[
                 {"count": 2},
             ]
             fields |= {"tallies": lines, "total": 9}
+        case "position":
+            fields |= {
+                "unit": "a battery",
+                "party": draw.choice(["Government", "Opposition"]),
+                "weapon_class": draw.choice(["heavy", "personnel", "bicycles"]),
+                "point": {"latitude": draw.uniform(36.2, 36.3), "longitude": draw.uniform(37.05, 37.2)},
+            }
+            unit = draw.choice(["metres", "yards", "feet"])
+            if draw.random() < 0.8:
+                fields["uncertainty"] = {"value": draw.choice([10, 500, 1500.5]), "unit": unit}
         case _:
             fields = {"act": "start", "declared_by": "Government", "effective_at": told(start)}
     return reported_at, report(

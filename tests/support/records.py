@@ -23,6 +23,8 @@ TABLES = (
     "coverage",
     "bulletins",
     "declarations",
+    "positions",
+    "position_findings",
     "day_tallies",
     "feed_tallies",
     "day_verdicts",

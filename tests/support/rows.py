@@ -18,6 +18,8 @@ from schemas.rows import (
     FeedRow,
     FeedTallyRow,
     GateRow,
+    PositionFindingRow,
+    PositionRow,
     RejectRow,
     ReportRow,
     VerdictRow,
@@ -147,6 +149,31 @@ def step_row(report_id: str, step: str = "dispatched", **given: Any) -> ConvoySt
     return row._replace(**given)
 
 
+def position_row(report_id: str, **given: Any) -> PositionRow:
+    """Return where heavy weapons stood, in yards as the source has it."""
+    row = PositionRow(
+        feed="observers",
+        report_id=report_id,
+        unit="a battery",
+        party="Government",
+        weapon_class="heavy",
+        truce_day=DAY_ONE,
+        occurred_from=hours(1),
+        occurred_to=hours(2),
+        reported_at=hours(3),
+        latitude=36.26,
+        longitude=37.12,
+        place_name=None,
+        uncertainty=500.0,
+        uncertainty_unit="yards",
+        uncertainty_metres=457.2,
+        stated_distance=None,
+        stated_distance_unit=None,
+        stated_distance_metres=None,
+    )
+    return row._replace(**given)
+
+
 def reject_row(offset: int = 5, **given: Any) -> RejectRow:
     """Return a rejected record that is not even text."""
     row = RejectRow(offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, b"\xff\x00")
@@ -172,6 +199,10 @@ def full_changes() -> Changes:
             BulletinRow("monitor", "b1", 1, None, None, None, 40, 9, True, hours(0), hours(24)),
         ],
         declarations=[DeclarationRow("parties", "d1", "start", "Government", hours(0), None, hours(0))],
+        positions=[position_row("p1")],
+        position_findings=[
+            PositionFindingRow("observers", "p1", "road", "VIOLATION", "band", "north", 1110.1, 150.0, 3000)
+        ],
         touched_convoys={("un", "aid-1")},
         convoys=[ConvoyRow("un", "aid-1", "SY02", "dispatched", hours(1), hours(1), None, None, 31, 78_000, None, 1)],
         verdicts=[verdict_row()],

@@ -16,9 +16,11 @@ from schemas.facts import (
     CoverageFact,
     DeclarationFact,
     Fact,
+    GivenLength,
     IncidentFact,
     Located,
     Origin,
+    PositionFact,
     TickFact,
 )
 from schemas.reports import IncidentKind
@@ -31,6 +33,25 @@ from streams.ledger.core.report_rows import Entry
 FIRST = date(2016, 9, 12)
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
+
+
+FIFTY_METRES = GivenLength(50, "metres")
+#: A road from west to east with a bend in it, known to a hundred metres, from the second truce-day on.
+ROAD: dict[str, Any] = {
+    "id": "road",
+    "name": "The road",
+    "source": "none",
+    "points": [(36.24, 37.1), (36.25, 37.12), (36.24, 37.14)],
+    "uncertainty_metres": 100,
+    "left": "north",
+    "right": "south",
+    "first_day": FIRST + timedelta(days=1),
+    "last_day": FIRST + timedelta(days=5),
+    "bands": [
+        {"parties": ["Government"], "left": {"heavy": 3000, "personnel": 1000}, "right": {"personnel": 1000}},
+        {"left": {"heavy": 2000}},
+    ],
+}
 
 
 def agreement(**changes: Any) -> Agreement:
@@ -61,6 +82,7 @@ def agreement(**changes: Any) -> Agreement:
         },
         "coverage": {"min_feeds": 1, "min_share_percent": 75},
         "access": {"regions": ["SY02"], "overdue_after_hours": 72, "max_gap_days": 7},
+        "pullback": [ROAD],
     }
     for key, value in changes.items():
         sections[key] = {**sections.get(key, {}), **value} if isinstance(value, dict) else value
@@ -172,6 +194,22 @@ def declaration(report_id: str = "d1", *, act: str = "start", when: Micros, **ch
     """Return a declaration."""
     spine = {"stamp": when, "reported_at": when, "feed": "parties", "declared_by": "Government"}
     return DeclarationFact(**{**spine, "report_id": report_id, "act": act, "effective_at": when, **changes})
+
+
+def position(
+    report_id: str = "p1",
+    *,
+    when: Micros,
+    latitude: float = 36.26,
+    longitude: float = 37.12,
+    uncertainty: GivenLength | None = FIFTY_METRES,
+    **changes: Any,
+) -> PositionFact:
+    """Return where heavy weapons of the government stood: 1,110 m north of the road's bend."""
+    spine = {"stamp": when, "reported_at": when, "from_": when, "to": when, "feed": "observers"}
+    stood = {"unit": "a battery", "party": "Government", "weapon_class": "heavy"}
+    place = {"latitude": latitude, "longitude": longitude, "uncertainty": uncertainty}
+    return PositionFact(**{**spine, **stood, **place, "report_id": report_id, **changes})
 
 
 def tick(when: Micros) -> TickFact:

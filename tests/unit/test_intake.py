@@ -13,8 +13,10 @@ from schemas.facts import (
     ConvoyFact,
     CoverageFact,
     DeclarationFact,
+    GivenLength,
     IncidentFact,
     Origin,
+    PositionFact,
     RejectFact,
     TickFact,
 )
@@ -107,6 +109,18 @@ def test_an_archive_is_stamped_with_its_own_reporting_times() -> None:
                 "effective_at": "2016-09-19T19:00:00+03:00",
             },
             DeclarationFact,
+        ),
+        (
+            {
+                "type": "position",
+                "kind": None,
+                "place": None,
+                "unit": "a battery",
+                "party": "army",
+                "weapon_class": "heavy",
+                "point": {"latitude": 36.2, "longitude": 37.1},
+            },
+            PositionFact,
         ),
     ],
 )
@@ -235,3 +249,40 @@ def test_a_tick_passes_in_a_replay_only() -> None:
 def test_parties_are_grouped_by_the_sources_slot() -> None:
     parties = [Party(name="A", slot="a"), Party(name="B", slot="b"), Party(name="C", slot="a"), Party(name="D")]
     assert sides_of(parties) == (("A", "C"), ("B",), ("D",))
+
+
+def position(**changes: Any) -> dict[str, Any]:
+    """Return a valid position report."""
+    stood = {"unit": "a battery", "party": "army", "weapon_class": "heavy"}
+    point = {"latitude": 36.2, "longitude": 37.1}
+    return report(**{"type": "position", "kind": None, "place": None, "point": point, **stood, **changes})
+
+
+def test_a_length_keeps_the_unit_it_was_given_in() -> None:
+    fact = accepted(position(uncertainty={"value": 500, "unit": "yards"}, names=["Aleppo", "Layramoun"]))
+    assert fact.uncertainty == GivenLength(500.0, "yards")
+    assert (fact.place_name, fact.stated_distance) == ("Layramoun", None)
+
+
+def test_a_position_may_lie_in_no_region_of_the_agreement() -> None:
+    assert isinstance(accepted(position(point={"latitude": 60.2, "longitude": 24.9})), PositionFact)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "hint"),
+    [
+        ({"point": {"latitude": 91, "longitude": 37}}, "bad_coordinates", "point.latitude"),
+        ({"point": None}, "missing_field", "point"),
+        ({"uncertainty": {"value": -5, "unit": "metres"}}, "bad_value", "uncertainty.value: expected 0 or more"),
+        ({"uncertainty": {"value": 0, "unit": "metres"}}, "bad_value", "uncertainty: expected more than nothing"),
+        ({"uncertainty": {"value": 1001, "unit": "kilometres"}}, "bad_value", "at most 1,000 km"),
+        ({"uncertainty": {"value": 5, "unit": "leagues"}}, "bad_value", "uncertainty.unit: expected one of"),
+        ({"uncertainty": 500}, "wrong_type", "uncertainty: expected an object"),
+        ({"stated_distance": {"value": -1, "unit": "yards"}}, "bad_value", "stated_distance.value: expected 0 or more"),
+        ({"weapon_class": ""}, "bad_value", "weapon_class"),
+    ],
+)
+def test_a_position_that_cannot_be_is_rejected(changes: dict[str, Any], code: str, hint: str) -> None:
+    found = rejected(position(**changes))
+    assert found.code == code
+    assert hint in found.hint

@@ -123,7 +123,11 @@ def test_an_interval_that_runs_backwards_has_a_code_of_its_own() -> None:
         (b"[]", "wrong_type", "the record: expected an object, found []"),
         (b"null", "wrong_type", "the record: expected an object, found null"),
         (b"{}", "missing_field", "type: required, but missing; type is one of incident, convoy"),
-        (b'{"type":1}', "unknown_type", "type is one of incident, convoy, coverage, bulletin, declaration, found 1"),
+        (
+            b'{"type":1}',
+            "unknown_type",
+            "type is one of incident, convoy, coverage, bulletin, declaration, position, found 1",
+        ),
         (b'{"type":"convy"}', "unknown_type", "found \"convy\"; did you mean 'convoy'?"),
     ],
 )
@@ -162,7 +166,9 @@ def test_what_was_found_is_cut_to_80_characters() -> None:
 def test_the_unions_tag_never_shows_in_a_path() -> None:
     for body in ({"type": "incident"}, {"type": "coverage", "places": [{}]}, with_(place={"point": {}})):
         hint = rejected(body).hint
-        assert not any(f"{tag}." in hint for tag in ("incident", "convoy", "coverage", "bulletin", "declaration"))
+        assert not any(
+            f"{tag}." in hint for tag in ("incident", "convoy", "coverage", "bulletin", "declaration", "position")
+        )
 
 
 def test_faults_of_a_single_model_are_explained_as_well() -> None:

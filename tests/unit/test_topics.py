@@ -9,7 +9,12 @@ from schemas.topics import KEEP_FOR_EVER, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, T
 
 def test_a_prefix_sets_a_deployment_apart() -> None:
     assert Topics("replay7").facts("syria-2016") == "replay7.facts.syria-2016.v1"
-    assert Topics().inputs == ("truce.incidents.v1", "truce.convoys.v1", "truce.notices.v1")
+    assert Topics().inputs == (
+        "truce.incidents.v1",
+        "truce.convoys.v1",
+        "truce.notices.v1",
+        "truce.positions.v1",
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,7 @@ def test_a_prefix_sets_a_deployment_apart() -> None:
         ("coverage", "truce.notices.v1"),
         ("bulletin", "truce.notices.v1"),
         ("declaration", "truce.notices.v1"),
+        ("position", "truce.positions.v1"),
     ],
 )
 def test_a_report_goes_to_the_topic_of_its_type(kind: str, topic: str) -> None:

@@ -86,6 +86,11 @@ def small_history() -> History:
     history.tell(report("bulletin", "b1", reported_at=at(3, 3), occurred=(at(0), at(1)), **monitor))
     spoken: dict[str, Any] = {"act": "start", "declared_by": "Government", "effective_at": "2016-09-12T19:00:00+03:00"}
     history.tell(report("declaration", "d1", feed="parties", reported_at=at(3, 4), **spoken)).tick(at(4, 1))
+    stood: dict[str, Any] = {"unit": "a battery", "party": "Government", "weapon_class": "heavy", "names": ["A hill"]}
+    stood |= {"uncertainty": {"value": 500, "unit": "yards"}, "stated_distance": {"value": 1.1, "unit": "kilometres"}}
+    for number, latitude in enumerate((36.25, 36.26, 36.3)):
+        stood["point"] = {"latitude": latitude, "longitude": 37.1 + number / 100}
+        history.tell(report("position", f"p{number}", reported_at=at(4), occurred=(at(2), at(2.1)), **stood))
     history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
     return history.tick(at(4, 3)).tell(incident(30, 4.1)).tick(at(4, 6))
 
@@ -171,6 +176,8 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
             "coverage",
             "bulletins",
             "declarations",
+            "positions",
+            "position_findings",
             "day_tallies",
             "feed_tallies",
         ),

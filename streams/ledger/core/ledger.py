@@ -16,6 +16,7 @@ from schemas.facts import (
     CoverageFact,
     DeclarationFact,
     IncidentFact,
+    PositionFact,
     RejectFact,
     ReportFact,
     TickFact,
@@ -40,6 +41,7 @@ from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.identity import body_digest
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row
 
 Sides = tuple[tuple[str, ...], ...]
@@ -66,6 +68,7 @@ class Ledger:
         self._pending = Pending()
         self._court = Court(agreement, self._books, earliest)
         self._feeds = FeedHealth()
+        self._pullback = Pullback(agreement)
         self._fresh: dict[tuple[str, str], Prior] = {}
         self._touched: dict[Identity, ReportFact | None] = {}
         self._convoys: set[ConvoyName] = set()
@@ -310,6 +313,9 @@ class Ledger:
                             fact.reported_at,
                         )
                     )
+                case PositionFact():
+                    changes.positions.append(self._pullback.position_row(fact))
+                    changes.position_findings.extend(self._pullback.finding_rows(fact))
                 case _:
                     pass
         self._touched.clear()

@@ -13,6 +13,7 @@ from schemas.facts import (
     Fact,
     IncidentFact,
     Origin,
+    PositionFact,
     ReportFact,
 )
 from schemas.rows import BulletinRow, Contribution, ReportRow
@@ -24,6 +25,7 @@ _TYPES: dict[type, str] = {
     CoverageFact: "coverage",
     BulletinFact: "bulletin",
     DeclarationFact: "declaration",
+    PositionFact: "position",
 }
 
 
@@ -86,12 +88,12 @@ def incident_row(
 
 
 def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement, *, present: bool) -> ReportRow:
-    """Return any other report as a row; a convoy has a day, a notice, a bulletin and a declaration have none."""
+    """Return any other report as a row; convoys and positions have a day, the others none."""
     origin = fact.origin or NO_ORIGIN
     place = fact.place if isinstance(fact, ConvoyFact) else None
     when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
-    day, uncertain = agreement.calendar.day_of(*when) if place and when else (None, None)
-    kind = fact.step if isinstance(fact, ConvoyFact) else fact.act if isinstance(fact, DeclarationFact) else None
+    stood = fact if isinstance(fact, PositionFact) else None
+    day, uncertain = agreement.calendar.day_of(*when) if when and (place or stood) else (None, None)
     return ReportRow(
         fact_offset=entry.offset,
         key_hash=entry.key_hash,
@@ -109,7 +111,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         time_precision=None,
         reported_at=fact.reported_at,
         received_at=fact.stamp,
-        kind=kind,
+        kind=_kind(fact),
         in_scope=None,
         accused=None,
         claimant=None,
@@ -117,10 +119,10 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         deaths_low=None,
         deaths_best=None,
         deaths_high=None,
-        latitude=place.latitude if place else None,
-        longitude=place.longitude if place else None,
+        latitude=stood.latitude if stood else place.latitude if place else None,
+        longitude=stood.longitude if stood else place.longitude if place else None,
         place_precision=None,
-        place_name=place.name if place else None,
+        place_name=stood.place_name if stood else place.name if place else None,
         located_by=place.by if place else None,
         place_conflict=place.conflict if place else None,
         merged_into=None,
@@ -133,6 +135,19 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         body_digest=digest,
         raw=entry.body.decode(),
     )
+
+
+def _kind(fact: ReportFact) -> str | None:
+    """Return the one word that says what a report other than an incident's is about."""
+    match fact:
+        case ConvoyFact():
+            return fact.step
+        case DeclarationFact():
+            return fact.act
+        case PositionFact():
+            return fact.weapon_class
+        case _:
+            return None
 
 
 def bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:

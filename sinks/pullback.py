@@ -1,0 +1,79 @@
+"""Positions and what is found of them, read from a published file."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from sinks.selecting import select
+
+
+@dataclass(frozen=True)
+class PullbackDay:
+    """Positions of one party on one truce-day, counted by what is found of them for one line."""
+
+    truce_day: date
+    line: str
+    party: str
+    worst: str
+    violations: int
+    indeterminate: int
+    compliant: int
+    not_bound: int
+    not_judged: int
+
+
+@dataclass(frozen=True)
+class FoundPosition:
+    """One position and what is found of it for one line. Lengths as they were given, and in metres."""
+
+    truce_day: date
+    line: str
+    party: str
+    unit: str
+    weapon_class: str
+    finding: str
+    rule: str
+    side: str | None
+    distance_metres: float | None
+    total_uncertainty_metres: float | None
+    limit_metres: int | None
+    uncertainty: float | None
+    uncertainty_unit: str | None
+    uncertainty_metres: float | None
+    stated_distance: float | None
+    stated_distance_unit: str | None
+    stated_distance_metres: float | None
+    place_name: str | None
+    feed: str
+    report_id: str
+
+
+def pullback_days(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[PullbackDay]:
+    """Return the counts of truce-days ``first`` to ``last``; within a line and day the worst party comes first."""
+    return select(
+        connection,
+        PullbackDay,
+        f"SELECT {_fields(PullbackDay)} FROM pullback_days WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
+        "ORDER BY line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party",
+        [first, last],
+    )
+
+
+def found_positions(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[FoundPosition]:
+    """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
+    return select(
+        connection,
+        FoundPosition,
+        f"SELECT {_fields(FoundPosition)} FROM pullback WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
+        "ORDER BY worst_first, occurred_from DESC, feed, report_id, line",
+        [first, last],
+    )
+
+
+def _fields(record: type[Any]) -> str:
+    return ", ".join(field.name for field in dataclasses.fields(record))
