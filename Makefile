@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench kafka kafka-stop lock format clean
+.PHONY: help demo up test check bench crash kafka kafka-stop lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: $(READY) ## Format, lint, types, and the direction of imports
 
 bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000000" for more)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+crash: $(READY) ## Kill workers hundreds of times and count what was lost (CRASH="--broker kafka --kills 30")
+	@$(BIN)/python -m tests.crash --kills 300 $(CRASH)
 
 kafka: $(READY) ## Start Apache Kafka on loopback for development (needs Java 17 and Maven)
 	@$(BIN)/python deploy/kafka-local/kafka.py start

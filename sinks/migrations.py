@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
+from schemas.failpoints import reached
 
 #: Views and macros, in the order in which they build on each other.
 _VIEWS = ("views.sql", "declared.sql", "pullback.sql")
@@ -106,7 +107,9 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
             )
             connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}')")
         connection.execute("UPDATE about SET schema_version = ?", [number])
+        reached("store.migrating")
         connection.execute("COMMIT")
+        reached("store.migrated")
     connection.execute("BEGIN")
     connection.execute(views())
     connection.execute("UPDATE about SET software_version = ?", [software_version()])

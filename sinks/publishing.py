@@ -12,6 +12,8 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from schemas.failpoints import reached
+
 #: The ioctl that makes a file share another one's blocks (btrfs, XFS): a copy without copying.
 _FICLONE = 0x40049409
 _CHUNK = 64 * 1024 * 1024
@@ -35,7 +37,9 @@ def publish_copy(source: int, target: Path) -> None:
     destination = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         _copy(source, destination)
+        reached("copy.written")
         os.fsync(destination)
+        reached("copy.synced")
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
@@ -44,6 +48,7 @@ def publish_copy(source: int, target: Path) -> None:
     # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
     target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
     fresh.replace(target)
+    reached("copy.replaced")
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)  # or the new name may be gone after a power failure

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from schemas.agreement import Agreement
 from schemas.errors import TrucewatchError
+from schemas.failpoints import reached
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
 from sinks import queries
 from sinks.columns import hash_table
@@ -125,12 +126,14 @@ class Store:
             self.new_epoch = settle_log(
                 self._connection, self._live, self._facts_topic, log_identity, new_log_allowed=new_log_allowed
             )
+            reached("store.settling")
             self._connection.execute("COMMIT")
             self._in_transaction = False
         with self._guarded():
             # A log replayed after a crash is settled before anything is added to it.
             self._connection.execute("CHECKPOINT")
             self._log_start = queries.log_start(self._connection)
+        reached("store.opened")
 
     def resume(self) -> Resumed:
         """Return everything a ledger needs to go on from the last commit.
@@ -206,6 +209,7 @@ class Store:
             return
         with self._transaction():
             self._writer.stage(changes, self._log_start)
+        reached("store.staged")
 
     def commit(self, changes: Changes) -> None:
         """Write all of ``changes`` and commit, with whatever was staged before.
@@ -217,11 +221,13 @@ class Store:
             self._writer.stage(changes, self._log_start)
             self._writer.write(changes, self._log_start)
             self._writer.write_offsets(changes, self._facts_topic, self._log_start)
+            reached("store.written")
             self._connection.execute("COMMIT")
             self._in_transaction = False
+        reached("store.committed")
         if self._wal_bytes() > self._limits.log_bytes:
             with self._guarded():
-                self._connection.execute("CHECKPOINT")
+                self._checkpoint()
 
     def publish(self, published_at: datetime) -> float:
         """Put a copy of the last commit in the place of ``compliance.duckdb``; return the seconds it took.
@@ -234,7 +240,7 @@ class Store:
         started = time.monotonic()
         with self._guarded():
             self._connection.execute("UPDATE about SET published_at = ?", [published_at])
-            self._connection.execute("CHECKPOINT")
+            self._checkpoint()
         published = self._live.with_name(PUBLISHED)
         with mapped(published):
             # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
@@ -249,6 +255,11 @@ class Store:
             self._connection.close()
             os.close(self._source)
             self._source = -1
+
+    def _checkpoint(self) -> None:
+        reached("store.checkpointing")
+        self._connection.execute("CHECKPOINT")
+        reached("store.checkpointed")
 
     # -- transactions
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from schemas import failpoints
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
@@ -36,6 +37,7 @@ def run_role(role: Role, settings: Settings) -> int:
     Raises:
         TrucewatchError: something is wrong before the worker could start.
     """
+    failpoints.arm(settings.failpoint)
     agreement = load_agreement(settings.agreement)
     gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
     topics = Topics(settings.topic_prefix, settings.partitions)

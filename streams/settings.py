@@ -12,11 +12,12 @@ from pydantic import Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import UsageError
+from schemas.failpoints import PATTERN
 
 PREFIX = "TRUCEWATCH_"
 
 #: Variables with our prefix that the tests read and no command does.
-_OF_THE_TESTS = frozenset({"TRUCEWATCH_SHARED_DATA"})
+_OF_THE_TESTS = frozenset({"TRUCEWATCH_SHARED_DATA", "TRUCEWATCH_TEST_HISTORIES", "TRUCEWATCH_TEST_KILLS"})
 
 
 class Settings(BaseSettings):
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="`auto` is text on a terminal and JSON elsewhere."
+    )
+
+    failpoint: Annotated[str, StringConstraints(pattern=PATTERN)] | None = Field(
+        None, description="For crash tests: the step at which a worker kills itself, `step[:time[:kill\\|stop]]`."
     )
 
     @classmethod
@@ -120,5 +125,6 @@ def _reason(message: str, name: str) -> str:
             "broker": "should be kafka://host:port[,host:port]",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
+            "failpoint": "should be step[:time[:kill|stop]]",
         }[name]
     return message[:1].lower() + message[1:]

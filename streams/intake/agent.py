@@ -14,6 +14,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from schemas.facts import Origin, header_of
+from schemas.failpoints import reached
 from schemas.rejects import dead_letter_headers
 from schemas.topics import Topics
 from streams.engine.lane import Batch, Lane
@@ -57,6 +58,7 @@ class IntakeAgent:
         """Write the facts of one batch; return when they are acknowledged and the offset is committed."""
         if not batch.records or self._lane is None:
             return
+        reached("intake.read")
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
         rejected = 0
         read_at = time.time_ns() // 1_000
@@ -72,9 +74,13 @@ class IntakeAgent:
                 rejected += 1
                 headers = dead_letter_headers(examined.rejected, record.headers)
                 by_topic[self._topics.rejects].append((key, body, headers))
+        reached("intake.examined")
         for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
+            reached("intake.produced")
+        reached("intake.acknowledged")
         await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+        reached("intake.committed")
         log.debug(
             "batch_taken_in",
             topic=batch.topic,

@@ -25,6 +25,7 @@ from schemas import facts
 from schemas.agreement import Agreement
 from schemas.errors import FactUnreadable, LedgerStopped
 from schemas.facts import TickFact
+from schemas.failpoints import reached
 from schemas.rows import Evidence, Prior
 from sinks.publishing import Cadence
 from sinks.store import Store
@@ -154,6 +155,7 @@ class LedgerAgent:
             if not self._waiting:
                 self._waiting_since = time.monotonic()
             self._waiting.extend(batch.records)
+            reached("ledger.read")
         facts_arrived = False
         while len(self._waiting) >= self._flush.records:
             facts_arrived |= await self._flush_some()
@@ -177,15 +179,19 @@ class LedgerAgent:
         ledger = self._ledger
         first = ledger.next_offset
         entries = [read_entry(record) for record in taken if record.offset >= first]
+        reached("ledger.decoded")
         priors = self._priors(ledger, self._store, entries)
+        reached("ledger.asked")
         for entry in entries:
             ledger.fold(entry, priors)
+        reached("ledger.folded")
         self._store.commit(ledger.drain())
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
         if self._lane is not None and self._partition is not None:
             await self._lane.commit({self._partition: ledger.next_offset})
+            reached("ledger.told")
         return any(type(entry.fact) is not TickFact for entry in entries)
 
     def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:

@@ -71,3 +71,19 @@ def tables_of_a_run(file: Path) -> dict[str, list[tuple[Any, ...]]]:
             name: connection.execute(f"SELECT {chosen.get(name, '*')} FROM {name} ORDER BY ALL").fetchall()
             for name in TABLES
         }
+
+
+#: What depends on where in Kafka a record came to lie, and not on what was reported.
+_PLACES = ("fact_offset", "tick_offset", "source_topic", "source_partition", "source_offset")
+
+
+def tables_without_places(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row, versions included, without where in Kafka it came from."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = {}
+        for name in (name for name in TABLES if name not in ("sink_offsets", "ledger_state")):
+            described = connection.execute(f"SELECT column_name FROM (DESCRIBE {name})").fetchall()
+            columns = ", ".join(column for (column,) in described if column not in _PLACES)
+            found[name] = connection.execute(f"SELECT {columns} FROM {name} ORDER BY ALL").fetchall()
+        return found

@@ -1,0 +1,32 @@
+"""``kill -9`` at named steps and random instants, on each broker: every table ends as if it had not happened."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.crash.campaign import Figures, intake_campaign, ledger_campaign
+
+#: A campaign of hundreds is ``make crash``.
+KILLS = int(os.environ.get("TRUCEWATCH_TEST_KILLS", "15"))
+
+
+@pytest.mark.crash
+def test_a_ledger_killed_again_and_again_ends_with_the_same_tables(broker: str, prefix: str, tmp_path: Path) -> None:
+    _check(ledger_campaign(broker, prefix, tmp_path, KILLS * 2 // 3, random.Random(prefix)))
+
+
+@pytest.mark.crash
+def test_an_intake_killed_again_and_again_loses_and_doubles_nothing(broker: str, prefix: str, tmp_path: Path) -> None:
+    """Facts may be written twice; the ledger counts each source record once."""
+    _check(intake_campaign(broker, prefix, tmp_path, KILLS // 3, random.Random(prefix)))
+
+
+def _check(figures: Figures) -> None:
+    print(figures.text())
+    assert (figures.lost, figures.doubled, figures.torn) == (0, 0, 0), figures.text()
+    assert figures.at_failpoints >= 1
+    assert figures.recounts == figures.rounds >= 1

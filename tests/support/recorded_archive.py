@@ -1,0 +1,74 @@
+"""A recorded archive on a broker, and how far workers have come with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from schemas.agreement_file import load_agreement
+from schemas.topics import Topics
+from schemas.truceday import to_micros
+from streams.cli.processes import Worker
+from streams.engine.admin import ensure_topics
+from streams.engine.producer import BatchProducer
+from streams.feeds.archive import Archive, ArchiveRecord
+from streams.feeds.jsonl import peek
+from streams.settings import Settings
+
+AGREEMENT = "syria-2016"
+PATIENCE = 120.0
+
+
+def settings_for(broker: str, prefix: str, data: Path) -> Settings:
+    """Return settings under which a hundred commits are needed to get through the reports of a month."""
+    return Settings(
+        broker=broker,
+        topic_prefix=prefix,
+        data=data,
+        stamps="archive",
+        flush_records=40,
+        publish_seconds=0.2,
+        log_level="warning",
+    )
+
+
+def archive_of(reports: Sequence[bytes]) -> list[ArchiveRecord]:
+    """Return the reports with their ticks, in the order a replay publishes them."""
+    calendar = load_agreement(AGREEMENT).calendar
+    with Archive([calendar], "reported", now=to_micros(datetime(2017, 1, 1, tzinfo=UTC))) as archive:
+        archive.add(peek(value, line) for line, value in enumerate(reports, start=1))
+        return [record for chunk in archive.chunks() for record in chunk]
+
+
+async def publish_archive(broker: str, topics: Topics, records: Sequence[ArchiveRecord]) -> None:
+    """Append records to the archive topic, which is made if need be."""
+    await ensure_topics(broker, topics.specs((AGREEMENT,), archive=True))
+    producer = BatchProducer(broker)
+    await producer.start()
+    try:
+        await producer.send(topics.archive, 0, records)
+    finally:
+        await producer.stop()
+
+
+def wait_until(done: Callable[[], bool], worker: Worker | None = None) -> None:
+    """Wait for ``done()`` to be true, and no longer than PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        if worker is not None:
+            worker.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def judged_to(copy: Path) -> int:
+    """Return the offset a published copy goes up to; -1 before there is one."""
+    if not copy.exists():
+        return -1
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        return int(connection.execute("SELECT next_offset FROM ledger_state").fetchall()[0][0])
