@@ -22,7 +22,7 @@ from streams.cli import options
 from streams.cli.output import answers, news, print_json
 from streams.cli.replay import stoppable
 from streams.cli.status import published_file
-from streams.ops.standing import Standing, read_standing
+from streams.ops.standing import Standing
 from streams.roles import YOUNG_OBJECTS
 from streams.settings import load
 from streams.whatif.changes import Alternative, alternatives
@@ -96,7 +96,7 @@ def whatif(
         with stoppable(), _bars() as bar:
             judged = [run(each.agreement, progress=bar(each.name)) for each in others]
             if instant is None:
-                before = read_standing(path)
+                before = recorded.standing()
             else:
                 before = run(recorded.agreement, progress=bar("as recorded")).standing
     span = (first.date() if first else date.min, last.date() if last else date.max)

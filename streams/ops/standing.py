@@ -99,6 +99,11 @@ def read_standing(
         connection.close()
 
 
+def standing_in(connection: duckdb.DuckDBPyConnection) -> Standing:
+    """Return how things stand from a published copy that is open, whatever has taken its place since."""
+    return _read(connection, None, (date.min, date.max))
+
+
 def check_published(path: Path) -> None:
     """Do nothing where there is a published copy.
 

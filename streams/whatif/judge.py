@@ -211,7 +211,9 @@ def _batch(records: list[KafkaRecord], next_offset: int) -> Batch:
 
 
 def _names(recorded: Recorded, agreement: Agreement) -> dict[str, str]:
-    """Return names of regions: the file's, and for regions it does not know the gazetteer's."""
+    """Return names of regions: the file's, or where the agreement names another gazetteer that one's."""
+    if agreement.gazetteer != recorded.agreement.gazetteer:
+        return {**recorded.region_names, **load_gazetteer(agreement.gazetteer).names()}
     if set(agreement.regions) <= set(recorded.region_names):
         return recorded.region_names
     try:

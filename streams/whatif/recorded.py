@@ -18,6 +18,7 @@ from schemas.truceday import Micros, from_micros, to_micros
 from sinks.faults import mapped
 from sinks.migrations import check_version, migrations
 from sinks.reading import open_published
+from streams.ops.standing import Standing, standing_in
 
 #: Facts read at once, counted by place in the facts topic: some tens of megabytes of raw reports.
 CHUNK = 10_000
@@ -135,6 +136,11 @@ class Recorded:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+    def standing(self) -> Standing:
+        """Return how things stand in the file; a ledger may have published another one meanwhile."""
+        with mapped(self.path):
+            return standing_in(self._connection)
 
     def last_judged(self) -> Moment:
         """Return the last tick: what every row of the file was judged at.

@@ -135,6 +135,26 @@ def test_nothing_recorded_changes_and_nothing_is_left_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_copy_published_meanwhile_is_not_mixed_in(
+    run: Run, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger at work replaces the file every few seconds: both grids are of the one that was opened."""
+    file = tmp_path / "compliance.duckdb"
+    file.write_bytes(published.read_bytes())
+    later = told(RECORDED, LINES[:300]).judged(tmp_path / "later")
+    records = Recorded.records
+
+    def replaced(self: Recorded, *arguments: Any) -> Any:
+        if later.exists():
+            later.replace(file)
+        yield from records(self, *arguments)
+
+    monkeypatch.setattr(Recorded, "records", replaced)
+    ended = run("whatif", file, "--set", "violence.reduction_percent=80")
+    assert (ended.code, later.exists()) == (0, False)
+    assert "no difference in" in ended.out
+
+
 def test_two_bodies_under_one_revision_are_judged_as_a_fresh_run_would(tmp_path: Path) -> None:
     """Under fewer regions the first body is nobody's, and the second one is no contradiction any more."""
 
@@ -169,6 +189,57 @@ def test_places_are_where_the_file_says_they_are(tmp_path: Path) -> None:
     covered = {cell.region for cell in wider.cells if cell.truce_day == RECORDED.first_day and cell.covered_share == 1}
     assert covered == {"SY01", "SY02", "SY09"}
     assert [cell.region for cell in wider.cells if cell.incidents] == ["SY01"]
+
+
+GAZETTEER = """\
+title = "Two regions"
+sources = ["none"]
+country = "SY"
+regions = [
+  { pcode = "SY01", english = "North", arabic = "\u0634\u0645\u0627\u0644", names = ["Aleppo"] },
+  { pcode = "SY02", english = "South", arabic = "\u062c\u0646\u0648\u0628" },
+]
+"""
+
+
+def test_another_gazetteer_locates_everything_anew(tmp_path: Path) -> None:
+    """It moves one report to another region, refuses one whose place it lacks, and admits one refused before."""
+    (tmp_path / "two.toml").write_text(GAZETTEER, "utf-8")
+    two = changed({"regions": ["SY01", "SY02"]}).model_dump(mode="json") | {"gazetteer": str(tmp_path / "two.toml")}
+    other = Agreement.model_validate_json(json.dumps(two))
+
+    def lines(truce: Agreement) -> History:
+        history = History(truce)
+        for name in ("Aleppo", "Hama", "South"):
+            span, place = (at(0, 1), at(0, 1)), {"names": [name]}
+            history.tell(report("incident", name, reported_at=at(0, 3), occurred=span, kind="shelling", place=place))
+        return history.tick(at(1))
+
+    file = lines(changed({"regions": ["SY01", "SY02", "SY05"]})).judged(tmp_path / "recorded")
+    before = {cell.region: cell.incidents for cell in read_standing(file).cells if cell.incidents}
+    judged = whatif(file, other)
+    after = {cell.region: cell.incidents for cell in judged.standing.cells if cell.incidents}
+    assert (before, after) == ({"SY02": 1, "SY05": 1}, {"SY01": 1, "SY02": 1})
+    assert (judged.records, judged.refused, judged.admitted) == (2, {"unknown_place": 1}, 1)
+    assert findings(judged.standing) == findings(read_standing(lines(other).judged(tmp_path / "fresh")))
+
+
+def test_a_recorded_gazetteer_that_is_gone_is_not_missed(tmp_path: Path) -> None:
+    gazetteer = tmp_path / "two.toml"
+    gazetteer.write_text(GAZETTEER, "utf-8")
+    two = changed({"regions": ["SY01", "SY02"]}).model_dump(mode="json") | {"gazetteer": str(gazetteer)}
+    recorded = Agreement.model_validate_json(json.dumps(two))
+    span, place = (at(0), at(1)), {"names": ["South"]}
+    history = History(recorded).tell(
+        report("incident", "i1", reported_at=at(1), occurred=span, kind="shelling", place=place),
+        report("coverage", "c1", reported_at=at(1), occurred=span, places=[place], nil=False),
+        report("bulletin", "b1", reported_at=at(1), occurred=span, tallies=[{"count": 2, "place": place}]),
+    )
+    file = history.tick(at(1, 1)).judged(tmp_path / "recorded")
+    gazetteer.unlink()
+    (same,) = [whatif(file, each.agreement) for each in alternatives(recorded, ["violence.reduction_percent=80"])]
+    assert not compare(read_standing(file), same.standing)
+    assert (same.records, same.refused) == (3, {})
 
 
 class _ByPolygons:
