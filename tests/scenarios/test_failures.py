@@ -264,3 +264,43 @@ def test_two_bodies_under_one_revision_are_a_contradiction_and_the_first_stands(
     ((code, original),) = judged.ask("SELECT code, original FROM rejects")
     assert code == "conflicting_body"
     assert json.loads(bytes(original))["kind"] == "chemical"
+
+
+def stood(report_id: str, latitude: float, uncertainty: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
+    """Where heavy weapons of the army stood, north of Castello Road by the latitude given."""
+    spine: dict[str, Any] = {
+        "feed": "drone",
+        "reported_at": local(14, 12),
+        "occurred": (local(14, 9), local(14, 10)),
+        "unit": "a battery",
+        "party": "Syrian Arab Army",
+        "weapon_class": "heavy",
+        "point": {"latitude": latitude, "longitude": 37.14},
+    }
+    return report("position", report_id, uncertainty=uncertainty, **{**spine, **fields})
+
+
+def test_metres_and_yards_keep_their_unit_and_false_precision_finds_nothing(tmp_path: Path) -> None:
+    """Heavy weapons were to keep 3,500 m from the road; how well a position is known decides whether that can be said.
+
+    500 yards are 457.2 m and stay yards. A position some three kilometres off, known to 500 yards from a line known
+    to 500 m, is neither in breach nor not; and one that does not say how well it is known never is.
+    """
+    yards = {"value": 500, "unit": "yards"}
+    history = History(load_agreement("syria-2016")).tell(
+        stood("close", 36.2685, yards, stated_distance={"value": 500, "unit": "yards"}),
+        stood("between", 36.2815, yards),
+        stood("far", 36.2995, yards),
+        stood("unsaid", 36.2685, None),
+    )
+    judged = outcome(history.tick(local(14, 18)), tmp_path)
+    found = judged.ask("SELECT report_id, finding, rule, limit_metres FROM position_findings ORDER BY report_id")
+    assert found == [
+        ("between", "INDETERMINATE", "limit_in_doubt", 3_500),
+        ("close", "VIOLATION", "band", 3_500),
+        ("far", "COMPLIANT", "band", 3_500),
+        ("unsaid", "INDETERMINATE", "no_uncertainty", None),
+    ]
+    kept = "SELECT uncertainty, uncertainty_unit, uncertainty_metres, stated_distance, stated_distance_unit"
+    assert judged.ask(f"{kept} FROM positions WHERE report_id = 'close'") == [(500, "yards", 457.2, 500, "yards")]
+    assert judged.verdict("SY02", date(2016, 9, 13))["violence"] == "UNKNOWN"
