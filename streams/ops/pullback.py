@@ -66,8 +66,11 @@ def position_text(position: FoundPosition, line: PullbackLine) -> str:
 
 
 def _as_given(value: float | None, unit: str | None, metres: float | None) -> str:
-    """Return a length as its source gives it, and in metres where that is another unit; empty when it gives none."""
+    """Return a length as its source gives it, and in metres where that is another unit; empty when it gives none.
+
+    Metres have a decimal at most: 1.2 miles were never known to a tenth of a millimetre.
+    """
     if value is None or unit is None or metres is None:
         return ""
     given = f"{value:,.10g} {unit}"
-    return given if unit == "metres" else f"{given} = {metres:,.10g} m"
+    return given if unit == "metres" else f"{given} = {metres:,.1f} m".replace(".0 m", " m")
