@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +73,21 @@ def test_an_event_dated_by_its_calendar_day_counts_for_the_truce_day_that_holds_
     """The attack at Urum al-Kubra was after 19:12 on the 19th: GED cannot say so, and it is marked."""
     found = "SELECT truce_day::VARCHAR, time_uncertain FROM reports WHERE report_id = '301214'"
     assert judged.ask(found) == [("2016-09-18", True)]
+
+
+def test_the_compiled_tables_of_convoys_and_tallies_are_replayed_as_they_are(tmp_path: Path) -> None:
+    """Three rows are no step of a convoy: two aggregates and a suspension; each is refused by the name of the field."""
+    folder = "compiled_seed_case_2016"
+    convoys = shared_data(f"{folder}/convoys_syria_2016-08_2016-10_compiled.csv")
+    tallies = shared_data(f"{folder}/ceasefire_violation_counts_reported_compiled.csv")
+    done = trucewatch("replay", convoys, tallies, "--data", tmp_path)
+    assert done.returncode == 0, done.stderr
+    judged = Outcome(tmp_path / "syria-2016" / "compliance.duckdb")
+    assert judged.ask("SELECT feed, accepted, rejected FROM feeds ORDER BY feed") == [
+        ("compiled-2016", 15, 3),
+        ("russian-centre", 7, 0),
+        ("snhr", 1, 0),
+    ]
+    refused = judged.ask("SELECT report_id, hint FROM rejects ORDER BY report_id")
+    assert [name for name, hint in refused if "step: expected one of" in hint] == ["convoy-1", "convoy-2", "convoy-7"]
+    assert judged.one("SELECT count(*) FROM incidents") == 0
