@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
+from schemas.placenames import words_of
 from schemas.pullback import PullbackLine
 from schemas.reports import FeedName, IncidentKind, Name, Pcode
 from schemas.truceday import Micros, TruceCalendar
@@ -81,6 +82,26 @@ class CoverageRules(Language):
     )
 
 
+class AccessPlace(Language):
+    """A place aid cannot freely reach, for the days it was one; a change of status or people is another line."""
+
+    name: Name
+    names: list[Name] = Field(default_factory=list, description="Other names reports use.")
+    region: Pcode
+    status: Literal["besieged", "hard_to_reach"]
+    by: Name | None = Field(None, description="The side that besieges it.")
+    people: int | None = Field(None, ge=0, le=1_000_000_000, description="People inside; left out when not known.")
+    first_day: date | None = Field(None, description="First day the line holds; left out when it always did.")
+    last_day: date | None = Field(None, description="Last day the line holds; left out while it does.")
+    source: Name
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.first_day is not None and self.last_day is not None and self.last_day < self.first_day:
+            raise PydanticCustomError("place_backwards", "last_day lies before first_day")
+        return self
+
+
 class AccessRules(Language):
     """Where access is owed, and when its absence breaks a day."""
 
@@ -88,6 +109,9 @@ class AccessRules(Language):
     overdue_after_hours: int = Field(ge=1, description="From a convoy's first known step to delivery.")
     max_gap_days: int = Field(
         ge=1, description="Longest allowed time since the last delivery, or since the truce took effect."
+    )
+    places: list[AccessPlace] = Field(
+        default_factory=list, max_length=10_000, description="Besieged and hard-to-reach places; they decide no day."
     )
 
 
@@ -167,6 +191,21 @@ class Agreement(Language):
             return True
         return not (any(excluded) if self.scope.excluded_when == "a_side_outside" else all(excluded))
 
+    def place_named(self, name: str | None, region: str) -> str | None:
+        """Return the one besieged or hard-to-reach place of ``region`` that bears ``name``; None when none or two do."""
+        if name is None:
+            return None
+        found = self._places.get((region, words_of(name)), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, tuple[str, ...]], set[str]]:
+        places: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+        for place in self.access.places:
+            for name in (place.name, *place.names):
+                places.setdefault((place.region, words_of(name)), set()).add(place.name)
+        return places
+
     @cached_property
     def _outside(self) -> frozenset[str]:
         return frozenset(self.scope.outside)
@@ -174,7 +213,12 @@ class Agreement(Language):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         known = set(self.regions)
-        for key, listed in (("gate_regions", self.gate_regions), ("access.regions", self.access.regions)):
+        in_places = [place.region for place in self.access.places]
+        for key, listed in (
+            ("gate_regions", self.gate_regions),
+            ("access.regions", self.access.regions),
+            ("access.places", in_places),
+        ):
             strangers = sorted(set(listed) - known)
             if strangers:
                 raise PydanticCustomError(

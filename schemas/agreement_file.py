@@ -181,6 +181,9 @@ def _regions(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
             elif listed and code not in known:
                 yield toml.fault((*loc, index), f"{found(code)} is not among regions")
             seen.add(code)
+    for index, code in _places_in(toml):
+        if listed and code not in known:
+            yield toml.fault(("access", "places", index, "region"), f"{found(code)} is not among regions")
     if not isinstance(gazetteer, str):
         return
     try:
@@ -191,6 +194,12 @@ def _regions(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
     for index, code in listed:
         if code not in names:
             yield toml.fault(("regions", index), f"{found(code)} is not in the gazetteer")
+
+
+def _places_in(toml: TomlFile) -> list[tuple[int, str]]:
+    places = _at(toml, "access", "places")
+    regions = [place.get("region") if isinstance(place, dict) else None for place in places or ()]
+    return [(index, region) for index, region in enumerate(regions) if isinstance(region, str)]
 
 
 def _at(toml: TomlFile, *loc: str) -> Any:

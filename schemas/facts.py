@@ -101,6 +101,12 @@ class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, ta
     people_approved: int | None = None
     people_reached: int | None = None
     reason: str | None = None
+    trucks_hit: int | None = None
+    items_removed: tuple[str, ...] = ()
+    blocker: str | None = None
+    constraint: str | None = None
+    reached_place: str | None = None
+    same_convoy_as: str | None = None
 
 
 class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="coverage"):

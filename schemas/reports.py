@@ -34,7 +34,7 @@ FeedName = Annotated[str, StringConstraints(pattern=FEED_NAME)]
 ReportId = Annotated[
     str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$")
 ]
-#: A report as another one refers to it: ``feed/report_id``. No feed's name holds a slash, so the first one divides.
+#: A report as another one refers to it, ``feed/report_id``, and a convoy, ``feed/convoy_id``. No feed's name holds a slash, so the first one divides.
 ReportReference = Annotated[
     str,
     StringConstraints(
@@ -121,6 +121,20 @@ class ConvoyStep(StrEnum):
     ARRIVED = "arrived"
     OFFLOADED = "offloaded"
     DISTRIBUTED = "distributed"
+
+
+class AccessConstraint(StrEnum):
+    """Why aid did not get through: the nine categories of OCHA's framework for monitoring access constraints."""
+
+    DENIAL_OF_NEEDS = "denial_of_needs"
+    ENTRY_INTO_COUNTRY = "entry_into_country"
+    MOVEMENT_WITHIN = "movement_within"
+    HOSTILITIES = "hostilities"
+    VIOLENCE_AGAINST_STAFF = "violence_against_staff"
+    INTERFERENCE = "interference"
+    MINES = "mines"
+    ENVIRONMENT = "environment"
+    ACCESS_TO_SERVICES = "access_to_services"
 
 
 class Interval(Language):
@@ -265,6 +279,9 @@ class ConvoyReport(Report):
 
     type: Literal["convoy"] = Field(description="Which kind of report this is.")
     convoy_id: ReportId = Field(description="The feed's own name for the convoy; steps of one convoy share it.")
+    same_convoy_as: ReportReference | None = Field(
+        None, description="'feed/convoy_id' of another feed's name for this convoy: claims of both are one convoy's."
+    )
     step: ConvoyStep = Field(description="How far the convoy had come; only offloaded and distributed are deliveries.")
     occurred: Interval = Field(description="When it was at this step.")
     place: Place = Field(description="The destination: the region access is owed to.")
@@ -283,6 +300,9 @@ class ConvoyReport(Report):
     )
     blocker: Name | None = Field(None, description="Who stood in the way.")
     reason: Text | None = Field(None, description="The reason given.")
+    constraint: AccessConstraint | None = Field(
+        None, description="What stood in the way, by OCHA's nine categories of access constraints."
+    )
     accused: list[Name] = Field(default_factory=list, max_length=20, description="Who is said to have attacked it.")
     claimant: Name | None = Field(None, description="Who says so.")
     confidence: Confidence = Field(Confidence.UNSTATED, description="How sure the claimant is of who did it.")

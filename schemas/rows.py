@@ -178,39 +178,73 @@ class FeedTallyRow(NamedTuple):
 
 
 class ConvoyStepRow(NamedTuple):
-    """One present, active convoy report."""
+    """One present, active convoy report, and what it counts for among all claims of its convoy.
+
+    ``items_removed`` is a JSON list. ``convoy`` names the convoy, ``flaw`` says in words why a step is not legal or
+    does not count; these and the two flags are worked out from all steps of the convoy, the rest is the report's.
+    """
 
     feed: str
     report_id: str
     convoy_id: str
+    convoy: str
     region: str
+    place: str | None
     step: str
+    legal: bool
+    counts: bool
+    flaw: str | None
     occurred_from: Micros
     occurred_to: Micros
     reported_at: Micros
     mode: str
     trucks: int | None
+    trucks_hit: int | None
     people_requested: int | None
     people_approved: int | None
     people_reached: int | None
+    items_removed: str
+    blocker: str | None
     reason: str | None
+    access_constraint: str | None
+    reached_place: str | None
+    same_convoy_as: str | None
 
 
 class ConvoyRow(NamedTuple):
-    """One convoy with its present state, folded from its steps in the order they happened."""
+    """One convoy with its present state, folded from the steps of all its claims in the order they happened.
+
+    It bears the name of one of its claims. Each figure is the latest stated, with the least and the greatest beside it.
+    """
 
     feed: str
     convoy_id: str
+    claims: int
     region: str
+    place: str | None
     state: str
     since: Micros
     first_known: Micros
     delivered_at: Micros | None
     attacked_at: Micros | None
     trucks: int | None
+    trucks_least: int | None
+    trucks_most: int | None
+    trucks_hit: int | None
+    trucks_hit_least: int | None
+    trucks_hit_most: int | None
     people_requested: int | None
+    people_requested_least: int | None
+    people_requested_most: int | None
+    people_approved: int | None
+    people_approved_least: int | None
+    people_approved_most: int | None
     people_reached: int | None
+    people_reached_least: int | None
+    people_reached_most: int | None
+    items_removed: str
     steps: int
+    steps_flagged: int
 
 
 class CoverageRow(NamedTuple):
