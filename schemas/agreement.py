@@ -192,7 +192,7 @@ class Agreement(Language):
         return not (any(excluded) if self.scope.excluded_when == "a_side_outside" else all(excluded))
 
     def place_named(self, name: str | None, region: str) -> str | None:
-        """Return the one besieged or hard-to-reach place of ``region`` that bears ``name``; None when none or two do."""
+        """Return the one listed place of ``region`` that bears ``name``; None when none does, or two do."""
         if name is None:
             return None
         found = self._places.get((region, words_of(name)), set())

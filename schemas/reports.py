@@ -34,7 +34,8 @@ FeedName = Annotated[str, StringConstraints(pattern=FEED_NAME)]
 ReportId = Annotated[
     str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$")
 ]
-#: A report as another one refers to it, ``feed/report_id``, and a convoy, ``feed/convoy_id``. No feed's name holds a slash, so the first one divides.
+#: A report as another one refers to it, ``feed/report_id``, and a convoy, ``feed/convoy_id``. No feed's name holds a
+#: slash, so the first one divides.
 ReportReference = Annotated[
     str,
     StringConstraints(

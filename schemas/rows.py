@@ -429,11 +429,11 @@ class Changes:
     """Everything one flush writes, in one transaction with the offsets it was read up to.
 
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
-    identities whose rows in the tables of one kind of report are replaced by the ones given here;
-    ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds present rows (the last one of a region and
-    day counts), ``versions`` new versions, which are only ever added. ``pending`` is JSON text: what changed since
-    the last tick and has not been judged yet. ``origins`` holds the highest source offset counted, by topic, partition
-    and log, where it has risen.
+    identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
+    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds
+    present rows (the last one of a region and day counts), ``versions`` new versions, which are only ever added.
+    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``origins`` holds the
+    highest source offset counted, by topic, partition and log, where it has risen.
     """
 
     next_offset: int = 0

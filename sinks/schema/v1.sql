@@ -190,64 +190,118 @@ COMMENT ON COLUMN linked_reports.metres IS 'Metres between the two points; NULL 
 COMMENT ON COLUMN linked_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';
 
 CREATE TABLE convoys (
-    feed             VARCHAR NOT NULL,
-    convoy_id        VARCHAR NOT NULL,
-    region           VARCHAR NOT NULL,
-    state            VARCHAR NOT NULL,
-    since            TIMESTAMPTZ NOT NULL,
-    first_known      TIMESTAMPTZ NOT NULL,
-    delivered_at     TIMESTAMPTZ,
-    attacked_at      TIMESTAMPTZ,
-    trucks           INTEGER,
-    people_requested INTEGER,
-    people_reached   INTEGER,
-    steps            INTEGER NOT NULL
+    feed                   VARCHAR NOT NULL,
+    convoy_id              VARCHAR NOT NULL,
+    claims                 INTEGER NOT NULL,
+    region                 VARCHAR NOT NULL,
+    place                  VARCHAR,
+    state                  VARCHAR NOT NULL,
+    since                  TIMESTAMPTZ NOT NULL,
+    first_known            TIMESTAMPTZ NOT NULL,
+    delivered_at           TIMESTAMPTZ,
+    attacked_at            TIMESTAMPTZ,
+    trucks                 INTEGER,
+    trucks_least           INTEGER,
+    trucks_most            INTEGER,
+    trucks_hit             INTEGER,
+    trucks_hit_least       INTEGER,
+    trucks_hit_most        INTEGER,
+    people_requested       INTEGER,
+    people_requested_least INTEGER,
+    people_requested_most  INTEGER,
+    people_approved        INTEGER,
+    people_approved_least  INTEGER,
+    people_approved_most   INTEGER,
+    people_reached         INTEGER,
+    people_reached_least   INTEGER,
+    people_reached_most    INTEGER,
+    items_removed          JSON NOT NULL,
+    steps                  INTEGER NOT NULL,
+    steps_flagged          INTEGER NOT NULL
 );
-COMMENT ON TABLE convoys IS 'One convoy with its present state, folded from its steps in the order they happened.';
-COMMENT ON COLUMN convoys.feed IS 'Feed that tells of the convoy.';
-COMMENT ON COLUMN convoys.convoy_id IS 'The feed''s own name for the convoy.';
-COMMENT ON COLUMN convoys.region IS 'P-code of the destination.';
-COMMENT ON COLUMN convoys.state IS 'The latest step; only offloaded and distributed are deliveries.';
+COMMENT ON TABLE convoys IS 'One convoy with its present state, folded from the steps of all its claims in the order they happened.';
+COMMENT ON COLUMN convoys.feed IS 'Feed of the claim the convoy is called after, the one told first.';
+COMMENT ON COLUMN convoys.convoy_id IS 'That feed''s own name for the convoy.';
+COMMENT ON COLUMN convoys.claims IS 'Number of claims: names under which feeds tell of it.';
+COMMENT ON COLUMN convoys.region IS 'P-code of the destination, by the latest step that counts.';
+COMMENT ON COLUMN convoys.place IS 'Besieged or hard-to-reach place it is bound for, as the agreement calls it; NULL when none is recognised.';
+COMMENT ON COLUMN convoys.state IS 'The latest step that counts; only offloaded and distributed are deliveries.';
 COMMENT ON COLUMN convoys.since IS 'When that step happened.';
 COMMENT ON COLUMN convoys.first_known IS 'When the first known step happened.';
-COMMENT ON COLUMN convoys.delivered_at IS 'When it was first offloaded or distributed; NULL until then.';
-COMMENT ON COLUMN convoys.attacked_at IS 'When it was first attacked; NULL if it was not.';
+COMMENT ON COLUMN convoys.delivered_at IS 'When the first delivery that counts began; NULL until then.';
+COMMENT ON COLUMN convoys.attacked_at IS 'When it was first attacked, by anyone''s word; NULL if it was not.';
 COMMENT ON COLUMN convoys.trucks IS 'Trucks, as last stated.';
+COMMENT ON COLUMN convoys.trucks_least IS 'Trucks, the least ever stated.';
+COMMENT ON COLUMN convoys.trucks_most IS 'Trucks, the most ever stated.';
+COMMENT ON COLUMN convoys.trucks_hit IS 'Trucks damaged or destroyed, as last stated.';
+COMMENT ON COLUMN convoys.trucks_hit_least IS 'Trucks damaged or destroyed, the least ever stated.';
+COMMENT ON COLUMN convoys.trucks_hit_most IS 'Trucks damaged or destroyed, the most ever stated.';
 COMMENT ON COLUMN convoys.people_requested IS 'People aid was requested for, as last stated.';
+COMMENT ON COLUMN convoys.people_requested_least IS 'People aid was requested for, the least ever stated.';
+COMMENT ON COLUMN convoys.people_requested_most IS 'People aid was requested for, the most ever stated.';
+COMMENT ON COLUMN convoys.people_approved IS 'People aid was approved for, as last stated.';
+COMMENT ON COLUMN convoys.people_approved_least IS 'People aid was approved for, the least ever stated.';
+COMMENT ON COLUMN convoys.people_approved_most IS 'People aid was approved for, the most ever stated.';
 COMMENT ON COLUMN convoys.people_reached IS 'People reached, as last stated.';
-COMMENT ON COLUMN convoys.steps IS 'Number of steps known.';
+COMMENT ON COLUMN convoys.people_reached_least IS 'People reached, the least ever stated.';
+COMMENT ON COLUMN convoys.people_reached_most IS 'People reached, the most ever stated.';
+COMMENT ON COLUMN convoys.items_removed IS 'List of everything that was ever said to be taken off the load.';
+COMMENT ON COLUMN convoys.steps IS 'Number of steps known, of all claims.';
+COMMENT ON COLUMN convoys.steps_flagged IS 'How many of them are not legal or are contradicted.';
 
 CREATE TABLE convoy_events (
-    feed             VARCHAR NOT NULL,
-    report_id        VARCHAR NOT NULL,
-    convoy_id        VARCHAR NOT NULL,
-    region           VARCHAR NOT NULL,
-    step             VARCHAR NOT NULL,
-    occurred_from    TIMESTAMPTZ NOT NULL,
-    occurred_to      TIMESTAMPTZ NOT NULL,
-    reported_at      TIMESTAMPTZ NOT NULL,
-    mode             VARCHAR NOT NULL,
-    trucks           INTEGER,
-    people_requested INTEGER,
-    people_approved  INTEGER,
-    people_reached   INTEGER,
-    reason           VARCHAR
+    feed              VARCHAR NOT NULL,
+    report_id         VARCHAR NOT NULL,
+    convoy_id         VARCHAR NOT NULL,
+    convoy            VARCHAR NOT NULL,
+    region            VARCHAR NOT NULL,
+    place             VARCHAR,
+    step              VARCHAR NOT NULL,
+    legal             BOOLEAN NOT NULL,
+    counts            BOOLEAN NOT NULL,
+    flaw              VARCHAR,
+    occurred_from     TIMESTAMPTZ NOT NULL,
+    occurred_to       TIMESTAMPTZ NOT NULL,
+    reported_at       TIMESTAMPTZ NOT NULL,
+    mode              VARCHAR NOT NULL,
+    trucks            INTEGER,
+    trucks_hit        INTEGER,
+    people_requested  INTEGER,
+    people_approved   INTEGER,
+    people_reached    INTEGER,
+    items_removed     JSON NOT NULL,
+    blocker           VARCHAR,
+    reason            VARCHAR,
+    access_constraint VARCHAR,
+    reached_place     VARCHAR,
+    same_convoy_as    VARCHAR
 );
-COMMENT ON TABLE convoy_events IS 'One present, active convoy report: one step of one convoy.';
+COMMENT ON TABLE convoy_events IS 'One present, active convoy report: one step of one convoy, and what it counts for.';
 COMMENT ON COLUMN convoy_events.feed IS 'Who said it.';
 COMMENT ON COLUMN convoy_events.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN convoy_events.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN convoy_events.convoy IS 'The convoy this is a step of, as feed/convoy_id of the claim it is called after; joins convoys.';
 COMMENT ON COLUMN convoy_events.region IS 'P-code of the destination.';
+COMMENT ON COLUMN convoy_events.place IS 'Besieged or hard-to-reach place it is bound for, as the agreement calls it; NULL when none is recognised.';
 COMMENT ON COLUMN convoy_events.step IS 'What happened: requested, approved, dispatched, offloaded and so on.';
+COMMENT ON COLUMN convoy_events.legal IS 'Whether the step may come after the state before it.';
+COMMENT ON COLUMN convoy_events.counts IS 'Whether the step moves the convoy''s state.';
+COMMENT ON COLUMN convoy_events.flaw IS 'Why the step is not legal or does not count, in words; NULL when nothing is wrong with it.';
 COMMENT ON COLUMN convoy_events.occurred_from IS 'Start of the stated interval.';
 COMMENT ON COLUMN convoy_events.occurred_to IS 'End of the stated interval, not part of it.';
 COMMENT ON COLUMN convoy_events.reported_at IS 'When the feed said it.';
 COMMENT ON COLUMN convoy_events.mode IS 'cross_line, cross_border, airdrop or unstated.';
 COMMENT ON COLUMN convoy_events.trucks IS 'Trucks stated at this step.';
+COMMENT ON COLUMN convoy_events.trucks_hit IS 'Trucks damaged or destroyed.';
 COMMENT ON COLUMN convoy_events.people_requested IS 'People aid was requested for.';
 COMMENT ON COLUMN convoy_events.people_approved IS 'People aid was approved for.';
 COMMENT ON COLUMN convoy_events.people_reached IS 'People reached.';
+COMMENT ON COLUMN convoy_events.items_removed IS 'List of what was taken off the load at this step, chiefly medical supplies.';
+COMMENT ON COLUMN convoy_events.blocker IS 'Who is said to have stood in the way.';
 COMMENT ON COLUMN convoy_events.reason IS 'Reason given for a refusal, a hold or a return.';
+COMMENT ON COLUMN convoy_events.access_constraint IS 'What stood in the way, by OCHA''s nine categories of access constraints.';
+COMMENT ON COLUMN convoy_events.reached_place IS 'Where the convoy was at this step, as written.';
+COMMENT ON COLUMN convoy_events.same_convoy_as IS 'feed/convoy_id of another claim the report says is this convoy''s.';
 
 CREATE TABLE coverage (
     feed          VARCHAR NOT NULL,

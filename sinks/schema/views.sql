@@ -236,6 +236,200 @@ COMMENT ON COLUMN feed_silence.feed IS 'Who is silent.';
 COMMENT ON COLUMN feed_silence.silent_since IS 'End of its last watch of the region, by its present coverage notices.';
 COMMENT ON COLUMN feed_silence.silent_until IS 'End of the truce-day, or the last judgement while it runs.';
 
+CREATE OR REPLACE VIEW convoy_claims AS
+SELECT
+    convoy,
+    feed,
+    convoy_id,
+    last(region ORDER BY occurred_from, reported_at, report_id) AS region,
+    last(place ORDER BY occurred_from, reported_at, report_id) AS place,
+    last(step ORDER BY occurred_from, reported_at, report_id) AS latest_step,
+    last(occurred_from ORDER BY occurred_from, reported_at, report_id) AS since,
+    last(counts ORDER BY occurred_from, reported_at, report_id) AS counts,
+    last(flaw ORDER BY occurred_from, reported_at, report_id) AS flaw,
+    last(reached_place ORDER BY occurred_from, reported_at, report_id) AS reached_place,
+    last(trucks ORDER BY occurred_from, reported_at, report_id) FILTER (trucks IS NOT NULL) AS trucks,
+    last(trucks_hit ORDER BY occurred_from, reported_at, report_id) FILTER (trucks_hit IS NOT NULL) AS trucks_hit,
+    last(people_requested ORDER BY occurred_from, reported_at, report_id) FILTER (people_requested IS NOT NULL) AS people_requested,
+    last(people_approved ORDER BY occurred_from, reported_at, report_id) FILTER (people_approved IS NOT NULL) AS people_approved,
+    last(people_reached ORDER BY occurred_from, reported_at, report_id) FILTER (people_reached IS NOT NULL) AS people_reached,
+    max(reported_at) AS last_reported_at,
+    count(*) AS steps,
+    count(flaw) AS steps_flagged
+FROM convoy_events
+GROUP BY convoy, feed, convoy_id;
+COMMENT ON VIEW convoy_claims IS 'Convoys side by side as each feed tells them: its latest step, and the figures it stated last.';
+COMMENT ON COLUMN convoy_claims.convoy IS 'The convoy, as feed/convoy_id of the claim it is called after.';
+COMMENT ON COLUMN convoy_claims.feed IS 'Who tells of it.';
+COMMENT ON COLUMN convoy_claims.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN convoy_claims.region IS 'P-code of the destination, as this feed has it last.';
+COMMENT ON COLUMN convoy_claims.place IS 'Besieged or hard-to-reach place it is bound for, as this feed has it last.';
+COMMENT ON COLUMN convoy_claims.latest_step IS 'The feed''s latest step, whether it counts or not.';
+COMMENT ON COLUMN convoy_claims.since IS 'When that step happened.';
+COMMENT ON COLUMN convoy_claims.counts IS 'Whether that step moves the convoy''s state.';
+COMMENT ON COLUMN convoy_claims.flaw IS 'Why that step is not legal or does not count; NULL when nothing is wrong with it.';
+COMMENT ON COLUMN convoy_claims.reached_place IS 'Where the convoy was at that step, as written.';
+COMMENT ON COLUMN convoy_claims.trucks IS 'Trucks, as this feed stated last.';
+COMMENT ON COLUMN convoy_claims.trucks_hit IS 'Trucks damaged or destroyed, as this feed stated last.';
+COMMENT ON COLUMN convoy_claims.people_requested IS 'People aid was requested for, as this feed stated last.';
+COMMENT ON COLUMN convoy_claims.people_approved IS 'People aid was approved for, as this feed stated last.';
+COMMENT ON COLUMN convoy_claims.people_reached IS 'People reached, as this feed stated last.';
+COMMENT ON COLUMN convoy_claims.last_reported_at IS 'When the feed last spoke of it.';
+COMMENT ON COLUMN convoy_claims.steps IS 'Number of steps the feed tells of.';
+COMMENT ON COLUMN convoy_claims.steps_flagged IS 'How many of them are not legal or are contradicted.';
+
+CREATE OR REPLACE VIEW access_constraints AS
+SELECT
+    region,
+    coalesce(regions.name, region) AS region_name,
+    access_constraint,
+    count(*) AS steps,
+    count(DISTINCT convoy) AS convoys,
+    count(DISTINCT feed) AS feeds,
+    min(occurred_from) AS first_at,
+    max(occurred_from) AS last_at
+FROM convoy_events
+LEFT JOIN regions ON pcode = region
+WHERE access_constraint IS NOT NULL
+GROUP BY ALL;
+COMMENT ON VIEW access_constraints IS 'What stood in the way of convoys, by region and OCHA''s nine categories of access constraints.';
+COMMENT ON COLUMN access_constraints.region IS 'P-code of the destination.';
+COMMENT ON COLUMN access_constraints.region_name IS 'Name of the region.';
+COMMENT ON COLUMN access_constraints.access_constraint IS 'The category.';
+COMMENT ON COLUMN access_constraints.steps IS 'Number of steps that name it.';
+COMMENT ON COLUMN access_constraints.convoys IS 'Number of convoys it stood in the way of.';
+COMMENT ON COLUMN access_constraints.feeds IS 'Number of feeds that name it.';
+COMMENT ON COLUMN access_constraints.first_at IS 'When it was first met.';
+COMMENT ON COLUMN access_constraints.last_at IS 'When it was last met.';
+
+CREATE OR REPLACE VIEW ambiguous_places AS
+SELECT
+    feed,
+    report_id,
+    revision,
+    type,
+    region,
+    regions.name AS region_name,
+    located_by,
+    place_name,
+    place_conflict,
+    latitude,
+    longitude,
+    occurred_from,
+    fact_offset
+FROM reports
+LEFT JOIN regions ON pcode = region
+WHERE present AND NOT retracted AND place_conflict IS NOT NULL;
+COMMENT ON VIEW ambiguous_places IS 'Standing reports whose place contradicts itself or is easily taken for another: for a person to look at.';
+COMMENT ON COLUMN ambiguous_places.feed IS 'Who said it.';
+COMMENT ON COLUMN ambiguous_places.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN ambiguous_places.revision IS 'Revision that stands.';
+COMMENT ON COLUMN ambiguous_places.type IS 'incident or convoy.';
+COMMENT ON COLUMN ambiguous_places.region IS 'P-code of the region decided for.';
+COMMENT ON COLUMN ambiguous_places.region_name IS 'Name of that region.';
+COMMENT ON COLUMN ambiguous_places.located_by IS 'What decided: pcode, name or point.';
+COMMENT ON COLUMN ambiguous_places.place_name IS 'Place as the source writes it.';
+COMMENT ON COLUMN ambiguous_places.place_conflict IS 'What disagrees with the decision.';
+COMMENT ON COLUMN ambiguous_places.latitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN ambiguous_places.longitude IS 'WGS 84 degrees.';
+COMMENT ON COLUMN ambiguous_places.occurred_from IS 'Start of the stated interval.';
+COMMENT ON COLUMN ambiguous_places.fact_offset IS 'Place of the standing revision in the facts topic.';
+
+CREATE OR REPLACE VIEW places AS
+SELECT
+    place ->> '$.name' AS place,
+    place ->> '$.names[*]' AS names,
+    place ->> '$.region' AS region,
+    coalesce(regions.name, place ->> '$.region') AS region_name,
+    place ->> '$.status' AS status,
+    place ->> '$.by' AS besieged_by,
+    (place ->> '$.people')::BIGINT AS people,
+    (place ->> '$.first_day')::DATE AS first_day,
+    (place ->> '$.last_day')::DATE AS last_day,
+    place ->> '$.source' AS source
+FROM (SELECT unnest(agreement -> '$.access.places[*]') AS place FROM about)
+LEFT JOIN regions ON pcode = place ->> '$.region';
+COMMENT ON VIEW places IS 'Besieged and hard-to-reach places as the agreement lists them, each line for the days it holds.';
+COMMENT ON COLUMN places.place IS 'Name of the place.';
+COMMENT ON COLUMN places.names IS 'Other names reports use.';
+COMMENT ON COLUMN places.region IS 'P-code of its region.';
+COMMENT ON COLUMN places.region_name IS 'Name of its region.';
+COMMENT ON COLUMN places.status IS 'besieged or hard_to_reach.';
+COMMENT ON COLUMN places.besieged_by IS 'The side that besieges it.';
+COMMENT ON COLUMN places.people IS 'People inside; NULL when not known.';
+COMMENT ON COLUMN places.first_day IS 'First day the line holds; NULL when it always did.';
+COMMENT ON COLUMN places.last_day IS 'Last day the line holds; NULL while it does.';
+COMMENT ON COLUMN places.source IS 'Where the line comes from.';
+
+CREATE OR REPLACE MACRO places_as_of(of_day) AS TABLE
+SELECT * FROM places
+WHERE coalesce(first_day <= CAST(of_day AS DATE), true) AND coalesce(last_day >= CAST(of_day AS DATE), true);
+COMMENT ON MACRO TABLE places_as_of IS 'The besieged and hard-to-reach places of a day.';
+
+CREATE OR REPLACE MACRO besieged_people_as_of(of_day) AS (
+    SELECT coalesce(sum(people), 0)::BIGINT FROM places_as_of(of_day) WHERE status = 'besieged'
+);
+COMMENT ON MACRO besieged_people_as_of IS 'People in besieged places on a day, as far as their number is known.';
+
+CREATE OR REPLACE VIEW access_score AS
+WITH spans AS (
+    SELECT 'day' AS span, truce_day AS first_day, truce_day AS last_day, starts_at, ends_at FROM truce_days
+    UNION ALL
+    SELECT DISTINCT 'window', w.first_day, w.last_day, opening.starts_at, closing.ends_at
+    FROM region_windows w
+    JOIN truce_days opening ON opening.truce_day = w.first_day
+    JOIN truce_days closing ON closing.truce_day = w.last_day
+), besieged AS (
+    SELECT span, spans.first_day, spans.last_day, region, place, max(people) AS people
+    FROM spans
+    JOIN places ON status = 'besieged' AND coalesce(places.first_day <= spans.last_day, true)
+        AND coalesce(places.last_day >= spans.last_day, true)
+    GROUP BY ALL
+), inside AS (
+    SELECT span, first_day, last_day, region, sum(people)::BIGINT AS people FROM besieged GROUP BY ALL
+), due AS (
+    -- What was known by the end and neither delivered nor closed before the start: whoever is reached was asked for.
+    SELECT span, first_day, last_day, region, place, people_requested,
+           coalesce(delivered_at < ends_at, false) AS delivered,
+           CASE WHEN delivered_at < ends_at THEN people_reached END AS people_reached
+    FROM spans
+    JOIN convoys ON first_known < ends_at AND coalesce(delivered_at >= starts_at, true)
+        AND (delivered_at IS NOT NULL OR state NOT IN ('denied', 'turned_back', 'attacked') OR since >= starts_at)
+)
+SELECT
+    span,
+    first_day,
+    last_day,
+    region,
+    name AS region_name,
+    count(delivered) AS convoys,
+    count(*) FILTER (delivered) AS convoys_delivered,
+    sum(people_requested)::BIGINT AS people_requested,
+    sum(people_reached)::BIGINT AS people_reached,
+    sum(people_reached) FILTER (people_requested IS NOT NULL) / nullif(sum(people_requested), 0) AS reached_share,
+    any_value(inside.people) AS people_besieged,
+    sum(people_reached) FILTER (besieged.place IS NOT NULL)::BIGINT AS besieged_reached,
+    sum(people_reached) FILTER (besieged.place IS NOT NULL) / nullif(any_value(inside.people), 0) AS besieged_share
+FROM (SELECT span, first_day, last_day, pcode AS region, name FROM spans CROSS JOIN regions)
+LEFT JOIN due USING (span, first_day, last_day, region)
+LEFT JOIN besieged USING (span, first_day, last_day, region, place)
+LEFT JOIN inside USING (span, first_day, last_day, region)
+GROUP BY span, first_day, last_day, region, name;
+COMMENT ON VIEW access_score IS 'People reached over people requested, by region, for each truce-day and for the window: of the convoys known by the end of it and neither delivered nor closed before its start.';
+COMMENT ON COLUMN access_score.span IS 'day or window.';
+COMMENT ON COLUMN access_score.first_day IS 'First truce-day of the span.';
+COMMENT ON COLUMN access_score.last_day IS 'Last truce-day of the span.';
+COMMENT ON COLUMN access_score.region IS 'P-code of the destination.';
+COMMENT ON COLUMN access_score.region_name IS 'Name of the region.';
+COMMENT ON COLUMN access_score.convoys IS 'Convoys due in the span.';
+COMMENT ON COLUMN access_score.convoys_delivered IS 'How many of them were delivered in it.';
+COMMENT ON COLUMN access_score.people_requested IS 'People aid was requested for by those that state it; NULL when none does.';
+COMMENT ON COLUMN access_score.people_reached IS 'People reached by those delivered, as far as stated.';
+COMMENT ON COLUMN access_score.reached_share IS 'People reached over people requested, of convoys that state the request; NULL when none does.';
+COMMENT ON COLUMN access_score.people_besieged IS 'People in the region''s besieged places on the last day, as far as known; NULL when there is none.';
+COMMENT ON COLUMN access_score.besieged_reached IS 'People reached in besieged places.';
+COMMENT ON COLUMN access_score.besieged_share IS 'Those over the people in besieged places.';
+
 CREATE OR REPLACE MACRO verdicts_as_of(t) AS TABLE
 SELECT
     v.region,
@@ -336,10 +530,10 @@ WITH verdict AS (
     LEFT JOIN reports ON reports.feed = named.feed AND reports.report_id = named.name AND reports.present
     WHERE leg = 'violence'
     UNION ALL
-    SELECT 8, place * 1000 + row_number() OVER (ORDER BY place, steps.occurred_from, steps.report_id),
+    SELECT 8, named.place * 1000 + row_number() OVER (ORDER BY named.place, steps.occurred_from, steps.reported_at, steps.feed, steps.report_id),
            'evidence: access', named.id || coalesce(': ' || steps.step || ' at ' || utc_text(steps.occurred_from), ''), reports.raw
     FROM named
-    LEFT JOIN convoy_events steps ON steps.feed = named.feed AND steps.convoy_id = named.name
+    LEFT JOIN convoy_events steps ON steps.convoy = named.id
     LEFT JOIN reports ON reports.feed = steps.feed AND reports.report_id = steps.report_id AND reports.present
     WHERE leg = 'access'
     UNION ALL

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from schemas.placenames import words_of
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
-from sinks.verify.convoys import convoys_of
+from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
@@ -17,73 +19,104 @@ from sinks.verify.report_rows import region_of_pcode
 OneReport = TypeVar("OneReport", bound=Report)
 
 
+#: What a step's report decides of its row; the rest follows from all steps of its convoy.
+_OF_A_CONVOY = ("convoy", "legal", "counts", "flaw")
+#: The figures a convoy has as last stated, least and most.
+_FIGURES = ("trucks", "trucks_hit", "people_requested", "people_approved", "people_reached")
+
+
 def check_convoy_events(file: Published) -> Iterator[Difference]:
     """Check every step against its report; the region is the one intake found, which ``reports`` keeps."""
+    names = tuple(name for name in ConvoyStepRow._fields if name not in _OF_A_CONVOY)
     recounted = {}
     for report, region in standing_reports(file, "convoy", ConvoyReport):
-        step = ConvoyStepRow(
-            report.feed,
-            report.report_id,
+        recounted[report.feed, report.report_id] = (
             report.convoy_id,
             region,
+            _listed_place(file, report, region),
             str(report.step),
             to_micros(report.occurred.from_),
             to_micros(report.occurred.to),
             to_micros(report.reported_at),
             report.mode,
             report.trucks,
+            report.trucks_hit,
             report.people_requested,
             report.people_approved,
             report.people_reached,
+            json.dumps(report.items_removed, ensure_ascii=False),
+            report.blocker,
             report.reason,
+            None if report.constraint is None else str(report.constraint),
+            report.reached_place,
+            report.same_convoy_as,
         )
-        recounted[step[:2]] = step[2:]
-    names = ConvoyStepRow._fields
     yield from file.compare("convoy_events", names, 2, recounted)
 
 
+def _listed_place(file: Published, report: ConvoyReport, region: str) -> str | None:
+    """Return the place on the agreement's list that the report's most exact name means, if it is only one."""
+    if not report.place.names:
+        return None
+    told = words_of(report.place.names[-1])
+    listed = [place for place in file.agreement.access.places if place.region == region]
+    meant = {place.name for place in listed if told in [words_of(name) for name in (place.name, *place.names)]}
+    return meant.pop() if len(meant) == 1 else None
+
+
 def check_convoys(file: Published) -> Iterator[Difference]:
-    """Check every convoy against its steps: its latest figures, its first delivery, its first attack."""
+    """Check every convoy against its steps, and what each of these counts for."""
     columns = file.columns("convoy_events", ConvoyStepRow._fields)
     events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
     told = {(event.feed, event.report_id): event for event in events}
-    steps = [
-        NaiveReport(
-            offset=0,
-            feed=event.feed,
-            report_id=event.report_id,
-            revision=0,
-            active=True,
-            type="convoy",
-            regions=(event.region,),
-            occurred_from=event.occurred_from,
-            occurred_to=event.occurred_to,
-            reported_at=event.reported_at,
-            kind=event.step,
-            convoy_id=event.convoy_id,
-        )
-        for event in events
-    ]
-    recounted = {}
-    for convoy in convoys_of(steps):
+    recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for convoy in convoys_of(map(_naive, events)):
         in_order = [told[step.feed, step.report_id] for step in convoy.steps]
-        row = ConvoyRow(
-            feed=convoy.feed,
-            convoy_id=convoy.convoy_id,
-            region=convoy.region,
-            state=in_order[-1].step,
-            since=in_order[-1].occurred_from,
-            first_known=convoy.first_known,
-            delivered_at=convoy.delivered_at,
-            attacked_at=convoy.attacks[0] if convoy.attacks else None,
-            trucks=_last_stated(event.trucks for event in in_order),
-            people_requested=_last_stated(event.people_requested for event in in_order),
-            people_reached=_last_stated(event.people_reached for event in in_order),
-            steps=len(in_order),
+        flawed = 0
+        for number, (event, legal, counts) in enumerate(zip(in_order, convoy.legal(), convoy.counting(), strict=True)):
+            row = Row("convoy_events", f"{event.feed}/{event.report_id}")
+            found = (convoy.name, legal, counts)
+            yield from row.compare(("convoy", "legal", "counts"), (event.convoy, event.legal, event.counts), found)
+            wrong = not legal or (event.step in DELIVERIES and convoy.contradicted(number))
+            said = "words" if wrong else None
+            yield from row.claim("flaw", event.flaw, bool(event.flaw) == wrong and event.flaw != "", said)
+            flawed += wrong
+        standing = Standing.of(convoy)
+        last = told[standing.last.feed, standing.last.report_id]
+        removed = [item for event in in_order for item in json.loads(event.items_removed)]
+        recounted[convoy.feed, convoy.convoy_id] = (
+            len({(event.feed, event.convoy_id) for event in in_order}),
+            last.region,
+            last.place,
+            last.step,
+            last.occurred_from,
+            convoy.first_known,
+            standing.delivered_at,
+            convoy.attacks[0] if convoy.attacks else None,
+            *(figure for name in _FIGURES for figure in _stated([getattr(event, name) for event in in_order])),
+            json.dumps(sorted(set(removed), key=removed.index), ensure_ascii=False),
+            len(in_order),
+            flawed,
         )
-        recounted[row[:2]] = row[2:]
-    names = ConvoyRow._fields
-    yield from file.compare("convoys", names, 2, recounted)
+    yield from file.compare("convoys", ConvoyRow._fields, 2, recounted)
+
+
+def _naive(event: ConvoyStepRow) -> NaiveReport:
+    return NaiveReport(
+        offset=0,
+        feed=event.feed,
+        report_id=event.report_id,
+        revision=0,
+        active=True,
+        type="convoy",
+        regions=(event.region,),
+        occurred_from=event.occurred_from,
+        occurred_to=event.occurred_to,
+        reported_at=event.reported_at,
+        kind=event.step,
+        convoy_id=event.convoy_id,
+        same_convoy_as=event.same_convoy_as,
+    )
 
 
 def check_coverage(file: Published) -> Iterator[Difference]:
@@ -157,6 +190,7 @@ def standing_reports(file: Published, name: str, model: type[OneReport]) -> Iter
         yield model.model_validate_json(raw), region
 
 
-def _last_stated(figures: Iterator[int | None]) -> int | None:
-    """Return the latest figure anyone stated."""
-    return next((figure for figure in reversed(list(figures)) if figure is not None), None)
+def _stated(figures: list[int | None]) -> tuple[int | None, int | None, int | None]:
+    """Return a figure as stated last, its least and its greatest, given what the steps state in order."""
+    stated = [figure for figure in figures if figure is not None]
+    return (stated[-1], min(stated), max(stated)) if stated else (None, None, None)

@@ -9,8 +9,32 @@ from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.verify.history import NaiveReport
 
-DELIVERIES = frozenset({"offloaded", "distributed"})
-CLOSINGS = frozenset({"denied", "turned_back", "attacked"})
+DELIVERIES = ("offloaded", "distributed")
+ANSWERS = ("denied", "approved_in_principle", "approved_in_part", "approved")
+ROAD = ("loaded", "dispatched", "held", "turned_back", "attacked", "arrived")
+SETBACKS = ("denied", "held", "turned_back", "attacked")
+CONTRADICTING = ("denied", "held", "turned_back")
+CLOSINGS = ("denied", "turned_back", "attacked")
+
+#: The table of docs/judging.md, line by line.
+LEGAL = {
+    "requested": ("no_response", *ANSWERS, *ROAD),
+    "no_response": ("requested", *ANSWERS, *ROAD),
+    "denied": ("requested", "no_response", *ANSWERS),
+    "approved_in_principle": ("no_response", "denied", "approved_in_part", "approved", *ROAD),
+    "approved_in_part": ("denied", "approved", *ROAD),
+    "approved": ("denied", "approved_in_part", *ROAD),
+    "loaded": ("denied", *ROAD),
+    "dispatched": ("held", "turned_back", "attacked", "arrived", *DELIVERIES),
+    "held": ("denied", *ROAD, *DELIVERIES),
+    "turned_back": ("requested", "no_response", *ANSWERS, "loaded", "dispatched"),
+    "attacked": ("held", "turned_back", "dispatched", "arrived", *DELIVERIES),
+    "arrived": ("held", "turned_back", "attacked", *DELIVERIES),
+    "offloaded": ("turned_back", "attacked", "distributed"),
+    "distributed": (),
+}
+
+Claim = tuple[str, str]
 
 
 class Leg(NamedTuple):
@@ -21,7 +45,7 @@ class Leg(NamedTuple):
 
 
 class NaiveConvoy(NamedTuple):
-    """A convoy as its steps, in the order they happened, tell it."""
+    """A convoy as the steps of all its claims, in the order they happened, tell it."""
 
     feed: str
     convoy_id: str
@@ -33,40 +57,93 @@ class NaiveConvoy(NamedTuple):
         return f"{self.feed}/{self.convoy_id}"
 
     @property
-    def region(self) -> str:
-        """The destination, as the latest step has it."""
-        return self.steps[-1].regions[0]
-
-    @property
     def first_known(self) -> Micros:
         """When the earliest step began."""
         return self.steps[0].occurred_from
-
-    @property
-    def delivered_at(self) -> Micros | None:
-        """When the first delivery began, or None."""
-        return next((step.occurred_from for step in self.steps if step.kind in DELIVERIES), None)
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing more is to be expected of it."""
-        return self.steps[-1].kind in CLOSINGS
 
     @property
     def attacks(self) -> list[Micros]:
         """When each attacked step began."""
         return [step.occurred_from for step in self.steps if step.kind == "attacked"]
 
+    def before(self, horizon: Micros) -> NaiveConvoy | None:
+        """Return the convoy by the steps that began before ``horizon``; it keeps its name."""
+        known = tuple(step for step in self.steps if step.occurred_from < horizon)
+        return self._replace(steps=known) if known else None
+
+    def legal(self) -> list[bool]:
+        """Return for each step whether it may come after the state before it."""
+        found: list[bool] = []
+        before = ""
+        for step in self.steps:
+            found.append(before in ("", step.kind) or step.kind in LEGAL[before])
+            if found[-1] or step.kind in SETBACKS:
+                before = step.kind
+        return found
+
+    def contradicted(self, number: int) -> bool:
+        """Whether another feed contradicts the delivery that step ``number`` claims."""
+        claim = self.steps[number]
+        return any(
+            step.feed != claim.feed
+            and step.kind in CONTRADICTING
+            and (place > number or (step.occurred_to > claim.occurred_from and step.reported_at > claim.reported_at))
+            for place, step in enumerate(self.steps)
+        )
+
+    def counting(self) -> list[bool]:
+        """Return for each step whether it counts."""
+        standing = {
+            number
+            for number, step in enumerate(self.steps)
+            if step.kind in DELIVERIES and not self.contradicted(number)
+        }
+        feeds = {self.steps[number].feed for number in standing}
+        return [
+            number in standing and (legal or len(feeds) > 1)
+            if step.kind in DELIVERIES
+            else legal or step.kind in SETBACKS
+            for number, (step, legal) in enumerate(zip(self.steps, self.legal(), strict=True))
+        ]
+
+    def counted(self) -> list[NaiveReport]:
+        """Return the steps that count; never none, as the first is legal and what contradicts it counts."""
+        return [step for step, counts in zip(self.steps, self.counting(), strict=True) if counts]
+
+
+class Standing(NamedTuple):
+    """What the steps that count make of a convoy."""
+
+    convoy: NaiveConvoy
+    last: NaiveReport
+    delivered_at: Micros | None
+
+    @classmethod
+    def of(cls, convoy: NaiveConvoy) -> Standing:
+        """Work it out."""
+        counted = convoy.counted()
+        deliveries = (step.occurred_from for step in counted if step.kind in DELIVERIES)
+        return cls(convoy, counted[-1], next(deliveries, None))
+
 
 def convoys_of(steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
-    """Return the convoys these present, active steps make, in the order of (feed, convoy_id)."""
-    by_convoy: dict[tuple[str, str], list[NaiveReport]] = {}
+    """Return the convoys these present, active steps make, in the order of their names."""
+    told: dict[Claim, list[NaiveReport]] = {}
     for step in steps:
-        by_convoy.setdefault((step.feed, step.convoy_id), []).append(step)
-    return [
-        NaiveConvoy(*key, tuple(sorted(told, key=lambda step: (step.occurred_from, step.reported_at, step.report_id))))
-        for key, told in sorted(by_convoy.items())
-    ]
+        told.setdefault((step.feed, step.convoy_id), []).append(step)
+    called = {f"{feed}/{convoy_id}": (feed, convoy_id) for feed, convoy_id in told}
+    same: dict[Claim, set[Claim]] = {claim: {claim} for claim in told}
+    for claim, its in told.items():
+        for other in [called[step.same_convoy_as] for step in its if step.same_convoy_as in called]:
+            together = same[claim] | same[other]
+            same |= dict.fromkeys(together, together)
+    convoys = []
+    for claims in {min(group): group for group in same.values()}.values():
+        its = [step for claim in claims for step in told[claim]]
+        _, feed, convoy_id = min((step.reported_at, step.feed, step.convoy_id) for step in its)
+        its.sort(key=lambda step: (step.occurred_from, step.reported_at, step.feed, step.report_id))
+        convoys.append(NaiveConvoy(feed, convoy_id, tuple(its)))
+    return sorted(convoys)
 
 
 def judge_access(
@@ -80,35 +157,36 @@ def judge_access(
     if region not in agreement.access.regions:
         return Leg("NOT_OWED")
     horizon = min(end, now)
-    known = convoys_of(step for step in steps if step.occurred_from < horizon)
-    convoys = [convoy for convoy in known if convoy.region == region]
+    known = [convoy.before(horizon) for convoy in convoys_of(steps)]
+    states = [Standing.of(convoy) for convoy in known if convoy is not None]
+    states = [state for state in states if state.last.regions[0] == region]
 
-    attacked = [convoy for convoy in convoys if any(start <= moment < end for moment in convoy.attacks)]
+    attacked = [state for state in states if any(start <= moment < end for moment in state.convoy.attacks)]
     if attacked:
         return Leg("BROKEN", names(attacked))
 
     tolerance = agreement.access.overdue_after_hours * MICROS_PER_HOUR
     overdue = [
-        convoy
-        for convoy in convoys
-        if convoy.delivered_at is None
-        and not convoy.closed
-        and horizon - max(convoy.first_known, agreement.effective) >= tolerance
+        state
+        for state in states
+        if state.delivered_at is None
+        and state.last.kind not in CLOSINGS
+        and horizon - max(state.convoy.first_known, agreement.effective) >= tolerance
     ]
     if overdue:
         return Leg("BROKEN", names(overdue))
 
-    if not convoys:
+    if not states:
         return Leg("UNKNOWN")
-    deliveries = [(convoy.delivered_at, convoy) for convoy in convoys if convoy.delivered_at is not None]
     # Of deliveries at the same instant the one whose name sorts last is named.
-    last = max(deliveries, key=lambda delivery: (delivery[0], delivery[1].name), default=None)
+    deliveries = [(state.delivered_at, state.convoy.name) for state in states if state.delivered_at is not None]
+    last = max(deliveries, default=None)
     since = agreement.effective if last is None else max(last[0], agreement.effective)
     if horizon - since >= agreement.access.max_gap_days * 24 * MICROS_PER_HOUR:
-        return Leg("BROKEN", () if last is None else (last[1].name,))
+        return Leg("BROKEN", () if last is None else (last[1],))
     return Leg("MET")
 
 
-def names(convoys: Iterable[NaiveConvoy]) -> tuple[str, ...]:
+def names(states: Iterable[Standing]) -> tuple[str, ...]:
     """Return the convoys as evidence lists them."""
-    return tuple(sorted(convoy.name for convoy in convoys))
+    return tuple(sorted(state.convoy.name for state in states))

@@ -29,6 +29,7 @@ class NaiveReport(NamedTuple):
     in_scope: bool = True
     deaths_best: int | None = None
     convoy_id: str = ""
+    same_convoy_as: str | None = None
 
 
 def present(reports: Iterable[NaiveReport], before: int | None = None) -> list[NaiveReport]:

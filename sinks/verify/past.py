@@ -73,9 +73,7 @@ class RegionPast:
             self.incidents[_day(file, stood)].append(stood)
         self.notices = _by_day(file, notices)
         self._unclear = _by_day(file, unclear)
-        # A convoy counts for the region its latest step names, so all steps of one that ever went there are needed.
-        bound = {(stood.report.feed, stood.report.convoy_id) for stood in steps if region in stood.report.regions}
-        self.steps = [stood for stood in steps if (stood.report.feed, stood.report.convoy_id) in bound]
+        self.steps = _steps_to(region, steps)
         self._baseline = {day: self.incidents.get(day, []) for day in baseline_days(file.agreement, file.days)}
         self._baseline_changes = sorted(_changes(_all(self._baseline.values())))
         self._limits: dict[int, Fraction] = {}
@@ -152,9 +150,27 @@ def _steps(file: Published) -> list[Stood]:
     for spine, (region, kind, raw, replaced_at) in _ever_active(
         file, "region, kind, raw, replaced_at", "type = 'convoy'", []
     ):
-        convoy_id = ConvoyReport.model_validate_json(raw).convoy_id
-        steps.append(Stood(spine._replace(regions=(region,), kind=kind, convoy_id=convoy_id), replaced_at))
+        told = ConvoyReport.model_validate_json(raw)
+        step = spine._replace(
+            regions=(region,), kind=kind, convoy_id=told.convoy_id, same_convoy_as=told.same_convoy_as
+        )
+        steps.append(Stood(step, replaced_at))
     return steps
+
+
+def _steps_to(region: str, steps: list[Stood]) -> list[Stood]:
+    """Return all steps of every convoy that ever went to ``region``: it counts for the region its latest step names.
+
+    A convoy here is whatever was ever said to be one, so that no join of any time is missed.
+    """
+
+    def names(step: NaiveReport) -> set[str]:
+        return {f"{step.feed}/{step.convoy_id}"} | ({step.same_convoy_as} if step.same_convoy_as else set())
+
+    bound: set[str] = set().union(*(names(stood.report) for stood in steps if region in stood.report.regions))
+    while more := set().union(*(names(stood.report) for stood in steps if names(stood.report) & bound)) - bound:
+        bound |= more
+    return [stood for stood in steps if names(stood.report) & bound]
 
 
 def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:

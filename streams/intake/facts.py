@@ -107,6 +107,12 @@ class FactMaker:
             people_approved=report.people_approved,
             people_reached=report.people_reached,
             reason=report.reason,
+            trucks_hit=report.trucks_hit,
+            items_removed=tuple(report.items_removed),
+            blocker=report.blocker,
+            constraint=report.constraint,
+            reached_place=report.reached_place,
+            same_convoy_as=report.same_convoy_as,
         )
 
     def coverage(self, report: CoverageNotice, times: Times, origin: Origin, stamp: Micros) -> CoverageFact:

@@ -22,7 +22,9 @@ from schemas.facts import (
     PositionFact,
     TickFact,
 )
+from schemas.reports import ConvoyStep
 from schemas.rows import VerdictRow
+from sinks.verify.convoys import DELIVERIES
 from sinks.verify.history import NaiveReport
 from sinks.verify.recount import recount
 from tests.support.worlds import (
@@ -55,6 +57,7 @@ regions = st.sampled_from(["SY01", "SY02"])
 revisions = st.integers(min_value=1, max_value=4)
 names = st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6", "r7"])
 feeds = st.sampled_from(["feed-a", "feed-b"])
+convoy_ids = st.sampled_from(["aid-1", "aid-2", "aid/3"])
 lengths = st.integers(min_value=0, max_value=30).map(lambda hours: hours * HOUR)
 sides = st.sampled_from([(), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),)])
 
@@ -94,11 +97,14 @@ def notices(draw: st.DrawFn) -> CoverageFact:
 def steps(draw: st.DrawFn) -> ConvoyFact:
     return convoy(
         draw(names),
-        draw(st.sampled_from(["requested", "dispatched", "held", "attacked", "offloaded", "turned_back", "arrived"])),
-        when=draw(moments),
-        convoy_id=draw(st.sampled_from(["aid-1", "aid-2"])),
+        draw(st.sampled_from([*ConvoyStep, *DELIVERIES, *DELIVERIES])),
+        when=(when := draw(moments)),
+        to=when + draw(lengths),
+        reported_at=when + draw(lengths),
+        convoy_id=draw(convoy_ids),
         region=draw(regions),
         feed=draw(feeds),
+        same_convoy_as=draw(st.none() | st.builds("{}/{}".format, feeds, convoy_ids)),
         revision=draw(revisions),
         retracted=draw(st.integers(0, 5)) == 0,
     )
@@ -195,6 +201,7 @@ def as_naive(history: list[Fact]) -> list[NaiveReport]:
                 in_scope=TRUCES[0].in_scope(fact.sides) if isinstance(fact, IncidentFact) else False,
                 deaths_best=fact.deaths_best if isinstance(fact, IncidentFact) else None,
                 convoy_id=getattr(fact, "convoy_id", ""),
+                same_convoy_as=getattr(fact, "same_convoy_as", None),
             )
         )
     return naive

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from schemas.agreement import Agreement
+from schemas.reports import ConvoyStep
 from schemas.truceday import Micros
 from tests.support.judged import History, report, told
 from tests.support.worlds import DAY, HOUR, agreement, at
@@ -17,13 +18,20 @@ PARTIES: tuple[list[dict[str, str]], ...] = (
     [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}],
     [{"name": "ISIL"}, {"name": "Nusra"}],
 )
-STEPS = ("requested", "approved", "dispatched", "held", "offloaded", "distributed", "attacked", "denied", "turned_back")
+STEPS = (*ConvoyStep, "offloaded", "distributed", "held")
 
 
 def drawn_agreement(draw: random.Random) -> Agreement:
     """Return a test agreement under rules drawn at random, strict enough that every finding occurs."""
     return agreement(
-        access={"overdue_after_hours": 30, "max_gap_days": 3},
+        access={
+            "overdue_after_hours": 30,
+            "max_gap_days": 3,
+            "places": [
+                {"name": name, "names": ["The Hill"], "region": region, "status": "besieged", "source": "none"}
+                for name, region in (("Old Town", "SY01"), ("New Town", "SY02"), ("Upper Town", "SY02"))
+            ],
+        },
         coverage={
             "min_feeds": draw.choice([1, 2]),
             "min_share_percent": draw.choice([50, 75]),
@@ -66,7 +74,7 @@ def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[
     )[0]
     start = at(round(draw.uniform(-11 if kind == "incident" else -1, days), 3))
     length = draw.choice([6, 12, 24, 24, 48] if kind == "coverage" else [0, 1, 12, 24, 50]) * HOUR
-    if kind in ("convoy", "declaration"):
+    if kind == "declaration":
         length = 0
     reported_at = start + length + draw.choice([0, HOUR, DAY, 3 * DAY, 6 * DAY])
     region = draw.choice(["SY01", "SY02"])
@@ -91,10 +99,14 @@ def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[
             }
         case "convoy":
             fields |= {
-                "place": {"pcode": region},
+                "place": {"pcode": region, "names": draw.choice([[], ["Old Town"], ["The Hill"]])},
                 "convoy_id": f"aid-{draw.randrange(6)}",
                 "step": draw.choice(STEPS),
                 "trucks": draw.choice([1, 5, 20]),
+                "trucks_hit": draw.choice([None, 0, 3]),
+                "items_removed": draw.choice([[], ["surgical kits"], ["insulin", "surgical kits"]]),
+                "constraint": draw.choice([None, "interference"]),
+                "same_convoy_as": draw.choice([None, None, f"feed-{draw.choice('abc')}/aid-{draw.randrange(6)}"]),
             }
         case "bulletin":
             lines = [

@@ -144,7 +144,66 @@ def gate_row(*, is_open: bool = False, **given: Any) -> GateRow:
 def step_row(report_id: str, step: str = "dispatched", **given: Any) -> ConvoyStepRow:
     """Return one step of a convoy to Aleppo."""
     row = ConvoyStepRow(
-        "un", report_id, "aid-1", "SY02", step, hours(1), hours(1), hours(2), "cross_line", 31, 78_000, None, None, None
+        feed="un",
+        report_id=report_id,
+        convoy_id="aid-1",
+        convoy="un/aid-1",
+        region="SY02",
+        place=None,
+        step=step,
+        legal=True,
+        counts=True,
+        flaw=None,
+        occurred_from=hours(1),
+        occurred_to=hours(1),
+        reported_at=hours(2),
+        mode="cross_line",
+        trucks=31,
+        trucks_hit=18,
+        people_requested=78_000,
+        people_approved=None,
+        people_reached=None,
+        items_removed='["surgical kits"]',
+        blocker=None,
+        reason=None,
+        access_constraint=None,
+        reached_place=None,
+        same_convoy_as=None,
+    )
+    return row._replace(**given)
+
+
+def convoy_row(**given: Any) -> ConvoyRow:
+    """Return a convoy to Aleppo that was dispatched."""
+    row = ConvoyRow(
+        feed="un",
+        convoy_id="aid-1",
+        claims=1,
+        region="SY02",
+        place=None,
+        state="dispatched",
+        since=hours(1),
+        first_known=hours(1),
+        delivered_at=None,
+        attacked_at=None,
+        trucks=31,
+        trucks_least=31,
+        trucks_most=31,
+        trucks_hit=18,
+        trucks_hit_least=18,
+        trucks_hit_most=18,
+        people_requested=78_000,
+        people_requested_least=78_000,
+        people_requested_most=78_000,
+        people_approved=None,
+        people_approved_least=None,
+        people_approved_most=None,
+        people_reached=None,
+        people_reached_least=None,
+        people_reached_most=None,
+        items_removed='["surgical kits"]',
+        steps=1,
+        steps_flagged=0,
     )
     return row._replace(**given)
 
@@ -204,7 +263,7 @@ def full_changes() -> Changes:
             PositionFindingRow("observers", "p1", "road", "VIOLATION", "band", "north", 1110.1, 150.0, 3000)
         ],
         touched_convoys={("un", "aid-1")},
-        convoys=[ConvoyRow("un", "aid-1", "SY02", "dispatched", hours(1), hours(1), None, None, 31, 78_000, None, 1)],
+        convoys=[convoy_row()],
         verdicts=[verdict_row()],
         versions=[verdict_row()],
         windows=[WindowRow("SY02", hours(4), DAY_ONE, DAY_ONE, 0, 1, 0, 2, 0, 1, 2, 2, 0, None, None)],

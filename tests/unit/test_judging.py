@@ -8,10 +8,10 @@ from fractions import Fraction
 import pytest
 
 from streams.ledger.core.access import judge_access
-from streams.ledger.core.books import step_row
-from streams.ledger.core.convoy import ConvoyName, fold, row_of
+from streams.ledger.core.convoy import Convoy, Timeline
 from streams.ledger.core.coverage import silent_since, watched
 from streams.ledger.core.findings import Finding, State, combine
+from streams.ledger.core.report_rows import step_row
 from streams.ledger.core.verdict import state_at
 from streams.ledger.core.violence import baseline_of, judge_violence, limit_of
 from tests.support.worlds import DAY, HOUR, TRUCE, at, convoy
@@ -100,12 +100,15 @@ def test_what_a_feed_watched_outside_the_day_does_not_count() -> None:
     assert watched({"a": [(-5, 3), (20, 90), (30, 40)]}, [], 0, 24, 1) == 7
 
 
-def _fold(*steps: tuple[str, float], until: float | None = None, region: str = "SY02"):
-    rows = [
-        step_row(convoy(f"s{number}", step, when=at(0, hours), region=region, trucks=number or None))
+def _timeline(*steps: tuple[str, float]) -> Timeline:
+    return Timeline(
+        step_row(convoy(f"s{number}", step, when=at(0, hours), trucks=number or None), TRUCE)
         for number, (step, hours) in enumerate(steps)
-    ]
-    return fold(ConvoyName("un", "aid-1"), rows, None if until is None else at(0, until))
+    )
+
+
+def _fold(*steps: tuple[str, float], until: float = 1_000) -> Convoy | None:
+    return _timeline(*steps).at(at(0, until)) if steps else None
 
 
 def _judge(*steps: tuple[str, float], hours: float, start: float = 0) -> tuple[Finding, str]:
@@ -166,10 +169,9 @@ def test_steps_are_folded_as_they_happened_whatever_the_order_of_arrival() -> No
 
 
 def test_a_convoy_row_carries_the_latest_figure_that_was_stated() -> None:
-    folded = _fold(("requested", 1), ("dispatched", 2), ("held", 3))
-    assert folded is not None
-    assert row_of(folded).trucks == 2
-    assert row_of(folded).people_reached is None
+    row = _timeline(("requested", 1), ("dispatched", 2), ("held", 3)).row()
+    assert (row.trucks, row.trucks_least, row.trucks_most) == (2, 1, 2)
+    assert row.people_reached is None
 
 
 def test_a_step_from_after_the_horizon_is_not_known_yet() -> None:

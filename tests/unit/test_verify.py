@@ -16,13 +16,14 @@ from schemas.errors import StoreUnavailable
 from sinks.verify import STEPS, Difference, verify
 from tests.support.judged import History, report
 from tests.support.random_history import random_history
-from tests.support.worlds import TRUCE, at
+from tests.support.worlds import agreement, at
 
 #: What a file cannot prove, by table: stamps, the gazetteer's finds, what leaves no row, and sentences for people.
 UNPROVABLE = {
     "about": {"schema_version", "software_version", "published_at"},
     "regions": {"name"},
     "reports": {"received_at", "place_conflict"},
+    "convoy_events": {"flaw"},
     "rejects": {"code", "hint", "received_at", "original"},
     "day_verdicts": {"reasons"},
     "day_verdict_versions": {"reasons", "cause"},
@@ -53,12 +54,20 @@ def small_history() -> History:
     facts |= {"accused": ["Government"], "claimant": "Monitor", "confidence": "alleged"}
     place = {"pcode": "SY01", "names": ["Duma"], "point": {"latitude": 33.5, "longitude": 36.3}}
     step: dict[str, Any] = {
-        "region": "SY02",
+        "place": {"pcode": "SY02", "names": ["the Old Town"]},
         "convoy_id": "aid-1",
         "people_requested": 70,
+        "people_approved": 65,
         "people_reached": 60,
         "trucks": 9,
+        "trucks_hit": 1,
+        "items_removed": ["surgical kits"],
+        "blocker": "a checkpoint",
+        "reason": "no letter",
+        "constraint": "movement_within",
+        "reached_place": "the ring road",
     }
+    other = {**step, "feed": "feed-b", "convoy_id": "aid/2", "same_convoy_as": "feed-a/aid-1"}
     both = [{"pcode": "SY01"}, {"pcode": "SY02"}]
 
     def incident(number: int, when: float, **fields: Any) -> dict[str, Any]:
@@ -66,7 +75,8 @@ def small_history() -> History:
         spine: dict[str, Any] = {"reported_at": at(when, 2), "occurred": (begun, at(when, 1)), "place": place}
         return report("incident", f"i{number}", **{**spine, **facts, **fields})
 
-    history = History(TRUCE).tick(at(-2))
+    old_town = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
+    history = History(agreement(access={"places": [old_town]})).tick(at(-2))
     history.tell(*(incident(n, -3 - n / 10) for n in range(12))).tick(at(0, 1))
     history.tell(incident(20, 0.5), incident(21, 0.4), incident(22, 0.3, kind="attack_on_aid"))
     history.tell(report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=both, nil=False))
@@ -92,6 +102,8 @@ def small_history() -> History:
         stood["point"] = {"latitude": latitude, "longitude": 37.1 + number / 100}
         history.tell(report("position", f"p{number}", reported_at=at(4), occurred=(at(2), at(2.1)), **stood))
     history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
+    history.tell(report("convoy", "s3", reported_at=at(4, 2), occurred=(at(3), at(3)), step="attacked", **other))
+    history.tell(report("convoy", "s4", reported_at=at(4, 2), occurred=(at(3, 1), at(3, 1)), step="loaded", **other))
     return history.tick(at(4, 3)).tell(incident(30, 4.1)).tick(at(4, 6))
 
 

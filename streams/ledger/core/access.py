@@ -35,7 +35,7 @@ def judge_access(
     Approval, departure and arrival are no delivery. What is merely not known is UNKNOWN, and a known convoy that is
     neither late nor attacked leaves the leg MET.
     """
-    attacked = _names(c for c in convoys if any(start <= at < horizon for at in c.attacks))
+    attacked = _names(c for c in convoys if c.attacks and c.attacked_within(start, horizon))
     if attacked:
         return AccessFinding(Finding.BROKEN, "attacked", attacked)
     if not convoys:
@@ -44,7 +44,7 @@ def judge_access(
     overdue = _names(c for c in convoys if c.pending and horizon - max(c.first_known, effective) >= tolerance)
     if overdue:
         return AccessFinding(Finding.BROKEN, "overdue", overdue)
-    deliveries = [(c.delivered_at, str(c.name)) for c in convoys if c.delivered_at is not None]
+    deliveries = [(c.delivered_at, c.label) for c in convoys if c.delivered_at is not None]
     last, last_name = max(deliveries, default=(effective, ""))
     if horizon - max(last, effective) >= rules.max_gap_days * 24 * MICROS_PER_HOUR:
         return AccessFinding(Finding.BROKEN, "gap", (last_name,) if last_name else ())
@@ -52,4 +52,4 @@ def judge_access(
 
 
 def _names(convoys: Iterable[Convoy]) -> tuple[str, ...]:
-    return tuple(sorted(str(convoy.name) for convoy in convoys))
+    return tuple(sorted(convoy.label for convoy in convoys))

@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from schemas.agreement import Agreement
-from schemas.facts import ConvoyFact, CoverageFact
+from schemas.facts import CoverageFact
 from schemas.rows import (
     Contribution,
     ConvoyStepRow,
@@ -18,7 +18,7 @@ from schemas.rows import (
     Identity,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from streams.ledger.core.convoy import Convoy, ConvoyName, fold
+from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.violence import baseline_of, limit_of
 from streams.ledger.core.window import first_trailing_hour
@@ -43,9 +43,7 @@ class Books:
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, list[Bucket]] = {}
         self._watches: dict[Bucket, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
-        self._steps: dict[ConvoyName, dict[Identity, ConvoyStepRow]] = defaultdict(dict)
-        self._convoy_of: dict[Identity, ConvoyName] = {}
-        self._bound: dict[str, set[ConvoyName]] = defaultdict(set)
+        self.convoys = Convoys()
 
     # -- incidents
 
@@ -143,44 +141,6 @@ class Books:
             return []
         return [feed for feed, incidents in tally.feeds.items() if incidents]
 
-    # -- convoys
-
-    def add_step(self, identity: Identity, fact: ConvoyFact) -> ConvoyName:
-        """Enter one step of a convoy; return the convoy."""
-        return self._enter(identity, step_row(fact))
-
-    def remove_step(self, identity: Identity) -> ConvoyName | None:
-        """Take one step of a convoy out again; return the convoy, if there was one."""
-        name = self._convoy_of.pop(identity, None)
-        if name is not None:
-            del self._steps[name][identity]
-        return name
-
-    def _enter(self, identity: Identity, step: ConvoyStepRow) -> ConvoyName:
-        name = ConvoyName(step.feed, step.convoy_id)
-        self._steps[name][identity] = step
-        self._bound[step.region].add(name)
-        self._convoy_of[identity] = name
-        return name
-
-    def convoy_of(self, identity: Identity) -> ConvoyName | None:
-        """Return the convoy a report tells a step of, if it does."""
-        return self._convoy_of.get(identity)
-
-    def convoy(self, name: ConvoyName) -> Convoy | None:
-        """Return a convoy as everything known now makes it."""
-        return fold(name, self._steps[name].values(), None)
-
-    def regions_of(self, name: ConvoyName) -> set[str]:
-        """Return every region any step of the convoy names as its destination."""
-        return {step.region for step in self._steps[name].values()}
-
-    def convoys_to(self, region: str, horizon: Micros) -> list[Convoy]:
-        """Return the convoys bound for ``region`` as known by ``horizon``."""
-        # A convoy may have been re-routed since: what the fold says of its region decides.
-        folded = (fold(name, self._steps[name].values(), horizon) for name in self._bound[region])
-        return [convoy for convoy in folded if convoy is not None and convoy.region == region]
-
     # -- to and from rows
 
     def tally_rows(self) -> tuple[list[DayTallyRow], list[FeedTallyRow]]:
@@ -224,27 +184,7 @@ class Books:
         for hour in hours:
             self._hours[hour.region][hour.hour] = (hour.incidents, hour.deaths_best)
         for step in steps:
-            self._enter(Identity(step.feed, step.report_id), step)
+            self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
             self._watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
-
-
-def step_row(fact: ConvoyFact) -> ConvoyStepRow:
-    """Return a convoy report as a row."""
-    return ConvoyStepRow(
-        feed=fact.feed,
-        report_id=fact.report_id,
-        convoy_id=fact.convoy_id,
-        region=fact.place.region,
-        step=fact.step,
-        occurred_from=fact.from_,
-        occurred_to=fact.to,
-        reported_at=fact.reported_at,
-        mode=fact.mode,
-        trucks=fact.trucks,
-        people_requested=fact.people_requested,
-        people_approved=fact.people_approved,
-        people_reached=fact.people_reached,
-        reason=fact.reason,
-    )

@@ -1,20 +1,19 @@
-"""Convoys: claims of steps folded into a state."""
+"""One convoy: the steps of all its claims, folded once into its state as known by any horizon."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow
 from schemas.truceday import Micros
-
-DELIVERED = frozenset({ConvoyStep.OFFLOADED, ConvoyStep.DISTRIBUTED})
-CLOSED = frozenset({ConvoyStep.DENIED, ConvoyStep.TURNED_BACK, ConvoyStep.ATTACKED})
+from streams.ledger.core.convoy_steps import CLOSED, CONTRADICTIONS, DELIVERIES, SETBACKS, is_legal
 
 
 class ConvoyName(NamedTuple):
-    """What identifies a convoy: one feed's own name for it."""
+    """What identifies a claim: one feed's own name for a convoy. A convoy is called after one of its claims."""
 
     feed: str
     convoy_id: str
@@ -22,18 +21,30 @@ class ConvoyName(NamedTuple):
     def __str__(self) -> str:
         return f"{self.feed}/{self.convoy_id}"
 
+    @classmethod
+    def parse(cls, text: str) -> ConvoyName:
+        """Read what ``str`` wrote; a feed's name holds no slash."""
+        feed, _, convoy_id = text.partition("/")
+        return cls(feed, convoy_id)
+
 
 class Convoy(NamedTuple):
     """One convoy as known by some horizon."""
 
     name: ConvoyName
+    label: str
     region: str
+    place: str | None
     state: str
     since: Micros
     first_known: Micros
     delivered_at: Micros | None
-    attacks: tuple[Micros, ...]
-    steps: tuple[ConvoyStepRow, ...]
+    attacks: Sequence[Micros]
+
+    def attacked_within(self, start: Micros, end: Micros) -> bool:
+        """Whether an attack on it began in ``[start, end)``; ``end`` is no later than the horizon."""
+        first = bisect_left(self.attacks, start)
+        return first < len(self.attacks) and self.attacks[first] < end
 
     @property
     def pending(self) -> bool:
@@ -41,47 +52,172 @@ class Convoy(NamedTuple):
         return self.delivered_at is None and self.state not in CLOSED
 
 
-def in_order(step: ConvoyStepRow) -> tuple[Micros, Micros, str]:
-    """Order steps as they happened: by stated time, then report time, then report id."""
-    return step.occurred_from, step.reported_at, step.report_id
+class _Deliveries:
+    """The delivery claims of one feed that nobody contradicted, as positions in the order of steps."""
+
+    __slots__ = ("legal", "told")
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+        self.legal: list[int] = []
 
 
-def fold(name: ConvoyName, steps: Iterable[ConvoyStepRow], horizon: Micros | None) -> Convoy | None:
-    """Fold the steps that began before ``horizon`` (all, when None); None when there are none."""
-    ordered = tuple(sorted((s for s in steps if horizon is None or s.occurred_from < horizon), key=in_order))
-    if not ordered:
-        return None
-    last = ordered[-1]
-    return Convoy(
-        name=name,
-        region=last.region,
-        state=last.step,
-        since=last.occurred_from,
-        first_known=ordered[0].occurred_from,
-        delivered_at=next((s.occurred_from for s in ordered if s.step in DELIVERED), None),
-        attacks=tuple(s.occurred_from for s in ordered if s.step == ConvoyStep.ATTACKED),
-        steps=ordered,
-    )
+class Timeline:
+    """The steps of one convoy in the order they happened, and what they amount to up to each of them.
+
+    Steps are ordered by start first, so what began before a horizon is always a first part of them: the convoy at
+    any horizon is found by bisection, and no step is folded twice.
+
+    Args:
+        steps: all steps of all its claims; at least one.
+    """
+
+    def __init__(self, steps: Iterable[ConvoyStepRow]) -> None:
+        self.steps = sorted(steps, key=in_order)
+        self.name = _called_after(self.steps)
+        self.claims = frozenset(ConvoyName(step.feed, step.convoy_id) for step in self.steps)
+        self._starts = [step.occurred_from for step in self.steps]
+        self._before: list[str | None] = []
+        self._legal: list[bool] = []
+        self._deliveries: dict[str, _Deliveries] = {}
+        self._contradicted: dict[int, int] = {}
+        self._known: list[Convoy] = []
+        self._fold()
+
+    def at(self, horizon: Micros) -> Convoy | None:
+        """Return the convoy by the steps that began before ``horizon``; None when none had."""
+        known = bisect_left(self._starts, horizon)
+        return self._known[known - 1] if known else None
+
+    @property
+    def now(self) -> Convoy:
+        """The convoy by every step known."""
+        return self._known[-1]
+
+    def _fold(self) -> None:
+        state: str | None = None
+        moved = 0
+        # One list for all: whoever asks, asks for attacks before his horizon.
+        attacks: list[Micros] = []
+        label = str(self.name)
+        contradictions: list[int] = []
+        for position, step in enumerate(self.steps):
+            legal = is_legal(step.step, state)
+            self._before.append(state)
+            self._legal.append(legal)
+            setback = step.step in SETBACKS
+            if legal or setback:
+                state = step.step
+            if step.step in DELIVERIES:
+                self._claim(position, step, contradictions, legal=legal)
+            elif legal or setback:
+                moved = position
+            if step.step in CONTRADICTIONS:
+                contradictions.append(position)
+                self._contradict(position, step.feed)
+            if step.step == "attacked":
+                attacks.append(step.occurred_from)
+            first, last = self._delivered()
+            latest = self.steps[max(moved, last)]
+            self._known.append(
+                Convoy(
+                    name=self.name,
+                    label=label,
+                    region=latest.region,
+                    place=latest.place,
+                    state=latest.step,
+                    since=latest.occurred_from,
+                    first_known=self._starts[0],
+                    delivered_at=None if first is None else self._starts[first],
+                    attacks=attacks,
+                )
+            )
+
+    def _claim(self, position: int, step: ConvoyStepRow, contradictions: Sequence[int], *, legal: bool) -> None:
+        for earlier in contradictions:
+            other = self.steps[earlier]
+            if (
+                other.feed != step.feed
+                and other.occurred_to > step.occurred_from
+                and other.reported_at > step.reported_at
+            ):
+                self._contradicted[position] = earlier
+                return
+        told = self._deliveries.setdefault(step.feed, _Deliveries())
+        told.told.append(position)
+        if legal:
+            told.legal.append(position)
+
+    def _contradict(self, position: int, feed: str) -> None:
+        for other in [other for other in self._deliveries if other != feed]:
+            self._contradicted |= dict.fromkeys(self._deliveries.pop(other).told, position)
+
+    def _delivered(self) -> tuple[int | None, int]:
+        """Return the positions of the first and the latest delivery that counts; None and -1 when none does."""
+        claims = list(self._deliveries.values())
+        counting = [claim.told for claim in claims] if len(claims) > 1 else [c.legal for c in claims if c.legal]
+        if not counting:
+            return None, -1
+        return min(told[0] for told in counting), max(told[-1] for told in counting)
+
+    # -- rows
+
+    def step_rows(self) -> list[ConvoyStepRow]:
+        """Return every step with what it counts for."""
+        borne_out = len(self._deliveries) > 1
+        name = str(self.name)
+        rows = []
+        for position, (step, legal) in enumerate(zip(self.steps, self._legal, strict=True)):
+            delivery = step.step in DELIVERIES
+            counts = legal or step.step in SETBACKS or (delivery and borne_out)
+            flaws = [] if legal else [f"{step.step} does not follow {self._before[position]}"]
+            if delivery and not legal and not borne_out:
+                flaws.append("no other feed claims a delivery")
+            if position in self._contradicted:
+                counts = False
+                other = self.steps[self._contradicted[position]]
+                flaws.append(f"{other.feed}/{other.report_id} says {other.step}")
+            rows.append(step._replace(convoy=name, legal=legal, counts=counts, flaw="; ".join(flaws) or None))
+        return rows
+
+    def row(self) -> ConvoyRow:
+        """Return the convoy as a row."""
+        now = self.now
+        trucks, hit = self._figure("trucks"), self._figure("trucks_hit")
+        requested, approved = self._figure("people_requested"), self._figure("people_approved")
+        removed = dict.fromkeys(item for step in self.steps for item in json.loads(step.items_removed))
+        return ConvoyRow(
+            *now.name,
+            len(self.claims),
+            now.region,
+            now.place,
+            now.state,
+            now.since,
+            now.first_known,
+            now.delivered_at,
+            now.attacks[0] if now.attacks else None,
+            *trucks,
+            *hit,
+            *requested,
+            *approved,
+            *self._figure("people_reached"),
+            json.dumps(list(removed), ensure_ascii=False),
+            len(self.steps),
+            self._legal.count(False) + sum(self._legal[position] for position in self._contradicted),
+        )
+
+    def _figure(self, name: str) -> tuple[int | None, int | None, int | None]:
+        """Return a figure as last stated, and the least and the greatest ever stated."""
+        stated = [figure for step in self.steps if (figure := getattr(step, name)) is not None]
+        return (stated[-1], min(stated), max(stated)) if stated else (None, None, None)
 
 
-def row_of(convoy: Convoy) -> ConvoyRow:
-    """Return the convoy as a row: for each figure, the latest that was stated."""
+def in_order(step: ConvoyStepRow) -> tuple[Micros, Micros, str, str]:
+    """Order steps as they happened: by stated time, then report time, then feed and report id."""
+    return step.occurred_from, step.reported_at, step.feed, step.report_id
 
-    def latest(figure: str) -> int | None:
-        stated = (getattr(step, figure) for step in reversed(convoy.steps))
-        return next((value for value in stated if value is not None), None)
 
-    return ConvoyRow(
-        feed=convoy.name.feed,
-        convoy_id=convoy.name.convoy_id,
-        region=convoy.region,
-        state=convoy.state,
-        since=convoy.since,
-        first_known=convoy.first_known,
-        delivered_at=convoy.delivered_at,
-        attacked_at=convoy.attacks[0] if convoy.attacks else None,
-        trucks=latest("trucks"),
-        people_requested=latest("people_requested"),
-        people_reached=latest("people_reached"),
-        steps=len(convoy.steps),
-    )
+def _called_after(steps: Iterable[ConvoyStepRow]) -> ConvoyName:
+    """Return the claim that was told first: a name that a later feed does not change."""
+    _, feed, convoy_id = min((step.reported_at, step.feed, step.convoy_id) for step in steps)
+    return ConvoyName(feed, convoy_id)

@@ -172,7 +172,7 @@ class Court:
         if region not in self._owed:
             return NOT_OWED
         return judge_access(
-            self._books.convoys_to(region, horizon),
+            self._books.convoys.bound_for(region, horizon),
             self._agreement.access,
             start=start,
             horizon=horizon,

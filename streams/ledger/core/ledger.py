@@ -35,14 +35,14 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books, step_row
-from streams.ledger.core.convoy import ConvoyName, row_of
+from streams.ledger.core.books import Books
+from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.identity import body_digest
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pullback import Pullback
-from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row
+from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row, step_row
 
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
@@ -217,10 +217,10 @@ class Ledger:
             self._touched[identity] = None
             for region, day in self._books.remove_coverage(identity):
                 self._pending.touch(region, day, fact)
-            name = self._books.convoy_of(identity)
-            if name is not None:
-                self._touch_convoy(name, fact)
-                self._books.remove_step(identity)
+            claim = self._books.convoys.claim_of(identity)
+            if claim is not None:
+                self._touch_convoy(claim, fact)
+                self._books.convoys.remove(identity)
 
     def _touch_day(self, adds: Contribution, fact: ReportFact) -> None:
         self._pending.touch(adds.region, adds.truce_day, fact)
@@ -228,9 +228,11 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
-    def _touch_convoy(self, name: ConvoyName, fact: ReportFact) -> None:
-        self._convoys.add(name)
-        for region in self._books.regions_of(name):
+    def _touch_convoy(self, claim: ConvoyName, fact: ReportFact) -> None:
+        """Note that every claim of the convoy, and every region any of its steps names, may look another way."""
+        claims, regions = self._books.convoys.reach(claim)
+        self._convoys |= claims
+        for region in sorted(regions):
             self._pending.touch(region, None, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
@@ -241,7 +243,7 @@ class Ledger:
             for region, day in self._books.add_coverage(identity, fact):
                 self._pending.touch(region, day, fact)
         elif isinstance(fact, ConvoyFact):
-            self._touch_convoy(self._books.add_step(identity, fact), fact)
+            self._touch_convoy(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> None:
         origin = fact.origin
@@ -292,8 +294,6 @@ class Ledger:
         changes.touched_reports = set(self._touched)
         for fact in self._touched.values():
             match fact:
-                case ConvoyFact():
-                    changes.convoy_steps.append(step_row(fact))
                 case CoverageFact():
                     changes.coverage.extend(
                         CoverageRow(fact.feed, fact.report_id, region, fact.from_, fact.to, fact.nil)
@@ -319,6 +319,14 @@ class Ledger:
                 case _:
                     pass
         self._touched.clear()
-        changes.touched_convoys = {(name.feed, name.convoy_id) for name in self._convoys}
-        changes.convoys = [row_of(convoy) for name in sorted(self._convoys) if (convoy := self._books.convoy(name))]
+        self._drain_convoys(changes)
+
+    def _drain_convoys(self, changes: Changes) -> None:
+        """Hand over every convoy a step moved, with all its steps: one step may change what the others count for."""
+        changes.touched_convoys = set(self._convoys)
+        found = (self._books.convoys.timeline(claim) for claim in sorted(self._convoys))
+        for timeline in {one.name: one for one in found if one is not None}.values():
+            changes.convoys.append(timeline.row())
+            changes.convoy_steps += timeline.step_rows()
+        changes.touched_reports |= {Identity(step.feed, step.report_id) for step in changes.convoy_steps}
         self._convoys.clear()

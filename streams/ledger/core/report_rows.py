@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
@@ -16,7 +17,7 @@ from schemas.facts import (
     PositionFact,
     ReportFact,
 )
-from schemas.rows import BulletinRow, Contribution, ReportRow
+from schemas.rows import BulletinRow, Contribution, ConvoyStepRow, ReportRow
 
 #: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
 NO_ORIGIN = Origin("", -1, -1)
@@ -148,6 +149,37 @@ def _kind(fact: ReportFact) -> str | None:
             return fact.weapon_class
         case _:
             return None
+
+
+def step_row(fact: ConvoyFact, agreement: Agreement) -> ConvoyStepRow:
+    """Return a convoy report as a row; what it counts for is not known before all steps of its convoy are."""
+    return ConvoyStepRow(
+        feed=fact.feed,
+        report_id=fact.report_id,
+        convoy_id=fact.convoy_id,
+        convoy=f"{fact.feed}/{fact.convoy_id}",
+        region=fact.place.region,
+        place=agreement.place_named(fact.place.name, fact.place.region),
+        step=fact.step,
+        legal=True,
+        counts=True,
+        flaw=None,
+        occurred_from=fact.from_,
+        occurred_to=fact.to,
+        reported_at=fact.reported_at,
+        mode=fact.mode,
+        trucks=fact.trucks,
+        trucks_hit=fact.trucks_hit,
+        people_requested=fact.people_requested,
+        people_approved=fact.people_approved,
+        people_reached=fact.people_reached,
+        items_removed=json.dumps(fact.items_removed, ensure_ascii=False),
+        blocker=fact.blocker,
+        reason=fact.reason,
+        access_constraint=fact.constraint,
+        reached_place=fact.reached_place,
+        same_convoy_as=fact.same_convoy_as,
+    )
 
 
 def bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:

@@ -1,0 +1,48 @@
+"""The steps of a convoy as a state machine: which may follow which, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from schemas.reports import ConvoyStep
+
+_S = ConvoyStep
+
+#: Only these are deliveries; arriving, be it at a border or at a town, is none.
+DELIVERIES = frozenset({_S.OFFLOADED, _S.DISTRIBUTED})
+#: They count even where they do not follow: to leave one out would keep an older, better state alive.
+SETBACKS = frozenset({_S.DENIED, _S.HELD, _S.TURNED_BACK, _S.ATTACKED})
+#: Told by another feed, they contradict a delivery. An attack does not: trucks are hit while they are unloaded.
+CONTRADICTIONS = frozenset({_S.DENIED, _S.HELD, _S.TURNED_BACK})
+#: After these nothing more is to be expected of a convoy.
+CLOSED = frozenset({_S.DENIED, _S.TURNED_BACK, _S.ATTACKED})
+
+_ANSWERS = frozenset({_S.DENIED, _S.APPROVED_IN_PRINCIPLE, _S.APPROVED_IN_PART, _S.APPROVED})
+_ROAD = frozenset({_S.LOADED, _S.DISPATCHED, _S.HELD, _S.TURNED_BACK, _S.ATTACKED, _S.ARRIVED})
+
+#: What may come after each step, besides the step itself. Feeds leave steps out, so going forward over what may have
+#: gone unreported is legal; a delivery without a road, a road after a refusal and going back are not.
+MAY_FOLLOW: Mapping[str, frozenset[ConvoyStep]] = MappingProxyType(
+    {
+        _S.REQUESTED: _ANSWERS | _ROAD | {_S.NO_RESPONSE},
+        _S.NO_RESPONSE: _ANSWERS | _ROAD | {_S.REQUESTED},
+        _S.DENIED: _ANSWERS | {_S.REQUESTED, _S.NO_RESPONSE},
+        _S.APPROVED_IN_PRINCIPLE: _ROAD | {_S.NO_RESPONSE, _S.DENIED, _S.APPROVED_IN_PART, _S.APPROVED},
+        _S.APPROVED_IN_PART: _ROAD | {_S.DENIED, _S.APPROVED},
+        _S.APPROVED: _ROAD | {_S.DENIED, _S.APPROVED_IN_PART},
+        _S.LOADED: _ROAD | {_S.DENIED},
+        _S.DISPATCHED: DELIVERIES | {_S.HELD, _S.TURNED_BACK, _S.ATTACKED, _S.ARRIVED},
+        _S.HELD: _ROAD | DELIVERIES | {_S.DENIED},
+        _S.TURNED_BACK: _ANSWERS | {_S.REQUESTED, _S.NO_RESPONSE, _S.LOADED, _S.DISPATCHED},
+        _S.ATTACKED: DELIVERIES | {_S.HELD, _S.TURNED_BACK, _S.DISPATCHED, _S.ARRIVED},
+        _S.ARRIVED: DELIVERIES | {_S.HELD, _S.TURNED_BACK, _S.ATTACKED},
+        _S.OFFLOADED: frozenset({_S.TURNED_BACK, _S.ATTACKED, _S.DISTRIBUTED}),
+        _S.DISTRIBUTED: frozenset(),
+    }
+)
+
+
+def is_legal(step: str, before: str | None) -> bool:
+    """Whether ``step`` may come when ``before`` is the state; anything may come first, and anything twice."""
+    return before is None or step == before or step in MAY_FOLLOW[before]
