@@ -180,8 +180,8 @@ class _Intake:
         elif record.type == "bulletin":
             lines = self._recorded.bulletin_lines.get(key, []) if record.stands else []
             self._places.expect(Located(region) for region in lines)
-        elif record.region is not None:
-            self._places.expect((_located(record, record.region),))
+        else:
+            self._places.expect(() if record.region is None else (_located(record, record.region),))
 
 
 def _at_the_end() -> Cadence:
