@@ -42,6 +42,7 @@ class ReportRow(NamedTuple):
     received_at: Micros | None
     kind: str | None
     in_scope: bool | None
+    names_parties: bool | None
     accused: str | None
     claimant: str | None
     confidence: str | None
@@ -90,6 +91,60 @@ class Prior(NamedTuple):
     contribution: Contribution | None
 
 
+class Linkable(NamedTuple):
+    """One revision of an incident report, as linking sees it."""
+
+    fact_offset: int
+    feed: str
+    report_id: str
+    revision: int
+    present: bool
+    retracted: bool
+    merged_into: str | None
+    region: str
+    truce_day: date
+    occurred_from: Micros
+    occurred_to: Micros
+    time_precision: str
+    place_precision: str
+    latitude: float | None
+    longitude: float | None
+    kind: str
+    in_scope: bool
+    names_parties: bool
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    reported_at: Micros
+    same_as: list[str] | None
+    not_same_as: list[str] | None
+    origins: list[str] | None
+
+    @property
+    def name(self) -> str:
+        """What other reports call it by."""
+        return f"{self.feed}/{self.report_id}"
+
+    @property
+    def identity(self) -> Identity:
+        """Who said it and by what name."""
+        return Identity(self.feed, self.report_id)
+
+    @property
+    def adds(self) -> Contribution:
+        """What it adds to its region and truce-day as an incident of its own."""
+        return Contribution(
+            self.region,
+            self.truce_day,
+            self.occurred_from,
+            self.kind,
+            self.in_scope,
+            self.deaths_low,
+            self.deaths_best,
+            self.deaths_high,
+        )
+
+
 class LinkedIncident(NamedTuple):
     """An incident that several reports belong to, retracted and merged ones included, under its name.
 
@@ -114,14 +169,28 @@ class LinkedIncident(NamedTuple):
     independent_origins: int
     certainty: str | None
 
+    @property
+    def adds(self) -> Contribution:
+        """What it adds to its region and truce-day, if it is counted."""
+        return Contribution(
+            self.region,
+            self.truce_day,
+            self.occurred_from,
+            self.kind,
+            self.in_scope,
+            self.deaths_low,
+            self.deaths_best,
+            self.deaths_high,
+        )
+
 
 class LinkedReport(NamedTuple):
     """One report of a linked incident: of exactly the revision that was linked.
 
     ``standing`` is active, retracted or merged. ``linked_to`` is the report, as ``feed/report_id``, at the other end of
     the first link by order that the report has in the incident, ``why`` that link's rule: same_as, closest,
-    repeating_feed; merged_into for a merged report. ``seconds`` lie between the two intervals, ``metres`` between
-    the points; None when one has none that locates it within its district.
+    repeating_feed; merged_into for a merged report, alone for the only active one. ``seconds`` lie between the two
+    intervals, ``metres`` between the points; None when one has none that locates it within its district.
     """
 
     incident_feed: str
@@ -131,11 +200,23 @@ class LinkedReport(NamedTuple):
     revision: int
     fact_offset: int
     standing: str
-    linked_to: str
+    linked_to: str | None
     why: str
-    seconds: int
+    seconds: int | None
     metres: int | None
-    certainty: str
+    certainty: str | None
+
+
+class Elsewhere(NamedTuple):
+    """A report of a linked incident that counts for ``region`` and ``truce_day``, which are not its own."""
+
+    region: str
+    truce_day: date
+    feed: str
+    report_id: str
+    revision: int
+    own_region: str
+    own_day: date
 
 
 class Evidence(NamedTuple):
@@ -432,8 +513,9 @@ class Changes:
     identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
     of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds
     present rows (the last one of a region and day counts), ``versions`` new versions, which are only ever added.
-    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``origins`` holds the
-    highest source offset counted, by topic, partition and log, where it has risen.
+    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
+    incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
+    holds the highest source offset counted, by topic, partition and log, where it has risen.
     """
 
     next_offset: int = 0
@@ -444,6 +526,9 @@ class Changes:
     reports: list[ReportRow] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
+    dissolved: list[Identity] = field(default_factory=list)
+    linked_incidents: list[LinkedIncident] = field(default_factory=list)
+    linked_reports: list[LinkedReport] = field(default_factory=list)
     tallies: list[DayTallyRow] = field(default_factory=list)
     feed_tallies: list[FeedTallyRow] = field(default_factory=list)
     touched_reports: set[Identity] = field(default_factory=set)
@@ -468,7 +553,8 @@ class Resumed:
     """What a ledger needs to go on exactly where its last commit left off.
 
     ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
-    trailing window only.
+    trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``claims`` whether any
+    report names another one, ``linked`` whether any incident has several reports: all only when the agreement links.
     """
 
     next_offset: int
@@ -484,3 +570,6 @@ class Resumed:
     gate: GateRow | None
     feeds: list[FeedRow]
     pending: str
+    reporting: list[tuple[str, date, str]] = field(default_factory=list)
+    claims: bool = False
+    linked: bool = False

@@ -67,6 +67,11 @@ def key_table(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Table:
     return pa.table(dict(zip(names, map(pa.array, zip(*keys, strict=True)), strict=True)))
 
 
+def place_table(places: npt.NDArray[np.int64]) -> Table:
+    """Return places in the facts topic as an Arrow table with the one column ``fact_offset``."""
+    return pa.table({"fact_offset": places})
+
+
 def hash_table(hashes: npt.NDArray[np.int64]) -> Table:
     """Return hashes as an Arrow table with the one column ``key_hash``."""
     return pa.table({"key_hash": hashes})

@@ -38,10 +38,16 @@ FROM reports r JOIN wanted USING (key_hash)
 
 EARLIEST = """
 SELECT epoch_us(occurred_from), feed, report_id
-FROM reports
-WHERE region = $region AND truce_day = $day AND type = 'incident' AND present AND NOT retracted AND in_scope
+FROM (
+    SELECT region, truce_day, occurred_from, feed, report_id, kind FROM reports
+    WHERE type = 'incident' AND present AND NOT retracted AND in_scope
+      AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
+      AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
+    UNION ALL
+    SELECT region, truce_day, occurred_from, feed, report_id, kind FROM linked_incidents WHERE counted AND in_scope
+)
+WHERE region = $region AND truce_day = $day
   AND ($kinds IS NULL OR list_contains($kinds::VARCHAR[], kind))
-  AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
 ORDER BY occurred_from, feed, report_id
 LIMIT $limit
 """
@@ -50,10 +56,23 @@ _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_stat
 
 _HOURS = """
 SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*), coalesce(sum(deaths_best), 0)::BIGINT
-FROM reports
-WHERE occurred_from >= make_timestamptz($oldest) AND type = 'incident' AND present AND NOT retracted AND in_scope
-  AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
+FROM (
+    SELECT region, occurred_from, deaths_best FROM reports
+    WHERE type = 'incident' AND present AND NOT retracted AND in_scope
+      AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
+      AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
+    UNION ALL
+    SELECT region, occurred_from, deaths_best FROM linked_incidents WHERE counted AND in_scope
+)
+WHERE occurred_from >= make_timestamptz($oldest)
 GROUP BY ALL ORDER BY ALL
+"""
+
+_REPORTING = "SELECT DISTINCT region, truce_day, feed FROM reports WHERE type = 'incident' ORDER BY ALL"
+
+_CLAIMS = """
+SELECT EXISTS (SELECT 1 FROM reports WHERE same_as IS NOT NULL OR merged_into IS NOT NULL),
+       EXISTS (SELECT 1 FROM linked_incidents)
 """
 
 _COLUMNS = """
@@ -89,7 +108,14 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),
         pending=pending,
+        **(_of_linking(connection) if agreement.linking else {}),
     )
+
+
+def _of_linking(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return the fields of ``Resumed`` that only linking needs."""
+    ((claims, linked),) = connection.execute(_CLAIMS).fetchall()
+    return {"reporting": connection.execute(_REPORTING).fetchall(), "claims": claims, "linked": linked}
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R]) -> list[_R]:

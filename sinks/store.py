@@ -30,6 +30,7 @@ from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resum
 from sinks import queries
 from sinks.columns import hash_table
 from sinks.faults import mapped, of_duckdb
+from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
 from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect, name_regions, settle_log, take_up_published
 from sinks.publishing import publish_copy
@@ -195,17 +196,23 @@ class Store:
             ).fetchall()
         return [Evidence(*row) for row in rows]
 
+    def linking(self) -> LinkingAnswers:
+        """Return what answers the ledger's questions about linked reports; it sees rows staged but not committed."""
+        return LinkingAnswers(self._connection, self._agreement, self._log_start, self._guarded)
+
     # -- writing
 
     def stage(self, changes: Changes) -> None:
-        """Write and clear ``reports``, ``withdrawn`` and ``rejects`` of ``changes``, so that ``earliest`` sees them.
+        """Write and clear the reports, rejects and links of ``changes``, so that what is asked of the store sees them.
 
         A transaction is begun if none is open; it stays open until ``commit``.
 
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
         """
-        if not (changes.reports or changes.withdrawn or changes.rejects):
+        if not (
+            changes.reports or changes.withdrawn or changes.rejects or changes.dissolved or changes.linked_incidents
+        ):
             return
         with self._transaction():
             self._writer.stage(changes, self._log_start)

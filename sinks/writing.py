@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from schemas.agreement import Agreement
-from schemas.rows import Changes, DayTallyRow, GateRow, VerdictRow, Withdrawal
+from schemas.rows import Changes, DayTallyRow, GateRow, Identity, VerdictRow, Withdrawal
 from schemas.truceday import from_micros
 from sinks.columns import Table, key_table, table_schemas, to_arrow
 
@@ -51,13 +51,19 @@ class Writer:
         self._gate: GateRow | None = None
 
     def stage(self, changes: Changes, shift: int) -> None:
-        """Write and clear the lists that ``earliest`` and ``priors`` look at, and the rejects."""
+        """Write and clear the lists that the ledger's questions look at, and the rejects."""
         self._append("reports", changes.reports, shift)
         # After the new rows: a revision may be replaced in the very flush that brought it.
         if changes.withdrawn:
             self._run(_WITHDRAW, key_table(Withdrawal._fields, changes.withdrawn))
         self._append("rejects", changes.rejects, shift)
         changes.reports, changes.withdrawn, changes.rejects = [], [], []
+        if changes.dissolved:
+            self._delete(("linked_incidents",), Identity._fields, changes.dissolved)
+            self._delete(("linked_reports",), Identity._fields, changes.dissolved, prefix="incident_")
+        self._append("linked_incidents", changes.linked_incidents)
+        self._append("linked_reports", changes.linked_reports, shift)
+        changes.dissolved, changes.linked_incidents, changes.linked_reports = [], [], []
 
     def write(self, changes: Changes, shift: int) -> None:
         """Write everything that ``stage`` does not."""
@@ -159,10 +165,13 @@ class Writer:
         update = ", ".join(f"{name} = excluded.{name}" for name in names[key:])
         return f"INSERT INTO {table} SELECT * FROM batch ON CONFLICT ({', '.join(names[:key])}) DO UPDATE SET {update}"  # noqa: S608 - a table of ours
 
-    def _delete(self, tables: Iterable[str], key: tuple[str, ...], keys: Sequence[tuple[Any, ...]]) -> None:
+    def _delete(
+        self, tables: Iterable[str], key: tuple[str, ...], keys: Sequence[tuple[Any, ...]], prefix: str = ""
+    ) -> None:
+        """Delete the rows whose columns, the names of ``key`` after ``prefix``, hold one of ``keys``."""
         batch = key_table(key, keys)
         for table in tables:
-            match = " AND ".join(f"{table}.{name} = batch.{name}" for name in key)
+            match = " AND ".join(f"{table}.{prefix}{name} = batch.{name}" for name in key)
             self._run(f"DELETE FROM {table} USING batch WHERE {match}", batch)  # noqa: S608 - a table of ours
 
     def _run(self, sql: str, batch: Table) -> None:

@@ -61,6 +61,7 @@ CREATE TABLE reports (
     received_at      TIMESTAMPTZ,
     kind             VARCHAR,
     in_scope         BOOLEAN,
+    names_parties    BOOLEAN,
     accused          VARCHAR,
     claimant         VARCHAR,
     confidence       VARCHAR,
@@ -103,6 +104,7 @@ COMMENT ON COLUMN reports.reported_at IS 'When the feed said it.';
 COMMENT ON COLUMN reports.received_at IS 'When intake received it; in a replay the archive''s own reporting time.';
 COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, step of a convoy, act of a declaration, or weapon class of a position.';
 COMMENT ON COLUMN reports.in_scope IS 'Whether the incident is the agreement''s concern.';
+COMMENT ON COLUMN reports.names_parties IS 'Whether the incident report names any party: one that names none says nothing of the scope.';
 COMMENT ON COLUMN reports.accused IS 'Who is said to have done it; a claim, not a finding.';
 COMMENT ON COLUMN reports.claimant IS 'Who says so.';
 COMMENT ON COLUMN reports.confidence IS 'How sure the claimant is of the attribution.';
@@ -169,11 +171,11 @@ CREATE TABLE linked_reports (
     revision           INTEGER NOT NULL,
     fact_offset        BIGINT NOT NULL,
     standing           VARCHAR NOT NULL,
-    linked_to          VARCHAR NOT NULL,
+    linked_to          VARCHAR,
     why                VARCHAR NOT NULL,
-    seconds            BIGINT NOT NULL,
+    seconds            BIGINT,
     metres             BIGINT,
-    certainty          VARCHAR NOT NULL
+    certainty          VARCHAR
 );
 COMMENT ON TABLE linked_reports IS 'One report of a linked incident, and why it belongs to it.';
 COMMENT ON COLUMN linked_reports.incident_feed IS 'With incident_report_id the name of the incident, as in linked_incidents.';
@@ -183,8 +185,8 @@ COMMENT ON COLUMN linked_reports.report_id IS 'The feed''s own name for the repo
 COMMENT ON COLUMN linked_reports.revision IS 'Revision that stands.';
 COMMENT ON COLUMN linked_reports.fact_offset IS 'Place of that revision in the facts topic, as in reports.';
 COMMENT ON COLUMN linked_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
-COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, that it is linked to first.';
-COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so.';
+COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, that it is linked to first; NULL when it is the only active one.';
+COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: the only active one, and nothing is said of a link.';
 COMMENT ON COLUMN linked_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN linked_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
 COMMENT ON COLUMN linked_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';

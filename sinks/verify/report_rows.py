@@ -112,6 +112,7 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
                 "not_same_as": report.not_same_as or None,
                 "origins": _first_tellers(report),
                 "in_scope": in_scope(agreement, report.parties),
+                "names_parties": bool(report.parties),
                 "accused": "; ".join(report.accused) or None,
                 "claimant": report.claimant,
                 "confidence": str(report.confidence),

@@ -27,6 +27,7 @@ from schemas.errors import FactUnreadable, LedgerStopped
 from schemas.facts import TickFact
 from schemas.failpoints import reached
 from schemas.rows import Evidence, Prior
+from sinks.linking import LinkingAnswers
 from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Lane, Record
@@ -98,7 +99,7 @@ class LedgerAgent:
         """Open the store and rebuild the ledger from its last commit."""
         self._give_up()
         store = self._store = self._open_store()
-        ledger = self._ledger = Ledger(self._agreement, self._earliest)
+        ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
         resumed = store.resume()
         ledger.resume(resumed)
         self._seen = SeenFilter()
@@ -210,6 +211,13 @@ class LedgerAgent:
             raise LedgerStopped("asked for evidence while no store is open")
         self._store.stage(self._ledger.changes)
         return self._store.earliest(region, day, kinds, limit)
+
+    def _staged(self) -> LinkingAnswers:
+        """Answer linking from the store, after giving it the rows folded since the last commit."""
+        if self._store is None or self._ledger is None:
+            raise LedgerStopped("asked for partners while no store is open")
+        self._store.stage(self._ledger.changes)
+        return self._store.linking()
 
     def _publish(self) -> None:
         """Make the copy analysts open."""

@@ -13,6 +13,7 @@ from schemas.facts import Fact, Origin, ReportFact, TickFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rows import Identity
 from schemas.truceday import Micros, from_micros
+from sinks.linking import LinkingAnswers
 from sinks.store import PUBLISHED, Store
 from streams.intake.examine import Examiner
 from streams.ledger.core.identity import key_hash
@@ -94,7 +95,11 @@ class History:
             store.stage(ledger.changes)
             return store.earliest(*question)
 
-        ledger = Ledger(self.agreement, earliest)
+        def staged() -> LinkingAnswers:
+            store.stage(ledger.changes)
+            return store.linking()
+
+        ledger = Ledger(self.agreement, earliest, staged)
         ledger.resume(store.resume())
         return ledger
 

@@ -18,12 +18,14 @@ PARTIES: tuple[list[dict[str, str]], ...] = (
     [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}],
     [{"name": "ISIL"}, {"name": "Nusra"}],
 )
+FEEDS = ("feed-a", "feed-b", "feed-c")
 STEPS = (*ConvoyStep, "offloaded", "distributed", "held")
 
 
-def drawn_agreement(draw: random.Random) -> Agreement:
+def drawn_agreement(draw: random.Random, *, linking: bool = False) -> Agreement:
     """Return a test agreement under rules drawn at random, strict enough that every finding occurs."""
     return agreement(
+        linking=_drawn_linking(draw) if linking else None,
         access={
             "overdue_after_hours": 30,
             "max_gap_days": 3,
@@ -48,12 +50,29 @@ def drawn_agreement(draw: random.Random) -> Agreement:
     )
 
 
-def random_history(seed: int, reports: int = 120, days: int = 8) -> History:
-    """Return a history over the first ``days`` of a truce; the same for the same seed."""
+def _drawn_linking(draw: random.Random) -> dict[str, Any]:
+    return {
+        "minutes": draw.choice([0, 60, 1_440]),
+        "exact_metres": draw.choice([0, 1_000]),
+        "near_metres": 10_000,
+        "district_metres": 25_000,
+        "weakest_place": draw.choice(["near", "district", "governorate"]),
+        "repeating_feeds": draw.choice([[], ["feed-c"]]),
+    }
+
+
+def random_history(seed: int, reports: int = 120, days: int = 8, *, linking: bool = False) -> History:
+    """Return a history over the first ``days`` of a truce; the same for the same seed.
+
+    Args:
+        linking: whether the agreement links reports, and many tell of the same few occurrences.
+    """
     draw = random.Random(seed)
-    history = History(drawn_agreement(draw))
+    history = History(drawn_agreement(draw, linking=linking))
     next_tick = at(-1)
-    for reported_at, data in sorted((_report(draw, reports, days) for _ in range(reports)), key=lambda told: told[0]):
+    for reported_at, data in sorted(
+        (_report(draw, reports, days, linking=linking) for _ in range(reports)), key=lambda told: told[0]
+    ):
         while next_tick < reported_at:
             history.tick(next_tick)
             next_tick += draw.choice([1, 3, 7, 13]) * HOUR
@@ -67,8 +86,48 @@ def random_history(seed: int, reports: int = 120, days: int = 8) -> History:
     return history
 
 
-def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[str, Any]]:
+def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dict[str, Any]]:
+    """Return a report of one of a few occurrences, near it in time and place, that may name other reports."""
+    occurrence = random.Random(draw.randrange(8))
+    start = at(round(occurrence.uniform(-3, days - 1), 3)) + draw.choice([0, 0, 5, 50, 120]) * HOUR // 60
+    north, east = occurrence.random(), occurrence.random()
+    if draw.random() < 0.3:
+        north += draw.choice([1, -1, 5, 30]) / 111.2
+    named = [f"{draw.choice(FEEDS)}/told-{draw.randrange(names)}" for _ in range(2)]
+    status = draw.choice(["active"] * 8 + ["retracted", "merged"])
+    name, into = draw.sample(range(names), 2)
+    length = draw.choice([0, 10, 60, 600, 26 * 60, 27 * 60]) * HOUR // 60
+    precision = draw.choice(["minute", "minute", "hour", "day", "week"])
+    occurred = {"from": told(start), "to": told(start + length), "precision": precision}
+    point = {"latitude": 33.5 + north / 5, "longitude": 36.3 + east / 5}
+    reported_at = start + length + draw.choice([0, HOUR, DAY, 3 * DAY])
+    given: dict[str, Any] = {
+        "revision": draw.choice([1, 1, 1, 2, 3]),
+        "status": status,
+        "place": {
+            "pcode": occurrence.choice(["SY01", "SY02"]),
+            "precision": draw.choice(["exact", "exact", "near", "district", "governorate", "country"]),
+        }
+        | ({"point": point} if draw.random() < 0.9 else {}),
+        "kind": draw.choice(["airstrike", "shelling", "other", "armed_clash", "attack_on_aid"]),
+        "parties": draw.choice(PARTIES),
+        "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}]),
+        "sources": draw.choice([[], [{"name": "Radio"}], [{"name": "Radio", "origin": "RADIO"}, {"name": "TV"}]]),
+    }
+    if status == "merged":
+        given["merged_into"] = f"told-{into}"
+    if draw.random() < 0.15:
+        given["same_as"] = named[:1]
+    if draw.random() < 0.15:
+        given["not_same_as"] = named[1:]
+    raised = report("incident", f"told-{name}", feed=draw.choice(FEEDS), reported_at=reported_at, **given)
+    return reported_at, raised | {"occurred": occurred}
+
+
+def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> tuple[Micros, dict[str, Any]]:
     """Return one report with the time it is reported; few identities, so that many are told more than once."""
+    if linking and draw.random() < 0.6:
+        return _told_again(draw, days, reports // 3)
     kind = draw.choices(
         ["incident", "coverage", "convoy", "bulletin", "declaration", "position"], [55, 20, 15, 3, 2, 5]
     )[0]
@@ -130,7 +189,7 @@ def _report(draw: random.Random, reports: int, days: int) -> tuple[Micros, dict[
     return reported_at, report(
         kind,
         f"{kind}-{draw.randrange(reports // 2)}",
-        feed=draw.choice(["feed-a", "feed-b", "feed-c"]),
+        feed=draw.choice(FEEDS),
         reported_at=reported_at,
         revision=draw.choice([1, 1, 1, 2, 3]),
         status=draw.choice(["active"] * 6 + ["retracted"]),

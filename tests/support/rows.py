@@ -77,6 +77,7 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         received_at=hours(3),
         kind="shelling",
         in_scope=True,
+        names_parties=True,
         accused=None,
         claimant=None,
         confidence="unstated",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -24,7 +24,19 @@ from schemas.facts import (
     TickFact,
 )
 from schemas.reports import IncidentKind
-from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, ReportRow, VerdictRow
+from schemas.rows import (
+    Changes,
+    Contribution,
+    Elsewhere,
+    Evidence,
+    Identity,
+    Linkable,
+    LinkedIncident,
+    LinkedReport,
+    Prior,
+    ReportRow,
+    VerdictRow,
+)
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
@@ -226,6 +238,8 @@ class MemoryStore:
         self.verdicts: dict[tuple[str, date], VerdictRow] = {}
         self.versions: list[VerdictRow] = []
         self.changes: list[Changes] = []
+        self.incidents: dict[Identity, LinkedIncident] = {}
+        self.members: list[LinkedReport] = []
 
     def write(self, changes: Changes) -> None:
         """Apply what a flush would write."""
@@ -236,7 +250,13 @@ class MemoryStore:
         ]
         self.verdicts.update({(row.region, row.truce_day): row for row in changes.verdicts})
         self.versions.extend(changes.versions)
+        gone_incidents = set(changes.dissolved)
+        self.incidents = {name: one for name, one in self.incidents.items() if name not in gone_incidents}
+        self.members = [row for row in self.members if row[:2] not in gone_incidents]
+        self.incidents |= {Identity(one.feed, one.report_id): one for one in changes.linked_incidents}
+        self.members += changes.linked_reports
         changes.reports, changes.withdrawn, changes.versions = [], [], []
+        changes.dissolved, changes.linked_incidents, changes.linked_reports = [], [], []
         self.changes.append(changes)
 
     def priors(self, wanted: Iterable[Identity]) -> dict[Identity, Prior]:
@@ -253,14 +273,85 @@ class MemoryStore:
         return found
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Return the earliest present, active incidents in scope."""
+        """Return the earliest incidents in scope."""
+        linked = {row.fact_offset for row in self.members}
         rows = [
             Evidence(row.occurred_from or 0, row.feed, row.report_id)
             for row in self.reports
             if row.present and not row.retracted and row.in_scope and (row.region, row.truce_day) == (region, day)
+            if row.fact_offset not in linked
             if kinds is None or row.kind in kinds
         ]
+        rows += [
+            Evidence(one.occurred_from, one.feed, one.report_id)
+            for one in self.incidents.values()
+            if one.counted and one.in_scope and (one.region, one.truce_day) == (region, day)
+            if kinds is None or one.kind in kinds
+        ]
         return sorted(rows)[:limit]
+
+    # -- linking
+
+    def _incident_reports(self) -> list[ReportRow]:
+        return [row for row in self.reports if row.type == "incident"]
+
+    def told_since(self, since: int, changed: Collection[Identity]) -> tuple[set[int], set[int]]:
+        """Return the incident revisions at ``since`` or later, and every one of the identities ``changed``."""
+        rows = self._incident_reports()
+        new = {row.fact_offset for row in rows if row.fact_offset >= since}
+        return new, {row.fact_offset for row in rows if (row.feed, row.report_id) in changed}
+
+    def nearby(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Return every pair of one of ``places`` and a present report that is not merged."""
+        others = [row.fact_offset for row in self._incident_reports() if row.present and row.merged_into is None]
+        return [(place, other) for place in places for other in others if place != other]
+
+    def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Return the pairs in which one names the other."""
+        rows = self._incident_reports()
+        return [
+            (one.fact_offset, other.fact_offset)
+            for one in rows
+            for other in rows
+            if one.fact_offset in places and other.present and (_names(one, other) or _names(other, one))
+        ]
+
+    def reports_at(self, places: Collection[int]) -> list[Linkable]:
+        """Return the revisions at ``places``."""
+        return [
+            Linkable._make(getattr(row, name) for name in Linkable._fields)
+            for row in self._incident_reports()
+            if row.fact_offset in places
+        ]
+
+    def linked_with(self, identities: Collection[Identity]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the incidents that any of ``identities`` belongs to, with all their reports."""
+        names = {row[:2] for row in self.members if (row.feed, row.report_id) in identities}
+        return [self.incidents[name] for name in names], [row for row in self.members if row[:2] in names]  # type: ignore[index] # a tuple equals an Identity
+
+    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told."""
+        return {
+            identity: min(row.reported_at for row in self.reports if (row.feed, row.report_id) == identity)
+            for identity in identities
+        }
+
+    def told_elsewhere(self, after: int) -> list[Elsewhere]:
+        """Return the reports told after a place that count for another region or day than their own."""
+        own = {row.fact_offset: row for row in self.reports}
+        found = []
+        for row in sorted(self.members, key=lambda row: row.fact_offset):
+            one, report = self.incidents[Identity(*row[:2])], own[row.fact_offset]
+            there, here = (one.region, one.truce_day), (report.region or "", report.truce_day or FIRST)
+            if row.fact_offset > after and there != here:
+                found.append(Elsewhere(*there, row.feed, row.report_id, row.revision, *here))
+        return found
+
+
+def _names(one: ReportRow, other: ReportRow) -> bool:
+    if one.merged_into is not None and (one.feed, one.merged_into) == (other.feed, other.report_id):
+        return True
+    return f"{other.feed}/{other.report_id}" in (one.same_as or ())
 
 
 def _contribution(row: ReportRow) -> Contribution:
@@ -281,14 +372,28 @@ class World:
 
     def __init__(self, truce: Agreement = TRUCE, *, flush_every: int = 1_000) -> None:
         self.store = MemoryStore(truce)
-        self.ledger = Ledger(truce, self._earliest)
+        self.ledger = Ledger(truce, self._earliest, self._staged)
         self._flush_every = flush_every
         self._unflushed = 0
         self._offset = 0
 
+    def _staged(self) -> MemoryStore:
+        changes = self.ledger.changes
+        self.store.write(
+            Changes(
+                reports=changes.reports,
+                withdrawn=changes.withdrawn,
+                dissolved=changes.dissolved,
+                linked_incidents=changes.linked_incidents,
+                linked_reports=changes.linked_reports,
+            )
+        )
+        changes.reports, changes.withdrawn = [], []
+        changes.dissolved, changes.linked_incidents, changes.linked_reports = [], [], []
+        return self.store
+
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        self.store.write(Changes(reports=self.ledger.changes.reports, withdrawn=self.ledger.changes.withdrawn))
-        self.ledger.changes.reports, self.ledger.changes.withdrawn = [], []
+        self._staged()
         return self.store.earliest(region, day, kinds, limit)
 
     def tell(self, *facts: Fact) -> World:
@@ -305,6 +410,15 @@ class World:
             self._unflushed += 1
             if self._unflushed >= self._flush_every:
                 self.flush()
+        return self
+
+    def tell_bodies(self, records: Iterable[tuple[Fact, bytes]]) -> World:
+        """Fold facts with the bytes they came in."""
+        for fact, body in records:
+            wanted = [] if isinstance(fact, TickFact) else [Identity(fact.feed or "", fact.report_id or "")]
+            key = key_hash(*wanted[0]) if wanted else 0
+            self.ledger.fold(Entry(self._offset, fact, body, key), self.store.priors(wanted))
+            self._offset += 1
         return self
 
     def flush(self) -> Changes:

@@ -11,6 +11,7 @@ import pytest
 
 from schemas.facts import Fact
 from schemas.rows import Evidence, Identity
+from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
@@ -61,9 +62,13 @@ class StoredLedger:
         self.ledger = self._begin()
 
     def _begin(self) -> Ledger:
-        ledger = Ledger(World().ledger.agreement, self._earliest)
+        ledger = Ledger(World().ledger.agreement, self._earliest, self._staged)
         ledger.resume(self.store.resume())
         return ledger
+
+    def _staged(self) -> LinkingAnswers:
+        self.store.stage(self.ledger.changes)
+        return self.store.linking()
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         self.store.stage(self.ledger.changes)

@@ -16,6 +16,7 @@ from schemas.rows import (
     FeedTallyRow,
     Hour,
     Identity,
+    LinkedIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from streams.ledger.core.convoys import Convoys
@@ -55,7 +56,7 @@ class Books:
         tally = self.tallies.get(bucket)
         if tally is None:
             tally = self.tallies[bucket] = DayTally()
-        tally.add(feed, report_id, adds, severe=adds.kind in self._severe)
+        tally.add(feed, report_id, adds, (feed,), severe=adds.kind in self._severe)
         self._note(bucket, adds, 1)
 
     def remove_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
@@ -63,8 +64,31 @@ class Books:
         if self._feeds and feed not in self._feeds:
             return
         bucket = (adds.region, adds.truce_day)
-        self.tallies[bucket].remove(feed, report_id, adds, severe=adds.kind in self._severe)
+        self.tallies[bucket].remove(feed, report_id, adds, (feed,), severe=adds.kind in self._severe)
         self._note(bucket, adds, -1)
+
+    def add_linked(self, incident: LinkedIncident) -> None:
+        """Count an incident of several reports in; those must not be counted on their own."""
+        if incident.counted:
+            adds = incident.adds
+            bucket = (adds.region, adds.truce_day)
+            tally = self.tallies.setdefault(bucket, DayTally())
+            severe = adds.kind in self._severe
+            tally.add(incident.feed, incident.report_id, adds, self._counting(incident), severe=severe)
+            self._note(bucket, adds, 1)
+
+    def remove_linked(self, incident: LinkedIncident) -> None:
+        """Take an incident of several reports out again."""
+        if incident.counted:
+            adds = incident.adds
+            bucket = (adds.region, adds.truce_day)
+            severe = adds.kind in self._severe
+            tally = self.tallies[bucket]
+            tally.remove(incident.feed, incident.report_id, adds, self._counting(incident), severe=severe)
+            self._note(bucket, adds, -1)
+
+    def _counting(self, incident: LinkedIncident) -> tuple[str, ...]:
+        return tuple(feed for feed in incident.feeds if not self._feeds or feed in self._feeds)
 
     def _note(self, bucket: Bucket, adds: Contribution, sign: int) -> None:
         self.changed.add(bucket)

@@ -40,8 +40,10 @@ from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.identity import body_digest
+from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pullback import Pullback
+from streams.ledger.core.relinking import LinkingStore
 from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row, step_row
 
 Sides = tuple[tuple[str, ...], ...]
@@ -56,9 +58,13 @@ class Ledger:
         agreement: the truce and its test.
         earliest: asks the store for the earliest incidents in scope of a day, optionally of some kinds only.
             It is called from ``fold`` at ticks only, with ``changes`` holding rows the store has not seen.
+        staged: gives the store the rows of ``changes`` it has not seen and returns what answers linking. It is called
+            at ticks and by ``drain`` only, and never when the agreement links no reports.
     """
 
-    def __init__(self, agreement: Agreement, earliest: Callable[..., list[Evidence]]) -> None:
+    def __init__(
+        self, agreement: Agreement, earliest: Callable[..., list[Evidence]], staged: Callable[[], LinkingStore]
+    ) -> None:
         self.agreement = agreement
         self.now: Micros | None = None
         self.next_offset = 0
@@ -67,6 +73,7 @@ class Ledger:
         self._books = Books(agreement)
         self._pending = Pending()
         self._court = Court(agreement, self._books, earliest)
+        self._links = Links(agreement, agreement.linking, self._books, staged) if agreement.linking else None
         self._feeds = FeedHealth()
         self._pullback = Pullback(agreement)
         self._fresh: dict[tuple[str, str], Prior] = {}
@@ -88,6 +95,8 @@ class Ledger:
             resumed.tallies, resumed.feed_tallies, resumed.hours, resumed.convoy_steps, resumed.coverage
         )
         self._court.restore(resumed.verdicts, resumed.gate)
+        if self._links is not None:
+            self._links.restore(resumed)
         self._feeds.restore(resumed.feeds)
 
     # -- facts
@@ -173,6 +182,8 @@ class Ledger:
                 fact.deaths_high,
             )
             row = incident_row(entry, fact, digest, adds, uncertain, present=not superseded)
+            if self._links is not None:
+                self._links.tell(fact, adds.region, day)
         else:
             adds = None
             row = other_row(entry, fact, digest, self.agreement, present=not superseded)
@@ -182,12 +193,18 @@ class Ledger:
         self.changes.reports.append(row)
         if prior is not None and superseded:
             self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
+            if self._links is not None:
+                # It may have been told before what names the incident.
+                self._links.correct(Identity(*identity), prior.contribution, prior.contribution)
             self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
             return
         if prior is not None:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
+            if self._links is not None:
+                self._links.correct(Identity(*identity), prior.contribution, adds)
         if adds is not None:
-            self._books.add_incident(fact.feed, fact.report_id, adds)
+            if prior is None or self._links is None:
+                self._books.add_incident(fact.feed, fact.report_id, adds)
             self._touch_day(adds, fact)
         elif not isinstance(fact, IncidentFact):
             self._enter_other(Identity(*identity), fact)
@@ -211,7 +228,8 @@ class Ledger:
         """Undo what the revision that was present until now added."""
         self.changes.withdrawn.append(Withdrawal(key, identity.feed, identity.report_id, prior.revision))
         if prior.contribution is not None and prior.contribution.region in self._regions:
-            self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
+            if self._links is None:
+                self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
             self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
             self._touched[identity] = None
@@ -267,9 +285,12 @@ class Ledger:
 
     def _tick(self, offset: int) -> None:
         """Judge everything that time or a report may have changed since the last tick."""
-        self.last_tick = offset
+        before, self.last_tick = self.last_tick, offset
         if self.now is None:
             return
+        if self._links is not None:
+            self._links.relink(self.next_offset, self._pending, self.changes)
+            self._links.name_causes(before, self._pending)
         self._books.forget_hours(self.now)
         self._court.judge(self.now, offset, self._pending, self.changes)
         self._pending.judged(self.now)
@@ -278,6 +299,8 @@ class Ledger:
 
     def drain(self) -> Changes:
         """Return everything that changed since the last call, complete with the offset it goes up to."""
+        if self._links is not None:
+            self._links.relink(self.next_offset, self._pending, self.changes)
         changes, self.changes = self.changes, Changes()
         changes.next_offset = self.next_offset
         changes.now = self.now

@@ -24,9 +24,9 @@ class Cause:
         self.more = more
         self.shared = shared
 
-    def add(self, fact: ReportFact) -> None:
+    def add(self, report: str) -> None:
         if len(self.reports) < CAUSES_SHOWN:
-            self.reports.append(f"{fact.feed}/{fact.report_id}@{fact.revision}")
+            self.reports.append(report)
         else:
             self.more += 1
 
@@ -56,13 +56,27 @@ class Pending:
         cause = self._causes.get(bucket)
         if cause is None:
             cause = self._causes[bucket] = Cause()
-        cause.add(fact)
+        cause.add(f"{fact.feed}/{fact.report_id}@{fact.revision}")
         if day is not None:
             cause.shared += (region, None) in self._touched_by_it
             return
         for other, narrower in self._touched_by_it:
             if other == region and narrower is not None:
                 self._causes[other, narrower].shared += 1
+
+    def touch_by_link(self, region: str, day: date, report: str, *, shared: bool) -> None:
+        """Note that a report, as ``feed/report_id@revision``, changed through an incident a day that is not its own.
+
+        Args:
+            shared: whether it changed every day of the region as well.
+        """
+        cause = self._causes.setdefault((region, day), Cause())
+        cause.add(report)
+        cause.shared += shared
+
+    def move(self, region: str, day: date | None) -> None:
+        """Note that what ``region`` and ``day`` rest on may have changed, whoever did it."""
+        self._causes.setdefault((region, day), Cause())
 
     def days(self) -> list[tuple[str, date | None]]:
         """Return what was touched."""

@@ -72,21 +72,22 @@ class DayTally:
         self.deaths_high = 0
         self.feeds: dict[str, int] = {}
 
-    def add(self, feed: str, report_id: str, adds: Contribution, *, severe: bool) -> None:
-        """Count one incident report in."""
+    def add(self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool) -> None:
+        """Count one incident in: under its name, and once for each of the feeds that tell of it."""
         if not adds.in_scope:
             self.out_of_scope += 1
             return
         self.in_scope.add(adds.occurred_from, feed, report_id)
         if severe:
             self.severe.add(adds.occurred_from, feed, report_id)
-        self.feeds[feed] = self.feeds.get(feed, 0) + 1
+        for teller in feeds:
+            self.feeds[teller] = self.feeds.get(teller, 0) + 1
         self.deaths_low += adds.deaths_low or 0
         self.deaths_best += adds.deaths_best or 0
         self.deaths_high += adds.deaths_high or 0
 
-    def remove(self, feed: str, report_id: str, adds: Contribution, *, severe: bool) -> None:
-        """Take one incident report out again."""
+    def remove(self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool) -> None:
+        """Take one incident out again."""
         if not adds.in_scope:
             self.out_of_scope -= 1
             return
@@ -95,7 +96,8 @@ class DayTally:
         if severe:
             self.severe.remove(evidence)
         # A feed stays listed with zero, so that its row in the store is known to have to go.
-        self.feeds[feed] -= 1
+        for teller in feeds:
+            self.feeds[teller] -= 1
         self.deaths_low -= adds.deaths_low or 0
         self.deaths_best -= adds.deaths_best or 0
         self.deaths_high -= adds.deaths_high or 0

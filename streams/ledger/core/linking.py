@@ -1,0 +1,309 @@
+"""Linking: which reports tell of one occurrence. docs/judging.md, "Linking", states the rules.
+
+Pure functions of reports. Which reports may be partners at all is for the caller to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple
+
+from schemas.agreement import Agreement, LinkingRules
+from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
+from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+
+EARTH_RADIUS_METRES = 6_371_008.8
+#: No longer stretch tells when something happened.
+LONGEST_INTERVAL = 26 * MICROS_PER_HOUR
+TIME_ORDER = {name: rank for rank, name in enumerate(("minute", "hour", "day", "week", "month", "longer"))}
+DAY_STATED = TIME_ORDER["day"]
+HOUR_STATED = TIME_ORDER["hour"]
+PLACE_ORDER = {name: rank for rank, name in enumerate(("exact", "near", "district", "governorate"))}
+NEAR, DISTRICT, GOVERNORATE = PLACE_ORDER["near"], PLACE_ORDER["district"], PLACE_ORDER["governorate"]
+
+_BOMBARDMENT, _FIGHTING, _ARREST = 1, 2, 4
+#: Kinds agree when they have a bit in common.
+KIND_BITS: Mapping[str, int] = {
+    "airstrike": _BOMBARDMENT,
+    "shelling": _BOMBARDMENT,
+    "explosive": _BOMBARDMENT,
+    "chemical": _BOMBARDMENT,
+    "armed_clash": _FIGHTING,
+    "small_arms": _FIGHTING,
+    "territory_taken": _FIGHTING,
+    "attack_on_civilians": _BOMBARDMENT | _FIGHTING,
+    "attack_on_aid": _BOMBARDMENT | _FIGHTING,
+    "other": _BOMBARDMENT | _FIGHTING,
+    "arrest": _ARREST,
+}
+#: From the surest to the least sure.
+CERTAINTIES = ("asserted", "good", "doubtful")
+
+
+class Closeness(NamedTuple):
+    """Orders candidates, the closest first."""
+
+    place_class: int
+    time_rank: int
+    thousandths: int
+    first: str
+    second: str
+
+
+class Link(NamedTuple):
+    """Why two reports tell of one occurrence. Links sort in the order in which they are taken."""
+
+    asserted_last: int
+    order: Closeness
+    why: str
+    one: Linkable
+    other: Linkable
+
+    @property
+    def certainty(self) -> str:
+        """How sure it is."""
+        if not self.asserted_last:
+            return "asserted"
+        return "good" if self.order.place_class <= NEAR else "doubtful"
+
+
+def place_class(report: Linkable) -> int | None:
+    """Return how exactly the report says where, as a rank; None when it agrees with nothing."""
+    if report.place_precision == "country":
+        return None
+    if report.latitude is None or report.longitude is None:
+        return GOVERNORATE
+    return PLACE_ORDER.get(report.place_precision, GOVERNORATE)
+
+
+def metres_between(one: Linkable, other: Linkable) -> int | None:
+    """Return the great-circle distance; None when one of the two is not located within its district."""
+    classes = (place_class(one), place_class(other))
+    if None in classes or GOVERNORATE in classes:
+        return None
+    if one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None:
+        return None
+    low, high = radians(one.latitude), radians(other.latitude)
+    across = sin((high - low) / 2) ** 2
+    across += cos(low) * cos(high) * sin(radians(other.longitude - one.longitude) / 2) ** 2
+    return round(2 * EARTH_RADIUS_METRES * asin(min(1.0, sqrt(across))))
+
+
+def gap_between(one: Linkable, other: Linkable) -> Micros:
+    """Return the time between two stated intervals; 0 when they overlap or touch."""
+    return max(0, one.occurred_from - other.occurred_to, other.occurred_from - one.occurred_to)
+
+
+def denies(one: Linkable, other: Linkable) -> bool:
+    """Whether one of the two says that they tell of different occurrences."""
+    return other.name in (one.not_same_as or ()) or one.name in (other.not_same_as or ())
+
+
+def asserts(one: Linkable, other: Linkable) -> bool:
+    """Whether one of the two says that they tell of the same occurrence."""
+    return other.name in (one.same_as or ()) or one.name in (other.same_as or ())
+
+
+class Candidates:
+    """The exact test of two reports, by one agreement's rules."""
+
+    def __init__(self, rules: LinkingRules) -> None:
+        self._reaches = (rules.exact_metres, rules.near_metres, rules.district_metres)
+        self._weakest = PLACE_ORDER[rules.weakest_place]
+        self._patience = rules.minutes * 60 * MICROS_PER_SECOND
+        self.repeating = frozenset(rules.repeating_feeds)
+
+    def closeness(self, one: Linkable, other: Linkable) -> Closeness | None:
+        """Return how close two reports are; None when they are no candidates for each other.
+
+        Denials are not looked at: a denial may be new, and the pair was one before it.
+        """
+        alike = one.feed == other.feed
+        if alike and (one.feed not in self.repeating or one.report_id == other.report_id):
+            return None
+        if one.region != other.region or not KIND_BITS[one.kind] & KIND_BITS[other.kind]:
+            return None
+        time_rank = max(TIME_ORDER[one.time_precision], TIME_ORDER[other.time_precision])
+        if time_rank > DAY_STATED or (alike and time_rank > HOUR_STATED):
+            return None
+        if max(one.occurred_to - one.occurred_from, other.occurred_to - other.occurred_from) > LONGEST_INTERVAL:
+            return None
+        patience = self._patience if time_rank <= HOUR_STATED else 0
+        gap = gap_between(one, other)
+        if gap > patience:
+            return None
+        classes = (place_class(one), place_class(other))
+        if classes[0] is None or classes[1] is None:
+            return None
+        coarser = max(classes[0], classes[1])
+        if coarser > (min(NEAR, self._weakest) if alike else self._weakest):
+            return None
+        thousandths = 1_000 * gap // patience if patience else 0
+        if coarser <= DISTRICT:
+            metres = metres_between(one, other) or 0
+            reach = self._reaches[classes[0]] + self._reaches[classes[1]]
+            if metres > reach:
+                return None
+            thousandths += 1_000 * metres // reach if reach else 0
+        first, second = sorted((one.name, other.name))
+        return Closeness(coarser, time_rank, thousandths, first, second)
+
+    def asserted(self, one: Linkable, other: Linkable) -> Link:
+        """Return the link of two reports one of which asserts it."""
+        first, second = sorted((one.name, other.name))
+        return Link(0, Closeness(0, 0, 0, first, second), "same_as", one, other)
+
+    def found(self, closeness: Closeness, one: Linkable, other: Linkable) -> Link:
+        """Return the link of two candidates that are each other's closest, or of one repeating feed."""
+        return Link(1, closeness, "repeating_feed" if one.feed == other.feed else "closest", one, other)
+
+
+def in_order(links: Iterable[Link]) -> list[Link]:
+    """Return links in the order in which they are taken: asserted ones by name, then by closeness."""
+    return sorted(links, key=lambda link: link[:2])
+
+
+class _Group:
+    """Reports joined so far."""
+
+    __slots__ = ("denied", "feeds", "members", "names")
+
+    def __init__(self, report: Linkable, repeating: frozenset[str]) -> None:
+        self.members = [report]
+        self.names = {report.name}
+        self.denied = set(report.not_same_as or ())
+        self.feeds = {report.feed} - repeating
+
+    def may_join(self, other: _Group, link: Link) -> bool:
+        if not (self.denied.isdisjoint(other.names) and other.denied.isdisjoint(self.names)):
+            return False
+        return not link.asserted_last or self.feeds.isdisjoint(other.feeds)
+
+    def take(self, other: _Group) -> None:
+        self.members += other.members
+        self.names |= other.names
+        self.denied |= other.denied
+        self.feeds |= other.feeds
+
+
+def joined(
+    reports: Iterable[Linkable], links: Iterable[Link], repeating: frozenset[str]
+) -> list[tuple[list[Linkable], list[Link]]]:
+    """Return the incidents that links make of active reports: the reports of each, and the links that joined them.
+
+    Args:
+        reports: active ones; every link is between two of these.
+    """
+    group_of = {report.name: _Group(report, repeating) for report in reports}
+    groups = list(group_of.values())
+    taken: dict[str, list[Link]] = {}
+    for link in in_order(links):
+        one, other = group_of[link.one.name], group_of[link.other.name]
+        if one is other or not one.may_join(other, link):
+            continue
+        one.take(other)
+        for name in other.names:
+            group_of[name] = one
+        taken.setdefault(one.members[0].name, []).append(link)
+    incidents: list[tuple[list[Linkable], list[Link]]] = []
+    for group in groups:
+        if group_of[group.members[0].name] is group:
+            of_group = [link for report in group.members for link in taken.get(report.name, ())]
+            incidents.append((group.members, in_order(of_group)))
+    return incidents
+
+
+def by_exactness(report: Linkable) -> tuple[int, Micros, Micros, str, str]:
+    """Order reports by how exactly they tell when; the first of an incident leads it."""
+    return (
+        TIME_ORDER[report.time_precision],
+        report.occurred_to - report.occurred_from,
+        report.occurred_from,
+        report.feed,
+        report.report_id,
+    )
+
+
+def incident_of(
+    agreement: Agreement,
+    active: Sequence[Linkable],
+    links: Sequence[Link],
+    name: Linkable,
+) -> LinkedIncident:
+    """Return what the active reports of an incident, joined by ``links``, make of it under a name."""
+    feeds = agreement.violence.feeds
+    counting = [report for report in active if not feeds or report.feed in feeds]
+    telling = sorted(counting or active, key=by_exactness)
+    lead = telling[0]
+    severe = [report.kind for report in telling if report.kind in agreement.violence.severe_kinds]
+    named = [report.in_scope for report in telling if report.names_parties]
+    by_telling = sorted(telling, key=lambda report: (report.reported_at, report.feed, report.report_id))
+    best = [report.deaths_best for report in by_telling if report.deaths_best is not None]
+    origins = {origin for report in active for origin in (report.origins or (report.feed,))}
+    return LinkedIncident(
+        feed=name.feed,
+        report_id=name.report_id,
+        region=lead.region,
+        truce_day=lead.truce_day,
+        occurred_from=lead.occurred_from,
+        occurred_to=lead.occurred_to,
+        kind=severe[0] if severe else lead.kind,
+        in_scope=any(named) if named else True,
+        counted=bool(counting),
+        deaths_low=min((n for report in telling if (n := report.deaths_low) is not None), default=None),
+        deaths_best=best[-1] if best else None,
+        deaths_high=max((n for report in telling if (n := report.deaths_high) is not None), default=None),
+        reports=len(active),
+        feeds=tuple(sorted({report.feed for report in active})),
+        independent_origins=len(origins),
+        certainty=max((link.certainty for link in links), key=CERTAINTIES.index, default=None),
+    )
+
+
+def linked_report(name: Linkable, report: Linkable, link: Link) -> LinkedReport:
+    """Return why ``report`` belongs to the incident called ``name``: by a link it is part of."""
+    other = link.other if link.one.name == report.name else link.one
+    return _belongs(name, report, other, link.why, link.certainty, "retracted" if report.retracted else "active")
+
+
+def alone(name: Linkable, report: Linkable) -> LinkedReport:
+    """Return the row of the one active report of the incident called ``name``: others only lend it their names."""
+    identity = Identity(name.feed, name.report_id)
+    return LinkedReport(
+        *identity,
+        report.feed,
+        report.report_id,
+        report.revision,
+        report.fact_offset,
+        standing="active",
+        linked_to=None,
+        why="alone",
+        seconds=None,
+        metres=None,
+        certainty=None,
+    )
+
+
+def merged_report(name: Linkable, report: Linkable, into: Linkable) -> LinkedReport:
+    """Return why ``report`` belongs to the incident called ``name``: its feed merged it into another."""
+    return _belongs(name, report, into, "merged_into", "asserted", "merged")
+
+
+def _belongs(
+    name: Linkable, report: Linkable, other: Linkable, why: str, certainty: str, standing: str
+) -> LinkedReport:
+    return LinkedReport(
+        incident_feed=name.feed,
+        incident_report_id=name.report_id,
+        feed=report.feed,
+        report_id=report.report_id,
+        revision=report.revision,
+        fact_offset=report.fact_offset,
+        standing=standing,
+        linked_to=other.name,
+        why=why,
+        seconds=gap_between(report, other) // MICROS_PER_SECOND,
+        metres=metres_between(report, other),
+        certainty=certainty,
+    )

@@ -1,0 +1,345 @@
+"""Relinking: which incidents change when reports come, change or go, found without looking at all the others.
+
+A link rests on two reports and on the candidates of each; so whatever changed has among its ends a report that was
+told since, or a candidate of one, by its old revision or its new. From these the work spreads along links and along
+the incidents that were stored, until nothing outside can be touched. The outcome is a function of the present
+reports alone: relinking more often, or for more of them, never shows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, Protocol
+
+from schemas.agreement import Agreement, LinkingRules
+from schemas.rows import Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport
+from schemas.truceday import Micros
+from streams.ledger.core.linking import (
+    Candidates,
+    Closeness,
+    Link,
+    alone,
+    asserts,
+    denies,
+    in_order,
+    incident_of,
+    joined,
+    linked_report,
+    merged_report,
+)
+
+
+class LinkingStore(Protocol):
+    """What linking asks of the store, about revisions by their place in the facts topic."""
+
+    def told_since(self, since: int, changed: Collection[Identity]) -> tuple[set[int], set[int]]:
+        """Return the incident revisions at ``since`` or later, and every one of the identities ``changed``."""
+
+    def nearby(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Return pairs of one of ``places`` and a present report that may be a candidate for it, or is none after all.
+
+        Merged reports are no candidates; retracted ones may lend a name.
+        """
+
+    def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Return pairs of one of ``places`` and a present incident report that asserts it, or was merged into it, or
+        that it asserts or was merged into itself.
+        """
+
+    def reports_at(self, places: Collection[int]) -> list[Linkable]:
+        """Return the revisions at ``places``."""
+
+    def linked_with(self, identities: Collection[Identity]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the stored incidents that any of ``identities`` belongs to, with all their reports."""
+
+    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told."""
+
+    def told_elsewhere(self, after: int) -> list[Elsewhere]:
+        """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
+
+
+class Incident(NamedTuple):
+    """A linked incident with its reports."""
+
+    content: LinkedIncident
+    reports: tuple[LinkedReport, ...]
+
+    @property
+    def name(self) -> Identity:
+        """What it is called by."""
+        return Identity(self.content.feed, self.content.report_id)
+
+    def active_places(self) -> list[int]:
+        """Return the places of the reports that count."""
+        return [report.fact_offset for report in self.reports if report.standing == "active"]
+
+
+class Relinked(NamedTuple):
+    """What relinking changed: incidents that are no more, new ones, and the active reports of both by place."""
+
+    dissolved: list[Incident]
+    formed: list[Incident]
+    active: dict[int, Linkable]
+
+
+def relink(
+    agreement: Agreement,
+    rules: LinkingRules,
+    store: LinkingStore,
+    since: int,
+    changed: Collection[Identity],
+    *,
+    claims: bool,
+) -> Relinked:
+    """Compute anew the incidents that reports told since ``since`` may have changed.
+
+    Args:
+        since: the place in the facts topic of the first fact that was not looked at.
+        changed: identities that were known before and told again since.
+        claims: whether any report names another one; without any the store is not asked about names.
+    """
+    return _Work(agreement, rules, store, claims=claims).relink(since, changed)
+
+
+class _Work:
+    """The reports looked at by one relinking, and what is known of them."""
+
+    def __init__(self, agreement: Agreement, rules: LinkingRules, store: LinkingStore, *, claims: bool) -> None:
+        self._agreement = agreement
+        self._candidates = Candidates(rules)
+        self._store = store
+        self._claims = claims
+        self._regions = frozenset(agreement.regions)
+        self._at: dict[int, Linkable] = {}
+        self._present: dict[Identity, Linkable] = {}
+        self._partners: dict[int, set[int]] = defaultdict(set)
+        self._expanded: set[int] = set()
+        self._work: set[Identity] = set()
+        self._asked: set[Identity] = set()
+        self._stored: dict[Identity, Incident] = {}
+        self._links: dict[int, list[Link]] = {}
+        self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
+        self._wanted: set[int] = set()
+
+    def relink(self, since: int, changed: Collection[Identity]) -> Relinked:
+        new, old = self._store.told_since(since, changed)
+        self._expand(new | old)
+        # Most that is new has no partner, and is left alone.
+        self._read(old | (self._partners.keys() & new))
+        for place in (new | old) & self._at.keys():
+            report = self._at[place]
+            self._work.add(report.identity)
+            for partner in self._partners.get(place, ()):
+                other = self._at[partner]
+                if self._merges(report, other) or self._may_link(report, other):
+                    self._work.add(other.identity)
+        self._spread()
+        return self._outcome()
+
+    # -- what is known
+
+    def _read(self, places: Iterable[int]) -> None:
+        wanted = set(places) - self._at.keys()
+        if not wanted:
+            return
+        for report in self._store.reports_at(wanted):
+            self._at[report.fact_offset] = report
+            if report.present:
+                self._present[report.identity] = report
+
+    def _expand(self, places: Collection[int]) -> None:
+        """Learn of every report that may have to do with those at ``places``."""
+        wanted = set(places) - self._expanded
+        if not wanted:
+            return
+        self._expanded |= wanted
+        pairs = self._store.nearby(wanted)
+        if self._claims:
+            pairs += self._store.naming(wanted)
+        for place, partner in pairs:
+            self._partners[place].add(partner)
+        self._read(partner for _, partner in pairs)
+
+    def _counts(self, report: Linkable) -> bool:
+        return report.present and not report.retracted and report.region in self._regions
+
+    def _lends(self, report: Linkable) -> bool:
+        return report.present and report.retracted and report.merged_into is None and report.region in self._regions
+
+    def _may_link(self, one: Linkable, other: Linkable) -> bool:
+        return asserts(one, other) or self._candidates.closeness(one, other) is not None
+
+    # -- links
+
+    def _closest(self, report: Linkable) -> dict[str, list[tuple[Closeness, Linkable]]]:
+        """Return by feed the closest active candidate of a report; of its own, repeating feed every one."""
+        found = self._closest_to.get(report.fact_offset)
+        if found is not None:
+            return found
+        found = self._closest_to[report.fact_offset] = {}
+        for place in self._partners[report.fact_offset]:
+            other = self._at[place]
+            if not self._counts(other) or other.identity == report.identity or denies(report, other):
+                continue
+            closeness = self._candidates.closeness(report, other)
+            if closeness is None:
+                continue
+            known = found.get(other.feed)
+            if known is None or other.feed == report.feed:
+                found.setdefault(other.feed, []).append((closeness, other))
+            elif closeness < known[0][0]:
+                found[other.feed] = [(closeness, other)]
+        return found
+
+    def _links_of(self, report: Linkable) -> list[Link] | None:
+        """Return the links of an active report, or those a retracted one would have; None when more must be known."""
+        links = [
+            self._candidates.asserted(report, other)
+            for place in self._partners[report.fact_offset]
+            if (other := self._at[place]).identity != report.identity
+            and self._counts(other)
+            and asserts(report, other)
+            and not denies(report, other)
+        ]
+        found = self._closest(report)
+        unknown = {other.fact_offset for near in found.values() for _, other in near} - self._expanded
+        if unknown:
+            self._wanted |= unknown
+            return None
+        for feed, near in found.items():
+            for closeness, other in near:
+                if asserts(report, other):
+                    continue
+                if feed != report.feed:
+                    nearest = self._closest(other).get(report.feed)
+                    if nearest is not None and nearest[0][0] < closeness and nearest[0][1].identity != report.identity:
+                        continue
+                links.append(self._candidates.found(closeness, report, other))
+        return in_order(links)
+
+    # -- spreading
+
+    def _spread(self) -> None:
+        """Take in everything that links or stored incidents tie to the work, until nothing is added."""
+        settled: set[Identity] = set()
+        while True:
+            self._take_in_stored()
+            self._wanted = set()
+            reports = [self._present[identity] for identity in self._work if identity in self._present]
+            self._expand([report.fact_offset for report in reports])
+            for report in reports:
+                if report.identity not in settled and self._settle(report):
+                    settled.add(report.identity)
+            self._expand(self._wanted)
+            if settled >= self._work & self._present.keys() and self._asked >= self._work:
+                return
+
+    def _take_in_stored(self) -> None:
+        while new := self._work - self._asked:
+            self._asked |= new
+            contents, rows = self._store.linked_with(new)
+            by_name: dict[Identity, list[LinkedReport]] = defaultdict(list)
+            for row in rows:
+                by_name[Identity(row.incident_feed, row.incident_report_id)].append(row)
+            for content in contents:
+                name = Identity(content.feed, content.report_id)
+                self._stored[name] = Incident(content, tuple(sorted(by_name[name])))
+            missing = [row for row in rows if Identity(row.feed, row.report_id) not in self._present]
+            self._read(row.fact_offset for row in missing)
+            self._work |= {Identity(row.feed, row.report_id) for row in rows}
+
+    def _settle(self, report: Linkable) -> bool:
+        """Take in what ties to one report; return whether all of it is known."""
+        for place in self._partners[report.fact_offset]:
+            other = self._at[place]
+            # A merged report belongs where the other does, a retracted one may lend its name there.
+            if self._merges(report, other) or (self._lends(other) and self._may_link(report, other)):
+                self._work.add(other.identity)
+        if not (self._counts(report) or self._lends(report)):
+            return True
+        links = self._links_of(report)
+        if links is None:
+            return False
+        self._links[report.fact_offset] = links
+        self._work |= {link.other.identity for link in links}
+        return True
+
+    @staticmethod
+    def _merges(one: Linkable, other: Linkable) -> bool:
+        if one.feed != other.feed:
+            return False
+        return one.merged_into == other.report_id or other.merged_into == one.report_id
+
+    # -- the outcome
+
+    def _outcome(self) -> Relinked:
+        reports = [self._present[identity] for identity in self._work if identity in self._present]
+        active = {report.name: report for report in reports if self._counts(report)}
+        # Each link is found from both of its ends.
+        links = {link[:2]: link for report in active.values() for link in self._links[report.fact_offset]}
+        incidents = joined(active.values(), links.values(), self._candidates.repeating)
+        incident_of_name = {member.name: number for number, (members, _) in enumerate(incidents) for member in members}
+        belonging: dict[int, list[tuple[Linkable, Link | Linkable]]] = defaultdict(list)
+        host: dict[str, int] = {}
+        for report in reports:
+            if self._lends(report) and self._links[report.fact_offset]:
+                link = self._links[report.fact_offset][0]
+                host[report.name] = incident_of_name[link.other.name]
+                belonging[host[report.name]].append((report, link))
+        host |= incident_of_name
+        for report in reports:
+            if report.merged_into is not None:
+                end = self._end_of(report)
+                if end is not None and end.name in host:
+                    into = self._present[Identity(report.feed, report.merged_into)]
+                    belonging[host[end.name]].append((report, into))
+        formed = self._formed(incidents, belonging)
+        kept = {(incident.content, incident.reports) for incident in formed} & set(self._stored.values())
+        dissolved = [incident for incident in self._stored.values() if incident not in kept]
+        formed = [incident for incident in formed if incident not in kept]
+        self._read(place for incident in dissolved for place in incident.active_places())
+        return Relinked(dissolved, formed, self._at)
+
+    def _end_of(self, report: Linkable) -> Linkable | None:
+        """Return the report that a merged one ends in; None for a circle, or when it is not known."""
+        seen = {report.identity}
+        end: Linkable | None = report
+        while end is not None and end.merged_into is not None:
+            identity = Identity(end.feed, end.merged_into)
+            if identity in seen:
+                return None
+            seen.add(identity)
+            end = self._present.get(identity)
+        return end
+
+    def _formed(
+        self,
+        incidents: list[tuple[list[Linkable], list[Link]]],
+        belonging: dict[int, list[tuple[Linkable, Link | Linkable]]],
+    ) -> list[Incident]:
+        several = [
+            (members, links, belonging[number])
+            for number, (members, links) in enumerate(incidents)
+            if len(members) > 1 or number in belonging
+        ]
+        everybody = [report for members, _, others in several for report in (*members, *(other for other, _ in others))]
+        corrected = {report.identity for report in everybody if report.revision > 1}
+        first_told = self._store.first_told(corrected) if corrected else {}
+
+        def by_telling(report: Linkable) -> tuple[Micros, str, str]:
+            return first_told.get(report.identity, report.reported_at), report.feed, report.report_id
+
+        formed = []
+        for members, links, others in several:
+            name = min([*members, *(other for other, _ in others)], key=by_telling)
+            rows = []
+            for report, tie in others:
+                row = linked_report(name, report, tie) if isinstance(tie, Link) else merged_report(name, report, tie)
+                rows.append(row)
+            for report in members:
+                first = next((link for link in links if report.name in (link.one.name, link.other.name)), None)
+                rows.append(alone(name, report) if first is None else linked_report(name, report, first))
+            formed.append(Incident(incident_of(self._agreement, members, links, name), tuple(sorted(rows))))
+        return formed

@@ -1,0 +1,123 @@
+"""Linked histories in any order, told twice, cut anywhere: the incidents are those of the reports that stand."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+
+from schemas.facts import Fact, TickFact
+from schemas.rows import LinkedIncident, LinkedReport
+from tests.support.random_history import random_history
+from tests.support.worlds import World, at, tick
+
+SEEDS = range(int(os.environ.get("TRUCEWATCH_TEST_LINKED", "6")))
+
+
+def facts_of(seed: int) -> tuple[World, list[Fact]]:
+    """Return an empty world under drawn rules and a history of one body a revision, each with its own last tick."""
+    history = random_history(seed, reports=60, linking=True)
+    bodies: dict[tuple[Any, ...], Fact] = {}
+    for fact, _ in history.facts:
+        if not isinstance(fact, TickFact) and hasattr(fact, "revision"):
+            # A fact that says where it came from would be taken for a redelivery when told out of order.
+            told_anywhere = msgspec.structs.replace(fact, origin=None)
+            bodies.setdefault((fact.feed, fact.report_id, fact.revision), told_anywhere)
+    return World(history.agreement), list(bodies.values())
+
+
+def told(world: World, facts: Sequence[Fact], *, flush_every: int = 10_000) -> World:
+    fresh = World(world.store.truce, flush_every=flush_every).tell(*facts, tick(at(30)))
+    fresh.flush()
+    return fresh
+
+
+def outcome(world: World) -> dict[str, Any]:
+    """Return everything a linked history comes to but where its reports lie in the topic."""
+    books = world.ledger._books
+    return {
+        "incidents": sorted(map(str, world.store.incidents.values())),
+        "reports": sorted(str(row._replace(fact_offset=0)) for row in world.store.members),
+        "tallies": {
+            bucket: (
+                tally.in_scope.total,
+                tally.severe.total,
+                tally.out_of_scope,
+                tally.deaths_low,
+                tally.deaths_best,
+                tally.deaths_high,
+                {feed: incidents for feed, incidents in tally.feeds.items() if incidents},
+            )
+            for bucket, tally in books.tallies.items()
+            if tally.in_scope.total or tally.out_of_scope
+        },
+        "verdicts": {
+            bucket: (row.verdict, row.incidents, row.deaths_best, row.evidence)
+            for bucket, row in world.store.verdicts.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_order_repetition_and_flushes_never_show_in_what_is_linked(seed: int) -> None:
+    world, facts = facts_of(seed)
+    draw = random.Random(seed)
+    plain = outcome(told(world, facts))
+    assert plain["incidents"] or not facts
+    shuffled = facts + facts
+    draw.shuffle(shuffled)
+    for flush_every in (1, 7):
+        assert outcome(told(world, shuffled, flush_every=flush_every)) == plain
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_flushes_fall_shows_in_no_version_and_no_cause(seed: int) -> None:
+    world, facts = facts_of(seed)
+    ticked = [step for number, fact in enumerate(facts) for step in (fact, tick(at(0)))[: 1 + (number % 9 == 0)]]
+    whole, cut = told(world, ticked), told(world, ticked, flush_every=4)
+    assert cut.store.versions == whole.store.versions
+    assert cut.store.verdicts == whole.store.verdicts
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_store_finds_the_partners_that_a_plain_scan_finds(seed: int, tmp_path: Path) -> None:
+    history = random_history(seed, reports=80, linking=True)
+    history.tick(at(30))
+    draw = random.Random(seed)
+    path = history.judged(tmp_path, flush_every=draw.choice([9, 40, 1_000]), restart_every=draw.choice([2, 10**9]))
+    world = World(history.agreement)
+    world.tell_bodies(history.facts)
+    world.flush()
+    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        assert table(connection, LinkedIncident, "linked_incidents") == sorted(
+            map(plain, world.store.incidents.values())
+        )
+        assert table(connection, LinkedReport, "linked_reports") == sorted(map(plain, world.store.members))
+        verdicts = connection.execute(
+            "SELECT region, truce_day, verdict, incidents, deaths_best, evidence, cause FROM day_verdicts"
+        ).fetchall()
+        hours = connection.execute("SELECT region, incidents_168h, deaths_best_168h FROM region_windows").fetchall()
+    assert {row[:2]: row[2:] for row in verdicts} == {
+        bucket: (row.verdict, row.incidents, row.deaths_best, row.evidence, row.cause)
+        for bucket, row in world.store.verdicts.items()
+    }
+    last = world.store.changes[-1].windows
+    assert sorted(hours) == sorted((row.region, row.incidents_168h, row.deaths_best_168h) for row in last)
+
+
+def plain(row: tuple[Any, ...]) -> str:
+    return str([str(value) for value in row])
+
+
+def table(connection: duckdb.DuckDBPyConnection, row_type: Any, name: str) -> list[str]:
+    columns = ", ".join(f"epoch_us({field})" if field.startswith("occurred") else field for field in row_type._fields)
+    rows = [row_type._make(row) for row in connection.execute(f"SELECT {columns} FROM {name}").fetchall()]
+    return sorted(plain(row._replace(feeds=tuple(row.feeds)) if hasattr(row, "feeds") else row) for row in rows)

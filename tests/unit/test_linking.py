@@ -1,0 +1,395 @@
+"""Which reports are one incident; docs/judging.md, "Linking", states the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.facts import IncidentFact, Located
+from schemas.rows import Identity, LinkedIncident
+from schemas.truceday import Micros
+from tests.support.worlds import HOUR, LINKING, World, agreement, at, day, incident, tick
+
+MINUTE = HOUR // 60
+TRUCE = agreement(linking=LINKING)
+NOON = at(0, 12)
+#: A degree of latitude is 111,195 metres on this globe.
+METRE = 1 / 111_195.08
+
+
+def report(
+    report_id: str,
+    feed: str = "feed-a",
+    *,
+    when: Micros = NOON,
+    region: str = "SY01",
+    north: float | None = 0,
+    precise: str = "exact",
+    **given: Any,
+) -> IncidentFact:
+    """Return an incident of ten minutes, so many metres north of a point in Damascus."""
+    place = Located(region)
+    if north is not None:
+        place = Located(region, latitude=33.5 + north * METRE, longitude=36.3)
+    return incident(
+        report_id,
+        feed=feed,
+        when=when,
+        **{"to": when + 10 * MINUTE, "place": place, "place_precision": precise, **given},
+    )
+
+
+def world(*facts: Any, truce: Any = TRUCE, flush_every: int = 1_000) -> World:
+    told = World(truce, flush_every=flush_every).tell(*facts)
+    told.flush()
+    return told
+
+
+def incidents(told: World) -> dict[str, list[str]]:
+    """Return the reports of every incident of several, by its name."""
+    found: dict[str, list[str]] = {f"{feed}/{report_id}": [] for feed, report_id in told.store.incidents}
+    for row in told.store.members:
+        found[f"{row.incident_feed}/{row.incident_report_id}"].append(f"{row.feed}/{row.report_id}")
+    return {name: sorted(reports) for name, reports in found.items()}
+
+
+def the_incident(told: World) -> LinkedIncident:
+    [found] = told.store.incidents.values()
+    return found
+
+
+def linked(*facts: IncidentFact, truce: Any = TRUCE) -> bool:
+    """Whether the reports given are one incident."""
+    return len(incidents(world(*facts, truce=truce))) == 1
+
+
+def counts(told: World, number: int = 0, region: str = "SY01") -> tuple[int, int]:
+    """Return the incidents and deaths of a day as the books have them."""
+    tally = told.ledger._books.tallies[region, day(number)]
+    return tally.in_scope.total, tally.deaths_best
+
+
+# -- candidates
+
+
+def test_two_feeds_that_tell_of_one_strike_make_one_incident() -> None:
+    told = world(report("1"), report("2", "feed-b"))
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"]}
+    assert counts(told) == (1, 0)
+
+
+def test_without_rules_of_linking_every_report_is_an_incident() -> None:
+    assert counts(world(report("1"), report("2", "feed-b"), truce=agreement())) == (2, 0)
+
+
+def test_two_reports_of_one_feed_are_two_incidents() -> None:
+    assert not linked(report("1"), report("2"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ("airstrike", "chemical", True),
+        ("shelling", "explosive", True),
+        ("armed_clash", "territory_taken", True),
+        ("airstrike", "armed_clash", False),
+        ("attack_on_civilians", "small_arms", True),
+        ("attack_on_aid", "airstrike", True),
+        ("attack_on_aid", "attack_on_civilians", True),
+        ("other", "small_arms", True),
+        ("other", "attack_on_aid", True),
+        ("other", "arrest", False),
+        ("arrest", "arrest", True),
+        ("arrest", "attack_on_civilians", False),
+    ],
+)
+def test_kinds_agree_by_what_they_say(one: str, other: str, agree: bool) -> None:
+    assert linked(report("1", kind=one), report("2", "feed-b", kind=other)) is agree
+
+
+@pytest.mark.parametrize(
+    ("later", "precisions", "agree"),
+    [
+        (70, ("minute", "minute"), True),
+        (71, ("minute", "minute"), False),
+        (70, ("minute", "hour"), True),
+        (70, ("minute", "day"), False),
+        (10, ("day", "minute"), True),
+        (0, ("minute", "week"), False),
+        (-70, ("minute", "minute"), True),
+        (-71, ("minute", "minute"), False),
+    ],
+)
+def test_times_agree_within_their_stated_precision(later: int, precisions: tuple[str, str], agree: bool) -> None:
+    one = report("1", time_precision=precisions[0])
+    other = report("2", "feed-b", when=NOON + later * MINUTE, time_precision=precisions[1])
+    assert linked(one, other) is agree
+
+
+def test_a_stretch_of_more_than_26_hours_tells_no_time() -> None:
+    assert linked(report("1", to=NOON + 26 * HOUR), report("2", "feed-b"))
+    assert not linked(report("1", to=NOON + 26 * HOUR + 1), report("2", "feed-b"))
+
+
+@pytest.mark.parametrize(
+    ("precisions", "north", "agree"),
+    [
+        (("exact", "exact"), 2_000, True),
+        (("exact", "exact"), 2_001, False),
+        (("exact", "near"), 11_000, True),
+        (("exact", "near"), 11_001, False),
+        (("near", "district"), 35_000, True),
+        (("near", "district"), 35_001, False),
+        (("exact", "governorate"), 0, False),
+        (("exact", "unknown"), 0, False),
+        (("exact", "country"), 0, False),
+    ],
+)
+def test_places_agree_within_the_reach_of_both(precisions: tuple[str, str], north: int, agree: bool) -> None:
+    one, other = precisions
+    assert linked(report("1", precise=one), report("2", "feed-b", north=north, precise=other)) is agree
+
+
+def test_a_governorate_agrees_with_all_that_lies_in_it_where_the_agreement_allows() -> None:
+    loose = agreement(linking={**LINKING, "weakest_place": "governorate"})
+    assert linked(report("1"), report("2", "feed-b", north=None), truce=loose)
+    assert linked(report("1"), report("2", "feed-b", north=10**6, precise="unknown"), truce=loose)
+    assert not linked(report("1"), report("2", "feed-b", precise="country"), truce=loose)
+    assert not linked(report("1"), report("2", "feed-b", region="SY02"), truce=loose)
+
+
+def test_reports_of_a_repeating_feed_are_linked_when_they_are_exact() -> None:
+    assert linked(report("1", "videos"), report("2", "videos", precise="near"))
+    assert not linked(report("1", "videos"), report("2", "videos", precise="district"))
+    assert not linked(report("1", "videos"), report("2", "videos", time_precision="day"))
+
+
+# -- links and incidents
+
+
+def test_of_two_nearby_reports_the_closest_is_linked() -> None:
+    told = world(report("far", north=900), report("near", north=100), report("2", "feed-b"))
+    assert incidents(told) == {"feed-a/near": ["feed-a/near", "feed-b/2"]}
+    assert counts(told) == (2, 0)
+
+
+def test_a_closer_report_takes_the_place_of_the_one_that_came_first() -> None:
+    told = world(report("far", north=900), report("2", "feed-b"), flush_every=1)
+    assert incidents(told) == {"feed-a/far": ["feed-a/far", "feed-b/2"]}
+    told.tell(report("near", north=100)).flush()
+    assert incidents(told) == {"feed-a/near": ["feed-a/near", "feed-b/2"]}
+    assert counts(told) == (2, 0)
+
+
+def test_a_chain_of_links_never_brings_two_reports_of_one_feed_together() -> None:
+    """c1 is a2's closest and b1's closest; a1 and b1 are each other's: joining all would say feed a counted twice."""
+    told = world(
+        report("a1", "feed-a", north=0),
+        report("b1", "feed-b", north=100),
+        report("c1", "feed-c", north=1_000),
+        report("a2", "feed-a", north=1_950),
+    )
+    for reports in incidents(told).values():
+        feeds = [name.partition("/")[0] for name in reports]
+        assert len(feeds) == len(set(feeds))
+
+
+def test_an_assertion_links_whatever_the_reports_say() -> None:
+    far = report("2", "feed-b", region="SY02", when=at(3), kind="arrest", same_as=("feed-a/1",))
+    told = world(report("1"), far, report("3"), report("4", same_as=("feed-a/3",)))
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"], "feed-a/3": ["feed-a/3", "feed-a/4"]}
+    assert the_certainty(told, "feed-a/1") == "asserted"
+
+
+def the_certainty(told: World, name: str) -> str | None:
+    feed, _, report_id = name.partition("/")
+    return told.store.incidents[Identity(feed, report_id)].certainty
+
+
+def test_a_denial_wins_over_closeness_and_over_an_assertion_of_the_other() -> None:
+    assert not linked(report("1", not_same_as=("feed-b/2",)), report("2", "feed-b"))
+    assert not linked(report("1", not_same_as=("feed-b/2",)), report("2", "feed-b", same_as=("feed-a/1",)))
+
+
+def test_a_denial_after_an_assertion_takes_the_incident_apart() -> None:
+    told = world(report("1", same_as=("feed-b/2",)), report("2", "feed-b", north=50_000), flush_every=1)
+    assert counts(told) == (1, 0)
+    told.tell(report("2", "feed-b", north=50_000, revision=2, not_same_as=("feed-a/1",))).flush()
+    assert (incidents(told), counts(told)) == ({}, (2, 0))
+
+
+def test_a_denial_keeps_apart_what_a_third_report_would_join() -> None:
+    told = world(
+        report("1", "feed-a", not_same_as=("feed-c/3",)),
+        report("2", "feed-b", north=10),
+        report("3", "feed-c", north=30),
+    )
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"]}
+
+
+def test_an_assertion_of_a_report_that_comes_later_takes_effect_when_it_comes() -> None:
+    told = world(report("1", same_as=("feed-b/2",)), flush_every=1)
+    assert incidents(told) == {}
+    told.tell(report("2", "feed-b", north=90_000)).flush()
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"]}
+    told.tell(report("2", "feed-b", revision=2, retracted=True)).flush()
+    assert counts(told) == (1, 0)
+
+
+def test_assertions_in_a_circle_are_harmless() -> None:
+    told = world(
+        report("1", same_as=("feed-b/2",)),
+        report("2", "feed-b", north=50_000, same_as=("feed-c/3",)),
+        report("3", "feed-c", north=99_000, same_as=("feed-a/1", "feed-c/3")),
+    )
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2", "feed-c/3"]}
+
+
+def test_a_report_in_no_region_of_the_agreement_is_asserted_in_vain() -> None:
+    told = world(
+        report("1", same_as=("feed-b/2",)),
+        report("2", "feed-b", north=50_000),
+        report("2", "feed-b", north=50_000, revision=2, region="SY09"),
+        flush_every=1,
+    )
+    assert incidents(told) == {}
+    assert counts(told) == (1, 0)
+
+
+# -- content
+
+
+def test_the_report_that_tells_the_time_most_exactly_leads() -> None:
+    one = report("1", time_precision="hour", to=NOON + HOUR, deaths_low=2, deaths_best=3, deaths_high=9)
+    other = report("2", "feed-b", when=NOON + 5 * MINUTE, deaths_low=1, deaths_best=5, reported_at=NOON + 9 * HOUR)
+    found = the_incident(world(one, other))
+    assert (found.occurred_from, found.occurred_to) == (NOON + 5 * MINUTE, NOON + 15 * MINUTE)
+    assert (found.deaths_low, found.deaths_best, found.deaths_high) == (1, 5, 9)
+
+
+def test_a_severe_kind_of_one_report_is_the_incidents() -> None:
+    told = world(report("1", kind="airstrike"), report("2", "feed-b", kind="attack_on_aid"), tick(at(1)))
+    assert the_incident(told).kind == "attack_on_aid"
+    assert '"feed-a/1"' in told.verdict("SY01", 0).evidence
+
+
+def test_an_incident_is_in_scope_when_one_report_that_names_parties_is() -> None:
+    outside = (("Government",), ("ISIL",))
+    assert not the_incident(world(report("1", sides=outside), report("2", "feed-b", sides=()))).in_scope
+    assert the_incident(world(report("1", sides=outside), report("2", "feed-b"))).in_scope
+    assert the_incident(world(report("1", sides=()), report("2", "feed-b", sides=()))).in_scope
+
+
+def test_only_feeds_that_count_make_the_content() -> None:
+    truce = agreement(linking=LINKING, violence={"feeds": ["feed-b"]})
+    told = world(report("1", deaths_best=9), report("2", "feed-b", deaths_best=1), truce=truce)
+    assert (the_incident(told).counted, the_incident(told).deaths_best) == (True, 1)
+    assert counts(told) == (1, 1)
+    told = world(report("1"), report("2", "feed-c"), truce=truce)
+    assert not the_incident(told).counted
+    assert told.ledger._books.tallies == {}
+
+
+def test_ten_outlets_that_repeat_one_agency_are_one_origin() -> None:
+    told = world(report("1", origins=("agency",)), report("2", "feed-b", origins=("agency", "radio")))
+    assert the_incident(told).independent_origins == 2
+    assert the_incident(world(report("1"), report("2", "feed-b"))).independent_origins == 2
+
+
+# -- corrections, retractions, merges
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "arrest"},
+        {"when": NOON + 24 * HOUR},
+        {"region": "SY02"},
+        {"north": 50_000},
+        {"precise": "unknown"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_correction_that_no_longer_agrees_leaves_the_incident(change: dict[str, Any]) -> None:
+    told = world(report("1"), report("2", "feed-b"), flush_every=1)
+    told.tell(report("2", "feed-b", revision=2, **change)).flush()
+    assert incidents(told) == {}
+    assert counts(told)[0] == (1 if {"when", "region"} & change.keys() else 2)
+    told.tell(report("2", "feed-b", revision=3)).flush()
+    assert (incidents(told), counts(told)) == ({"feed-a/1": ["feed-a/1", "feed-b/2"]}, (1, 0))
+
+
+def test_a_correction_of_deaths_and_parties_changes_the_incident() -> None:
+    told = world(report("1", deaths_best=1), report("2", "feed-b"), flush_every=1)
+    told.tell(report("1", revision=2, deaths_best=7)).flush()
+    assert counts(told) == (1, 7)
+    outside = (("ISIL",), ("Nusra",))
+    told.tell(report("1", revision=3, sides=outside), report("2", "feed-b", revision=2, sides=outside)).flush()
+    assert counts(told) == (0, 0)
+
+
+def test_a_retraction_renames_nothing() -> None:
+    told = world(report("1"), report("2", "feed-b"), flush_every=1)
+    told.tell(report("1", revision=2, retracted=True)).flush()
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"]}
+    assert (the_incident(told).reports, the_incident(told).certainty) == (1, None)
+    assert counts(told) == (1, 0)
+
+
+def test_a_retraction_that_comes_before_its_report_is_the_same() -> None:
+    told = world(report("1", revision=2, retracted=True), report("2", "feed-b"), flush_every=1)
+    told.tell(report("1", reported_at=NOON)).flush()
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/2"]}
+    assert counts(told) == (1, 0)
+
+
+def test_an_older_revision_that_comes_late_may_name_the_incident() -> None:
+    told = world(report("1"), report("2", "feed-b", revision=2), flush_every=1)
+    assert list(incidents(told)) == ["feed-a/1"]
+    told.tell(report("2", "feed-b", reported_at=NOON - HOUR)).flush()
+    assert list(incidents(told)) == ["feed-b/2"]
+
+
+def test_a_merged_report_belongs_where_the_other_does_and_counts_nowhere() -> None:
+    told = world(report("1"), report("2", north=700), flush_every=1)
+    assert counts(told) == (2, 0)
+    told.tell(report("2", revision=2, retracted=True, merged_into="1")).flush()
+    assert (incidents(told), counts(told)) == ({"feed-a/1": ["feed-a/1", "feed-a/2"]}, (1, 0))
+
+
+def test_a_chain_of_merges_is_followed_and_a_circle_or_unknown_end_belongs_nowhere() -> None:
+    def merged(name: str, into: str) -> IncidentFact:
+        return report(name, retracted=True, merged_into=into)
+
+    chain = world(merged("3", "2"), merged("2", "1"), report("1"), flush_every=1)
+    assert incidents(chain) == {"feed-a/1": ["feed-a/1", "feed-a/2", "feed-a/3"]}
+    circle = world(merged("1", "2"), merged("2", "1"), merged("3", "nobody"), report("4", "feed-b"))
+    assert incidents(circle) == {}
+
+
+def test_reports_join_and_part_without_a_trace_in_the_books() -> None:
+    told = world(report("1", deaths_best=2), tick(at(9)), flush_every=1)
+    before = told.ledger._books.tallies["SY01", day(0)]
+    figures = (before.in_scope.total, before.deaths_best, dict(before.feeds))
+    told.tell(report("2", "feed-b", deaths_best=5), report("2", "feed-b", revision=2, retracted=True, kind="arrest"))
+    told.flush()
+    after = told.ledger._books.tallies["SY01", day(0)]
+    assert (after.in_scope.total, after.deaths_best, {f: n for f, n in after.feeds.items() if n}) == figures
+
+
+# -- asking
+
+
+def test_where_no_other_feed_reports_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = World(TRUCE)
+    monkeypatch.setattr(told.store, "told_since", lambda *_: pytest.fail("the store was asked"))
+    told.tell(report("1"), report("2"), report("1", revision=2), report("9", "feed-b", when=at(30)), tick(at(1)))
+    told.flush()
+    assert counts(told) == (2, 0)
+
+
+def test_a_tick_with_nothing_told_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = world(report("1"), report("2", "feed-b"), tick(at(1)))
+    monkeypatch.setattr(told.store, "told_since", lambda *_: pytest.fail("the store was asked"))
+    told.tell(tick(at(2)), tick(at(3))).flush()
