@@ -1,73 +1,117 @@
 -- Views and macros. They belong to the software, not to the file: made anew whenever a ledger opens its store.
 
 CREATE OR REPLACE VIEW incidents AS
+WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),
+standing AS (
+    SELECT reports.*, len(counting.feeds) = 0 OR list_contains(counting.feeds, feed) AS counted
+    FROM reports
+    CROSS JOIN counting
+    -- A correction may have moved a report out of the agreement: it is kept, and is no incident of its.
+    JOIN regions ON pcode = region
+    WHERE present AND NOT retracted AND type = 'incident'
+), members AS (
+    -- Of the reports whose interval is the incident's, the first leads it: by what it says the incident is placed.
+    SELECT
+        l.incident_feed, l.incident_report_id, r.*,
+        row_number() OVER (
+            PARTITION BY l.incident_feed, l.incident_report_id
+            ORDER BY (r.counted, r.region, r.occurred_from, r.occurred_to)
+                <> (i.counted, i.region, i.occurred_from, i.occurred_to), r.feed, r.report_id
+        ) = 1 AS leads
+    FROM linked_reports l
+    JOIN linked_incidents i ON i.feed = l.incident_feed AND i.report_id = l.incident_report_id
+    JOIN standing r USING (fact_offset)
+    WHERE l.standing = 'active'
+), told AS (
+    SELECT
+        feed, report_id, region, truce_day, time_uncertain, occurred_from, occurred_to, reported_at, received_at, kind,
+        in_scope, counted, 1 AS reports, [feed] AS feeds, greatest(len(origins), 1) AS independent_origins,
+        NULL::VARCHAR AS certainty, accused, claimant, confidence, deaths_low, deaths_best, deaths_high, latitude,
+        longitude, place_name, fact_offset
+    FROM standing
+    WHERE fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
+    UNION ALL
+    SELECT
+        i.feed, i.report_id, i.region, i.truce_day, bool_or(m.time_uncertain) FILTER (m.leads), i.occurred_from,
+        i.occurred_to, min(m.reported_at), min(m.received_at), i.kind, i.in_scope, i.counted, i.reports, i.feeds,
+        i.independent_origins, i.certainty, string_agg(DISTINCT m.accused, '; ' ORDER BY m.accused),
+        string_agg(DISTINCT m.claimant, '; ' ORDER BY m.claimant), min(m.confidence) FILTER (m.leads), i.deaths_low,
+        i.deaths_best, i.deaths_high, min(m.latitude) FILTER (m.leads), min(m.longitude) FILTER (m.leads),
+        min(m.place_name) FILTER (m.leads), min(m.fact_offset) FILTER (m.leads)
+    FROM linked_incidents i
+    JOIN members m ON m.incident_feed = i.feed AND m.incident_report_id = i.report_id
+    GROUP BY ALL
+)
 SELECT
     feed || '/' || report_id AS incident_id,
     feed,
     report_id,
-    revision,
     region,
     regions.name AS region_name,
-    truce_day,
-    time_uncertain,
-    occurred_from,
-    occurred_to,
-    reported_at,
-    received_at,
-    kind,
-    in_scope,
-    len(counting.feeds) = 0 OR list_contains(counting.feeds, feed) AS counted,
-    accused,
-    claimant,
-    confidence,
-    deaths_low,
-    deaths_best,
-    deaths_high,
-    latitude,
-    longitude,
-    place_name,
-    fact_offset
-FROM reports
-CROSS JOIN (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
--- A correction may have moved a report out of the agreement: it is kept, and is no incident of its.
-JOIN regions ON pcode = region
-WHERE present AND NOT retracted AND type = 'incident';
-COMMENT ON VIEW incidents IS 'Incidents as they stand now. A day''s count is of those that are counted and in_scope. Join reports on fact_offset for the raw report.';
-COMMENT ON COLUMN incidents.incident_id IS 'feed/report_id of the report that makes the incident.';
-COMMENT ON COLUMN incidents.feed IS 'Who said it.';
-COMMENT ON COLUMN incidents.report_id IS 'The feed''s own name for the report.';
-COMMENT ON COLUMN incidents.revision IS 'Revision that stands.';
+    told.* EXCLUDE (feed, report_id, region)
+FROM told
+JOIN regions ON pcode = region;
+COMMENT ON VIEW incidents IS 'Incidents as they stand now, each however many reports tell of it. A day''s count is of those that are counted and in_scope. incident_reports says which reports those are.';
+COMMENT ON COLUMN incidents.incident_id IS 'Name of the incident: feed/report_id of one of its reports, the one told first.';
+COMMENT ON COLUMN incidents.feed IS 'Feed of the report the incident is called by.';
+COMMENT ON COLUMN incidents.report_id IS 'That report''s name.';
 COMMENT ON COLUMN incidents.region IS 'P-code of the region.';
 COMMENT ON COLUMN incidents.region_name IS 'Name of the region.';
 COMMENT ON COLUMN incidents.truce_day IS 'Truce-day holding the largest part of the stated interval.';
 COMMENT ON COLUMN incidents.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';
-COMMENT ON COLUMN incidents.occurred_from IS 'Start of the stated interval.';
+COMMENT ON COLUMN incidents.occurred_from IS 'Start of the stated interval, by the report that tells the time most exactly.';
 COMMENT ON COLUMN incidents.occurred_to IS 'End of the stated interval, not part of it.';
-COMMENT ON COLUMN incidents.reported_at IS 'When the feed said it.';
-COMMENT ON COLUMN incidents.received_at IS 'When intake received it.';
+COMMENT ON COLUMN incidents.reported_at IS 'When the first of its standing reports said it.';
+COMMENT ON COLUMN incidents.received_at IS 'When intake received the first of them.';
 COMMENT ON COLUMN incidents.kind IS 'Normalised kind.';
 COMMENT ON COLUMN incidents.in_scope IS 'Whether the incident is the agreement''s concern.';
-COMMENT ON COLUMN incidents.counted IS 'Whether the agreement counts what this feed reports: its violence.feeds name the feed, or no feed.';
-COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it; a claim, not a finding.';
+COMMENT ON COLUMN incidents.counted IS 'Whether the agreement counts what one of its feeds reports: its violence.feeds name the feed, or no feed.';
+COMMENT ON COLUMN incidents.reports IS 'Number of its active reports.';
+COMMENT ON COLUMN incidents.feeds IS 'Feeds that tell of it.';
+COMMENT ON COLUMN incidents.independent_origins IS 'Number of distinct first tellers: ten outlets that repeat one agency are one.';
+COMMENT ON COLUMN incidents.certainty IS 'How sure it is that its reports tell of one occurrence: asserted, good or doubtful; NULL for one report.';
+COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it, by any of its reports; claims, not a finding.';
 COMMENT ON COLUMN incidents.claimant IS 'Who says so.';
-COMMENT ON COLUMN incidents.confidence IS 'How sure the claimant is of the attribution.';
+COMMENT ON COLUMN incidents.confidence IS 'How sure the claimant is of the attribution, by the report that tells the time most exactly.';
 COMMENT ON COLUMN incidents.deaths_low IS 'Low estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN incidents.deaths_best IS 'Best estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN incidents.deaths_high IS 'High estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN incidents.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.longitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.place_name IS 'Place as the source writes it.';
-COMMENT ON COLUMN incidents.fact_offset IS 'Place of the standing revision in the facts topic.';
+COMMENT ON COLUMN incidents.fact_offset IS 'Place in the facts topic of the report that tells the time most exactly.';
 
 CREATE OR REPLACE VIEW incident_reports AS
-SELECT incident_id, feed, report_id, revision, 'its own report' AS why
-FROM incidents;
-COMMENT ON VIEW incident_reports IS 'Which reports make an incident, and why they belong to it.';
+SELECT
+    incident_feed || '/' || incident_report_id AS incident_id,
+    feed,
+    report_id,
+    revision,
+    standing,
+    linked_to,
+    why,
+    seconds,
+    metres,
+    certainty,
+    fact_offset
+FROM linked_reports
+UNION ALL
+SELECT feed || '/' || report_id, feed, report_id, reports.revision, 'active', NULL, 'alone', NULL, NULL, NULL, fact_offset
+FROM incidents
+JOIN reports USING (fact_offset, feed, report_id)
+WHERE fact_offset NOT IN (SELECT fact_offset FROM linked_reports);
+COMMENT ON VIEW incident_reports IS 'Which reports belong to an incident, and why. Join reports on fact_offset for the raw report.';
 COMMENT ON COLUMN incident_reports.incident_id IS 'Incident, as in incidents.';
 COMMENT ON COLUMN incident_reports.feed IS 'Who said it.';
 COMMENT ON COLUMN incident_reports.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN incident_reports.revision IS 'Revision that stands.';
-COMMENT ON COLUMN incident_reports.why IS 'Why the report belongs to the incident.';
+COMMENT ON COLUMN incident_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
+COMMENT ON COLUMN incident_reports.linked_to IS 'The report it is linked to first, as feed/report_id; NULL when it is the only active one.';
+COMMENT ON COLUMN incident_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: no other active report.';
+COMMENT ON COLUMN incident_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
+COMMENT ON COLUMN incident_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
+COMMENT ON COLUMN incident_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';
+COMMENT ON COLUMN incident_reports.fact_offset IS 'Place of the standing revision in the facts topic.';
 
 CREATE OR REPLACE VIEW grid AS
 SELECT
@@ -525,9 +569,15 @@ WITH verdict AS (
     SELECT 6, place, 'reason: ' || (reason ->> 'leg'), reason ->> 'rule', reason ->> 'text'
     FROM (SELECT unnest(reasons -> '$[*]') AS reason, generate_subscripts(reasons -> '$[*]', 1) AS place FROM verdict)
     UNION ALL
-    SELECT 7, place, 'evidence: violence', named.id, reports.raw
+    SELECT 7, place * 1000 + row_number() OVER (ORDER BY place, l.standing, l.feed, l.report_id),
+           'evidence: violence',
+           named.id || CASE WHEN l.feed IS NULL THEN '' ELSE ': ' || l.standing || ' ' || l.feed || '/' || l.report_id
+               || coalesce(', ' || l.why || ' ' || l.linked_to, '') || coalesce(', ' || l.certainty, '') END,
+           reports.raw
     FROM named
-    LEFT JOIN reports ON reports.feed = named.feed AND reports.report_id = named.name AND reports.present
+    LEFT JOIN linked_reports l ON l.incident_feed = named.feed AND l.incident_report_id = named.name
+    LEFT JOIN reports ON reports.feed = coalesce(l.feed, named.feed) AND reports.report_id = coalesce(l.report_id, named.name)
+        AND reports.present
     WHERE leg = 'violence'
     UNION ALL
     SELECT 8, named.place * 1000 + row_number() OVER (ORDER BY named.place, steps.occurred_from, steps.reported_at, steps.feed, steps.report_id),

@@ -18,6 +18,8 @@ TOPIC = "truce.facts.test-truce.v1"
 #: Every table a ledger writes, but the one that says which software wrote it and when.
 TABLES = (
     "reports",
+    "linked_incidents",
+    "linked_reports",
     "convoys",
     "convoy_events",
     "coverage",

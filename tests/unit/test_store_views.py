@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.rows import Changes
+from schemas.rows import Changes, LinkedIncident, LinkedReport
 from schemas.truceday import from_micros
 from sinks.migrations import migrations
 from sinks.opening import PUBLISHED
@@ -88,7 +88,51 @@ def test_incidents_are_the_reports_that_count(tmp_path: Path) -> None:
         found = connection.execute("SELECT incident_id, region_name FROM incidents").fetchall()
         made_of = connection.execute("FROM incident_reports").fetchall()
     assert found == [("feed-a/i1", "Aleppo")]
-    assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "its own report")]
+    assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "active", None, "alone", None, None, None, 0)]
+
+
+def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path: Path) -> None:
+    """And its day is explained with every report of it, the withdrawn one marked."""
+    store = open_store(tmp_path)
+    changes = full_changes()
+    changes.reports = [
+        incident_row("i1", accused="A", claimant="B", occurred_to=hours(9)),
+        incident_row("i2", fact_offset=1, feed="feed-b", accused="C", place_name="Castello", raw='{"report_id": "i2"}'),
+        incident_row("i3", fact_offset=2, feed="feed-c", retracted=True),
+    ]
+    why = ("feed-b/i2", "closest", 60, 900, "good")
+    changes.linked_incidents = [
+        LinkedIncident(
+            *("feed-a", "i1", "SY02", DAY_ONE, hours(1), hours(2), "shelling", True, True, 0, 1, None),
+            *(2, ("feed-a", "feed-b"), 1, "good"),
+        )
+    ]
+    changes.linked_reports = [
+        LinkedReport("feed-a", "i1", "feed-a", "i1", 1, 0, "active", *why),
+        LinkedReport("feed-a", "i1", "feed-b", "i2", 1, 1, "active", "feed-a/i1", *why[1:]),
+        LinkedReport("feed-a", "i1", "feed-c", "i3", 1, 2, "retracted", *why),
+    ]
+    store.commit(changes)
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        columns = "incident_id, reports, feeds, certainty, accused, claimant, place_name, fact_offset"
+        found = connection.execute(f"SELECT {columns} FROM incidents").fetchall()
+        made_of = connection.execute(
+            "SELECT feed, standing, linked_to, metres FROM incident_reports ORDER BY 1"
+        ).fetchall()
+        told = connection.execute("FROM explain_day('SY02', '2016-09-12')").fetchall()
+    assert found == [("feed-a/i1", 2, ["feed-a", "feed-b"], "good", "A; C", "B", "Castello", 1)]
+    assert made_of == [
+        ("feed-a", "active", "feed-b/i2", 900),
+        ("feed-b", "active", "feed-a/i1", 900),
+        ("feed-c", "retracted", "feed-b/i2", 900),
+    ]
+    shown = [(value, detail) for fact, value, detail in told if fact == "evidence: violence"]
+    assert shown == [
+        ("feed-a/i1: active feed-a/i1, closest feed-b/i2, good", '{"report_id": "i1"}'),
+        ("feed-a/i1: active feed-b/i2, closest feed-a/i1, good", '{"report_id": "i2"}'),
+        ("feed-a/i1: retracted feed-c/i3, closest feed-b/i2, good", '{"report_id": "i3"}'),
+    ]
 
 
 def test_a_report_moved_out_of_the_agreement_makes_no_incident(tmp_path: Path) -> None:
