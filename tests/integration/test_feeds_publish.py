@@ -46,14 +46,17 @@ async def values_of(broker: str, topic: str) -> dict[bytes, tuple[bytes | None, 
 async def test_each_report_goes_to_the_topic_of_its_type_byte_for_byte(embedded_broker: str, prefix: str) -> None:
     topics = Topics(prefix)
     sent = [a_report("incident", "i"), a_report("convoy", "c"), a_report("coverage", "n"), b"garbage"]
+    sent.append(a_report("position", "p"))
     receipts: list[Receipt] = []
     done = await publish(embedded_broker, topics, named(*sent), receipts.append)
-    assert (done.reports, done.by_topic) == (4, {topics.incidents: 1, topics.convoys: 1, topics.notices: 2})
+    by_topic = {topics.incidents: 1, topics.convoys: 1, topics.notices: 2, topics.positions: 1}
+    assert (done.reports, done.by_topic) == (5, by_topic)
     assert [(slip.line, slip.report_id, slip.topic) for slip in receipts] == [
         (1, "i", topics.incidents),
         (2, "c", topics.convoys),
         (3, "n", topics.notices),
         (4, None, topics.notices),
+        (5, "p", topics.positions),
     ]
     assert {value: key for value, (key, _) in (await values_of(embedded_broker, topics.notices)).items()} == {
         sent[2]: b"f/n",

@@ -38,7 +38,7 @@ def true_distance(place: Place, line: list[Place]) -> float:
             return float(WGS84.Inverse(*place, there["lat2"], there["lon2"])["s12"])
 
         low, high = 0.0, float(piece.s13)
-        while high - low > 0.1:
+        while high - low > 0.01:
             third = (high - low) / 3
             low, high = (low, high - third) if gap(low + third) < gap(high - third) else (low + third, high)
         return gap((low + high) / 2)
