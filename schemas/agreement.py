@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
-from schemas.placenames import words_of
+from schemas.placenames import parts_of, words_of
 from schemas.pullback import PullbackLine
 from schemas.reports import FeedName, IncidentKind, Name, Pcode
 from schemas.truceday import Micros, TruceCalendar
@@ -195,7 +195,7 @@ class Agreement(Language):
         """Return the one listed place of ``region`` that bears ``name``; None when none does, or two do."""
         if name is None:
             return None
-        found = self._places.get((region, words_of(name)), set())
+        found = {place for part in parts_of(name).names for place in self._places.get((region, words_of(part)), ())}
         return next(iter(found)) if len(found) == 1 else None
 
     @cached_property

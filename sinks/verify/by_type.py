@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from schemas.placenames import words_of
+from schemas.placenames import parts_of, words_of
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
@@ -58,9 +58,9 @@ def _listed_place(file: Published, report: ConvoyReport, region: str) -> str | N
     """Return the place on the agreement's list that the report's most exact name means, if it is only one."""
     if not report.place.names:
         return None
-    told = words_of(report.place.names[-1])
+    told = [words_of(part) for part in parts_of(report.place.names[-1]).names]
     listed = [place for place in file.agreement.access.places if place.region == region]
-    meant = {place.name for place in listed if told in [words_of(name) for name in (place.name, *place.names)]}
+    meant = {place.name for place in listed if any(words_of(name) in told for name in (place.name, *place.names))}
     return meant.pop() if len(meant) == 1 else None
 
 

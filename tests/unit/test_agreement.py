@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.truceday import from_micros
+from tests.support.worlds import agreement
 
 GOVERNMENT, OPPOSITION, ISIL, NUSRA = "Government of Syria", "Syrian insurgents", "IS", "Jabhat Fateh al-Sham"
 
@@ -89,3 +90,23 @@ def test_it_refuses_what_does_not_hold_together(
 ) -> None:
     with pytest.raises(ValidationError, match=said):
         changed(syria, *path, to=value)
+
+
+def test_a_name_that_two_listed_places_of_a_region_bear_is_neither() -> None:
+    def listed(name: str, region: str = "SY02") -> dict[str, object]:
+        return {"name": name, "names": ["The Hill"], "region": region, "status": "besieged", "source": "none"}
+
+    truce = agreement(access={"places": [listed("Upper Town"), listed("New Town"), listed("Old Town", "SY01")]})
+    assert truce.place_named("upper town", "SY02") == "Upper Town"
+    assert truce.place_named("Old Town (the Hill)", "SY01") == "Old Town"
+    assert truce.place_named("the Hill", "SY02") is None
+    assert truce.place_named("Upper Town", "SY01") is None
+    assert truce.place_named(None, "SY01") is None
+
+
+def test_a_listed_place_is_in_a_region_of_the_agreement_and_ends_after_it_began() -> None:
+    place = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
+    with pytest.raises(ValidationError, match=r"access\.places names SY09"):
+        agreement(access={"places": [{**place, "region": "SY09"}]})
+    with pytest.raises(ValidationError, match="last_day lies before first_day"):
+        agreement(access={"places": [{**place, "first_day": date(2016, 9, 2), "last_day": date(2016, 9, 1)}]})

@@ -1,0 +1,154 @@
+"""Convoys against a naive recount that shares no code with them: claims of feeds in any order, at any horizon."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.reports import ConvoyStep
+from schemas.rows import ConvoyRow, ConvoyStepRow, Identity
+from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
+from sinks.verify.history import NaiveReport
+from streams.ledger.core.convoys import Convoys
+from streams.ledger.core.report_rows import step_row
+from tests.support.worlds import HOUR, TRUCE, at, convoy
+
+EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
+ANY = settings(max_examples=EXAMPLES, deadline=None)
+
+feeds = st.sampled_from(["a", "b", "c"])
+convoy_ids = st.sampled_from(["x", "y/z"])
+#: Few hours, so that many steps begin, end and are told at one instant.
+hours = st.integers(0, 12)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> ConvoyStepRow:
+    begun = at(0, draw(hours))
+    fact = convoy(
+        draw(st.sampled_from("123456789")),
+        draw(st.sampled_from([*ConvoyStep, *DELIVERIES, *DELIVERIES, ConvoyStep.HELD])),
+        when=begun,
+        to=begun + draw(hours) * HOUR,
+        reported_at=begun + draw(hours) * HOUR,
+        feed=draw(feeds),
+        convoy_id=draw(convoy_ids),
+        region=draw(st.sampled_from(["SY01", "SY02"])),
+        trucks=draw(st.none() | st.integers(0, 3)),
+        same_convoy_as=draw(st.none() | st.builds("{}/{}".format, feeds, convoy_ids)),
+    )
+    return step_row(fact, TRUCE)
+
+
+histories = st.lists(steps(), max_size=16)
+
+
+def identity(step: ConvoyStepRow) -> Identity:
+    return Identity(step.feed, step.report_id)
+
+
+def told(history: list[ConvoyStepRow]) -> tuple[Convoys, dict[Identity, ConvoyStepRow]]:
+    """Return the convoys and their steps, each replacing its report's earlier one; asked for all rows at every step."""
+    convoys, standing = Convoys(), dict[Identity, ConvoyStepRow]()
+    for step in history:
+        if standing.pop(identity(step), None) is not None:
+            convoys.remove(identity(step))
+        convoys.add(identity(step), step)
+        standing[identity(step)] = step
+        everything(convoys, standing)
+    return convoys, standing
+
+
+def everything(
+    convoys: Convoys, standing: dict[Identity, ConvoyStepRow]
+) -> tuple[list[ConvoyRow], list[ConvoyStepRow]]:
+    """Return the rows of every convoy, in the order of their names."""
+    found = (convoys.timeline(claim) for one in standing if (claim := convoys.claim_of(one)) is not None)
+    timelines = {timeline.name: timeline for timeline in found if timeline is not None}
+    ordered = [timelines[name] for name in sorted(timelines)]
+    return [one.row() for one in ordered], [row for one in ordered for row in one.step_rows()]
+
+
+def naive(standing: dict[Identity, ConvoyStepRow]) -> list[NaiveReport]:
+    return [
+        NaiveReport(
+            offset=0,
+            feed=step.feed,
+            report_id=step.report_id,
+            revision=1,
+            active=True,
+            type="convoy",
+            regions=(step.region,),
+            occurred_from=step.occurred_from,
+            occurred_to=step.occurred_to,
+            reported_at=step.reported_at,
+            kind=step.step,
+            convoy_id=step.convoy_id,
+            same_convoy_as=step.same_convoy_as,
+        )
+        for step in standing.values()
+    ]
+
+
+@ANY
+@given(history=histories)
+def test_convoys_agree_with_a_recount_of_their_steps(history: list[ConvoyStepRow]) -> None:
+    convoys, standing = told(history)
+    rows, steps_ = everything(convoys, standing)
+    recounted = convoys_of(naive(standing))
+    states = [Standing.of(one) for one in recounted]
+    assert [(row.feed, row.convoy_id, row.region, row.state, row.since, row.delivered_at) for row in rows] == [
+        (
+            one.convoy.feed,
+            one.convoy.convoy_id,
+            one.last.regions[0],
+            one.last.kind,
+            one.last.occurred_from,
+            one.delivered_at,
+        )
+        for one in states
+    ]
+    assert [(row.convoy, row.feed, row.report_id, row.legal, row.counts) for row in steps_] == [
+        (one.name, step.feed, step.report_id, legal, counts)
+        for one in recounted
+        for step, legal, counts in zip(one.steps, one.legal(), one.counting(), strict=True)
+    ]
+    assert [row.steps_flagged for row in rows] == [
+        sum(1 for step in steps_ if step.flaw and step.convoy == f"{row.feed}/{row.convoy_id}") for row in rows
+    ]
+
+
+@ANY
+@given(history=histories, horizon=st.integers(-1, 14), region=st.sampled_from(["SY01", "SY02"]))
+def test_a_convoy_at_a_horizon_is_the_convoy_its_earlier_steps_make(
+    history: list[ConvoyStepRow], horizon: int, region: str
+) -> None:
+    convoys, standing = told(history)
+    known = [one for whole in convoys_of(naive(standing)) if (one := whole.before(at(0, horizon))) is not None]
+    states = [state for one in known if (state := Standing.of(one)).last.regions[0] == region]
+    found = sorted(convoys.bound_for(region, at(0, horizon)))
+    assert [(one.label, one.state, one.since, one.first_known, one.delivered_at) for one in found] == [
+        (one.convoy.name, one.last.kind, one.last.occurred_from, one.convoy.first_known, one.delivered_at)
+        for one in states
+    ]
+    assert [one.attacked_within(at(0), at(0, horizon)) for one in found] == [bool(s.convoy.attacks) for s in states]
+
+
+@ANY
+@given(history=histories, data=st.data())
+def test_the_order_of_arrival_never_shows(history: list[ConvoyStepRow], data: st.DataObject) -> None:
+    once = list({identity(step): step for step in history}.values())
+    assert everything(*told(once)) == everything(*told(data.draw(st.permutations(once))))
+
+
+@ANY
+@given(history=histories)
+def test_what_is_taken_out_again_leaves_nothing(history: list[ConvoyStepRow]) -> None:
+    convoys, standing = told(history)
+    for one in standing:
+        convoys.remove(one)
+        assert convoys.claim_of(one) is None
+    assert convoys.bound_for("SY01", at(9)) == convoys.bound_for("SY02", at(9)) == []
+    assert everything(convoys, standing) == ([], [])
