@@ -69,6 +69,17 @@ class ViolenceRules(Language):
     feeds: list[Name] = Field(
         default_factory=list, description="Feeds whose incidents count, in baseline and truce alike; empty for all."
     )
+    bulletins_of: FeedName | None = Field(
+        None, description="The feed whose bulletins are held against the limit in place of incidents."
+    )
+
+    @model_validator(mode="after")
+    def _measures_one_thing(self) -> Self:
+        if self.bulletins_of is not None and self.feeds:
+            raise PydanticCustomError(
+                "two_measures", "violence is measured by bulletins_of or by the incidents of feeds, not by both"
+            )
+        return self
 
 
 class CoverageRules(Language):

@@ -25,6 +25,7 @@ _WHERE: dict[str, Loc] = {
     "effective_offset": ("clock", "effective"),
     "effective_anchor": ("clock", "effective"),
     "baseline_overlap": ("violence", "baseline", "last_day"),
+    "two_measures": ("violence", "bulletins_of"),
     "baseline_backwards": ("violence", "baseline", "last_day"),
     "line_twice": ("pullback",),
 }

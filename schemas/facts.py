@@ -128,13 +128,14 @@ class CountLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BulletinFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="bulletin"):
-    """A bulletin after intake."""
+    """A bulletin after intake. ``period_as_given`` is what the source says of its cut-off, in its words."""
 
     from_: Micros = msgspec.field(name="from")
     to: Micros
     tallies: tuple[CountLine, ...]
     total: int | None = None
     at_least: bool = False
+    period_as_given: str | None = None
 
 
 class DeclarationFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="declaration"):

@@ -340,19 +340,28 @@ class CoverageRow(NamedTuple):
 
 
 class BulletinRow(NamedTuple):
-    """One line of one present, active bulletin; ``region`` is None for the whole country."""
+    """One line of one present, active bulletin; ``region`` is None for the whole country.
+
+    ``truce_day`` is None when the period is of no one day. ``adds_up`` says whether all lines of the bulletin come to
+    ``total``; it is true when there is none.
+    """
 
     feed: str
     report_id: str
     line: int
+    truce_day: date | None
     region: str | None
     accused: str | None
+    in_scope: bool
     kind_as_given: str | None
     incidents: int
     total: int | None
+    adds_up: bool
     at_least: bool
     occurred_from: Micros
     occurred_to: Micros
+    period_as_given: str | None
+    reported_at: Micros
 
 
 class DeclarationRow(NamedTuple):
@@ -411,6 +420,9 @@ class PositionFindingRow(NamedTuple):
 class VerdictRow(NamedTuple):
     """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
 
+    ``bulletin_incidents`` is the count held against the limit where the agreement measures by bulletins; None where it
+    does not, or where there was none.
+
     ``recorded_at`` is the ledger's time at the tick that made this version, ``tick_offset`` that tick's place
     in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
     """
@@ -424,6 +436,7 @@ class VerdictRow(NamedTuple):
     access: str
     incidents: int
     incidents_out_of_scope: int
+    bulletin_incidents: int | None
     violence_limit: float
     covered_share: float
     deaths_best: int
@@ -555,6 +568,7 @@ class Resumed:
     ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
     trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``claims`` whether any
     report names another one, ``linked`` whether any incident has several reports: all only when the agreement links.
+    ``bulletins`` is empty unless the agreement measures by them.
     """
 
     next_offset: int
@@ -566,6 +580,7 @@ class Resumed:
     hours: list[Hour]
     convoy_steps: list[ConvoyStepRow]
     coverage: list[CoverageRow]
+    bulletins: list[BulletinRow]
     verdicts: list[VerdictRow]
     gate: GateRow | None
     feeds: list[FeedRow]

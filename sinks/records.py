@@ -22,7 +22,10 @@ class About:
 
 @dataclass(frozen=True)
 class Cell:
-    """One region and truce-day of the grid."""
+    """One region and truce-day of the grid.
+
+    ``counted`` is what was held against the limit: the incidents, or a bulletin's count; None without a bulletin.
+    """
 
     region: str
     region_name: str
@@ -33,6 +36,7 @@ class Cell:
     access: str
     incidents: int
     incidents_out_of_scope: int
+    counted: int | None
     violence_limit: float
     covered_share: float
     deaths_best: int

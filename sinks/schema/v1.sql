@@ -322,30 +322,40 @@ COMMENT ON COLUMN coverage.occurred_to IS 'End of the watch, not part of it.';
 COMMENT ON COLUMN coverage.nil IS 'Whether the feed had nothing to report for the stretch.';
 
 CREATE TABLE bulletins (
-    feed          VARCHAR NOT NULL,
-    report_id     VARCHAR NOT NULL,
-    line          INTEGER NOT NULL,
-    region        VARCHAR,
-    accused       VARCHAR,
-    kind_as_given VARCHAR,
-    incidents     INTEGER NOT NULL,
-    total         INTEGER,
-    at_least      BOOLEAN NOT NULL,
-    occurred_from TIMESTAMPTZ NOT NULL,
-    occurred_to   TIMESTAMPTZ NOT NULL
+    feed            VARCHAR NOT NULL,
+    report_id       VARCHAR NOT NULL,
+    line            INTEGER NOT NULL,
+    truce_day       DATE,
+    region          VARCHAR,
+    accused         VARCHAR,
+    in_scope        BOOLEAN NOT NULL,
+    kind_as_given   VARCHAR,
+    incidents       INTEGER NOT NULL,
+    total           INTEGER,
+    adds_up         BOOLEAN NOT NULL,
+    at_least        BOOLEAN NOT NULL,
+    occurred_from   TIMESTAMPTZ NOT NULL,
+    occurred_to     TIMESTAMPTZ NOT NULL,
+    period_as_given VARCHAR,
+    reported_at     TIMESTAMPTZ NOT NULL
 );
-COMMENT ON TABLE bulletins IS 'One line of one present, active bulletin: a monitor''s own tally, never added to the incident count.';
+COMMENT ON TABLE bulletins IS 'One line of one present, active bulletin: a monitor''s own tally, never added to the incident count or to another bulletin.';
 COMMENT ON COLUMN bulletins.feed IS 'The monitor.';
 COMMENT ON COLUMN bulletins.report_id IS 'The monitor''s own name for the bulletin.';
 COMMENT ON COLUMN bulletins.line IS 'Number of the line within the bulletin, from 1.';
+COMMENT ON COLUMN bulletins.truce_day IS 'Truce-day holding the largest part of the period; NULL when the period is longer than 25 hours.';
 COMMENT ON COLUMN bulletins.region IS 'P-code; NULL for the whole country.';
 COMMENT ON COLUMN bulletins.accused IS 'Party the monitor holds responsible; a claim.';
+COMMENT ON COLUMN bulletins.in_scope IS 'Whether that party is not one the agreement names as outside; true when none is named.';
 COMMENT ON COLUMN bulletins.kind_as_given IS 'Kind in the monitor''s own words.';
 COMMENT ON COLUMN bulletins.incidents IS 'The monitor''s count.';
 COMMENT ON COLUMN bulletins.total IS 'Total the bulletin states, whether or not its lines add up to it.';
+COMMENT ON COLUMN bulletins.adds_up IS 'Whether all lines of the bulletin come to that total; true when it states none.';
 COMMENT ON COLUMN bulletins.at_least IS 'Whether the monitor says ''no less than''.';
 COMMENT ON COLUMN bulletins.occurred_from IS 'Start of the bulletin''s period.';
-COMMENT ON COLUMN bulletins.occurred_to IS 'End of the bulletin''s period, not part of it.';
+COMMENT ON COLUMN bulletins.occurred_to IS 'End of the bulletin''s period, its cut-off; not part of it.';
+COMMENT ON COLUMN bulletins.period_as_given IS 'What the source says of the period and its cut-off, in its words.';
+COMMENT ON COLUMN bulletins.reported_at IS 'When the monitor said it.';
 
 CREATE TABLE declarations (
     feed         VARCHAR NOT NULL,
@@ -471,6 +481,7 @@ CREATE TABLE day_verdicts (
     access                 VARCHAR NOT NULL,
     incidents              INTEGER NOT NULL,
     incidents_out_of_scope INTEGER NOT NULL,
+    bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
     deaths_best            BIGINT NOT NULL,
@@ -491,6 +502,7 @@ COMMENT ON COLUMN day_verdicts.violence IS 'Finding of the violence leg: MET, BR
 COMMENT ON COLUMN day_verdicts.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
 COMMENT ON COLUMN day_verdicts.incidents IS 'Incidents in scope.';
 COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_verdicts.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
 COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope.';
@@ -510,6 +522,7 @@ CREATE TABLE day_verdict_versions (
     access                 VARCHAR NOT NULL,
     incidents              INTEGER NOT NULL,
     incidents_out_of_scope INTEGER NOT NULL,
+    bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
     deaths_best            BIGINT NOT NULL,
@@ -529,6 +542,7 @@ COMMENT ON COLUMN day_verdict_versions.violence IS 'Finding of the violence leg:
 COMMENT ON COLUMN day_verdict_versions.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
 COMMENT ON COLUMN day_verdict_versions.incidents IS 'Incidents in scope.';
 COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_verdict_versions.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
 COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope.';

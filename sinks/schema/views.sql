@@ -125,6 +125,7 @@ SELECT
     violence,
     access,
     incidents,
+    bulletin_incidents,
     violence_limit,
     covered_share,
     version
@@ -142,6 +143,7 @@ COMMENT ON COLUMN grid.state IS 'OPEN, PROVISIONAL, FINAL or AMENDED.';
 COMMENT ON COLUMN grid.violence IS 'Finding of the violence leg.';
 COMMENT ON COLUMN grid.access IS 'Finding of the access leg.';
 COMMENT ON COLUMN grid.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN grid.bulletin_incidents IS 'Count of the bulletin held against the limit; NULL where the agreement measures by incidents, or there is none.';
 COMMENT ON COLUMN grid.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN grid.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
 COMMENT ON COLUMN grid.version IS 'Number of the present version.';
@@ -170,41 +172,6 @@ COMMENT ON COLUMN last_seven.streak_days IS 'MET truce-days in a row, ending wit
 COMMENT ON COLUMN last_seven.incidents IS 'Incidents in scope over the window''s truce-days.';
 COMMENT ON COLUMN last_seven.incidents_168h IS 'Incidents in scope that began in the last 168 hours.';
 
-CREATE OR REPLACE VIEW bulletin_counts AS
-WITH told AS (
-    SELECT feed, report_id, region, occurred_from, occurred_to,
-           sum(incidents)::BIGINT AS bulletin_incidents, any_value(total) AS stated_total, bool_or(at_least) AS at_least
-    FROM bulletins
-    GROUP BY ALL
-)
-SELECT
-    told.feed,
-    told.report_id,
-    told.region,
-    coalesce(regions.name, told.region, 'whole country') AS region_name,
-    told.occurred_from,
-    told.occurred_to,
-    told.bulletin_incidents,
-    told.stated_total,
-    told.at_least,
-    count(counted.fact_offset) FILTER (told.region IS NULL OR counted.region = told.region) AS counted_incidents
-FROM told
-LEFT JOIN (SELECT region, occurred_from, fact_offset FROM incidents WHERE in_scope AND counted) counted
-    ON counted.occurred_from >= told.occurred_from AND counted.occurred_from < told.occurred_to
-LEFT JOIN regions ON pcode = told.region
-GROUP BY ALL;
-COMMENT ON VIEW bulletin_counts IS 'What monitors tallied beside what was counted here for the same region and period. Never to be added up.';
-COMMENT ON COLUMN bulletin_counts.feed IS 'The monitor.';
-COMMENT ON COLUMN bulletin_counts.report_id IS 'The monitor''s own name for the bulletin.';
-COMMENT ON COLUMN bulletin_counts.region IS 'P-code; NULL for the whole country.';
-COMMENT ON COLUMN bulletin_counts.region_name IS 'Name of the region, or whole country.';
-COMMENT ON COLUMN bulletin_counts.occurred_from IS 'Start of the bulletin''s period.';
-COMMENT ON COLUMN bulletin_counts.occurred_to IS 'End of the bulletin''s period, not part of it.';
-COMMENT ON COLUMN bulletin_counts.bulletin_incidents IS 'Sum of the bulletin''s lines for the region.';
-COMMENT ON COLUMN bulletin_counts.stated_total IS 'Total the bulletin states, whether or not its lines add up to it.';
-COMMENT ON COLUMN bulletin_counts.at_least IS 'Whether the monitor says ''no less than''.';
-COMMENT ON COLUMN bulletin_counts.counted_incidents IS 'Incidents in scope, counted here, that began in the period.';
-
 CREATE OR REPLACE VIEW verdict_changes AS
 SELECT
     later.region,
@@ -223,6 +190,8 @@ SELECT
             {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
             {'field': 'incidents_out_of_scope', 'old': to_json(earlier.incidents_out_of_scope),
              'new': to_json(later.incidents_out_of_scope)},
+            {'field': 'bulletin_incidents', 'old': to_json(earlier.bulletin_incidents),
+             'new': to_json(later.bulletin_incidents)},
             {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
             {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
             {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)}
@@ -491,6 +460,7 @@ SELECT
     v.access,
     v.incidents,
     v.incidents_out_of_scope,
+    v.bulletin_incidents,
     v.violence_limit,
     v.covered_share,
     v.deaths_best,
@@ -564,6 +534,8 @@ WITH verdict AS (
     UNION ALL SELECT 5, 2, 'limit', violence_limit::VARCHAR, 'incidents allowed' FROM verdict
     UNION ALL SELECT 5, 3, 'out of scope', incidents_out_of_scope::VARCHAR, 'incidents that break nothing' FROM verdict
     UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope' FROM verdict
+    UNION ALL SELECT 5, 6, 'bulletin count', bulletin_incidents::VARCHAR, 'held against the limit in place of incidents' FROM verdict
+        WHERE bulletin_incidents IS NOT NULL
     UNION ALL SELECT 5, 5, 'covered share', covered_share::VARCHAR, 'of the truce-day, by enough feeds' FROM verdict
     UNION ALL
     SELECT 6, place, 'reason: ' || (reason ->> 'leg'), reason ->> 'rule', reason ->> 'text'
@@ -597,8 +569,10 @@ WITH verdict AS (
     WHERE c.region = of_region AND c.occurred_from < span.ends_at AND c.occurred_to > span.starts_at
     UNION ALL
     SELECT 11, row_number() OVER (ORDER BY b.occurred_from, b.feed, b.report_id, b.line), 'bulletin', b.feed || '/' || b.report_id,
-           b.incidents || coalesce(' ' || b.kind_as_given, '') || coalesce(', accused: ' || b.accused, '')
+           CASE WHEN b.at_least THEN 'at least ' ELSE '' END || b.incidents || coalesce(' ' || b.kind_as_given, '')
+               || coalesce(', accused: ' || b.accused, '') || CASE WHEN b.in_scope THEN '' ELSE ' (out of scope)' END
                || ', ' || utc_text(b.occurred_from) || ' to ' || utc_text(b.occurred_to)
+               || CASE WHEN b.adds_up THEN '' ELSE ', the lines do not add up to the stated total of ' || b.total END
     FROM bulletins b, span
     WHERE b.region = of_region AND b.occurred_from < span.ends_at AND b.occurred_to > span.starts_at
     UNION ALL

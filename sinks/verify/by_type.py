@@ -10,6 +10,7 @@ from schemas.placenames import parts_of, words_of
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
+from sinks.verify.bulletins import accused_in_scope, adds_up, day_of
 from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
@@ -147,7 +148,7 @@ def check_coverage(file: Published) -> Iterator[Difference]:
 
 
 def check_bulletins(file: Published) -> Iterator[Difference]:
-    """Check every line of every bulletin: its count, its words, and its region as far as a P-code tells it."""
+    """Check every line of every bulletin: count, words, day, scope, total, and its region as far as P-codes tell it."""
     names = BulletinRow._fields
     stored = file.rows("bulletins", names, key=3)
     recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -158,10 +159,22 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
             region = None if tally.place is None else region_of_pcode(file.agreement, tally.place)
             if tally.place is not None and region is None and key in stored:
                 # The gazetteer's word is taken, be it of a region beyond the agreement, as long as it is one.
-                region = stored[key][0]
+                region = stored[key][names.index("region") - len(key)]
                 yield from Row("bulletins", *key).claim("region", region, region is not None, "a region")
-            told = region, tally.accused, tally.kind_as_given, tally.count, report.total, report.at_least, *stretch
-            recounted[key] = told
+            recounted[key] = (
+                day_of(file.days, *stretch),
+                region,
+                tally.accused,
+                accused_in_scope(file.agreement, tally.accused),
+                tally.kind_as_given,
+                tally.count,
+                report.total,
+                adds_up(report),
+                report.at_least,
+                *stretch,
+                report.occurred.source_precision,
+                to_micros(report.reported_at),
+            )
     yield from file.compare("bulletins", names, 3, recounted)
 
 

@@ -8,8 +8,16 @@ from typing import NamedTuple
 from schemas.truceday import Micros
 
 
+class NaiveLine(NamedTuple):
+    """One line of a bulletin; ``region`` is None for the whole country."""
+
+    region: str | None
+    incidents: int
+    in_scope: bool
+
+
 class NaiveReport(NamedTuple):
-    """One accepted report revision; of bulletins and declarations only the identity matters.
+    """One accepted report revision; of declarations only the identity matters.
 
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
     watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
@@ -30,6 +38,7 @@ class NaiveReport(NamedTuple):
     deaths_best: int | None = None
     convoy_id: str = ""
     same_convoy_as: str | None = None
+    lines: tuple[NaiveLine, ...] = ()
 
 
 def present(reports: Iterable[NaiveReport], before: int | None = None) -> list[NaiveReport]:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
-from schemas.reports import ConvoyReport, CoverageNotice, Place
+from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from schemas.truceday import Micros
+from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict, baseline_days, judge, violence_limit
@@ -47,11 +48,15 @@ class Past:
         self.file = file
         self._steps = _steps(file)
         self._notices, self._unclear = _notices(file)
+        self._bulletins, self._unclear_bulletins = _bulletins(file)
 
     def of(self, region: str) -> RegionPast:
         """Return what concerns one region."""
         incidents = incidents_of(self.file, region)
-        return RegionPast(self.file, region, incidents, self._notices.get(region, []), self._steps, self._unclear)
+        notices = self._notices.get(region, [])
+        past = RegionPast(self.file, region, incidents, notices, self._steps, self._unclear)
+        past.take_bulletins(self._bulletins, self._unclear_bulletins)
+        return past
 
 
 class RegionPast:
@@ -77,6 +82,23 @@ class RegionPast:
         self._baseline = {day: self.incidents.get(day, []) for day in baseline_days(file.agreement, file.days)}
         self._baseline_changes = sorted(_changes(_all(self._baseline.values())))
         self._limits: dict[int, Fraction] = {}
+        self._bulletins: list[Stood] = []
+        self._bulletins_by_day: dict[date, list[Stood]] = {}
+        self._unclear_of_baseline: list[Stood] = []
+
+    def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
+        """Measure by bulletins: those of the monitor, and those of them whose regions can no longer be told."""
+        agreement, days = self.file.agreement, self.file.days
+        self._bulletins = [each for each in bulletins if of_days(agreement, days, self.region, [each.report])]
+        self._bulletins_by_day = _by_day(self.file, self._bulletins)
+        for day, group in _by_day(self.file, unclear).items():
+            self._unclear[day].extend(group)
+        if agreement.violence.bulletins_of:
+            self._unclear_of_baseline = [each for each in unclear if self._of_baseline(each)]
+            self._baseline_changes = sorted(_changes(filter(self._of_baseline, self._bulletins)))
+
+    def _of_baseline(self, stood: Stood) -> bool:
+        return day_of(self.file.days, stood.report.occurred_from, stood.report.occurred_to) in self._baseline
 
     def judge(self, day: date, now: int, before: int) -> NaiveVerdict:
         """Judge ``day`` as a tick at offset ``before`` had to, its time being ``now``."""
@@ -90,11 +112,12 @@ class RegionPast:
             standing(self.incidents.get(day, []), before),
             standing(self.notices.get(day, []), before),
             standing(self.steps, before),
+            standing(self._bulletins_by_day.get(day, []), before),
         )
 
     def unclear(self, day: date, before: int) -> bool:
-        """Whether a notice of unknown regions stood, so that nobody can say any more who watched ``day``."""
-        return bool(standing(self._unclear.get(day, []), before))
+        """Whether a notice or bulletin of unknown regions stood, so that ``day`` can no longer be judged again."""
+        return bool(standing(self._unclear.get(day, []), before) or standing(self._unclear_of_baseline, before))
 
     def limit(self, before: int) -> Fraction:
         """Return the limit as of ``before``; it is counted anew only where the baseline changed."""
@@ -102,11 +125,17 @@ class RegionPast:
         if changes not in self._limits:
             of_baseline = {day: standing(stood, before) for day, stood in self._baseline.items()}
             self._limits[changes] = violence_limit(self.file.agreement, of_baseline)
+            if self.file.agreement.violence.bulletins_of:
+                told = standing(self._bulletins, before)
+                self._limits[changes] = bulletin_limit(
+                    self.file.agreement, self.file.days, self.region, of_baseline, told
+                )
         return self._limits[changes]
 
     def changes(self, day: date) -> set[int]:
-        """Return the offsets at which an incident or a notice of ``day`` came or went."""
-        return set(_changes([*self.incidents.get(day, []), *self.notices.get(day, [])]))
+        """Return the offsets at which an incident, a notice or a bulletin of ``day`` came or went."""
+        groups = self.incidents.get(day, []), self.notices.get(day, []), self._bulletins_by_day.get(day, [])
+        return set(_changes(_all(groups)))
 
 
 def _all(groups: Iterable[list[Stood]]) -> list[Stood]:
@@ -195,6 +224,38 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
         for region in {region for region in told if region is not None}:
             notices[region].append(Stood(spine._replace(regions=(region,)), replaced_at))
     return notices, unclear
+
+
+def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
+    """Return every bulletin of the monitor that ever stood, and those whose regions can no longer be told.
+
+    As with notices: the table tells of those that still stand, P-codes and the shipped gazetteer of the others.
+    """
+    if file.agreement.violence.bulletins_of is None:
+        return [], []
+    located: dict[tuple[str, str], list[str | None]] = defaultdict(list)
+    for feed, report_id, region in file.select(
+        "select feed, report_id, region from bulletins order by feed, report_id, line"
+    ):
+        located[feed, report_id].append(region)
+    gazetteer = _gazetteer(file.agreement)
+    bulletins: list[Stood] = []
+    unclear: list[Stood] = []
+    for spine, (raw, present, replaced_at) in _ever_active(
+        file, "raw, present, replaced_at", "type = 'bulletin' and feed = ?", [file.agreement.violence.bulletins_of]
+    ):
+        report = Bulletin.model_validate_json(raw)
+        places = [tally.place for tally in report.tallies]
+        told = located[spine.feed, spine.report_id]
+        if not present:
+            told = [
+                (region_of_pcode(file.agreement, place) or _located(gazetteer, place)) if place else None
+                for place in places
+            ]
+            if any(place is not None and region is None for place, region in zip(places, told, strict=True)):
+                unclear.append(Stood(spine, replaced_at))
+        bulletins.append(Stood(spine._replace(lines=lines_of(file.agreement, report, told)), replaced_at))
+    return bulletins, unclear
 
 
 def _gazetteer(agreement: Agreement) -> Gazetteer | None:

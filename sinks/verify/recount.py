@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.verify.bulletins import bulletin_limit, count, judge_by_bulletin, of_days, used
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
@@ -36,6 +37,7 @@ class NaiveVerdict(NamedTuple):
     access: str
     incidents: int
     incidents_out_of_scope: int
+    bulletin_incidents: int | None
     limit: Fraction
     share: Fraction
     deaths_best: int
@@ -71,10 +73,13 @@ def recount(
     for region in agreement.regions:
         of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
         limit = violence_limit(agreement, of_baseline)
+        told = of_days(agreement, days, region, counting)
+        if agreement.violence.bulletins_of:
+            limit = bulletin_limit(agreement, days, region, of_baseline, told)
         watching = [notice for notice in notices if region in notice.regions]
         for day in days.judged(agreement, now):
             of_day = incidents.get((region, day), [])
-            verdicts[region, day] = judge(agreement, days, region, day, now, limit, of_day, watching, steps)
+            verdicts[region, day] = judge(agreement, days, region, day, now, limit, of_day, watching, steps, told)
     return verdicts
 
 
@@ -88,17 +93,26 @@ def judge(
     incidents: Sequence[NaiveReport],
     notices: Sequence[NaiveReport],
     steps: Sequence[NaiveReport],
+    bulletins: Sequence[NaiveReport] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
-    as no convoy that ever went to the region lacks one. All must be present and active.
+    as no convoy that ever went to the region lacks one. ``bulletins`` are those that measure the region, none where
+    the agreement measures by incidents. All must be present and active.
     """
     start, end = days.start(day), days.end(day)
     counted = [incident for incident in incidents if counts(agreement, incident)]
     inside = [incident for incident in counted if incident.in_scope]
-    share = covered_share(agreement, start, end, inside, notices)
-    violence = judge_violence(agreement, limit, share, inside)
+    share = covered_share(agreement, start, end, inside, [*notices, *bulletins])
+    told = used(days, day, bulletins)
+    counted_by_it = None if told is None else count(told, region)
+    if agreement.violence.bulletins_of:
+        severe = earliest(severe_of(agreement, inside))
+        named = None if told is None else f"{told.feed}/{told.report_id}"
+        violence = judge_by_bulletin(agreement, limit, share, severe, named, counted_by_it)
+    else:
+        violence = judge_violence(agreement, limit, share, inside)
     access = judge_access(agreement, region, start, end, now, steps)
     findings = {violence.finding, access.finding}
     return NaiveVerdict(
@@ -108,6 +122,7 @@ def judge(
         access=access.finding,
         incidents=len(inside),
         incidents_out_of_scope=len(counted) - len(inside),
+        bulletin_incidents=counted_by_it,
         limit=limit,
         share=share,
         deaths_best=sum(incident.deaths_best or 0 for incident in inside),
@@ -142,7 +157,7 @@ def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, insid
 
     What was seen breaks a day however badly it was watched; only a watched day can be met by silence.
     """
-    severe = [incident for incident in inside if incident.kind in agreement.violence.severe_kinds]
+    severe = severe_of(agreement, inside)
     if severe:
         return Leg("BROKEN", earliest(severe))
     if len(inside) > limit:
@@ -150,6 +165,11 @@ def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, insid
     if share >= Fraction(agreement.coverage.min_share_percent, 100):
         return Leg("MET")
     return Leg("UNKNOWN")
+
+
+def severe_of(agreement: Agreement, inside: Iterable[NaiveReport]) -> list[NaiveReport]:
+    """Return the incidents one of which breaks a day alone."""
+    return [incident for incident in inside if incident.kind in agreement.violence.severe_kinds]
 
 
 def earliest(incidents: Iterable[NaiveReport]) -> tuple[str, ...]:

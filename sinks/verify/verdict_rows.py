@@ -22,6 +22,7 @@ JUDGED = (
     "access",
     "incidents",
     "incidents_out_of_scope",
+    "bulletin_incidents",
     "violence_limit",
     "covered_share",
     "deaths_best",
@@ -29,7 +30,7 @@ JUDGED = (
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
-FIGURES = ("incidents", "incidents_out_of_scope", "covered_share", "deaths_best")
+FIGURES = ("incidents", "incidents_out_of_scope", "bulletin_incidents", "covered_share", "deaths_best")
 
 _TICKS = "select tick_offset from day_verdict_versions union select tick_offset from gate_history"
 #: Places that are said to be a tick's and are a record's.
@@ -212,6 +213,7 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         verdict.access,
         verdict.incidents,
         verdict.incidents_out_of_scope,
+        verdict.bulletin_incidents,
         float(verdict.limit),
         float(verdict.share),
         verdict.deaths_best,

@@ -65,6 +65,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
     """Say an agreement's rules in sentences, for whoever wrote it to recognise or not."""
     clock, violence, coverage, access = agreement.clock, agreement.violence, agreement.coverage, agreement.access
     baseline = violence.baseline
+    measured_by = f"the bulletins of {violence.bulletins_of}" if violence.bulletins_of else "incidents in scope"
     return [
         agreement.title,
         f"In effect from {clock.effective:%Y-%m-%d %H:%M} {clock.time_zone}; truce-days start at {clock.anchor:%H:%M}.",
@@ -72,7 +73,8 @@ def rules_in_words(agreement: Agreement) -> list[str]:
         f"A day stays provisional for {clock.lateness_hours} h after its end.",
         (
             f"Violence: at most {100 - violence.reduction_percent} % of the {baseline.measure} of "
-            f"{baseline.first_day} to {baseline.last_day}, or {violence.floor} a day where that is more."
+            f"{baseline.first_day} to {baseline.last_day}, or {violence.floor} a day where that is more, "
+            f"by {measured_by}."
         ),
         f"Coverage: {counted(coverage.min_feeds, 'feed')} or more for {coverage.min_share_percent} % of a day.",
         (

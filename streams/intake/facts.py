@@ -142,6 +142,7 @@ class FactMaker:
             ),
             total=report.total,
             at_least=report.at_least,
+            period_as_given=report.occurred.source_precision,
         )
 
     def declaration(self, report: Declaration, times: Times, origin: Origin, stamp: Micros) -> DeclarationFact:

@@ -16,7 +16,8 @@ _SYMBOLS = {"MET": "✓", "BROKEN": "✕", "UNKNOWN": "?", "OPEN": "◐"}
 _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
-    "12/3.2 = incidents in scope / limit   aid = access decided, both = violence and access did; else violence\n"
+    "12/3.2 = incidents in scope / limit, or a monitor's count where the agreement goes by bulletins (– without one)\n"
+    "aid = access decided, both = violence and access did; else violence\n"
     "~ provisional: late reports may change it   * amended: changed after it was final"
 )
 #: A day's column with its padding; a grid wider than the screen is cut into blocks of days.
@@ -37,7 +38,8 @@ def cell_text(cell: Cell) -> str:
 def cell_lines(cell: Cell) -> tuple[str, str]:
     """Return a cell on two lines, finding above figures, so that a week fits beside the names."""
     chosen = word(cell)
-    figures = f"{cell.incidents}/{number(cell.violence_limit)}"
+    counted = "–" if cell.counted is None else cell.counted
+    figures = f"{counted}/{number(cell.violence_limit)}"
     return (
         f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),

@@ -166,7 +166,7 @@ def show_told(console: Console, standing: Standing) -> None:
     for heading in ("it says", "counted here"):
         table.add_column(heading, justify="right")
     for line in standing.tallied:
-        said = f"{'≥ ' if line.at_least else ''}{line.total:,}"
+        said = f"{'≥ ' if line.at_least else ''}{line.total:,}" + ("" if line.adds_up else f" (lines: {line.lines:,})")
         start, end = _at(line.occurred_from, standing), _at(line.occurred_to, standing)
         table.add_row(Text(line.feed), start, end, said, f"{line.counted:,}")
     console.print(table)

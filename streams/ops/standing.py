@@ -23,6 +23,8 @@ from streams.ops.wording import counted
 class Tallied:
     """A monitor's own tally for a period, beside what was counted here of the regions it tells of.
 
+    ``total`` is what it states in all, ``lines`` what its lines come to.
+
     ``counted`` are the incidents in scope that began in the period, in the regions the bulletin's lines name; in all
     regions where a line is for the whole country.
     """
@@ -32,6 +34,8 @@ class Tallied:
     occurred_to: datetime
     total: int
     at_least: bool
+    lines: int
+    adds_up: bool
     counted: int
 
 
@@ -243,7 +247,7 @@ def _turns(history: list[Gate]) -> list[Gate]:
 #: One row per bulletin: what it states in all, or else the sum of its lines.
 _TALLIED = """
 SELECT feed, occurred_from, occurred_to, coalesce(any_value(stated_total), sum(bulletin_incidents))::BIGINT,
-       bool_or(at_least),
+       bool_or(at_least), sum(bulletin_incidents)::BIGINT, bool_and(adds_up),
        coalesce(any_value(counted_incidents) FILTER (region IS NULL), sum(counted_incidents))::BIGINT
 FROM bulletin_counts GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
 """

@@ -25,7 +25,7 @@ from schemas.facts import (
 from schemas.reports import ConvoyStep
 from schemas.rows import VerdictRow
 from sinks.verify.convoys import DELIVERIES
-from sinks.verify.history import NaiveReport
+from sinks.verify.history import NaiveLine, NaiveReport
 from sinks.verify.recount import recount
 from tests.support.worlds import (
     HOUR,
@@ -50,7 +50,9 @@ TRUCES = (
         coverage={"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
         access={"regions": ["SY01", "SY02"], "overdue_after_hours": 20, "max_gap_days": 2},
     ),
+    agreement(violence={"bulletins_of": "feed-a"}, coverage={"min_share_percent": 40}),
 )
+EVERY_TRUCE = pytest.mark.parametrize("truce", TRUCES, ids=["plain", "strict", "bulletins"])
 
 moments = st.integers(min_value=-4 * 24, max_value=5 * 24).map(lambda hours: at(0, hours))
 regions = st.sampled_from(["SY01", "SY02"])
@@ -113,11 +115,12 @@ def steps(draw: st.DrawFn) -> ConvoyFact:
 @st.composite
 def bulletins(draw: st.DrawFn) -> BulletinFact:
     low = draw(moments)
-    lines = st.builds(CountLine, st.integers(0, 9), st.none() | regions, st.sampled_from([None, "Opposition"]))
+    lines = st.builds(CountLine, st.integers(0, 9), st.none() | regions, st.sampled_from([None, "Opposition", "ISIL"]))
     return bulletin(
         draw(names),
         low=low,
-        high=low + draw(st.integers(1, 60)) * HOUR,
+        high=low + draw(st.sampled_from([0, 6, 12, 24, 24, 24, 25, 26, 60])) * HOUR,
+        reported_at=low + draw(st.integers(0, 3)) * HOUR,
         tallies=tuple(draw(st.lists(lines, min_size=1, max_size=3))),
         total=draw(st.none() | st.integers(0, 20)),
         feed=draw(feeds),
@@ -154,7 +157,7 @@ def positions(draw: st.DrawFn) -> PositionFact:
 
 
 # All draw from the same few names: a revision may be of another type than the one it corrects.
-reports = st.one_of(incidents(), incidents(), notices(), steps(), bulletins(), declarations(), positions())
+reports = st.one_of(incidents(), incidents(), notices(), steps(), bulletins(), bulletins(), declarations(), positions())
 ticks = st.integers(min_value=0, max_value=8 * 24).map(lambda hours: tick(at(0, hours)))
 histories = st.lists(st.one_of(reports, reports, reports, ticks), max_size=30)
 
@@ -179,9 +182,15 @@ def as_naive(history: list[Fact]) -> list[NaiveReport]:
     for offset, fact in enumerate(history):
         if isinstance(fact, TickFact):
             continue
-        if isinstance(fact, BulletinFact | DeclarationFact | PositionFact):
-            kind = {BulletinFact: "bulletin", DeclarationFact: "declaration"}.get(type(fact), "position")
-            naive.append(NaiveReport(offset, fact.feed, fact.report_id, fact.revision, not fact.retracted, kind))
+        spine = (offset, fact.feed, fact.report_id, fact.revision, not fact.retracted)
+        if isinstance(fact, DeclarationFact | PositionFact):
+            kind = "declaration" if isinstance(fact, DeclarationFact) else "position"
+            naive.append(NaiveReport(*spine, kind))
+            continue
+        if isinstance(fact, BulletinFact):
+            lines = tuple(NaiveLine(line.region, line.count, line.accused != "ISIL") for line in fact.tallies)
+            stretch = (fact.from_, fact.to, fact.reported_at)
+            naive.append(NaiveReport(*spine, "bulletin", (), *stretch, lines=lines))
             continue
         places = fact.regions if isinstance(fact, CoverageFact) else (fact.place.region,)
         scoped = isinstance(fact, IncidentFact)
@@ -216,6 +225,7 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.access,
         row.incidents,
         row.incidents_out_of_scope,
+        row.bulletin_incidents,
         row.violence_limit,
         row.covered_share,
         row.deaths_best,
@@ -233,6 +243,7 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.access,
             found.incidents,
             found.incidents_out_of_scope,
+            found.bulletin_incidents,
             float(found.limit),
             float(found.share),
             found.deaths_best,
@@ -243,7 +254,7 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
     }
 
 
-@pytest.mark.parametrize("truce", TRUCES, ids=["plain", "strict"])
+@EVERY_TRUCE
 @RANDOM
 @given(history=histories)
 def test_the_ledger_agrees_with_a_recount_of_the_whole_history(truce: Agreement, history: list[Fact]) -> None:
@@ -253,13 +264,16 @@ def test_the_ledger_agrees_with_a_recount_of_the_whole_history(truce: Agreement,
     assert {bucket: figures(row) for bucket, row in world.store.verdicts.items()} == expected(truce, history, at(9))
 
 
+@EVERY_TRUCE
 @RANDOM
 @given(history=histories, data=st.data())
-def test_order_and_repetition_never_show_in_the_present_rows(history: list[Fact], data: st.DataObject) -> None:
+def test_order_and_repetition_never_show_in_the_present_rows(
+    truce: Agreement, history: list[Fact], data: st.DataObject
+) -> None:
     told = [fact for fact in one_body_a_revision(history) if not isinstance(fact, TickFact)]
     shuffled = data.draw(st.permutations([*told, *told]))
-    plain = World().tell(*told, tick(at(9)))
-    twice = World().tell(*shuffled, tick(at(9)))
+    plain = World(truce).tell(*told, tick(at(9)))
+    twice = World(truce).tell(*shuffled, tick(at(9)))
     plain.flush()
     twice.flush()
     assert {b: figures(row) for b, row in twice.store.verdicts.items()} == {
@@ -267,25 +281,29 @@ def test_order_and_repetition_never_show_in_the_present_rows(history: list[Fact]
     }
 
 
+@EVERY_TRUCE
 @RANDOM
 @given(history=histories, size=st.integers(1, 6))
-def test_where_flushes_fall_never_shows_versions_included(history: list[Fact], size: int) -> None:
+def test_where_flushes_fall_never_shows_versions_included(truce: Agreement, history: list[Fact], size: int) -> None:
     told = [*one_body_a_revision(history), tick(at(9))]
-    whole = World().tell(*told)
+    whole = World(truce).tell(*told)
     whole.flush()
-    cut = World(flush_every=size).tell(*told)
+    cut = World(truce, flush_every=size).tell(*told)
     cut.flush()
     assert cut.store.verdicts == whole.store.verdicts
     assert cut.store.versions == whole.store.versions
 
 
+@EVERY_TRUCE
 @RANDOM
 @given(history=histories, extra=st.lists(ticks, max_size=4))
-def test_judging_more_often_changes_no_present_finding(history: list[Fact], extra: list[TickFact]) -> None:
+def test_judging_more_often_changes_no_present_finding(
+    truce: Agreement, history: list[Fact], extra: list[TickFact]
+) -> None:
     """Being judged incrementally at many ticks is the same as being judged once at the end."""
     told = one_body_a_revision(history)
-    once = World().tell(*[fact for fact in told if not isinstance(fact, TickFact)], tick(at(9)))
-    often = World().tell(*[step for fact in told for step in (fact, tick(at(0)))], *extra, tick(at(9)))
+    once = World(truce).tell(*[fact for fact in told if not isinstance(fact, TickFact)], tick(at(9)))
+    often = World(truce).tell(*[step for fact in told for step in (fact, tick(at(0)))], *extra, tick(at(9)))
     once.flush()
     often.flush()
     assert {b: figures(row) for b, row in often.store.verdicts.items()} == {

@@ -45,7 +45,9 @@ def drawn_agreement(draw: random.Random, *, linking: bool = False) -> Agreement:
                 "last_day": date(2016, 9, 11),
                 "measure": draw.choice(["mean", "median"]),
             },
-            "feeds": draw.choice([[], ["feed-a", "feed-b"]]),
+            **draw.choice(
+                [{}, {"feeds": ["feed-a", "feed-b"]}, {"bulletins_of": "feed-a"}, {"bulletins_of": "feed-b"}]
+            ),
         },
     )
 
@@ -129,10 +131,11 @@ def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> t
     if linking and draw.random() < 0.6:
         return _told_again(draw, days, reports // 3)
     kind = draw.choices(
-        ["incident", "coverage", "convoy", "bulletin", "declaration", "position"], [55, 20, 15, 3, 2, 5]
+        ["incident", "coverage", "convoy", "bulletin", "declaration", "position"], [50, 20, 13, 10, 2, 5]
     )[0]
-    start = at(round(draw.uniform(-11 if kind == "incident" else -1, days), 3))
-    length = draw.choice([6, 12, 24, 24, 48] if kind == "coverage" else [0, 1, 12, 24, 50]) * HOUR
+    start = at(round(draw.uniform(-11 if kind in ("incident", "bulletin") else -1, days), 3))
+    lengths = {"coverage": [6, 12, 24, 24, 48], "bulletin": [12, 24, 24, 24, 25, 50]}
+    length = draw.choice(lengths.get(kind, [0, 1, 12, 24, 50])) * HOUR
     if kind == "declaration":
         length = 0
     reported_at = start + length + draw.choice([0, HOUR, DAY, 3 * DAY, 6 * DAY])
@@ -169,11 +172,12 @@ def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> t
             }
         case "bulletin":
             lines = [
-                {"count": 3, "place": {"pcode": region}},
-                {"count": 4, "place": {"names": ["Idleb"]}},
+                {"count": draw.randrange(5), "place": {"pcode": region}},
+                {"count": 4, "place": draw.choice([{"names": ["Idleb"]}, {"names": ["Aleppo"]}]), "accused": "ISIL"},
+                {"count": draw.randrange(3), "place": {"names": ["Aleppo"]}, "accused": "Opposition"},
                 {"count": 2},
             ]
-            fields |= {"tallies": lines, "total": 9}
+            fields |= {"tallies": lines, "total": draw.choice([9, None]), "at_least": draw.random() < 0.3}
         case "position":
             fields |= {
                 "unit": "a battery",

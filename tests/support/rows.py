@@ -120,6 +120,7 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         access="UNKNOWN",
         incidents=2,
         incidents_out_of_scope=0,
+        bulletin_incidents=None,
         violence_limit=1.0,
         covered_share=0.25,
         deaths_best=1,
@@ -234,6 +235,29 @@ def position_row(report_id: str, **given: Any) -> PositionRow:
     return row._replace(**given)
 
 
+def bulletin_row(report_id: str, **given: Any) -> BulletinRow:
+    """Return a line of a bulletin for the whole country and the first truce-day; its lines do not add up."""
+    row = BulletinRow(
+        feed="monitor",
+        report_id=report_id,
+        line=1,
+        truce_day=DAY_ONE,
+        region=None,
+        accused=None,
+        in_scope=True,
+        kind_as_given=None,
+        incidents=0,
+        total=9,
+        adds_up=False,
+        at_least=True,
+        occurred_from=hours(0),
+        occurred_to=hours(24),
+        period_as_given="the past day",
+        reported_at=hours(24),
+    )
+    return row._replace(**given)
+
+
 def reject_row(offset: int = 5, **given: Any) -> RejectRow:
     """Return a rejected record that is not even text."""
     row = RejectRow(offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, b"\xff\x00")
@@ -255,8 +279,8 @@ def full_changes() -> Changes:
         convoy_steps=[step_row("s1")],
         coverage=[CoverageRow("feed-a", "c1", "SY01", hours(0), hours(24), nil=True)],
         bulletins=[
-            BulletinRow("monitor", "b1", 0, "SY02", "Government", "shelling", 7, 9, True, hours(0), hours(24)),
-            BulletinRow("monitor", "b1", 1, None, None, None, 40, 9, True, hours(0), hours(24)),
+            bulletin_row("b1", line=1, region="SY02", accused="Government", kind_as_given="shelling", incidents=7),
+            bulletin_row("b1", line=2, incidents=40),
         ],
         declarations=[DeclarationRow("parties", "d1", "start", "Government", hours(0), None, hours(0))],
         positions=[position_row("p1")],

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date
 from fractions import Fraction
+from itertools import groupby
 
 from schemas.agreement import Agreement
-from schemas.facts import CoverageFact
+from schemas.facts import BulletinFact, CoverageFact
 from schemas.rows import (
+    BulletinRow,
     Contribution,
     ConvoyStepRow,
     CoverageRow,
@@ -19,6 +21,7 @@ from schemas.rows import (
     LinkedIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros
+from streams.ledger.core.bulletins import Monitor, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.violence import baseline_of, limit_of
@@ -37,6 +40,7 @@ class Books:
         self.agreement = agreement
         self.tallies: dict[Bucket, DayTally] = {}
         self.changed: set[Bucket] = set()
+        self.monitor = Monitor(agreement)
         self._severe = frozenset(str(kind) for kind in agreement.violence.severe_kinds)
         self._feeds = frozenset(agreement.violence.feeds)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
@@ -106,7 +110,11 @@ class Books:
         """Return the region's limit and the baseline it comes from, in incidents a day."""
         found = self._limits.get(region)
         if found is None:
-            counts = [self._incidents(region, day) for day in sorted(self.agreement.baseline_days)]
+            days = sorted(self.agreement.baseline_days)
+            if self.monitor.feed is None:
+                counts = [self._incidents(region, day) for day in days]
+            else:
+                counts = self.monitor.counts(region, days)
             baseline = baseline_of(counts, self.agreement.violence.baseline.measure)
             found = self._limits[region] = (limit_of(self.agreement, baseline), baseline)
         return found
@@ -165,6 +173,33 @@ class Books:
             return []
         return [feed for feed, incidents in tally.feeds.items() if incidents]
 
+    # -- bulletins
+
+    def add_bulletin(self, identity: Identity, fact: BulletinFact) -> list[tuple[str, date | None]]:
+        """Enter a bulletin; return the regions and days whose count or watch it changes, None for every day."""
+        if fact.feed != self.monitor.feed:
+            return []
+        return self._measure(identity, bulletin_rows(fact, self.agreement))
+
+    def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
+        """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
+        return self._moved(self.monitor.remove(identity))
+
+    def _measure(self, identity: Identity, rows: list[BulletinRow]) -> list[tuple[str, date | None]]:
+        told_of = self.monitor.enter(rows)
+        regions = tuple(region for region, _ in told_of)
+        watched = self._watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to) if told_of else []
+        return [*watched, *self._moved(told_of)]
+
+    def _moved(self, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
+        moved: list[tuple[str, date | None]] = list(buckets)
+        for region, day in buckets:
+            if day in self.agreement.baseline_days:
+                # Another baseline is another limit for every day of the region.
+                self._limits.pop(region, None)
+                moved.append((region, None))
+        return moved
+
     # -- to and from rows
 
     def tally_rows(self) -> tuple[list[DayTallyRow], list[FeedTallyRow]]:
@@ -195,6 +230,7 @@ class Books:
         hours: list[Hour],
         steps: list[ConvoyStepRow],
         coverage: list[CoverageRow],
+        bulletins: list[BulletinRow],
     ) -> None:
         """Take up the books where the rows left them."""
         for row in tallies:
@@ -212,3 +248,5 @@ class Books:
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
             self._watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
+        for name, lines in groupby(sorted(bulletins), key=lambda row: row[:2]):
+            self._measure(Identity(*name), list(lines))

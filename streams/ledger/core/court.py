@@ -12,6 +12,7 @@ from schemas.rows import Changes, Evidence, GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
 from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
 from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.bulletins import Told
 from streams.ledger.core.coverage import silent_since, watched
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
@@ -150,7 +151,9 @@ class Court:
         seen = watched(notices, all_day, start, ends, agreement.coverage.min_feeds)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         incidents = tally.in_scope.total
-        violence = judge_violence(incidents, tally.severe.total, limit, covered=covered)
+        told = books.monitor.used(bucket)
+        counted = incidents if books.monitor.feed is None else told.incidents if told else None
+        violence = judge_violence(counted, tally.severe.total, limit, covered=covered)
         return Judgement(
             region=region,
             truce_day=day,
@@ -165,7 +168,8 @@ class Court:
             covered=covered,
             silent=silent_since(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else (),
             deaths_best=tally.deaths_best,
-            evidence=self._evidence(bucket, tally) if violence is Finding.BROKEN else (),
+            evidence=self._evidence(bucket, tally, violence, told),
+            told=told,
         )
 
     def _access(self, region: str, start: Micros, horizon: Micros) -> AccessFinding:
@@ -179,8 +183,12 @@ class Court:
             effective=self._agreement.effective,
         )
 
-    def _evidence(self, bucket: Bucket, tally: DayTally) -> tuple[Evidence, ...]:
-        """Return the incidents that broke the day: the severe ones when there are any, else the earliest."""
+    def _evidence(self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None) -> tuple[Evidence, ...]:
+        """Return what the leg rests on: the incidents that broke the day, severe ones first, or the bulletin used."""
+        if told is not None and not tally.severe.total:
+            return (told.evidence,)
+        if violence is not Finding.BROKEN:
+            return ()
         kinds = self._severe_kinds if tally.severe.total else None
         earliest = tally.severe if tally.severe.total else tally.in_scope
         if earliest.lacks:
@@ -206,6 +214,7 @@ class Court:
             access=judgement.access.finding,
             incidents=judgement.incidents,
             incidents_out_of_scope=judgement.out_of_scope,
+            bulletin_incidents=judgement.told.incidents if judgement.told else None,
             violence_limit=float(judgement.limit),
             covered_share=judgement.covered_share,
             deaths_best=judgement.deaths_best,

@@ -36,6 +36,7 @@ from schemas.rows import (
 )
 from schemas.truceday import Micros
 from streams.ledger.core.books import Books
+from streams.ledger.core.bulletins import bulletin_rows
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
@@ -44,7 +45,7 @@ from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.relinking import LinkingStore
-from streams.ledger.core.report_rows import Entry, bulletin_rows, incident_row, other_row, step_row
+from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
 
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
@@ -92,7 +93,12 @@ class Ledger:
         self._origins = dict(resumed.origins)
         self._pending = Pending.from_text(resumed.pending)
         self._books.restore(
-            resumed.tallies, resumed.feed_tallies, resumed.hours, resumed.convoy_steps, resumed.coverage
+            resumed.tallies,
+            resumed.feed_tallies,
+            resumed.hours,
+            resumed.convoy_steps,
+            resumed.coverage,
+            resumed.bulletins,
         )
         self._court.restore(resumed.verdicts, resumed.gate)
         if self._links is not None:
@@ -235,6 +241,8 @@ class Ledger:
             self._touched[identity] = None
             for region, day in self._books.remove_coverage(identity):
                 self._pending.touch(region, day, fact)
+            for told_of in self._books.remove_bulletin(identity):
+                self._pending.touch(*told_of, fact)
             claim = self._books.convoys.claim_of(identity)
             if claim is not None:
                 self._touch_convoy(claim, fact)
@@ -260,6 +268,9 @@ class Ledger:
         if isinstance(fact, CoverageFact):
             for region, day in self._books.add_coverage(identity, fact):
                 self._pending.touch(region, day, fact)
+        elif isinstance(fact, BulletinFact):
+            for told_of in self._books.add_bulletin(identity, fact):
+                self._pending.touch(*told_of, fact)
         elif isinstance(fact, ConvoyFact):
             self._touch_convoy(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
@@ -323,7 +334,7 @@ class Ledger:
                         for region in dict.fromkeys(fact.regions)
                     )
                 case BulletinFact():
-                    changes.bulletins.extend(bulletin_rows(fact))
+                    changes.bulletins.extend(bulletin_rows(fact, self.agreement))
                 case DeclarationFact():
                     changes.declarations.append(
                         DeclarationRow(

@@ -17,7 +17,7 @@ from schemas.facts import (
     PositionFact,
     ReportFact,
 )
-from schemas.rows import BulletinRow, Contribution, ConvoyStepRow, ReportRow
+from schemas.rows import Contribution, ConvoyStepRow, ReportRow
 
 #: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
 NO_ORIGIN = Origin("", -1, -1)
@@ -182,23 +182,3 @@ def step_row(fact: ConvoyFact, agreement: Agreement) -> ConvoyStepRow:
         reached_place=fact.reached_place,
         same_convoy_as=fact.same_convoy_as,
     )
-
-
-def bulletin_rows(fact: BulletinFact) -> list[BulletinRow]:
-    """Return the lines of a bulletin, numbered from 1."""
-    return [
-        BulletinRow(
-            feed=fact.feed,
-            report_id=fact.report_id,
-            line=number,
-            region=line.region,
-            accused=line.accused,
-            kind_as_given=line.kind_as_given,
-            incidents=line.count,
-            total=fact.total,
-            at_least=fact.at_least,
-            occurred_from=fact.from_,
-            occurred_to=fact.to,
-        )
-        for number, line in enumerate(fact.tallies, start=1)
-    ]

@@ -11,11 +11,15 @@ from schemas.agreement import Agreement
 from schemas.rows import Evidence, VerdictRow
 from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
+from streams.ledger.core.bulletins import Told
 from streams.ledger.core.findings import Finding, State, combine
 
 
 class Judgement(NamedTuple):
-    """What one region and truce-day is found to be, before it is compared with what was found earlier."""
+    """What one region and truce-day is found to be, before it is compared with what was found earlier.
+
+    ``told`` is the bulletin held against the limit, where the agreement measures by bulletins and there is one.
+    """
 
     region: str
     truce_day: date
@@ -32,6 +36,7 @@ class Judgement(NamedTuple):
     silent: tuple[tuple[str, Micros], ...] | None
     deaths_best: int
     evidence: tuple[Evidence, ...]
+    told: Told | None
 
     @property
     def verdict(self) -> Finding:
@@ -55,7 +60,7 @@ class Judgement(NamedTuple):
                 {
                     "leg": "violence",
                     "finding": self.violence,
-                    "rule": self._violence_rule(),
+                    "rule": self._violence_rule(agreement),
                     "text": self._violence_text(agreement),
                 },
                 {
@@ -68,9 +73,11 @@ class Judgement(NamedTuple):
             ensure_ascii=False,
         )
 
-    def _violence_rule(self) -> str:
+    def _violence_rule(self, agreement: Agreement) -> str:
         if self.severe:
             return "severe_incident"
+        if agreement.violence.bulletins_of is not None and self.told is None:
+            return "no_bulletin"
         if self.violence is Finding.BROKEN:
             return "count_above_limit"
         return "within_limit" if self.violence is Finding.MET else "not_covered"
@@ -86,6 +93,8 @@ class Judgement(NamedTuple):
             limit += " (the floor)"
         if self.severe:
             return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
+        if rules.bulletins_of is not None:
+            counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
         return f"{counted}, {limit}; {share}{self._silence_text()}"
 
     def _silence_text(self) -> str:
@@ -140,7 +149,7 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
 
 
 def _figures(row: VerdictRow) -> tuple[object, ...]:
-    return row.incidents, row.incidents_out_of_scope, row.covered_share, row.deaths_best
+    return row.incidents, row.incidents_out_of_scope, row.bulletin_incidents, row.covered_share, row.deaths_best
 
 
 def _count(number: int, noun: str) -> str:

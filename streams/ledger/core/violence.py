@@ -10,7 +10,12 @@ from streams.ledger.core.findings import Finding
 
 
 def baseline_of(daily_counts: Sequence[int], measure: str) -> Fraction:
-    """Return the mean or median incidents a day, exactly. ``daily_counts`` holds every baseline day, zeros too."""
+    """Return the mean or median of what was counted a day, exactly; 0 without any day.
+
+    Of incidents ``daily_counts`` holds every baseline day, zeros too; of bulletins the days that have one.
+    """
+    if not daily_counts:
+        return Fraction(0)
     if measure == "mean":
         return Fraction(sum(daily_counts), len(daily_counts))
     ordered = sorted(daily_counts)
@@ -25,12 +30,12 @@ def limit_of(agreement: Agreement, baseline: Fraction) -> Fraction:
     return max(Fraction(agreement.violence.floor), agreement.allowed_share * baseline)
 
 
-def judge_violence(incidents: int, severe: int, limit: Fraction, *, covered: bool) -> Finding:
-    """Find whether violence on one truce-day stayed within its limit.
+def judge_violence(counted: int | None, severe: int, limit: Fraction, *, covered: bool) -> Finding:
+    """Find whether violence on one truce-day stayed within its limit; ``counted`` is None when no bulletin tells.
 
     A count above the limit, or one severe incident, is BROKEN even on a poorly covered day: what was seen is
     enough. A count within it is MET only when the day was covered; silence is not peace.
     """
-    if severe or incidents > limit:
+    if severe or (counted is not None and counted > limit):
         return Finding.BROKEN
-    return Finding.MET if covered else Finding.UNKNOWN
+    return Finding.MET if covered and counted is not None else Finding.UNKNOWN

@@ -1,0 +1,127 @@
+"""Bulletins: a monitor's own tallies, line by line, and which of them an agreement measures a truce-day by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.facts import BulletinFact
+from schemas.rows import BulletinRow, Evidence, Identity
+from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
+
+#: A day's bulletin may cover the 25 hours of a day on which clocks change; what covers more tells of no one day.
+LONGEST_PERIOD = 25 * MICROS_PER_HOUR
+
+
+def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]:
+    """Return the lines of a bulletin, numbered from 1, with the truce-day it is of and whether each is in scope."""
+    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_PERIOD
+    return [
+        BulletinRow(
+            feed=fact.feed,
+            report_id=fact.report_id,
+            line=number,
+            truce_day=agreement.calendar.day_of(fact.from_, fact.to)[0] if of_one_day else None,
+            region=line.region,
+            accused=line.accused,
+            in_scope=agreement.in_scope(((line.accused,),) if line.accused else ()),
+            kind_as_given=line.kind_as_given,
+            incidents=line.count,
+            total=fact.total,
+            adds_up=fact.total is None or fact.total == sum(each.count for each in fact.tallies),
+            at_least=fact.at_least,
+            occurred_from=fact.from_,
+            occurred_to=fact.to,
+            period_as_given=fact.period_as_given,
+            reported_at=fact.reported_at,
+        )
+        for number, line in enumerate(fact.tallies, start=1)
+    ]
+
+
+class Told(NamedTuple):
+    """What one bulletin counts of one region; of two for one day the greater was told last."""
+
+    reported_at: Micros
+    report_id: str
+    feed: str
+    incidents: int
+    at_least: bool
+    adds_up: bool
+    occurred_from: Micros
+    occurred_to: Micros
+
+    @property
+    def evidence(self) -> Evidence:
+        """The bulletin as a verdict names it."""
+        return Evidence(self.occurred_from, self.feed, self.report_id)
+
+    @property
+    def text(self) -> str:
+        """What it says and of which period, with what speaks against taking it at its word."""
+        period = (
+            f"{from_micros(self.occurred_from):%Y-%m-%d %H:%M} to {from_micros(self.occurred_to):%Y-%m-%d %H:%M} UTC"
+        )
+        least = "at least " if self.at_least else ""
+        doubt = "" if self.adds_up else ", though its lines do not add up to its total"
+        return f"{self.feed}/{self.report_id} counts {least}{self.incidents} for {period}{doubt}"
+
+
+class Monitor:
+    """The bulletins of the one feed the agreement measures violence by; none when it measures by incidents.
+
+    Memory grows with that feed's bulletins of single truce-days.
+    """
+
+    def __init__(self, agreement: Agreement) -> None:
+        self.feed = agreement.violence.bulletins_of
+        self._regions = frozenset(agreement.regions)
+        self._told: dict[tuple[str, date], dict[str, Told]] = defaultdict(dict)
+        self._buckets: dict[str, list[tuple[str, date]]] = {}
+
+    def enter(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date]]:
+        """Enter lines of bulletins; return the regions and truce-days they tell of."""
+        touched = []
+        for row in rows:
+            if row.feed != self.feed or row.truce_day is None or row.region is None or row.region not in self._regions:
+                continue
+            bucket = (row.region, row.truce_day)
+            told = self._told[bucket].get(row.report_id)
+            before = 0
+            if told is None:
+                self._buckets.setdefault(row.report_id, []).append(bucket)
+                touched.append(bucket)
+            else:
+                before = told.incidents
+            self._told[bucket][row.report_id] = Told(
+                row.reported_at,
+                row.report_id,
+                row.feed,
+                before + (row.incidents if row.in_scope else 0),
+                row.at_least,
+                row.adds_up,
+                row.occurred_from,
+                row.occurred_to,
+            )
+        return touched
+
+    def remove(self, identity: Identity) -> list[tuple[str, date]]:
+        """Take a bulletin out again; return the regions and truce-days it told of."""
+        if identity.feed != self.feed:
+            return []
+        touched = self._buckets.pop(identity.report_id, [])
+        for bucket in touched:
+            del self._told[bucket][identity.report_id]
+        return touched
+
+    def used(self, bucket: tuple[str, date]) -> Told | None:
+        """Return the bulletin told last of those of a region and truce-day."""
+        return max(self._told[bucket].values(), default=None) if bucket in self._told else None
+
+    def counts(self, region: str, days: Iterable[date]) -> list[int]:
+        """Return the counts of those of ``days`` that have a bulletin for ``region``."""
+        used = (self.used((region, day)) for day in days)
+        return [told.incidents for told in used if told is not None]
