@@ -18,9 +18,6 @@ from sinks.faults import mapped
 from sinks.records import About, Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
 from sinks.selecting import select as _select
 
-#: What a verdict holds against its limit; NULL where the agreement goes by bulletins and there is none.
-_COUNTED = "CASE WHEN agreement ->> '$.violence.bulletins_of' IS NULL THEN incidents ELSE bulletin_incidents END"
-
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a published file for reading; writing to the connection fails.
@@ -70,8 +67,8 @@ def grid(connection: duckdb.DuckDBPyConnection, days: tuple[date, date] | None =
         connection,
         Cell,
         "SELECT region, coalesce(name, region), truce_day, verdict, state, violence, access, incidents, "
-        f"incidents_out_of_scope, {_COUNTED}, violence_limit, covered_share, deaths_best, version, reasons "
-        "FROM day_verdicts CROSS JOIN about LEFT JOIN regions ON pcode = region "
+        "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
+        "deaths_best, version, reasons FROM day_verdicts LEFT JOIN regions ON pcode = region "
         "WHERE truce_day BETWEEN ? AND ? ORDER BY region, truce_day",
         [first, last],
     )
@@ -96,8 +93,9 @@ def grid_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime, days: t
         connection,
         Cell,
         "SELECT region, region_name, truce_day, verdict, state, violence, access, incidents, "
-        f"incidents_out_of_scope, {_COUNTED}, violence_limit, covered_share, deaths_best, version, reasons "
-        "FROM verdicts_as_of($instant) CROSS JOIN about WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
+        "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
+        "deaths_best, version, reasons FROM verdicts_as_of($instant) "
+        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"instant": instant, "first": days[0], "last": days[1]},
     )
     return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]

@@ -99,3 +99,7 @@ COMMENT ON COLUMN bulletin_days.stated_total IS 'Total the whole bulletin states
 COMMENT ON COLUMN bulletin_days.adds_up IS 'Whether all lines of the bulletin come to that total; true when it states none.';
 COMMENT ON COLUMN bulletin_days.at_least IS 'Whether the monitor says ''no less than''.';
 COMMENT ON COLUMN bulletin_days.counted_incidents IS 'Incidents in scope counted here for the region and truce-day, whoever is accused.';
+
+CREATE OR REPLACE MACRO held_against_limit(incidents, bulletin_incidents) AS
+    CASE WHEN (SELECT agreement ->> '$.violence.bulletins_of' FROM about) IS NULL THEN incidents ELSE bulletin_incidents END;
+COMMENT ON MACRO held_against_limit IS 'Which of a verdict''s counts is held against its limit under the file''s agreement; NULL where it goes by bulletins and there is none.';

@@ -13,8 +13,11 @@ from pydantic import ValidationError
 
 from schemas.facts import BulletinFact, CountLine
 from schemas.rows import BulletinRow
+from schemas.truceday import from_micros
+from sinks.reading import grid, grid_as_of, open_published
 from sinks.verify import verify
 from streams.ledger.core.bulletins import bulletin_rows
+from streams.ops.grid import cell_text
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, TRUCE, World, agreement, at, bulletin, coverage, day, incident, tick
 
@@ -255,3 +258,13 @@ def test_each_monitor_party_region_and_day_stands_beside_the_count(published: Pa
         (value, detail.rpartition(", 2016-09-13T18:00:00Z to")[0]) for value, detail in told
     ]
     assert sum("the lines do not add up to the stated total of 2" in detail for _, detail in told) == 2
+
+
+def test_a_grid_shows_the_bulletins_count_against_the_limit(published: Path) -> None:
+    with open_published(published) as connection:
+        first, last = date(2016, 9, 12), date(2016, 9, 14)
+        cells = {cell.truce_day: cell for cell in grid(connection, (first, last)) if cell.region == "SY01"}
+        then = grid_as_of(connection, from_micros(at(2)), (first, first))
+    assert [cell.counted for _, cell in sorted(cells.items())] == [9, 2, None]
+    assert [cell.counted for cell in then if cell.region == "SY01"] == [2]
+    assert cell_text(cells[last]) == "? UNKNOWN* –/8"
