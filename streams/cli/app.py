@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from schemas.errors import TrucewatchError, UsageError
-from streams.cli import check, feed, replay, run, schemas_command, status, whatif
+from streams.cli import check, explain, feed, replay, run, schemas_command, status, whatif
 from streams.cli.leaving import asks_for_json, described, leave, misused
 from streams.settings import variable
 
@@ -33,6 +33,7 @@ app.command("worker")(run.worker)
 app.command("publish")(feed.publish_command)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
+app.command("explain")(explain.explain)
 app.command("verify")(status.verify_command)
 app.command("whatif")(whatif.whatif)
 app.command("check-config")(check.check_config)

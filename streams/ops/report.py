@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from sinks.records import DeclaredClock, jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
 from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
+from streams.ops.wording import local_time
 
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
 _FLAGS = {
@@ -218,6 +218,4 @@ def _no_days(standing: Standing, asked: tuple[date | None, date | None]) -> str:
 
 def _at(instant: datetime, standing: Standing) -> str:
     """An instant in the agreement's own time, with its offset."""
-    local = instant.astimezone(ZoneInfo(standing.agreement.clock.time_zone))
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:]}"
+    return local_time(instant, standing.agreement.clock.time_zone)

@@ -41,3 +41,12 @@ def test_a_statement_of_the_readme_runs_on_duckdb_1_5(statement: str, demo: Path
     assert done.returncode == 0, done.stderr
     if "rejects" not in statement:
         assert done.stdout.strip() not in ("", "[]"), "it finds nothing in the demo"
+
+
+def test_what_the_readme_shows_of_an_explanation_is_what_the_command_says(demo: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = readme.split("## Explain")[1].split("## Query")[0]
+    lines = [line.removeprefix("    ") for line in shown.splitlines() if line.startswith("    ")]
+    told = trucewatch("explain", "Hama", "2016-09-14", "--file", demo).stdout.splitlines()
+    assert len(lines) > 10
+    assert [line for line in lines if line not in told] == []

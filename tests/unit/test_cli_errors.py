@@ -264,7 +264,7 @@ def test_the_version_is_told(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "up", "worker", "publish", "replay", "status", "verify", "check-config", "schemas"]
+    "command", ["demo", "up", "worker", "publish", "replay", "status", "explain", "verify", "check-config", "schemas"]
 )
 def test_every_command_has_help_and_json(run: Run, command: str) -> None:
     ended = run(command, "--help")

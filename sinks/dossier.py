@@ -1,0 +1,322 @@
+"""Everything a published file knows of one region and truce-day: what ``explain`` tells, and what it computes from.
+
+Reads present rows, except for ``versions`` and ``told_then``, which know the past.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+
+from sinks.selecting import select
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One version of the verdict of a region and truce-day, with the day's bounds."""
+
+    region: str
+    region_name: str
+    truce_day: date
+    starts_at: datetime
+    ends_at: datetime
+    version: int
+    verdict: str
+    state: str
+    violence: str
+    access: str
+    incidents: int
+    incidents_out_of_scope: int
+    violence_limit: float
+    covered_share: float
+    deaths_best: int
+    reasons: list[dict[str, str]]
+    evidence: dict[str, list[str]]
+    recorded_at: datetime
+    tick_offset: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """One report behind an incident or a step of a convoy. Who is accused, who says so and how surely are claims."""
+
+    feed: str
+    report_id: str
+    revision: int
+    occurred_from: datetime
+    occurred_to: datetime
+    reported_at: datetime
+    kind: str
+    place_name: str | None
+    located_by: str | None
+    place_conflict: str | None
+    accused: str | None
+    claimant: str | None
+    confidence: str | None
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    why: str | None
+    sources: list[dict[str, str]]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident of the day. ``decides`` when the verdict's evidence names it."""
+
+    incident_id: str
+    kind: str
+    in_scope: bool
+    counted: bool
+    severe: bool
+    decides: bool
+    occurred_from: datetime
+    occurred_to: datetime
+    reports: list[Told] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a convoy that ever had the region as its destination, with the report that tells of it."""
+
+    feed: str
+    report_id: str
+    convoy_id: str
+    region: str
+    step: str
+    occurred_from: datetime
+    occurred_to: datetime
+    reported_at: datetime
+    trucks: int | None
+    people_reached: int | None
+    reason: str | None
+    sources: list[dict[str, str]]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One coverage notice that touches the day."""
+
+    feed: str
+    report_id: str
+    occurred_from: datetime
+    occurred_to: datetime
+    nil: bool
+    basis: str | None
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A feed that had watched the region and no longer did when the day ended."""
+
+    feed: str
+    silent_since: datetime
+    silent_until: datetime
+
+
+@dataclass(frozen=True)
+class BulletinLine:
+    """One line of a monitor's own tally for a period that touches the day; never added to a count."""
+
+    feed: str
+    report_id: str
+    region: str | None
+    accused: str | None
+    kind_as_given: str | None
+    incidents: int
+    at_least: bool
+    occurred_from: datetime
+    occurred_to: datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """One version and what it changed of the one before: ``changed`` holds ``field``, ``old`` and ``new``."""
+
+    version: int
+    recorded_at: datetime
+    verdict: str
+    changed: list[dict[str, Any]]
+    evidence_added: list[str]
+    evidence_removed: list[str]
+    reports: list[str]
+    more_reports: int
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """One region and truce-day. ``judged_at`` is the time of the last judgement; ``unjudged`` are reports since."""
+
+    judged: Judged
+    judged_at: datetime
+    versions: list[Change]
+    incidents: list[Incident]
+    steps: list[Step]
+    watches: list[Watch]
+    silent: list[Silence]
+    bulletins: list[BulletinLine]
+    baseline: list[tuple[date, int]]
+    feeds: list[tuple[str, int]]
+    unjudged: list[str]
+
+
+_VERDICT = """
+SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
+       v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_best,
+       v.reasons, v.evidence, v.recorded_at, v.tick_offset
+FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
+WHERE v.region = $region AND v.truce_day = $day
+"""
+_INCIDENTS = """
+SELECT incident_id, kind, coalesce(in_scope, true), counted, list_contains($severe::VARCHAR[], kind),
+       list_contains($deciding::VARCHAR[], incident_id), occurred_from, occurred_to
+FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_from, incident_id
+"""
+_REPORT = """
+r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, r.kind, r.place_name, r.located_by,
+r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
+"""
+_BEHIND = f"""
+SELECT made.incident_id, r.raw, {_REPORT}, made.why
+FROM incident_reports made JOIN reports r USING (feed, report_id, revision)
+WHERE list_contains($incidents::VARCHAR[], made.incident_id)
+ORDER BY made.incident_id, r.reported_at, r.feed, r.report_id
+"""  # noqa: S608 - columns of ours
+_THEN = f"""
+SELECT feed || '/' || report_id, raw, {_REPORT}, NULL
+FROM reports r
+WHERE list_contains($incidents::VARCHAR[], feed || '/' || report_id) AND type = 'incident' AND fact_offset < $before
+QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) = 1
+ORDER BY occurred_from, feed, report_id
+"""  # noqa: S608 - columns of ours
+_STEPS = """
+SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.region, s.step, s.occurred_from, s.occurred_to, s.reported_at,
+       s.trucks, s.people_reached, s.reason
+FROM convoy_events s JOIN reports r ON r.feed = s.feed AND r.report_id = s.report_id AND r.present
+WHERE (s.feed, s.convoy_id) IN (SELECT (feed, convoy_id) FROM convoy_events WHERE region = $region)
+ORDER BY s.feed, s.convoy_id, s.occurred_from, s.reported_at, s.report_id
+"""
+_WATCHES = """
+SELECT c.feed, c.report_id, c.occurred_from, c.occurred_to, c.nil, r.raw ->> '$.basis'
+FROM coverage c
+JOIN truce_days d ON c.occurred_from < d.ends_at AND c.occurred_to > d.starts_at
+JOIN reports r ON r.feed = c.feed AND r.report_id = c.report_id AND r.present
+WHERE c.region = $region AND d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
+"""
+_BULLETINS = """
+SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to
+FROM bulletins b JOIN truce_days d ON b.occurred_from < d.ends_at AND b.occurred_to > d.starts_at
+WHERE coalesce(region, $region) = $region AND d.truce_day = $day ORDER BY occurred_from, feed, report_id, line
+"""
+_SILENT = """
+SELECT feed, silent_since, silent_until FROM feed_silence WHERE region = $region AND truce_day = $day ORDER BY 1
+"""
+_FEEDS = "SELECT feed, incidents FROM feed_tallies WHERE region = $region AND truce_day = $day ORDER BY 1"
+_CHANGES = """
+SELECT version, recorded_at, verdict, changed, evidence_added, evidence_removed, reports, more_reports
+FROM verdict_changes WHERE region = $region AND truce_day = $day AND version <= $version ORDER BY version
+"""
+
+
+def judged(
+    connection: duckdb.DuckDBPyConnection, region: str, day: date, as_of: datetime | None = None
+) -> Judged | None:
+    """Return the verdict, or the version of it that was held at an instant; None when there is none."""
+    parameters: dict[str, Any] = {"region": region, "day": day}
+    if as_of is not None:
+        parameters["instant"] = as_of
+    held = "day_verdicts" if as_of is None else "verdicts_as_of($instant)"
+    found = select(connection, Judged, _VERDICT.format(held=held), parameters)
+    return next((replace(each, reasons=_json(each.reasons), evidence=_json(each.evidence)) for each in found), None)
+
+
+def versions(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Change]:
+    """Return the versions up to one, with what each changed."""
+    parameters = {"region": held.region, "day": held.truce_day, "version": held.version}
+    found = select(connection, Change, _CHANGES, parameters)
+    return [
+        replace(
+            each,
+            changed=[{**one, "old": json.loads(one["old"]), "new": json.loads(one["new"])} for one in each.changed],
+        )
+        for each in found
+    ]
+
+
+def told_then(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Told]:
+    """Return the reports a version names as evidence, in the revision its ledger knew."""
+    parameters = {"incidents": held.evidence["violence"], "before": held.tick_offset}
+    return [told for _, told in _told(connection, _THEN, parameters)]
+
+
+def dossier(
+    connection: duckdb.DuckDBPyConnection, present: Judged, severe_kinds: Sequence[str], baseline_days: Iterable[date]
+) -> Dossier:
+    """Return everything known now of a judged region and truce-day."""
+    key = {"region": present.region, "day": present.truce_day}
+    ((judged_at,),) = connection.execute("SELECT max(as_of) FROM region_windows").fetchall()
+    sql = "SELECT truce_day, incidents FROM day_tallies WHERE region = ?"
+    counts: dict[date, int] = dict(connection.execute(sql, [present.region]).fetchall())
+    return Dossier(
+        judged=present,
+        judged_at=judged_at,
+        versions=versions(connection, present),
+        incidents=_incidents(connection, present, severe_kinds),
+        steps=[_step(*row) for row in connection.execute(_STEPS, {"region": present.region}).fetchall()],
+        watches=select(connection, Watch, _WATCHES, key),
+        silent=select(connection, Silence, _SILENT, key),
+        bulletins=select(connection, BulletinLine, _BULLETINS, key),
+        baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
+        feeds=connection.execute(_FEEDS, key).fetchall(),
+        unjudged=_unjudged(connection, present),
+    )
+
+
+def _incidents(connection: duckdb.DuckDBPyConnection, present: Judged, severe_kinds: Sequence[str]) -> list[Incident]:
+    parameters = {
+        "region": present.region,
+        "day": present.truce_day,
+        "severe": list(severe_kinds),
+        "deciding": present.evidence["violence"],
+    }
+    found = select(connection, Incident, _INCIDENTS, parameters)
+    behind: dict[str, list[Told]] = {}
+    for incident_id, told in _told(connection, _BEHIND, {"incidents": [each.incident_id for each in found]}):
+        behind.setdefault(incident_id, []).append(told)
+    return [replace(each, reports=behind.get(each.incident_id, [])) for each in found]
+
+
+def _told(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> Iterable[tuple[str, Told]]:
+    for incident_id, raw, *columns in connection.execute(sql, parameters).fetchall():
+        yield incident_id, Told(*(*columns, *_sources(raw)))
+
+
+def _step(raw: str, *columns: Any) -> Step:
+    return Step(*(*columns, *_sources(raw)))
+
+
+def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
+    report = json.loads(raw)
+    sources = [{key: value for key, value in source.items() if value} for source in report.get("sources", [])]
+    return sources, report.get("note")
+
+
+def _unjudged(connection: duckdb.DuckDBPyConnection, present: Judged) -> list[str]:
+    """Return the reports that concern the day and came after the last judgement."""
+    ((pending,),) = connection.execute("SELECT pending FROM ledger_state").fetchall()
+    days = (None, present.truce_day.isoformat())
+    causes = json.loads(pending).get("causes", [])
+    return [
+        report for region, day, reports, *_ in causes if region == present.region and day in days for report in reports
+    ]
+
+
+def _json(text: Any) -> Any:
+    return json.loads(text)

@@ -1,0 +1,67 @@
+"""``explain``: why a region's truce-day was judged as it was, and what would change that."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.agreement_file import load_agreement
+from schemas.errors import UsageError
+from streams.cli import options
+from streams.cli.options import instant_of
+from streams.cli.output import answers, print_json
+from streams.ops.explain import read_explanation, read_held
+from streams.ops.explain_text import explanation_json, held_json, show_explanation, show_held
+from streams.ops.standing import copy_path
+from streams.settings import load
+
+
+def explain(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="P-code, or a name: SY02, Aleppo.")],
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The date on which the truce-day starts: 2016-09-19.")],
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
+    ] = None,
+    as_of: options.AsOf = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Explain one region and truce-day: findings, limit, coverage, reports, versions, and what would change it.
+
+    Reads the published copy only. With --as-of it tells what was held then, and on which reports.
+
+    [bold]Examples[/bold]
+
+      trucewatch explain SY02 2016-09-19
+
+      trucewatch explain Hama 2016-09-14 --as-of 2016-09-16T12:00+03:00
+    """
+    truce_day, instant = _day(day), instant_of(as_of)
+    if file is None:
+        settings = load({"agreement": agreement, "data": data})
+        file = copy_path(settings.data, load_agreement(settings.agreement).id)
+    elif not file.is_file():
+        raise UsageError(f"{file}: {'this is a folder, not a file' if file.is_dir() else 'there is no such file'}")
+    if instant is not None:
+        held = read_held(file, region, truce_day, instant)
+        if as_json:
+            print_json(held_json(held))
+        else:
+            show_held(answers(), held)
+        return
+    told = read_explanation(file, region, truce_day)
+    if as_json:
+        print_json(explanation_json(told))
+    else:
+        show_explanation(answers(), told)
+
+
+def _day(given: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise UsageError(f"{given!r} is no date", "write it as 2016-09-19") from None

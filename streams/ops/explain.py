@@ -1,0 +1,166 @@
+"""Why a region's truce-day was judged as it was: a dossier, the rules applied to it again, and what would change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from schemas.agreement import Agreement
+from schemas.errors import GazetteerError, ReportRejected, StoreUnavailable, UsageError
+from schemas.gazetteer import load_gazetteer
+from schemas.placenames import words_of
+from schemas.reports import Place
+from schemas.rows import ConvoyStepRow
+from schemas.truceday import Micros, to_micros
+from sinks import reading
+from sinks.dossier import Change, Dossier, Judged, Step, Told, dossier, judged, told_then, versions
+from streams.ledger.core.convoy import Convoy
+from streams.ledger.core.violence import baseline_of, limit_of
+from streams.ops.levers import Case, Counted, Lever, levers
+from streams.ops.standing import check_published
+from streams.ops.watching import Stretch, stretches
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One region and truce-day as it is known now. ``changes`` are what would change the verdict."""
+
+    agreement: Agreement
+    dossier: Dossier
+    case: Case
+    convoys: list[Convoy]
+    watched: list[Stretch]
+    changes: list[Lever]
+
+
+@dataclass(frozen=True)
+class Held:
+    """One region and truce-day as it was held at an instant: the version, those before it, and its evidence then."""
+
+    agreement: Agreement
+    as_of: datetime
+    judged: Judged
+    versions: list[Change]
+    reports: list[Told]
+
+
+def read_explanation(path: Path, region: str, day: date) -> Explanation:
+    """Explain a region's truce-day from a published file.
+
+    Raises:
+        StoreUnavailable: nothing has been published there yet, or the file cannot be read.
+        UsageError: no such region or day was judged; the hint lists what there is.
+    """
+    agreement, connection = _opened(path)
+    try:
+        pcode = _region(connection, agreement, region)
+        found = judged(connection, pcode, day) or _no_such_day(connection, day)
+        kinds = [str(kind) for kind in agreement.violence.severe_kinds]
+        return _explained(agreement, dossier(connection, found, kinds, agreement.baseline_days))
+    except duckdb.Error as error:
+        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    finally:
+        connection.close()
+
+
+def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
+    """Return what was held of a region's truce-day at an instant.
+
+    Raises:
+        StoreUnavailable: nothing has been published there yet, or the file cannot be read.
+        UsageError: no such region or day was judged, or not by then.
+    """
+    agreement, connection = _opened(path)
+    try:
+        pcode = _region(connection, agreement, region)
+        present = judged(connection, pcode, day) or _no_such_day(connection, day)
+        found = judged(connection, pcode, day, as_of)
+        if found is None:
+            raise UsageError(
+                f"{pcode} on {day} had not been judged by then",
+                f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
+            )
+        return Held(agreement, as_of, found, versions(connection, found), told_then(connection, found))
+    except duckdb.Error as error:
+        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    finally:
+        connection.close()
+
+
+def _opened(path: Path) -> tuple[Agreement, duckdb.DuckDBPyConnection]:
+    check_published(path)
+    connection = reading.open_published(path)
+    ((text,),) = connection.execute("SELECT agreement FROM about").fetchall()
+    return Agreement.model_validate_json(text), connection
+
+
+def _region(connection: duckdb.DuckDBPyConnection, agreement: Agreement, given: str) -> str:
+    """Return the P-code of a region given by P-code, by its name, or by a name the gazetteer knows to lie in it."""
+    names: dict[str, str] = dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+    if given.upper() in names:
+        return given.upper()
+    by_words = {words_of(name): pcode for pcode, name in names.items()}
+    found = by_words.get(words_of(given)) or _located(agreement, given)
+    if found in names:
+        return str(found)
+    near = get_close_matches(given, names.values(), n=1)
+    listed = ", ".join(f"{pcode} {name}" for pcode, name in names.items())
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"{given!r} is no region of {agreement.id}", f"{guess}there are {listed}")
+
+
+def _located(agreement: Agreement, given: str) -> str | None:
+    try:
+        return load_gazetteer(agreement.gazetteer).locate(Place.model_validate({"names": [given]})).region
+    except (GazetteerError, ReportRejected):
+        # The file may be read far from the gazetteer it was made with: its own names of regions are enough then.
+        return None
+
+
+def _no_such_day(connection: duckdb.DuckDBPyConnection, day: date) -> Judged:
+    ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()
+    if first is None:
+        raise UsageError("no truce-day has been judged yet")
+    raise UsageError(f"no truce-day {day} has been judged", f"judged are {first} to {last}")
+
+
+def _explained(agreement: Agreement, known: Dossier) -> Explanation:
+    start, end = to_micros(known.judged.starts_at), to_micros(known.judged.ends_at)
+    notices: dict[str, list[tuple[Micros, Micros]]] = {}
+    for watch in known.watches:
+        notices.setdefault(watch.feed, []).append((to_micros(watch.occurred_from), to_micros(watch.occurred_to)))
+    all_day = {feed for feed, incidents in known.feeds if incidents and agreement.coverage.reports_cover_the_day}
+    baseline = baseline_of([incidents for _, incidents in known.baseline], agreement.violence.baseline.measure)
+    case = Case(
+        agreement=agreement,
+        region=known.judged.region,
+        start=start,
+        end=end,
+        horizon=min(end, to_micros(known.judged_at)),
+        incidents=[
+            Counted(each.incident_id, each.severe) for each in known.incidents if each.in_scope and each.counted
+        ],
+        limit=limit_of(agreement, baseline),
+        notices=notices,
+        all_day=frozenset(all_day),
+        steps=[_row(step) for step in known.steps],
+    )
+    return Explanation(
+        agreement=agreement,
+        dossier=known,
+        case=case,
+        convoys=case.convoys(),
+        watched=stretches(notices, all_day, start, end),
+        changes=levers(case),
+    )
+
+
+def _row(step: Step) -> ConvoyStepRow:
+    known: dict[str, Any] = {name: getattr(step, name, None) for name in ConvoyStepRow._fields}
+    instants = ("occurred_from", "occurred_to", "reported_at")
+    return ConvoyStepRow(**{**known, **{name: to_micros(known[name]) for name in instants}})

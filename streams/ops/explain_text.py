@@ -1,0 +1,338 @@
+"""An explanation, shown: sections of text for a terminal, and the same as values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from textwrap import fill
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from schemas.agreement import Agreement
+from schemas.truceday import Micros, from_micros, to_micros
+from sinks.dossier import Change, Incident, Judged, Step, Told
+from sinks.records import jsonable
+from streams.ops.explain import Explanation, Held
+from streams.ops.grid import number
+from streams.ops.lever_text import both_legs, lever_text
+from streams.ops.levers import Lever, seconds
+from streams.ops.watching import Stretch
+from streams.ops.wording import counted, local_time, span_text
+
+#: Incidents told with their reports; the rest are counted, and --json has them all.
+_MOST_TOLD = 20
+_RULES = {
+    "severe_incident": "one severe incident breaks a day",
+    "count_above_limit": "more incidents than the limit",
+    "within_limit": "within the limit, and watched enough",
+    "not_covered": "within the limit, but not watched enough to tell",
+    "attacked": "a convoy was attacked",
+    "overdue": "a convoy was overdue",
+    "gap": "too long without a delivery",
+    "no_convoy_known": "no convoy known",
+    "in_time": "nothing attacked, overdue or missing",
+    "not_owed": "not owed",
+}
+
+
+class _Page:
+    """Lines on a console, with instants in the agreement's own time."""
+
+    def __init__(self, console: Console, agreement: Agreement) -> None:
+        self._console = console
+        self._zone = agreement.clock.time_zone
+
+    def head(self, text: str) -> None:
+        self._console.print(Text(f"\n{text}", style="bold"))
+
+    def line(self, text: str, depth: int = 1, style: str = "") -> None:
+        indent = "  " * depth
+        wrapped = fill(
+            text,
+            self._console.width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            # Names, times and addresses must stay whole, to be copied.
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self._console.print(Text(wrapped, style=style), soft_wrap=True)
+
+    def at(self, instant: datetime) -> str:
+        return local_time(instant, self._zone)
+
+    def span(self, start: datetime, end: datetime) -> str:
+        if start == end:
+            return self.at(start)
+        return f"{self.at(start)} to {self.at(end)}"
+
+
+def show_explanation(console: Console, told: Explanation) -> None:
+    """Print why a truce-day was judged as it was, and what would change that."""
+    page = _Page(console, told.agreement)
+    _verdict(page, told.dossier.judged)
+    if told.dossier.unjudged:
+        page.line(f"not judged yet: {', '.join(told.dossier.unjudged)}", style="bold")
+    _legs(page, told.dossier.judged)
+    _limit(page, told)
+    _watched(page, told)
+    page.head("What would change it")
+    for lever in told.changes:
+        page.line(lever_text(lever, told.case, told.dossier.judged.verdict))
+    if (both := both_legs(told.case)) is not None:
+        page.line(both)
+    _incidents(page, told)
+    _convoys(page, told)
+    _bulletins(page, told)
+    _versions(page, told.dossier.versions)
+
+
+def show_held(console: Console, told: Held) -> None:
+    """Print what was held of a truce-day at an instant, and on what evidence."""
+    page = _Page(console, told.agreement)
+    page.line(f"as held at {page.at(told.as_of)}", 0, "bold")
+    _verdict(page, told.judged)
+    _legs(page, told.judged)
+    page.head("Reports that decided it, as they were known then")
+    for report in told.reports:
+        _report(page, report, 1)
+    if not told.reports:
+        page.line("none")
+    _versions(page, told.versions)
+
+
+def explanation_json(told: Explanation) -> dict[str, Any]:
+    """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
+    known = told.dossier
+    deciding = set(known.judged.evidence["access"])
+    return {
+        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
+        "verdict": jsonable(known.judged),
+        "judged_at": jsonable(known.judged_at),
+        "not_judged_yet": known.unjudged,
+        "limit": {
+            "limit": known.judged.violence_limit,
+            "baseline": [{"truce_day": jsonable(day), "incidents": incidents} for day, incidents in known.baseline],
+            "measure": told.agreement.violence.baseline.measure,
+            "reduction_percent": told.agreement.violence.reduction_percent,
+            "floor": told.agreement.violence.floor,
+        },
+        "coverage": {
+            "share": known.judged.covered_share,
+            "min_share_percent": told.agreement.coverage.min_share_percent,
+            "min_feeds": told.agreement.coverage.min_feeds,
+            "notices": jsonable(known.watches),
+            "stretches": [_stretch_json(each) for each in told.watched],
+            "silent": jsonable(known.silent),
+        },
+        "would_change": [_lever_json(lever, told) for lever in told.changes],
+        "incidents": jsonable(known.incidents),
+        "convoys": [
+            {
+                "convoy": str(convoy.name),
+                "state": convoy.state,
+                "decides": str(convoy.name) in deciding,
+                "steps": jsonable([step for step in known.steps if (step.feed, step.convoy_id) == convoy.name]),
+            }
+            for convoy in told.convoys
+        ],
+        "bulletins": jsonable(known.bulletins),
+        "versions": jsonable(known.versions),
+    }
+
+
+def held_json(told: Held) -> dict[str, Any]:
+    """Return what was held at an instant as values."""
+    return {
+        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
+        "as_of": jsonable(told.as_of),
+        "verdict": jsonable(told.judged),
+        "reports": jsonable(told.reports),
+        "versions": jsonable(told.versions),
+    }
+
+
+def _lever_json(lever: Lever, told: Explanation) -> dict[str, Any]:
+    return {
+        **asdict(lever),
+        "span": seconds(lever.span),
+        "stretches": [_stretch_json(each) for each in lever.stretches],
+        "after": None if lever.after is None else jsonable(from_micros(lever.after)),
+        "before": None if lever.before is None else jsonable(from_micros(lever.before)),
+        "text": lever_text(lever, told.case, told.dossier.judged.verdict),
+    }
+
+
+def _stretch_json(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "start": jsonable(from_micros(stretch.start)),
+        "end": jsonable(from_micros(stretch.end)),
+        "feeds": list(stretch.feeds),
+    }
+
+
+def _verdict(page: _Page, held: Judged) -> None:
+    page.line(f"{held.region} {held.region_name}, truce-day {held.truce_day}", 0, "bold")
+    since = f"version {held.version}, judged so since {page.at(held.recorded_at)}"
+    page.line(f"{held.verdict}, {held.state}; {since}", 0, "bold")
+    length = to_micros(held.ends_at) - to_micros(held.starts_at)
+    odd = "" if length == _hours(24) else f", {span_text(length)} long: the clocks changed"
+    utc = f"{held.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} to {held.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    page.line(f"from {page.span(held.starts_at, held.ends_at)} ({utc}{odd})", 0)
+
+
+def _hours(number: int) -> Micros:
+    return number * 3_600_000_000
+
+
+def _legs(page: _Page, held: Judged) -> None:
+    page.head("Findings")
+    for reason in held.reasons:
+        page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
+        page.line(reason["text"], 2)
+    apart = f"; {held.incidents_out_of_scope} out of scope, which break nothing" if held.incidents_out_of_scope else ""
+    page.line(f"{counted(held.incidents, 'incident')} in scope, {held.deaths_best} killed by best estimates{apart}")
+
+
+def _limit(page: _Page, told: Explanation) -> None:
+    rules, counts = told.agreement.violence, told.dossier.baseline
+    page.head(f"Limit: {number(told.dossier.judged.violence_limit)}; more incidents in scope break the day")
+    share = 100 - rules.reduction_percent
+    page.line(f"the greater of the floor, {rules.floor}, and {share} % of the {rules.baseline.measure} of the baseline")
+    days = ", ".join(f"{day:%m-%d} {incidents}" for day, incidents in counts if incidents)
+    total = sum(incidents for _, incidents in counts)
+    span = f"{counts[0][0]} to {counts[-1][0]}"
+    page.line(f"baseline {span}: {counted(total, 'incident')} in {counted(len(counts), 'truce-day')}")
+    if days:
+        page.line(f"{days}; none on the others", 2)
+
+
+def _watched(page: _Page, told: Explanation) -> None:
+    rules, known = told.agreement.coverage, told.dossier
+    enough = f"{rules.min_share_percent} % by {counted(rules.min_feeds, 'feed')} needed"
+    page.head(f"Watched: {100 * known.judged.covered_share:.0f} % of the day, {enough}")
+    for stretch in told.watched:
+        span = page.span(from_micros(stretch.start), from_micros(stretch.end))
+        page.line(f"{span}  {', '.join(stretch.feeds) or 'nobody'}")
+    for watch in known.watches:
+        nil = ", nothing to report" if watch.nil else ""
+        page.line(
+            f"{watch.feed}/{watch.report_id}: {page.span(watch.occurred_from, watch.occurred_to)}{nil}", 2, "grey50"
+        )
+        if watch.basis:
+            page.line(watch.basis, 3, "grey50")
+    for silent in known.silent:
+        page.line(f"{silent.feed} silent since {page.at(silent.silent_since)}")
+    if not known.silent and not known.watches:
+        page.line("no feed has ever said that it watched this region")
+
+
+def _incidents(page: _Page, told: Explanation) -> None:
+    counting = [each for each in told.dossier.incidents if each.in_scope and each.counted]
+    deciding = [each for each in counting if each.decides]
+    others = [each for each in counting if not each.decides]
+    _incident_list(page, "Incidents that decided it", deciding)
+    _incident_list(page, "Other incidents in scope" if deciding else "Incidents in scope", others)
+    outside = [each for each in told.dossier.incidents if each.counted and not each.in_scope]
+    _incident_list(page, "Out of scope: all of one side, or of all sides, is outside the agreement", outside)
+    uncounted = [each for each in told.dossier.incidents if not each.counted]
+    _incident_list(page, "Not counted: the agreement counts other feeds", uncounted)
+
+
+def _incident_list(page: _Page, heading: str, incidents: Sequence[Incident]) -> None:
+    if not incidents:
+        return
+    page.head(f"{heading}: {len(incidents)}")
+    for incident in incidents[:_MOST_TOLD]:
+        severe = ", severe" if incident.severe else ""
+        when = page.span(incident.occurred_from, incident.occurred_to)
+        page.line(f"{incident.incident_id}: {incident.kind}{severe}, {when}")
+        for report in incident.reports:
+            _report(page, report, 2)
+    if len(incidents) > _MOST_TOLD:
+        page.line(f"... and {len(incidents) - _MOST_TOLD:,} more; --json tells all")
+
+
+def _report(page: _Page, report: Told, depth: int) -> None:
+    why = f" ({report.why})" if report.why else ""
+    page.line(f"{report.feed}/{report.report_id}, revision {report.revision}{why}", depth)
+    place = f" at {report.place_name}" if report.place_name else ""
+    when = page.span(report.occurred_from, report.occurred_to)
+    page.line(f"{report.kind}{place}, {when}, reported {page.at(report.reported_at)}", depth + 1)
+    if report.place_conflict:
+        page.line(f"place: {report.place_conflict}", depth + 1)
+    if report.accused:
+        claimant = f" by {report.claimant}" if report.claimant else ""
+        sure = f" ({report.confidence})" if report.confidence and report.confidence != "unstated" else ""
+        page.line(f"accused{claimant}: {report.accused}{sure}", depth + 1)
+    low, best, high = (
+        "?" if toll is None else toll for toll in (report.deaths_low, report.deaths_best, report.deaths_high)
+    )
+    if (low, best, high) != ("?", "?", "?"):
+        page.line(f"killed: low {low}, best {best}, high {high}", depth + 1)
+    _sources(page, report.sources, report.note, depth + 1)
+
+
+def _sources(page: _Page, sources: Iterable[dict[str, str]], note: str | None, depth: int) -> None:
+    for source in sources:
+        told = ", ".join(source[key] for key in ("name", "published", "title") if key in source)
+        origin = f", first told by {source['origin']}" if "origin" in source else ""
+        page.line(f"source: {told}{origin}", depth, "grey50")
+        if "url" in source:
+            page.line(source["url"], depth + 1, "grey50")
+    if note:
+        page.line(f"note: {note}", depth, "grey50")
+
+
+def _convoys(page: _Page, told: Explanation) -> None:
+    if not told.convoys:
+        return
+    steps: dict[tuple[str, str], list[Step]] = {}
+    for step in told.dossier.steps:
+        steps.setdefault((step.feed, step.convoy_id), []).append(step)
+    deciding = told.dossier.judged.evidence["access"]
+    page.head(f"Convoys to the region known by then: {len(told.convoys)}")
+    for convoy in sorted(told.convoys, key=lambda each: (str(each.name) not in deciding, each.first_known)):
+        decides = ", decided it" if str(convoy.name) in deciding else ""
+        page.line(f"{convoy.name}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
+        for step in steps[convoy.name]:
+            if to_micros(step.occurred_from) < told.case.horizon:
+                _convoy_step(page, step)
+
+
+def _convoy_step(page: _Page, step: Step) -> None:
+    trucks = f", {counted(step.trucks, 'truck')}" if step.trucks is not None else ""
+    reached = f", {step.people_reached:,} people reached" if step.people_reached is not None else ""
+    reason = f": {step.reason}" if step.reason else ""
+    page.line(f"{page.at(step.occurred_from)}  {step.step}{trucks}{reached}{reason}  ({step.feed}/{step.report_id})", 2)
+    _sources(page, step.sources, step.note, 3)
+
+
+def _bulletins(page: _Page, told: Explanation) -> None:
+    if not told.dossier.bulletins:
+        return
+    page.head("Monitors' own tallies for periods that touch the day; never added to anything")
+    for line in told.dossier.bulletins:
+        where = "" if line.region else ", whole country"
+        what = f" {line.kind_as_given}" if line.kind_as_given else ""
+        accused = f", accused: {line.accused}" if line.accused else ""
+        figure = f"{'at least ' if line.at_least else ''}{line.incidents:,}{what}{accused}{where}"
+        page.line(f"{line.feed}/{line.report_id}: {figure}; {page.span(line.occurred_from, line.occurred_to)}")
+
+
+def _versions(page: _Page, versions: Sequence[Change]) -> None:
+    page.head("Versions")
+    for version in versions:
+        page.line(f"{version.version}  {page.at(version.recorded_at)}  {version.verdict}")
+        for each in version.changed:
+            page.line(f"{each['field']}: {each['old']} to {each['new']}", 3)
+        if version.evidence_added:
+            page.line(f"decides now: {', '.join(version.evidence_added)}", 3)
+        if version.evidence_removed:
+            page.line(f"no longer decides: {', '.join(version.evidence_removed)}", 3)
+        more = f" and {version.more_reports} more" if version.more_reports else ""
+        caused = f"{', '.join(version.reports)}{more}" if version.reports else "the passing of time"
+        page.line(f"came of: {caused}", 3, "grey50")

@@ -1,0 +1,371 @@
+"""Explanations: what they say is so, and what they say would change a verdict does change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.agreement import Agreement
+from schemas.errors import UsageError
+from schemas.truceday import Micros, to_micros
+from sinks import reading
+from streams.ops.explain import Explanation, read_explanation, read_held
+from streams.ops.explain_text import explanation_json
+from streams.ops.lever_text import both_legs, lever_text
+from streams.ops.levers import Lever
+from tests.support.commands import Run
+from tests.support.judged import History, report
+from tests.support.levers import MINUTE, applied, incident, step
+from tests.support.random_history import random_history
+from tests.support.worlds import DAY, HOUR, agreement, at, day
+
+NO_ACCESS: dict[str, Any] = {"access": {"regions": []}}
+
+
+def watch(low: Micros, high: Micros, feed: str = "feed-a", name: str = "c", **fields: Any) -> dict[str, Any]:
+    spine = {"feed": feed, "reported_at": max(high, at(0)), "occurred": (low, high), "nil": True}
+    return report("coverage", name, **{**spine, "places": [{"pcode": "SY02"}], **fields})
+
+
+def shellings(number: int, kind: str = "shelling", feed: str = "feed-a") -> list[dict[str, Any]]:
+    return [incident(f"{kind}-{n}", "SY02", (at(0, 2), at(0, 3)), kind, at(1), feed=feed) for n in range(number)]
+
+
+class Ground:
+    """A history with the first truce-day of Aleppo explained."""
+
+    def __init__(self, folder: Path, truce: Agreement, reports: Iterable[dict[str, Any]], now: Micros) -> None:
+        self.folder, self.now = folder, now
+        self.history = History(truce).tell(*reports).tick(now)
+        self._files = 0
+        self.plain = self.told()
+
+    def told(self, more: Iterable[dict[str, Any]] = (), now: Micros | None = None, number: int = 0) -> Explanation:
+        """Explain a day of Aleppo after more reports."""
+        history = History(self.history.agreement)
+        history.facts = [*self.history.facts]
+        history._sources = len(history.facts)
+        history.tell(*more).tick(now or self.now)
+        self._files += 1
+        return read_explanation(history.judged(self.folder / str(self._files)), "SY02", day(number))
+
+    def lever(self, change: str) -> Lever:
+        """Return the one lever of a kind."""
+        (found,) = [each for each in self.plain.changes if each.change == change]
+        return found
+
+    def proves(self, change: str, *, short: bool = True) -> Lever:
+        """Make a lever's change and see what it says come true; and with a little less of it, see that it does not."""
+        before = self.plain
+        lever = self.lever(change)
+        after = self.told(applied(lever, before, self.now)).dossier.judged
+        assert (after.verdict, getattr(after, lever.leg)) == (lever.verdict, lever.finding)
+        if short:
+            less = self.told(applied(lever, before, self.now, short=True)).dossier.judged
+            assert getattr(less, lever.leg) == getattr(before.dossier.judged, lever.leg) != lever.finding
+        return lever
+
+
+def test_unknown_for_coverage_says_how_much_is_missing_and_it_is_enough(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, agreement(**NO_ACCESS), [watch(at(0), at(0, 13.5))], at(1))
+    lever = ground.proves("watch")
+    assert (lever.number, lever.span, lever.verdict) == (1, 4.5 * HOUR, "MET")
+    told = ground.plain
+    assert lever_text(lever, told.case, "UNKNOWN") == (
+        "one more notice by any feed covering 4 h 30 min of 2016-09-13 08:30+03:00 to 2016-09-13 19:00+03:00: "
+        "violence would be MET, the verdict MET"
+    )
+
+
+def test_with_two_feeds_needed_one_more_is_asked_for_where_one_watched(tmp_path: Path) -> None:
+    truce = agreement(**NO_ACCESS, coverage={"min_feeds": 2})
+    ground = Ground(tmp_path, truce, [watch(at(0), at(1)), watch(at(0), at(0, 12), "feed-b")], at(1))
+    lever = ground.proves("watch")
+    assert (lever.number, lever.span) == (1, 6 * HOUR)
+    assert [each.feeds for each in lever.stretches] == [("feed-a",)]
+    assert "by a feed that was not watching then" in lever_text(lever, ground.plain.case, "UNKNOWN")
+
+
+def test_with_two_feeds_needed_and_none_watching_two_more_are_asked_for(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, agreement(**NO_ACCESS, coverage={"min_feeds": 2}), [watch(at(0), at(0, 1))], at(1))
+    lever = ground.proves("watch")
+    assert (lever.number, lever.span) == (2, 18 * HOUR)
+    before = ground.plain
+    one = ground.told(applied(replace(lever, number=1), before, ground.now))
+    assert one.dossier.judged.violence == "UNKNOWN"
+
+
+@pytest.mark.parametrize(("watched", "verdict"), [(24, "MET"), (3, "UNKNOWN")])
+def test_broken_by_count_says_how_many_have_to_go(tmp_path: Path, watched: float, verdict: str) -> None:
+    ground = Ground(tmp_path, agreement(**NO_ACCESS), [*shellings(4), watch(at(0), at(0, watched))], at(1))
+    lever = ground.proves("retract")
+    assert (lever.number, lever.verdict) == (3, verdict)
+
+
+def test_incidents_found_out_of_scope_do_as_well_as_retracted_ones(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, agreement(**NO_ACCESS), [*shellings(3), watch(at(0), at(1))], at(1))
+    outside = [each | {"revision": 2, "parties": [{"name": "ISIL"}, {"name": "Nusra"}]} for each in shellings(2)]
+    assert ground.lever("retract").number == 2
+    assert ground.told(outside).dossier.judged.verdict == "MET"
+
+
+def test_broken_by_a_severe_incident_names_it_and_what_the_count_asks_for_besides(tmp_path: Path) -> None:
+    reports = [*shellings(1, "attack_on_aid"), *shellings(3), watch(at(0), at(1))]
+    lever = Ground(tmp_path, agreement(**NO_ACCESS), reports, at(1)).proves("retract_severe")
+    assert (lever.names, lever.number, lever.verdict) == (("feed-a/attack_on_aid-0",), 2, "MET")
+
+
+def test_where_reports_cover_the_day_it_depends_on_which_incidents_go(tmp_path: Path) -> None:
+    truce = agreement(**NO_ACCESS, coverage={"min_feeds": 2, "reports_cover_the_day": True})
+    ground = Ground(tmp_path, truce, [*shellings(1), *shellings(1, "airstrike", "feed-b")], at(1))
+    lever = ground.lever("retract")
+    assert (lever.number, lever.finding, lever.verdict) == (1, None, None)
+    assert "MET or UNKNOWN" in lever_text(lever, ground.plain.case, "BROKEN")
+
+
+def test_met_says_how_much_it_would_bear(tmp_path: Path) -> None:
+    truce = agreement(**NO_ACCESS, violence={"floor": 3})
+    ground = Ground(tmp_path, truce, [*shellings(1), watch(at(0), at(0, 20))], at(1))
+    assert ground.proves("more_incidents").number == 3
+    ground.proves("severe_incident")
+    spare = ground.lever("watch_less")
+    assert (spare.span, spare.verdict) == (2 * HOUR, "UNKNOWN")
+    for less, verdict in ((0, "MET"), (MINUTE, "UNKNOWN")):
+        shorter = watch(at(0), at(0, 20) - spare.span - less, revision=2)
+        assert ground.told([shorter]).dossier.judged.verdict == verdict
+
+
+def aid(kind: str, when: Micros, name: str | None = None, convoy: str = "aid-1") -> dict[str, Any]:
+    return step("un", convoy, kind, "SY02", when, max(when, at(0)), name)
+
+
+def test_access_broken_by_an_attack_names_the_report(tmp_path: Path) -> None:
+    reports = [aid("dispatched", at(0, 1)), aid("attacked", at(0, 5)), watch(at(0), at(1))]
+    lever = Ground(tmp_path, agreement(), reports, at(1)).proves("retract_attack")
+    assert (lever.names, lever.verdict) == (("un/lever-aid-1-attacked",), "MET")
+
+
+def test_an_attack_hides_an_overdue_convoy_and_both_are_told(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 12})
+    reports = [aid("dispatched", at(0, 1)), aid("attacked", at(0, 5), convoy="aid-2"), watch(at(0), at(1))]
+    ground = Ground(tmp_path, truce, reports, at(1))
+    assert ground.proves("retract_attack", short=False).finding == "BROKEN"
+    lever = ground.proves("deliver")
+    assert (lever.names, lever.besides, lever.verdict) == (("un/aid-1",), ("un/lever-aid-2-attacked",), "MET")
+
+
+def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day_ends(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 12})
+    reports = [aid("dispatched", at(0, 1)), aid("held", at(0, 2), convoy="aid-2"), watch(at(0), at(1))]
+    ground = Ground(tmp_path, truce, reports, at(1, 5))
+    lever = ground.proves("deliver")
+    assert (lever.names, lever.before, lever.verdict) == (("un/aid-1", "un/aid-2"), at(1), "MET")
+    late = [step("un", name, "offloaded", "SY02", at(1), ground.now) for name in ("aid-1", "aid-2")]
+    assert ground.told(late).dossier.judged.access == "BROKEN"
+
+
+def test_access_broken_by_a_gap_asks_for_any_delivery_within_it(tmp_path: Path) -> None:
+    truce = agreement(access={"max_gap_days": 1, "overdue_after_hours": 900})
+    ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(0), at(1))], at(1))
+    lever = ground.proves("deliver_any", short=False)
+    assert (lever.after, lever.before, lever.verdict) == (at(0), at(1), "MET")
+    just_too_early = ground.told([aid("offloaded", at(0), convoy="aid-9")])
+    assert just_too_early.dossier.judged.access == "BROKEN"
+
+
+@pytest.mark.parametrize("gap_days", [1, 7])
+def test_unknown_access_asks_for_any_convoy_and_for_a_delivery_where_that_is_not_enough(
+    tmp_path: Path, gap_days: int
+) -> None:
+    ground = Ground(tmp_path, agreement(access={"max_gap_days": gap_days}), [watch(at(0), at(1))], at(1))
+    assert ground.proves("know_convoy", short=False).verdict == ("BROKEN" if gap_days == 1 else "MET")
+    if gap_days == 1:
+        assert ground.proves("deliver_any", short=False).verdict == "MET"
+    ground.proves("attack", short=False)
+
+
+def test_a_running_day_says_when_time_alone_will_break_it(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 12, "max_gap_days": 1}, coverage={"min_share_percent": 0})
+    ground = Ground(
+        tmp_path, truce, [aid("dispatched", at(1, 1)), aid("offloaded", at(0, 9), convoy="aid-2")], at(1, 5)
+    )
+    told = ground.told(number=1)
+    due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
+    assert due == {"overdue": at(1, 13), "gap": at(1, 9)}
+    for moment in due.values():
+        assert moment is not None
+        assert ground.told(now=moment, number=1).dossier.judged.access == "BROKEN"
+    assert ground.told(now=at(1, 9) - MINUTE, number=1).dossier.judged.access == "MET"
+
+
+def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
+    told = Ground(tmp_path, agreement(), [], at(1)).plain
+    assert both_legs(told.case) == "For MET, violence and access would both have to change."
+    (lever,) = [each for each in told.changes if each.change == "watch"]
+    assert lever_text(lever, told.case, "UNKNOWN").endswith("violence would be MET, the verdict would stay UNKNOWN")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_levers_hold(tmp_path: Path, seed: int) -> None:
+    """Of every kind of lever one is made real in each history."""
+    history = random_history(seed, reports=60)
+    history.tick(max(fact.stamp or 0 for fact, _ in history.facts))
+    copy = history.judged(tmp_path / "whole")
+    connection = reading.open_published(copy)
+    days = connection.execute("SELECT region, truce_day, (SELECT now FROM ledger_state) FROM day_verdicts").fetchall()
+    connection.close()
+    seen: dict[str, tuple[Lever, Explanation]] = {}
+    for region, truce_day, _ in days:
+        told = read_explanation(copy, region, truce_day)
+        assert (told.case.violence(), told.case.access().finding) == (
+            told.dossier.judged.violence,
+            told.dossier.judged.access,
+        )
+        assert float(told.case.limit) == told.dossier.judged.violence_limit
+        for lever in told.changes:
+            if lever.finding is not None and lever.change not in ("watch_less", "overdue", "gap"):
+                seen.setdefault(lever.change, (lever, told))
+    now = to_micros(days[0][2])
+    for lever, told in seen.values():
+        after = History(history.agreement)
+        after.facts = [*history.facts]
+        after._sources = len(after.facts)
+        after.tell(*applied(lever, told, now)).tick(now)
+        folder = tmp_path / f"{lever.change}-{told.case.region}"
+        judged = read_explanation(after.judged(folder), told.case.region, told.dossier.judged.truce_day).dossier.judged
+        assert (lever.change, getattr(judged, lever.leg), judged.verdict) == (
+            lever.change,
+            lever.finding,
+            lever.verdict,
+        )
+    assert len(seen) >= 5
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Aleppo: two shellings told by two feeds, one corrected; one out of scope; a monitor's tally; a convoy."""
+    sources = [{"name": "An agency", "url": "https://example.org/1", "origin": "A teller"}]
+    deaths = {"low": 1, "best": 2, "high": 5}
+    told: dict[str, Any] = {"sources": sources, "deaths": deaths, "claimant": "A teller", "confidence": "alleged"}
+    first = incident("i1", "SY02", (at(0, 2), at(0, 3)), "shelling", at(0, 4), accused=["Government"], **told)
+    outside = [{"name": "ISIL"}, {"name": "Nusra"}]
+    history = History(agreement()).tick(at(0, 1))
+    history.tell(first, incident("i2", "SY02", (at(0, 5), at(0, 6)), "airstrike", at(0, 7), feed="feed-b")).tick(
+        at(0, 8)
+    )
+    history.tell(first | {"revision": 2, "deaths": {"best": 9}})
+    history.tell(incident("i3", "SY02", (at(0, 5), at(0, 6)), "shelling", at(0, 9), parties=outside))
+    history.tell(aid("dispatched", at(0, 1)), watch(at(0), at(0, 6), basis="Ten volunteers"))
+    tally = {"feed": "monitor", "occurred": (at(0), at(1)), "tallies": [{"count": 14}], "at_least": True}
+    history.tell(report("bulletin", "b", reported_at=at(1), **tally)).tick(at(1), at(4))
+    return history.judged(tmp_path_factory.mktemp("data") / "test-truce")
+
+
+def test_an_explanation_tells_everything_it_rests_on(run: Run, copy: Path) -> None:
+    ended = run("explain", "aleppo", "2016-09-12", "--file", copy)
+    assert (ended.code, ended.err) == (0, "")
+    for part in (
+        "SY02 Aleppo, truce-day 2016-09-12",
+        "BROKEN, FINAL; version 3",
+        "from 2016-09-12 19:00+03:00 to 2016-09-13 19:00+03:00 (2016-09-12 16:00 to 2016-09-13 16:00 UTC)",
+        "violence: BROKEN, more incidents than the limit",
+        "baseline 2016-09-02 to 2016-09-11: 0 incidents in 10 truce-days",
+        "2016-09-12 19:00+03:00 to 2016-09-13 01:00+03:00  feed-a",
+        "2016-09-13 01:00+03:00 to 2016-09-13 19:00+03:00  nobody",
+        "Ten volunteers",
+        "feed-a silent since 2016-09-13 01:00+03:00",
+        "1 of the 2 incidents in scope retracted or found out of scope: violence would be UNKNOWN",
+        "Incidents that decided it: 2",
+        "feed-a/i1, revision 2",
+        "accused by A teller: Government (alleged)",
+        "killed: low ?, best 9, high ?",
+        "source: An agency, first told by A teller",
+        "https://example.org/1",
+        "Out of scope",
+        "feed-a/i3",
+        "un/aid-1: dispatched",
+        "monitor/b: at least 14, whole country",
+        "violence: UNKNOWN to BROKEN",
+        "came of: feed-a/i1@1, feed-b/i2@1",
+    ):
+        assert part in ended.out, part
+
+
+def test_an_explanation_speaks_json(run: Run, copy: Path) -> None:
+    told = json.loads(run("explain", "SY02", "2016-09-12", "--file", copy, "--json").out)
+    assert (told["verdict"]["verdict"], told["verdict"]["state"]) == ("BROKEN", "FINAL")
+    assert [each["change"] for each in told["would_change"]] == ["retract", "attack"]
+    assert told["would_change"][0]["verdict"] == "UNKNOWN"
+    assert [each["incident_id"] for each in told["incidents"] if each["decides"]] == ["feed-a/i1", "feed-b/i2"]
+    assert told["incidents"][0]["reports"][0]["sources"][0]["url"] == "https://example.org/1"
+    assert told["coverage"]["silent"][0]["silent_since"] == "2016-09-12T22:00:00Z"
+    assert told["versions"][1]["changed"][0] == {"field": "verdict", "old": "UNKNOWN", "new": "BROKEN"}
+
+
+def test_what_was_held_is_explained_with_the_reports_of_then(run: Run, copy: Path) -> None:
+    ended = run("explain", "SY02", "2016-09-12", "--file", copy, "--as-of", "2016-09-13T04:30:00+03:00")
+    assert ended.code == 0
+    assert "as held at 2016-09-13 04:30+03:00" in ended.out
+    assert "BROKEN, OPEN; version 2" in ended.out
+    assert "feed-a/i1, revision 1" in ended.out
+    assert "killed: low 1, best 2, high 5" in ended.out
+    told = json.loads(
+        run("explain", "SY02", "2016-09-12", "--file", copy, "--as-of", "2016-09-12T17:00:00Z", "--json").out
+    )
+    assert (told["verdict"]["version"], told["verdict"]["verdict"], told["reports"]) == (1, "UNKNOWN", [])
+
+
+def test_a_time_before_the_first_judgement_is_told_with_when_that_was(copy: Path) -> None:
+    with pytest.raises(UsageError, match="had not been judged by then") as caught:
+        read_held(copy, "SY02", date(2016, 9, 12), datetime(2016, 9, 1, tzinfo=UTC))
+    assert caught.value.hint == "its first judgement was at 2016-09-12T17:00:00+00:00"
+
+
+@pytest.mark.parametrize("name", ["SY02", "sy02", "Aleppo", "aleppo governorate", "حلب", "Azaz"])
+def test_a_region_is_found_by_code_by_name_and_by_a_place_in_it(copy: Path, name: str) -> None:
+    assert read_explanation(copy, name, date(2016, 9, 12)).case.region == "SY02"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("Atlantis", "2016-09-12"), "'Atlantis' is no region of test-truce; there are SY01 Damascus, SY02 Aleppo"),
+        (("Alepo", "2016-09-12"), "did you mean Aleppo? there are"),
+        (("Homs", "2016-09-12"), "'Homs' is no region of test-truce"),
+        (("SY02", "2016-10-12"), "no truce-day 2016-10-12 has been judged; judged are 2016-09-12 to 2016-09-16"),
+        (("SY02", "someday"), "'someday' is no date; write it as 2016-09-19"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(run: Run, copy: Path, arguments: tuple[str, str], told: str) -> None:
+    ended = run("explain", *arguments, "--file", copy)
+    assert (ended.code, told in ended.err, ended.out) == (2, True, "")
+
+
+def test_before_anything_was_published_it_says_what_status_says(run: Run) -> None:
+    assert run("explain", "SY02", "2016-09-12") == run("status")
+
+
+def test_a_day_of_25_hours_says_so_and_needs_more_watching(tmp_path: Path) -> None:
+    truce = agreement(**NO_ACCESS, coverage={"min_share_percent": 100})
+    number = (date(2016, 10, 27) - date(2016, 9, 12)).days
+    start = at(number)
+    ground = Ground(tmp_path, truce, [watch(start, start + DAY)], start + 25 * HOUR)
+    told = ground.told(number=number)
+    (lever,) = [each for each in told.changes if each.change == "watch"]
+    assert lever.span == HOUR
+    more = applied(lever, told, ground.now)
+    assert ground.told(more, number=number).dossier.judged.verdict == "MET"
+    assert explanation_json(told)["coverage"]["stretches"][1]["feeds"] == []
+
+
+def test_reports_since_the_last_judgement_are_named(tmp_path: Path) -> None:
+    history = History(agreement(**NO_ACCESS)).tell(*shellings(1)).tick(at(1))
+    history.tell(incident("late", "SY02", (at(0, 5), at(0, 6)), "shelling", at(1, 1)))
+    told = read_explanation(history.judged(tmp_path), "SY02", day(0))
+    assert told.dossier.unjudged == ["feed-a/late@1"]
