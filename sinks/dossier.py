@@ -88,8 +88,12 @@ class Step:
     feed: str
     report_id: str
     convoy_id: str
+    convoy: str
+    same_convoy_as: str | None
     region: str
     step: str
+    counts: bool
+    flaw: str | None
     occurred_from: datetime
     occurred_to: datetime
     reported_at: datetime
@@ -197,11 +201,11 @@ QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) 
 ORDER BY occurred_from, feed, report_id
 """  # noqa: S608 - columns of ours
 _STEPS = """
-SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.region, s.step, s.occurred_from, s.occurred_to, s.reported_at,
-       s.trucks, s.people_reached, s.reason
+SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.same_convoy_as, s.region, s.step, s.counts, s.flaw,
+       s.occurred_from, s.occurred_to, s.reported_at, s.trucks, s.people_reached, s.reason
 FROM convoy_events s JOIN reports r ON r.feed = s.feed AND r.report_id = s.report_id AND r.present
-WHERE (s.feed, s.convoy_id) IN (SELECT (feed, convoy_id) FROM convoy_events WHERE region = $region)
-ORDER BY s.feed, s.convoy_id, s.occurred_from, s.reported_at, s.report_id
+WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
+ORDER BY s.convoy, s.occurred_from, s.reported_at, s.feed, s.report_id
 """
 _WATCHES = """
 SELECT c.feed, c.report_id, c.occurred_from, c.occurred_to, c.nil, r.raw ->> '$.basis'

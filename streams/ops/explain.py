@@ -142,6 +142,7 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
         start=start,
         end=end,
         horizon=min(end, to_micros(known.judged_at)),
+        now=to_micros(known.judged_at),
         incidents=[
             Counted(each.incident_id, each.severe) for each in known.incidents if each.in_scope and each.counted
         ],
@@ -162,5 +163,6 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
 
 def _row(step: Step) -> ConvoyStepRow:
     known: dict[str, Any] = {name: getattr(step, name, None) for name in ConvoyStepRow._fields}
-    instants = ("occurred_from", "occurred_to", "reported_at")
-    return ConvoyStepRow(**{**known, **{name: to_micros(known[name]) for name in instants}})
+    instants = {name: to_micros(known[name]) for name in ("occurred_from", "occurred_to", "reported_at")}
+    # What follows from all steps of a convoy is worked out anew; figures change no finding.
+    return ConvoyStepRow(**{**known, **instants, "mode": "unstated", "legal": True, "items_removed": "[]"})

@@ -132,10 +132,10 @@ def explanation_json(told: Explanation) -> dict[str, Any]:
         "incidents": jsonable(known.incidents),
         "convoys": [
             {
-                "convoy": str(convoy.name),
+                "convoy": convoy.label,
                 "state": convoy.state,
-                "decides": str(convoy.name) in deciding,
-                "steps": jsonable([step for step in known.steps if (step.feed, step.convoy_id) == convoy.name]),
+                "decides": convoy.label in deciding,
+                "steps": jsonable([step for step in known.steps if step.convoy == convoy.label]),
             }
             for convoy in told.convoys
         ],
@@ -290,15 +290,15 @@ def _sources(page: _Page, sources: Iterable[dict[str, str]], note: str | None, d
 def _convoys(page: _Page, told: Explanation) -> None:
     if not told.convoys:
         return
-    steps: dict[tuple[str, str], list[Step]] = {}
+    steps: dict[str, list[Step]] = {}
     for step in told.dossier.steps:
-        steps.setdefault((step.feed, step.convoy_id), []).append(step)
+        steps.setdefault(step.convoy, []).append(step)
     deciding = told.dossier.judged.evidence["access"]
     page.head(f"Convoys to the region known by then: {len(told.convoys)}")
-    for convoy in sorted(told.convoys, key=lambda each: (str(each.name) not in deciding, each.first_known)):
-        decides = ", decided it" if str(convoy.name) in deciding else ""
-        page.line(f"{convoy.name}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
-        for step in steps[convoy.name]:
+    for convoy in sorted(told.convoys, key=lambda each: (each.label not in deciding, each.first_known)):
+        decides = ", decided it" if convoy.label in deciding else ""
+        page.line(f"{convoy.label}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
+        for step in steps[convoy.label]:
             if to_micros(step.occurred_from) < told.case.horizon:
                 _convoy_step(page, step)
 
@@ -308,6 +308,8 @@ def _convoy_step(page: _Page, step: Step) -> None:
     reached = f", {step.people_reached:,} people reached" if step.people_reached is not None else ""
     reason = f": {step.reason}" if step.reason else ""
     page.line(f"{page.at(step.occurred_from)}  {step.step}{trucks}{reached}{reason}  ({step.feed}/{step.report_id})", 2)
+    if step.flaw:
+        page.line(f"{'flagged' if step.counts else 'does not count'}: {step.flaw}", 3)
     _sources(page, step.sources, step.note, 3)
 
 

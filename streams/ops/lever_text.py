@@ -50,7 +50,8 @@ def _change(lever: Lever, case: Case) -> str:
             return f"{names} retracted, or corrected to another step or day"
         case "deliver":
             each = " each" if len(lever.names) > 1 else ""
-            return f"{names}{each} reported offloaded or distributed before {before}"
+            road = "dispatched and then " if len(lever.steps) > 1 else ""
+            return f"{names}{each} reported {road}offloaded or distributed before {before}"
         case "deliver_any":
             after = _at(lever.after, agreement)
             return f"a convoy to the region reported offloaded or distributed after {after} and before {before}"

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.reports import ConvoyStep
-from schemas.rows import ConvoyStepRow
+from schemas.rows import ConvoyStepRow, Identity
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
 from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
-from streams.ledger.core.convoy import Convoy, ConvoyName, fold
+from streams.ledger.core.convoy import Convoy, ConvoyName
+from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import watched
 from streams.ledger.core.findings import Finding, combine
 from streams.ledger.core.violence import judge_violence
@@ -38,9 +39,9 @@ class Counted(NamedTuple):
 class Case:
     """What one region and truce-day rests on.
 
-    ``horizon`` is the day's end, or the last judgement while it runs. ``incidents`` are those in scope that count,
-    ``notices`` the stretches each feed watched, ``all_day`` the feeds whose incidents count as watching the whole
-    day, ``steps`` those of every convoy that ever had the region as its destination.
+    ``horizon`` is the day's end, or ``now``, the last judgement, while it runs. ``incidents`` are those in scope
+    that count, ``notices`` the stretches each feed watched, ``all_day`` the feeds whose incidents count as watching the
+    whole day, ``steps`` those of every convoy that ever had the region as its destination.
     """
 
     agreement: Agreement
@@ -48,6 +49,7 @@ class Case:
     start: Micros
     end: Micros
     horizon: Micros
+    now: Micros
     incidents: Sequence[Counted]
     limit: Fraction
     notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
@@ -80,11 +82,10 @@ class Case:
 
     def convoys(self, *more: ConvoyStepRow) -> list[Convoy]:
         """Return the convoys to the region as known by the horizon, with more steps than are known."""
-        steps: dict[ConvoyName, list[ConvoyStepRow]] = {}
-        for step in (*self.steps, *more):
-            steps.setdefault(ConvoyName(step.feed, step.convoy_id), []).append(step)
-        folded = (fold(name, told, self.horizon) for name, told in steps.items())
-        return [convoy for convoy in folded if convoy is not None and convoy.region == self.region]
+        convoys = Convoys()
+        for number, step in enumerate((*self.steps, *more)):
+            convoys.add(Identity(step.feed, f"{step.report_id} {number}"), step)
+        return convoys.bound_for(self.region, self.horizon)
 
     def access(self, *more: ConvoyStepRow) -> AccessFinding:
         """Find the access leg, with more steps than are known."""
@@ -105,7 +106,7 @@ class Lever:
 
     ``change`` says which it is. ``number`` counts incidents or feeds, ``names`` are incidents, convoys or reports,
     ``span`` is how long and ``stretches`` where, ``after`` and ``before`` bound when a step must have begun,
-    ``besides`` names reports that have to be retracted as well.
+    ``besides`` names reports that have to be retracted as well, ``steps`` are those each convoy has to take.
     ``finding`` is what the leg would be found to be, ``verdict`` the day; None when that depends on which incidents go.
     """
 
@@ -120,6 +121,7 @@ class Lever:
     after: Micros | None = None
     before: Micros | None = None
     besides: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 def levers(case: Case) -> list[Lever]:
@@ -194,9 +196,17 @@ def _of_access(case: Case) -> Iterator[Lever]:
                 yield from (replace(lever, besides=told) for lever in _of_access(left))
             return
         case "overdue":
-            names = {f"{step.feed}/{step.convoy_id}": ConvoyName(step.feed, step.convoy_id) for step in case.steps}
-            arrived = [_step(case, ConvoyStep.OFFLOADED, names[name]) for name in found.convoys]
-            yield Lever("access", "deliver", case.access(*arrived).finding, names=found.convoys, before=case.end)
+            names = [ConvoyName.parse(label) for label in found.convoys]
+            steps: tuple[ConvoyStep, ...] = (ConvoyStep.OFFLOADED,)
+            arrived = [_step(case, ConvoyStep.OFFLOADED, name) for name in names]
+            if set(case.access(*arrived).convoys) & set(found.convoys):
+                # A delivery counts only on a road that was told of.
+                steps = (ConvoyStep.DISPATCHED, ConvoyStep.OFFLOADED)
+                arrived = [_step(case, step, name, 2 - n) for name in names for n, step in enumerate(steps)]
+            finding = case.access(*arrived).finding
+            yield Lever(
+                "access", "deliver", finding, names=found.convoys, steps=tuple(map(str, steps)), before=case.end
+            )
             return
         case "gap":
             yield Lever("access", "deliver_any", delivered, after=since, before=case.end)
@@ -220,7 +230,7 @@ def _attacks(case: Case, convoys: Sequence[str]) -> tuple[str, ...]:
             for step in case.steps
             if step.step == ConvoyStep.ATTACKED
             and case.start <= step.occurred_from < case.horizon
-            and f"{step.feed}/{step.convoy_id}" in convoys
+            and step.convoy in convoys
         )
     )
 
@@ -232,31 +242,42 @@ def _overdue_soon(case: Case) -> Iterator[Lever]:
     for convoy in sorted(convoys):
         due = max(convoy.first_known, effective) + rules.overdue_after_hours * MICROS_PER_HOUR
         if convoy.pending and due < case.end:
-            yield Lever("access", "overdue", Finding.BROKEN, names=(str(convoy.name),), before=due)
+            yield Lever("access", "overdue", Finding.BROKEN, names=(convoy.label,), before=due)
     last = max((convoy.delivered_at for convoy in convoys if convoy.delivered_at is not None), default=effective)
     due = max(last, effective) + rules.max_gap_days * 24 * MICROS_PER_HOUR
     if due < case.end:
         yield Lever("access", "gap", Finding.BROKEN, before=due)
 
 
-def _step(case: Case, step: ConvoyStep, convoy: ConvoyName) -> ConvoyStepRow:
-    """Return a step nobody has told of, at the last moment that counts."""
-    at = case.horizon - 1
+def _step(case: Case, step: ConvoyStep, convoy: ConvoyName, before: int = 1) -> ConvoyStepRow:
+    """Return a step nobody has told of, told now, so many microseconds before what no longer counts."""
+    at = case.horizon - before
     return ConvoyStepRow(
         feed=convoy.feed,
         report_id="",
         convoy_id=convoy.convoy_id,
+        convoy=str(convoy),
         region=case.region,
+        place=None,
         step=step,
+        legal=True,
+        counts=True,
+        flaw=None,
         occurred_from=at,
         occurred_to=at,
-        reported_at=at,
+        reported_at=case.now,
         mode="unstated",
         trucks=None,
+        trucks_hit=None,
         people_requested=None,
         people_approved=None,
         people_reached=None,
+        items_removed="[]",
+        blocker=None,
         reason=None,
+        access_constraint=None,
+        reached_place=None,
+        same_convoy_as=None,
     )
 
 

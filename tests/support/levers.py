@@ -38,7 +38,11 @@ def applied(lever: Lever, told: Explanation, now: Micros, *, short: bool = False
             return retracted(told, lever.names[short:], now)
         case "deliver":
             names = [name.split("/", 1) for name in lever.names[short:]]
-            return besides + [step(feed, convoy, "offloaded", region, last, now) for feed, convoy in names]
+            return besides + [
+                step(feed, convoy, kind, region, last + n, now)
+                for feed, convoy in names
+                for n, kind in enumerate(lever.steps)
+            ]
         case "deliver_any":
             return [*besides, step("feed-a", "another", "offloaded", region, last, now)]
         case "know_convoy":

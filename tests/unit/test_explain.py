@@ -170,6 +170,12 @@ def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day
     assert ground.told(late).dossier.judged.access == "BROKEN"
 
 
+def test_a_convoy_that_was_only_asked_for_has_to_take_to_the_road_first(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 12})
+    lever = Ground(tmp_path, truce, [aid("requested", at(0, 1)), watch(at(0), at(1))], at(1)).proves("deliver")
+    assert (lever.steps, lever.verdict) == (("dispatched", "offloaded"), "MET")
+
+
 def test_access_broken_by_a_gap_asks_for_any_delivery_within_it(tmp_path: Path) -> None:
     truce = agreement(access={"max_gap_days": 1, "overdue_after_hours": 900})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(0), at(1))], at(1))
