@@ -205,6 +205,11 @@ def test_the_message_counts_its_faults(tmp_path: Path) -> None:
             "effective = 5",
             "line 8: clock.effective: expected a local date and time, such as 2016-09-12T19:00:00, found 5",
         ),
+        (
+            "max_gap_days = 7",
+            'max_gap_days = 7\nplaces = [{ name = "A", region = "SY03", status = "besieged", source = "B" }]',
+            'line 30: access.places[0].region: "SY03" is not among regions',
+        ),
         ('title = "A test"', 'title = "A test"\ngazetteer = 5', "line 3: gazetteer: expected text, found 5"),
         ('parties = ["A"]', "parties = 1", "line 15: scope.parties: expected a list, found 1"),
     ],
