@@ -144,6 +144,20 @@ def test_an_approval_a_departure_or_a_crossing_is_no_delivery(
     assert judged.one("SELECT count(*) FROM convoys WHERE delivered_at IS NOT NULL") == int(delivered)
 
 
+def test_a_delivery_that_one_side_announces_and_the_convoys_own_people_contradict_is_none(tmp_path: Path) -> None:
+    """State media had the trucks in Aleppo; the United Nations had them behind the customs post, days later still."""
+    claim = {"feed": "state-media", "convoy_id": "aleppo", "same_convoy_as": "un/aid-1"}
+    history = History(TRUCE).tell(
+        truck("sent", "dispatched", at(0, 2)),
+        truck("claim", "offloaded", at(0, 6), **claim),
+        truck("held", "held", at(0, 12)),
+    )
+    judged = outcome(history.tick(at(4)), tmp_path)
+    assert judged.one("SELECT count(*) FROM rejects") == 0
+    assert judged.ask("SELECT count(*), count(delivered_at) FROM convoys") == [(1, 0)]
+    assert judged.verdict("SY02", day(3))["access"] == "BROKEN"
+
+
 def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Path) -> None:
     """The test asked for calm and for access: day seven of quiet with trucks at the border is day nought."""
     history = History(agreement(clock={"required_days": 7}))
