@@ -97,8 +97,9 @@ def test_two_reports_of_one_feed_are_two_incidents() -> None:
         ("attack_on_civilians", "small_arms", True),
         ("attack_on_aid", "airstrike", True),
         ("attack_on_aid", "attack_on_civilians", True),
-        ("other", "small_arms", True),
-        ("other", "attack_on_aid", True),
+        ("other", "other", True),
+        ("other", "small_arms", False),
+        ("other", "attack_on_aid", False),
         ("other", "arrest", False),
         ("arrest", "arrest", True),
         ("arrest", "attack_on_civilians", False),
@@ -115,7 +116,10 @@ def test_kinds_agree_by_what_they_say(one: str, other: str, agree: bool) -> None
         (71, ("minute", "minute"), False),
         (70, ("minute", "hour"), True),
         (70, ("minute", "day"), False),
-        (10, ("day", "minute"), True),
+        (9, ("day", "minute"), True),
+        (10, ("day", "minute"), False),
+        (-9, ("minute", "day"), True),
+        (-10, ("minute", "day"), False),
         (0, ("minute", "week"), False),
         (-70, ("minute", "minute"), True),
         (-71, ("minute", "minute"), False),
@@ -125,6 +129,15 @@ def test_times_agree_within_their_stated_precision(later: int, precisions: tuple
     one = report("1", time_precision=precisions[0])
     other = report("2", "feed-b", when=NOON + later * MINUTE, time_precision=precisions[1])
     assert linked(one, other) is agree
+
+
+@pytest.mark.parametrize(
+    ("at_minute", "agree"), [(-1, False), (0, True), (9, True), (10, False)], ids=["before", "start", "within", "end"]
+)
+def test_an_instant_agrees_with_the_day_that_holds_it(at_minute: int, agree: bool) -> None:
+    """Two days touch at midnight, and midnight is of the second alone."""
+    instant = NOON + at_minute * MINUTE
+    assert linked(report("1", time_precision="day"), report("2", "feed-b", when=instant, to=instant)) is agree
 
 
 def test_a_stretch_of_more_than_26_hours_tells_no_time() -> None:

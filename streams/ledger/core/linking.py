@@ -22,7 +22,7 @@ HOUR_STATED = TIME_ORDER["hour"]
 PLACE_ORDER = {name: rank for rank, name in enumerate(("exact", "near", "district", "governorate"))}
 NEAR, DISTRICT, GOVERNORATE = PLACE_ORDER["near"], PLACE_ORDER["district"], PLACE_ORDER["governorate"]
 
-_BOMBARDMENT, _FIGHTING, _ARREST = 1, 2, 4
+_BOMBARDMENT, _FIGHTING, _ARREST, _OTHER = 1, 2, 4, 8
 #: Kinds agree when they have a bit in common.
 KIND_BITS: Mapping[str, int] = {
     "airstrike": _BOMBARDMENT,
@@ -34,7 +34,7 @@ KIND_BITS: Mapping[str, int] = {
     "territory_taken": _FIGHTING,
     "attack_on_civilians": _BOMBARDMENT | _FIGHTING,
     "attack_on_aid": _BOMBARDMENT | _FIGHTING,
-    "other": _BOMBARDMENT | _FIGHTING,
+    "other": _OTHER,
     "arrest": _ARREST,
 }
 #: From the surest to the least sure.
@@ -95,6 +95,13 @@ def gap_between(one: Linkable, other: Linkable) -> Micros:
     return max(0, one.occurred_from - other.occurred_to, other.occurred_from - one.occurred_to)
 
 
+def share_an_instant(one: Linkable, other: Linkable) -> bool:
+    """Whether two stated intervals overlap; one without length holds its own instant. Days that touch do not."""
+    return one.occurred_from < max(other.occurred_to, other.occurred_from + 1) and other.occurred_from < max(
+        one.occurred_to, one.occurred_from + 1
+    )
+
+
 def denies(one: Linkable, other: Linkable) -> bool:
     """Whether one of the two says that they tell of different occurrences."""
     return other.name in (one.not_same_as or ()) or one.name in (other.not_same_as or ())
@@ -131,7 +138,7 @@ class Candidates:
             return None
         patience = self._patience if time_rank <= HOUR_STATED else 0
         gap = gap_between(one, other)
-        if gap > patience:
+        if gap > patience or (time_rank > HOUR_STATED and not share_an_instant(one, other)):
             return None
         classes = (place_class(one), place_class(other))
         if classes[0] is None or classes[1] is None:
