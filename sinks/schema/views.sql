@@ -576,11 +576,17 @@ WITH verdict AS (
     FROM bulletins b, span
     WHERE b.region = of_region AND b.occurred_from < span.ends_at AND b.occurred_to > span.starts_at
     UNION ALL
-    SELECT 12, v.version, 'version ' || v.version, v.verdict,
-           utc_text(v.recorded_at) || ', violence ' || v.violence || ', access ' || v.access || ', ' || v.incidents || ' incidents, cause '
-               || v.cause
-    FROM day_verdict_versions v
-    WHERE v.region = of_region AND v.truce_day = CAST(of_day AS DATE)
+    SELECT 12, row_number() OVER (ORDER BY feed), 'silent', feed, 'since ' || utc_text(silent_since)
+    FROM feed_silence
+    WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
+    UNION ALL
+    SELECT 13, version, 'version ' || version, verdict,
+           utc_text(recorded_at)
+               || coalesce(': ' || nullif(array_to_string(
+                      list_transform(changed, lambda each: each.field || ' ' || each.old || ' to ' || each.new), ', '), ''), '')
+               || coalesce('; by ' || nullif(array_to_string(reports, ', '), ''), '; by the passing of time')
+    FROM verdict_changes
+    WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
 )
 SELECT fact, value, detail FROM told ORDER BY part, place;
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';

@@ -228,6 +228,7 @@ def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnect
     assert ("evidence: violence", "feed-a/i1", '{"report_id": "i1"}') in told
     assert ("feed", "feed-a", "2 incidents in scope") in told
     assert [fact for fact, _, _ in told][-3:] == ["version 1", "version 2", "version 3"]
+    assert told[-2][2].startswith('2016-09-13T22:00:00Z: verdict "BROKEN" to "MET", state "OPEN" to "PROVISIONAL"')
     assert any(fact == "bulletin" and value == "monitor/b1" for fact, value, _ in told)
 
 
