@@ -39,6 +39,7 @@ class Judged:
     evidence: dict[str, list[str]]
     recorded_at: datetime
     tick_offset: int
+    bulletin_incidents: int | None
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Dossier:
 _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_best,
-       v.reasons, v.evidence, v.recorded_at, v.tick_offset
+       v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,11 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
         incidents=[
             Counted(each.incident_id, each.severe) for each in known.incidents if each.in_scope and each.counted
         ],
-        limit=limit_of(agreement, baseline),
+        # A monitor's baseline is of its bulletins: the limit stands in the verdict.
+        limit=limit_of(agreement, baseline)
+        if agreement.violence.bulletins_of is None
+        else Fraction(known.judged.violence_limit),
+        bulletin=known.judged.bulletin_incidents,
         notices=notices,
         all_day=frozenset(all_day),
         steps=[_row(step) for step in known.steps],

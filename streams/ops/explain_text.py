@@ -202,6 +202,11 @@ def _limit(page: _Page, told: Explanation) -> None:
     page.head(f"Limit: {number(told.dossier.judged.violence_limit)}; more incidents in scope break the day")
     share = 100 - rules.reduction_percent
     page.line(f"the greater of the floor, {rules.floor}, and {share} % of the {rules.baseline.measure} of the baseline")
+    if rules.bulletins_of is not None:
+        page.line(
+            f"baseline {counts[0][0]} to {counts[-1][0]}: the bulletins of {rules.bulletins_of}, not the incidents"
+        )
+        return
     days = ", ".join(f"{day:%m-%d} {incidents}" for day, incidents in counts if incidents)
     total = sum(incidents for _, incidents in counts)
     span = f"{counts[0][0]} to {counts[-1][0]}"

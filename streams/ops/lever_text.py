@@ -44,6 +44,10 @@ def _change(lever: Lever, case: Case) -> str:
         case "more_incidents":
             more = f"{counted(lever.number, 'more incident')} in scope"
             return f"{more} (it bears {lever.number - 1})"
+        case "bulletin_within":
+            return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {lever.number} at most"
+        case "bulletin_above":
+            return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {lever.number} or more"
         case "severe_incident":
             return f"one incident in scope of a severe kind ({names})"
         case "retract_attack":

@@ -41,7 +41,8 @@ class Case:
 
     ``horizon`` is the day's end, or ``now``, the last judgement, while it runs. ``incidents`` are those in scope
     that count, ``notices`` the stretches each feed watched, ``all_day`` the feeds whose incidents count as watching the
-    whole day, ``steps`` those of every convoy that ever had the region as its destination.
+    whole day, ``steps`` those of every convoy that ever had the region as its destination, ``bulletin`` the
+    count held against the limit where the agreement measures by a monitor's bulletins and there is one.
     """
 
     agreement: Agreement
@@ -55,6 +56,7 @@ class Case:
     notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
     all_day: frozenset[str]
     steps: Sequence[ConvoyStepRow]
+    bulletin: int | None = None
 
     @property
     def runs(self) -> bool:
@@ -74,7 +76,8 @@ class Case:
     def violence(self) -> Finding:
         """Find the violence leg."""
         severe = sum(each.severe for each in self.incidents)
-        return judge_violence(len(self.incidents), severe, self.limit, covered=self.covered())
+        counted = len(self.incidents) if self.agreement.violence.bulletins_of is None else self.bulletin
+        return judge_violence(counted, severe, self.limit, covered=self.covered())
 
     def covered(self, all_day: frozenset[str] | None = None) -> bool:
         """Whether enough of the day was watched."""
@@ -138,6 +141,9 @@ def _with_verdict(lever: Lever, other_leg: Finding) -> Lever:
 
 
 def _of_violence(case: Case, finding: Finding) -> Iterator[Lever]:
+    if case.agreement.violence.bulletins_of is not None:
+        yield from _of_bulletins(case, finding)
+        return
     bearable = floor(case.limit)
     incidents, severe = len(case.incidents), tuple(each.name for each in case.incidents if each.severe)
     if finding is Finding.BROKEN:
@@ -155,6 +161,24 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Lever]:
     if case.agreement.violence.severe_kinds:
         kinds = tuple(map(str, case.agreement.violence.severe_kinds))
         yield Lever("violence", "severe_incident", Finding.BROKEN, names=kinds, number=1)
+
+
+def _of_bulletins(case: Case, finding: Finding) -> Iterator[Lever]:
+    """Yield what would change a leg measured by a monitor's bulletins: its count, the coverage, severe incidents."""
+    bearable, covered = floor(case.limit), case.covered()
+    severe = tuple(each.name for each in case.incidents if each.severe)
+    if severe:
+        left = judge_violence(case.bulletin, 0, case.limit, covered=covered)
+        yield Lever("violence", "retract_severe", left, names=severe)
+        return
+    if finding is not Finding.BROKEN and not covered:
+        watched_enough = judge_violence(case.bulletin, 0, case.limit, covered=True)
+        yield replace(_watch_more(case), finding=watched_enough)
+    if finding is Finding.BROKEN or case.bulletin is None:
+        within = judge_violence(bearable, 0, case.limit, covered=covered)
+        yield Lever("violence", "bulletin_within", within, number=bearable)
+    if finding is not Finding.BROKEN:
+        yield Lever("violence", "bulletin_above", Finding.BROKEN, number=bearable + 1)
 
 
 def _quiet(case: Case, incidents_left: int) -> Finding | None:

@@ -210,6 +210,21 @@ def test_a_running_day_says_when_time_alone_will_break_it(tmp_path: Path) -> Non
     assert ground.told(now=at(1, 9) - MINUTE, number=1).dossier.judged.access == "MET"
 
 
+def test_measured_by_a_monitors_bulletins_it_is_their_count_that_would_have_to_change(tmp_path: Path) -> None:
+    def tallied(count: int, revision: int = 1) -> dict[str, Any]:
+        lines = [{"count": count, "place": {"pcode": "SY02"}}]
+        span = {"occurred": (at(0), at(1)), "reported_at": at(1)}
+        return report("bulletin", "b", feed="monitor", tallies=lines, revision=revision, **span)
+
+    truce = agreement(**NO_ACCESS, violence={"bulletins_of": "monitor"})
+    ground = Ground(tmp_path, truce, [tallied(5), *shellings(3), watch(at(0), at(1))], at(1))
+    assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("BROKEN", "BROKEN")
+    lever = ground.lever("bulletin_within")
+    assert (lever.number, lever.verdict) == (1, "MET")
+    assert ground.told([tallied(lever.number + 1, revision=2)]).dossier.judged.verdict == "BROKEN"
+    assert ground.told([tallied(lever.number, revision=2)]).dossier.judged.verdict == "MET"
+
+
 def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
     told = Ground(tmp_path, agreement(), [], at(1)).plain
     assert both_legs(told.case) == "For MET, violence and access would both have to change."
