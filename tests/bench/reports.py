@@ -8,20 +8,41 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 #: How far back reports reach: late ones and corrections touch any day of the truce so far.
 SPAN = timedelta(days=14)
 KINDS = ("airstrike", "shelling", "armed_clash", "small_arms", "explosive")
+#: Two weeks hold as many reports here as years do elsewhere: any two that are not exact would lie near each other.
+PRECISIONS = ("exact",) * 8 + ("governorate", "unknown")
 NAMES = ("Aleppo", "Rif Dimashq", "Homs", "Hama", "Idlib", "Latakia", "Daraa", "Quneitra", "Damascus", "Tartus")
 SIDES = (("Government of Syria", "Syrian insurgents"), ("Government of Syria", "IS"), ("Syrian insurgents", "SDF"))
 NOTE = "Reported by a local correspondent; two shells landed near the market and a third in a field to the north. " * 2
 
 
+#: How many occurrences back a feed may tell again of one that another feed told of.
+REMEMBERED = 2_000
+
+
+class Occurrence(NamedTuple):
+    """What happened, whoever tells of it."""
+
+    when: datetime
+    place: dict[str, object]
+    latitude: float
+    longitude: float
+    kind: str
+
+
 def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
-    """Yield ``count`` keys and values: mostly new incidents, 4 % corrections, 2 % resent, 1 % unreadable."""
+    """Yield ``count`` keys and values: mostly new incidents, 4 % corrections, 2 % resent, 1 % unreadable.
+
+    Of the incidents 8 % tell of an occurrence that was told before, mostly by another feed.
+    """
     draw = random.Random(seed)
+    recent: list[Occurrence] = []
     start = datetime.now(UTC) - SPAN - timedelta(hours=3)
     resent: tuple[bytes, bytes] | None = None
     for number in range(count):
@@ -33,15 +54,45 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
         else:
             corrects = fate < 0.07 and number > 1_000
             name = draw.randrange(number // 2, number) if corrects else number
-            resent = (f"r{name}".encode(), _report(draw, start, name, 2 if corrects else 1))
+            if recent and draw.random() < 0.08:
+                told = _told_again(draw, draw.choice(recent))
+            else:
+                told = _occurrence(draw, start)
+                if len(recent) < REMEMBERED:
+                    recent.append(told)
+                else:
+                    recent[number % REMEMBERED] = told
+            resent = (f"r{name}".encode(), _report(draw, told, name, 2 if corrects else 1))
             yield resent
 
 
-def _report(draw: random.Random, start: datetime, number: int, revision: int) -> bytes:
-    occurred = start + timedelta(seconds=draw.randrange(int(SPAN.total_seconds())))
+def _occurrence(draw: random.Random, start: datetime) -> Occurrence:
+    place: dict[str, object] = (
+        {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
+    )
+    # Spread over a governorate's hundred kilometres.
+    return Occurrence(
+        start + timedelta(seconds=draw.randrange(int(SPAN.total_seconds()))),
+        place,
+        35.2 + draw.random(),
+        36.7 + draw.random(),
+        draw.choice(KINDS),
+    )
+
+
+def _told_again(draw: random.Random, told: Occurrence) -> Occurrence:
+    """Return an occurrence as someone else saw it: some minutes and some hundred metres off."""
+    return told._replace(
+        when=told.when + timedelta(seconds=draw.randrange(-1_200, 1_200)),
+        latitude=told.latitude + draw.uniform(-0.004, 0.004),
+        longitude=told.longitude + draw.uniform(-0.004, 0.004),
+    )
+
+
+def _report(draw: random.Random, told: Occurrence, number: int, revision: int) -> bytes:
+    occurred = told.when
     low = draw.randrange(5)
     side_a, side_b = draw.choice(SIDES)
-    place = {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
     return orjson.dumps(
         {
             "type": "incident",
@@ -54,8 +105,12 @@ def _report(draw: random.Random, start: datetime, number: int, revision: int) ->
                 "to": (occurred + timedelta(minutes=10)).isoformat(),
                 "precision": "minute",
             },
-            "place": place | {"point": {"latitude": 35.2, "longitude": 36.7}},
-            "kind": draw.choice(KINDS),
+            "place": told.place
+            | {
+                "point": {"latitude": told.latitude, "longitude": told.longitude},
+                "precision": draw.choice(PRECISIONS),
+            },
+            "kind": told.kind,
             "parties": [{"name": side_a, "slot": "a"}, {"name": side_b, "slot": "b"}],
             "accused": [side_a],
             "claimant": "local correspondent",
@@ -73,8 +128,9 @@ def running_truce(folder: Path) -> Path:
     first = (datetime.now(UTC) - SPAN).date()
     moved = {
         r"(?m)^effective = .*$": f"effective = {first.isoformat()}T19:00:00",
-        r"(?m)^first_day = .*$": f"first_day = {first - timedelta(days=28)}",
-        r"(?m)^last_day = .*$": f"last_day = {first - timedelta(days=1)}",
+        # With the day of the shipped file: places and lines of positions have days of their own.
+        r"(?m)^first_day = 2016-08-15.*$": f"first_day = {first - timedelta(days=28)}",
+        r"(?m)^last_day = 2016-09-11.*$": f"last_day = {first - timedelta(days=1)}",
     }
     for line, fresh in moved.items():
         shipped, times = re.subn(line, fresh, shipped)
