@@ -32,6 +32,7 @@ _KIND_BITS = """CASE
     WHEN {0}.kind IN ('airstrike', 'shelling', 'explosive', 'chemical') THEN 1
     WHEN {0}.kind IN ('armed_clash', 'small_arms', 'territory_taken') THEN 2
     WHEN {0}.kind = 'arrest' THEN 4
+    WHEN {0}.kind = 'other' THEN 8
     ELSE 3 END"""
 _PLACE_CLASS = """CASE
     WHEN {0}.latitude IS NULL THEN 3
