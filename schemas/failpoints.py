@@ -34,6 +34,7 @@ Step = Literal[
     "store.committed",
     "store.checkpointing",  # about to fold the write-ahead log into the file
     "store.checkpointed",
+    "copy.half",  # the new copy is begun
     "copy.written",  # the new copy is beside the old one, not yet on disk for certain
     "copy.synced",
     "copy.replaced",  # it has taken the old one's place

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -38,6 +38,8 @@ Role = Literal["intake", "ledger"]
 LONGEST_RANDOM_LIFE = 5.0
 #: When a step was not reached by now it will not be: there is too little left to read.
 PATIENCE_FOR_A_STEP = 12.0
+#: Some steps are not reached in a life that has too little to do, which then ends at random: together that makes half.
+RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
 ONCE = ("store.migrating", "store.migrated")
 REPORTS = 3_000
@@ -78,7 +80,9 @@ class Figures:
         )
 
 
-def ledger_campaign(broker: str, prefix: str, folder: Path, kills: int, draw: random.Random) -> Figures:
+def ledger_campaign(
+    broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
+) -> Figures:
     """Kill a ledger ``kills`` times over one facts topic, and compare each finished file with an undisturbed one."""
     figures = Figures()
     topics = Topics(prefix)
@@ -90,7 +94,7 @@ def ledger_campaign(broker: str, prefix: str, folder: Path, kills: int, draw: ra
     facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
     _finish(settings, facts)
     whole = tables(_copy(settings))
-    steps = _steps("ledger", draw)
+    steps = _steps(only or STEPS_OF["ledger"], draw, always=bool(only))
     while figures.kills < kills:
         figures.rounds += 1
         disturbed = settings.model_copy(update={"data": folder / f"round-{figures.rounds}"})
@@ -105,7 +109,9 @@ def ledger_campaign(broker: str, prefix: str, folder: Path, kills: int, draw: ra
     return figures
 
 
-def intake_campaign(broker: str, prefix: str, folder: Path, kills: int, draw: random.Random) -> Figures:
+def intake_campaign(
+    broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
+) -> Figures:
     """Kill an intake ``kills`` times; the facts it leaves must judge as those of an intake that never died."""
     figures = Figures()
     reports = month(REPORTS)
@@ -113,7 +119,7 @@ def intake_campaign(broker: str, prefix: str, folder: Path, kills: int, draw: ra
     whole = _undisturbed(broker, f"{prefix}.whole", folder, archive)
     # Every life finds some records more than the one before left.
     portion = max(1, len(archive) // LIVES_A_ROUND)
-    steps = _steps("intake", draw)
+    steps = _steps(only or STEPS_OF["intake"], draw, always=bool(only))
     while figures.kills < kills:
         figures.rounds += 1
         topics = Topics(f"{prefix}.r{figures.rounds}")
@@ -149,18 +155,24 @@ def _undisturbed(
     return tables_without_places(_copy(settings))
 
 
-def _steps(role: Role, draw: random.Random) -> Iterator[str]:
-    """Yield every step of a role in turn, for ever, in an order that changes."""
+def _steps(steps: Sequence[str], draw: random.Random, *, always: bool) -> Iterator[str | None]:
+    """Yield every step in turn, for ever, in an order that changes; None for a random instant as often, or never."""
     while True:
-        yield from draw.sample(STEPS_OF[role], len(STEPS_OF[role]))
+        for step in draw.sample(steps, len(steps)):
+            yield step
+            if not always and draw.random() < RANDOM_DEATHS:
+                yield None
 
 
-def _live_and_die(role: Role, settings: Settings, figures: Figures, steps: Iterator[str], draw: random.Random) -> None:
+def _live_and_die(
+    role: Role, settings: Settings, figures: Figures, steps: Iterator[str | None], draw: random.Random
+) -> None:
     """Run one worker until it dies at a step, or at a random instant."""
-    step = next(steps) if draw.random() < 0.6 else None
+    step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
         settings = settings.model_copy(update={"data": settings.data / f"new-{figures.kills}"})
-    often = step is not None and step.split(".")[0] in ("intake", "ledger", "copy")
+    # Of a portion an intake makes one batch; a file is opened once a life, and copied now and then.
+    often = step is not None and step.startswith("ledger.")
     failpoint = None if step is None else f"{step}:{draw.randint(1, 3) if often else 1}"
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "streams", "worker", "--role", role],
