@@ -101,7 +101,9 @@ def ledger_campaign(
         # A last life more, with the file all but finished, dies while nothing is left to do.
         while figures.kills < kills and judged_to(_copy(disturbed)) < facts:
             _live_and_die("ledger", disturbed, figures, steps, draw)
-            figures.torn += _is_torn(_copy(disturbed))
+            if _is_torn(_copy(disturbed)):
+                figures.torn += 1
+                _copy(disturbed).unlink()
         _finish(disturbed, facts)
         _compare(tables(_copy(disturbed)), whole, figures)
         figures.recounts += 1
