@@ -32,11 +32,19 @@ class Origin(msgspec.Struct, array_like=True, frozen=True):
     log: str = ""
 
 
+class Redrive(msgspec.Struct, array_like=True, frozen=True):
+    """What a record says that is a rejected one published again: which one, and for which time, counted from 1."""
+
+    of: Origin
+    number: int
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
     """What every fact says. ``stamp`` is when intake received it; None when an archive gives no time."""
 
     origin: Origin | None = None
     stamp: Micros | None = None
+    redrive: Redrive | None = None
 
 
 class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
@@ -172,13 +180,15 @@ class PositionFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="reject"):
     """A record intake could not accept; the fact's value keeps its original bytes.
 
-    ``feed`` and ``report_id`` are filled in when the record was readable enough to tell.
+    ``feed`` and ``report_id`` are filled in when the record was readable enough to tell. ``size`` is the length of a
+    record of which the value keeps only the beginning, in bytes.
     """
 
     code: str
     hint: str
     feed: str | None = None
     report_id: str | None = None
+    size: int | None = None
 
 
 class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"):

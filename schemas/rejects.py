@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import ReportRejected
-from schemas.facts import RejectFact
+from schemas.facts import Origin, Redrive, RejectFact
 from schemas.plain_words import did_you_mean, fields_at, found, path_of, say
 from schemas.reports import REPORT_TYPES, Report
 
@@ -195,19 +195,41 @@ class DeadLetter(BaseModel):
     attempt: str = Field(pattern=r"^[1-9][0-9]*$", description="How often this record has been rejected.")
 
 
+#: Headers of a record published again: which reject it is, as ``topic/partition/offset/log``, and for which time.
+REDRIVE_OF, REDRIVE_NUMBER = "redrive-of", "redrive-number"
+
 _OURS = frozenset(
-    ("reason-code", "hint", "attempt", "x-original-topic", "traceparent", "tracestate"),
+    ("reason-code", "hint", "x-original-topic", "traceparent", "tracestate", REDRIVE_OF, REDRIVE_NUMBER),
 )
 _NUMBER = re.compile(rb"[1-9][0-9]{0,5}")
+#: A topic's name as Kafka allows it, and numbers that fit their columns.
+_PLACE = re.compile(rb"([A-Za-z0-9._-]{1,249})/([0-9]{1,9})/([0-9]{1,18})/([A-Za-z0-9_.=+-]{0,40})")
 
 
-def redrive_headers(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
-    """Return the headers a dead letter is published with again: its own, and ``attempt``, so that counting goes on."""
-    return [
-        (name, value)
-        for name, value in headers
-        if name == "attempt" or not (name in _OURS or name.startswith("__streams."))
-    ]
+def redrive_headers(headers: Sequence[tuple[str, bytes | None]], redrive: Redrive) -> list[tuple[str, bytes | None]]:
+    """Return the headers a dead letter is published with again.
+
+    They are its own, ``attempt``, so that counting goes on, and those that name the reject, by which the ledger knows
+    a redrive that comes twice. The reasons and the trace of its first journey are left behind.
+    """
+    kept = [(name, value) for name, value in headers if not (name in _OURS or name.startswith("__streams."))]
+    return kept + [(name, value.encode()) for name, value in naming(redrive).items()]
+
+
+def naming(redrive: Redrive) -> dict[str, str]:
+    """Return the headers that name the reject a record is a redrive of."""
+    of = redrive.of
+    return {REDRIVE_OF: f"{of.topic}/{of.partition}/{of.offset}/{of.log}", REDRIVE_NUMBER: str(redrive.number)}
+
+
+def redrive_in(headers: Sequence[tuple[str, bytes | None]]) -> Redrive | None:
+    """Return which reject a record is a redrive of; None for one that does not say so in our words."""
+    said = {name: value for name, value in headers if name in (REDRIVE_OF, REDRIVE_NUMBER)}
+    place, number = _PLACE.fullmatch(said.get(REDRIVE_OF) or b""), _NUMBER.fullmatch(said.get(REDRIVE_NUMBER) or b"")
+    if place is None or number is None:
+        return None
+    topic, partition, offset, log = (part.decode() for part in place.groups())
+    return Redrive(Origin(topic, int(partition), int(offset), log), int(number[0]))
 
 
 def dead_letter_headers(

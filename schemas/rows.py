@@ -492,7 +492,23 @@ class RejectRow(NamedTuple):
     source_topic: str | None
     source_partition: int | None
     source_offset: int | None
+    source_log: str | None
     original: bytes
+    original_bytes: int
+
+
+class RedriveRow(NamedTuple):
+    """One rejected record that was published again: which reject, for which time, and what became of it."""
+
+    fact_offset: int
+    reject_topic: str
+    reject_partition: int
+    reject_offset: int
+    reject_log: str
+    number: int
+    body_digest: int
+    outcome: str
+    received_at: Micros | None
 
 
 class FeedRow(NamedTuple):
@@ -539,6 +555,7 @@ class Changes:
     reports: list[ReportRow] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
+    redrives: list[RedriveRow] = field(default_factory=list)
     dissolved: list[Identity] = field(default_factory=list)
     linked_incidents: list[LinkedIncident] = field(default_factory=list)
     linked_reports: list[LinkedReport] = field(default_factory=list)
@@ -584,6 +601,7 @@ class Resumed:
     verdicts: list[VerdictRow]
     gate: GateRow | None
     feeds: list[FeedRow]
+    redrives: list[RedriveRow]
     pending: str
     reporting: list[tuple[str, date, str]] = field(default_factory=list)
     claims: bool = False

@@ -20,6 +20,7 @@ from schemas.rows import (
     FeedTallyRow,
     GateRow,
     Hour,
+    RedriveRow,
     Resumed,
     VerdictRow,
 )
@@ -109,6 +110,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in verdicts],
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),
+        redrives=rows_of(connection, "redrives", RedriveRow),
         pending=pending,
         **(_of_linking(connection) if agreement.linking else {}),
     )

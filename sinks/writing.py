@@ -73,6 +73,7 @@ class Writer:
         self._name_days([*changes.verdicts, *changes.versions])
         self._upsert("day_verdicts", changes.verdicts, shift)
         self._append("day_verdict_versions", changes.versions, shift)
+        self._append("redrives", changes.redrives, shift)
         self._upsert("region_windows", changes.windows)
         if changes.gate is not None and changes.gate != self._gate:
             self._connection.execute("DELETE FROM gate")

@@ -636,7 +636,9 @@ CREATE TABLE rejects (
     source_topic     VARCHAR,
     source_partition INTEGER,
     source_offset    BIGINT,
-    original         BLOB NOT NULL
+    source_log       VARCHAR,
+    original         BLOB NOT NULL,
+    original_bytes   BIGINT NOT NULL
 );
 COMMENT ON TABLE rejects IS 'Every rejected record with its original bytes. Rows are only added.';
 COMMENT ON COLUMN rejects.fact_offset IS 'Place in the facts topic, counted as in reports; names the reject.';
@@ -648,7 +650,31 @@ COMMENT ON COLUMN rejects.received_at IS 'When intake received it.';
 COMMENT ON COLUMN rejects.source_topic IS 'Kafka topic of the source record.';
 COMMENT ON COLUMN rejects.source_partition IS 'Kafka partition of the source record.';
 COMMENT ON COLUMN rejects.source_offset IS 'Kafka offset of the source record.';
-COMMENT ON COLUMN rejects.original IS 'The record exactly as it came.';
+COMMENT ON COLUMN rejects.source_log IS 'Beginning of that topic''s id: a topic made anew has another. Empty when not known.';
+COMMENT ON COLUMN rejects.original IS 'The record exactly as it came; of one too large to be passed on, its beginning.';
+COMMENT ON COLUMN rejects.original_bytes IS 'Length of the record as it came.';
+
+CREATE TABLE redrives (
+    fact_offset      BIGINT NOT NULL,
+    reject_topic     VARCHAR NOT NULL,
+    reject_partition INTEGER NOT NULL,
+    reject_offset    BIGINT NOT NULL,
+    reject_log       VARCHAR NOT NULL,
+    number           INTEGER NOT NULL,
+    body_digest      BIGINT NOT NULL,
+    outcome          VARCHAR NOT NULL,
+    received_at      TIMESTAMPTZ
+);
+COMMENT ON TABLE redrives IS 'Every rejected record that was published again. One that came twice is there once. Rows are only added.';
+COMMENT ON COLUMN redrives.fact_offset IS 'Place in the facts topic, counted as in reports: names the report, or the new reject, that came of it.';
+COMMENT ON COLUMN redrives.reject_topic IS 'Kafka topic of the rejected record; with the next three columns it names the reject.';
+COMMENT ON COLUMN redrives.reject_partition IS 'Kafka partition of the rejected record.';
+COMMENT ON COLUMN redrives.reject_offset IS 'Kafka offset of the rejected record.';
+COMMENT ON COLUMN redrives.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
+COMMENT ON COLUMN redrives.number IS 'For which time it was published again, counted from 1.';
+COMMENT ON COLUMN redrives.body_digest IS 'Fingerprint of the bytes published, original or edited.';
+COMMENT ON COLUMN redrives.outcome IS 'accepted, corrected, retracted, duplicate, superseded, or rejected once more.';
+COMMENT ON COLUMN redrives.received_at IS 'When intake received it.';
 
 CREATE TABLE feeds (
     feed             VARCHAR PRIMARY KEY,

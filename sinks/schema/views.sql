@@ -590,3 +590,34 @@ WITH verdict AS (
 )
 SELECT fact, value, detail FROM told ORDER BY part, place;
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';
+
+CREATE OR REPLACE VIEW reject_states AS
+WITH last_redrives AS (
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, max(number) AS redrives,
+           arg_max(received_at, fact_offset) AS redriven_at, arg_max(outcome, fact_offset) AS redrive_outcome,
+           max(fact_offset) AS redrive_offset
+    FROM redrives GROUP BY ALL
+)
+SELECT rejects.*, coalesce(l.redrives, 0) AS redrives, l.redriven_at, l.redrive_outcome, l.redrive_offset,
+       rejects.fact_offset IN (SELECT fact_offset FROM redrives) AS of_redrive
+FROM rejects
+LEFT JOIN last_redrives l ON l.reject_topic = source_topic AND l.reject_partition = source_partition
+    AND l.reject_offset = source_offset AND l.reject_log = source_log;
+COMMENT ON VIEW reject_states IS 'Every reject with whether it was published again and what became of it.';
+COMMENT ON COLUMN reject_states.fact_offset IS 'As in rejects; names the reject.';
+COMMENT ON COLUMN reject_states.code IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.hint IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.feed IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.report_id IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.received_at IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.source_topic IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.source_partition IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.source_offset IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.source_log IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.original IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.original_bytes IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.redrives IS 'For which time it was last published again; 0 when it never was.';
+COMMENT ON COLUMN reject_states.redriven_at IS 'When intake received the last redrive.';
+COMMENT ON COLUMN reject_states.redrive_outcome IS 'What became of the last redrive; NULL when there was none.';
+COMMENT ON COLUMN reject_states.redrive_offset IS 'fact_offset of the last redrive: of the report, or of the new reject, that came of it.';
+COMMENT ON COLUMN reject_states.of_redrive IS 'Whether it is itself an earlier reject published again.';

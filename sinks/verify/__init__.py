@@ -27,6 +27,7 @@ from sinks.verify.by_type import (
 from sinks.verify.difference import Difference
 from sinks.verify.published import Published
 from sinks.verify.pullback import check_position_findings, check_positions
+from sinks.verify.redrives import check_redrives
 from sinks.verify.report_rows import check_reports
 from sinks.verify.standing import check_gate, check_windows
 from sinks.verify.tallies import check_day_tallies, check_feed_tallies
@@ -47,6 +48,7 @@ STEPS: tuple[Step, ...] = (
     Step("how far the file has read", check_offsets),
     Step("every report against its raw bytes", check_reports),
     Step("rejected records", check_rejects),
+    Step("records published again", check_redrives),
     Step("convoy steps", check_convoy_events),
     Step("coverage notices", check_coverage),
     Step("bulletins", check_bulletins),

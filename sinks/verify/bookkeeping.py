@@ -124,8 +124,10 @@ def _reported_at(code: str, original: bytes) -> Micros | None:
 
 def check_rejects(file: Published) -> Iterator[Difference]:
     """Check that each reject names who its bytes name, and that one called a contradiction contradicts a report."""
-    columns = ("fact_offset", "code", "feed", "report_id", "received_at", "original")
-    for offset, code, feed, report_id, received, original in file.stream(
+    columns = ["fact_offset", "code", "feed", "report_id", "received_at", "original", "original_bytes"]
+    columns += ["source_topic", "source_partition", "source_offset", "source_log"]
+    sources = set(file.select("select topic, partition, log_identity from sink_offsets where role = 'source'"))
+    for offset, code, feed, report_id, received, original, size, topic, partition, source_offset, log in file.stream(
         f"select {file.columns('rejects', columns)} from rejects order by fact_offset"  # noqa: S608
     ):
         row = Row("rejects", f"offset {offset}")
@@ -133,6 +135,14 @@ def check_rejects(file: Published) -> Iterator[Difference]:
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
         heard = received is None or (file.now is not None and received <= file.now)
         yield from row.claim("received_at", received, heard, f"no later than {file.now}")
+        if offset >= file.log_start and source_offset is not None:
+            yield from row.claim("source_log", log, (topic, partition, log) in sources, "a log that was read")
+        if code == RejectCode.TOO_LARGE:
+            # Only such a record may have been cut.
+            yield from row.claim("original_bytes", size, size > MAX_REPORT_BYTES, f"more than {MAX_REPORT_BYTES}")
+            yield from row.claim("original", len(original), len(original) <= size, f"at most {size}")
+        else:
+            yield from row.compare(("original_bytes",), (size,), (len(original),))
         if code == RejectCode.CONFLICTING_BODY:
             yield from _check_contradiction(file, row, offset, original)
 

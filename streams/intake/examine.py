@@ -22,10 +22,11 @@ from schemas.facts import (
     Fact,
     IncidentFact,
     Origin,
+    Redrive,
     RejectFact,
     TickFact,
 )
-from schemas.rejects import RejectCode, explain
+from schemas.rejects import RejectCode, explain, redrive_in
 from schemas.reports import (
     ANY_REPORT,
     FEED_NAME,
@@ -82,8 +83,15 @@ class Examiner:
         self, body: bytes | None, headers: Sequence[tuple[str, bytes]], origin: Origin, read_at: Micros
     ) -> Examined:
         """Examine one record read at ``read_at``. Never raises for what a feed may have sent."""
-        if headers and (tick := next((value for name, value in headers if name == TICK_HEADER), None)) is not None:
+        if not headers:
+            return self._examine(body, origin, read_at)
+        tick = next((value for name, value in headers if name == TICK_HEADER), None)
+        if tick is not None:
             return self._tick(tick, body or b"", origin, read_at)
+        examined, redrive = self._examine(body, origin, read_at), redrive_in(headers)
+        return examined if redrive is None else _as_redrive(examined, redrive)
+
+    def _examine(self, body: bytes | None, origin: Origin, read_at: Micros) -> Examined:
         try:
             incident = self._read_incident(body) if body and len(body) <= MAX_REPORT_BYTES else None
             report = self._validate(body) if incident is None else incident
@@ -191,6 +199,13 @@ class Examiner:
             report_id=report_id,
         )
         return Examined([(agreement, fact) for agreement in self._agreements], fact)
+
+
+def _as_redrive(examined: Examined, redrive: Redrive) -> Examined:
+    """Return the same facts, which say that the record is a redrive."""
+    return examined._replace(
+        facts=[(to, msgspec.structs.replace(fact, redrive=redrive)) for to, fact in examined.facts]
+    )
 
 
 def _times(report: Report, read_at: Micros) -> Times:

@@ -71,13 +71,12 @@ def run(*arguments: str | Path, cwd: Path, **variables: str) -> tuple[int, str, 
 
 
 def contents(copy: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every table a replay fills, without the name of the topic it came by."""
+    """Every table a replay fills, without the name and identity of the topic it came by."""
+    run_only = {"reports": "EXCLUDE (source_topic)", "rejects": "EXCLUDE (source_topic, source_log)"}
     with duckdb.connect(str(copy), read_only=True) as connection:
         return {
             table: sorted(
-                connection.execute(
-                    f"SELECT * {'EXCLUDE (source_topic)' if table in ('reports', 'rejects') else ''} FROM {table}"
-                ).fetchall(),
+                connection.execute(f"SELECT * {run_only.get(table, '')} FROM {table}").fetchall(),
                 key=repr,
             )
             for table in TABLES

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.agreement import Agreement
-from schemas.facts import Fact, Origin, ReportFact, TickFact
+from schemas.facts import Fact, Origin, Redrive, RejectFact, ReportFact, TickFact
 from schemas.gazetteer import load_gazetteer
+from schemas.rejects import naming
 from schemas.rows import Identity
 from schemas.truceday import Micros, from_micros
 from sinks.linking import LinkingAnswers
@@ -53,12 +54,23 @@ class History:
     def tell(self, *reports: dict[str, Any] | bytes) -> History:
         """Add records, each the next of one source partition; what is no report becomes a reject."""
         for given in reports:
-            body = given if isinstance(given, bytes) else json.dumps(given, ensure_ascii=False).encode()
-            origin = Origin(SOURCE, 0, self._sources)
-            self._sources += 1
-            read_at = self.agreement.effective + 10**15
-            self.facts += [(fact, body) for _, fact in self._examiner.examine(body, (), origin, read_at).facts]
+            self._take_in(given if isinstance(given, bytes) else json.dumps(given, ensure_ascii=False).encode(), ())
         return self
+
+    def redriven(self, number: int, body: bytes | dict[str, Any] | None = None, *, time: int = 1) -> History:
+        """Publish an earlier reject once more, for the ``time``-th time, as it was or edited."""
+        rejected, original = self.facts[number]
+        if not isinstance(rejected, RejectFact) or rejected.origin is None:
+            raise ValueError(f"fact {number} is no reject of intake's")
+        headers = [(name, text.encode()) for name, text in naming(Redrive(rejected.origin, time)).items()]
+        self._take_in(json.dumps(body).encode() if isinstance(body, dict) else body or original, headers)
+        return self
+
+    def _take_in(self, body: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
+        origin = Origin(SOURCE, 0, self._sources)
+        self._sources += 1
+        read_at = self.agreement.effective + 10**15
+        self.facts += [(fact, body) for _, fact in self._examiner.examine(body, headers, origin, read_at).facts]
 
     def again(self, number: int) -> History:
         """Send the bytes of an earlier record once more."""

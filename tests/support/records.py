@@ -35,6 +35,7 @@ TABLES = (
     "gate",
     "gate_history",
     "rejects",
+    "redrives",
     "feeds",
     "sink_offsets",
     "ledger_state",
@@ -67,8 +68,8 @@ def tables_of_a_run(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         chosen = {"sink_offsets": "role, partition, next_offset"}
-        for table in ("reports", "rejects"):
-            chosen[table] = "* EXCLUDE (source_topic)"
+        chosen["reports"] = "* EXCLUDE (source_topic)"
+        chosen["rejects"] = "* EXCLUDE (source_topic, source_log)"
         return {
             name: connection.execute(f"SELECT {chosen.get(name, '*')} FROM {name} ORDER BY ALL").fetchall()
             for name in TABLES
@@ -76,7 +77,7 @@ def tables_of_a_run(file: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 #: What depends on where in Kafka a record came to lie, and not on what was reported.
-_PLACES = ("fact_offset", "tick_offset", "source_topic", "source_partition", "source_offset")
+_PLACES = ("fact_offset", "tick_offset", "source_topic", "source_partition", "source_offset", "source_log")
 
 
 def tables_without_places(file: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -20,6 +20,7 @@ from schemas.rows import (
     GateRow,
     PositionFindingRow,
     PositionRow,
+    RedriveRow,
     RejectRow,
     ReportRow,
     VerdictRow,
@@ -260,7 +261,15 @@ def bulletin_row(report_id: str, **given: Any) -> BulletinRow:
 
 def reject_row(offset: int = 5, **given: Any) -> RejectRow:
     """Return a rejected record that is not even text."""
-    row = RejectRow(offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, b"\xff\x00")
+    row = RejectRow(
+        offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, "log-a", b"\xff\x00", 2
+    )
+    return row._replace(**given)
+
+
+def redrive_row(offset: int = 6, **given: Any) -> RedriveRow:
+    """Return that ``reject_row`` was published again and accepted."""
+    row = RedriveRow(offset, "truce.incidents.v1", 0, 7, "log-a", 1, -3, "accepted", hours(3.5))
     return row._replace(**given)
 
 
@@ -274,6 +283,7 @@ def full_changes() -> Changes:
         pending='{"judged_to": null, "causes": []}',
         reports=[incident_row("i1"), incident_row("i2", fact_offset=1, occurred_from=hours(0.5), kind="airstrike")],
         rejects=[reject_row()],
+        redrives=[redrive_row()],
         tallies=[tally_row()],
         feed_tallies=[FeedTallyRow("SY02", DAY_ONE, "feed-a", 2)],
         convoy_steps=[step_row("s1")],

@@ -10,9 +10,9 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
 from schemas.errors import ReportRejected
-from schemas.facts import Origin, RejectFact
+from schemas.facts import Origin, Redrive, RejectFact
 from schemas.plain_words import fields_at, path_of
-from schemas.rejects import DeadLetter, RejectCode, dead_letter_headers, explain, redrive_headers
+from schemas.rejects import DeadLetter, RejectCode, dead_letter_headers, explain, redrive_headers, redrive_in
 from schemas.reports import ANY_REPORT, ConvoyReport, IncidentReport
 
 REPORT: dict[str, Any] = {
@@ -220,6 +220,7 @@ def test_a_path_is_written_as_in_the_document() -> None:
 
 class TestDeadLetter:
     FACT = RejectFact(origin=Origin("truce.incidents.v1", 2, 41), code="not_json", hint="send JSON; حلب", feed="sohr")
+    REDRIVE = Redrive(Origin("truce.incidents.v1", 2, 41, "aLog-_"), 1)
 
     def test_it_says_where_the_record_lay_and_what_is_wrong(self) -> None:
         assert dead_letter_headers(self.FACT) == [
@@ -240,7 +241,9 @@ class TestDeadLetter:
 
     def test_a_record_rejected_again_keeps_one_set_of_reasons_and_counts_up(self) -> None:
         first = dead_letter_headers(self.FACT, [("ce_id", b"7")])
-        again = dead_letter_headers(RejectFact(code="unknown_place", hint="name it"), redrive_headers(first))
+        again = dead_letter_headers(
+            RejectFact(code="unknown_place", hint="name it"), redrive_headers(first, self.REDRIVE)
+        )
         names = [name for name, _ in again]
         assert len(names) == len(set(names))
         assert dict(again)["attempt"] == b"2"
@@ -249,7 +252,39 @@ class TestDeadLetter:
 
     def test_redriving_strips_the_reasons_and_the_trace(self) -> None:
         letter = dead_letter_headers(self.FACT, [("ce_id", b"7"), ("traceparent", b"00-1"), ("tracestate", b"a")])
-        assert redrive_headers(letter) == [("ce_id", b"7"), ("attempt", b"1")]
+        assert redrive_headers(letter, self.REDRIVE) == [
+            ("ce_id", b"7"),
+            ("attempt", b"1"),
+            ("redrive-of", b"truce.incidents.v1/2/41/aLog-_"),
+            ("redrive-number", b"1"),
+        ]
+
+    def test_a_letter_redriven_again_names_the_newer_reject_alone(self) -> None:
+        first = redrive_headers(dead_letter_headers(self.FACT), self.REDRIVE)
+        later = Redrive(Origin("truce.incidents.v1", 2, 57, "aLog-_"), 1)
+        names = [name for name, _ in redrive_headers(dead_letter_headers(self.FACT, first), later)]
+        assert sorted(names) == ["attempt", "redrive-number", "redrive-of"]
+
+    def test_a_record_tells_of_which_reject_it_is_a_redrive(self) -> None:
+        assert redrive_in(redrive_headers([], self.REDRIVE)) == self.REDRIVE
+
+    @pytest.mark.parametrize(
+        ("of", "number"),
+        [
+            (b"truce.incidents.v1/2/41", b"1"),
+            (b"truce.incidents.v1/2/41/a", b"0"),
+            (b"truce.incidents.v1/2/41/a", None),
+            (None, b"1"),
+            (b"a/b/2/41/a", b"1"),
+            (b"a/9999999999/41/a", b"1"),
+            (b"a/2/41/a\n", b"1"),
+            (b"a/2/41/\xff", b"1"),
+            (b"a" * 300 + b"/2/41/a", b"1"),
+        ],
+    )
+    def test_headers_in_other_words_name_no_reject(self, of: bytes | None, number: bytes | None) -> None:
+        """They may be anybody's: the record is taken as any other, and nothing too large for its column goes on."""
+        assert redrive_in([("redrive-of", of), ("redrive-number", number)]) is None
 
     @pytest.mark.parametrize("before", [b"x", b"0", b"", b"99999999999", None])
     def test_an_attempt_that_is_no_number_starts_anew(self, before: bytes | None) -> None:

@@ -29,6 +29,7 @@ from schemas.rows import (
     PositionFindingRow,
     PositionRow,
     Prior,
+    RedriveRow,
     RejectRow,
     ReportRow,
     VerdictRow,
@@ -100,6 +101,7 @@ def test_resume_returns_what_was_committed(tmp_path: Path) -> None:
     assert resumed.verdicts == expected.verdicts
     assert resumed.gate == expected.gate
     assert resumed.feeds == expected.feeds
+    assert resumed.redrives == expected.redrives
     assert resumed.hours == [Hour("SY02", hours(0), 1, 1), Hour("SY02", hours(1), 1, 1)]
 
 
@@ -116,6 +118,7 @@ def test_every_field_of_a_report_reaches_its_column(tmp_path: Path) -> None:
     [
         ("reports", ReportRow),
         ("rejects", RejectRow),
+        ("redrives", RedriveRow),
         ("convoys", ConvoyRow),
         ("convoy_events", ConvoyStepRow),
         ("coverage", CoverageRow),
@@ -141,7 +144,7 @@ def test_a_columns_name_is_its_fields_name(tmp_path: Path, table: str, row_type:
 
 
 def test_a_rejected_record_keeps_its_bytes(tmp_path: Path) -> None:
-    written(tmp_path, Changes(rejects=[reject_row(original=b"\xff\x00\xfe")]))
+    written(tmp_path, Changes(rejects=[reject_row(original=b"\xff\x00\xfe", original_bytes=3)]))
     assert select(tmp_path, "SELECT code, original FROM rejects") == [("not_json", b"\xff\x00\xfe")]
 
 

@@ -44,6 +44,7 @@ from streams.ledger.core.identity import body_digest
 from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pullback import Pullback
+from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.relinking import LinkingStore
 from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
 
@@ -76,6 +77,7 @@ class Ledger:
         self._court = Court(agreement, self._books, earliest)
         self._links = Links(agreement, agreement.linking, self._books, staged) if agreement.linking else None
         self._feeds = FeedHealth()
+        self._redrives = Redrives()
         self._pullback = Pullback(agreement)
         self._fresh: dict[tuple[str, str], Prior] = {}
         self._touched: dict[Identity, ReportFact | None] = {}
@@ -104,6 +106,7 @@ class Ledger:
         if self._links is not None:
             self._links.restore(resumed)
         self._feeds.restore(resumed.feeds)
+        self._redrives.restore(resumed.redrives)
 
     # -- facts
 
@@ -136,9 +139,23 @@ class Ledger:
             return
         if self._redelivered(fact):
             return
-        if isinstance(fact, RejectFact):
-            self._reject(entry, fact, fact.code, fact.hint)
+        if fact.redrive is None:
+            self._take(entry, fact, priors)
             return
+        digest = body_digest(entry.body)
+        if self._redrives.came_before(fact.redrive, digest):
+            # Else a record rejected once more would be rejected as often as somebody's connection broke.
+            self._feeds.count(fact.feed, Outcome.DUPLICATE, fact)
+            return
+        outcome = self._take(entry, fact, priors)
+        self.changes.redrives.append(
+            self._redrives.enter(fact.redrive, digest, entry.offset, outcome.value, fact.stamp)
+        )
+
+    def _take(self, entry: Entry, fact: ReportFact | RejectFact, priors: Mapping[tuple[str, str], Prior]) -> Outcome:
+        """Take in a record that was not redelivered; return what became of it."""
+        if isinstance(fact, RejectFact):
+            return self._reject(entry, fact, fact.code, fact.hint)
         # A plain tuple: it equals an Identity, hashes alike, and costs a tenth.
         identity = (fact.feed, fact.report_id)
         prior = self._fresh.get(identity)
@@ -148,16 +165,15 @@ class Ledger:
         if prior is not None and fact.revision in prior.digests:
             if prior.digests[fact.revision] == digest:
                 self._feeds.count(fact.feed, Outcome.DUPLICATE, fact)
-            else:
-                self._reject(
-                    entry,
-                    fact,
-                    RejectCode.CONFLICTING_BODY,
-                    f"revision {fact.revision} of {fact.feed}/{fact.report_id} was already received with another body; "
-                    "publish the change as a higher revision",
-                )
-            return
-        self._enter(entry, fact, identity, prior, digest)
+                return Outcome.DUPLICATE
+            return self._reject(
+                entry,
+                fact,
+                RejectCode.CONFLICTING_BODY,
+                f"revision {fact.revision} of {fact.feed}/{fact.report_id} was already received with another body; "
+                "publish the change as a higher revision",
+            )
+        return self._enter(entry, fact, identity, prior, digest)
 
     def _redelivered(self, fact: ReportFact | RejectFact) -> bool:
         """Whether intake wrote this source record before: it was interrupted before it could commit."""
@@ -172,7 +188,7 @@ class Ledger:
 
     def _enter(
         self, entry: Entry, fact: ReportFact, identity: tuple[str, str], prior: Prior | None, digest: int
-    ) -> None:
+    ) -> Outcome:
         superseded = prior is not None and fact.revision < prior.revision
         if isinstance(fact, IncidentFact):
             day, uncertain = self._day_of(fact.from_, fact.to)
@@ -203,7 +219,7 @@ class Ledger:
                 # It may have been told before what names the incident.
                 self._links.correct(Identity(*identity), prior.contribution, prior.contribution)
             self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
-            return
+            return Outcome.SUPERSEDED
         if prior is not None:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
             if self._links is not None:
@@ -221,6 +237,7 @@ class Ledger:
         else:
             outcome = Outcome.ACCEPTED if prior is None else Outcome.CORRECTED
         self._feeds.count(fact.feed, outcome, fact)
+        return outcome
 
     def _in_scope(self, sides: Sides) -> bool:
         known = self._scope.get(sides)
@@ -274,8 +291,9 @@ class Ledger:
         elif isinstance(fact, ConvoyFact):
             self._touch_convoy(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
-    def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> None:
+    def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
+        cut = fact.size if isinstance(fact, RejectFact) else None
         self.changes.rejects.append(
             RejectRow(
                 fact_offset=entry.offset,
@@ -287,10 +305,13 @@ class Ledger:
                 source_topic=origin.topic if origin else None,
                 source_partition=origin.partition if origin else None,
                 source_offset=origin.offset if origin else None,
+                source_log=origin.log if origin else None,
                 original=entry.body,
+                original_bytes=len(entry.body) if cut is None else cut,
             )
         )
         self._feeds.count(fact.feed, Outcome.REJECTED, fact)
+        return Outcome.REJECTED
 
     # -- judging
 
