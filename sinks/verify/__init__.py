@@ -25,6 +25,7 @@ from sinks.verify.by_type import (
     check_declarations,
 )
 from sinks.verify.difference import Difference
+from sinks.verify.linked_rows import check_incidents, check_linked_incidents, check_linked_reports
 from sinks.verify.published import Published
 from sinks.verify.pullback import check_position_findings, check_positions
 from sinks.verify.redrives import check_redrives
@@ -55,8 +56,11 @@ STEPS: tuple[Step, ...] = (
     Step("declarations", check_declarations),
     Step("positions", check_positions),
     Step("positions against the lines", check_position_findings),
+    Step("reports joined to incidents", check_linked_incidents),
+    Step("why each report belongs to its incident", check_linked_reports),
     Step("counts by day", check_day_tallies),
     Step("counts by feed", check_feed_tallies),
+    Step("the incidents one by one", check_incidents),
     Step("convoys", check_convoys),
     # Versions first: a present row is compared with its last version.
     Step("every version of every verdict", check_versions),

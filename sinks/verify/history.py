@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from schemas.truceday import Micros
 
+Identity = tuple[str, str]
+
 
 class NaiveLine(NamedTuple):
     """One line of a bulletin; ``region`` is None for the whole country."""
@@ -21,6 +23,10 @@ class NaiveReport(NamedTuple):
 
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
     watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
+
+    The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``tellers`` who told it first
+    by each of its sources, ``same_as`` and ``not_same_as`` hold names of reports, ``merged_into`` the report id of
+    the same feed that this one was merged into.
     """
 
     offset: int
@@ -39,18 +45,38 @@ class NaiveReport(NamedTuple):
     convoy_id: str = ""
     same_convoy_as: str | None = None
     lines: tuple[NaiveLine, ...] = ()
+    deaths_low: int | None = None
+    deaths_high: int | None = None
+    time_precision: str = "minute"
+    place_precision: str = "unknown"
+    point: tuple[float, float] | None = None
+    names_parties: bool = True
+    tellers: tuple[str, ...] = ()
+    same_as: tuple[str, ...] = ()
+    not_same_as: tuple[str, ...] = ()
+    merged_into: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who said it and by what name."""
+        return self.feed, self.report_id
+
+    @property
+    def name(self) -> str:
+        """The report as other reports and evidence name it."""
+        return f"{self.feed}/{self.report_id}"
 
 
 def present(reports: Iterable[NaiveReport], before: int | None = None) -> list[NaiveReport]:
     """Return what counts, knowing only the facts with an offset below ``before`` (None: all of them).
 
-    Of every identity that is the highest revision, and nothing at all when that revision is retracted.
+    Of every identity that is the highest revision, and nothing at all when that revision is not active.
     """
-    highest: dict[tuple[str, str], NaiveReport] = {}
+    highest: dict[Identity, NaiveReport] = {}
     for report in reports:
         if before is not None and report.offset >= before:
             continue
-        known = highest.get((report.feed, report.report_id))
+        known = highest.get(report.identity)
         if known is None or report.revision > known.revision:
-            highest[report.feed, report.report_id] = report
+            highest[report.identity] = report
     return [report for report in highest.values() if report.active]

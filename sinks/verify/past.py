@@ -1,7 +1,7 @@
 """The accepted reports with the stretch of the facts topic over which each one stood: the past at any offset.
 
-Everything is read one region at a time, so memory holds the incidents of one region, and all convoy steps and
-coverage notices (which are few beside incidents).
+Where nothing is linked, incidents are read one region at a time, so that memory holds those of one region; convoy
+steps and coverage notices, which are few beside incidents, are held all.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
-from schemas.truceday import Micros
 from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
-from sinks.verify.history import NaiveReport
+from sinks.verify.history import Identity, NaiveReport
+from sinks.verify.incident_rows import linking_of
+from sinks.verify.incidents import NaiveIncident
+from sinks.verify.linking import NOW, Linking
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict, baseline_days, judge, violence_limit
 from sinks.verify.report_rows import region_of_pcode
@@ -37,8 +39,6 @@ class Stood(NamedTuple):
 
 
 _SPINE = ("fact_offset", "feed", "report_id", "revision", "type", "occurred_from", "occurred_to", "reported_at")
-#: Before the first year a report may name.
-_LONG_AGO = -(2**55)
 
 
 class Past:
@@ -52,38 +52,40 @@ class Past:
 
     def of(self, region: str) -> RegionPast:
         """Return what concerns one region."""
-        incidents = incidents_of(self.file, region)
+        linking = linking_of(self.file, region)
         notices = self._notices.get(region, [])
-        past = RegionPast(self.file, region, incidents, notices, self._steps, self._unclear)
+        past = RegionPast(self.file, region, linking, notices, self._steps, self._unclear)
         past.take_bulletins(self._bulletins, self._unclear_bulletins)
         return past
 
 
 class RegionPast:
-    """The reports of one region, by truce-day."""
+    """What concerns one region, by truce-day."""
 
     def __init__(
         self,
         file: Published,
         region: str,
-        incidents: list[Stood],
+        linking: Linking,
         notices: list[Stood],
         steps: list[Stood],
         unclear: list[Stood],
     ) -> None:
         self.file = file
         self.region = region
-        self.incidents: dict[date, list[Stood]] = defaultdict(list)
-        for stood in incidents:
-            self.incidents[_day(file, stood)].append(stood)
+        self.linking = linking
+        #: Reports that may lead an incident of the day: content and place come from the same one.
+        self._leading: dict[date, set[Identity]] = defaultdict(set)
+        for report in linking.by_region[region]:
+            self._leading[_day(file, report)].add(report.identity)
         self.notices = _by_day(file, notices)
         self._unclear = _by_day(file, unclear)
         self.steps = _steps_to(region, steps)
-        self._baseline = {day: self.incidents.get(day, []) for day in baseline_days(file.agreement, file.days)}
-        self._baseline_changes = sorted(_changes(_all(self._baseline.values())))
-        self._limits: dict[int, Fraction] = {}
+        self._baseline = baseline_days(file.agreement, file.days)
+        self._limits: list[tuple[int, int, Fraction]] = []
         self._bulletins: list[Stood] = []
         self._bulletins_by_day: dict[date, list[Stood]] = {}
+        self._bulletins_of_baseline: list[int] = []
         self._unclear_of_baseline: list[Stood] = []
 
     def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
@@ -95,7 +97,7 @@ class RegionPast:
             self._unclear[day].extend(group)
         if agreement.violence.bulletins_of:
             self._unclear_of_baseline = [each for each in unclear if self._of_baseline(each)]
-            self._baseline_changes = sorted(_changes(filter(self._of_baseline, self._bulletins)))
+            self._bulletins_of_baseline = sorted(_changes(filter(self._of_baseline, self._bulletins)))
 
     def _of_baseline(self, stood: Stood) -> bool:
         return day_of(self.file.days, stood.report.occurred_from, stood.report.occurred_to) in self._baseline
@@ -109,37 +111,57 @@ class RegionPast:
             day,
             now,
             self.limit(before),
-            standing(self.incidents.get(day, []), before),
+            self.incidents(day, before),
             standing(self.notices.get(day, []), before),
             standing(self.steps, before),
             standing(self._bulletins_by_day.get(day, []), before),
         )
+
+    def incidents(self, day: date, before: int) -> list[NaiveIncident]:
+        """Return the incidents of ``day``, knowing only the facts with an offset below ``before``."""
+        return of_region(self.linking, self.region, self._leading.get(day, ()), before, day)
 
     def unclear(self, day: date, before: int) -> bool:
         """Whether a notice or bulletin of unknown regions stood, so that ``day`` can no longer be judged again."""
         return bool(standing(self._unclear.get(day, []), before) or standing(self._unclear_of_baseline, before))
 
     def limit(self, before: int) -> Fraction:
-        """Return the limit as of ``before``; it is counted anew only where the baseline changed."""
-        changes = bisect_left(self._baseline_changes, before)
-        if changes not in self._limits:
-            of_baseline = {day: standing(stood, before) for day, stood in self._baseline.items()}
-            self._limits[changes] = violence_limit(self.file.agreement, of_baseline)
-            if self.file.agreement.violence.bulletins_of:
-                told = standing(self._bulletins, before)
-                self._limits[changes] = bulletin_limit(
-                    self.file.agreement, self.file.days, self.region, of_baseline, told
-                )
-        return self._limits[changes]
+        """Return the limit as of ``before``; it is counted anew only where the baseline may have changed."""
+        for low, high, limit in reversed(self._limits):
+            if low < before <= high:
+                return limit
+        agreement, days = self.file.agreement, self.file.days
+        if agreement.violence.bulletins_of:
+            told = standing(self._bulletins, before)
+            limit = bulletin_limit(agreement, days, self.region, self._baseline, told)
+            index = bisect_left(self._bulletins_of_baseline, before)
+            low, high = ([-1, *self._bulletins_of_baseline, NOW][index + end] for end in (0, 1))
+        else:
+            limit = violence_limit(agreement, {day: self.incidents(day, before) for day in self._baseline})
+            leading = {identity for day in self._baseline for identity in self._leading.get(day, ())}
+            low, high = self.linking.unchanged(leading, before)
+        self._limits.append((low, high, limit))
+        return limit
 
     def changes(self, day: date) -> set[int]:
-        """Return the offsets at which an incident, a notice or a bulletin of ``day`` came or went."""
-        groups = self.incidents.get(day, []), self.notices.get(day, []), self._bulletins_by_day.get(day, [])
-        return set(_changes(_all(groups)))
+        """Return the offsets at which a notice or a bulletin of ``day`` came or went."""
+        return set(_changes([*self.notices.get(day, []), *self._bulletins_by_day.get(day, [])]))
+
+    def next_change(self, day: date, before: int) -> int | None:
+        """Return the offset, ``before`` or later, of the next fact that may change an incident of ``day``."""
+        offset = self.linking.unchanged(self._leading.get(day, ()), before)[1]
+        return offset if offset < NOW else None
 
 
-def _all(groups: Iterable[list[Stood]]) -> list[Stood]:
-    return [stood for group in groups for stood in group]
+def of_region(
+    linking: Linking, region: str, leading: Iterable[Identity], before: int, day: date | None = None
+) -> list[NaiveIncident]:
+    """Return the incidents of a region, and of a truce-day, that one of the reports ``leading`` leads."""
+    return [
+        incident
+        for incident in linking.led_by(leading, before)
+        if incident.content.region == region and day in (None, incident.content.truce_day)
+    ]
 
 
 def _by_day(file: Published, notices: Iterable[Stood]) -> dict[date, list[Stood]]:
@@ -160,18 +182,8 @@ def standing(group: Iterable[Stood], before: int) -> list[NaiveReport]:
     return [stood.report for stood in group if stood.stands(before)]
 
 
-def _day(file: Published, stood: Stood) -> date:
-    return file.days.holding_most(stood.report.occurred_from, stood.report.occurred_to)[0]
-
-
-def incidents_of(file: Published, region: str, since: Micros = _LONG_AGO) -> list[Stood]:
-    """Return the incident reports of a region that ever stood and whose interval began at ``since`` or later."""
-    columns = "kind, in_scope, deaths_best, replaced_at"
-    where = "type = 'incident' and region = ? and occurred_from >= make_timestamptz(?)"
-    return [
-        Stood(spine._replace(regions=(region,), kind=kind, in_scope=in_scope, deaths_best=deaths), replaced_at)
-        for spine, (kind, in_scope, deaths, replaced_at) in _ever_active(file, columns, where, [region, since])
-    ]
+def _day(file: Published, report: NaiveReport) -> date:
+    return file.days.holding_most(report.occurred_from, report.occurred_to)[0]
 
 
 def _steps(file: Published) -> list[Stood]:

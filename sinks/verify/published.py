@@ -16,6 +16,7 @@ from schemas.truceday import Micros
 from sinks.faults import mapped
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
+from sinks.verify.linking import Linking
 
 BATCH = 5_000
 
@@ -83,6 +84,8 @@ class Published:
         #: Facts after the last tick may have moved the ledger's now on; what was judged was judged at the tick's.
         self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
         self._connection.execute(_REPLACED)
+        #: The reports joined to incidents, from the first check on that asks for them.
+        self.linking: Linking | None = None
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ one region and truce-day from reports the caller has already picked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
@@ -22,6 +22,8 @@ from sinks.verify.bulletins import bulletin_limit, count, judge_by_bulletin, of_
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
+from sinks.verify.incidents import NaiveIncident
+from sinks.verify.linking import NOW, Linking
 
 EVIDENCE = 10
 WINDOW_DAYS = 7
@@ -64,11 +66,10 @@ def recount(
     counting = present(reports, before)
     notices = [report for report in counting if report.type == "coverage"]
     steps = [report for report in counting if report.type == "convoy"]
-    incidents: dict[tuple[str, date], list[NaiveReport]] = {}
-    for report in counting:
-        if report.type == "incident":
-            day = days.holding_most(report.occurred_from, report.occurred_to)[0]
-            incidents.setdefault((report.regions[0], day), []).append(report)
+    linking = Linking(agreement, days, reports)
+    incidents: dict[tuple[str, date], list[NaiveIncident]] = {}
+    for incident in linking.incidents(NOW if before is None else before):
+        incidents.setdefault((incident.content.region, incident.content.truce_day), []).append(incident)
     verdicts = {}
     for region in agreement.regions:
         of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
@@ -90,7 +91,7 @@ def judge(
     day: date,
     now: Micros,
     limit: Fraction,
-    incidents: Sequence[NaiveReport],
+    incidents: Sequence[NaiveIncident],
     notices: Sequence[NaiveReport],
     steps: Sequence[NaiveReport],
     bulletins: Sequence[NaiveReport] = (),
@@ -99,11 +100,10 @@ def judge(
 
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that measure the region, none where
-    the agreement measures by incidents. All must be present and active.
+    the agreement measures by incidents. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
-    counted = [incident for incident in incidents if counts(agreement, incident)]
-    inside = [incident for incident in counted if incident.in_scope]
+    inside = in_scope(incidents)
     share = covered_share(agreement, start, end, inside, [*notices, *bulletins])
     told = used(days, day, bulletins)
     counted_by_it = None if told is None else count(told, region)
@@ -121,19 +121,19 @@ def judge(
         violence=violence.finding,
         access=access.finding,
         incidents=len(inside),
-        incidents_out_of_scope=len(counted) - len(inside),
+        incidents_out_of_scope=sum(incident.content.counted for incident in incidents) - len(inside),
         bulletin_incidents=counted_by_it,
         limit=limit,
         share=share,
-        deaths_best=sum(incident.deaths_best or 0 for incident in inside),
+        deaths_best=sum(incident.content.deaths_best or 0 for incident in inside),
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
     )
 
 
-def counts(agreement: Agreement, incident: NaiveReport) -> bool:
-    """Whether an incident is in any count at all: the agreement may name the feeds it goes by."""
-    return not agreement.violence.feeds or incident.feed in agreement.violence.feeds
+def in_scope(incidents: Iterable[NaiveIncident]) -> list[NaiveIncident]:
+    """Return the incidents that are the agreement's concern, of those that are in any count."""
+    return [incident for incident in incidents if incident.content.counted and incident.content.in_scope]
 
 
 def baseline_days(agreement: Agreement, days: Days) -> list[date]:
@@ -141,18 +141,15 @@ def baseline_days(agreement: Agreement, days: Days) -> list[date]:
     return days.from_to(agreement.violence.baseline.first_day, agreement.violence.baseline.last_day)
 
 
-def violence_limit(agreement: Agreement, of_baseline: dict[date, list[NaiveReport]]) -> Fraction:
+def violence_limit(agreement: Agreement, of_baseline: Mapping[date, Sequence[NaiveIncident]]) -> Fraction:
     """Return max(floor, (1 - reduction) x baseline); ``of_baseline`` has every baseline day, empty ones too."""
-    a_day = [
-        Fraction(sum(1 for incident in incidents if incident.in_scope and counts(agreement, incident)))
-        for incidents in of_baseline.values()
-    ]
+    a_day = [Fraction(len(in_scope(incidents))) for incidents in of_baseline.values()]
     mean = agreement.violence.baseline.measure == "mean"
     baseline = sum(a_day, Fraction(0)) / len(a_day) if mean else median(a_day)
     return max(Fraction(agreement.violence.floor), Fraction(100 - agreement.violence.reduction_percent, 100) * baseline)
 
 
-def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, inside: Sequence[NaiveReport]) -> Leg:
+def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, inside: Sequence[NaiveIncident]) -> Leg:
     """Find what ``inside``, the incidents in scope of one region and day, make of it.
 
     What was seen breaks a day however badly it was watched; only a watched day can be met by silence.
@@ -167,25 +164,26 @@ def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, insid
     return Leg("UNKNOWN")
 
 
-def severe_of(agreement: Agreement, inside: Iterable[NaiveReport]) -> list[NaiveReport]:
+def severe_of(agreement: Agreement, inside: Iterable[NaiveIncident]) -> list[NaiveIncident]:
     """Return the incidents one of which breaks a day alone."""
-    return [incident for incident in inside if incident.kind in agreement.violence.severe_kinds]
+    return [incident for incident in inside if incident.content.kind in agreement.violence.severe_kinds]
 
 
-def earliest(incidents: Iterable[NaiveReport]) -> tuple[str, ...]:
-    """Return the earliest ten as ``feed/report_id``: by start, then feed, then report id."""
-    ordered = sorted((incident.occurred_from, incident.feed, incident.report_id) for incident in incidents)
+def earliest(inside: Iterable[NaiveIncident]) -> tuple[str, ...]:
+    """Return the names of the earliest ten: by start, then feed, then report id of the name."""
+    ordered = sorted((incident.content.occurred_from, incident.feed, incident.report_id) for incident in inside)
     return tuple(f"{feed}/{report_id}" for _, feed, report_id in ordered[:EVIDENCE])
 
 
 def covered_share(
-    agreement: Agreement, start: Micros, end: Micros, inside: Iterable[NaiveReport], notices: Iterable[NaiveReport]
+    agreement: Agreement, start: Micros, end: Micros, inside: Iterable[NaiveIncident], notices: Iterable[NaiveReport]
 ) -> Fraction:
     """Return the part of ``[start, end)`` for which enough feeds watched.
 
     The day is cut wherever anyone starts or stops watching; each piece then counts wholly or not at all.
     """
-    all_day = {incident.feed for incident in inside} if agreement.coverage.reports_cover_the_day else set()
+    reported = {feed for incident in inside for feed in incident.content.feeds}
+    all_day = reported if agreement.coverage.reports_cover_the_day else set()
     near = [notice for notice in notices if notice.occurred_from < end and notice.occurred_to > start]
     bounds = {start, end}
     for notice in near:
@@ -223,13 +221,10 @@ def oldest_trailing(now: Micros) -> Micros:
     return (now // MICROS_PER_HOUR - (TRAILING_HOURS - 1)) * MICROS_PER_HOUR
 
 
-def trailing(agreement: Agreement, incidents: Iterable[NaiveReport], now: Micros) -> tuple[int, int]:
+def trailing(incidents: Iterable[NaiveIncident], now: Micros) -> tuple[int, int]:
     """Return (incidents in scope, their best deaths) of the 168 clock hours that end with the running one."""
     oldest = oldest_trailing(now)
     end = oldest + TRAILING_HOURS * MICROS_PER_HOUR
-    recent = [
-        incident
-        for incident in incidents
-        if incident.in_scope and counts(agreement, incident) and oldest <= incident.occurred_from < end
-    ]
-    return len(recent), sum(incident.deaths_best or 0 for incident in recent)
+    recent = [incident.content for incident in in_scope(incidents)]
+    recent = [content for content in recent if oldest <= content.occurred_from < end]
+    return len(recent), sum(content.deaths_best or 0 for content in recent)

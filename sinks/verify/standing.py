@@ -9,7 +9,8 @@ from datetime import date
 from schemas.rows import GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
-from sinks.verify.past import incidents_of, standing
+from sinks.verify.incident_rows import linking_of
+from sinks.verify.past import of_region
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveStreak, completed, oldest_trailing, streak, trailing, window
 
@@ -33,8 +34,10 @@ def check_windows(file: Published) -> Iterator[Difference]:
 def _window(file: Published, verdicts: dict[date, VerdictRow], region: str, now: Micros) -> WindowRow:
     days = window(file.agreement, file.days, now)
     rows = [verdicts[day] for day in days if day in verdicts]
-    recent = standing(incidents_of(file, region, since=oldest_trailing(now)), file.last_tick)
-    incidents_168h, deaths_168h = trailing(file.agreement, recent, now)
+    linking = linking_of(file, region)
+    since = oldest_trailing(now)
+    begun = {report.identity for report in linking.by_region[region] if report.occurred_from >= since}
+    incidents_168h, deaths_168h = trailing(of_region(linking, region, begun, file.last_tick), now)
     ended = streak((day, verdicts[day].verdict) for day in completed(file.agreement, file.days, now) if day in verdicts)
     return WindowRow(
         region=region,

@@ -1,11 +1,15 @@
-"""The counts per region and truce-day, counted again by the database from the table ``reports``."""
+"""The counts per region and truce-day: where nothing is linked, counted by the database from the table ``reports``."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import date
 
 from schemas.rows import DayTallyRow, FeedTallyRow
 from sinks.verify.difference import Difference
+from sinks.verify.incident_rows import incidents_now
+from sinks.verify.incidents import Content
 from sinks.verify.published import Published
 
 _COUNTED = """
@@ -38,15 +42,46 @@ group by region, truce_day, feed
 def check_day_tallies(file: Published) -> Iterator[Difference]:
     """Check what each region and truce-day adds up to; days without an incident have no row."""
     rules = file.agreement.violence
-    found = file.select(_DAYS, {"feeds": rules.feeds, "severe": [str(kind) for kind in rules.severe_kinds]})
-    names = DayTallyRow._fields
-    recounted = {row[:2]: row[2:] for row in found}
-    yield from file.compare("day_tallies", names, 2, recounted)
+    severe = [str(kind) for kind in rules.severe_kinds]
+    if file.agreement.linking is None:
+        recounted = {row[:2]: row[2:] for row in file.select(_DAYS, {"feeds": rules.feeds, "severe": severe})}
+    else:
+        recounted = {day: _day(contents, severe) for day, contents in _by_day(file).items()}
+    yield from file.compare("day_tallies", DayTallyRow._fields, 2, recounted)
 
 
 def check_feed_tallies(file: Published) -> Iterator[Difference]:
-    """Check whose incidents in scope they are."""
-    found = file.select(_FEEDS, {"feeds": file.agreement.violence.feeds})
-    names = FeedTallyRow._fields
-    recounted = {row[:3]: row[3:] for row in found}
-    yield from file.compare("feed_tallies", names, 3, recounted)
+    """Check which feeds reported them: an incident counts once with each feed that is among its reports."""
+    if file.agreement.linking is None:
+        found = file.select(_FEEDS, {"feeds": file.agreement.violence.feeds})
+        recounted = {row[:3]: row[3:] for row in found}
+    else:
+        feeds = Counter(
+            (*day, feed)
+            for day, contents in _by_day(file).items()
+            for content in contents
+            if content.in_scope
+            for feed in content.feeds
+        )
+        recounted = {key: (incidents,) for key, incidents in feeds.items()}
+    yield from file.compare("feed_tallies", FeedTallyRow._fields, 3, recounted)
+
+
+def _by_day(file: Published) -> dict[tuple[str, date], list[Content]]:
+    contents: dict[tuple[str, date], list[Content]] = defaultdict(list)
+    for incident in incidents_now(file):
+        if incident.content.counted:
+            contents[incident.content.region, incident.content.truce_day].append(incident.content)
+    return contents
+
+
+def _day(contents: list[Content], severe: list[str]) -> tuple[int, ...]:
+    inside = [content for content in contents if content.in_scope]
+    return (
+        len(inside),
+        len(contents) - len(inside),
+        sum(content.kind in severe for content in inside),
+        sum(content.deaths_low or 0 for content in inside),
+        sum(content.deaths_best or 0 for content in inside),
+        sum(content.deaths_high or 0 for content in inside),
+    )

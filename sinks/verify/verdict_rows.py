@@ -181,8 +181,7 @@ def _check_step(file: Published, row: Row, before: VerdictRow, version: VerdictR
 
 def _check_between(ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date) -> Iterator[Difference]:
     made = [version.tick_offset for version in versions]
-    moments = {ticks.after(change) for change in past.changes(day)}
-    for tick in sorted(moment for moment in moments if moment is not None):
+    for tick in _moments(ticks, past, day):
         offset, now = tick
         in_force = bisect_right(made, offset) - 1
         if in_force < 0 or made[in_force] == offset or past.unclear(day, offset):
@@ -191,6 +190,16 @@ def _check_between(ticks: Ticks, past: RegionPast, versions: list[VerdictRow], d
         judged = dict(zip(JUDGED, _recounted(past.judge(day, now, offset)), strict=True))
         stored = dict(zip(JUDGED, _stored(versions[in_force]), strict=True))
         yield from row.compare(FINDINGS, (stored[name] for name in FINDINGS), (judged[name] for name in FINDINGS))
+
+
+def _moments(ticks: Ticks, past: RegionPast, day: date) -> list[tuple[int, Micros]]:
+    """Return the first known tick after every fact that may have changed what ``day`` rests on."""
+    moments = {ticks.after(change) for change in past.changes(day)}
+    change = past.next_change(day, 0)
+    while change is not None and (tick := ticks.after(change)) is not None:
+        moments.add(tick)
+        change = past.next_change(day, tick[0])
+    return sorted(moment for moment in moments if moment is not None)
 
 
 def _by_day(file: Published, table: str, region: str) -> dict[date, list[VerdictRow]]:

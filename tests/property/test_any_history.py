@@ -4,216 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.agreement import Agreement
-from schemas.facts import (
-    BulletinFact,
-    ConvoyFact,
-    CountLine,
-    CoverageFact,
-    DeclarationFact,
-    Fact,
-    GivenLength,
-    IncidentFact,
-    PositionFact,
-    TickFact,
-)
-from schemas.reports import ConvoyStep
+from schemas.facts import Fact, TickFact
 from schemas.rows import VerdictRow
-from sinks.verify.convoys import DELIVERIES
-from sinks.verify.history import NaiveLine, NaiveReport
+from sinks.verify.days import Days
+from sinks.verify.linked_rows import incident_row, report_rows
+from sinks.verify.linking import Linking
 from sinks.verify.recount import recount
-from tests.support.worlds import (
-    HOUR,
-    World,
-    agreement,
-    at,
-    bulletin,
-    convoy,
-    coverage,
-    declaration,
-    incident,
-    position,
-    tick,
-)
+from tests.support.drawn_facts import as_naive, histories, meetings, ticks
+from tests.support.worlds import LINKING, World, agreement, at, tick
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-TRUCES = (
-    agreement(),
-    agreement(
-        coverage={"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
-        access={"regions": ["SY01", "SY02"], "overdue_after_hours": 20, "max_gap_days": 2},
-    ),
-    agreement(violence={"bulletins_of": "feed-a"}, coverage={"min_share_percent": 40}),
-)
-EVERY_TRUCE = pytest.mark.parametrize("truce", TRUCES, ids=["plain", "strict", "bulletins"])
-
-moments = st.integers(min_value=-4 * 24, max_value=5 * 24).map(lambda hours: at(0, hours))
-regions = st.sampled_from(["SY01", "SY02"])
-revisions = st.integers(min_value=1, max_value=4)
-names = st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6", "r7"])
-feeds = st.sampled_from(["feed-a", "feed-b"])
-convoy_ids = st.sampled_from(["aid-1", "aid-2", "aid/3"])
-lengths = st.integers(min_value=0, max_value=30).map(lambda hours: hours * HOUR)
-sides = st.sampled_from([(), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),)])
-
-
-@st.composite
-def incidents(draw: st.DrawFn) -> IncidentFact:
-    when = draw(moments)
-    return incident(
-        draw(names),
-        when=when,
-        to=when + draw(lengths),
-        region=draw(regions),
-        feed=draw(feeds),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-        sides=draw(sides),
-        kind=draw(st.sampled_from(["shelling", "shelling", "shelling", "attack_on_aid"])),
-        deaths_best=draw(st.none() | st.integers(0, 9)),
-    )
-
-
-@st.composite
-def notices(draw: st.DrawFn) -> CoverageFact:
-    low = draw(moments)
-    return coverage(
-        draw(names),
-        low=low,
-        high=low + draw(st.integers(1, 60)) * HOUR,
-        regions=tuple(draw(st.lists(regions, min_size=1, max_size=2))),
-        feed=draw(feeds),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-    )
-
-
-@st.composite
-def steps(draw: st.DrawFn) -> ConvoyFact:
-    return convoy(
-        draw(names),
-        draw(st.sampled_from([*ConvoyStep, *DELIVERIES, *DELIVERIES])),
-        when=(when := draw(moments)),
-        to=when + draw(lengths),
-        reported_at=when + draw(lengths),
-        convoy_id=draw(convoy_ids),
-        region=draw(regions),
-        feed=draw(feeds),
-        same_convoy_as=draw(st.none() | st.builds("{}/{}".format, feeds, convoy_ids)),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-    )
-
-
-@st.composite
-def bulletins(draw: st.DrawFn) -> BulletinFact:
-    low = draw(moments)
-    lines = st.builds(CountLine, st.integers(0, 9), st.none() | regions, st.sampled_from([None, "Opposition", "ISIL"]))
-    return bulletin(
-        draw(names),
-        low=low,
-        high=low + draw(st.sampled_from([0, 6, 12, 24, 24, 24, 25, 26, 60])) * HOUR,
-        reported_at=low + draw(st.integers(0, 3)) * HOUR,
-        tallies=tuple(draw(st.lists(lines, min_size=1, max_size=3))),
-        total=draw(st.none() | st.integers(0, 20)),
-        feed=draw(feeds),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-    )
-
-
-@st.composite
-def declarations(draw: st.DrawFn) -> DeclarationFact:
-    return declaration(
-        draw(names),
-        act=draw(st.sampled_from(["start", "extension", "end"])),
-        when=draw(moments),
-        feed=draw(feeds),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-    )
-
-
-@st.composite
-def positions(draw: st.DrawFn) -> PositionFact:
-    return position(
-        draw(names),
-        when=draw(moments),
-        latitude=draw(st.sampled_from([36.23, 36.25, 36.28, 37.5])),
-        weapon_class=draw(st.sampled_from(["heavy", "personnel", "bicycles"])),
-        party=draw(st.sampled_from(["Government", "Opposition"])),
-        uncertainty=draw(st.sampled_from([None, GivenLength(50, "metres"), GivenLength(1.5, "miles")])),
-        feed=draw(feeds),
-        revision=draw(revisions),
-        retracted=draw(st.integers(0, 5)) == 0,
-    )
-
-
-# All draw from the same few names: a revision may be of another type than the one it corrects.
-reports = st.one_of(incidents(), incidents(), notices(), steps(), bulletins(), bulletins(), declarations(), positions())
-ticks = st.integers(min_value=0, max_value=8 * 24).map(lambda hours: tick(at(0, hours)))
-histories = st.lists(st.one_of(reports, reports, reports, ticks), max_size=30)
-
-
-def one_body_a_revision(history: list[Fact]) -> list[Fact]:
-    """Drop a second body under one identity and revision: the one case in which order matters, by design."""
-    known: dict[tuple[str, str, int], Fact] = {}
-    kept: list[Fact] = []
-    for fact in history:
-        if isinstance(fact, TickFact):
-            kept.append(fact)
-            continue
-        name = (fact.feed, fact.report_id, fact.revision)
-        if known.setdefault(name, fact) == fact:
-            kept.append(fact)
-    return kept
-
-
-def as_naive(history: list[Fact]) -> list[NaiveReport]:
-    """Return the reports of a history as a recount sees them."""
-    naive = []
-    for offset, fact in enumerate(history):
-        if isinstance(fact, TickFact):
-            continue
-        spine = (offset, fact.feed, fact.report_id, fact.revision, not fact.retracted)
-        if isinstance(fact, DeclarationFact | PositionFact):
-            kind = "declaration" if isinstance(fact, DeclarationFact) else "position"
-            naive.append(NaiveReport(*spine, kind))
-            continue
-        if isinstance(fact, BulletinFact):
-            lines = tuple(NaiveLine(line.region, line.count, line.accused != "ISIL") for line in fact.tallies)
-            stretch = (fact.from_, fact.to, fact.reported_at)
-            naive.append(NaiveReport(*spine, "bulletin", (), *stretch, lines=lines))
-            continue
-        places = fact.regions if isinstance(fact, CoverageFact) else (fact.place.region,)
-        scoped = isinstance(fact, IncidentFact)
-        naive.append(
-            NaiveReport(
-                offset=offset,
-                feed=fact.feed,
-                report_id=fact.report_id,
-                revision=fact.revision,
-                active=not fact.retracted,
-                type="incident" if scoped else "coverage" if isinstance(fact, CoverageFact) else "convoy",
-                regions=places,
-                occurred_from=fact.from_,
-                occurred_to=fact.to,
-                reported_at=fact.reported_at,
-                kind=fact.kind if isinstance(fact, IncidentFact) else getattr(fact, "step", ""),
-                in_scope=TRUCES[0].in_scope(fact.sides) if isinstance(fact, IncidentFact) else False,
-                deaths_best=fact.deaths_best if isinstance(fact, IncidentFact) else None,
-                convoy_id=getattr(fact, "convoy_id", ""),
-                same_convoy_as=getattr(fact, "same_convoy_as", None),
-            )
-        )
-    return naive
+STRICT: dict[str, dict[str, object]] = {
+    "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
+    "access": {"regions": ["SY01", "SY02"], "overdue_after_hours": 20, "max_gap_days": 2},
+}
+TRUCES = {
+    "plain": (agreement(), histories),
+    "strict": (agreement(**STRICT), histories),
+    "bulletins": (agreement(violence={"bulletins_of": "m"}, coverage={"min_share_percent": 40}), histories),
+    "linking": (agreement(linking=LINKING), meetings),
+    "linking by governorate": (agreement(**STRICT, linking={**LINKING, "weakest_place": "governorate"}), meetings),
+    "linking what counts": (agreement(**STRICT, linking=LINKING, violence={"feeds": ["m", "z", "videos"]}), meetings),
+}
+any_truce = pytest.mark.parametrize(("truce", "told"), TRUCES.values(), ids=TRUCES)
+Histories = st.SearchStrategy[list[Fact]]
 
 
 def figures(row: VerdictRow) -> tuple[object, ...]:
@@ -250,62 +73,108 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.violence_evidence,
             found.access_evidence,
         )
-        for bucket, found in recount(truce, as_naive(history), now).items()
+        for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }
 
 
-@EVERY_TRUCE
-@RANDOM
-@given(history=histories)
-def test_the_ledger_agrees_with_a_recount_of_the_whole_history(truce: Agreement, history: list[Fact]) -> None:
-    history = [*one_body_a_revision(history), tick(at(9))]
-    world = World(truce).tell(*history)
+def verdicts(world: World) -> dict[object, tuple[object, ...]]:
+    """Return the figures of every present verdict."""
     world.flush()
-    assert {bucket: figures(row) for bucket, row in world.store.verdicts.items()} == expected(truce, history, at(9))
+    return {bucket: figures(row) for bucket, row in world.store.verdicts.items()}
 
 
-@EVERY_TRUCE
+def linked(world: World) -> tuple[object, ...]:
+    """Return what is linked and why, but where the reports lie in the topic."""
+    reports = {row._replace(fact_offset=0) for row in world.store.members}
+    return set(world.store.incidents.values()), reports
+
+
+def joined(truce: Agreement, history: list[Fact]) -> tuple[object, ...]:
+    """Return what a recount links, and why."""
+    found = Linking(truce, Days.of(truce), as_naive(truce, history)).incidents()
+    several = [incident for incident in found if len(incident.members) > 1]
+    rows = {row._replace(fact_offset=0) for incident in several for row in report_rows(incident)}
+    return {incident_row(incident) for incident in several}, rows
+
+
+def untimed(history: list[Fact]) -> list[Fact]:
+    """Return a history without its ticks."""
+    return [fact for fact in history if not isinstance(fact, TickFact)]
+
+
+@any_truce
 @RANDOM
-@given(history=histories, data=st.data())
-def test_order_and_repetition_never_show_in_the_present_rows(
-    truce: Agreement, history: list[Fact], data: st.DataObject
+@given(data=st.data())
+def test_the_ledger_agrees_with_a_recount_of_the_whole_history(
+    truce: Agreement, told: Histories, data: st.DataObject
 ) -> None:
-    told = [fact for fact in one_body_a_revision(history) if not isinstance(fact, TickFact)]
-    shuffled = data.draw(st.permutations([*told, *told]))
-    plain = World(truce).tell(*told, tick(at(9)))
+    history = [*data.draw(told), tick(at(9))]
+    world = World(truce, flush_every=data.draw(st.sampled_from([1, 5, 1_000]))).tell(*history)
+    assert verdicts(world) == expected(truce, history, at(9))
+    assert linked(world) == joined(truce, history)
+
+
+@any_truce
+@RANDOM
+@given(data=st.data())
+def test_order_and_repetition_never_show_in_the_present_rows(
+    truce: Agreement, told: Histories, data: st.DataObject
+) -> None:
+    history = untimed(data.draw(told))
+    shuffled = data.draw(st.permutations([*history, *history]))
+    plain = World(truce).tell(*history, tick(at(9)))
     twice = World(truce).tell(*shuffled, tick(at(9)))
-    plain.flush()
-    twice.flush()
-    assert {b: figures(row) for b, row in twice.store.verdicts.items()} == {
-        b: figures(row) for b, row in plain.store.verdicts.items()
-    }
+    assert verdicts(twice) == verdicts(plain)
+    assert linked(twice) == linked(plain)
 
 
-@EVERY_TRUCE
+@any_truce
 @RANDOM
-@given(history=histories, size=st.integers(1, 6))
-def test_where_flushes_fall_never_shows_versions_included(truce: Agreement, history: list[Fact], size: int) -> None:
-    told = [*one_body_a_revision(history), tick(at(9))]
-    whole = World(truce).tell(*told)
-    whole.flush()
-    cut = World(truce, flush_every=size).tell(*told)
-    cut.flush()
-    assert cut.store.verdicts == whole.store.verdicts
+@given(data=st.data(), size=st.integers(1, 6))
+def test_where_flushes_fall_never_shows_versions_included(
+    truce: Agreement, told: Histories, data: st.DataObject, size: int
+) -> None:
+    history = [*data.draw(told), tick(at(9))]
+    whole = World(truce).tell(*history)
+    cut = World(truce, flush_every=size).tell(*history)
+    assert verdicts(cut) == verdicts(whole)
     assert cut.store.versions == whole.store.versions
+    assert linked(cut) == linked(whole)
 
 
-@EVERY_TRUCE
+@any_truce
 @RANDOM
-@given(history=histories, extra=st.lists(ticks, max_size=4))
+@given(data=st.data(), extra=st.lists(ticks, max_size=4))
 def test_judging_more_often_changes_no_present_finding(
-    truce: Agreement, history: list[Fact], extra: list[TickFact]
+    truce: Agreement, told: Histories, data: st.DataObject, extra: list[TickFact]
 ) -> None:
     """Being judged incrementally at many ticks is the same as being judged once at the end."""
-    told = one_body_a_revision(history)
-    once = World(truce).tell(*[fact for fact in told if not isinstance(fact, TickFact)], tick(at(9)))
-    often = World(truce).tell(*[step for fact in told for step in (fact, tick(at(0)))], *extra, tick(at(9)))
-    once.flush()
-    often.flush()
-    assert {b: figures(row) for b, row in often.store.verdicts.items()} == {
-        b: figures(row) for b, row in once.store.verdicts.items()
-    }
+    history = data.draw(told)
+    once = World(truce).tell(*untimed(history), tick(at(9)))
+    often = World(truce).tell(*[step for fact in history for step in (fact, tick(at(0)))], *extra, tick(at(9)))
+    assert verdicts(often) == verdicts(once)
+    assert linked(often) == linked(once)
+
+
+def test_drawn_histories_are_ones_in_which_reports_meet() -> None:
+    """What is compared above must happen: every kind of link, and all that keeps one from joining."""
+    seen: Counter[str] = Counter()
+    truce = TRUCES["linking"][0]
+
+    @settings(max_examples=200, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @given(history=meetings)
+    def look(history: list[Fact]) -> None:
+        found = Linking(truce, Days.of(truce), as_naive(truce, history)).incidents()
+        members = [member for incident in found for member in incident.members]
+        shown = {member.link.why for member in members if member.link} | {member.standing for member in members}
+        sizes = [len({member.report.feed for member in incident.members}) for incident in found]
+        if any(len(incident.links) for incident in found):
+            shown.add("linked")
+        if max(sizes, default=0) > 2:
+            shown.add("three feeds")
+        seen.update(shown)
+
+    look()
+    assert seen["linked"] > 120
+    assert {kind: count for kind, count in seen.items() if count < 10} == {}
+    assert seen.keys() >= {"closest", "repeating_feed", "same_as", "merged_into", "retracted", "three feeds"}

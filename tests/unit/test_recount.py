@@ -14,6 +14,7 @@ from schemas.truceday import Micros, to_micros
 from sinks.verify.convoys import convoys_of
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
+from sinks.verify.linking import Linking
 from sinks.verify.recount import NaiveVerdict, completed, recount, streak, trailing, window
 from sinks.verify.report_rows import in_scope
 from tests.support.worlds import HOUR, TRUCE, agreement, at, day
@@ -360,4 +361,4 @@ def test_trailing_hours_are_the_running_one_and_the_167_before_it() -> None:
     begun = [at(10) - 167 * HOUR, at(10) - 167 * HOUR - 1, now, at(10, 1), at(9)]
     told = [incident(f"i{n}", when=when, deaths_best=1) for n, when in enumerate(begun)]
     out = incident("out", when=at(9), in_scope=False)
-    assert trailing(TRUCE, [*told, out], now) == (3, 3)
+    assert trailing(Linking(TRUCE, DAYS, [*told, out]).incidents(), now) == (3, 3)

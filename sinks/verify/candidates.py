@@ -1,0 +1,162 @@
+"""Which reports could be one occurrence, and how close they are to it: docs/judging.md, "Linking", by hand.
+
+Two revisions are candidates for each other or not, whatever else is known; what stands at some moment decides only
+which of the candidates are there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple
+
+from schemas.agreement import LinkingRules
+from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.verify.history import NaiveReport
+
+BOMBARDMENT = frozenset({"airstrike", "shelling", "explosive", "chemical"})
+FIGHTING = frozenset({"armed_clash", "small_arms", "territory_taken"})
+AT_WHOM = frozenset({"attack_on_civilians", "attack_on_aid"})
+
+#: From fine to coarse.
+TIMES = ("minute", "hour", "day", "week", "month", "longer")
+CLASSES = ("exact", "near", "district", "governorate")
+GOVERNORATE = CLASSES.index("governorate")
+NEAR = CLASSES.index("near")
+HOUR = TIMES.index("hour")
+DAY = TIMES.index("day")
+
+LONGEST = 26 * MICROS_PER_HOUR
+MICROS_PER_MINUTE = MICROS_PER_HOUR // 60
+EARTH_METRES = 6_371_008.8
+
+
+class Closeness(NamedTuple):
+    """How close two candidates are; the least is the closest, and no two pairs are equally close."""
+
+    place: int
+    time: int
+    thousandths: int
+    names: tuple[str, str]
+
+
+class Pair(NamedTuple):
+    """Two revisions that are candidates; ``metres`` is None where no distance was asked for."""
+
+    closeness: Closeness
+    one: NaiveReport
+    other: NaiveReport
+    gap: Micros
+    metres: int | None
+
+    def beside(self, report: NaiveReport) -> NaiveReport:
+        """Return the revision that ``report`` is a candidate for."""
+        return self.other if report is self.one else self.one
+
+
+def candidates(rules: LinkingRules, reports: Iterable[NaiveReport]) -> list[Pair]:
+    """Return every pair of ``reports``, incidents in some region, that are candidates for each other."""
+    by_region: dict[str, list[NaiveReport]] = defaultdict(list)
+    for report in reports:
+        if _may_have_candidates(rules, report):
+            by_region[report.regions[0]].append(report)
+    pairs = []
+    for of_region in by_region.values():
+        of_region.sort(key=lambda report: report.occurred_from)
+        for number, report in enumerate(of_region):
+            latest = report.occurred_to + rules.minutes * MICROS_PER_MINUTE
+            for later in of_region[number + 1 :]:
+                # Those after it start later still.
+                if later.occurred_from > latest:
+                    break
+                pair = compare(rules, report, later)
+                if pair is not None:
+                    pairs.append(pair)
+    return pairs
+
+
+def _may_have_candidates(rules: LinkingRules, report: NaiveReport) -> bool:
+    place = place_class(report)
+    timely = TIMES.index(report.time_precision) <= DAY and report.occurred_to - report.occurred_from <= LONGEST
+    return timely and place is not None and place <= CLASSES.index(rules.weakest_place)
+
+
+def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair | None:
+    """Return how the two are candidates for each other, None when they are not."""
+    repeated = one.feed == other.feed
+    if repeated and (one.report_id == other.report_id or one.feed not in rules.repeating_feeds):
+        return None
+    if one.regions != other.regions or not kinds_agree(one.kind, other.kind) or denied(one, other):
+        return None
+    if not _may_have_candidates(rules, one) or not _may_have_candidates(rules, other):
+        return None
+
+    time = max(TIMES.index(one.time_precision), TIMES.index(other.time_precision))
+    allowed = rules.minutes * MICROS_PER_MINUTE if time <= HOUR else 0
+    gap = max(0, one.occurred_from - other.occurred_to, other.occurred_from - one.occurred_to)
+    if gap > allowed or (time > HOUR and not share_an_instant(one, other)):
+        return None
+
+    classes = place_class(one), place_class(other)
+    place = max(rank for rank in classes if rank is not None)
+    metres, reach = None, 0
+    if place < GOVERNORATE and one.point is not None and other.point is not None:
+        metres = distance(one.point, other.point)
+        reaches = rules.exact_metres, rules.near_metres, rules.district_metres
+        reach = sum(reaches[rank] for rank in classes if rank is not None)
+        if metres > reach:
+            return None
+    if repeated and (time > HOUR or place > NEAR):
+        return None
+
+    thousandths = (1000 * metres // reach if metres and reach else 0) + (1000 * gap // allowed if allowed else 0)
+    closeness = Closeness(place, time, thousandths, names_of(one, other))
+    return Pair(closeness, one, other, gap, metres)
+
+
+def kinds_agree(one: str, other: str) -> bool:
+    """Whether two kinds may be two words for one occurrence."""
+    kinds = {one, other}
+    if "arrest" in kinds or "other" in kinds:
+        return len(kinds) == 1
+    if kinds <= AT_WHOM:
+        return True
+    with_what = kinds - AT_WHOM
+    return with_what <= BOMBARDMENT or with_what <= FIGHTING
+
+
+def share_an_instant(one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether two intervals overlap; one without length holds its own instant."""
+    # Where they share any, they share the start of the later one.
+    start = max(one.occurred_from, other.occurred_from)
+    return all(
+        report.occurred_from <= start < max(report.occurred_to, report.occurred_from + 1) for report in (one, other)
+    )
+
+
+def place_class(report: NaiveReport) -> int | None:
+    """Return the rank of a report's place class; None for one that agrees with no other place."""
+    if report.place_precision == "country":
+        return None
+    if report.point is None or report.place_precision == "unknown":
+        return GOVERNORATE
+    return CLASSES.index(report.place_precision)
+
+
+def denied(one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether one of the two says that they are not the same."""
+    return other.name in one.not_same_as or one.name in other.not_same_as
+
+
+def names_of(one: NaiveReport, other: NaiveReport) -> tuple[str, str]:
+    """Return the two names, the smaller first."""
+    return min(one.name, other.name), max(one.name, other.name)
+
+
+def distance(one: tuple[float, float], other: tuple[float, float]) -> int:
+    """Return the great-circle distance of two points in degrees, in whole metres."""
+    (south, west), (north, east) = ((radians(point[0]), radians(point[1])) for point in (one, other))
+    square = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin((east - west) / 2) ** 2
+    # A square a little above 1 would come from rounding, at two ends of the earth.
+    return round(2 * EARTH_METRES * asin(min(1.0, sqrt(square))))

@@ -1,0 +1,114 @@
+"""What is linked, and the incidents as a reader sees them, against the reports joined anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schemas.rows import LinkedIncident, LinkedReport
+from sinks.verify.candidates import GOVERNORATE, distance, place_class
+from sinks.verify.difference import Difference, compare_rows
+from sinks.verify.history import NaiveReport
+from sinks.verify.incident_rows import incidents_now
+from sinks.verify.incidents import NaiveIncident
+from sinks.verify.published import Published
+
+_VIEW = ("incident_id", "region", "truce_day", "occurred_from", "occurred_to", "kind", "in_scope", "counted")
+_TOLLS = ("deaths_low", "deaths_best", "deaths_high")
+
+
+def check_linked_incidents(file: Published) -> Iterator[Difference]:
+    """Check each incident of several reports, its name and its content."""
+    rows = [incident_row(incident) for incident in _of_several(file)]
+    # The database gives lists.
+    recounted = {
+        row[:2]: tuple(list(value) if isinstance(value, tuple) else value for value in row[2:]) for row in rows
+    }
+    yield from file.compare("linked_incidents", LinkedIncident._fields, 2, recounted)
+
+
+def check_linked_reports(file: Published) -> Iterator[Difference]:
+    """Check which reports make it, and what each is shown to be linked by."""
+    recounted = {row[:4]: row[4:] for incident in _of_several(file) for row in report_rows(incident)}
+    yield from file.compare("linked_reports", LinkedReport._fields, 4, recounted)
+
+
+def check_incidents(file: Published) -> Iterator[Difference]:
+    """Check the view ``incidents``: every incident is in it once, whether one report makes it or several."""
+    if file.agreement.linking is not None:
+        recounted = {}
+        for incident in incidents_now(file):
+            told = incident.content
+            what = (told.region, told.truce_day, told.occurred_from, told.occurred_to, told.kind, told.in_scope)
+            tolls = (told.deaths_low, told.deaths_best, told.deaths_high)
+            recounted[incident.name,] = (*what, told.counted, *tolls)
+        yield from file.compare("incidents", _VIEW + _TOLLS, 1, recounted)
+    tallied = file.select("select region, truce_day, incidents, incidents_out_of_scope from day_tallies")
+    viewed = file.select("""
+        select region, truce_day, count(*) filter (in_scope), count(*) filter (not in_scope)
+        from incidents where counted group by all""")
+    yield from compare_rows(
+        "incidents",
+        ("in scope", "out of scope"),
+        {row[:2]: row[2:] for row in viewed},
+        {row[:2]: row[2:] for row in tallied},
+    )
+
+
+def _of_several(file: Published) -> list[NaiveIncident]:
+    if file.agreement.linking is None:
+        return []
+    return [incident for incident in incidents_now(file) if len(incident.members) > 1]
+
+
+def incident_row(incident: NaiveIncident) -> LinkedIncident:
+    """Return the row of an incident of several reports."""
+    told = incident.content
+    active = [member.report for member in incident.members if member.standing == "active"]
+    return LinkedIncident(
+        feed=incident.feed,
+        report_id=incident.report_id,
+        region=told.region,
+        truce_day=told.truce_day,
+        occurred_from=told.occurred_from,
+        occurred_to=told.occurred_to,
+        kind=told.kind,
+        in_scope=told.in_scope,
+        counted=told.counted,
+        deaths_low=told.deaths_low,
+        deaths_best=told.deaths_best,
+        deaths_high=told.deaths_high,
+        reports=len(active),
+        feeds=tuple(sorted({report.feed for report in active})),
+        independent_origins=len(incident.origins),
+        certainty=incident.certainty,
+    )
+
+
+def report_rows(incident: NaiveIncident) -> Iterator[LinkedReport]:
+    """Return the rows of its reports."""
+    for member in incident.members:
+        report, link = member.report, member.link
+        other = link.beside(report.identity) if link else report
+        gap = max(0, report.occurred_from - other.occurred_to, other.occurred_from - report.occurred_to)
+        yield LinkedReport(
+            incident_feed=incident.feed,
+            incident_report_id=incident.report_id,
+            feed=report.feed,
+            report_id=report.report_id,
+            revision=report.revision,
+            fact_offset=report.offset,
+            standing=member.standing,
+            linked_to=other.name if link else None,
+            why=link.why if link else "alone",
+            seconds=gap // 1_000_000 if link else None,
+            metres=_metres(report, other) if link else None,
+            certainty=link.certainty if link else None,
+        )
+
+
+def _metres(one: NaiveReport, other: NaiveReport) -> int | None:
+    """Return how far apart two points are, None unless both locate their report within its district."""
+    classes = place_class(one), place_class(other)
+    if one.point is None or other.point is None or any(rank is None or rank >= GOVERNORATE for rank in classes):
+        return None
+    return distance(one.point, other.point)

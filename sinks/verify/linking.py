@@ -1,0 +1,316 @@
+"""Reports joined to incidents, as of any moment: docs/judging.md, "Linking", rule by rule.
+
+Nothing is carried from one moment to the next. An incident is found from one of its reports by following links, and
+every link is asked for anew: which candidates stand, and which of them is the closest. What was found is only
+remembered for as long as no revision comes of any report that was asked about on the way.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple
+
+from schemas.agreement import Agreement, LinkingRules
+from schemas.truceday import Micros
+from sinks.verify.candidates import Pair, candidates, denied
+from sinks.verify.days import Days
+from sinks.verify.history import Identity, NaiveReport
+from sinks.verify.incidents import Member, NaiveIncident, NaiveLink, incident_of
+
+#: Above every offset.
+NOW = 2**62
+
+
+class Known(NamedTuple):
+    """One report after each of its revisions: where they came, the present one, and when it was first told."""
+
+    offsets: list[int]
+    present: list[NaiveReport]
+    told_first: list[Micros]
+
+
+class Linking:
+    """The incidents that ``reports``, revisions in any order, make at any moment.
+
+    A moment is an offset: known are the facts before it. ``reports`` must hold every revision of each identity.
+    """
+
+    def __init__(self, agreement: Agreement, days: Days, reports: Iterable[NaiveReport]) -> None:
+        self.agreement = agreement
+        self.days = days
+        self._regions = frozenset(agreement.regions)
+        self._known = _known(reports)
+        #: By revision, and by feed of the other, its candidates, the closest first.
+        self._near: dict[tuple[str, str, int], dict[str, list[Pair]]] = {}
+        self._asserting: dict[str, list[NaiveReport]] = defaultdict(list)
+        self._merged: dict[Identity, set[Identity]] = defaultdict(set)
+        #: Whatever was asked about in the course of one answer.
+        self._asked: set[Identity] = set()
+        self._found: dict[Identity, list[tuple[int, int, NaiveIncident]]] = defaultdict(list)
+        self._repeating: frozenset[str] = frozenset()
+        if agreement.linking is not None:
+            self._repeating = frozenset(agreement.linking.repeating_feeds)
+            self._relate(agreement.linking)
+
+    def _relate(self, rules: LinkingRules) -> None:
+        revisions = {_key(report): report for known in self._known.values() for report in known.present}
+        pairs = candidates(rules, [report for report in revisions.values() if self._is_ours(report)])
+        for pair in sorted(pairs, key=lambda pair: pair.closeness):
+            for one, other in ((pair.one, pair.other), (pair.other, pair.one)):
+                self._near.setdefault(_key(one), {}).setdefault(other.feed, []).append(pair)
+        for report in revisions.values():
+            for name in set(report.same_as):
+                self._asserting[name].append(report)
+            if report.merged_into is not None:
+                self._merged[report.feed, report.merged_into].add(report.identity)
+
+    @cached_property
+    def by_region(self) -> dict[str, list[NaiveReport]]:
+        """Every revision of an incident report that was present at some time, by region."""
+        found: dict[str, list[NaiveReport]] = defaultdict(list)
+        for known in self._known.values():
+            for report in dict.fromkeys(known.present):
+                if self._is_ours(report):
+                    found[report.regions[0]].append(report)
+        return found
+
+    # -- what is known
+
+    def present(self, identity: Identity, before: int) -> NaiveReport | None:
+        """Return the highest revision of a report among the facts before an offset."""
+        self._asked.add(identity)
+        known = self._known.get(identity)
+        index = bisect_left(known.offsets, before) if known else 0
+        return known.present[index - 1] if known and index else None
+
+    def _member(self, report: NaiveReport, standing: str, before: int, links: list[NaiveLink]) -> Member:
+        known = self._known[report.identity]
+        told_first = known.told_first[bisect_left(known.offsets, before) - 1]
+        return Member(report, standing, told_first, next((link for link in links if report in link[:2]), None))
+
+    def _is_ours(self, report: NaiveReport) -> bool:
+        return report.type == "incident" and report.regions[0] in self._regions
+
+    def _stands(self, report: NaiveReport, before: int, raised: NaiveReport | None = None) -> bool:
+        """Whether a revision stands, or would if ``raised``, a retracted one, stood again."""
+        there = self.present(report.identity, before) is report and self._is_ours(report)
+        return there and (report.active or report is raised)
+
+    # -- links
+
+    def _links(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> list[NaiveLink]:
+        """Return the links of a report that stands."""
+        links = [NaiveLink(report, other, "same_as") for other in self._asserted(report, before, raised)]
+        known = {link.names for link in links}
+        for feed, pairs in self._near.get(_key(report), {}).items():
+            if feed == report.feed:
+                chosen = [pair for pair in pairs if self._stands(pair.beside(report), before, raised)]
+            else:
+                closest = self._closest(report, feed, before, raised)
+                # Of the feed of ``report`` at least that one stands.
+                mutual = closest and self._closest(closest.beside(report), report.feed, before, raised) is closest
+                chosen = [closest] if closest and mutual else []
+            links += [NaiveLink.found(pair) for pair in chosen if pair.closeness.names not in known]
+        return links
+
+    def _asserted(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> list[NaiveReport]:
+        named = [self.present(identity_named(name), before) for name in report.same_as]
+        others = {_key(other): other for other in (*named, *self._asserting.get(report.name, ())) if other is not None}
+        return [
+            other
+            for other in others.values()
+            if other is not report and self._stands(other, before, raised) and not denied(report, other)
+        ]
+
+    def _closest(self, report: NaiveReport, feed: str, before: int, raised: NaiveReport | None) -> Pair | None:
+        near = self._near[_key(report)][feed]
+        return next((pair for pair in near if self._stands(pair.beside(report), before, raised)), None)
+
+    def _joined(self, start: NaiveReport, before: int, raised: NaiveReport | None = None) -> Joined:
+        """Return what hangs together with ``start``, which stands, by whatever links, joined as far as they may."""
+        reached, ahead = {start.identity: start}, [start]
+        links: dict[tuple[str, str], NaiveLink] = {}
+        while ahead:
+            for link in self._links(ahead.pop(), before, raised):
+                links[link.names] = link
+                for end in (link.one, link.other):
+                    if end.identity not in reached:
+                        reached[end.identity] = end
+                        ahead.append(end)
+        return join(reached.values(), links.values(), self._repeating)
+
+    # -- incidents
+
+    def incident_of(self, identity: Identity, before: int = NOW) -> NaiveIncident | None:
+        """Return the incident of a report that stands; None when it does not."""
+        for low, high, incident in reversed(self._found.get(identity, ())):
+            if low < before <= high:
+                return incident
+        self._asked.clear()
+        report = self.present(identity, before)
+        if report is None or not self._stands(report, before):
+            return None
+        members = [self._member(report, "active", before, [])]
+        joined: list[NaiveLink] = []
+        if self.agreement.linking is not None:
+            members, joined = self._linked(report, before)
+        incident = incident_of(self.agreement, self.days, members, joined)
+        low, high = self._untold(self._asked, before)
+        for member in members:
+            if member.standing == "active":
+                self._found[member.report.identity].append((low, high, incident))
+        return incident
+
+    def _linked(self, start: NaiveReport, before: int) -> tuple[list[Member], list[NaiveLink]]:
+        """Return the reports of one incident and the links that joined the active ones."""
+        groups, links = self._joined(start, before)
+        active = groups[start.identity]
+        joined = [link for link in links if link.one in active]
+        lent = self._lent(active, before)
+        merged = self._merged_into([*active, *(link.one for link in lent)], before)
+        members = [self._member(report, "active", before, joined) for report in active]
+        members += [self._member(link.one, "retracted", before, [link]) for link in lent]
+        members += [self._member(link.one, "merged", before, [link]) for link in merged]
+        return members, joined
+
+    def _lent(self, active: list[NaiveReport], before: int) -> list[NaiveLink]:
+        """Return, from the retracted report on, the links that would lead to one of ``active`` if it alone stood again.
+
+        Of each retracted report that is its first link; the links come in order.
+        """
+        lent: dict[Identity, NaiveLink] = {}
+        for report in active:
+            for identity in self._related(report) - lent.keys():
+                other = self.present(identity, before)
+                if other is None or other.active or other.merged_into is not None or not self._is_ours(other):
+                    continue
+                link = self._first_link(other, before)
+                if link is not None and link.other in active:
+                    lent[identity] = link
+        return sorted(lent.values(), key=_order)
+
+    def _related(self, report: NaiveReport) -> set[Identity]:
+        """Return all reports that, in some revision of theirs, could be linked to this one."""
+        near = {pair.beside(report).identity for pairs in self._near.get(_key(report), {}).values() for pair in pairs}
+        named = {identity_named(name) for name in report.same_as}
+        return near | named | {other.identity for other in self._asserting.get(report.name, ())}
+
+    def _first_link(self, retracted: NaiveReport, before: int) -> NaiveLink | None:
+        for link in self._joined(retracted, before, raised=retracted).links:
+            if retracted in (link.one, link.other):
+                return link._replace(one=retracted, other=link.beside(retracted.identity))
+        return None
+
+    def _merged_into(self, reports: list[NaiveReport], before: int) -> list[NaiveLink]:
+        """Return, from the merged report on, every merge into one of ``reports`` or into what was merged into it."""
+        found: dict[Identity, NaiveLink] = {}
+        ahead = list(reports)
+        while ahead:
+            into = ahead.pop()
+            for identity in self._merged.get(into.identity, set()) - found.keys():
+                report = self.present(identity, before)
+                if report is not None and report.merged_into == into.report_id:
+                    found[identity] = NaiveLink(report, into, "merged_into")
+                    ahead.append(report)
+        return sorted(found.values(), key=_order)
+
+    def incidents(self, before: int = NOW) -> list[NaiveIncident]:
+        """Return every incident."""
+        found: dict[Identity, NaiveIncident] = {}
+        for identity in self._known:
+            incident = self.incident_of(identity, before)
+            if incident is not None:
+                found[incident.feed, incident.report_id] = incident
+        return list(found.values())
+
+    def led_by(self, identities: Iterable[Identity], before: int = NOW) -> list[NaiveIncident]:
+        """Return the incidents whose content comes from one of these reports before all others."""
+        found = []
+        for identity in identities:
+            incident = self.incident_of(identity, before)
+            if incident is not None and incident.content.lead.identity == identity:
+                found.append(incident)
+        return found
+
+    def unchanged(self, identities: Iterable[Identity], before: int) -> tuple[int, int]:
+        """Return the moments between which no fact made another incident of these: after the first, up to the last."""
+        low, high = self._untold(identities, before)
+        for identity in identities:
+            if self.incident_of(identity, before) is not None:
+                since, until = next((one, last) for one, last, _ in self._found[identity] if one < before <= last)
+                low, high = max(low, since), min(high, until)
+        return low, high
+
+    def _untold(self, identities: Iterable[Identity], before: int) -> tuple[int, int]:
+        """Return the moments between which no revision of these reports came."""
+        low, high = -1, NOW
+        for identity in identities:
+            known = self._known.get(identity)
+            if known is not None:
+                index = bisect_left(known.offsets, before)
+                low = max(low, known.offsets[index - 1]) if index else low
+                high = min(high, known.offsets[index]) if index < len(known.offsets) else high
+        return low, high
+
+
+class Joined(NamedTuple):
+    """Reports in the groups they ended in, by identity of each, and the links that joined them, in order."""
+
+    groups: dict[Identity, list[NaiveReport]]
+    links: list[NaiveLink]
+
+
+def join(reports: Iterable[NaiveReport], links: Iterable[NaiveLink], repeating: frozenset[str]) -> Joined:
+    """Take the links one after the other, asserted ones first, each as far as it may join."""
+    groups = {report.identity: [report] for report in reports}
+    joined = []
+    for link in sorted(links, key=_order):
+        one, other = groups[link.one.identity], groups[link.other.identity]
+        if one is other or any(_apart(link, *two, repeating) for two in product(one, other)):
+            continue
+        one += other
+        for report in other:
+            groups[report.identity] = one
+        joined.append(link)
+    return Joined(groups, joined)
+
+
+def _order(link: NaiveLink) -> tuple[object, ...]:
+    return (0, link.names) if link.pair is None else (1, link.pair.closeness)
+
+
+def _apart(link: NaiveLink, one: NaiveReport, other: NaiveReport, repeating: frozenset[str]) -> bool:
+    """Whether ``link`` must not bring these two together."""
+    doubled = link.pair is not None and one.feed == other.feed and one.feed not in repeating
+    return doubled or denied(one, other)
+
+
+def identity_named(name: str) -> Identity:
+    """Return the identity in ``feed/report_id``; no feed's name holds a stroke, a report's may."""
+    feed, _, report_id = name.partition("/")
+    return feed, report_id
+
+
+def _key(report: NaiveReport) -> tuple[str, str, int]:
+    return report.feed, report.report_id, report.revision
+
+
+def _known(reports: Iterable[NaiveReport]) -> dict[Identity, Known]:
+    by_identity: dict[Identity, list[NaiveReport]] = defaultdict(list)
+    for report in reports:
+        by_identity[report.identity].append(report)
+    known = {}
+    for identity, revisions in by_identity.items():
+        revisions.sort(key=lambda report: report.offset)
+        present: list[NaiveReport] = []
+        told_first: list[Micros] = []
+        for number in range(len(revisions)):
+            so_far = revisions[: number + 1]
+            present.append(max(so_far, key=lambda report: report.revision))
+            told_first.append(min(report.reported_at for report in so_far))
+        known[identity] = Known([report.offset for report in revisions], present, told_first)
+    return known
