@@ -16,37 +16,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.records import TABLES, tables, tables_of_a_run
+from tests.support.records import TABLES, present_tables, tables, tables_of_a_run
 from tests.support.shared_data import shared_data
 from tests.support.shell import ROOT, trucewatch
 
 pytestmark = pytest.mark.broker
 
 COPY = Path("syria-2016") / "compliance.duckdb"
-
-#: What depends on the order of arrival by nature: places in Kafka, recording times, versions, counts of repetitions.
-BY_ARRIVAL = {
-    "reports": ("fact_offset", "received_at", "source_topic", "source_partition", "source_offset"),
-    "day_verdicts": ("version", "recorded_at", "tick_offset", "cause", "state"),
-    "gate": ("recorded_at", "tick_offset"),
-    "feeds": ("last_received_at", "duplicate", "rejected"),
-}
-PRESENT = (
-    "reports",
-    "convoys",
-    "convoy_events",
-    "coverage",
-    "bulletins",
-    "declarations",
-    "positions",
-    "position_findings",
-    "day_tallies",
-    "feed_tallies",
-    "day_verdicts",
-    "region_windows",
-    "gate",
-    "feeds",
-)
 
 #: Incidents per region and truce-day from the CSV alone. A truce-day runs from 19:00 local to the next 19:00, which
 #: is 23 or 25 hours where clocks change; an event belongs to the day holding most of its calendar days, or the first.
@@ -79,18 +55,6 @@ def replay(data: Path, *files: Path, **options: str) -> dict[str, Any]:
     done = trucewatch("replay", *files, "--data", data, *flags, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
-
-
-def present(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every present table without the columns that depend on arrival."""
-    found = {}
-    with duckdb.connect(str(file), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        for table in PRESENT:
-            left_out = ", ".join(BY_ARRIVAL.get(table, ()))
-            columns = f"* EXCLUDE ({left_out})" if left_out else "*"
-            found[table] = connection.execute(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +148,7 @@ def test_arriving_in_any_order_and_twice_gives_the_same_present_tables(
     twice = rewritten(ged, tmp_path / "twice.csv", lambda rows: random.Random(8).sample([*rows, *rows], 2 * len(rows)))
     replay(tmp_path / "data", twice, format="ged", order="listed")
     there = tmp_path / "data" / COPY
-    assert present(there) == present(replayed / COPY)
+    assert present_tables(there) == present_tables(replayed / COPY)
     with duckdb.connect(str(there), read_only=True) as connection:
         counts = "SELECT sum(duplicate), sum(accepted) FROM feeds WHERE accepted > 0"
         duplicates, accepted = connection.execute(counts).fetchall()[0]

@@ -56,6 +56,19 @@ def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
     return [Batch(TOPIC, 0, cut, cut[-1].offset + 1) for cut in cuts]
 
 
+#: What the order of arrival is told by.
+HISTORIES = ("day_verdict_versions", "gate_history", "rejects", "sink_offsets", "ledger_state")
+#: Of present rows, what depends on the order of arrival by nature: places in Kafka, recording times, versions, counts
+#: of repetitions.
+BY_ARRIVAL = {
+    "reports": ("fact_offset", "received_at", "source_topic", "source_partition", "source_offset"),
+    "linked_reports": ("fact_offset",),
+    "day_verdicts": ("version", "recorded_at", "tick_offset", "cause", "state"),
+    "gate": ("recorded_at", "tick_offset"),
+    "feeds": ("last_received_at", "duplicate", "rejected"),
+}
+
+
 def tables(file: Path, names: Sequence[str] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of every table, in a fixed order."""
     with duckdb.connect(str(file), read_only=True) as connection:
@@ -90,3 +103,15 @@ def tables_without_places(file: Path) -> dict[str, list[tuple[Any, ...]]]:
             columns = ", ".join(column for (column,) in described if column not in _PLACES)
             found[name] = connection.execute(f"SELECT {columns} FROM {name} ORDER BY ALL").fetchall()
         return found
+
+
+def present_tables(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every present table without the columns that depend on arrival."""
+    found = {}
+    with duckdb.connect(str(file), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for table in (name for name in TABLES if name not in HISTORIES):
+            left_out = ", ".join(BY_ARRIVAL.get(table, ()))
+            columns = f"* EXCLUDE ({left_out})" if left_out else "*"
+            found[table] = connection.execute(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()
+    return found
