@@ -19,6 +19,7 @@ from schemas.reports import (
     IncidentReport,
     Party,
     Place,
+    PlacePrecision,
     PositionReport,
     Report,
     Status,
@@ -154,7 +155,8 @@ def _first_tellers(report: IncidentReport) -> list[str] | None:
 
 
 def _where(place: Place) -> dict[str, object]:
-    point = place.point
+    # The point of what is known to the country only is the country's middle.
+    point = None if place.precision is PlacePrecision.COUNTRY else place.point
     return {"latitude": point and point.latitude, "longitude": point and point.longitude}
 
 
