@@ -284,8 +284,7 @@ class _Work:
         belonging: dict[int, list[tuple[Linkable, Link | Linkable]]] = defaultdict(list)
         host: dict[str, int] = {}
         for report in reports:
-            if self._lends(report) and self._links[report.fact_offset]:
-                link = self._links[report.fact_offset][0]
+            if self._lends(report) and (link := self._first_joined(report)) is not None:
                 host[report.name] = incident_of_name[link.other.name]
                 belonging[host[report.name]].append((report, link))
         host |= incident_of_name
@@ -301,6 +300,40 @@ class _Work:
         formed = [incident for incident in formed if incident not in kept]
         self._read(place for incident in dissolved for place in incident.active_places())
         return Relinked(dissolved, formed, self._at)
+
+    def _first_joined(self, lender: Linkable) -> Link | None:
+        """Return the link that would join a retracted report first if it alone stood again; None when none would."""
+        own = self._links[lender.fact_offset]
+        if not own:
+            return None
+        # Only what hangs together with its links can keep one of them from joining.
+        near = {link.other.name: link.other for link in own}
+        ahead = list(near.values())
+        links = {link[:2]: link for link in own}
+        while ahead:
+            for link in self._links[ahead.pop().fact_offset]:
+                if self._displaces(lender, link):
+                    continue
+                links[link[:2]] = link
+                if link.other.name not in near:
+                    near[link.other.name] = link.other
+                    ahead.append(link.other)
+        for _, taken in joined([lender, *near.values()], links.values(), self._candidates.repeating):
+            for link in taken:
+                if link.one is lender:
+                    return link
+        return None
+
+    def _displaces(self, lender: Linkable, link: Link) -> bool:
+        """Whether one end of a link would have a closer candidate than the other in ``lender``, if that stood again."""
+        if not link.asserted_last or link.one.feed == link.other.feed:
+            return False
+        for end, other in ((link.one, link.other), (link.other, link.one)):
+            if other.feed == lender.feed and not denies(lender, end):
+                closeness = self._candidates.closeness(lender, end)
+                if closeness is not None and closeness < link.order:
+                    return True
+        return False
 
     def _end_of(self, report: Linkable) -> Linkable | None:
         """Return the report that a merged one ends in; None for a circle, or when it is not known."""
