@@ -35,7 +35,7 @@ from tests.support.worlds import HOUR, at, bulletin, convoy, coverage, declarati
 MINUTE = HOUR // 60
 
 #: A hyphen sorts before a stroke: ``m-x/r1`` comes before ``m/r1``, though the feed ``m`` comes before ``m-x``.
-FEEDS = ("m", "m-x", "z", "videos")
+FEEDS = ("m", "m-x", "z", "videos", "videos")
 NAMES = ("r1", "r2", "r3", "r4", "r5")
 SIDES = ((), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),))
 REGIONS = ("SY01", "SY02")
@@ -220,7 +220,7 @@ def one_body_a_revision(history: list[Fact]) -> list[Fact]:
 #: Anything, in any order.
 histories = st.lists(_anything, max_size=30).map(one_body_a_revision)
 #: Mostly incidents that may be linked.
-meetings = st.lists(_meeting, min_size=16, max_size=36).map(one_body_a_revision)
+meetings = st.lists(_meeting, min_size=18, max_size=36).map(one_body_a_revision)
 
 
 def as_naive(truce: Agreement, history: list[Fact]) -> list[NaiveReport]:

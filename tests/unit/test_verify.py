@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import pytest
 from schemas.errors import StoreUnavailable
 from sinks.verify import STEPS, Difference, verify
 from tests.support.judged import History, report
-from tests.support.random_history import random_history
-from tests.support.worlds import agreement, at
+from tests.support.worlds import LINKING, agreement, at
 
 #: What a file cannot prove, by table: stamps, the gazetteer's finds, what leaves no row, and sentences for people.
 UNPROVABLE = {
@@ -141,15 +139,6 @@ def test_what_the_ledger_published_is_right(published: Path) -> None:
     assert verify(published) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_random_history_is_judged_alike_by_ledger_and_referee(seed: int, tmp_path: Path) -> None:
-    """Two programs, two methods, one page of rules; flushes and restarts fall where they like."""
-    draw = random.Random(seed)
-    history = random_history(seed)
-    path = history.judged(tmp_path, flush_every=draw.choice([7, 50, 1_000]), restart_every=draw.choice([2, 10**9]))
-    assert [str(difference) for difference in verify(path, limit=5)] == []
-
-
 def cells(path: Path) -> Iterator[tuple[str, str, str]]:
     for table, columns in tables(path).items():
         for column, kind in columns.items():
@@ -157,10 +146,15 @@ def cells(path: Path) -> Iterator[tuple[str, str, str]]:
                 yield table, column, ALTERED[kind].format(column)
 
 
-def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> None:
-    """Every column of every table, altered in the last row that has a value; a file that is refused counts as well."""
+def unnoticed(published: Path, tmp_path: Path, only: Collection[str] = ()) -> tuple[list[str], int]:
+    """Alter every column of every table (or of ``only`` some) in the last row that has a value.
+
+    Returns what the referee missed and how many were tried; a file that is refused counts as noticed.
+    """
     missed, tried = [], 0
     for table, column, altered in cells(published):
+        if only and table not in only:
+            continue
         path = Path(shutil.copy(published, tmp_path / "altered.duckdb"))
         # Of a feed with duplicates the time last received is only bounded: its last duplicate left no row.
         whole = "and duplicate = 0" if table == "feeds" else ""
@@ -178,6 +172,11 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
                 missed.append(f"{table}.{column}")
         except StoreUnavailable:
             continue
+    return missed, tried
+
+
+def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> None:
+    missed, tried = unnoticed(published, tmp_path)
     assert missed == []
     assert tried > 150
 
@@ -211,6 +210,57 @@ def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
 def test_a_row_told_twice_is_found(table: str, copy: Path) -> None:
     alter(copy, f"insert into {table} select * from {table} where rowid = (select max(rowid) from {table})")
     assert verify(copy) != []
+
+
+@pytest.fixture(scope="module")
+def linked_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three feeds tell of one shelling, a fourth report was retracted and a fifth merged; another is told of once."""
+    place = {"pcode": "SY01", "precision": "exact", "point": {"latitude": 33.5, "longitude": 36.3}}
+    deaths = {"low": 1, "best": 2, "high": 3}
+
+    def told(report_id: str, feed: str, *, reported: float = 2, **fields: Any) -> dict[str, Any]:
+        spine = {"occurred": (at(1), at(1, 1)), "place": place, "kind": "shelling", "deaths": deaths}
+        given = {**spine, "sources": [{"name": "Radio", "origin": feed}], **fields}
+        return report("incident", report_id, feed=feed, reported_at=at(1, reported), **given)
+
+    history = History(agreement(linking=LINKING)).tick(at(0, 1))
+    history.tell(told("1", "a", reported=5), told("1", "b", reported=4)).tick(at(2))
+    history.tell(told("1", "d", reported=6, revision=2, status="retracted")).tick(at(2, 1))
+    history.tell(told("2", "b", reported=7, status="merged", merged_into="1"))
+    far = {**place, "point": {"latitude": 33.6, "longitude": 36.3}}
+    history.tell(told("1", "c", reported=8, place=far, same_as=["a/1"]), told("9", "c", reported=9, place=far)).tick(
+        at(3)
+    )
+    return history.judged(tmp_path_factory.mktemp("linked"))
+
+
+def test_what_is_linked_is_right_and_no_altered_value_of_it_goes_unnoticed(linked_file: Path, tmp_path: Path) -> None:
+    assert verify(linked_file) == []
+    missed, tried = unnoticed(
+        linked_file, tmp_path, ("linked_incidents", "linked_reports", "day_tallies", "feed_tallies")
+    )
+    assert missed == []
+    assert tried > 35
+
+
+@pytest.mark.parametrize("table", ["linked_incidents", "linked_reports"])
+@pytest.mark.parametrize("change", ["delete from {0} where rowid = 0", "insert into {0} select * from {0} limit 1"])
+def test_a_linked_row_too_few_or_too_many_is_found(table: str, change: str, linked_file: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(linked_file, tmp_path / "altered.duckdb"))
+    alter(path, change.format(table))
+    assert {difference.table for difference in verify(path)} == {table}
+
+
+def test_a_view_that_counts_reports_for_incidents_is_found(linked_file: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(linked_file, tmp_path / "altered.duckdb"))
+    alter(
+        path,
+        """
+        create or replace view incidents as
+        select feed || '/' || report_id as incident_id, * exclude (feed), true as counted from reports
+        where present and not retracted and type = 'incident'""",
+    )
+    assert {difference.table for difference in verify(path)} == {"incidents"}
 
 
 def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) -> None:

@@ -460,6 +460,13 @@ def test_retracted_reports_stand_again_alone_and_not_together() -> None:
     assert [incident.name for incident in found(*told)] == ["c/1"]
 
 
+def test_a_retracted_report_whose_link_would_not_join_lends_no_name() -> None:
+    """b/1 says that c/1, of the same feed as c/2, tells of the same: c/2 was an incident of its own."""
+    told = [b(same_as=("c/1",)), c("1", when=at(3)), c("2", reported_at=1)]
+    assert sorted(incident.name for incident in found(*told)) == ["b/1", "c/2"]
+    assert [incident.name for incident in found(*told[:2], told[2]._replace(active=False))] == ["b/1"]
+
+
 def test_nothing_but_retracted_reports_is_no_incident() -> None:
     assert found(a(active=False), b(active=False)) == []
 
