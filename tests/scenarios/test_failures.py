@@ -14,15 +14,53 @@ from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros, to_micros
 from tests.support.judged import History, report
 from tests.support.scenarios import SIDES, outcome, shelling, truck, watched
-from tests.support.worlds import TRUCE, agreement, at, day
+from tests.support.worlds import LINKING, TRUCE, agreement, at, day
 
 BOTH = ("SY01", "SY02")
+LINKED = agreement(linking=LINKING)
 DAMASCUS = ZoneInfo("Asia/Damascus")
 
 
 def local(month_day: int, hour: int, minute: int = 0) -> Micros:
     """An instant of September 2016 by the clocks of Damascus."""
     return to_micros(datetime(2016, 9, month_day, hour, minute, tzinfo=DAMASCUS))
+
+
+def strike(feed: str, report_id: str = "r1", **fields: Any) -> dict[str, Any]:
+    """One strike on one street, as a feed tells it."""
+    place = {"pcode": "SY01", "point": {"latitude": 33.5, "longitude": 36.3}, "precision": "exact"}
+    spine = {"reported_at": at(0, 4), "occurred": (at(0, 2), at(0, 2.25)), "kind": "airstrike", "parties": SIDES}
+    return report("incident", report_id, feed=feed, **{**spine, "place": place, **fields})
+
+
+def test_one_incident_told_by_two_sources_is_counted_once_and_says_why(tmp_path: Path) -> None:
+    history = History(LINKED).tell(strike("office"), strike("monitor", occurred=(at(0, 2.5), at(0, 2.75))))
+    judged = outcome(history.tick(at(0, 6)), tmp_path)
+    assert judged.verdict("SY01", day(0))["incidents"] == 1
+    assert judged.one("SELECT count(*) FROM incidents") == 1
+    why = judged.ask("SELECT feed, why, seconds, metres FROM incident_reports ORDER BY feed")
+    assert why == [("monitor", "closest", 900, 0), ("office", "closest", 900, 0)]
+
+
+def test_a_link_is_undone_by_a_report_that_says_so(tmp_path: Path) -> None:
+    denied = strike("monitor", revision=2, reported_at=at(0, 7), not_same_as=["office/r1"])
+    history = History(LINKED).tell(strike("office"), strike("monitor")).tick(at(0, 6)).tell(denied)
+    judged = outcome(history.tick(at(0, 8)), tmp_path)
+    assert judged.verdict("SY01", day(0))["incidents"] == 2
+    assert judged.ask("SELECT incident_id FROM incidents ORDER BY ALL") == [("monitor/r1",), ("office/r1",)]
+
+
+def test_one_wire_copied_ten_times_is_one_incident_with_one_independent_origin(tmp_path: Path) -> None:
+    """Independence goes by who told it first, not by how many outlets print it."""
+    copies = [strike(f"outlet-{n}", sources=[{"name": f"Outlet {n}", "origin": "An Agency"}]) for n in range(10)]
+    judged = outcome(History(LINKED).tell(*copies).tick(at(0, 6)), tmp_path)
+    assert judged.ask("SELECT reports, independent_origins FROM incidents") == [(10, 1)]
+
+
+def test_ten_tellers_of_their_own_are_ten_independent_origins(tmp_path: Path) -> None:
+    told = [strike(f"witness-{n}", sources=[{"name": f"Witness {n}"}]) for n in range(10)]
+    judged = outcome(History(LINKED).tell(*told).tick(at(0, 6)), tmp_path)
+    assert judged.ask("SELECT reports, independent_origins FROM incidents") == [(10, 10)]
 
 
 def test_bulletin_totals_stand_beside_the_incidents_and_are_never_added(tmp_path: Path) -> None:
