@@ -723,6 +723,6 @@ CREATE TABLE ledger_state (
 COMMENT ON TABLE ledger_state IS 'What the ledger needs to go on where it stopped: one row. Internal.';
 COMMENT ON COLUMN ledger_state.next_offset IS 'The fact_offset the next fact will get.';
 COMMENT ON COLUMN ledger_state.log_start IS 'The fact_offset at which the present log begins: 0 unless the facts topic was made anew.';
-COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp it has read.';
+COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp of a tick it has read. NULL before the first.';
 COMMENT ON COLUMN ledger_state.last_tick IS 'fact_offset of the last tick judged; -1 before the first.';
 COMMENT ON COLUMN ledger_state.pending IS 'What changed since the last tick and has not been judged yet, as JSON.';

@@ -81,7 +81,7 @@ class Published:
         #: Facts before this one come from an earlier topic, whose offsets and sources counted from zero as well.
         self.log_start: int = self._value("select log_start from ledger_state")
         self.now: Micros | None = self._value("select epoch_us(now) from ledger_state")
-        #: Facts after the last tick may have moved the ledger's now on; what was judged was judged at the tick's.
+        #: The time of what was judged, as its rows say it; None before the truce takes effect.
         self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
         self._connection.execute(_REPLACED)
         #: The reports joined to incidents, from the first check on that asks for them.

@@ -179,9 +179,6 @@ def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
     yield from _check_place(file.agreement, row, stored, report)
     offset = stored["fact_offset"]
     yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
-    received = stored["received_at"]
-    heard = received is None or (file.now is not None and received <= file.now)
-    yield from row.claim("received_at", received, heard, f"no later than {file.now}")
 
 
 def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report: Report) -> Iterator[Difference]:

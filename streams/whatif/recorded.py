@@ -35,11 +35,22 @@ FROM rejects WHERE fact_offset >= $low AND fact_offset < $high AND list_contains
 ORDER BY fact_offset
 """
 
-#: The first fact that moved the ledger's time past an instant.
+#: The first fact that came after an instant, or the first tick known to. Between two ticks that left rows the stamps of
+#: intake tell; beyond them they do not count, or one clock that is ahead would hide what came after it.
 _AFTER = """
-SELECT min(fact_offset) FROM (
+WITH ticks AS (
+    SELECT tick_offset, recorded_at FROM day_verdict_versions UNION SELECT tick_offset, recorded_at FROM gate_history
+),
+facts AS (
     SELECT fact_offset, received_at FROM reports UNION ALL SELECT fact_offset, received_at FROM rejects
-) WHERE received_at > make_timestamptz(?)
+),
+known AS (SELECT coalesce(max(tick_offset), -1) AS tick FROM ticks WHERE recorded_at <= make_timestamptz($instant))
+SELECT min(place) FROM (
+    SELECT fact_offset AS place FROM facts, known
+    WHERE fact_offset > tick AND received_at > make_timestamptz($instant)
+    UNION ALL
+    SELECT tick_offset FROM ticks WHERE recorded_at > make_timestamptz($instant)
+)
 """
 
 
@@ -163,7 +174,7 @@ class Recorded:
             reaches = f"reaches to {from_micros(self._now).isoformat()}" if self._now is not None else "holds no fact"
             raise UsageError(f"--as-of {instant.isoformat()}: {self.path} {reaches}")
         with mapped(self.path):
-            ((first,),) = self._connection.execute(_AFTER, [now]).fetchall()
+            ((first,),) = self._connection.execute(_AFTER, {"instant": now}).fetchall()
         return Moment(self._next_offset if first is None else first, now)
 
     def records(self, before: int, codes: frozenset[RejectCode]) -> Iterator[tuple[int, list[Record]]]:

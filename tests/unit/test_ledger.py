@@ -325,6 +325,25 @@ def test_bulletins_and_declarations_are_kept_beside_the_count() -> None:
     assert world.verdict("SY01", 0).incidents == 0
 
 
+def test_a_report_stamped_years_ahead_settles_nothing() -> None:
+    """One host of intake with a wrong clock: its reports are kept with their stamps, and every day stays open."""
+    ahead = at(3_000)
+    world = World().tell(coverage(low=at(0), high=at(1), stamp=ahead), incident(stamp=ahead), tick(at(0, 18)))
+    assert world.ledger.now == at(0, 18)
+    assert world.verdict("SY01", 0).state == "OPEN"
+    assert [row.truce_day for row in world.store.verdicts.values()] == [day(0), day(0)]
+    assert {row.received_at for row in world.store.reports} == {ahead}
+    world.tell(tick(at(1)))
+    assert (world.verdict("SY01", 0).state, world.ledger.now) == ("PROVISIONAL", at(1))
+
+
+def test_a_tick_of_a_clock_that_is_behind_judges_at_the_time_there_was() -> None:
+    """A standby on another host takes over: time stands still until its clock has caught up."""
+    world = World().tell(tick(at(1)), incident(when=at(0, 5)), tick(at(0, 20)))
+    row = world.verdict("SY01", 0)
+    assert (row.incidents, row.state, world.ledger.now) == (1, "PROVISIONAL", at(1))
+
+
 def test_trailing_hours_are_counted_to_the_hour() -> None:
     world = World().tell(incident("old", when=at(0, 1)), incident("new", when=at(6, 0)), tick(at(7, 0)))
     window = {row.region: row for row in world.flush().windows}["SY01"]

@@ -24,8 +24,8 @@ def cuts(history: History) -> list[tuple[int, Micros]]:
     """Return where a history may be cut: behind ticks whose time no later tick shares, with that time."""
     now, ticks = 0, []
     for number, (fact, _) in enumerate(history.facts, start=1):
-        now = max(now, fact.stamp or 0)
         if isinstance(fact, TickFact):
+            now = max(now, fact.stamp or 0)
             ticks.append((number, now))
     return [cut for cut, later in zip(ticks, [*ticks[1:], (0, 0)], strict=True) if cut[1] != later[1]]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
 from schemas.agreement import Agreement
@@ -21,13 +22,13 @@ from schemas.errors import AgreementError, UsageError
 from schemas.facts import Located, Origin
 from schemas.gazetteer import load_gazetteer
 from schemas.reports import Place
-from schemas.truceday import from_micros
+from schemas.truceday import Micros, from_micros
 from streams.intake.examine import Examiner
 from streams.ops.standing import Standing, read_standing
 from streams.whatif.changes import alternatives, differing_keys
 from streams.whatif.difference import compare, totals
 from streams.whatif.judge import Judged, judge
-from streams.whatif.recorded import Recorded
+from streams.whatif.recorded import Moment, Recorded
 from tests.support.commands import Run
 from tests.support.judged import SOURCE, History, report
 from tests.support.month import BROKEN, month
@@ -254,7 +255,7 @@ class _ByPolygons:
 
 
 def test_stamps_of_a_clock_are_kept(tmp_path: Path) -> None:
-    """A report received days after it was made moves the ledger's time to when it was received."""
+    """A report received days after it was made, by a clock that was ahead, is judged again at the tick's time."""
     body = json.dumps(
         report("incident", "i1", reported_at=at(0, 3), region="SY02", occurred=(at(0, 1), at(0, 1)), kind="shelling")
     ).encode()
@@ -264,8 +265,10 @@ def test_stamps_of_a_clock_are_kept(tmp_path: Path) -> None:
     file = history.tick(at(1)).judged(tmp_path)
     standing = read_standing(file)
     judged = whatif(file, RECORDED).standing
-    assert judged.now == standing.now == from_micros(at(3))
+    assert judged.now == standing.now == from_micros(at(1))
     assert not compare(standing, judged)
+    with Recorded(file) as recorded:
+        assert [record.received_at for _, chunk in recorded.records(1, frozenset()) for record in chunk] == [at(3)]
 
 
 def test_facts_after_the_last_tick_wait_for_theirs(tmp_path: Path) -> None:
@@ -283,6 +286,19 @@ def test_as_of_judges_by_what_was_known_then(published: Path, tmp_path: Path) ->
         )
         judged = whatif(published, truce, as_of=from_micros(then)).standing
         assert findings(judged) == findings(fresh)
+
+
+def test_as_of_passes_over_the_stamp_of_a_clock_that_was_years_ahead(tmp_path: Path) -> None:
+    def incident(name: str, when: Micros) -> dict[str, Any]:
+        return report("incident", name, reported_at=when, region="SY02", occurred=(when, when), kind="shelling")
+
+    history = History(RECORDED).tell(incident("i1", at(0, 1)), incident("i2", at(0, 2))).tick(at(0, 3))
+    fact, body = history.facts[0]
+    history.facts[0] = msgspec.structs.replace(fact, stamp=at(3_000)), body
+    file = history.tell(incident("i3", at(1, 1))).tick(at(1, 2)).judged(tmp_path)
+    with Recorded(file) as recorded:
+        assert recorded.as_of(from_micros(at(0, 4))) == Moment(3, at(0, 4))
+        assert recorded.as_of(from_micros(at(1, 2))) == Moment(5, at(1, 2))
 
 
 def test_totals_tell_the_longest_runs_of_one_region_and_of_all(published: Path) -> None:

@@ -131,11 +131,8 @@ class Ledger:
         """
         self.next_offset = entry.offset + 1
         fact = entry.fact
-        stamp = fact.stamp
-        if stamp is not None and (self.now is None or stamp > self.now):
-            self.now = stamp
         if isinstance(fact, TickFact):
-            self._tick(entry.offset)
+            self._tick(entry.offset, fact.stamp)
             return
         if self._redelivered(fact):
             return
@@ -315,9 +312,12 @@ class Ledger:
 
     # -- judging
 
-    def _tick(self, offset: int) -> None:
+    def _tick(self, offset: int, stamp: Micros | None) -> None:
         """Judge everything that time or a report may have changed since the last tick."""
         before, self.last_tick = self.last_tick, offset
+        # Ticks alone move time: a host of intake whose clock is years ahead would settle every day.
+        if stamp is not None and (self.now is None or stamp > self.now):
+            self.now = stamp
         if self.now is None:
             return
         if self._links is not None:
