@@ -43,6 +43,8 @@ RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
 ONCE = ("store.migrating", "store.migrated")
 REPORTS = 3_000
+#: Rows shown of each table that differs.
+EXAMPLES = 3
 LIVES_A_ROUND = 60
 STEPS_OF: dict[Role, tuple[str, ...]] = {
     "intake": tuple(step for step in STEPS if step.startswith("intake.")),
@@ -60,6 +62,7 @@ class Figures:
     lost: int = 0
     doubled: int = 0
     torn: int = 0
+    examples: list[str] = field(default_factory=list)
 
     @property
     def kills(self) -> int:
@@ -77,6 +80,7 @@ class Figures:
         return (
             f"{self.kills} kills survived, {self.at_failpoints} of them at failpoints, in {self.rounds} rounds; "
             f"{self.recounts} recounts; lost {self.lost}, doubled {self.doubled}, torn {self.torn}\n  {steps}"
+            + "".join(f"\n  {example}" for example in self.examples)
         )
 
 
@@ -106,8 +110,7 @@ def ledger_campaign(
                 _copy(disturbed).unlink()
         _finish(disturbed, facts)
         _compare(tables(_copy(disturbed)), whole, figures)
-        figures.recounts += 1
-        figures.lost += len(verify(_copy(disturbed), limit=10))
+        _recount(_copy(disturbed), figures)
     return figures
 
 
@@ -137,8 +140,7 @@ def intake_campaign(
         facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
         _finish(settings, facts)
         _compare(tables_without_places(_copy(settings)), whole, figures)
-        figures.recounts += 1
-        figures.lost += len(verify(_copy(settings), limit=10))
+        _recount(_copy(settings), figures)
         kept, distinct, outcomes = _counted(_copy(settings))
         figures.lost += max(0, len(reports) - outcomes) + max(0, len(reports) - reports.count(BROKEN) - distinct)
         figures.doubled += (kept - distinct) + max(0, outcomes - len(reports))
@@ -226,8 +228,19 @@ def _compare(
     """Count what of the undisturbed tables is missing, and what is there beyond them."""
     for name, rows in whole.items():
         there, wanted = Counter(map(repr, found[name])), Counter(map(repr, rows))
-        figures.lost += (wanted - there).total()
-        figures.doubled += (there - wanted).total()
+        lost, doubled = wanted - there, there - wanted
+        figures.lost += lost.total()
+        figures.doubled += doubled.total()
+        for what, which in (("lost", lost), ("more", doubled)):
+            figures.examples += [f"{what} in {name}: {row}" for row in list(which)[:EXAMPLES]]
+
+
+def _recount(copy: Path, figures: Figures) -> None:
+    """Have the independent referee look at a finished file."""
+    differences = verify(copy, limit=EXAMPLES)
+    figures.recounts += 1
+    figures.lost += len(differences)
+    figures.examples += [f"recount: {difference}" for difference in differences]
 
 
 def _counted(copy: Path) -> tuple[int, int, int]:
