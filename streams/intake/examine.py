@@ -113,8 +113,8 @@ class Examiner:
                 RejectCode.TICK_NOT_ALLOWED, "a tick header holds microseconds since 1970 as digits"
             )
             return self._reject(reason, body, origin, read_at)
-        # No origin: a tick is no report, and two of them change nothing that one does not.
-        tick = TickFact(stamp=int(value))
+        # Written again after a crash, a tick would judge at its old time what was reported after it.
+        tick = TickFact(origin=origin, stamp=int(value))
         return Examined([(agreement, tick) for agreement in self._agreements])
 
     def _validate(self, body: bytes | None) -> Report:

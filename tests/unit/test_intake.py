@@ -241,7 +241,7 @@ def test_a_tick_passes_in_a_replay_only() -> None:
     def send(examiner: Examiner, value: bytes) -> Examined:
         return examiner.examine(b"", [("tick", value)], ORIGIN, NOW)
 
-    assert send(ARCHIVE, b"123").facts == [("test-truce", TickFact(stamp=123))]
+    assert send(ARCHIVE, b"123").facts == [("test-truce", TickFact(origin=ORIGIN, stamp=123))]
     assert send(CLOCK, b"123").rejected is not None
     assert send(ARCHIVE, b"soon").rejected is not None
 

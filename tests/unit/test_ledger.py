@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from schemas.facts import RejectFact
+from schemas.facts import RejectFact, TickFact
 from schemas.rows import FeedRow
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
@@ -138,6 +138,21 @@ def test_a_record_that_intake_wrote_twice_is_no_duplicate_of_the_feeds() -> None
     world = World().tell(incident(origin=origin(7)), incident(origin=origin(7)), incident(origin=origin(8)))
     row = feed_row(world)
     assert (row.accepted, row.duplicate) == (1, 1)
+
+
+def test_a_tick_that_intake_wrote_twice_does_not_judge_what_was_reported_after_it() -> None:
+    """Intake died behind the second report of a batch and wrote the whole batch again."""
+    first = incident("i1", origin=origin(1))
+    boundary = TickFact(stamp=at(0, 20), origin=origin(2))
+    later = incident("i2", when=at(0, 15), origin=origin(3))
+    undisturbed = World().tell(first, boundary, later, tick(at(1)))
+    disturbed = World().tell(first, boundary, later, first, boundary, later, tick(at(1)))
+    told = [
+        [(row.version, row.recorded_at, row.incidents, row.cause) for row in world.versions("SY01", 0)]
+        for world in (undisturbed, disturbed)
+    ]
+    assert told[0] == told[1]
+    assert at(1) in [recorded_at for _, recorded_at, _, _ in told[0]]
 
 
 def test_a_record_of_a_topic_created_anew_is_no_redelivery() -> None:

@@ -132,10 +132,12 @@ class Ledger:
         self.next_offset = entry.offset + 1
         fact = entry.fact
         if isinstance(fact, TickFact):
-            self._tick(entry.offset, fact.stamp)
+            if not self._passed(fact):
+                self._tick(entry.offset, fact.stamp)
             return
-        if self._redelivered(fact):
+        if self._passed(fact):
             return
+        self._note_origin(fact)
         if fact.redrive is None:
             self._take(entry, fact, priors)
             return
@@ -172,16 +174,21 @@ class Ledger:
             )
         return self._enter(entry, fact, identity, prior, digest)
 
-    def _redelivered(self, fact: ReportFact | RejectFact) -> bool:
-        """Whether intake wrote this source record before: it was interrupted before it could commit."""
+    def _passed(self, fact: ReportFact | RejectFact | TickFact) -> bool:
+        """Whether this source record, or a later one, was read before: intake was stopped before it could commit.
+
+        Ticks are not noted: one that is written twice with nothing between judges twice, which never shows.
+        """
         origin = fact.origin
         if origin is None:
             return False
-        source = (origin.topic, origin.partition, origin.log)
-        if origin.offset <= self._origins.get(source, -1):
-            return True
-        self._origins[source] = self.changes.origins[source] = origin.offset
-        return False
+        return origin.offset <= self._origins.get((origin.topic, origin.partition, origin.log), -1)
+
+    def _note_origin(self, fact: ReportFact | RejectFact) -> None:
+        origin = fact.origin
+        if origin is not None:
+            source = (origin.topic, origin.partition, origin.log)
+            self._origins[source] = self.changes.origins[source] = origin.offset
 
     def _enter(
         self, entry: Entry, fact: ReportFact, identity: tuple[str, str], prior: Prior | None, digest: int
