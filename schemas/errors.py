@@ -15,6 +15,7 @@
     ├── LedgerStopped         going on would lose or double a record; the process stops
     │   ├── LogMismatch       stored offsets do not belong to the topic that is there
     │   └── FactUnreadable    the facts topic holds a record that no intake of ours wrote
+    ├── WorkerStalled         records wait and nothing moves; the process ends, to be started again; exit 3
     └── WorkerDied            a worker process ended by itself; its message and exit code are passed on
 
 A late report and a duplicate are outcomes, not errors.
@@ -100,6 +101,17 @@ class LogMismatch(LedgerStopped):
 
 class FactUnreadable(LedgerStopped):
     """The facts topic holds a record that no intake of ours wrote."""
+
+
+class WorkerStalled(TrucewatchError):
+    """A worker does nothing though there is something to do. What it committed stays: another run goes on there."""
+
+    exit_code = 3
+    #: How its line begins: the one death of a worker after which ``up`` starts it again.
+    SAID = "stalled: "
+
+    def __init__(self, message: str) -> None:
+        super().__init__(self.SAID + message)
 
 
 class WorkerDied(TrucewatchError):

@@ -21,6 +21,7 @@ from streams.engine.kafka_errors import our_error
 from streams.engine.lane import LAST_COMMIT_SECONDS, Batch, Lane, Resume
 from streams.engine.lane_driver import LaneTransport
 from streams.engine.metadata import addresses
+from streams.engine.pulse import STALL_SECONDS, Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,9 @@ class Turns:
         self._resume = resume
         self._lane = lane
         self._fail = fail
+        #: The handler's method under way, and how many calls have ended.
+        self.call: str | None = None
+        self.calls = 0
         self._lock = asyncio.Lock()
         self._started = False
         self._over = False
@@ -87,25 +91,25 @@ class Turns:
     async def take(self, batch: Batch) -> None:
         """Hand one batch to the handler, unless a rebalance made it void."""
         self._lane.notify()
-        await self._call(lambda: self._handler.handle(batch), still=lambda: self._lane.is_current(batch))
+        await self._call("handle", lambda: self._handler.handle(batch), still=lambda: self._lane.is_current(batch))
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Tell the handler what it holds, the first time that it has started, and ask where to resume."""
         if not self._started:
             self._started = True
-            await self._call(lambda: self._handler.started(self._lane))
-        await self._call(lambda: self._handler.assigned(partitions))
-        await self._call(lambda: self._ask(partitions))
+            await self._call("started", lambda: self._handler.started(self._lane))
+        await self._call("assigned", lambda: self._handler.assigned(partitions))
+        await self._call("resume", lambda: self._ask(partitions))
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Wait for the batch in hand, then have the handler give up its partitions."""
         if self._started and partitions:
-            await self._call(lambda: self._handler.revoked(partitions))
+            await self._call("revoked", lambda: self._handler.revoked(partitions))
 
     async def stopped(self) -> None:
         """Wait for the batch in hand, then let the handler flush; nothing is handled afterwards."""
         if self._started:
-            await self._call(self._handler.stopped)
+            await self._call("stopped", self._handler.stopped)
         self._over = True
 
     def end(self) -> None:
@@ -121,15 +125,23 @@ class Turns:
                 if offset is not None:
                     wanted[TP(topic, partition)] = offset
 
-    async def _call(self, call: Callable[[], Awaitable[None]], still: Callable[[], bool] = lambda: True) -> None:
+    async def _call(
+        self, name: str, call: Callable[[], Awaitable[None]], still: Callable[[], bool] = lambda: True
+    ) -> None:
+        if self._over:
+            return  # a call that never returns holds the lock for ever: the end of the process must not wait for it
         async with self._lock:
             if self._over or not still():
                 return
+            self.call = name
             try:
                 await call()
             except Exception as error:  # any error of a handler ends the process
                 self._over = True
                 self._fail(error)
+            finally:
+                self.call = None
+                self.calls += 1
 
 
 class _ConsumerOnly(BootStrategy):
@@ -153,7 +165,15 @@ class LaneApp(faust.App):
     BootStrategy = _ConsumerOnly
 
     def __init__(
-        self, app_id: str, *, lane: Lane, address: str, handler: BatchHandler, resume: Resume | None, **options: Any
+        self,
+        app_id: str,
+        *,
+        lane: Lane,
+        address: str,
+        handler: BatchHandler,
+        resume: Resume | None,
+        stall_seconds: float,
+        **options: Any,
     ) -> None:
         super().__init__(app_id, **options)
         self.lane = lane
@@ -161,6 +181,7 @@ class LaneApp(faust.App):
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self.turns = Turns(handler, resume, lane, self.fail)
+        self.pulse = Pulse(lane, self.turns, stall_seconds)
         # Strong references: mode's signals forget a bound method as soon as nothing else holds it.
         self.on_rebalance_complete.connect(self._on_assigned, weak=False)
         self.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
@@ -212,6 +233,7 @@ def build_app(
     timing: GroupTiming = CLUSTER,
     max_records: int = MAX_RECORDS,
     fetch_bytes: int = FETCH_BYTES,
+    stall_seconds: float = STALL_SECONDS,
 ) -> LaneApp:
     """Build the app of one worker; it starts nothing yet.
 
@@ -225,6 +247,7 @@ def build_app(
         data_dir: told to Faust so that it never falls back to the working directory; nothing is written there.
         max_records: the largest batch.
         fetch_bytes: bytes fetched at once from one partition. At most four such fetches per partition are in memory.
+        stall_seconds: how long nothing may move while records wait, before the process ends.
     """
     lane = Lane(frozenset(topics), idle_seconds)
     app = LaneApp(
@@ -233,6 +256,7 @@ def build_app(
         address=broker,
         handler=handler,
         resume=resume,
+        stall_seconds=stall_seconds,
         # Faust lets an environment variable win over an argument: with an empty environment none does.
         env={},
         broker=[URL(address) for address in addresses(broker)],

@@ -16,9 +16,10 @@ Three rules make a re-read exact:
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
@@ -69,6 +70,14 @@ class Consumer(Protocol):
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool: ...
 
 
+class Handed(NamedTuple):
+    """A batch that was handed over and whose offset was not committed yet."""
+
+    next_offset: int
+    records: int
+    written_ms: int
+
+
 class Lane:
     """What the agent, the consumer and its thread share, and what a handler may ask of Kafka."""
 
@@ -81,6 +90,9 @@ class Lane:
         self.feed: asyncio.Queue[Batch] | None = None
         self.consumer: Consumer | None = None
         self.commit_seconds = COMMIT_SECONDS
+        #: How often the handler said how far it has come, wherever it keeps that.
+        self.commits = 0
+        self._handed: dict[TopicPartition, deque[Handed]] = {}
         self._changed = asyncio.Event()
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
@@ -89,6 +101,11 @@ class Lane:
         False means that the group is rebalancing, that the partitions are not ours any more or that the broker does
         not answer: the records may be read again, here or elsewhere. Any other failure stops the process.
         """
+        self.commits += 1
+        for tp, offset in offsets.items():
+            handed = self._handed.get(tp, ())
+            while handed and handed[0].next_offset <= offset:
+                handed.popleft()
         if self.consumer is None or not offsets:
             return False
         held = self.consumer.assignment()
@@ -100,6 +117,30 @@ class Lane:
         """Records not yet handed over, per assigned partition whose end is known."""
         lags = {} if self.consumer is None else self.consumer.lag()
         return {TopicPartition(tp.topic, tp.partition): lag for tp, lag in lags.items()}
+
+    def uncommitted(self) -> dict[TopicPartition, int]:
+        """Records that wait, in Kafka or in memory, for the handler to commit them, per assigned partition.
+
+        A batch counts as a whole until the last of it is committed.
+        """
+        return {tp: lag + sum(each.records for each in self._handed.get(tp, ())) for tp, lag in self.lag().items()}
+
+    def oldest_ms(self) -> dict[TopicPartition, int]:
+        """When the oldest record handed over and not committed was written, in ms since 1970, per partition."""
+        return {tp: handed[0].written_ms for tp, handed in list(self._handed.items()) if handed}
+
+    def sought(self) -> None:
+        """Note that every partition was sought to its offset: what was handed over before comes again."""
+        self._handed = {}
+
+    def hand_over(self, batch: Batch) -> None:
+        """Put a batch into the agent's queue."""
+        if self.feed is None:
+            raise RuntimeError("a batch was fetched before there was an agent")
+        if batch.records:
+            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp)
+            self._handed.setdefault(TopicPartition(batch.topic, batch.partition), deque()).append(handed)
+        self.feed.put_nowait(batch)
 
     def is_current(self, batch: Batch) -> bool:
         """Whether ``batch`` is still ours to handle; otherwise Kafka sends its records again."""

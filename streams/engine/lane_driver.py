@@ -79,6 +79,14 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         # that of a later seek.
         return Fetched(records, self.epoch)
 
+    def read_up_to(self, tp: TP) -> int | None:
+        """Return the offset up to which the log was read, markers included; None while that is not known."""
+        subscription: Any = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return None
+        state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
+        return None if state is None or not state.has_valid_position else int(state.position)
+
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool:
         """Commit, and give up after ``seconds``."""
         return bool(await self.call_thread(self._commit_within, offsets, seconds))
@@ -212,6 +220,7 @@ class LaneConsumer(driver.Consumer):
         """Seek to the offsets the reader asked for; a partition it knows nothing of follows the group's offset."""
         targets = await self._thread.seek_all(self.lane.wanted, self.lane.new_epoch())
         self._next = {tp: offset for tp, offset in targets.items() if tp.topic in self.lane.topics}
+        self.lane.sought()
         return targets
 
     async def _drain_messages(self, fetcher: Any) -> None:
@@ -231,6 +240,7 @@ class LaneConsumer(driver.Consumer):
         lane = self.lane
         now = monotonic()
         if not fetched:
+            self._pass_markers(fetched)
             if now - self._arrived >= lane.idle_seconds and not lane.waiting:
                 self._arrived = now
                 self._check_ends(fetched)
@@ -253,12 +263,19 @@ class LaneConsumer(driver.Consumer):
             if self.should_stop or fetcher.should_stop:
                 return False
             await lane.change()
-        if not lane.is_current(batch) or lane.feed is None:
+        if not lane.is_current(batch):
             return False
         if batch.records:
             self._advance(batch)
-        lane.feed.put_nowait(batch)
+        lane.hand_over(batch)
         return True
+
+    def _pass_markers(self, fetched: Fetched) -> None:
+        """Go past the markers of transactions after the last record: no record will, and they would seem to wait."""
+        if fetched.epoch != self.lane.epoch or not self.flow_active:
+            return
+        for tp, following in self._next.items():
+            self._next[tp] = max(following, self._thread.read_up_to(tp) or 0)
 
     def _check_ends(self, fetched: Fetched) -> None:
         """The embedded broker answers a position beyond the end with nothing, for ever."""

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from schemas.errors import TrucewatchError, UsageError
 from streams.engine.app import LaneApp
 from streams.engine.metadata import connected, metadata
+from streams.engine.pulse import TICK_SECONDS
+from streams.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +26,12 @@ def run_worker(app: LaneApp) -> int:
     """Run ``app`` until SIGTERM or SIGINT and return the exit code of the process.
 
     0 after a clean stop; the ``exit_code`` of a :class:`TrucewatchError`, whose one line goes to stderr; 1 after any
-    other error, which is logged with its traceback. A second signal ends the process at once.
+    other error, which is logged with its traceback. A second signal ends the process at once, and so does the watchdog
+    when the event loop stands still.
     """
     try:
-        asyncio.run(_until_signalled(app))
+        with Watchdog(app.pulse):
+            asyncio.run(_until_signalled(app))
     except TrucewatchError as error:
         print(f"trucewatch: {error}", file=sys.stderr)
         return error.exit_code
@@ -46,14 +50,20 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
     await _knock(app)
     app.in_worker = True
     running = asyncio.create_task(_run(app))
-    ends = [running, asyncio.create_task(stop.wait()), asyncio.create_task(app.failed.wait())]
+    failed = asyncio.create_task(app.failed.wait())
+    ticking = asyncio.create_task(_tick(app))
+    ends = [running, asyncio.create_task(stop.wait()), failed]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        await app.flush()
+        flushing = asyncio.create_task(app.flush())
+        # A handler that never returns must not keep the process that found this out.
+        await asyncio.wait([flushing, failed], return_when=asyncio.FIRST_COMPLETED)
+        flushing.cancel()
     finally:
         for end in ends:
             end.cancel()
         await _leave(app)
+        ticking.cancel()
     if app.failure is not None:
         raise app.failure
 
@@ -76,6 +86,17 @@ async def _run(app: LaneApp) -> None:
         app.fail(error)
     else:
         app.fail(app.crash_reason or RuntimeError("Faust stopped without a reason"))
+
+
+async def _tick(app: LaneApp) -> None:
+    """Show that the event loop runs, and end the worker when nothing else does."""
+    while True:
+        app.pulse.tick()
+        stalled = app.pulse.stalled()
+        if stalled is not None:
+            app.fail(stalled)
+            return
+        await asyncio.sleep(TICK_SECONDS)
 
 
 async def _leave(app: LaneApp) -> None:

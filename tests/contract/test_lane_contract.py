@@ -23,6 +23,7 @@ from faust.tables.recovery import Recovery, ServiceStopped
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer, Fetcher, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 from faust.types.settings import Settings
 from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
@@ -118,6 +119,21 @@ def test_records_are_taken_from_aiokafka_without_a_pause_before_they_are_stamped
     faust = inspect.getsource(driver.AIOKafkaConsumerThread._fetch_records)
     assert faust.count("await") == 1
     assert "return await fetcher.fetched_records(" in faust
+
+
+async def test_the_place_up_to_which_a_log_was_read_can_be_asked_for() -> None:
+    """It is past the markers of a transaction, which no record is."""
+    app = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering())
+    thread = app.consumer._thread
+    consumer = thread._consumer = thread._create_worker_consumer(app.transport)
+    here = aiokafka.TopicPartition("topic", 0)
+    assert thread.read_up_to(TP("topic", 0)) is None
+    consumer.assign([here])
+    assert thread.read_up_to(TP("topic", 0)) is None
+    consumer._subscription.subscription.assignment.state_value(here).reset_to(7)
+    assert thread.read_up_to(TP("topic", 0)) == 7
+    await consumer.stop()
+    thread.thread_loop.close()
 
 
 def test_revoking_stops_the_flow_before_it_clears_the_queue() -> None:

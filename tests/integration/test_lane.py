@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.errors import LogMismatch
 from streams.engine.admin import committed_offsets, delete_topics
 from streams.engine.lane import Batch
+from streams.engine.metadata import bootstrap
 from streams.engine.worker import serve
 from tests.support.brokers import numbered, topic_of, write
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
@@ -179,6 +180,22 @@ async def test_a_slow_handler_holds_the_fetching_back(broker: str, prefix: str) 
         Slow.gate.set()
         await until(lambda: len(handler.records) == 1_000)
     assert handler.offsets() == list(range(1_000))
+
+
+@pytest.mark.kafka
+async def test_the_markers_of_a_transaction_are_no_records_that_wait(apache_kafka: str, prefix: str) -> None:
+    """The log ends with one, and no record ever comes that reaches its end."""
+    topic = await topic_of(apache_kafka, f"{prefix}.in")
+    handler = Remembering(commits=True)
+    app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler)
+    async with running(app):
+        await until(lambda: handler.held != [])
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+        async with producer, producer.transaction():
+            await producer.send_and_wait(topic, b"0", partition=0)
+        await until(lambda: len(handler.records) == 1 and app.lane.uncommitted() == {TopicPartition(topic, 0): 0})
+        await write(apache_kafka, topic, 0, numbered(1))
+        await until(lambda: handler.offsets() == [0, 2])
 
 
 async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: str, prefix: str) -> None:

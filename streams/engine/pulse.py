@@ -1,0 +1,97 @@
+"""Whether a worker is alive and gets on: what its event loop says of itself at every tick.
+
+Two things can go wrong without an error. The loop can stand still, in a call that does not return; then nobody but
+another thread can notice (``streams/engine/watchdog.py``). Or the loop runs and nothing moves: a fetch loop that
+ended, a handler that waits for ever, a batch that fell between two tasks. That shows in records that wait while
+nothing is committed.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Protocol
+
+from aiokafka import TopicPartition
+
+from schemas.errors import WorkerStalled
+
+#: How often the loop shows that it runs.
+TICK_SECONDS = 0.25
+#: How long a worker may stand still unless told otherwise: longer than the longest flush and the longest copy.
+STALL_SECONDS = 120.0
+#: Opening a store reads every identity there is, and replays a log after a crash: a restart would begin that anew.
+OPENING_SECONDS = 1_800.0
+#: Between two ticks at most this much counts as time in which nothing moved. The rest the loop was busy, or the
+#: process was stopped: neither is a stall.
+_LONGEST_TICK_SECONDS = 1.0
+
+
+class Backlog(Protocol):
+    """What the pulse asks of the lane."""
+
+    commits: int
+
+    def uncommitted(self) -> dict[TopicPartition, int]: ...
+
+
+class Calls(Protocol):
+    """What the pulse asks of the calls to the handler."""
+
+    call: str | None
+    calls: int
+
+
+class Pulse:
+    """Written by the event loop alone, read by any thread."""
+
+    def __init__(self, lane: Backlog, turns: Calls, stall_seconds: float) -> None:
+        self.ticks = 0
+        self.ticked_at = monotonic()
+        self.stall_seconds = stall_seconds
+        #: Seconds for which records have waited and nothing was committed.
+        self.still_seconds = 0.0
+        self.uncommitted: dict[TopicPartition, int] = {}
+        self._lane = lane
+        self._turns = turns
+        self._mark: tuple[int, int | None] = (0, None)
+
+    @property
+    def doing(self) -> str | None:
+        """The handler's method under way."""
+        return self._turns.call
+
+    @property
+    def limit_seconds(self) -> float:
+        """How long the loop may stand still in what it is doing now."""
+        return max(self.stall_seconds, OPENING_SECONDS) if self.doing == "resume" else self.stall_seconds
+
+    def silent_seconds(self) -> float:
+        """How long ago the loop ticked."""
+        return monotonic() - self.ticked_at
+
+    def tick(self) -> None:
+        """Note that the loop runs, and whether anything moved since it was here last."""
+        now = monotonic()
+        passed, self.ticked_at = now - self.ticked_at, now
+        self.ticks += 1
+        self.uncommitted = self._lane.uncommitted()
+        waiting = any(self.uncommitted.values())
+        # Calls that end are no progress while records wait: an idle batch is handled also by one who never commits.
+        mark = self._lane.commits, None if waiting else self._turns.calls
+        if mark != self._mark or not (waiting or self.doing):
+            self._mark = mark
+            self.still_seconds = 0.0
+        else:
+            self.still_seconds += min(passed, _LONGEST_TICK_SECONDS)
+
+    def stalled(self) -> WorkerStalled | None:
+        """Return what ends the worker when nothing has moved for too long."""
+        if self.still_seconds < self.limit_seconds:
+            return None
+        waiting = sum(self.uncommitted.values())
+        where = f"the handler is in {self.doing}()" if self.doing else "nothing is being handled"
+        return WorkerStalled(
+            f"{waiting:,} records wait and none was committed for {self.still_seconds:.0f} s; {where}"
+            if waiting
+            else f"{where} for {self.still_seconds:.0f} s and does not return"
+        )

@@ -1,0 +1,89 @@
+"""Workers that stand still without an error: each way of it is noticed, said, and ends the process in time."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+
+import pytest
+
+from streams.engine.admin import committed_offsets
+from tests.integration.test_worker import worker
+from tests.support.brokers import numbered, topic_of, write
+
+pytestmark = pytest.mark.broker
+
+LIMIT_SECONDS = 2.0
+#: Room for a busy machine.
+GRACE_SECONDS = 6.0
+
+
+@pytest.mark.parametrize(
+    ("still", "said"),
+    [
+        ("wait", r"records wait and none was committed for 2 s; the handler is in handle\(\)"),
+        ("forget", r"records wait and none was committed for 2 s; nothing is being handled"),
+        ("unfetched", r"records wait and none was committed for 2 s; nothing is being handled"),
+        ("block", r"the event loop has stood still for 2 s, in handle\(\)"),
+    ],
+)
+async def test_a_worker_that_stands_still_says_so_and_ends_in_time(
+    embedded_broker: str, prefix: str, still: str, said: str
+) -> None:
+    topic = await topic_of(embedded_broker, f"{prefix}.in")
+    await write(embedded_broker, topic, 0, numbered(100))
+    how = ("--commits", "--fail-at", "15", "--still", still, "--stall-seconds", str(LIMIT_SECONDS))
+    with worker(embedded_broker, f"{prefix}.group", topic, *how) as one:
+        one.wait_for("still")
+        began = time.monotonic()
+        code, _, err = one.end()
+    assert code == 3
+    assert time.monotonic() - began < LIMIT_SECONDS + GRACE_SECONDS
+    last = err.splitlines()[-1]
+    assert last.startswith("trucewatch: stalled: ")
+    assert re.search(said, last), last
+    if still == "block":
+        assert "in _stand_still" in err, "the stacks tell which call it was"
+
+
+async def test_a_call_that_holds_the_interpreters_lock_is_ended_too(embedded_broker: str, prefix: str) -> None:
+    """No thread of Python's can run then, the watchdog neither."""
+    topic = await topic_of(embedded_broker, f"{prefix}.in")
+    await write(embedded_broker, topic, 0, numbered(30))
+    with worker(
+        embedded_broker, f"{prefix}.group", topic, "--fail-at", "15", "--still", "hold", "--stall-seconds", "1"
+    ) as one:
+        one.wait_for("still")
+        code, _, err = one.end()
+    assert code == 1
+    assert "in _stand_still" in err
+
+
+async def test_slow_work_that_moves_is_not_ended(embedded_broker: str, prefix: str) -> None:
+    topic = await topic_of(embedded_broker, f"{prefix}.in")
+    await write(embedded_broker, topic, 0, numbered(60))
+    slow = ("--fail-at", "15", "--still", "slow", "--commits", "--stall-seconds", "2")
+    with worker(embedded_broker, f"{prefix}.group", topic, *slow) as one:
+        one.wait_for("handled", records=50)
+        one.signal(signal.SIGTERM)
+        code, _, err = one.end()
+    assert (code, err) == (0, "")
+    assert await committed_offsets(embedded_broker, f"{prefix}.group", topic) == {0: 60}
+
+
+async def test_a_process_that_was_stopped_and_goes_on_is_not_taken_for_a_stall(
+    embedded_broker: str, prefix: str
+) -> None:
+    topic = await topic_of(embedded_broker, f"{prefix}.in")
+    await write(embedded_broker, topic, 0, numbered(10))
+    with worker(embedded_broker, f"{prefix}.group", topic, "--commits", "--stall-seconds", "2") as one:
+        one.wait_for("handled", records=10)
+        one.signal(signal.SIGSTOP)
+        time.sleep(4)  # noqa: ASYNC251 - the broker is a process of its own
+        one.signal(signal.SIGCONT)
+        await write(embedded_broker, topic, 0, numbered(10))
+        one.wait_for("handled", records=20)
+        one.signal(signal.SIGTERM)
+        code, _, _ = one.end()
+    assert code == 0

@@ -1,0 +1,131 @@
+"""The pulse: what counts as standing still."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from faust.types import TP
+
+from streams.engine import pulse
+from streams.engine.lane import Batch, Lane
+from streams.engine.pulse import OPENING_SECONDS, Pulse
+
+TOPIC = "facts"
+HERE = TopicPartition(TOPIC, 0)
+
+
+class Worker:
+    """A lane that says how many records wait, the calls to its handler, and a clock that is set by hand."""
+
+    def __init__(self, set_clock: Callable[[float], None]) -> None:
+        self.commits = 0
+        self.waiting = 0
+        self.call: str | None = None
+        self.calls = 0
+        self.pulse = Pulse(self, self, 10.0)
+        self._now = 0.0
+        self._set_clock = set_clock
+
+    def uncommitted(self) -> dict[TopicPartition, int]:
+        return {HERE: self.waiting}
+
+    def passes(self, seconds: float, *, every: float = 0.25) -> bool:
+        """Tick for so long; return whether the worker stalled."""
+        for _ in range(round(seconds / every)):
+            self._now += every
+            self._set_clock(self._now)
+            self.pulse.tick()
+        return self.pulse.stalled() is not None
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setattr(pulse, "monotonic", lambda: 0.0)
+    return Worker(lambda now: monkeypatch.setattr(pulse, "monotonic", lambda: now))
+
+
+def test_nothing_to_do_is_no_stall(worker: Worker) -> None:
+    assert not worker.passes(1_000)
+
+
+def test_records_that_wait_while_nothing_is_committed_are_one(worker: Worker) -> None:
+    worker.waiting = 1_234
+    assert not worker.passes(9)
+    assert worker.passes(2)
+    assert str(worker.pulse.stalled()).startswith("stalled: 1,234 records wait and none was committed for 1")
+
+
+def test_a_commit_is_progress_and_a_call_that_returns_is_none(worker: Worker) -> None:
+    worker.waiting = 5
+    for _ in range(20):
+        assert not worker.passes(8)
+        worker.commits += 1
+    assert not worker.passes(8)
+    worker.calls += 1
+    assert worker.passes(3)
+
+
+def test_a_call_that_never_returns_is_one_though_nothing_waits(worker: Worker) -> None:
+    worker.call = "stopped"
+    assert worker.passes(11)
+    assert "the handler is in stopped() for 1" in str(worker.pulse.stalled())
+
+
+def test_calls_that_follow_each_other_while_nothing_waits_are_none(worker: Worker) -> None:
+    """At every tick one may be under way: a copy is published every few seconds."""
+    worker.call = "handle"
+    for _ in range(10):
+        assert not worker.passes(8)
+        worker.calls += 1
+
+
+def test_time_in_which_the_loop_did_not_run_hardly_counts(worker: Worker) -> None:
+    """A commit on a slow disk keeps it busy; a process that was stopped comes back from nowhere."""
+    worker.waiting = 5
+    worker.pulse.tick()
+    assert not worker.passes(3_600, every=3_600)
+    assert not worker.passes(25, every=5)
+
+
+def test_opening_a_store_may_take_longer(worker: Worker) -> None:
+    worker.call = "resume"
+    assert not worker.passes(OPENING_SECONDS - 10)
+    assert worker.passes(20)
+
+
+async def test_the_lane_counts_a_batch_until_its_end_is_committed() -> None:
+    lane = Lane(frozenset({TOPIC}), 0.25)
+    lane.feed = asyncio.Queue()
+    lane.consumer = _Consumer()
+    record = ConsumerRecord(TOPIC, 0, 0, 1_000, 0, None, b"", None, 0, 0, ())
+    lane.hand_over(Batch(TOPIC, 0, [record, record], 2))
+    lane.hand_over(Batch(TOPIC, 0, [record], 3))
+    assert (lane.uncommitted(), lane.oldest_ms()) == ({HERE: 10}, {HERE: 1_000})
+    await lane.commit({HERE: 1})
+    assert lane.uncommitted() == {HERE: 10}
+    await lane.commit({HERE: 2})
+    assert lane.uncommitted() == {HERE: 8}
+    await lane.commit({HERE: 3})
+    assert (lane.uncommitted(), lane.oldest_ms()) == ({HERE: 7}, {})
+    lane.hand_over(Batch(TOPIC, 0, [record], 4))
+    lane.sought()
+    assert lane.uncommitted() == {HERE: 7}
+
+
+class _Consumer:
+    """Seven records are in Kafka that were not handed over."""
+
+    def assignment(self) -> set[TP]:
+        return {TP(TOPIC, 0)}
+
+    def lag(self) -> dict[TP, int]:
+        return {TP(TOPIC, 0): 7}
+
+    def stop_flow(self) -> None:
+        raise NotImplementedError
+
+    async def commit_within(self, offsets: object, seconds: float) -> bool:
+        return True
