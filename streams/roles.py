@@ -71,6 +71,7 @@ def _run_intake(
         idle_seconds=settings.flush_seconds,
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
+        stall_seconds=settings.stall_seconds,
     )
     return run_worker(app)
 
@@ -108,5 +109,6 @@ def _run_ledger(
         idle_seconds=settings.flush_seconds,
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
+        stall_seconds=settings.stall_seconds,
     )
     return run_worker(app)

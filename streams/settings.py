@@ -47,6 +47,12 @@ class Settings(BaseSettings):
         0.25, gt=0, le=60, description="How long a fact waits for its commit; up to three times that under load."
     )
     publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
+    stall_seconds: float = Field(
+        120.0,
+        ge=1,
+        le=86_400,
+        description="How long a worker may stand still before it ends; more than the slowest commit or copy takes.",
+    )
     stamps: Literal["clock", "archive"] = Field(
         "clock", description="What stamps a fact: intake's clock, or the archive's own reporting times in a replay."
     )
