@@ -10,8 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.errors import LogMismatch
-from streams.engine.admin import committed_offsets, delete_topics
+from streams.engine.admin import committed_offsets, delete_topics, end_offsets
 from streams.engine.lane import Batch
+from streams.engine.lane_driver import FETCH_WAIT_MS
 from streams.engine.metadata import bootstrap
 from streams.engine.worker import serve
 from tests.support.brokers import numbered, topic_of, write
@@ -182,6 +183,13 @@ async def test_a_slow_handler_holds_the_fetching_back(broker: str, prefix: str) 
     assert handler.offsets() == list(range(1_000))
 
 
+async def write_transaction(broker: str, topic: str, name: str) -> None:
+    """Append one record, and the marker that ends its transaction."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(broker), transactional_id=name)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(topic, b"0", partition=0)
+
+
 @pytest.mark.kafka
 async def test_the_markers_of_a_transaction_are_no_records_that_wait(apache_kafka: str, prefix: str) -> None:
     """The log ends with one, and no record ever comes that reaches its end."""
@@ -190,12 +198,18 @@ async def test_the_markers_of_a_transaction_are_no_records_that_wait(apache_kafk
     app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler)
     async with running(app):
         await until(lambda: handler.held != [])
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
-        async with producer, producer.transaction():
-            await producer.send_and_wait(topic, b"0", partition=0)
-        await until(lambda: len(handler.records) == 1 and app.lane.uncommitted() == {TopicPartition(topic, 0): 0})
+        await write_transaction(apache_kafka, topic, prefix)
+        # The broker writes the marker after it has told the producer that it will.
+        while await end_offsets(apache_kafka, topic) != {0: 2}:
+            await asyncio.sleep(0.05)
         await write(apache_kafka, topic, 0, numbered(1))
         await until(lambda: handler.offsets() == [0, 2])
+        await write_transaction(apache_kafka, topic, prefix)
+        while await end_offsets(apache_kafka, topic) != {0: 5}:
+            await asyncio.sleep(0.05)
+        await until(lambda: len(handler.records) == 3)
+        await asyncio.sleep(2 * FETCH_WAIT_MS / 1_000)
+        await until(lambda: app.lane.uncommitted() == {TopicPartition(topic, 0): 0})
 
 
 async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: str, prefix: str) -> None:
