@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros
-from sinks.verify.candidates import NEAR, TIMES, Pair, names_of
+from sinks.verify.candidates import HOUR, NEAR, TIMES, Pair, names_of
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
 
@@ -42,7 +42,8 @@ class NaiveLink(NamedTuple):
         """``asserted``, ``good`` or ``doubtful``."""
         if self.pair is None:
             return "asserted"
-        return "good" if self.pair.closeness.place <= NEAR else "doubtful"
+        place, time = self.pair.closeness.place, self.pair.closeness.time
+        return "good" if place < NEAR or (place == NEAR and time <= HOUR) else "doubtful"
 
     def beside(self, identity: Identity) -> NaiveReport:
         """Return the report at the other end."""

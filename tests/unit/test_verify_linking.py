@@ -509,6 +509,8 @@ def test_an_incident_is_as_certain_as_its_least_certain_link() -> None:
     assert only(a()).certainty is None
     assert only(a(), b(same_as=("a/1",))).certainty == "asserted"
     assert only(a(), b(place_precision="near")).certainty == "good"
+    assert only(a(), b(place_precision="near", time_precision="day")).certainty == "doubtful"
+    assert only(a(), b(time_precision="day")).certainty == "good"
     assert only(a(), b(place_precision="district")).certainty == "doubtful"
     assert only(a(), b(same_as=("a/1",)), c()).certainty == "good"
 

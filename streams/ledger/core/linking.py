@@ -65,7 +65,9 @@ class Link(NamedTuple):
         """How sure it is."""
         if not self.asserted_last:
             return "asserted"
-        return "good" if self.order.place_class <= NEAR else "doubtful"
+        exact = self.order.place_class < NEAR
+        near_in_time = self.order.place_class == NEAR and self.order.time_rank <= HOUR_STATED
+        return "good" if exact or near_in_time else "doubtful"
 
 
 def place_class(report: Linkable) -> int | None:
