@@ -246,11 +246,9 @@ def versions(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Change
     """Return the versions up to one, with what each changed."""
     parameters = {"region": held.region, "day": held.truce_day, "version": held.version}
     found = select(connection, Change, _CHANGES, parameters)
+    # A figure may have had no value before, as a bulletin's count has before there is a bulletin.
     return [
-        replace(
-            each,
-            changed=[{**one, "old": json.loads(one["old"]), "new": json.loads(one["new"])} for one in each.changed],
-        )
+        replace(each, changed=[{**one, "old": _json(one["old"]), "new": _json(one["new"])} for one in each.changed])
         for each in found
     ]
 
@@ -324,4 +322,4 @@ def _unjudged(connection: duckdb.DuckDBPyConnection, present: Judged) -> list[st
 
 
 def _json(text: Any) -> Any:
-    return json.loads(text)
+    return None if text is None else json.loads(text)
