@@ -17,6 +17,8 @@ from pydantic_core import ErrorDetails
 Loc = tuple[int | str, ...]
 
 FOUND_LENGTH = 80
+#: A name in a path, likewise: a document's author chooses it, and it may be a megabyte long.
+NAME_LENGTH = 80
 
 _WORD = re.compile(r"[\w-]+")
 
@@ -74,6 +76,8 @@ def path_of(loc: Loc) -> str:
     for part in loc:
         if part == "[key]":
             continue
+        if isinstance(part, str) and len(part) > NAME_LENGTH:
+            part = part[: NAME_LENGTH - 1] + "…"
         if isinstance(part, str) and _WORD.fullmatch(part):
             path += f".{part}" if path else part
         else:
@@ -104,7 +108,7 @@ def say(error: ErrorDetails, words: Mapping[str, str] = EXPECTED) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the nearest known word, or nothing."""
-    close = get_close_matches(str(word), list(known), n=1)
+    close = get_close_matches(str(word)[:NAME_LENGTH], list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

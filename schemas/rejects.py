@@ -18,8 +18,11 @@ from schemas.errors import ReportRejected
 from schemas.facts import Origin, Redrive, RejectFact
 from schemas.plain_words import did_you_mean, fields_at, found, path_of, say
 from schemas.reports import REPORT_TYPES, Report
+from schemas.topics import MAX_MESSAGE_BYTES
 
 MOST_FAULTS = 5
+#: Characters of a hint: it travels in headers, and is read by people.
+MOST_HINT = 2_000
 
 #: Report models by their ``type``, which is also what a location in a pydantic error starts with.
 REPORTS_BY_TYPE: dict[str, type[Report]] = {
@@ -195,6 +198,8 @@ class DeadLetter(BaseModel):
     attempt: str = Field(pattern=r"^[1-9][0-9]*$", description="How often this record has been rejected.")
 
 
+#: What Kafka puts around a header, at most, in bytes.
+_HEADER_FRAME = 10
 #: Headers of a record published again: which reject it is, as ``topic/partition/offset/log``, and for which time.
 REDRIVE_OF, REDRIVE_NUMBER = "redrive-of", "redrive-number"
 
@@ -230,6 +235,20 @@ def redrive_in(headers: Sequence[tuple[str, bytes | None]]) -> Redrive | None:
         return None
     topic, partition, offset, log = (part.decode() for part in place.groups())
     return Redrive(Origin(topic, int(partition), int(offset), log), int(number[0]))
+
+
+def fitting(
+    key: bytes | None, headers: Sequence[tuple[str, bytes | None]], value_bytes: int
+) -> tuple[bytes | None, Sequence[tuple[str, bytes | None]]]:
+    """Return the key and headers a record is passed on with: its own, or none where it could not be written again.
+
+    A compressed record may unpack to any size: a topic's limit is one on what is sent.
+    """
+    room = MAX_MESSAGE_BYTES - value_bytes - len(key or b"")
+    if room < 0:
+        return fitting(None, headers, value_bytes) if key else (None, ())
+    carried = sum(len(name.encode()) + len(value or b"") + _HEADER_FRAME for name, value in headers)
+    return key, headers if carried <= room else ()
 
 
 def dead_letter_headers(

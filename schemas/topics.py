@@ -11,6 +11,9 @@ from dataclasses import dataclass
 MAX_REPORT_BYTES = 1_048_576
 #: Larger than any report accepted, so that an oversized one reaches intake and is rejected with a reason.
 MAX_MESSAGE_BYTES = 8 * 1_048_576
+#: Of a record that unpacks to more than can be written again a reject keeps so much: enough to tell what it was, and
+#: more than any report has, so that nobody takes it for one.
+CUT_BYTES = MAX_REPORT_BYTES + 1
 #: What intake writes carries headers of ours around what a feed sent.
 HEADER_BYTES = 65_536
 KEEP_FOR_EVER = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    broker: Annotated[str, StringConstraints(pattern=r"^kafka://[^/,\s]+:\d+(,[^/,\s]+:\d+)*$")] | None = Field(
+    broker: Annotated[str, StringConstraints(pattern=r"^kafka://[^@/,\s]+:\d+(,[^@/,\s]+:\d+)*$")] | None = Field(
         None,
         description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
     )
@@ -106,7 +107,7 @@ def load(options: Mapping[str, Any] | None = None) -> Settings:
         for each in error.errors():
             name = str(each["loc"][0])
             source = f"--{name.replace('_', '-')}" if name in given else variable(name)
-            faults.append(f"{source}: {_reason(each['msg'], name)}, not {each['input']!r}")
+            faults.append(f"{source}: {_reason(each['msg'], name)}, not {_without_secrets(str(each['input']))!r}")
         raise UsageError("; ".join(faults)) from None
 
 
@@ -125,10 +126,15 @@ def settings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _without_secrets(value: str) -> str:
+    """Return a refused value without what stands before an ``@``: in an address that is a name and a password."""
+    return re.sub(r"(?<=//).*@|^[^/]*@", "***@", value, flags=re.DOTALL)
+
+
 def _reason(message: str, name: str) -> str:
     if message.startswith("String should match pattern"):
         return {
-            "broker": "should be kafka://host:port[,host:port]",
+            "broker": "should be kafka://host:port[,host:port], without a name or password",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
             "failpoint": "should be step[:time[:kill|stop]]",

@@ -55,8 +55,6 @@ def check_redrives(file: Published) -> Iterator[Difference]:
     for offset, outcome, digest, received, arrived_as, of_report, then, rejected, known in file.stream(_BECAME):
         row = Row("redrives", f"offset {offset}")
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
-        heard = received is None or (file.now is not None and received <= file.now)
-        yield from row.claim("received_at", received, heard, f"no later than {file.now}")
         became = ("rejected", fingerprint(rejected), then) if rejected is not None else (arrived_as, of_report, then)
         if became[0] is not None:
             yield from row.compare(("outcome", "body_digest", "received_at"), (outcome, digest, received), became)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from schemas.errors import TrucewatchError, UsageError
-from streams.cli import check, explain, feed, replay, run, schemas_command, status, whatif
+from streams.cli import check, explain, feed, rejects, replay, run, schemas_command, status, whatif
 from streams.cli.leaving import asks_for_json, described, leave, misused
 from streams.settings import variable
 
@@ -35,6 +35,7 @@ app.command("replay")(replay.replay)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("verify")(status.verify_command)
+app.add_typer(rejects.app, name="rejects")
 app.command("whatif")(whatif.whatif)
 app.command("check-config")(check.check_config)
 app.command("schemas")(schemas_command.schemas)

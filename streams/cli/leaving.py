@@ -18,6 +18,7 @@ from typing import NoReturn
 import orjson
 
 from schemas.errors import AgreementError, TrucewatchError
+from streams.ops.wording import escaped_json, visible
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -29,12 +30,21 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
 def leave(error: dict[str, object], exit_code: int, *, as_json: bool) -> NoReturn:
     """Say what is wrong and exit."""
     if as_json:
-        line = orjson.dumps({"error": error}).decode()
+        line = escaped_json(orjson.dumps({"error": _encodable(error)}).decode())
     else:
-        line = f"trucewatch: {error['message']}" + (f"; {error['hint']}" if "hint" in error else "")
+        line = visible(f"trucewatch: {error['message']}" + (f"; {error['hint']}" if "hint" in error else ""))
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
     sys.exit(exit_code)
+
+
+def _encodable(value: object) -> object:
+    """Return a value without the halves of characters that a file's name may hold, and no JSON can."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {name: _encodable(each) for name, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list) else value
 
 
 def described(error: TrucewatchError) -> dict[str, object]:

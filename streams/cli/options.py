@@ -49,8 +49,8 @@ FileFormat = Annotated[
 ]
 
 
-def instant_of(given: str | None) -> datetime | None:
-    """Return the instant an ``--as-of`` names, if it is given.
+def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:
+    """Return the instant an option names, if it is given.
 
     Raises:
         UsageError: it is no ISO 8601 time, or one without an offset, which could be any of 26 hours.
@@ -61,7 +61,7 @@ def instant_of(given: str | None) -> datetime | None:
     try:
         instant = datetime.fromisoformat(given)
     except ValueError:
-        raise UsageError(f"--as-of: {given!r} is no time", example) from None
+        raise UsageError(f"{option}: {given!r} is no time", example) from None
     if instant.tzinfo is None:
-        raise UsageError(f"--as-of: {given!r} lacks its offset", example)
+        raise UsageError(f"{option}: {given!r} lacks its offset", example)
     return instant

@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from streams.ops.wording import escaped_json, visible
 
 #: Tables that are piped somewhere keep their columns; a terminal's own width is respected.
 PIPED_WIDTH = 160
 
 
-def answers() -> Console:
+class SafeConsole(Console):
+    """A console on which nothing that is shown can command the terminal, wherever it came from.
+
+    Markup in square brackets is text as any other, and what steers a terminal or turns the order of letters is shown
+    by its number. This is the one place: a line may be put together anywhere.
+    """
+
+    def __init__(self, *, to_stderr: bool, width: int | None) -> None:
+        super().__init__(stderr=to_stderr, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render to segments, those of text made visible."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+def answers() -> SafeConsole:
     """The console for what the person asked for."""
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    return SafeConsole(to_stderr=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
-def news() -> Console:
+def news() -> SafeConsole:
     """The console for progress and notices."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+    return SafeConsole(to_stderr=True, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
 def print_json(value: Any) -> None:
     """Print a value as one JSON document: dates and instants in ISO 8601, instants with an offset."""
-    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
-    sys.stdout.write("\n")
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    sys.stdout.write(f"{escaped_json(text)}\n")
 
 
 def print_json_line(value: Any) -> None:
     """Print a value as one line of JSON, at once: someone may be reading along."""
-    sys.stdout.write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.write(escaped_json(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()) + "\n")
     sys.stdout.flush()
 
 

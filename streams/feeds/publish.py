@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
+from schemas.rejects import naming
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets, ensure_topics
 from streams.engine.producer import BatchProducer, Outgoing
@@ -71,7 +72,7 @@ async def publish(
             placed = [_place(each, topics, partitions) for each in batch]
             groups: dict[tuple[str, int], list[Outgoing]] = {}
             for each, slip in zip(batch, placed, strict=True):
-                groups.setdefault((slip.topic, slip.partition), []).append((_key(each.report), each.report.value, []))
+                groups.setdefault((slip.topic, slip.partition), []).append(_outgoing(each.report))
             await asyncio.gather(*(producer.send(topic, number, sent) for (topic, number), sent in groups.items()))
             for slip in placed:
                 receipt(slip)
@@ -91,6 +92,11 @@ async def _partitions(broker: str, topics: Topics) -> dict[str, list[int]]:
         await ensure_topics(broker, missing)
         found |= {spec.name: list(range(spec.partitions)) for spec in missing}
     return found
+
+
+def _outgoing(report: Recorded) -> Outgoing:
+    headers = naming(report.redrive) if report.redrive is not None else {}
+    return _key(report), report.value, [(name, text.encode()) for name, text in headers.items()]
 
 
 def _key(report: Recorded) -> bytes | None:

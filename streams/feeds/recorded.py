@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from schemas.errors import InputFileError
+from schemas.facts import Redrive
 from schemas.truceday import Micros, to_micros
 
 #: A file name that stands for standard input.
@@ -26,7 +27,8 @@ class Recorded(NamedTuple):
     """One report as a file holds it, valid or not.
 
     ``value`` is what is published, byte for byte. The rest is what could be read without validating, and None
-    where it could not: whether the report is acceptable is intake's to say. ``line`` counts from 1.
+    where it could not: whether the report is acceptable is intake's to say. ``line`` counts from 1. ``redrive``
+    names the reject that a record of an exported file was made of.
     """
 
     value: bytes
@@ -35,6 +37,7 @@ class Recorded(NamedTuple):
     line: int
     feed: str | None = None
     report_id: str | None = None
+    redrive: Redrive | None = None
 
 
 class Named(NamedTuple):

@@ -15,11 +15,11 @@ from aiokafka import TopicPartition
 
 from schemas.facts import Origin, header_of
 from schemas.failpoints import reached
-from schemas.rejects import dead_letter_headers
-from schemas.topics import Topics
+from schemas.rejects import dead_letter_headers, fitting
+from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topics
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer, Outgoing
-from streams.intake.examine import Examiner
+from streams.intake.examine import Examiner, cut
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +68,17 @@ class IntakeAgent:
             body = record.value or b""
             examined = self._examiner.examine(record.value, record.headers, origin, read_at)
             key = record.key
+            own: Sequence[tuple[str, bytes | None]] = record.headers
+            if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
+                examined, body = cut(examined, len(body)), body[:CUT_BYTES]
+            if examined.rejected is not None or (key is not None and len(key) > MAX_REPORT_BYTES):
+                # Else a record that came compressed could be read, and never written: intake would stop at it.
+                key, own = fitting(key, own, len(body))
             for agreement, fact in examined.facts:
                 by_topic[self._topics.facts(agreement)].append((key, body, header_of(fact)))
             if examined.rejected is not None:
                 rejected += 1
-                headers = dead_letter_headers(examined.rejected, record.headers)
-                by_topic[self._topics.rejects].append((key, body, headers))
+                by_topic[self._topics.rejects].append((key, body, dead_letter_headers(examined.rejected, own)))
         reached("intake.examined")
         for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)

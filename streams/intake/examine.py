@@ -26,7 +26,7 @@ from schemas.facts import (
     RejectFact,
     TickFact,
 )
-from schemas.rejects import RejectCode, explain, redrive_in
+from schemas.rejects import MOST_HINT, RejectCode, explain, redrive_in
 from schemas.reports import (
     ANY_REPORT,
     FEED_NAME,
@@ -194,11 +194,17 @@ class Examiner:
             # An archive's rejects carry no time: they must not move the ledger's now.
             stamp=read_at if self._stamps == "clock" else None,
             code=reason.code,
-            hint=reason.hint,
+            hint=reason.hint if len(reason.hint) <= MOST_HINT else f"{reason.hint[: MOST_HINT - 1]}…",
             feed=feed,
             report_id=report_id,
         )
         return Examined([(agreement, fact) for agreement in self._agreements], fact)
+
+
+def cut(examined: Examined, size: int) -> Examined:
+    """Return a rejection that says that only the beginning of a record of ``size`` bytes is kept."""
+    facts = [(to, msgspec.structs.replace(fact, size=size)) for to, fact in examined.facts]
+    return examined._replace(facts=facts)
 
 
 def _as_redrive(examined: Examined, redrive: Redrive) -> Examined:

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from sinks.records import DeclaredClock, jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
+from streams.ops.rejects import growth
 from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
-from streams.ops.wording import local_time
+from streams.ops.wording import local_time, one_line
 
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
 _FLAGS = {
@@ -79,7 +80,9 @@ def show_outcomes(console: Console, standing: Standing) -> None:
     counted = ", ".join(f"{count:,} {name}" for name, count in standing.outcomes.items() if count or name == "accepted")
     console.print(Text(f"{standing.agreement.title}\nrecords: {counted}"))
     for each in standing.rejects:
-        console.print(Text(f"  rejected: {each.records:,} {each.code}, such as: {each.hint}"))
+        console.print(Text(f"  rejected: {each.records:,} {each.code}, such as: {one_line(each.hint)}"))
+    if (grows := growth(standing.reject_rates)) is not None:
+        console.print(Text(f"  {grows}; `trucewatch rejects list` tells which", style="bold"))
 
 
 def show_feeds(console: Console, standing: Standing) -> None:
@@ -126,15 +129,12 @@ def show_declared(console: Console, standing: Standing) -> None:
         return
     console.print(Text("\nWhat the parties declared (recorded beside the findings, never part of them)", style="bold"))
     for clock in standing.declared_clocks:
-        console.print(Text(f"  {clock.declared_by}: {_clock_text(clock, standing)}"))
+        console.print(Text(f"  {one_line(clock.declared_by)}: {_clock_text(clock, standing)}"))
     for line in standing.declared:
         until = f", until {_at(line.until, standing)}" if line.until else ""
         flag = f" ({_FLAGS[line.flag]})" if line.flag else ""
-        console.print(
-            Text(
-                f"    {_at(line.effective_at, standing)}  {line.act} by {line.declared_by}{until}{flag}", style="grey50"
-            )
-        )
+        told = f"{_at(line.effective_at, standing)}  {line.act} by {one_line(line.declared_by)}{until}{flag}"
+        console.print(Text(f"    {told}", style="grey50"))
 
 
 def _clock_text(clock: DeclaredClock, standing: Standing) -> str:
@@ -189,6 +189,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
         "outcomes": standing.outcomes,
         "rejects": jsonable(standing.rejects),
+        "rejects_growing": growth(standing.reject_rates),
         "feeds": [
             {**jsonable(feed), "silent_seconds": None if span is None else span.total_seconds()}
             for feed, span in zip(standing.feeds, silent.values(), strict=True)

@@ -15,6 +15,7 @@ from sinks import reading
 from sinks.opening import PUBLISHED
 from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
 from sinks.records import Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
+from sinks.rejects import RejectRate, reject_rates
 from streams.ledger.core.feeds import Outcome
 from streams.ops.wording import counted
 
@@ -68,6 +69,7 @@ class Standing:
     as_of: datetime | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
     positions: list[FoundPosition] = field(default_factory=list)
+    reject_rates: list[RejectRate] = field(default_factory=list)
 
 
 def copy_path(data: Path, agreement: str) -> Path:
@@ -187,6 +189,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         # Rejects are counted from their own table: one too broken to tell its feed need not be in any feed's row.
         outcomes=outcomes | {Outcome.REJECTED.value: int(_one(connection, "SELECT count(*) FROM rejects"))},
         rejects=reading.reject_counts(connection),
+        reject_rates=reject_rates(connection),
         declared=reading.declarations(connection),
         declared_clocks=reading.declared_clocks(connection),
         tallied=[Tallied(*row) for row in rows],

@@ -1,0 +1,307 @@
+"""``rejects``: what was refused and why, and how it is sent again once it or its reason is mended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import duckdb
+import typer
+from rich.text import Text
+
+from schemas.agreement_file import load_agreement
+from schemas.errors import StoreUnavailable, TrucewatchError, UsageError
+from schemas.gazetteer import load_gazetteer
+from sinks import reading
+from sinks.rejects import Choice, Reject, reject_rates, reject_shares, rejects
+from streams.cli import options
+from streams.cli.brokers import required_broker
+from streams.cli.options import instant_of
+from streams.cli.output import answers, news, print_json
+from streams.feeds.editing import Edit, edited
+from streams.feeds.exported import wrap
+from streams.feeds.readers import FORMATS
+from streams.feeds.recorded import opened
+from streams.feeds.redrive import Letter, origin_of, redrive
+from streams.intake.examine import Examiner
+from streams.ops.rejects import listing_json, reject_json, show_reject, show_rejects
+from streams.ops.standing import check_published, copy_path
+from streams.ops.wording import counted
+from streams.settings import Settings, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="List, show, export and publish again what was rejected.",
+)
+
+_EXPORTED_AT_ONCE = 100
+_UTC = ZoneInfo("UTC")
+
+_Code = Annotated[str | None, typer.Option("--code", help="Only rejects with this code, such as unknown_place.")]
+_Feed = Annotated[str | None, typer.Option("--feed", help="Only rejects of this feed.")]
+_Since = Annotated[
+    str | None, typer.Option("--since", metavar="INSTANT", help="Only those received since, e.g. 2026-05-01T00:00Z.")
+]
+
+
+@app.command("list")
+def list_command(
+    code: _Code = None,
+    feed: _Feed = None,
+    since: _Since = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The most that are listed.")] = 20,
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List rejects, newest first, with a summary by code and feed of all that were chosen.
+
+    [bold]Examples[/bold]
+
+      trucewatch rejects list --code unknown_place
+
+      trucewatch rejects list --feed field-office --since 2026-05-01T00:00Z --json
+    """
+    choice = Choice(None, code, feed, instant_of(since, "--since"))
+    with _published(load({"agreement": agreement, "data": data})) as connection:
+        listed = list(rejects(connection, choice, limit=limit, with_bytes=False))
+        shares, rates = reject_shares(connection, choice), reject_rates(connection)
+    if as_json:
+        print_json(listing_json(listed, shares, rates))
+    else:
+        show_rejects(answers(), listed, shares, rates)
+
+
+@app.command("show")
+def show_command(
+    reject: Annotated[int, typer.Argument(metavar="ID", help="As `list` gives it.")],
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show all that is known of one reject: the reason, the record itself, where it came from, what to do."""
+    with _published(load({"agreement": agreement, "data": data})) as connection:
+        found = _named(connection, (reject,))[0]
+    if as_json:
+        print_json(reject_json(found, with_bytes=True))
+    else:
+        show_reject(answers(), found)
+
+
+@app.command("export")
+def export_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; one that exists is refused.")],
+    code: _Code = None,
+    feed: _Feed = None,
+    since: _Since = None,
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write rejects to a file to mend, oldest first: one JSON line each, the reason beside the record.
+
+    Mend what stands under report, or text, and `trucewatch publish FILE`: it sends the records alone. Those that were
+    published again already are left out.
+
+    [bold]Examples[/bold]
+
+      trucewatch rejects export mend.jsonl --feed field-office
+    """
+    choice = Choice(None, code, feed, instant_of(since, "--since"))
+    written = cut = 0
+    with _published(load({"agreement": agreement, "data": data})) as connection:
+        ids = [one.id for one in rejects(connection, choice, with_bytes=False) if not one.redrives]
+        try:
+            out = file.open("xb")
+        except FileExistsError:
+            raise UsageError(f"{file}: is there already", "give another name: mended records may be in it") from None
+        with out:
+            for one in _one_by_one(connection, sorted(ids)):
+                if one.whole:
+                    out.write(wrap(one) + b"\n")
+                    written += 1
+                else:
+                    cut += 1
+    if as_json:
+        print_json({"file": str(file), "exported": written, "not_whole": cut})
+    else:
+        left = f"; {counted(cut, 'record')} too large to be kept whole left out" if cut else ""
+        answers().print(Text(f"{counted(written, 'reject')} written to {file}{left}"))
+
+
+@app.command("redrive")
+def redrive_command(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Rejects, as `list` gives them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were not published again yet.")] = False,
+    code: _Code = None,
+    feed: _Feed = None,
+    since: _Since = None,
+    edits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edit", metavar="KEY=VALUE", help="Change a field, such as place.pcode=SY02; KEY= drops it. Repeatable."
+        ),
+    ] = None,
+    mended: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="An exported file with the mended records.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also rejects that were published again before, or came of that.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; say what would be rejected again; exit with 1 if any.")
+    ] = False,
+    broker: options.Broker = None,
+    agreement: options.Agreement = None,
+    boundaries: options.Boundaries = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Publish rejects again, as they came or edited, to the topic they came from.
+
+    A reject is published again once: one that was is refused without --again. Interrupted, run it again: what was
+    sent twice counts once.
+
+    [bold]Examples[/bold]
+
+      trucewatch rejects redrive 1041 --edit place.pcode=SY02 --broker kafka://127.0.0.1:9092
+
+      trucewatch rejects redrive --all --code unknown_place --dry-run
+    """
+    if sum((bool(ids), everything, mended is not None)) != 1:
+        raise UsageError("say which: IDs, or --all, or --from FILE")
+    if not everything and (code or feed or since):
+        raise UsageError("--code, --feed and --since choose among --all")
+    if mended is not None and edits:
+        raise UsageError("--edit changes records as they came, --from has them mended: give one of them")
+    changes = [Edit(written) for written in edits or ()]
+    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "data": data})
+    with _published(settings) as connection:
+        if mended is not None:
+            letters, left_out = _mended(connection, mended), 0
+        else:
+            choice = Choice(tuple(ids) if ids else None, code, feed, instant_of(since, "--since"))
+            letters, left_out = _chosen(connection, choice, changes, again=again)
+        _refuse(letters, again=again)
+    if dry_run:
+        _try(settings, letters, as_json=as_json)
+    else:
+        _send(required_broker(settings, "rejects redrive"), letters, left_out, as_json=as_json)
+
+
+def _chosen(
+    connection: duckdb.DuckDBPyConnection, choice: Choice, changes: list[Edit], *, again: bool
+) -> tuple[list[Letter], int]:
+    """Return what is to be sent, oldest first, and how many of --all were left out."""
+    if choice.ids is not None:
+        found, left_out = _named(connection, choice.ids), 0
+    else:
+        every = list(rejects(connection, choice))
+        # One that came of a redrive was tried already: --all twice must not send everything twice.
+        found = [one for one in every if one.whole and (again or not (one.redrives or one.of_redrive))]
+        left_out = len(every) - len(found)
+    found.sort(key=lambda one: one.id)
+    letters = [
+        Letter(one, edited(one.original, changes, f"reject {one.id}") if changes else one.original) for one in found
+    ]
+    return letters, left_out
+
+
+def _mended(connection: duckdb.DuckDBPyConnection, file: Path) -> list[Letter]:
+    """Return the records of an exported file with the rejects they were made of."""
+    known = {origin_of(one): one for one in rejects(connection, Choice()) if one.source_topic is not None}
+    letters = []
+    with opened(file) as source:
+        for report in FORMATS["jsonl"].read(source, str(file), _UTC):
+            where = f"{file}, line {report.line}"
+            if report.redrive is None:
+                raise UsageError(f"{where}: does not name a reject", "`trucewatch publish` sends plain reports")
+            reject = known.get(report.redrive.of)
+            if reject is None:
+                raise UsageError(f"{where}: names a reject that is not in the published file")
+            letters.append(Letter(reject, report.value))
+    return letters
+
+
+def _refuse(letters: list[Letter], *, again: bool) -> None:
+    """Refuse what would be sent twice by accident, or in part."""
+    before = [letter.reject for letter in letters if letter.reject.redrives]
+    if before and not again:
+        told = ", ".join(f"{one.id} ({one.redrive_outcome})" for one in before[:5])
+        more = f" and {len(before) - 5:,} more" if len(before) > 5 else ""
+        raise UsageError(f"published again before: {told}{more}", "--again sends them once more")
+    for letter in letters:
+        origin_of(letter.reject)
+        if not letter.reject.whole and letter.body == letter.reject.original:
+            raise UsageError(f"of reject {letter.reject.id} only the beginning is kept", "publish it from its source")
+
+
+def _try(settings: Settings, letters: list[Letter], *, as_json: bool) -> None:
+    agreement = load_agreement(settings.agreement)
+    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+    read_at = time.time_ns() // 1_000
+    faults = []
+    for letter in letters:
+        refused = examiner.examine(letter.body, (), origin_of(letter.reject), read_at).rejected
+        if refused is not None:
+            faults.append({"id": letter.reject.id, "code": str(refused.code), "hint": refused.hint})
+    if as_json:
+        print_json({"checked": len(letters), "would_reject": len(faults), "faults": faults})
+    else:
+        for fault in faults:
+            answers().print(Text(f"{fault['id']}: {fault['code']}\n  {fault['hint']}"))
+        told = f"{counted(len(letters), 'reject')} checked, {len(faults):,} would be rejected again. Nothing was sent."
+        answers().print(Text(told))
+    if faults:
+        raise typer.Exit(1)
+
+
+def _send(broker: str, letters: list[Letter], left_out: int, *, as_json: bool) -> None:
+    sent: list[Letter] = []
+    try:
+        asyncio.run(redrive(broker, letters, sent.append))
+    except TrucewatchError:
+        news().print(Text(f"{counted(len(sent), 'reject')} sent before this; run it again: those count once"))
+        raise
+    if as_json:
+        print_json({"sent": [letter.reject.id for letter in sent], "left_out": left_out})
+        return
+    left = f"; {left_out:,} left out that were published again before or are not kept whole" if left_out else ""
+    answers().print(Text(f"{counted(len(sent), 'reject')} published again{left}"))
+    if sent:
+        news().print(Text("`trucewatch rejects list` tells what became of them"))
+
+
+@contextlib.contextmanager
+def _published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    path = copy_path(settings.data, load_agreement(settings.agreement).id)
+    check_published(path)
+    connection = reading.open_published(path)
+    try:
+        yield connection
+    except duckdb.Error as error:
+        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    finally:
+        connection.close()
+
+
+def _named(connection: duckdb.DuckDBPyConnection, ids: tuple[int, ...]) -> list[Reject]:
+    found = {one.id: one for one in rejects(connection, Choice(ids))}
+    missing = [str(number) for number in dict.fromkeys(ids) if number not in found]
+    if missing:
+        raise UsageError(f"there is no reject {', '.join(missing)}", "`trucewatch rejects list` shows what there is")
+    return list(found.values())
+
+
+def _one_by_one(connection: duckdb.DuckDBPyConnection, ids: list[int]) -> Iterator[Reject]:
+    """Yield rejects with their bytes in the order given, some at a time."""
+    for start in range(0, len(ids), _EXPORTED_AT_ONCE):
+        yield from sorted(
+            rejects(connection, Choice(tuple(ids[start : start + _EXPORTED_AT_ONCE]))), key=lambda one: one.id
+        )

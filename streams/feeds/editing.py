@@ -1,0 +1,70 @@
+"""Small changes to a rejected record, as a person writes them: ``place.pcode=SY02``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from schemas.errors import UsageError
+
+
+class Edit:
+    """One change: the path of a field, and its new value or that it goes.
+
+    Raises:
+        UsageError: it is not written as ``KEY=VALUE``.
+    """
+
+    def __init__(self, written: str) -> None:
+        key, equals, value = written.partition("=")
+        self.path = key.split(".")
+        if not equals or not all(self.path):
+            raise UsageError(
+                f"--edit {written!r} is not KEY=VALUE", "such as place.pcode=SY02, or colour= to drop a field"
+            )
+        self.drops = not value
+        try:
+            # A number, a list, true: as JSON has it. Anything else is text, which needs no quotation marks then.
+            self.value: Any = orjson.loads(value) if value else None
+        except orjson.JSONDecodeError:
+            self.value = value
+
+
+def edited(body: bytes, edits: list[Edit], name: str) -> bytes:
+    """Return a record with the changes made; ``name`` is what errors call it.
+
+    Raises:
+        UsageError: the record is no JSON object, or a path leads nowhere in it.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise UsageError(f"{name} is no JSON object, so no field of it can be edited", "export it and mend it as text")
+    for edit in edits:
+        _make(document, edit, name)
+    return orjson.dumps(document)
+
+
+def _make(document: dict[str, Any], edit: Edit, name: str) -> None:
+    nowhere = UsageError(f"{name} has no place for --edit {'.'.join(edit.path)}")
+    at: Any = document
+    for part in edit.path[:-1]:
+        if isinstance(at, dict):
+            at = at.setdefault(part, {})
+        elif isinstance(at, list) and part.isdecimal() and int(part) < len(at):
+            at = at[int(part)]
+        else:
+            raise nowhere
+    last = edit.path[-1]
+    if isinstance(at, dict):
+        if edit.drops:
+            at.pop(last, None)
+        else:
+            at[last] = edit.value
+    elif isinstance(at, list) and last.isdecimal() and int(last) < len(at):
+        at[int(last) : int(last) + 1] = [] if edit.drops else [edit.value]
+    else:
+        raise nowhere

@@ -1,0 +1,156 @@
+"""``rejects`` on a published file: listed, shown, exported, refused; what is sent is tested on brokers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.rows import Changes
+from sinks.rejects import RejectRate
+from sinks.store import Store
+from streams.feeds.editing import Edit, edited
+from streams.ops.rejects import growth
+from tests.support.commands import Run
+from tests.support.judged import History
+from tests.support.rows import hours, reject_row
+from tests.support.worlds import agreement, at
+from tests.unit.test_redrives import incident, misspelt
+
+AGREEMENT = "syria-2016"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three rejects of a truce, the first of which was published again, mended."""
+    history = History(agreement(id=AGREEMENT)).tell(misspelt("i0"), misspelt("i1"), b"\xff\x00\x1b[2J", incident("i9"))
+    history.redriven(0, incident("i0")).tick(at(1)).judged(tmp_path / "data" / AGREEMENT)
+    return tmp_path / "data"
+
+
+def test_the_list_is_newest_first_with_a_summary_of_all_that_were_chosen(run: Run, data: Path) -> None:
+    ended = run("rejects", "list", "--data", data, "--json")
+    told = json.loads(ended.out)
+    assert [(one["id"], one["code"], one["report_id"]) for one in told["rejects"]] == [
+        (2, "invalid_utf8", None),
+        (1, "bad_value", "i1"),
+        (0, "bad_value", "i0"),
+    ]
+    assert [(one["code"], one["records"], one["not_redriven"]) for one in told["summary"]] == [
+        ("bad_value", 2, 1),
+        ("invalid_utf8", 1, 1),
+    ]
+    limited = run("rejects", "list", "--data", data, "--limit", "1", "--code", "bad_value").out
+    assert "1  bad_value  feed-a/i1" in limited
+    assert "0  bad_value" not in limited
+    assert "2 records rejected, the newest 1 shown" in limited
+    assert "accepted" in run("rejects", "list", "--data", data, "--feed", "feed-a").out
+    assert run("rejects", "list", "--data", data, "--feed", "nobody").out == "No record was rejected.\n"
+    assert run("rejects", "list", "--data", data, "--since", "2016-09-12T00:00").code == 2
+
+
+def test_a_reject_is_shown_with_its_bytes_its_place_and_what_to_do(run: Run, data: Path) -> None:
+    shown = run("rejects", "show", "1", "--data", data).out
+    for part in ("bad_value: A field's value is not allowed.", "did you mean", "partition 0, offset 1", "never"):
+        assert part in shown or part == "did you mean"
+    assert '"kind": "sheling"' in " ".join(shown.split()).replace(" | ", "")
+    assert "redrive 1 --edit KEY=VALUE" in shown
+    assert "Nothing is left to do." in run("rejects", "show", "0", "--data", data).out
+    assert json.loads(run("rejects", "show", "2", "--data", data, "--json").out)["original_base64"] == "/wAbWzJK"
+    assert run("rejects", "show", "7", "--data", data).code == 2
+
+
+def test_bytes_of_a_reject_never_reach_the_terminal_as_they_are(run: Run, data: Path) -> None:
+    shown = run("rejects", "show", "2", "--data", data).out
+    assert "\x1b" not in shown
+    assert "\x00" not in shown
+    assert r"\xff\x00\x1b[2J" in shown
+
+
+def test_an_exported_file_tells_the_reason_and_is_published_again_as_it_came(run: Run, data: Path) -> None:
+    assert run("rejects", "export", "mend.jsonl", "--data", data).out == "2 rejects written to mend.jsonl\n"
+    lines = [json.loads(line) for line in Path("mend.jsonl").read_bytes().splitlines()]
+    assert [(line["reject"]["id"], line["reject"]["code"]) for line in lines] == [(1, "bad_value"), (2, "invalid_utf8")]
+    assert lines[0]["report"]["kind"] == "sheling"
+    assert run("rejects", "export", "mend.jsonl", "--data", data).code == 2
+    tried = run("publish", "mend.jsonl", "--dry-run")
+    assert tried.code == 1
+    assert "bad_value" in tried.out
+    assert "invalid_utf8" in tried.out
+    Path("mended.jsonl").write_bytes(Path("mend.jsonl").read_bytes().splitlines()[0].replace(b"sheling", b"shelling"))
+    assert run("publish", "mended.jsonl", "--dry-run").code == 0
+    mended = run("rejects", "redrive", "--from", "mended.jsonl", "--dry-run", "--data", data)
+    assert (mended.code, mended.out) == (0, "1 reject checked, 0 would be rejected again. Nothing was sent.\n")
+
+
+def test_a_dry_run_tells_what_would_be_rejected_again(run: Run, data: Path) -> None:
+    ended = run("rejects", "redrive", "1", "--dry-run", "--data", data, "--json")
+    assert ended.code == 1
+    assert [fault["code"] for fault in json.loads(ended.out)["faults"]] == ["bad_value"]
+    assert run("rejects", "redrive", "1", "--edit", "kind=shelling", "--dry-run", "--data", data).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "say which: IDs, or --all, or --from FILE"),
+        (["1", "--all"], "say which"),
+        (["1", "--code", "bad_value"], "choose among --all"),
+        (["0"], "published again before: 0 (accepted); --again sends them once more"),
+        (["9"], "there is no reject 9"),
+        (["1", "--edit", "kind"], "is not KEY=VALUE"),
+        (["2", "--edit", "kind=shelling"], "reject 2 is no JSON object"),
+        (["1", "--edit", "kind.of=x"], "reject 1 has no place for --edit kind.of"),
+        (["1"], "rejects redrive needs a broker"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_the_reason(run: Run, data: Path, arguments: list[str], said: str) -> None:
+    ended = run("rejects", "redrive", *arguments, "--data", data)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_edits_reach_into_objects_and_lists_and_drop_fields() -> None:
+    body = b'{"place": {"names": ["A", "B"]}, "colour": 1, "raw": {}}'
+    changes = [
+        "place.pcode=SY02",
+        "place.names.1=C",
+        "colour=",
+        "revision=2",
+        'note="3"',
+        "raw.x.y=[1]",
+        "place.names.0=",
+    ]
+    assert json.loads(edited(body, [Edit(each) for each in changes], "it")) == {
+        "place": {"names": ["C"], "pcode": "SY02"},
+        "raw": {"x": {"y": [1]}},
+        "revision": 2,
+        "note": "3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("last_hour", "before", "over", "grows"),
+    [(10, 48, 24.0, True), (9, 0, 24.0, False), (10, 120, 24.0, False), (11, 120, 24.0, True), (99, 0, 0.0, False)],
+)
+def test_rejects_grow_when_there_are_ten_and_more_than_twice_as_many_as_before(
+    last_hour: int, before: int, over: float, grows: bool
+) -> None:
+    assert (growth([RejectRate(1, last_hour, over, before)]) is not None) == grows
+
+
+def test_status_says_that_rejects_grow(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / AGREEMENT
+    truce = agreement(id=AGREEMENT)
+    store = Store.open(folder, truce, {}, facts_topic="t", log_identity="log", new_log_allowed=False)
+    times = [-20.0, *(-0.01 * number for number in range(12))]
+    rows = [reject_row(number, received_at=hours(100 + when)) for number, when in enumerate(times)]
+    store.commit(Changes(next_offset=20, now=hours(100), rejects=rows))
+    store.publish(datetime.now(UTC) - timedelta(seconds=1))
+    store.close()
+    said = "rejects are growing: 12 in the last hour, 0.1 in as long before"
+    assert said in run("status", "--data", tmp_path / "data").out
+    assert said in run("rejects", "list", "--data", tmp_path / "data").out
+    assert json.loads(run("status", "--data", tmp_path / "data", "--json").out)["rejects_growing"] == said
