@@ -132,8 +132,7 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callabl
 
 def _hours(connection: duckdb.DuckDBPyConnection, agreement: Agreement, now: Micros | None) -> list[Hour]:
     """Return the clock hours of the trailing window, and any later ones, that incidents in scope began in."""
-    if now is None:
-        return []
-    oldest = now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
+    # Before the first tick nobody knows where the window will end: every hour counts still.
+    oldest = 0 if now is None else now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
     parameters = {"hour": MICROS_PER_HOUR, "oldest": oldest, "feeds": list(agreement.violence.feeds) or None}
     return [Hour(*row) for row in connection.execute(_HOURS, parameters).fetchall()]
