@@ -10,10 +10,12 @@
     │   └── InputFileError    a file to read is missing or is not what it claims to be
     ├── DependencyUnavailable something outside is missing; the process stops, nothing is half-written; exit 3
     │   ├── BrokerUnavailable the Kafka broker cannot be reached or refuses
-    │   ├── StoreUnavailable  the DuckDB file cannot be opened: locked, unwritable, damaged
+    │   ├── StoreUnavailable  the DuckDB file cannot be opened: unwritable, damaged
+    │   │   └── StoreInUse    another process has it open for writing
     │   └── StoreFull         the disk took no more; the transaction is rolled back
     ├── LedgerStopped         going on would lose or double a record; the process stops
     │   ├── LogMismatch       stored offsets do not belong to the topic that is there
+    │   │   └── TopicReplaced a topic was deleted, or made anew, while it was read
     │   └── FactUnreadable    the facts topic holds a record that no intake of ours wrote
     ├── WorkerStalled         records wait and nothing moves; the process ends, to be started again; exit 3
     └── WorkerDied            a worker process ended by itself; its message and exit code are passed on
@@ -22,6 +24,8 @@ A late report and a duplicate are outcomes, not errors.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class TrucewatchError(Exception):
@@ -85,6 +89,10 @@ class StoreUnavailable(DependencyUnavailable):
     """The DuckDB file cannot be opened or read."""
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process has the DuckDB file open for writing; a standby waits for its end."""
+
+
 class StoreFull(DependencyUnavailable):
     """The disk took no more; the open transaction was rolled back."""
 
@@ -97,6 +105,17 @@ class LedgerStopped(TrucewatchError):
 
 class LogMismatch(LedgerStopped):
     """Stored offsets do not belong to the topic that is there."""
+
+
+class TopicReplaced(LogMismatch):
+    """Topics were deleted or created anew while they were read."""
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        super().__init__(
+            f"topic {' and '.join(topics)} was deleted, or made anew, while it was read",
+            hint="start the worker again: it reads the new one from its beginning, or says why it cannot",
+        )
+        self.topics = tuple(topics)
 
 
 class FactUnreadable(LedgerStopped):

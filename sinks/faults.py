@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from schemas.errors import StoreFull, StoreUnavailable, TrucewatchError
+from schemas.errors import StoreFull, StoreInUse, StoreUnavailable, TrucewatchError
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 #: A quota and a limit on file size stop the ledger just as a full disk does.
@@ -53,9 +53,7 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
     if is_in_use(error):
         holder = _HOLDER.search(text)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
-        return StoreUnavailable(
-            f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy"
-        )
+        return StoreInUse(f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy")
     if any(sign in text for sign in _OTHER_DUCKDB):
         return StoreUnavailable(f"{path} was written by another version of DuckDB: {_first_line(text)}")
     if any(sign in text for sign in _DAMAGED):

@@ -60,7 +60,10 @@ def _run_intake(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
 ) -> int:
     agent = IntakeAgent(
-        Examiner([agreement], gazetteer, settings.stamps), BatchProducer(broker), topics, partial(log_identity, broker)
+        Examiner([agreement], gazetteer, settings.stamps),
+        BatchProducer(broker, settings.broker_patience_seconds),
+        topics,
+        partial(log_identity, broker),
     )
     app = build_app(
         app_id=topics.intake_group,
@@ -98,7 +101,9 @@ def _run_ledger(
         open_store,
         Cadence(timedelta(seconds=settings.publish_seconds)),
         FlushRules(settings.flush_records, settings.flush_seconds),
-        Ticker(BatchProducer(broker), facts_topic) if settings.stamps == "clock" else None,
+        Ticker(BatchProducer(broker, settings.broker_patience_seconds), facts_topic)
+        if settings.stamps == "clock"
+        else None,
     )
     app = build_app(
         app_id=topics.ledger_group(agreement.id),

@@ -57,6 +57,13 @@ class Settings(BaseSettings):
     stamps: Literal["clock", "archive"] = Field(
         "clock", description="What stamps a fact: intake's clock, or the archive's own reporting times in a replay."
     )
+    broker_patience_seconds: float = Field(
+        90.0,
+        ge=0,
+        le=86_400,
+        description="How long `worker`, `up` and `publish`, once at work, wait for a broker; "
+        "less than a worker may stand still.",
+    )
     memory_limit: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")] = Field(
         "2GB", description="What DuckDB may use, e.g. `512MB`."
     )

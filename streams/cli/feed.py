@@ -128,7 +128,7 @@ def _send(
                 out.write(orjson.dumps(receipt._asdict()) + b"\n")
 
         try:
-            done = asyncio.run(publish(broker, topics, reports, acknowledged))
+            done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
         except TrucewatchError:
             news().print(Text(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless"))
             raise

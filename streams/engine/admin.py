@@ -12,26 +12,29 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
-from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
 from schemas.errors import BrokerUnavailable, UsageError
-from schemas.topics import TopicSpec
+from schemas.topics import KEEP_FOR_EVER, TopicSpec
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
 from streams.engine.metadata import Metadata, bootstrap, connected, metadata
 
+#: What a topic's configuration must say for its records to be kept.
+FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+_TOPIC_RESOURCE = 2
 _REPLICAS = 3
 _SETTLE_SECONDS = 15.0
 _REQUEST_MS = 15_000
 
 
-async def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
+async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
     """Create the topics that are missing, and return when every one of them can be written.
 
     A new topic is kept on three brokers, or on all where there are fewer.
 
     Raises:
-        UsageError: a topic exists with another number of partitions.
+        UsageError: a topic exists with another number of partitions, or is to be kept for ever and is not.
     """
     wanted = {spec.name: spec for spec in specs}
     async with connected(broker) as client:
@@ -40,6 +43,13 @@ async def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
         if missing:
             await _create(client, missing, replicas=min(_REPLICAS, found.brokers))
         found = await _settled(client, list(wanted))
+        kept = [spec.name for spec in specs if spec.retention_ms == KEEP_FOR_EVER and spec not in missing]
+        for name, config in await _configs(client, kept):
+            if faults := [f"{key}={config[key]}" for key, must in FOR_EVER.items() if config.get(key, must) != must]:
+                raise UsageError(
+                    f"topic {name} does not keep its records: {', '.join(faults)}; what goes missing cannot be "
+                    f"judged again: set {','.join(f'{key}={must}' for key, must in FOR_EVER.items())} on the topic"
+                )
     for name, topic in found.topics.items():
         if topic.partitions != wanted[name].partitions:
             raise UsageError(
@@ -91,6 +101,21 @@ async def log_identity(broker: str, topic: str) -> str:
     if topic not in found.topics:
         raise UsageError(f"there is no topic {topic} on the Kafka broker at {broker}")
     return f"{found.cluster_id}/{found.topics[topic].id}"
+
+
+async def _configs(client: Any, names: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return each topic's configuration; one the broker has no value for is left out."""
+    if not names:
+        return []
+    # All keys are asked for: the embedded broker hangs up on a request that names some.
+    resources: list[Any] = [(_TOPIC_RESOURCE, name, None) for name in names]
+    response = await client.send(client.get_random_node(), DescribeConfigsRequest(resources, False))
+    found = []
+    for error, _, _, name, entries in response.resources:
+        if error:
+            raise for_code(error)(name)
+        found.append((name, {key: value for key, value, *_ in entries}))
+    return found
 
 
 async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,7 +18,7 @@ from faust.types import TP, ChannelT, StreamT
 from yarl import URL
 
 from streams.engine.kafka_errors import our_error
-from streams.engine.lane import LAST_COMMIT_SECONDS, Batch, Lane, Resume
+from streams.engine.lane import LAST_BATCH_SECONDS, LAST_COMMIT_SECONDS, Batch, Lane, Resume
 from streams.engine.lane_driver import LaneTransport
 from streams.engine.metadata import addresses
 from streams.engine.pulse import STALL_SECONDS, Pulse
@@ -85,6 +85,7 @@ class Turns:
         self.call: str | None = None
         self.calls = 0
         self._lock = asyncio.Lock()
+        self._running: asyncio.Future[None] | None = None
         self._started = False
         self._over = False
 
@@ -107,10 +108,26 @@ class Turns:
             await self._call("revoked", lambda: self._handler.revoked(partitions))
 
     async def stopped(self) -> None:
-        """Wait for the batch in hand, then let the handler flush; nothing is handled afterwards."""
+        """Wait for the batch in hand, for some seconds, then let the handler flush; nothing is handled afterwards."""
         if self._started:
-            await self._call("stopped", self._handler.stopped)
+            # A handler that waits for a broker which is gone is called off: its records are read again.
+            cut = (
+                asyncio.get_running_loop().call_later(LAST_BATCH_SECONDS, self.call_off, self._running)
+                if self._running
+                else None
+            )
+            try:
+                await self._call("stopped", self._handler.stopped)
+            finally:
+                if cut is not None:
+                    cut.cancel()
         self._over = True
+
+    def call_off(self, running: asyncio.Future[None] | None = None) -> None:
+        """Cancel a call, the one under way unless another is given, if it has not ended."""
+        running = running or self._running
+        if running is not None:
+            running.cancel()
 
     def end(self) -> None:
         """Call nothing any more."""
@@ -126,7 +143,7 @@ class Turns:
                     wanted[TP(topic, partition)] = offset
 
     async def _call(
-        self, name: str, call: Callable[[], Awaitable[None]], still: Callable[[], bool] = lambda: True
+        self, name: str, call: Callable[[], Coroutine[Any, Any, None]], still: Callable[[], bool] = lambda: True
     ) -> None:
         if self._over:
             return  # a call that never returns holds the lock for ever: the end of the process must not wait for it
@@ -134,13 +151,18 @@ class Turns:
             if self._over or not still():
                 return
             self.call = name
+            self._running = running = asyncio.ensure_future(call())
             try:
-                await call()
+                await running
+            except asyncio.CancelledError:
+                me = asyncio.current_task()
+                if me is None or me.cancelling():
+                    raise
             except Exception as error:  # any error of a handler ends the process
                 self._over = True
                 self._fail(error)
             finally:
-                self.call = None
+                self.call = self._running = None
                 self.calls += 1
 
 
@@ -202,6 +224,12 @@ class LaneApp(faust.App):
             self.lane.consumer.stop_flow()
         self.lane.commit_seconds = LAST_COMMIT_SECONDS
         await self.turns.stopped()
+
+    async def rewind(self, topics: Collection[str]) -> None:
+        """Take back what was committed of ``topics``: records of a log made anew may have been passed over."""
+        self.turns.call_off()
+        held = self.lane.consumer.assignment() if self.lane.consumer is not None else set()
+        await self.lane.commit({each: 0 for each in _partitions(held) if each.topic in topics})
 
     async def on_stop(self) -> None:
         """Flush before Faust leaves the group."""

@@ -9,6 +9,7 @@ from aiokafka.errors import (
     IncompatibleBrokerVersion,
     KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     NoBrokersAvailable,
     OffsetOutOfRangeError,
@@ -51,6 +52,14 @@ def our_error(error: BaseException, broker: str) -> TrucewatchError:
             return BrokerUnavailable(f"no Kafka broker answers at {broker}: is it running, and is the address right?")
         case _:
             return BrokerUnavailable(f"the Kafka broker at {broker} refused: {_words(error)}")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether the same request may succeed once the broker, or the leader of a partition, is back.
+
+    A topic that is unknown is one of them: a client that has not heard of it when the broker goes calls it that.
+    """
+    return isinstance(error, (*_UNREACHABLE, KafkaTimeoutError)) or (isinstance(error, KafkaError) and error.retriable)
 
 
 @contextmanager

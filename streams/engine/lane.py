@@ -35,6 +35,8 @@ POLL_SECONDS = 0.1
 #: How long a commit may take: aiokafka tries for as long as the broker is gone, which would keep a process from ending.
 COMMIT_SECONDS = 10.0
 LAST_COMMIT_SECONDS = 1.0
+#: How long a process that is to end waits for its handler to finish the batch in hand.
+LAST_BATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)

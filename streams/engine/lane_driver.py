@@ -31,6 +31,8 @@ FETCH_WAIT_MS = 100
 #: How long one poll lasts at most, in seconds: the end of the process waits for it.
 LONGEST_POLL_SECONDS = 0.5
 
+_LOST = "%s/%d: records %d to %d were deleted before they were read"
+
 
 class Fetched(dict[TP, list[Record]]):
     """Records by partition, with the epoch they were fetched in."""
@@ -65,6 +67,8 @@ class LaneThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        # A feed may write in transactions: what it took back was never said.
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def _fetch_records(
@@ -119,11 +123,9 @@ class LaneThread(driver.AIOKafkaConsumerThread):
                 committed = await consumer.committed(partition)
                 offset = first if committed is None else committed
                 if offset < first:
-                    deleted = (tp.topic, tp.partition, offset, first - 1)
-                    logger.warning("%s/%d: records %d to %d were deleted before they were read", *deleted)
-            # 0 asks for the beginning, wherever retention has moved it.
-            elif 0 < offset < first:
-                raise _mismatch(tp, offset, f"begins at {first}: records not read yet were deleted")
+                    logger.warning(_LOST, tp.topic, tp.partition, offset, first - 1)
+            elif offset < first:
+                raise _deleted(tp, offset, first)
             targets[tp] = max(offset, first)
         ends = await consumer.end_offsets(partitions)
         doubtful = [each for each in partitions if targets[TP(each.topic, each.partition)] > ends[each]]
@@ -135,6 +137,14 @@ class LaneThread(driver.AIOKafkaConsumerThread):
             consumer.seek(partition, targets[TP(partition.topic, partition.partition)])
         self.epoch = epoch
         return targets
+
+    async def first_offset(self, tp: TP) -> int:
+        """Return the first offset the broker still holds of a partition."""
+        return int(await self.call_thread(self._first_offset, TopicPartition(tp.topic, tp.partition)))
+
+    async def _first_offset(self, partition: TopicPartition) -> int:
+        consumer: Any = self._ensure_consumer()
+        return int((await consumer.beginning_offsets([partition]))[partition])
 
     def _stopped_set(self) -> None:
         try:
@@ -150,6 +160,15 @@ class LaneThread(driver.AIOKafkaConsumerThread):
 
 def _mismatch(tp: TP, offset: int, what: str) -> LogMismatch:
     return LogMismatch(f"{tp.topic}/{tp.partition}: the next offset to read is {offset}, but the topic {what}")
+
+
+def _deleted(tp: TP, offset: int, first: int) -> LogMismatch:
+    return LogMismatch(
+        f"{tp.topic}/{tp.partition}: the next offset to read is {offset}, but the topic begins at {first}: "
+        "records not read yet were deleted",
+        hint=f"begin with a published copy that reaches offset {first} or further in the data folder, or under another "
+        "topic prefix, and let the topic keep its records: cleanup.policy=delete, retention.ms=-1, retention.bytes=-1",
+    )
 
 
 class LaneConsumer(driver.Consumer):
@@ -252,6 +271,8 @@ class LaneConsumer(driver.Consumer):
                 await self._hand_to_conductor(tp, records)
                 continue
             batch = Batch(tp.topic, tp.partition, records, records[-1].offset + 1, fetched.epoch)
+            if records[0].offset > self._next.get(tp, 0) and lane.is_current(batch):
+                await self._check_gap(tp, self._next.get(tp, 0))
             if not await self._put(batch, fetcher):
                 return
 
@@ -283,6 +304,15 @@ class LaneConsumer(driver.Consumer):
             end = self._end_of(tp) if fetched.epoch == self.lane.epoch and self.flow_active else None
             if end is not None and end < position:
                 raise _mismatch(tp, position, f"ends at {end}: it was cut or replaced")
+
+    async def _check_gap(self, tp: TP, expected: int) -> None:
+        """Tell offsets that never were records of ours (markers, compaction) from records that retention deleted."""
+        first = await self._thread.first_offset(tp)
+        if first <= expected:
+            return
+        if tp in self.lane.wanted:
+            raise _deleted(tp, expected, first)
+        logger.warning(_LOST, tp.topic, tp.partition, expected, first - 1)
 
     def _advance(self, batch: Batch) -> None:
         tp = TP(batch.topic, batch.partition)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.errors import BrokerUnavailable
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.engine.kafka_errors import kafka_errors
+from streams.engine.kafka_errors import is_passing, kafka_errors
 from streams.engine.metadata import bootstrap
 
 #: Key, value, headers.
@@ -19,7 +23,11 @@ Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 BATCH_BYTES = 4 * 1_048_576
 #: Room for the envelope of the largest record, and of the request around it.
 _ENVELOPE_BYTES = 1_048_576
-_REQUEST_MS = 20_000
+#: Shorter than any patience worth the name: while a request waits for a broker that hangs, nothing else is tried.
+_REQUEST_MS = 10_000
+_AGAIN_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 class BatchProducer:
@@ -28,10 +36,14 @@ class BatchProducer:
     Every replica must have acknowledged (``acks=all``), and a batch is handed to the client only after the one before
     it was: what is in the log is always a beginning of what was sent. A retry can repeat records, which readers must
     bear: the embedded broker knows no idempotent producers.
+
+    Args:
+        patience_seconds: how long a broker may be gone. A batch is sent again for so long before it is an error.
     """
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, patience_seconds: float = 0.0) -> None:
         self._broker = broker
+        self._patience_seconds = patience_seconds
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -77,7 +89,22 @@ class BatchProducer:
             # One batch at a time: had the client the next one too, it would send that after giving this one up, and
             # leave a gap that a reader who takes each source's records to come in order never sees filled.
             for batch in _batches(producer, records):
+                await self._send_batch(producer, batch, topic, partition)
+
+    async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
+        """Send one batch, again and again while the broker is gone and patience lasts."""
+        began = time.monotonic()
+        while True:
+            try:
                 await (await producer.send_batch(batch, topic, partition=partition))
+            except (KafkaError, OSError) as error:
+                gone = time.monotonic() - began
+                if gone >= self._patience_seconds or not is_passing(error):
+                    raise
+                logger.warning("%s/%d: the broker did not take a batch for %.0f s, trying on", topic, partition, gone)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
 
 def _batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:

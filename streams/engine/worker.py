@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from schemas.errors import TrucewatchError, UsageError
+from schemas.errors import TopicReplaced, TrucewatchError, UsageError
 from streams.engine.app import LaneApp
 from streams.engine.metadata import connected, metadata
 from streams.engine.pulse import TICK_SECONDS
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 #: How long leaving the group and closing connections may take once the handler has flushed: a broker that stopped
 #: answering must not keep a process that has nothing left to do.
 LEAVE_SECONDS = 2.0
+#: How often the identity of the topics is looked at: a topic made anew is read from the wrong place for so long.
+WATCH_SECONDS = 5.0
 
 
 def run_worker(app: LaneApp) -> int:
@@ -33,7 +35,7 @@ def run_worker(app: LaneApp) -> int:
         with Watchdog(app.pulse):
             asyncio.run(_until_signalled(app))
     except TrucewatchError as error:
-        print(f"trucewatch: {error}", file=sys.stderr)
+        print(f"trucewatch: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
         return error.exit_code
     except Exception:
         logger.exception("the worker stopped")
@@ -47,20 +49,23 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
     Raises:
         TrucewatchError: what stopped it before, or any other error of its handler. Nothing was flushed then.
     """
-    await _knock(app)
+    logs = await _knock(app)
     app.in_worker = True
     running = asyncio.create_task(_run(app))
     failed = asyncio.create_task(app.failed.wait())
     ticking = asyncio.create_task(_tick(app))
     ends = [running, asyncio.create_task(stop.wait()), failed]
+    watching = asyncio.create_task(_watch(app, logs))
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         flushing = asyncio.create_task(app.flush())
         # A handler that never returns must not keep the process that found this out.
         await asyncio.wait([flushing, failed], return_when=asyncio.FIRST_COMPLETED)
         flushing.cancel()
+        if isinstance(app.failure, TopicReplaced):
+            await app.rewind(app.failure.topics)
     finally:
-        for end in ends:
+        for end in (*ends, watching):
             end.cancel()
         await _leave(app)
         ticking.cancel()
@@ -68,13 +73,41 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
         raise app.failure
 
 
-async def _knock(app: LaneApp) -> None:
-    """Find a missing broker or topic before Faust does: it reports the one in pages, and the other never."""
-    async with connected(app.address) as client:
-        found = await metadata(client, sorted(app.lane.topics))
-    missing = sorted(app.lane.topics.difference(found.topics))
+async def _knock(app: LaneApp) -> dict[str, str]:
+    """Return the identity of each topic's log.
+
+    A missing broker or topic is found before Faust finds it: it reports the one in pages, and the other never.
+    """
+    logs = await _logs(app)
+    missing = sorted(app.lane.topics.difference(logs))
     if missing:
         raise UsageError(f"there is no topic {' or '.join(missing)} on the Kafka broker at {app.address}")
+    return logs
+
+
+async def _logs(app: LaneApp) -> dict[str, str]:
+    async with connected(app.address) as client:
+        found = await metadata(client, sorted(app.lane.topics))
+    return {name: f"{found.cluster_id}/{topic.id}" for name, topic in found.topics.items()}
+
+
+async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
+    """Stop ``app`` once a topic it reads is another log, or none: a client goes on at the old offset without a word."""
+    missed: frozenset[str] = frozenset()
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            async with asyncio.timeout(WATCH_SECONDS):
+                found = await _logs(app)
+        except (TrucewatchError, TimeoutError):
+            continue  # a broker that is gone is waited for
+        # A broker that has just started may not know its topics yet: only one missing twice is gone.
+        gone = frozenset(logs.keys() - found.keys())
+        changed = sorted((gone & missed) | {name for name in found if found[name] != logs[name]})
+        missed = gone
+        if changed:
+            app.fail(TopicReplaced(changed))
+            return
 
 
 async def _run(app: LaneApp) -> None:

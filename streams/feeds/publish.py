@@ -52,11 +52,13 @@ async def publish(
     topics: Topics,
     reports: Iterable[Named],
     receipt: Callable[[Receipt], None],
+    patience_seconds: float = 0.0,
 ) -> Published:
     """Send every report to the input topic of its type; ``receipt`` is called for each, in order, once acknowledged.
 
     A report whose type cannot be read goes to the notices topic, so that intake rejects it with a reason. Reports of
-    one identity share a partition.
+    one identity share a partition. A broker that goes away on the way is waited for, ``patience_seconds`` at most; what
+    it may have got before is sent again, and the ledger counts it as a duplicate.
 
     Raises:
         BrokerUnavailable: the broker cannot be reached or refuses.
@@ -64,7 +66,7 @@ async def publish(
     """
     partitions = await _partitions(broker, topics)
     done = Published()
-    producer = BatchProducer(broker)
+    producer = BatchProducer(broker, patience_seconds)
     await producer.start()
     pump = _Pump(reports)
     try:

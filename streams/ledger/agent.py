@@ -6,12 +6,13 @@ The order of a flush, and what each step prevents:
 2. ask the store once for the identities that may have been seen before;
 3. fold in topic order; ticks judge, wherever the flush ends;
 4. commit rows and offsets in one transaction: a crash before it changes nothing, a crash after it loses nothing;
-5. tell Kafka the group's offset, for monitoring only;
-6. publish a copy now and then.
+5. tell Kafka the group's offset, for monitoring, and to hear whether this is still the group's ledger;
+6. publish a copy now and then, while it is.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from aiokafka import TopicPartition
 
 from schemas import facts
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable, LedgerStopped
+from schemas.errors import FactUnreadable, LedgerStopped, StoreInUse
 from schemas.facts import TickFact
 from schemas.failpoints import reached
 from schemas.rows import Evidence, Prior
@@ -42,6 +43,12 @@ log = structlog.get_logger(__name__)
 #: A flush has a price of its own, whatever it holds. Under load the next one waits at least as long as the last
 #: one took, so that more records share it; but never longer than so many times the patience it was given.
 BREATH, LONGEST_BREATH = 1.0, 3.0
+
+
+#: How often a standby tries a file that another process holds, and how often it says so.
+LOCK_SECONDS, TELL_SECONDS = 0.25, 30.0
+#: How long an offset that the group took stands for being its member.
+TOLD_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -87,13 +94,37 @@ class LedgerAgent:
         self._flush_took = 0.0
         self._unpublished = False
         self._partition: TopicPartition | None = None
+        #: When the group last took an offset of this ledger's, on the monotonic clock, which runs on while it hangs.
+        self._told = float("-inf")
+        self._refused = False
 
     # -- life cycle
 
-    async def resume(self, topic: str, partition: int) -> int:
-        """Open the store and return the offset to read from."""
+    async def resume(self, topic: str, partition: int) -> int | None:
+        """Open the store and return the offset to read from.
+
+        A ledger that hung lost its partition to this one and still holds the file: this one waits until it is let go.
+        None when the partition was taken away again, or the process is to end, meanwhile.
+
+        Raises:
+            StoreInUse: outside a consumer group, where nobody else is expected to have the file.
+        """
         self._partition = TopicPartition(topic, partition)
-        return self._take_up().next_offset
+        lane = self._lane
+        epoch = None if lane is None else lane.epoch
+        told = float("-inf")
+        while True:
+            try:
+                return self._take_up().next_offset
+            except StoreInUse as error:
+                if lane is None:
+                    raise
+                if time.monotonic() - told >= TELL_SECONDS:
+                    told = time.monotonic()
+                    log.warning("standby_waits_for_the_file", agreement=self._agreement.id, reason=str(error))
+            await asyncio.sleep(LOCK_SECONDS)
+            if lane.epoch != epoch:
+                return None
 
     def _take_up(self) -> Ledger:
         """Open the store and rebuild the ledger from its last commit."""
@@ -160,9 +191,12 @@ class LedgerAgent:
         facts_arrived = False
         while len(self._waiting) >= self._flush.records:
             facts_arrived |= await self._flush_some()
+            if self._refused:
+                # Perhaps another ledger leads: let that be told before the next flush.
+                break
         if self._waiting and time.monotonic() - self._waiting_since >= self._flush.patience(self._flush_took):
             facts_arrived |= await self._flush_some()
-        if self._unpublished and self._cadence.due(time.monotonic()):
+        if self._unpublished and self._cadence.due(time.monotonic()) and await self._leads():
             self._publish()
         if self._ticker is not None:
             await self._ticker.beat(facts_arrived=facts_arrived)
@@ -190,10 +224,28 @@ class LedgerAgent:
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
-        if self._lane is not None and self._partition is not None:
-            await self._lane.commit({self._partition: ledger.next_offset})
-            reached("ledger.told")
+        await self._tell(ledger)
+        reached("ledger.told")
         return any(type(entry.fact) is not TickFact for entry in entries)
+
+    async def _tell(self, ledger: Ledger) -> None:
+        """Tell the group how far the store is, and note when it agreed: it refuses one that is no member any more."""
+        if self._lane is not None and self._partition is not None:
+            taken = await self._lane.commit({self._partition: ledger.next_offset})
+            self._refused = not taken
+            self._told = time.monotonic() if taken else float("-inf")
+
+    async def _leads(self) -> bool:
+        """Whether the group takes this ledger for the one that has the partition.
+
+        A ledger that hung and wakes up does not know yet that another one took over. What it commits to its own file
+        is what any ledger commits there; but a copy that says it was made just now would pass for the newest.
+        """
+        if self._lane is None or self._ledger is None:
+            return True
+        if time.monotonic() - self._told > TOLD_SECONDS:
+            await self._tell(self._ledger)
+        return time.monotonic() - self._told <= TOLD_SECONDS
 
     def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about the identities it may know; all are remembered."""

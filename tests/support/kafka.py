@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "deploy" / "kafka-local" / "kafka.py"
@@ -23,13 +24,18 @@ def what_is_missing() -> str | None:
 @contextmanager
 def running_kafka(directory: Path) -> Iterator[str]:
     """Run a node with an empty log under ``directory``; its jars are kept from session to session."""
-    script = _script()
-    home = Path(os.environ.get("TRUCEWATCH_KAFKA_HOME") or script.DEFAULT_HOME)
-    node = script.Node(directory, jars=home / "jars")
+    node = node_of(directory)
     try:
         yield node.start(0)
     finally:
         node.stop()
+
+
+def node_of(directory: Path) -> Any:
+    """Return a node under ``directory`` that does not run yet; started again, it goes on with its log."""
+    script = _script()
+    home = Path(os.environ.get("TRUCEWATCH_KAFKA_HOME") or script.DEFAULT_HOME)
+    return script.Node(directory, jars=home / "jars")
 
 
 def _script() -> ModuleType:

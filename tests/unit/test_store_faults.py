@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.errors import StoreFull, StoreUnavailable, UsageError
+from schemas.errors import StoreFull, StoreInUse, StoreUnavailable, UsageError
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from tests.support.rows import full_changes, incident_row, open_store, tally_row
@@ -279,7 +279,7 @@ def test_every_error_of_duckdb_becomes_one_of_ours(kind: type[duckdb.Error]) -> 
     [
         ('IO Error: Could not write file "x": No space left on device', StoreFull, "free some space"),
         ("IO Error: Could not write file: Disk quota exceeded", StoreFull, "free some space"),
-        ("IO Error: Could not set lock on file: Resource unavailable", StoreUnavailable, "in use by another process"),
+        ("IO Error: Could not set lock on file: Resource unavailable", StoreInUse, "in use by another process"),
         ('IO Error: Cannot open file "x": Permission denied', StoreUnavailable, "cannot be written"),
         ("IO Error: Trying to read a file with version number 99", StoreUnavailable, "another version of DuckDB"),
         ("Corrupt database file: computed checksum 1 does not match", StoreUnavailable, "is damaged"),

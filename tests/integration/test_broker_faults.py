@@ -1,0 +1,360 @@
+"""Brokers that restart, hang, lose records or keep them badly, and topics that are made anew under a running worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from schemas.errors import LogMismatch, TopicReplaced, UsageError
+from schemas.topics import THIRTY_DAYS_MS, Topics, TopicSpec
+from streams.engine.admin import (
+    _create,
+    beginning_offsets,
+    delete_topics,
+    end_offsets,
+    ensure_topics,
+    log_identity,
+)
+from streams.engine.broker import EmbeddedBroker
+from streams.engine.metadata import bootstrap, connected
+from streams.engine.producer import BatchProducer
+from streams.engine.worker import serve
+from tests.support.brokers import numbered, read_all, topic_of, write
+from tests.support.kafka import node_of, what_is_missing
+from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
+from tests.support.month import month
+from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
+from tests.support.records import tables_without_places
+from tests.support.standbys import copy_of, recorded, taken_in, worker
+
+ABSENCES = [float(each) for each in os.environ.get("TRUCEWATCH_TEST_ABSENCES", "5").split(",")]
+
+
+class Own:
+    """A broker of the test's own: its address, and how it goes away and comes back with its log."""
+
+    def __init__(self, url: str, leave: Callable[[], None], come_back: Callable[[], None]) -> None:
+        self.url = url
+        self.leave = leave
+        self.come_back = come_back
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("embedded hangs", marks=pytest.mark.broker),
+        pytest.param("kafka hangs", marks=[pytest.mark.broker, pytest.mark.kafka]),
+        pytest.param("kafka restarts", marks=[pytest.mark.broker, pytest.mark.kafka]),
+    ]
+)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
+    """The embedded broker forgets everything when it ends, so it can only hang."""
+    if request.param == "embedded hangs":
+        with EmbeddedBroker(tmp_path / "broker") as broker:
+            assert broker.pid is not None
+            yield _hanging(broker.url, broker.pid)
+        return
+    if missing := what_is_missing():
+        pytest.skip(missing)
+    node = node_of(tmp_path / "kafka")
+    try:
+        url = node.start(0)
+        if request.param == "kafka hangs":
+            pid = node.pid()
+            assert pid is not None
+            yield _hanging(url, pid)
+        else:
+            port = int(url.rpartition(":")[2])
+            yield Own(url, node.stop, lambda: node.start(port))
+    finally:
+        node.stop()
+
+
+def _hanging(url: str, pid: int) -> Own:
+    return Own(url, lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT))
+
+
+@pytest.mark.parametrize("seconds", ABSENCES)
+def test_intake_and_ledger_wait_for_a_broker_that_is_gone_and_go_on(own: Own, tmp_path: Path, seconds: float) -> None:
+    prefix = "truce"
+    topics = Topics(prefix)
+    reports = month(600)
+    archive = archive_of(reports)
+    settings = settings_for(own.url, prefix, tmp_path / "disturbed")
+    half = len(archive) // 2
+    asyncio.run(publish_archive(own.url, topics, archive[:half]))
+    with worker(settings, "intake") as intake, worker(settings) as ledger:
+        wait_until(lambda: judged_to(copy_of(settings)) > 0, ledger)
+        own.leave()
+        time.sleep(seconds)
+        for each in (intake, ledger):
+            each.check()
+        own.come_back()
+        asyncio.run(publish_archive(own.url, topics, archive[half:]))
+        wait_until(lambda: taken_in(own.url, topics, topics.archive) >= len(archive), intake)
+        facts = asyncio.run(end_offsets(own.url, topics.facts(AGREEMENT)))[0]
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+        intake.check()
+    whole = recorded(own.url, f"{prefix}.whole", tmp_path / "whole", reports)
+    assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+
+
+async def test_a_producer_sends_a_batch_again_until_the_broker_is_back(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.engine.producer._REQUEST_MS", 1_000)
+    topic = await topic_of(own.url, "truce.in")
+    producer = BatchProducer(own.url, patience_seconds=60)
+    await producer.start()
+    own.leave()
+    sending = asyncio.create_task(producer.send(topic, 0, numbered(10)))
+    await asyncio.sleep(4)
+    assert not sending.done()
+    await asyncio.to_thread(own.come_back)
+    await asyncio.wait_for(sending, 60)
+    await producer.send(topic, 0, numbered(1, start=10))
+    await producer.stop()
+    end = (await end_offsets(own.url, topic))[0]
+    values = [int(record.value or b"") for record in await read_all(own.url, topic, end)]
+    assert sorted(set(values)) == list(range(11))
+    # What was written twice was written whole: first appearances are in order.
+    assert [*dict.fromkeys(values)] == list(range(11))
+
+
+async def test_a_worker_told_to_stop_does_not_wait_for_a_broker_that_is_gone(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path) as broker:
+        assert broker.pid is not None
+        topic = await topic_of(broker.url, "truce.in")
+        await topic_of(broker.url, "truce.out")
+        producer = BatchProducer(broker.url, patience_seconds=600)
+
+        class Sending(Remembering):
+            async def handle(self, batch) -> None:  # type: ignore[no-untyped-def]
+                await super().handle(batch)
+                if batch.records:
+                    await producer.send("truce.out", 0, numbered(1))
+
+        await producer.start()
+        handler, stop = Sending(), asyncio.Event()
+        served = asyncio.create_task(serve(app_of(broker.url, "group", (topic,), handler), stop))
+        await until(lambda: handler.idle > 0)
+        await write(broker.url, topic, 0, numbered(1))
+        await until(lambda: len(handler.records) == 1)
+        os.kill(broker.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        stop.set()
+        await asyncio.wait_for(served, 20)
+        assert time.monotonic() - began < 8
+        os.kill(broker.pid, signal.SIGCONT)
+        await producer.stop()
+    assert handler.calls[-1] == "stopped"
+
+
+class TestTopicsThatAreToKeepTheirRecords:
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("cleanup.policy", "compact"), ("cleanup.policy", "compact,delete"), ("retention.ms", "604800000")],
+    )
+    async def test_a_facts_topic_that_does_not_is_refused_with_what_to_set(
+        self, broker: str, prefix: str, key: str, value: str
+    ) -> None:
+        spec = Topics(prefix).specs(("test",))[-1]
+        await _made_with(broker, spec, {key: value})
+        with pytest.raises(UsageError) as refused:
+            await ensure_topics(broker, [spec])
+        assert str(refused.value) == (
+            f"topic {spec.name} does not keep its records: {key}={value}; what goes missing cannot be judged again: "
+            "set cleanup.policy=delete,retention.ms=-1,retention.bytes=-1 on the topic"
+        )
+
+    @pytest.mark.kafka
+    async def test_a_limit_of_size_is_one_too(self, apache_kafka: str, prefix: str) -> None:
+        spec = Topics(prefix).specs(("test",))[-1]
+        await _made_with(apache_kafka, spec, {"retention.bytes": "1000000"})
+        with pytest.raises(UsageError, match=r"does not keep its records: retention\.bytes=1000000; what"):
+            await ensure_topics(apache_kafka, [spec])
+
+    @pytest.mark.parametrize("role", ["intake", "ledger"])
+    async def test_neither_role_starts_on_it(self, broker: str, prefix: str, tmp_path: Path, role: str) -> None:
+        spec = Topics(prefix).specs((AGREEMENT,))[-1]
+        await _made_with(broker, spec, {"cleanup.policy": "compact"})
+        settings = settings_for(broker, prefix, tmp_path)
+        with worker(settings, role) as process:
+            code = await asyncio.to_thread(process._process.wait, 60)
+            await asyncio.sleep(0.5)
+            assert (
+                code,
+                any("does not keep its records: cleanup.policy=compact" in line for line in process._tail),
+            ) == (2, True)
+
+    async def test_an_input_topic_may_keep_its_records_as_it_likes(self, broker: str, prefix: str) -> None:
+        spec = TopicSpec(f"{prefix}.in", 1, THIRTY_DAYS_MS)
+        await _made_with(broker, spec, {"cleanup.policy": "compact", "retention.ms": "1000000"})
+        await ensure_topics(broker, [spec])
+
+
+class TestGaps:
+    @pytest.mark.kafka
+    async def test_transactions_on_an_input_topic_are_read_each_record_once(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        """Markers leave gaps; what an aborted transaction wrote was never said."""
+        topic = await topic_of(apache_kafka, f"{prefix}.in")
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=f"{prefix}.tx")
+        await producer.start()
+        said = []
+        for number in range(30):
+            await producer.begin_transaction()
+            for part in range(3):
+                await producer.send_and_wait(topic, f"{number}.{part}".encode())
+            if number % 3 == 1:
+                await producer.abort_transaction()
+            else:
+                await producer.commit_transaction()
+                said += [f"{number}.{part}".encode() for part in range(3)]
+        await producer.stop()
+        handler = Remembering(commits=True)
+        async with running(app_of(apache_kafka, f"{prefix}.group", (topic,), handler, max_records=7)):
+            await until(lambda: len(handler.records) >= len(said))
+            await until(lambda: handler.idle > 0)
+        assert [record.value for record in handler.records] == said
+        later = Remembering()
+        async with running(app_of(apache_kafka, f"{prefix}.group", (topic,), later)):
+            await until(lambda: later.idle > 0)
+        assert later.records == []
+
+    @pytest.mark.kafka
+    async def test_a_gap_that_is_no_deletion_is_read_over_by_a_reader_with_offsets_of_its_own(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        topic = await topic_of(apache_kafka, f"{prefix}.in")
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=f"{prefix}.tx")
+        await producer.start()
+        for number in range(5):
+            async with producer.transaction():
+                await producer.send_and_wait(topic, str(number).encode())
+        await producer.stop()
+        handler = Remembering()
+        async with running(app_of(apache_kafka, f"{prefix}.g", (topic,), handler, resume=_from(1), max_records=1)):
+            await until(lambda: len(handler.records) >= 4)
+        assert [record.value for record in handler.records] == [b"1", b"2", b"3", b"4"]
+
+    @pytest.mark.kafka
+    async def test_records_deleted_before_the_start_are_refused_with_what_to_do(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        topic = await topic_of(apache_kafka, f"{prefix}.in")
+        await write(apache_kafka, topic, 0, numbered(50))
+        await _delete_before(apache_kafka, topic, 20)
+        assert await beginning_offsets(apache_kafka, topic) == {0: 20}
+        for offset in (0, 19):
+            with pytest.raises(LogMismatch) as refused:
+                await serve(
+                    app_of(apache_kafka, f"{prefix}.g", (topic,), Remembering(), resume=_from(offset)), asyncio.Event()
+                )
+            assert str(refused.value) == (
+                f"{topic}/0: the next offset to read is {offset}, but the topic begins at 20: "
+                "records not read yet were deleted"
+            )
+            assert refused.value.hint == (
+                "begin with a published copy that reaches offset 20 or further in the data folder, or under another "
+                "topic prefix, and let the topic keep its records: "
+                "cleanup.policy=delete, retention.ms=-1, retention.bytes=-1"
+            )
+
+    @pytest.mark.kafka
+    async def test_records_deleted_under_a_running_reader_stop_it(self, apache_kafka: str, prefix: str) -> None:
+        """aiokafka goes on at the first record there is, without a word."""
+        topic = await topic_of(apache_kafka, f"{prefix}.in")
+        await write(apache_kafka, topic, 0, numbered(10))
+        handler = Remembering()
+        app = app_of(apache_kafka, f"{prefix}.g", (topic,), handler, resume=_from(0))
+        served = asyncio.create_task(serve(app, asyncio.Event()))
+        await until(lambda: len(handler.records) == 10)
+        app.consumer.stop_flow()
+        await write(apache_kafka, topic, 0, numbered(30, start=10))
+        await _delete_before(apache_kafka, topic, 25)
+        app.consumer._thread._ensure_consumer().seek(TopicPartition(topic, 0), 10)
+        app.consumer._thread.epoch = app.lane.epoch
+        app.consumer.resume_flow()
+        with pytest.raises(LogMismatch, match="next offset to read is 10, but the topic begins at 25"):
+            await asyncio.wait_for(served, PATIENCE)
+        assert len(handler.records) == 10
+
+
+class TestTopicsMadeAnew:
+    async def test_it_is_noticed_while_it_is_read_and_the_new_one_is_read_in_full(
+        self, broker: str, prefix: str
+    ) -> None:
+        """The new one is longer than where the reader is: a client goes on in the middle of it without a word."""
+        topic, group = await topic_of(broker, f"{prefix}.in"), f"{prefix}.group"
+        await write(broker, topic, 0, numbered(20))
+        first = Remembering(commits=True)
+        served = asyncio.create_task(serve(app_of(broker, group, (topic,), first), asyncio.Event()))
+        await until(lambda: len(first.records) >= 20)
+        await delete_topics(broker, [topic])
+        await topic_of(broker, topic)
+        await write(broker, topic, 0, numbered(60, start=100))
+        with pytest.raises(LogMismatch):
+            await asyncio.wait_for(served, PATIENCE)
+        second = Remembering(commits=True)
+        async with running(app_of(broker, group, (topic,), second)):
+            await until(lambda: len(second.records) >= 60)
+        assert [record.value for record in second.records] == [str(number).encode() for number in range(100, 160)]
+
+    async def test_one_that_is_idle_is_noticed_too(self, broker: str, prefix: str) -> None:
+        topic = await topic_of(broker, f"{prefix}.in")
+        handler = Remembering()
+        served = asyncio.create_task(serve(app_of(broker, f"{prefix}.group", (topic,), handler), asyncio.Event()))
+        await until(lambda: handler.idle > 0)
+        await delete_topics(broker, [topic])
+        await topic_of(broker, topic)
+        with pytest.raises(TopicReplaced, match=rf"topic {prefix}\.in was deleted, or made anew, while it was read"):
+            await asyncio.wait_for(served, PATIENCE)
+
+
+def test_a_cluster_whose_log_is_another_is_refused(apache_kafka: str, prefix: str, tmp_path: Path) -> None:
+    """Fewer records than the stored offset, and another id: nothing of a real cluster is ever judged anew by itself."""
+    whole = recorded(apache_kafka, prefix, tmp_path, month(60))
+    topic = Topics(prefix).facts(AGREEMENT)
+    before = asyncio.run(log_identity(apache_kafka, topic))
+    asyncio.run(delete_topics(apache_kafka, [topic]))
+    with worker(whole.settings) as ledger:
+        code = ledger._process.wait(60)
+        time.sleep(0.5)
+        assert code == 3
+        assert any(f"was read from log {before} of {topic}" in line for line in ledger._tail)
+        assert any("start with an empty data directory" in line for line in ledger._tail)
+
+
+async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> None:
+    class Other(TopicSpec):
+        @property
+        def config(self) -> dict[str, str]:
+            return {**super().config, **config}
+
+    async with connected(broker) as client:
+        await _create(client, [Other(spec.name, spec.partitions, spec.retention_ms, spec.max_bytes)], replicas=1)
+
+
+async def _delete_before(broker: str, topic: str, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap(broker))
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
+
+
+def _from(offset: int):  # type: ignore[no-untyped-def]
+    async def resume(topic: str, partition: int) -> int:
+        return offset
+
+    return resume

@@ -1,0 +1,181 @@
+"""Two ledgers of one agreement: the second takes over, never writes beside the first, and ends with the same tables."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import Topics
+from sinks.verify import verify
+from streams.cli.processes import running
+from streams.engine.admin import end_offsets
+from tests.support.month import BROKEN, month
+from tests.support.recorded_archive import (
+    AGREEMENT,
+    archive_of,
+    judged_to,
+    publish_archive,
+    settings_for,
+    wait_until,
+)
+from tests.support.records import tables, tables_without_places
+from tests.support.standbys import (
+    Recorded,
+    copy_of,
+    has_ended,
+    recorded,
+    said,
+    stands_still,
+    taken_in,
+    told,
+    wake,
+    worker,
+)
+
+REPORTS = month(900)
+
+
+@pytest.fixture(scope="module")
+def facts(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return recorded(broker, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("whole"), REPORTS)
+
+
+@pytest.mark.parametrize("folder", ["one", "two"])
+@pytest.mark.parametrize("step", ["store.written:8:kill", "store.committed:8:kill", "copy.written:2:kill"])
+def test_a_standby_goes_on_where_a_dead_ledger_was(facts: Recorded, tmp_path: Path, folder: str, step: str) -> None:
+    """On the same folder it takes the file up; on its own it judges the whole topic."""
+    first = facts.settings.model_copy(update={"data": tmp_path / "first"})
+    second = first if folder == "one" else first.model_copy(update={"data": tmp_path / "second"})
+    with worker(first, failpoint=step) as leader:
+        wait_until(lambda: (first.data / AGREEMENT / "live.duckdb").exists(), leader)
+        with worker(second) as standby:
+            wait_until(lambda: has_ended(leader))
+            assert leader._process.returncode == -9
+            wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
+            assert told(second) == facts.facts
+    assert tables(copy_of(second)) == facts.tables
+    assert verify(copy_of(second)) == []
+
+
+def test_a_standby_takes_over_from_one_that_leaves(facts: Recorded, tmp_path: Path) -> None:
+    settings = facts.settings.model_copy(update={"data": tmp_path})
+    with worker(settings) as leader:
+        wait_until(lambda: judged_to(copy_of(settings)) > 0, leader)
+        with worker(settings) as standby:
+            leader.ask_to_stop()
+            leader.join(time.monotonic() + 30)
+            wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
+    assert tables(copy_of(settings)) == facts.tables
+
+
+def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(facts: Recorded, tmp_path: Path) -> None:
+    settings = facts.settings.model_copy(update={"data": tmp_path})
+    with worker(settings, failpoint="store.written:8:stop") as leader, worker(settings) as standby:
+        wait_until(lambda: stands_still(leader) or stands_still(standby))
+        assert said(standby, f"live.duckdb is in use by process {leader.pid}")
+        time.sleep(2)
+        standby.check()
+        leader.kill()
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
+    assert tables(copy_of(settings)) == facts.tables
+
+
+def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recorded, tmp_path: Path) -> None:
+    settings = facts.settings.model_copy(update={"data": tmp_path})
+    with worker(settings, failpoint="store.written:8:stop") as leader, worker(settings) as standby:
+        wait_until(lambda: stands_still(leader))
+        assert said(standby, "standby_waits_for_the_file")
+        wake(leader)
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts)
+        for each in (leader, standby):
+            each.check()
+    assert tables(copy_of(settings)) == facts.tables
+
+
+@pytest.mark.parametrize("step", ["store.written:12:stop", "ledger.told:12:stop", "copy.written:3:stop"])
+def test_a_ledger_that_wakes_up_on_another_machine_publishes_and_tells_nothing(
+    facts: Recorded, tmp_path: Path, step: str
+) -> None:
+    """Folders of their own stand for two machines: no lock, only the group decides."""
+    first = facts.settings.model_copy(update={"data": tmp_path / "first"})
+    second = first.model_copy(update={"data": tmp_path / "second"})
+    with worker(first, failpoint=step) as leader:
+        wait_until(lambda: stands_still(leader))
+        with worker(second) as standby:
+            wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
+            assert told(second) == facts.facts
+            before = (_published(first), _published(second))
+            wake(leader)
+            seen = [told(second)]
+            deadline = time.monotonic() + 8
+            while time.monotonic() < deadline:
+                seen.append(told(second))
+                if step != "copy.written:3:stop":
+                    assert _published(first)[0] == before[0][0], (
+                        "a copy was published by a ledger without its partition"
+                    )
+                time.sleep(0.2)
+            assert set(seen) == {facts.facts}
+            assert judged_to(copy_of(first)) < facts.facts or judged_to(copy_of(second)) == facts.facts
+            for each in (leader, standby):
+                each.check()
+    assert tables(copy_of(second)) == facts.tables
+
+
+def test_a_standby_begins_with_the_copy_it_is_given(facts: Recorded, tmp_path: Path) -> None:
+    first = facts.settings.model_copy(update={"data": tmp_path / "first"})
+    second = first.model_copy(update={"data": tmp_path / "second"})
+    with worker(first, failpoint="store.committed:12:kill") as leader:
+        wait_until(lambda: has_ended(leader))
+    copy_of(second).parent.mkdir(parents=True)
+    shutil.copy(copy_of(first), copy_of(second))
+    begun = judged_to(copy_of(second))
+    assert 0 < begun < facts.facts
+    with worker(second, log_level="info") as standby:
+        assert said(standby, f'"next_offset":{begun}') or said(standby, f'"next_offset": {begun}', 1)
+        wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
+    assert tables(copy_of(second)) == facts.tables
+
+
+def test_intakes_that_come_leave_and_die_under_load_lose_nothing_and_double_nothing(
+    broker: str, prefix: str, tmp_path: Path
+) -> None:
+    """Several partitions, live stamps, and a ledger that reads on meanwhile."""
+    topics = Topics(prefix)
+    settings = settings_for(broker, prefix, tmp_path / "disturbed").model_copy(update={"flush_records": 20_000})
+    archive = archive_of(REPORTS)
+    portion = len(archive) // 8
+    with worker(settings) as ledger:
+        lives = [worker(settings, "intake", failpoint=f"intake.acknowledged:{n + 1}:kill") for n in range(3)]
+        for number, life in enumerate(lives):
+            with life as intake, worker(settings, "intake") as other:
+                asyncio.run(publish_archive(broker, topics, archive[number * portion : (number + 1) * portion]))
+                wait_until(
+                    lambda intake=intake, number=number: (
+                        has_ended(intake) or _all_in(broker, topics, (number + 1) * portion)
+                    )
+                )
+                other.ask_to_stop()
+                other.join(time.monotonic() + 30)
+        with running(("intake",), settings) as (last,):
+            asyncio.run(publish_archive(broker, topics, archive[3 * portion :]))
+            wait_until(lambda: _all_in(broker, topics, len(archive)), last)
+        facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+    whole = recorded(broker, f"{prefix}.whole", tmp_path / "whole", REPORTS)
+    assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+    assert REPORTS.count(BROKEN) > 0
+
+
+def _all_in(broker: str, topics: Topics, count: int) -> bool:
+    return taken_in(broker, topics, topics.archive) >= count
+
+
+def _published(settings) -> tuple[float, int]:  # type: ignore[no-untyped-def]
+    path = copy_of(settings)
+    return (path.stat().st_mtime, path.stat().st_ino) if path.exists() else (0.0, 0)

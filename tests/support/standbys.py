@@ -1,0 +1,100 @@
+"""Two ledgers for one agreement: facts to judge, and what is seen of each from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from schemas.topics import Topics
+from streams.cli.processes import Worker, running
+from streams.engine.admin import committed_offsets, end_offsets
+from streams.settings import Settings
+from tests.support.recorded_archive import (
+    AGREEMENT,
+    archive_of,
+    judged_to,
+    publish_archive,
+    settings_for,
+    wait_until,
+)
+from tests.support.records import tables
+
+
+class Recorded(NamedTuple):
+    """Facts on a broker, how many there are, and the tables an undisturbed ledger makes of them."""
+
+    settings: Settings
+    facts: int
+    tables: dict[str, list[tuple[Any, ...]]]
+
+
+def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> Recorded:
+    """Take reports in, and let one ledger judge them."""
+    topics = Topics(prefix)
+    archive = archive_of(reports)
+    asyncio.run(publish_archive(broker, topics, archive))
+    settings = settings_for(broker, prefix, data)
+    with running(("intake",), settings) as (intake,):
+        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
+    facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
+    with running(("ledger",), settings) as (ledger,):
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+    return Recorded(settings, facts, tables(copy_of(settings)))
+
+
+def taken_in(broker: str, topics: Topics, topic: str) -> int:
+    """Return how many records of a topic intake has committed."""
+    return sum(asyncio.run(committed_offsets(broker, topics.intake_group, topic)).values())
+
+
+def told(settings: Settings) -> int:
+    """Return the offset the group of ledgers has committed; 0 before there is one."""
+    topics = Topics(settings.topic_prefix)
+    found = committed_offsets(settings.broker or "", topics.ledger_group(AGREEMENT), topics.facts(AGREEMENT))
+    return asyncio.run(found).get(0, 0)
+
+
+def copy_of(settings: Settings) -> Path:
+    """Return the path of the published copy."""
+    return settings.data / AGREEMENT / "compliance.duckdb"
+
+
+@contextmanager
+def worker(settings: Settings, role: str = "ledger", **changes: Any) -> Iterator[Worker]:
+    """A worker process that is gone at the end of the block, whatever became of it."""
+    process = Worker(role, settings.model_copy(update=changes), echo=False)  # type: ignore[arg-type]
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def stands_still(worker: Worker) -> bool:
+    """Whether a process was stopped."""
+    return Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def has_ended(worker: Worker) -> bool:
+    """Whether a process has ended."""
+    return worker._process.poll() is not None
+
+
+def wake(worker: Worker) -> None:
+    """Let a process that was stopped go on."""
+    os.kill(worker.pid, signal.SIGCONT)
+
+
+def said(worker: Worker, words: str, seconds: float = 30.0) -> bool:
+    """Wait for a worker to have logged some words; False when it did not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if any(words in line for line in list(worker._tail)):
+            return True
+        time.sleep(0.05)
+    return False
