@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,9 @@ def test_a_standby_takes_over_from_one_that_leaves(facts: Recorded, tmp_path: Pa
 
 def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(facts: Recorded, tmp_path: Path) -> None:
     settings = facts.settings.model_copy(update={"data": tmp_path})
-    with worker(settings, failpoint="store.written:8:stop") as leader, worker(settings) as standby:
-        wait_until(lambda: stands_still(leader) or stands_still(standby))
+    with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
+        wait_until(lambda: stands_still(leader))
+        standby = stack.enter_context(worker(settings))
         assert said(standby, f"live.duckdb is in use by process {leader.pid}")
         time.sleep(2)
         standby.check()
@@ -87,8 +89,9 @@ def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(fact
 
 def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recorded, tmp_path: Path) -> None:
     settings = facts.settings.model_copy(update={"data": tmp_path})
-    with worker(settings, failpoint="store.written:8:stop") as leader, worker(settings) as standby:
+    with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
         wait_until(lambda: stands_still(leader))
+        standby = stack.enter_context(worker(settings))
         assert said(standby, "standby_waits_for_the_file")
         wake(leader)
         wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts)
