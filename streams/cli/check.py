@@ -52,7 +52,8 @@ def check_config(
     console = answers()
     console.print(Text("Settings", style="bold"))
     for name, origin in origins.items():
-        console.print(Text(f"  {name:16} {getattr(settings, name)}  ({origin})"))
+        value = getattr(settings, name)
+        console.print(Text(f"  {name:16} {'none' if value is None else value}  ({origin})"))
     console.print(Text(f"\nAgreement {judged.id}", style="bold"))
     for line in rules_in_words(judged):
         console.print(Text(f"  {line}"))

@@ -10,14 +10,46 @@ from typing import Any
 import orjson
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from streams.ops.wording import escaped_json, visible
 
 #: Tables that are piped somewhere keep their columns; a terminal's own width is respected.
 PIPED_WIDTH = 160
+#: How much further than its line's own indent what does not fit is continued.
+_HANG = 2
+#: A line is broken no narrower than this, however deep its indent.
+_NARROWEST = 20
 
 
-class SafeConsole(Console):
+class _Prose(Console):
+    """A console that continues a line too long for the terminal under its indent, and leaves it whole in a pipe.
+
+    Continued at the margin it would look like another entry; broken in a file, grep and diff would miss it.
+    """
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as rich does; one Text alone as prose, line by line."""
+        if len(objects) != 1 or not isinstance(objects[0], Text) or how:
+            super().print(*objects, **how)
+            return
+        for line in objects[0].split("\n", allow_blank=True):
+            if not self.is_terminal:
+                super().print(line, soft_wrap=True)
+            elif line.cell_len <= self.width:
+                super().print(line)
+            else:
+                self._print_continued(line)
+
+    def _print_continued(self, line: Text) -> None:
+        indent = len(line.plain) - len(line.plain.lstrip(" "))
+        pieces = line[indent:].wrap(self, max(_NARROWEST, self.width - indent - _HANG))
+        for at, piece in enumerate(pieces):
+            piece.rstrip()
+            super().print(Text(" " * (indent + (_HANG if at else 0))).append_text(piece), soft_wrap=True)
+
+
+class SafeConsole(_Prose):
     """A console on which nothing that is shown can command the terminal, wherever it came from.
 
     Markup in square brackets is text as any other, and what steers a terminal or turns the order of letters is shown

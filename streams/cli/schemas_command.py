@@ -17,7 +17,7 @@ def schemas(
     name: Annotated[str | None, typer.Argument(help="Print this one; without it, list them.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the JSON Schemas of reports, facts and agreements, or print one.
+    """List the JSON Schemas of reports and of rejects, or print one.
 
     [bold]Examples[/bold]
 
@@ -31,9 +31,7 @@ def schemas(
             print_json(published)
             return
         for each, schema in published.items():
-            typer.echo(
-                f"{each:24} {str(schema.get('description', '')).splitlines()[0] if schema.get('description') else ''}"
-            )
+            typer.echo(f"{each:12} {schema['description'].splitlines()[0].replace('``', '')}")
         return
     if name not in published:
         near = get_close_matches(name, published, n=1)

@@ -45,9 +45,12 @@ def status(
         int | None, typer.Option("--days", min=1, max=3_660, help=f"Show the last N truce-days; {_DAYS} unless told.")
     ] = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First truce-day shown.")
+        datetime | None,
+        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First truce-day shown."),
     ] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last truce-day shown.")] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last truce-day shown.")
+    ] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Say only whether the test holds; exit with 0 when it does, 1 when not.")
     ] = False,

@@ -54,10 +54,12 @@ def whatif(
         typer.Option("--as-of", metavar="INSTANT", help="Judge what was known at this instant, by either agreement."),
     ] = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First truce-day compared.")
+        datetime | None,
+        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First truce-day compared."),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last truce-day compared.")
+        datetime | None,
+        typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last truce-day compared."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
