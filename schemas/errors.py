@@ -134,8 +134,9 @@ class WorkerStalled(TrucewatchError):
 
 
 class WorkerDied(TrucewatchError):
-    """A worker process ended by itself; ``exit_code`` is its own."""
+    """A worker process ended by itself; ``exit_code`` is its own, ``stalled`` that it stood still."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, *, stalled: bool = False) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.stalled = stalled

@@ -8,15 +8,20 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from prometheus_client.registry import Collector
+
 from schemas import failpoints
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.topics import EMBEDDED_CLUSTER, Topics
+from sinks.opening import unwritable
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
 from streams.engine.admin import ensure_topics, log_identity
-from streams.engine.app import CLUSTER, EMBEDDED, build_app
+from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
+from streams.engine.figures import WorkerFigures, registry_of
+from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import run_worker
 from streams.intake.agent import IntakeAgent
@@ -76,7 +81,7 @@ def _run_intake(
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
     )
-    return run_worker(app)
+    return run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
 
 
 def _run_ledger(
@@ -116,4 +121,17 @@ def _run_ledger(
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
     )
-    return run_worker(app)
+
+    def unready() -> list[str]:
+        return agent.unready() + unwritable(settings.data / agreement.id)
+
+    return run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
+
+
+def _probes(
+    settings: Settings, role: Role, agreement: str, app: LaneApp, figures: Collector, unready: Reasons
+) -> Probes | None:
+    if settings.health_address is None:
+        return None
+    registry = registry_of(WorkerFigures(app.pulse, role, agreement), figures)
+    return Probes(settings.health_address, app.pulse, unready, registry)

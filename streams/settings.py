@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         0.25, gt=0, le=60, description="How long a fact waits for its commit; up to three times that under load."
     )
     publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
+    health_address: Annotated[str, StringConstraints(pattern=r"^([^/:\s]+|\[[0-9a-fA-F:]+\]):\d{1,5}$")] | None = Field(
+        None,
+        description="Serves `/livez`, `/readyz` and `/metrics` at `host:port`; port 0 is a free one. Off unless set.",
+    )
     stall_seconds: float = Field(
         120.0,
         ge=1,
@@ -142,6 +146,7 @@ def _reason(message: str, name: str) -> str:
     if message.startswith("String should match pattern"):
         return {
             "broker": "should be kafka://host:port[,host:port], without a name or password",
+            "health_address": "should be host:port, such as 127.0.0.1:0",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
             "failpoint": "should be step[:time[:kill|stop]]",

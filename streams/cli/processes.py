@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import streams
-from schemas.errors import BrokerUnavailable, WorkerDied
+from schemas.errors import BrokerUnavailable, WorkerDied, WorkerStalled
 from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
@@ -25,16 +26,24 @@ STOP_SECONDS = 60.0
 #: Without a broker a worker has nobody to hand anything to, and waits long for an answer before it gives up.
 _BROKERLESS_STOP_SECONDS = 0.5
 _TAIL_LINES = 100
+#: The event in a worker's log that tells where its probes are, and how the address looks, in text and in JSON.
+_PROBES, _ADDRESS = "probes_served", re.compile(r"http://[^\s\"]+")
 _ROOT = str(Path(streams.__file__).resolve().parent.parent)
 
 
 class Worker:
-    """One worker process. What it says last is kept, to be shown should it die."""
+    """One worker process. What it says last is kept, to be shown should it die.
+
+    Attributes:
+        probes: base address of its probes, once it has said it.
+    """
 
     def __init__(self, role: Role, settings: Settings, *, echo: bool) -> None:
-        self.role = role
+        self.role: Role = role
+        self._settings = settings
         self._echo = echo
         self._reported = False
+        self.probes: str | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
             # -P: a folder called streams where the command is run must not be taken for the package.
@@ -65,7 +74,17 @@ class Worker:
         if code is not None:
             self._reported = True
             self._reader.join(timeout=5)
-            raise WorkerDied(f"the {self.role} worker ended: {self._last_words(code)}", code if code > 0 else 3)
+            said = self._last_words(code)
+            raise WorkerDied(
+                f"the {self.role} worker ended: {said}",
+                code if code > 0 else 3,
+                stalled=said.startswith(WorkerStalled.SAID),
+            )
+
+    def again(self) -> Worker:
+        """Start the worker anew, after it has ended."""
+        self._close()
+        return Worker(self.role, self._settings, echo=self._echo)
 
     def ask_to_stop(self) -> None:
         """Ask the worker to finish what it holds and end."""
@@ -108,6 +127,8 @@ class Worker:
         stderr = self._process.stderr
         for line in stderr or ():
             self._tail.append(line.rstrip())
+            if self.probes is None and _PROBES in line and (address := _ADDRESS.search(line)):
+                self.probes = address[0]
             if self._echo:
                 sys.stderr.write(line)
 
@@ -129,8 +150,8 @@ def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) ->
     """
     workers: list[Worker] = []
     try:
-        for role in roles:
-            workers.append(Worker(role, settings, echo=echo))  # noqa: PERF401 - those started are stopped if the next fails
+        for place, role in enumerate(roles):
+            workers.append(Worker(role, _with_own_port(settings, place), echo=echo))
         yield workers
     except BaseException as failure:
         for worker in workers:
@@ -149,6 +170,14 @@ def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) ->
     for worker in workers:
         worker.ask_to_stop()
         worker.join(time.monotonic() + STOP_SECONDS)
+
+
+def _with_own_port(settings: Settings, place: int) -> Settings:
+    """Give each worker of one command a port of its own for its probes: the next one, unless the system chooses."""
+    host, _, port = (settings.health_address or "").rpartition(":")
+    if not port or port == "0":
+        return settings
+    return settings.model_copy(update={"health_address": f"{host}:{int(port) + place}"})
 
 
 def end_with_parent() -> None:

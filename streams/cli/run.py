@@ -22,7 +22,8 @@ from streams import log
 from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
-from streams.cli.processes import Worker, end_with_parent, running
+from streams.cli.processes import end_with_parent, running
+from streams.cli.restarts import Watched
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import load
 
@@ -51,7 +52,8 @@ def up(
     """Run everything here: a broker if none is given, intake and ledger, until Ctrl-C.
 
     The own broker keeps records in memory and forgets them when it stops; what was judged stays in the DuckDB file.
-    A worker that dies ends the command with exit code 3: nothing is restarted silently.
+    A worker that stood still and ended itself is started again, a few times, and that is said. One that dies of
+    anything else ends the command with exit code 3.
 
     [bold]Examples[/bold]
 
@@ -82,7 +84,8 @@ def up(
         if not as_json:
             news().print(f"publish with: trucewatch publish --broker {settings.broker} FILE...\nstop with Ctrl-C")
         workers = stack.enter_context(running(("intake", "ledger"), settings, echo=True))
-        _watch(own, workers, copy, as_json=as_json, told=told)
+        watched = Watched(workers, lambda event, text, **fields: _say(as_json, event, text, **fields))
+        _watch(own, watched, copy, as_json=as_json, told=told)
         _say(as_json, "stopping", "stopping: the ledger commits and publishes its last copy")
 
 
@@ -142,12 +145,12 @@ def _check_free(live: Path) -> None:
             raise of_duckdb(error, live) from error
 
 
-def _watch(own: EmbeddedBroker | None, workers: list[Worker], copy: Path, *, as_json: bool, told: list[int]) -> None:
+def _watch(own: EmbeddedBroker | None, workers: Watched, copy: Path, *, as_json: bool, told: list[int]) -> None:
     """Look after the own broker and the workers and say now and then how things stand, until told to stop.
 
     Raises:
         BrokerUnavailable: the own broker ended by itself.
-        WorkerDied: a worker did.
+        WorkerDied: a worker did, and is not to be started again.
     """
     from streams.ops.standing import headline
 
@@ -156,8 +159,7 @@ def _watch(own: EmbeddedBroker | None, workers: list[Worker], copy: Path, *, as_
         # The broker first: a worker that ends with it is not the one to blame.
         if own is not None:
             own.check()
-        for each in workers:
-            each.check()
+        workers.look(time.monotonic())
         if time.monotonic() - spoken >= _STATUS_SECONDS:
             spoken = time.monotonic()
             line = headline(copy)

@@ -199,7 +199,7 @@ class LaneConsumer(driver.Consumer):
     def _end_of(self, tp: TP) -> int | None:
         try:
             return self.highwater(tp)
-        except IllegalStateError:
+        except (IllegalStateError, AssertionError):
             return None  # the consumer's thread is giving it up at this moment
 
     def stop_flow(self) -> None:

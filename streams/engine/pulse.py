@@ -8,7 +8,7 @@ nothing is committed.
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
 from aiokafka import TopicPartition
@@ -33,6 +33,8 @@ class Backlog(Protocol):
 
     def uncommitted(self) -> dict[TopicPartition, int]: ...
 
+    def oldest_ms(self) -> dict[TopicPartition, int]: ...
+
 
 class Calls(Protocol):
     """What the pulse asks of the calls to the handler."""
@@ -50,7 +52,9 @@ class Pulse:
         self.stall_seconds = stall_seconds
         #: Seconds for which records have waited and nothing was committed.
         self.still_seconds = 0.0
+        #: Records that wait, as of the last tick, and since when the oldest of them does, in seconds since 1970.
         self.uncommitted: dict[TopicPartition, int] = {}
+        self.waits_since: dict[TopicPartition, float] = {}
         self._lane = lane
         self._turns = turns
         self._mark: tuple[int, int | None] = (0, None)
@@ -65,6 +69,16 @@ class Pulse:
         """How long the loop may stand still in what it is doing now."""
         return max(self.stall_seconds, OPENING_SECONDS) if self.doing == "resume" else self.stall_seconds
 
+    @property
+    def commits(self) -> int:
+        """How often something was committed."""
+        return self._lane.commits
+
+    def lag_seconds(self) -> dict[TopicPartition, float]:
+        """How long the oldest record has waited that was written and not committed, 0 where none does."""
+        now, since = time(), self.waits_since
+        return {tp: max(0.0, now - since.get(tp, now)) for tp in self.uncommitted}
+
     def silent_seconds(self) -> float:
         """How long ago the loop ticked."""
         return monotonic() - self.ticked_at
@@ -75,6 +89,7 @@ class Pulse:
         passed, self.ticked_at = now - self.ticked_at, now
         self.ticks += 1
         self.uncommitted = self._lane.uncommitted()
+        self.waits_since = self._oldest()
         waiting = any(self.uncommitted.values())
         # Calls that end are no progress while records wait: an idle batch is handled also by one who never commits.
         mark = self._lane.commits, None if waiting else self._turns.calls
@@ -83,6 +98,12 @@ class Pulse:
             self.still_seconds = 0.0
         else:
             self.still_seconds += min(passed, _LONGEST_TICK_SECONDS)
+
+    def _oldest(self) -> dict[TopicPartition, float]:
+        """Of a record in hand when it was written is known; of one still in Kafka, since when it was seen there."""
+        in_hand = {tp: at / 1_000 for tp, at in self._lane.oldest_ms().items()}
+        now, before = time(), self.waits_since
+        return {tp: in_hand.get(tp) or before.get(tp, now) for tp, waiting in self.uncommitted.items() if waiting}
 
     def stalled(self) -> WorkerStalled | None:
         """Return what ends the worker when nothing has moved for too long."""

@@ -7,11 +7,12 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from schemas.errors import TopicReplaced, TrucewatchError, UsageError
 from streams.engine.app import LaneApp
 from streams.engine.metadata import connected, metadata
+from streams.engine.probes import Probes
 from streams.engine.pulse import TICK_SECONDS
 from streams.engine.watchdog import Watchdog
 
@@ -24,7 +25,7 @@ LEAVE_SECONDS = 2.0
 WATCH_SECONDS = 5.0
 
 
-def run_worker(app: LaneApp) -> int:
+def run_worker(app: LaneApp, probes: Probes | None = None) -> int:
     """Run ``app`` until SIGTERM or SIGINT and return the exit code of the process.
 
     0 after a clean stop; the ``exit_code`` of a :class:`TrucewatchError`, whose one line goes to stderr; 1 after any
@@ -32,7 +33,7 @@ def run_worker(app: LaneApp) -> int:
     when the event loop stands still.
     """
     try:
-        with Watchdog(app.pulse):
+        with Watchdog(app.pulse), probes.serving() if probes else nullcontext():
             asyncio.run(_until_signalled(app))
     except TrucewatchError as error:
         print(f"trucewatch: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
@@ -123,13 +124,16 @@ async def _run(app: LaneApp) -> None:
 
 async def _tick(app: LaneApp) -> None:
     """Show that the event loop runs, and end the worker when nothing else does."""
-    while True:
-        app.pulse.tick()
+    stalled = None
+    while stalled is None:
+        try:
+            app.pulse.tick()
+        except Exception as error:  # unseen, it would pass for a loop that stands still
+            app.fail(error)
+            raise
         stalled = app.pulse.stalled()
-        if stalled is not None:
-            app.fail(stalled)
-            return
         await asyncio.sleep(TICK_SECONDS)
+    app.fail(stalled)
 
 
 async def _leave(app: LaneApp) -> None:

@@ -20,6 +20,7 @@ from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topic
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.intake.examine import Examiner, cut
+from streams.intake.figures import IntakeFigures
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class IntakeAgent:
         self._log_identity = log_identity
         self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
+        self.figures = IntakeFigures()
 
     async def started(self, lane: Lane) -> None:
         """Called once, before the first batch."""
@@ -86,6 +88,7 @@ class IntakeAgent:
         reached("intake.acknowledged")
         await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
         reached("intake.committed")
+        self.figures.committed(batch.topic, len(batch.records), rejected)
         log.debug(
             "batch_taken_in",
             topic=batch.topic,

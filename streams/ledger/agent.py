@@ -35,6 +35,7 @@ from streams.engine.lane import Batch, Lane, Record
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
+from streams.ledger.figures import LedgerFigures
 from streams.ledger.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -53,10 +54,14 @@ TOLD_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class FlushRules:
-    """When rows go to disk: at so many records, or so long after the first of them was read, more under load."""
+    """When rows go to disk: at so many records or bytes, or so long after the first of them was read, more under load.
+
+    With a batch of the lane more, records and bytes are all that ever waits in memory, however slow the disk.
+    """
 
     records: int = 20_000
     seconds: float = 0.25
+    bytes: int = 64 * 1_048_576
 
     def patience(self, last_took: float) -> float:
         """Return how long records may wait, given the seconds the last flush took."""
@@ -90,9 +95,11 @@ class LedgerAgent:
         self._ledger: Ledger | None = None
         self._seen = SeenFilter()
         self._waiting: list[Record] = []
+        self._waiting_bytes = 0
         self._waiting_since = 0.0
         self._flush_took = 0.0
         self._unpublished = False
+        self.figures = LedgerFigures()
         self._partition: TopicPartition | None = None
         #: When the group last took an offset of this ledger's, on the monotonic clock, which runs on while it hangs.
         self._told = float("-inf")
@@ -133,6 +140,7 @@ class LedgerAgent:
         ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
         resumed = store.resume()
         ledger.resume(resumed)
+        self.figures.resumed(resumed)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
             self._seen.add(hashes)
@@ -145,7 +153,7 @@ class LedgerAgent:
 
     def _give_up(self) -> None:
         """Drop what was not committed and release the file."""
-        self._waiting = []
+        self._waiting, self._waiting_bytes = [], 0
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -187,9 +195,10 @@ class LedgerAgent:
             if not self._waiting:
                 self._waiting_since = time.monotonic()
             self._waiting.extend(batch.records)
+            self._waiting_bytes += _bytes_of(batch.records)
             reached("ledger.read")
         facts_arrived = False
-        while len(self._waiting) >= self._flush.records:
+        while len(self._waiting) >= self._flush.records or self._waiting_bytes >= self._flush.bytes:
             facts_arrived |= await self._flush_some()
             if self._refused:
                 # Perhaps another ledger leads: let that be told before the next flush.
@@ -211,6 +220,7 @@ class LedgerAgent:
             raise LedgerStopped("facts are waiting while no store is open")
         began = time.monotonic()
         taken, self._waiting = self._waiting[: self._flush.records], self._waiting[self._flush.records :]
+        self._waiting_bytes = _bytes_of(self._waiting)
         ledger = self._ledger
         first = ledger.next_offset
         entries = [read_entry(record) for record in taken if record.offset >= first]
@@ -220,7 +230,7 @@ class LedgerAgent:
         for entry in entries:
             ledger.fold(entry, priors)
         reached("ledger.folded")
-        self._store.commit(ledger.drain())
+        self._commit(ledger, self._store)
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
@@ -247,6 +257,13 @@ class LedgerAgent:
             await self._tell(self._ledger)
         return time.monotonic() - self._told <= TOLD_SECONDS
 
+    def _commit(self, ledger: Ledger, store: Store) -> None:
+        changes = ledger.drain()
+        self.figures.rejected(changes.rejects)
+        began = time.monotonic()
+        store.commit(changes)
+        self.figures.committed(changes, time.monotonic() - began)
+
     def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about the identities it may know; all are remembered."""
         reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
@@ -261,24 +278,40 @@ class LedgerAgent:
         """Answer the court from the store, after giving it the rows folded since the last commit."""
         if self._store is None or self._ledger is None:
             raise LedgerStopped("asked for evidence while no store is open")
-        self._store.stage(self._ledger.changes)
+        self._stage(self._ledger, self._store)
         return self._store.earliest(region, day, kinds, limit)
 
     def _staged(self) -> LinkingAnswers:
         """Answer linking from the store, after giving it the rows folded since the last commit."""
         if self._store is None or self._ledger is None:
             raise LedgerStopped("asked for partners while no store is open")
-        self._store.stage(self._ledger.changes)
+        self._stage(self._ledger, self._store)
         return self._store.linking()
+
+    def _stage(self, ledger: Ledger, store: Store) -> None:
+        self.figures.rejected(ledger.changes.rejects)
+        store.stage(ledger.changes)
+
+    def unready(self) -> list[str]:
+        """Return what keeps this ledger from committing; any thread may ask."""
+        return (
+            [] if self._store is not None else ["no store is open: another ledger has it, or this one is taking it up"]
+        )
 
     def _publish(self) -> None:
         """Make the copy analysts open."""
         if self._store is None:
             return
-        seconds = self._store.publish(datetime.now(UTC))
+        now = datetime.now(UTC)
+        seconds = self._store.publish(now)
+        self.figures.published(now.timestamp(), seconds)
         self._cadence.published(time.monotonic(), seconds)
         self._unpublished = False
         log.debug("published", seconds=round(seconds, 3))
+
+
+def _bytes_of(records: Sequence[Record]) -> int:
+    return sum([len(record.value or b"") for record in records])
 
 
 def read_entry(record: Record) -> Entry:

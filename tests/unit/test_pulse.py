@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from faust.types import TP
 
 from streams.engine import pulse
 from streams.engine.lane import Batch, Lane
+from streams.engine.probes import behind
 from streams.engine.pulse import OPENING_SECONDS, Pulse
 
 TOPIC = "facts"
@@ -23,6 +25,7 @@ class Worker:
     def __init__(self, set_clock: Callable[[float], None]) -> None:
         self.commits = 0
         self.waiting = 0
+        self.oldest: dict[TopicPartition, int] = {}
         self.call: str | None = None
         self.calls = 0
         self.pulse = Pulse(self, self, 10.0)
@@ -31,6 +34,9 @@ class Worker:
 
     def uncommitted(self) -> dict[TopicPartition, int]:
         return {HERE: self.waiting}
+
+    def oldest_ms(self) -> dict[TopicPartition, int]:
+        return self.oldest
 
     def passes(self, seconds: float, *, every: float = 0.25) -> bool:
         """Tick for so long; return whether the worker stalled."""
@@ -94,6 +100,31 @@ def test_opening_a_store_may_take_longer(worker: Worker) -> None:
     worker.call = "resume"
     assert not worker.passes(OPENING_SECONDS - 10)
     assert worker.passes(20)
+
+
+def test_lag_is_the_age_of_the_oldest_record_that_waits(worker: Worker) -> None:
+    worker.passes(1)
+    assert worker.pulse.lag_seconds() == {HERE: 0.0}
+    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
+    worker.passes(1)
+    assert worker.pulse.lag_seconds()[HERE] == pytest.approx(90, abs=1)
+
+
+def test_of_records_still_in_kafka_it_is_known_since_when_they_were_seen(worker: Worker) -> None:
+    worker.waiting = 5
+    worker.passes(1)
+    time.sleep(0.2)
+    worker.passes(1)
+    assert 0.2 <= worker.pulse.lag_seconds()[HERE] < 5
+
+
+def test_who_has_no_partition_or_is_far_behind_is_not_ready(worker: Worker) -> None:
+    assert behind(worker.pulse) == ["no partition is assigned"]
+    worker.passes(1)
+    assert behind(worker.pulse) == []
+    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
+    worker.passes(1)
+    assert behind(worker.pulse) == ["facts/0: 5 records wait, the oldest for 90 s; at most 60 s are ready"]
 
 
 async def test_the_lane_counts_a_batch_until_its_end_is_committed() -> None:

@@ -1,0 +1,63 @@
+"""The figures every worker has, as Prometheus reads them: how far behind it is, and whether it gets on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from streams.engine.pulse import Pulse
+
+
+class WorkerFigures(Collector):
+    """Read from the pulse when they are asked for: nothing is counted for them."""
+
+    def __init__(self, pulse: Pulse, role: str, agreement: str) -> None:
+        self._pulse = pulse
+        self._role = role
+        self._agreement = agreement
+
+    def collect(self) -> Iterable[Metric]:
+        pulse = self._pulse
+        build = GaugeMetricFamily("trucewatch_build_info", "What runs here.", labels=("version", "role", "agreement"))
+        build.add_metric((version("trucewatch"), self._role, self._agreement), 1)
+        yield build
+        where = ("topic", "partition")
+        records = GaugeMetricFamily(
+            "trucewatch_consumer_lag_records", "Records that wait to be committed by this worker.", labels=where
+        )
+        for partition, waiting in sorted(pulse.uncommitted.items()):
+            records.add_metric((partition.topic, str(partition.partition)), waiting)
+        yield records
+        seconds = GaugeMetricFamily(
+            "trucewatch_consumer_lag_seconds",
+            "How long ago the oldest record that waits was written; of one not read yet, since when it is known.",
+            labels=where,
+        )
+        for partition, age in sorted(pulse.lag_seconds().items()):
+            seconds.add_metric((partition.topic, str(partition.partition)), age)
+        yield seconds
+        yield CounterMetricFamily("trucewatch_commits_total", "Commits of this process.", value=pulse.commits)
+        yield GaugeMetricFamily(
+            "trucewatch_still_seconds", "For how long records wait and none was committed.", value=pulse.still_seconds
+        )
+        yield GaugeMetricFamily(
+            "trucewatch_loop_silent_seconds", "How long ago the event loop ticked.", value=pulse.silent_seconds()
+        )
+        yield GaugeMetricFamily(
+            "trucewatch_stall_limit_seconds",
+            "How long the worker may stand still before it ends itself.",
+            value=pulse.limit_seconds,
+        )
+
+
+def registry_of(*collectors: Collector) -> CollectorRegistry:
+    """Return a registry of these figures, and of what the process itself uses."""
+    registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
+    for collector in collectors:
+        registry.register(collector)
+    return registry

@@ -1,0 +1,31 @@
+"""Intake's figures, as Prometheus reads them: what it read, and whether that became facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class IntakeFigures(Collector):
+    """Records of committed batches; a batch read again counts again."""
+
+    def __init__(self) -> None:
+        self._records: Counter[tuple[str, str]] = Counter()
+
+    def committed(self, topic: str, records: int, rejected: int) -> None:
+        """Note one batch of a topic."""
+        self._records[topic, "accepted"] += records - rejected
+        self._records[topic, "rejected"] += rejected
+
+    def collect(self) -> Iterable[Metric]:
+        read = CounterMetricFamily(
+            "trucewatch_intake_records_total",
+            "Records read, by topic and by whether they became facts.",
+            labels=("topic", "outcome"),
+        )
+        for labels, count in sorted(self._records.copy().items()):
+            read.add_metric(labels, count)
+        yield read

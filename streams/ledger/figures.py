@@ -1,0 +1,154 @@
+"""The ledger's figures, as Prometheus reads them: taken from the rows a flush commits anyway.
+
+The loop notes rows, the thread of the probes reads them: every change here replaces or adds whole values, so that a
+reader sees an earlier figure or a later one. No label is taken from a report but the feed, and feeds are free text:
+so many have figures of their own, the rest are one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
+from itertools import islice
+
+from prometheus_client import Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from schemas.rows import Changes, FeedRow, GateRow, RejectRow, Resumed, WindowRow
+from streams.ledger.core.feeds import Outcome
+from streams.ledger.core.findings import Finding
+
+#: Feeds with figures of their own: those with most records when the worker starts, then those heard first.
+MOST_FEEDS = 100
+#: What the other feeds are together.
+OTHER_FEEDS = "(other)"
+#: Truce-days shown: a window, the running day included.
+WINDOW_DAYS = 7
+
+_VERDICTS = (Finding.MET, Finding.BROKEN, Finding.UNKNOWN)
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class LedgerFigures(Collector):
+    """What one ledger has committed and published."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[str, FeedRow] = {}
+        self._rejects: Counter[str] = Counter()
+        self._windows: dict[str, WindowRow] = {}
+        self._verdicts: dict[tuple[str, date], str] = {}
+        self._gate: GateRow | None = None
+        self._published_at: float | None = None
+        self._commits = Histogram(
+            "trucewatch_sink_commit_duration_seconds",
+            "Commits of a flush to DuckDB.",
+            buckets=_SECONDS,
+            registry=None,
+        )
+        self._publications = Histogram(
+            "trucewatch_publish_duration_seconds", "Published copies.", buckets=_SECONDS, registry=None
+        )
+
+    # -- noting
+
+    def resumed(self, resumed: Resumed) -> None:
+        """Take up what the store holds."""
+        by_size = sorted(resumed.feeds, key=lambda row: (-sum(row[3:]), row.feed))
+        self._feeds = {row.feed: row for row in by_size}
+        self._windows, self._gate = {}, resumed.gate
+        self._verdicts = {(row.region, row.truce_day): row.verdict for row in resumed.verdicts}
+        self._forget_old_days()
+
+    def rejected(self, rejects: Iterable[RejectRow]) -> None:
+        """Count rejects that are about to be written."""
+        self._rejects.update(row.code for row in rejects)
+
+    def committed(self, changes: Changes, seconds: float) -> None:
+        """Note what a commit wrote, and how long it took."""
+        self._commits.observe(seconds)
+        self._feeds.update((row.feed, row) for row in changes.feeds)
+        if changes.windows:
+            self._windows = {row.region: row for row in changes.windows}
+        if changes.gate is not None:
+            self._gate = changes.gate
+        if changes.verdicts:
+            self._verdicts.update(((row.region, row.truce_day), row.verdict) for row in changes.verdicts)
+            self._forget_old_days()
+
+    def published(self, at: float, seconds: float) -> None:
+        """Note a published copy: when, in seconds since 1970, and how long it took."""
+        self._publications.observe(seconds)
+        self._published_at = at
+
+    def _forget_old_days(self) -> None:
+        newest = max((day for _, day in self._verdicts), default=None)
+        if newest is not None:
+            self._verdicts = {
+                (region, day): verdict
+                for (region, day), verdict in self._verdicts.items()
+                if (newest - day).days < WINDOW_DAYS
+            }
+
+    # -- telling
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._of_feeds()
+        rejects = CounterMetricFamily("trucewatch_rejects_total", "Records rejected, by code.", labels=("code",))
+        for code, count in sorted(self._rejects.copy().items()):
+            rejects.add_metric((code,), count)
+        yield rejects
+        streaks = GaugeMetricFamily(
+            "trucewatch_region_streak_days", "Truce-days MET in a row, to the last completed one.", labels=("region",)
+        )
+        for region, window in sorted(self._windows.items()):
+            streaks.add_metric((region,), window.streak_days)
+        yield streaks
+        yield self._of_days()
+        if self._gate is not None:
+            yield GaugeMetricFamily(
+                "trucewatch_gate_open", "Whether every region the gate needs holds.", value=self._gate.is_open
+            )
+        if self._published_at is not None:
+            yield GaugeMetricFamily(
+                "trucewatch_published_timestamp_seconds", "When a copy was published last.", value=self._published_at
+            )
+        yield from self._commits.collect()
+        yield from self._publications.collect()
+
+    def _of_feeds(self) -> Iterable[Metric]:
+        rows = list(self._feeds.values())
+        events = CounterMetricFamily(
+            "trucewatch_events_total",
+            f"Records by what became of them; feeds beyond {MOST_FEEDS} are together {OTHER_FEEDS}.",
+            labels=("feed", "outcome"),
+        )
+        last = GaugeMetricFamily(
+            "trucewatch_feed_last_event_timestamp_seconds", "When a feed was last heard.", labels=("feed",)
+        )
+        for row in islice(rows, MOST_FEEDS):
+            for outcome, count in zip(Outcome, row[3:], strict=True):
+                events.add_metric((row.feed, outcome), count)
+            if row.last_received_at is not None:
+                last.add_metric((row.feed,), row.last_received_at / 1_000_000)
+        others = [row[3:] for row in rows[MOST_FEEDS:]]
+        if others:
+            for outcome, *counts in zip(Outcome, *others, strict=True):
+                events.add_metric((OTHER_FEEDS, outcome), sum(counts))
+        yield events
+        yield last
+
+    def _of_days(self) -> Metric:
+        days = GaugeMetricFamily(
+            "trucewatch_window_day_state",
+            "The verdict of a region's truce-day: 1 for the one it is. The running day is 0 days ago.",
+            labels=("region", "days_ago", "verdict"),
+        )
+        verdicts = self._verdicts
+        newest = max((day for _, day in verdicts), default=None)
+        for (region, day), verdict in sorted(verdicts.items()):
+            if newest is not None:
+                for each in _VERDICTS:
+                    days.add_metric((region, str((newest - day).days), each), verdict == each)
+        return days

@@ -1,0 +1,81 @@
+"""The ledger's figures: bounded, and taken from rows."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from schemas.rows import Changes, FeedRow, RejectRow, Resumed, VerdictRow
+from streams.engine.figures import registry_of
+from streams.ledger.figures import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerFigures
+
+
+def feed(name: str, accepted: int) -> FeedRow:
+    return FeedRow(name, 0, 1_000_000, accepted, 0, 0, 0, 0, 0)
+
+
+REJECT = RejectRow(1, "not_json", "", None, None, None, None, None, None, None, b"", 0)
+
+
+def verdict(day: date, found: str) -> VerdictRow:
+    return VerdictRow("SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, "", "", 0, 0, "")
+
+
+def resumed(*feeds: FeedRow) -> Resumed:
+    nothing: list[Any] = []
+    return Resumed(
+        next_offset=0,
+        origins={},
+        now=None,
+        last_tick=-1,
+        tallies=nothing,
+        feed_tallies=nothing,
+        hours=nothing,
+        convoy_steps=nothing,
+        coverage=nothing,
+        bulletins=nothing,
+        verdicts=nothing,
+        gate=None,
+        feeds=list(feeds),
+        pending="{}",
+    )
+
+
+def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:
+    figures = LedgerFigures()
+    figures.resumed(resumed(feed("small", 1), feed("large", 500)))
+    registry = registry_of(figures)
+    figures.committed(Changes(feeds=[feed(f"feed-{number:04}", 1) for number in range(1_000)]), 0.1)
+    name = "trucewatch_events_total"
+    series = [one.labels for each in registry.collect() for one in each.samples if one.name == name]
+    assert len({labels["feed"] for labels in series}) == MOST_FEEDS + 1
+    assert registry.get_sample_value(name, {"feed": "large", "outcome": "accepted"}) == 500
+    assert registry.get_sample_value(name, {"feed": "small", "outcome": "accepted"}) == 1
+    rest = 1_000 - (MOST_FEEDS - 2)
+    assert registry.get_sample_value(name, {"feed": OTHER_FEEDS, "outcome": "accepted"}) == rest
+
+
+def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
+    figures = LedgerFigures()
+    registry = registry_of(figures)
+    first = date(2016, 9, 1)
+    days = [first + timedelta(days=number) for number in range(20)]
+    figures.committed(Changes(verdicts=[verdict(day, "MET") for day in days]), 0.1)
+    figures.committed(Changes(verdicts=[verdict(days[-2], "BROKEN")]), 0.1)
+    name = "trucewatch_window_day_state"
+    shown = [one for each in registry.collect() for one in each.samples if one.name == name and one.value]
+    assert sorted((one.labels["days_ago"], one.labels["verdict"]) for one in shown) == [
+        (str(ago), "BROKEN" if ago == 1 else "MET") for ago in range(WINDOW_DAYS)
+    ]
+
+
+def test_rejects_are_counted_by_code_and_commits_by_how_long_they_took() -> None:
+    figures = LedgerFigures()
+    registry = registry_of(figures)
+    figures.rejected([REJECT] * 3)
+    figures.committed(Changes(), 7.0)
+    assert registry.get_sample_value("trucewatch_rejects_total", {"code": "not_json"}) == 3
+    commits = "trucewatch_sink_commit_duration_seconds"
+    assert registry.get_sample_value(f"{commits}_bucket", {"le": "5.0"}) == 0
+    assert registry.get_sample_value(f"{commits}_bucket", {"le": "10.0"}) == 1
+    assert registry.get_sample_value(f"{commits}_sum") == 7.0
