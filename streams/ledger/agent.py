@@ -140,7 +140,7 @@ class LedgerAgent:
         ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
         resumed = store.resume()
         ledger.resume(resumed)
-        self.figures.resumed(resumed)
+        self.figures.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
             self._seen.add(hashes)

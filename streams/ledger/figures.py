@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from schemas.rows import Changes, FeedRow, GateRow, RejectRow, Resumed, WindowRow
+from schemas.rows import Changes, FeedRow, GateRow, RejectRow, VerdictRow, WindowRow
 from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding
 
@@ -53,12 +53,12 @@ class LedgerFigures(Collector):
 
     # -- noting
 
-    def resumed(self, resumed: Resumed) -> None:
+    def resumed(self, feeds: Iterable[FeedRow], verdicts: Iterable[VerdictRow], gate: GateRow | None) -> None:
         """Take up what the store holds."""
-        by_size = sorted(resumed.feeds, key=lambda row: (-sum(row[3:]), row.feed))
+        by_size = sorted(feeds, key=lambda row: (-sum(row[3:]), row.feed))
         self._feeds = {row.feed: row for row in by_size}
-        self._windows, self._gate = {}, resumed.gate
-        self._verdicts = {(row.region, row.truce_day): row.verdict for row in resumed.verdicts}
+        self._windows, self._gate = {}, gate
+        self._verdicts = {(row.region, row.truce_day): row.verdict for row in verdicts}
         self._forget_old_days()
 
     def rejected(self, rejects: Iterable[RejectRow]) -> None:

@@ -219,3 +219,19 @@ async def test_a_report_sent_again_takes_no_more_room_in_the_filter(
     facts: list[Fact] = [incident(f"i{number % 5}") for number in range(50)]
     await run(tmp_path, facts, size=5, flush=FlushRules(5, NEVER))
     assert sum(added) == 5
+
+
+async def test_what_waits_for_a_flush_is_bounded_in_records_and_in_bytes(tmp_path: Path) -> None:
+    """However patient the ledger is, and however slow its disk."""
+    facts = [incident(f"i{n}", when=at(0)) for n in range(60)]
+    size = len(record(0, facts[0]).value or b"")
+    for rules, most in ((FlushRules(10, NEVER), 9), (FlushRules(1_000, NEVER, bytes=10 * size), 10)):
+        agent = agent_on(tmp_path / str(most), flush=rules)
+        await agent.started(Lane(frozenset({TOPIC}), 0.25))
+        await agent.resume(TOPIC, 0)
+        waited = []
+        for batch in batches(facts, 4):
+            await agent.handle(batch)
+            waited.append(len(agent._waiting))
+        assert 0 < max(waited) <= most
+        await agent.stopped()

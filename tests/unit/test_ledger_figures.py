@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
-from schemas.rows import Changes, FeedRow, RejectRow, Resumed, VerdictRow
+from schemas.rows import Changes, FeedRow, RejectRow, VerdictRow
 from streams.engine.figures import registry_of
 from streams.ledger.figures import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerFigures
 
@@ -21,29 +20,9 @@ def verdict(day: date, found: str) -> VerdictRow:
     return VerdictRow("SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, "", "", 0, 0, "")
 
 
-def resumed(*feeds: FeedRow) -> Resumed:
-    nothing: list[Any] = []
-    return Resumed(
-        next_offset=0,
-        origins={},
-        now=None,
-        last_tick=-1,
-        tallies=nothing,
-        feed_tallies=nothing,
-        hours=nothing,
-        convoy_steps=nothing,
-        coverage=nothing,
-        bulletins=nothing,
-        verdicts=nothing,
-        gate=None,
-        feeds=list(feeds),
-        pending="{}",
-    )
-
-
 def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:
     figures = LedgerFigures()
-    figures.resumed(resumed(feed("small", 1), feed("large", 500)))
+    figures.resumed([feed("small", 1), feed("large", 500)], [], None)
     registry = registry_of(figures)
     figures.committed(Changes(feeds=[feed(f"feed-{number:04}", 1) for number in range(1_000)]), 0.1)
     name = "trucewatch_events_total"
