@@ -25,15 +25,13 @@ from tests.bench.reports import reports, running_truce
 
 
 @contextmanager
-def slow_ledger(settings: Settings, commit_seconds: float) -> Iterator[int]:
-    """Run a ledger whose commits take so much longer; yields its pid and ends it."""
+def slow_ledger(settings: Settings, commit_seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a ledger whose commits take so much longer; ends it with the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.slow_ledger", str(commit_seconds)], env=worker_environment(settings)
     )
     try:
-        yield process.pid
-        if process.poll() is not None:
-            raise RuntimeError(f"the ledger ended by itself, with exit code {process.returncode}")
+        yield process
     finally:
         process.kill()
         process.wait()
@@ -48,11 +46,13 @@ async def through(settings: Settings, count: int, commit_seconds: float, every_s
         async with stages.Committed(settings.broker or "", group, facts) as committed:
             while await committed() < count:
                 intake.check()
+                if ledger.poll() is not None:
+                    raise RuntimeError(f"the ledger ended by itself, with exit code {ledger.returncode}")
                 memory["intake"].append(stages.resident(intake.pid))
-                memory["ledger"].append(stages.resident(ledger))
+                memory["ledger"].append(stages.resident(ledger.pid))
                 await asyncio.sleep(every_seconds)
         memory["intake peak"] = [stages.resident(intake.pid, "VmHWM")]
-        memory["ledger peak"] = [stages.resident(ledger, "VmHWM")]
+        memory["ledger peak"] = [stages.resident(ledger.pid, "VmHWM")]
     return memory
 
 

@@ -25,7 +25,7 @@ def test_a_burst_on_a_slow_disk_is_worked_off_within_bounded_memory(
     embedded_broker: str, prefix: str, tmp_path: Path
 ) -> None:
     settings = settings_for(embedded_broker, prefix, tmp_path).model_copy(
-        update={"flush_records": 4_000, "stall_seconds": 2.0, "publish_seconds": 3_600.0, "memory_limit": "256MB"}
+        update={"flush_records": 4_000, "stall_seconds": 20.0, "publish_seconds": 3_600.0, "memory_limit": "256MB"}
     )
     count = asyncio.run(stages.load(embedded_broker, Topics(prefix), reports(COUNT)))
     memory = asyncio.run(through(settings, count, COMMIT_SECONDS, 0.2))
