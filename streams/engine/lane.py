@@ -92,8 +92,9 @@ class Lane:
         self.feed: asyncio.Queue[Batch] | None = None
         self.consumer: Consumer | None = None
         self.commit_seconds = COMMIT_SECONDS
-        #: How often the handler said how far it has come, wherever it keeps that.
+        #: How often the handler said that it has come further, wherever it keeps that.
         self.commits = 0
+        self._done: dict[TopicPartition, int] = {}
         self._handed: dict[TopicPartition, deque[Handed]] = {}
         self._changed = asyncio.Event()
 
@@ -103,8 +104,10 @@ class Lane:
         False means that the group is rebalancing, that the partitions are not ours any more or that the broker does
         not answer: the records may be read again, here or elsewhere. Any other failure stops the process.
         """
-        self.commits += 1
         for tp, offset in offsets.items():
+            # The same offset told again is no progress.
+            self.commits += offset > self._done.get(tp, -1)
+            self._done[tp] = offset
             handed = self._handed.get(tp, ())
             while handed and handed[0].next_offset <= offset:
                 handed.popleft()
@@ -133,7 +136,7 @@ class Lane:
 
     def sought(self) -> None:
         """Note that every partition was sought to its offset: what was handed over before comes again."""
-        self._handed = {}
+        self._handed, self._done = {}, {}
 
     def hand_over(self, batch: Batch) -> None:
         """Put a batch into the agent's queue."""

@@ -93,7 +93,8 @@ class Pulse:
         waiting = any(self.uncommitted.values())
         # Calls that end are no progress while records wait: an idle batch is handled also by one who never commits.
         mark = self._lane.commits, None if waiting else self._turns.calls
-        if mark != self._mark or not (waiting or self.doing):
+        # A standby may wait for ever in resume(), for a file that another process holds.
+        if mark != self._mark or not (waiting or self.doing) or self.doing == "resume":
             self._mark = mark
             self.still_seconds = 0.0
         else:
@@ -107,7 +108,7 @@ class Pulse:
 
     def stalled(self) -> WorkerStalled | None:
         """Return what ends the worker when nothing has moved for too long."""
-        if self.still_seconds < self.limit_seconds:
+        if self.still_seconds < self.stall_seconds:
             return None
         waiting = sum(self.uncommitted.values())
         where = f"the handler is in {self.doing}()" if self.doing else "nothing is being handled"
