@@ -44,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Told:
-    """One report behind an incident or a step of a convoy. Who is accused, who says so and how surely are claims."""
+    """One report behind an incident, or a bulletin. Who is accused, who says so and how surely are claims."""
 
     feed: str
     report_id: str
@@ -107,7 +107,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Watch:
-    """One coverage notice that touches the day."""
+    """One coverage notice that touches the day, or one bulletin where the agreement measures by them."""
 
     feed: str
     report_id: str
@@ -185,8 +185,8 @@ SELECT incident_id, kind, coalesce(in_scope, true), counted, list_contains($seve
 FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_from, incident_id
 """
 _REPORT = """
-r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, r.kind, r.place_name, r.located_by,
-r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
+r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, coalesce(r.kind, r.type), r.place_name,
+r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
 """
 _BEHIND = f"""
 SELECT made.incident_id, r.raw, {_REPORT}, made.why
@@ -195,9 +195,9 @@ WHERE list_contains($incidents::VARCHAR[], made.incident_id)
 ORDER BY made.incident_id, r.reported_at, r.feed, r.report_id
 """  # noqa: S608 - columns of ours
 _THEN = f"""
-SELECT feed || '/' || report_id, raw, {_REPORT}, NULL
+SELECT feed || '/' || report_id, raw, {_REPORT}, CASE WHEN retracted THEN 'retracted, lends its name' END
 FROM reports r
-WHERE list_contains($incidents::VARCHAR[], feed || '/' || report_id) AND type = 'incident' AND fact_offset < $before
+WHERE list_contains($named::VARCHAR[], feed || '/' || report_id) AND fact_offset < $before
 QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) = 1
 ORDER BY occurred_from, feed, report_id
 """  # noqa: S608 - columns of ours
@@ -209,11 +209,20 @@ WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
 ORDER BY s.convoy, s.occurred_from, s.reported_at, s.feed, s.report_id
 """
 _WATCHES = """
+WITH watching AS (
+    SELECT feed, report_id, occurred_from, occurred_to, nil FROM coverage WHERE region = $region
+    UNION ALL
+    -- The bulletins an agreement measures by watch what they tell of; each has a line for every party it accuses.
+    SELECT DISTINCT feed, report_id, occurred_from, occurred_to, false
+    FROM bulletins
+    WHERE region = $region AND truce_day IS NOT NULL
+      AND feed = (SELECT agreement ->> '$.violence.bulletins_of' FROM about)
+)
 SELECT c.feed, c.report_id, c.occurred_from, c.occurred_to, c.nil, r.raw ->> '$.basis'
-FROM coverage c
+FROM watching c
 JOIN truce_days d ON c.occurred_from < d.ends_at AND c.occurred_to > d.starts_at
 JOIN reports r ON r.feed = c.feed AND r.report_id = c.report_id AND r.present
-WHERE c.region = $region AND d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
+WHERE d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
 """
 _BULLETINS = """
 SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to
@@ -254,8 +263,8 @@ def versions(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Change
 
 
 def told_then(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Told]:
-    """Return the reports a version names as evidence, in the revision its ledger knew."""
-    parameters = {"incidents": held.evidence["violence"], "before": held.tick_offset}
+    """Return the reports a version names as evidence of violence, in the revision its ledger knew."""
+    parameters = {"named": held.evidence["violence"], "before": held.tick_offset}
     return [told for _, told in _told(connection, _THEN, parameters)]
 
 

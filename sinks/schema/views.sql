@@ -10,13 +10,15 @@ standing AS (
     JOIN regions ON pcode = region
     WHERE present AND NOT retracted AND type = 'incident'
 ), members AS (
-    -- Of the reports whose interval is the incident's, the first leads it: by what it says the incident is placed.
+    -- Of the reports whose interval is the incident's, the first that states it most exactly leads it: by what it says
+    -- the incident is placed.
     SELECT
         l.incident_feed, l.incident_report_id, r.*,
         row_number() OVER (
             PARTITION BY l.incident_feed, l.incident_report_id
             ORDER BY (r.counted, r.region, r.occurred_from, r.occurred_to)
-                <> (i.counted, i.region, i.occurred_from, i.occurred_to), r.feed, r.report_id
+                <> (i.counted, i.region, i.occurred_from, i.occurred_to),
+                list_position(['minute', 'hour', 'day', 'week', 'month', 'longer'], r.time_precision), r.feed, r.report_id
         ) = 1 AS leads
     FROM linked_reports l
     JOIN linked_incidents i ON i.feed = l.incident_feed AND i.report_id = l.incident_report_id
@@ -190,8 +192,9 @@ SELECT
             {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
             {'field': 'incidents_out_of_scope', 'old': to_json(earlier.incidents_out_of_scope),
              'new': to_json(later.incidents_out_of_scope)},
-            {'field': 'bulletin_incidents', 'old': to_json(earlier.bulletin_incidents),
-             'new': to_json(later.bulletin_incidents)},
+            -- A day without a bulletin has none: that is null in JSON, and not a missing value.
+            {'field': 'bulletin_incidents', 'old': coalesce(to_json(earlier.bulletin_incidents), 'null'::JSON),
+             'new': coalesce(to_json(later.bulletin_incidents), 'null'::JSON)},
             {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
             {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
             {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)}

@@ -28,6 +28,7 @@ _RULES = {
     "severe_incident": "one severe incident breaks a day",
     "count_above_limit": "more incidents than the limit",
     "within_limit": "within the limit, and watched enough",
+    "no_bulletin": "no bulletin to hold against the limit",
     "not_covered": "within the limit, but not watched enough to tell",
     "attacked": "a convoy was attacked",
     "overdue": "a convoy was overdue",
@@ -96,7 +97,7 @@ def show_held(console: Console, told: Held) -> None:
     page.line(f"as held at {page.at(told.as_of)}", 0, "bold")
     _verdict(page, told.judged)
     _legs(page, told.judged)
-    page.head("Reports that decided it, as they were known then")
+    page.head("Reports that decided violence, as they were known then")
     for report in told.reports:
         _report(page, report, 1)
     if not told.reports:

@@ -42,10 +42,13 @@ def _change(lever: Lever, case: Case) -> str:
             rest = f", and {counted(lever.number, 'other incident')} as well, for the count" if lever.number else ""
             return f"{names} retracted or found out of scope{rest}"
         case "more_incidents":
-            more = f"{counted(lever.number, 'more incident')} in scope"
+            by = f" told by {' or '.join(agreement.violence.feeds)}" if agreement.violence.feeds else ""
+            more = f"{counted(lever.number, 'more incident')} in scope{by}"
             return f"{more} (it bears {lever.number - 1})"
         case "bulletin_within":
-            return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {lever.number} at most"
+            return (
+                f"a bulletin of {agreement.violence.bulletins_of} for the whole day that counts {lever.number} at most"
+            )
         case "bulletin_above":
             return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {lever.number} or more"
         case "severe_incident":
@@ -55,14 +58,18 @@ def _change(lever: Lever, case: Case) -> str:
         case "deliver":
             each = " each" if len(lever.names) > 1 else ""
             road = "dispatched and then " if len(lever.steps) > 1 else ""
-            return f"{names}{each} reported {road}offloaded or distributed before {before}"
+            after = _at(lever.after, agreement)
+            return f"{names}{each} reported {road}offloaded or distributed after {after} and before {before}"
         case "deliver_any":
             after = _at(lever.after, agreement)
             return f"a convoy to the region reported offloaded or distributed after {after} and before {before}"
         case "know_convoy":
-            return f"any report of a convoy to the region at a step that began before {before}"
+            after = f"after {_at(lever.after, agreement)} and " if lever.after is not None else ""
+            return (
+                f"a convoy to the region known by steps, no attack and no delivery, that began {after}before {before}"
+            )
         case "overdue":
-            return f"{names} not delivered before {before}"
+            return f"{names} not delivered, denied or turned back before {before}"
         case "gap":
             return f"no delivery before {before}"
         case _:

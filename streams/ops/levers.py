@@ -158,6 +158,10 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Lever]:
         spare = case.seen(case.agreement.coverage.min_feeds) - case.needed
         yield Lever("violence", "watch_less", Finding.UNKNOWN, span=spare)
     yield Lever("violence", "more_incidents", Finding.BROKEN, number=bearable - incidents + 1)
+    yield from _of_severe_kinds(case)
+
+
+def _of_severe_kinds(case: Case) -> Iterator[Lever]:
     if case.agreement.violence.severe_kinds:
         kinds = tuple(map(str, case.agreement.violence.severe_kinds))
         yield Lever("violence", "severe_incident", Finding.BROKEN, names=kinds, number=1)
@@ -166,19 +170,22 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Lever]:
 def _of_bulletins(case: Case, finding: Finding) -> Iterator[Lever]:
     """Yield what would change a leg measured by a monitor's bulletins: its count, the coverage, severe incidents."""
     bearable, covered = floor(case.limit), case.covered()
+    # One for the whole day watches all of it.
+    would_cover = case.covered(case.all_day | {str(case.agreement.violence.bulletins_of)})
     severe = tuple(each.name for each in case.incidents if each.severe)
     if severe:
         left = judge_violence(case.bulletin, 0, case.limit, covered=covered)
         yield Lever("violence", "retract_severe", left, names=severe)
         return
-    if finding is not Finding.BROKEN and not covered:
+    if finding is not Finding.BROKEN and not covered and (case.bulletin is not None or not would_cover):
         watched_enough = judge_violence(case.bulletin, 0, case.limit, covered=True)
         yield replace(_watch_more(case), finding=watched_enough)
     if finding is Finding.BROKEN or case.bulletin is None:
-        within = judge_violence(bearable, 0, case.limit, covered=covered)
+        within = judge_violence(bearable, 0, case.limit, covered=would_cover)
         yield Lever("violence", "bulletin_within", within, number=bearable)
     if finding is not Finding.BROKEN:
         yield Lever("violence", "bulletin_above", Finding.BROKEN, number=bearable + 1)
+        yield from _of_severe_kinds(case)
 
 
 def _quiet(case: Case, incidents_left: int) -> Finding | None:
@@ -228,16 +235,20 @@ def _of_access(case: Case) -> Iterator[Lever]:
                 steps = (ConvoyStep.DISPATCHED, ConvoyStep.OFFLOADED)
                 arrived = [_step(case, step, name, 2 - n) for name in names for n, step in enumerate(steps)]
             finding = case.access(*arrived).finding
-            yield Lever(
-                "access", "deliver", finding, names=found.convoys, steps=tuple(map(str, steps)), before=case.end
-            )
+            # A delivery dated before what is known would not follow, and one too old would leave a gap.
+            after = max(since, *(step.occurred_from for step in _known(case) if step.convoy in found.convoys))
+            told_of = tuple(map(str, steps))
+            yield Lever("access", "deliver", finding, names=found.convoys, steps=told_of, after=after, before=case.end)
             return
         case "gap":
             yield Lever("access", "deliver_any", delivered, after=since, before=case.end)
             return
         case "no_convoy_known":
             known = case.access(_step(case, ConvoyStep.DISPATCHED, _ANOTHER)).finding
-            yield Lever("access", "know_convoy", known, before=case.end)
+            # One that has been under way for too long would be overdue.
+            late = case.horizon - case.agreement.access.overdue_after_hours * MICROS_PER_HOUR
+            bound = late if late >= case.agreement.effective and known is Finding.MET else None
+            yield Lever("access", "know_convoy", known, after=bound, before=case.end)
             if known is not delivered:
                 yield Lever("access", "deliver_any", delivered, after=since, before=case.end)
         case _:
@@ -246,15 +257,17 @@ def _of_access(case: Case) -> Iterator[Lever]:
     yield Lever("access", "attack", attacked, after=case.start, before=case.end)
 
 
+def _known(case: Case) -> list[ConvoyStepRow]:
+    return [step for step in case.steps if step.occurred_from < case.horizon]
+
+
 def _attacks(case: Case, convoys: Sequence[str]) -> tuple[str, ...]:
     """Return the reports of attacks on these convoys that began within the day."""
     return tuple(
         sorted(
             f"{step.feed}/{step.report_id}"
-            for step in case.steps
-            if step.step == ConvoyStep.ATTACKED
-            and case.start <= step.occurred_from < case.horizon
-            and step.convoy in convoys
+            for step in _known(case)
+            if step.step == ConvoyStep.ATTACKED and step.occurred_from >= case.start and step.convoy in convoys
         )
     )
 
@@ -265,11 +278,11 @@ def _overdue_soon(case: Case) -> Iterator[Lever]:
     convoys = case.convoys()
     for convoy in sorted(convoys):
         due = max(convoy.first_known, effective) + rules.overdue_after_hours * MICROS_PER_HOUR
-        if convoy.pending and due < case.end:
+        if convoy.pending and due <= case.end:
             yield Lever("access", "overdue", Finding.BROKEN, names=(convoy.label,), before=due)
     last = max((convoy.delivered_at for convoy in convoys if convoy.delivered_at is not None), default=effective)
     due = max(last, effective) + rules.max_gap_days * 24 * MICROS_PER_HOUR
-    if due < case.end:
+    if due <= case.end:
         yield Lever("access", "gap", Finding.BROKEN, before=due)
 
 

@@ -34,6 +34,11 @@ def applied(lever: Lever, told: Explanation, now: Micros, *, short: bool = False
             kind = lever.names[0] if lever.names else "shelling"
             number = lever.number - short
             return [incident(f"lever-{n}", region, (start, start + MINUTE), kind, now) for n in range(number)]
+        case "bulletin_within" | "bulletin_above":
+            monitor = str(told.agreement.violence.bulletins_of)
+            lines = [{"count": lever.number - short, "place": {"pcode": region}}]
+            day = (start, told.case.end)
+            return [report("bulletin", "lever", feed=monitor, reported_at=now, occurred=day, tallies=lines)]
         case "retract_attack":
             return retracted(told, lever.names[short:], now)
         case "deliver":

@@ -13,7 +13,7 @@ import pytest
 
 from schemas.agreement import Agreement
 from schemas.errors import UsageError
-from schemas.truceday import Micros, to_micros
+from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
 from streams.ops.explain import Explanation, read_explanation, read_held
 from streams.ops.explain_text import explanation_json
@@ -23,7 +23,7 @@ from tests.support.commands import Run
 from tests.support.judged import History, report
 from tests.support.levers import MINUTE, applied, incident, step
 from tests.support.random_history import random_history
-from tests.support.worlds import DAY, HOUR, agreement, at, day
+from tests.support.worlds import DAY, HOUR, LINKING, agreement, at, day
 
 NO_ACCESS: dict[str, Any] = {"access": {"regions": []}}
 
@@ -210,14 +210,80 @@ def test_a_running_day_says_when_time_alone_will_break_it(tmp_path: Path) -> Non
     assert ground.told(now=at(1, 9) - MINUTE, number=1).dossier.judged.access == "MET"
 
 
-def test_measured_by_a_monitors_bulletins_it_is_their_count_that_would_have_to_change(tmp_path: Path) -> None:
-    def tallied(count: int, revision: int = 1) -> dict[str, Any]:
-        lines = [{"count": count, "place": {"pcode": "SY02"}}]
-        span = {"occurred": (at(0), at(1)), "reported_at": at(1)}
-        return report("bulletin", "b", feed="monitor", tallies=lines, revision=revision, **span)
+def test_a_convoy_becomes_overdue_at_the_very_end_of_a_day_too(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
+    ground = Ground(tmp_path, truce, [aid("dispatched", at(1))], at(1, 5))
+    told = ground.told(number=1)
+    due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
+    assert due == {"overdue": at(2), "gap": at(2)}
+    assert ground.told(now=at(2), number=1).dossier.judged.access == "BROKEN"
 
-    truce = agreement(**NO_ACCESS, violence={"bulletins_of": "monitor"})
-    ground = Ground(tmp_path, truce, [tallied(5), *shellings(3), watch(at(0), at(1))], at(1))
+
+def test_a_delivery_asked_for_has_to_follow_what_is_known_and_leave_no_gap(tmp_path: Path) -> None:
+    truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
+    ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(5), at(6))], at(6))
+    (lever,) = [each for each in ground.told(number=5).changes if each.change == "deliver"]
+    assert (lever.after, lever.before, lever.finding) == (at(4), at(6), "MET")
+    for moment, access in ((at(4), "BROKEN"), (at(4) + MINUTE, "MET")):
+        assert ground.told([aid("offloaded", moment)], number=5).dossier.judged.access == access
+
+
+def test_a_convoy_asked_for_must_not_be_overdue_already(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, agreement(), [watch(at(5), at(6))], at(6))
+    (lever,) = [each for each in ground.told(number=5).changes if each.change == "know_convoy"]
+    assert (lever.after, lever.finding) == (at(3), "MET")
+    for moment, access in ((at(3), "BROKEN"), (at(3) + MINUTE, "MET")):
+        assert ground.told([aid("requested", moment)], number=5).dossier.judged.access == access
+
+
+def test_where_only_some_feeds_count_more_incidents_are_theirs(tmp_path: Path) -> None:
+    truce = agreement(**NO_ACCESS, violence={"feeds": ["feed-a", "feed-b"]})
+    ground = Ground(tmp_path, truce, [watch(at(0), at(1))], at(1))
+    told = lever_text(ground.lever("more_incidents"), ground.plain.case, "MET")
+    assert told.startswith("2 more incidents in scope told by feed-a or feed-b (it bears 1)")
+
+
+BY_MONITOR = agreement(**NO_ACCESS, violence={"bulletins_of": "monitor"})
+
+
+def tallied(count: int, revision: int = 1, **fields: Any) -> dict[str, Any]:
+    """Return the monitor's bulletin of the first truce-day in Aleppo, by two accused parties."""
+    lines = [{"count": count, "place": {"pcode": "SY02"}}, {"count": 0, "place": {"pcode": "SY02"}, "accused": "A"}]
+    span = {"occurred": (at(0), at(1)), "reported_at": at(1), **fields}
+    return report("bulletin", "b", feed="monitor", tallies=lines, revision=revision, **span)
+
+
+def test_the_bulletin_a_day_is_measured_by_watches_it_and_says_so(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, BY_MONITOR, [tallied(1)], at(1))
+    assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("MET", "MET")
+    assert [(each.feed, each.report_id) for each in ground.plain.dossier.watches] == [("monitor", "b")]
+    assert [each.feeds for each in ground.plain.watched] == [("monitor",)]
+    assert [each.change for each in ground.plain.changes] == ["bulletin_above", "severe_incident"]
+    ground.proves("severe_incident")
+
+
+def test_a_bulletin_of_a_part_of_the_day_asks_for_the_rest_to_be_watched(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, BY_MONITOR, [tallied(1, occurred=(at(0), at(0, 12)))], at(1))
+    assert ground.proves("watch").span == 6 * HOUR
+
+
+def test_a_day_without_a_bulletin_would_be_covered_by_one(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, BY_MONITOR, [], at(1))
+    lever = ground.lever("bulletin_within")
+    assert (lever.number, lever.finding) == (1, "MET")
+    assert "watch" not in {each.change for each in ground.plain.changes}
+    ground.proves("bulletin_within", short=False)
+    ground.proves("bulletin_above", short=False)
+
+
+def test_a_bulletin_that_comes_later_is_told_as_what_changed(tmp_path: Path) -> None:
+    history = History(BY_MONITOR).tick(at(1)).tell(tallied(1)).tick(at(1, 1))
+    told = read_explanation(history.judged(tmp_path), "SY02", day(0))
+    assert {"field": "bulletin_incidents", "old": None, "new": 1} in told.dossier.versions[1].changed
+
+
+def test_measured_by_a_monitors_bulletins_it_is_their_count_that_would_have_to_change(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, BY_MONITOR, [tallied(5), *shellings(3), watch(at(0), at(1))], at(1))
     assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("BROKEN", "BROKEN")
     lever = ground.lever("bulletin_within")
     assert (lever.number, lever.verdict) == (1, "MET")
@@ -340,6 +406,25 @@ def test_what_was_held_is_explained_with_the_reports_of_then(run: Run, copy: Pat
         run("explain", "SY02", "2016-09-12", "--file", copy, "--as-of", "2016-09-12T17:00:00Z", "--json").out
     )
     assert (told["verdict"]["version"], told["verdict"]["verdict"], told["reports"]) == (1, "UNKNOWN", [])
+
+
+def test_the_bulletin_that_was_held_against_the_limit_is_among_the_reports_of_then(tmp_path: Path) -> None:
+    history = History(BY_MONITOR).tell(tallied(5)).tick(at(1)).tell(tallied(1, revision=2)).tick(at(1, 1))
+    copy = history.judged(tmp_path)
+    held = read_held(copy, "SY02", day(0), from_micros(at(1)))
+    assert [(each.report_id, each.revision, each.kind) for each in held.reports] == [("b", 1, "bulletin")]
+
+
+def test_a_retracted_report_that_lends_its_name_says_so(tmp_path: Path) -> None:
+    one, two = (
+        incident(name, "SY02", (at(0, 2), at(0, 3)), "attack_on_aid", at(1, number), feed=feed, **same)
+        for number, (feed, name, same) in enumerate((("feed-a", "i", {}), ("feed-b", "j", {"same_as": ["feed-a/i"]})))
+    )
+    history = History(agreement(**NO_ACCESS, linking=LINKING)).tell(one, two)
+    history.tell(one | {"revision": 2, "status": "retracted"}).tick(at(2))
+    held = read_held(history.judged(tmp_path), "SY02", day(0), from_micros(at(2)))
+    assert held.judged.evidence["violence"] == ["feed-a/i"]
+    assert [each.why for each in held.reports] == ["retracted, lends its name"]
 
 
 def test_a_time_before_the_first_judgement_is_told_with_when_that_was(copy: Path) -> None:

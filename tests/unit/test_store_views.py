@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -91,12 +92,16 @@ def test_incidents_are_the_reports_that_count(tmp_path: Path) -> None:
     assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "active", None, "alone", None, None, None, 0)]
 
 
-def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path: Path) -> None:
-    """And its day is explained with every report of it, the withdrawn one marked."""
+@pytest.mark.parametrize("differs", [{"occurred_to": hours(9)}, {"time_precision": "hour"}])
+def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path: Path, differs: dict[str, Any]) -> None:
+    """It is placed by the report that tells the time most exactly.
+
+    And its day is explained with every report of it, the withdrawn one marked.
+    """
     store = open_store(tmp_path)
     changes = full_changes()
     changes.reports = [
-        incident_row("i1", accused="A", claimant="B", occurred_to=hours(9)),
+        incident_row("i1", accused="A", claimant="B", **differs),
         incident_row("i2", fact_offset=1, feed="feed-b", accused="C", place_name="Castello", raw='{"report_id": "i2"}'),
         incident_row("i3", fact_offset=2, feed="feed-c", retracted=True),
     ]
