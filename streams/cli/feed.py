@@ -21,10 +21,10 @@ from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, news, print_json
+from streams.cli.output import answers, news, print_json, say_missing
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.publish import Receipt, publish
-from streams.feeds.readers import format_of, read_all
+from streams.feeds.readers import missing_companions, read_all
 from streams.feeds.recorded import STDIN
 from streams.intake.examine import Examiner
 from streams.ops.wording import counted
@@ -65,8 +65,9 @@ def publish_command(
       tail -f reports.jsonl | trucewatch publish -
     """
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries})
-    for path in files:
-        format_of(path, file_format)
+    missing = missing_companions(files, file_format)
+    if not as_json:
+        say_missing(missing)
     judged = load_agreement(settings.agreement)
     if dry_run:
         _try(settings, judged, files, file_format, as_json=as_json)

@@ -75,6 +75,12 @@ def news() -> SafeConsole:
     return SafeConsole(to_stderr=True, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
+def say_missing(notes: Iterable[str]) -> None:
+    """Say which files of a format's lie not where they would be read; the command goes on without them."""
+    for note in notes:
+        news().print(Text(f"trucewatch: {note}"))
+
+
 def print_json(value: Any) -> None:
     """Print a value as one JSON document: dates and instants in ISO 8601, instants with an offset."""
     text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()

@@ -23,7 +23,8 @@ from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
-from streams.cli.output import answers, news, print_json
+from streams.cli.output import answers, news, print_json, say_missing
+from streams.feeds.readers import missing_companions
 from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
 from streams.ops.standing import Standing, read_standing
 from streams.ops.wording import counted
@@ -66,6 +67,8 @@ def replay(
         raise UsageError("--run takes up to 40 lower-case letters and digits: it becomes part of topic names")
     settings = load({"agreement": agreement, "boundaries": boundaries, "data": data, "broker": broker})
     judged = load_agreement(settings.agreement)
+    if not as_json:
+        say_missing(missing_companions(files, file_format))
     finished = _run(Plan(settings, judged, files, file_format, order.value, replace, run))
     first = last = None
     if days is None:

@@ -1,4 +1,4 @@
-"""What intake would say of reports, found out without sending them."""
+"""What intake, and of two bodies under one name the ledger, would say of reports: found out without sending them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from schemas.facts import Origin
+from schemas.facts import Origin, ReportFact
+from schemas.rejects import RejectCode
 from streams.feeds.recorded import Named
 from streams.intake.examine import Examiner
+from streams.ledger.core.identity import body_digest
 
 
 class Fault(NamedTuple):
-    """A report intake would reject. ``hint`` names the place in it, what was expected there and what to do."""
+    """A report that would be rejected. ``hint`` names the place in it, what was expected there and what to do."""
 
     file: str
     line: int
@@ -23,11 +25,27 @@ class Fault(NamedTuple):
 
 
 def faults(reports: Iterable[Named], examiner: Examiner) -> Iterator[Fault | None]:
-    """Yield for every report why intake would reject it, or None when it would not."""
+    """Yield for every report why it would be rejected, or None when it would not.
+
+    Two bodies under one identity and revision are found among these reports alone, not against those sent before.
+    """
+    told: dict[tuple[str, str, int], tuple[int, str]] = {}
     for file, report in reports:
         origin = Origin(file, 0, report.line)
-        rejected = examiner.examine(report.value, (), origin, time.time_ns() // 1_000).rejected
-        if rejected is None:
+        examined = examiner.examine(report.value, (), origin, time.time_ns() // 1_000)
+        if (rejected := examined.rejected) is not None:
+            yield Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), rejected.hint)
+            continue
+        fact = examined.facts[0][1]
+        if not isinstance(fact, ReportFact):
+            yield None
+            continue
+        this = body_digest(report.value), f"{file}, line {report.line}"
+        first = told.setdefault((fact.feed, fact.report_id, fact.revision), this)
+        if first[0] == this[0]:
             yield None
         else:
-            yield Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), rejected.hint)
+            hint = (
+                f"{first[1]} tells revision {fact.revision} with another body; publish the change as a higher revision"
+            )
+            yield Fault(file, report.line, fact.feed, fact.report_id, str(RejectCode.CONFLICTING_BODY), hint)

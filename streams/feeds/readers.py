@@ -17,13 +17,18 @@ from streams.feeds.table import columns_of
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: what tells it, a file's ending or its column names, and how one is read."""
+    """A file format: what tells it, a file's ending or its column names, and how one is read.
+
+    ``companion`` names a file that is read as well where it lies beside; ``alone`` says what is lost without it.
+    """
 
     name: str
     summary: str
     read: Callable[[BinaryIO, str, ZoneInfo], Iterator[Recorded]]
     endings: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    companion: str | None = None
+    alone: str = ""
 
 
 FORMATS = {
@@ -41,6 +46,8 @@ FORMATS = {
             "the Syrian Archive's videos of violations; its list of places is read where it lies beside the file",
             syrian_archive.read_syrian_archive,
             columns=syrian_archive.REQUIRED,
+            companion=syrian_archive.PLACES_FILE,
+            alone="videos without coordinates of their own have no point, and fewer of them are linked",
         ),
         Format(
             "compiled-convoys",
@@ -83,6 +90,20 @@ def format_of(path: Path, stated: str | None) -> Format:
                 return each
     does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
     raise UsageError(f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}")
+
+
+def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:
+    """Say of each file whose companion is not beside it what that costs: the results differ, without an error.
+
+    Raises:
+        UsageError: the format of one is unknown.
+        InputFileError: a CSV file cannot be opened.
+    """
+    return [
+        f"{path}: no {chosen.companion} beside it: {chosen.alone}"
+        for path in paths
+        if (chosen := format_of(path, stated)).companion and not path.with_name(chosen.companion).is_file()
+    ]
 
 
 def read(path: Path, stated: str | None, time_zone: ZoneInfo) -> Iterator[Recorded]:

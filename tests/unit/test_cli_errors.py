@@ -190,6 +190,15 @@ def test_a_dry_run_places_reports_as_intake_would(run: Run, tmp_path: Path) -> N
     assert (ended.code, json.loads(ended.out)["faults"][0]["code"]) == (1, "unknown_place")
 
 
+def test_a_dry_run_finds_two_bodies_under_one_name_in_its_files(run: Run, tmp_path: Path) -> None:
+    told = [a_report(), a_report(), a_report(kind="airstrike"), a_report(kind="airstrike", revision=2)]
+    (tmp_path / "reports.jsonl").write_text("\n".join(told))
+    ended = run("publish", "reports.jsonl", "--dry-run")
+    assert "reports.jsonl, line 3 (field-office/FO-17): conflicting_body" in ended.out
+    assert "reports.jsonl, line 1 tells revision 1 with another body; publish the change as a" in ended.out
+    assert "4 reports checked, 1 would be rejected." in ended.out
+
+
 def test_check_config_says_the_rules_in_words_and_where_settings_come_from(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

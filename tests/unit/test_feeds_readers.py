@@ -15,7 +15,7 @@ from schemas.errors import InputFileError, UsageError
 from schemas.truceday import to_micros
 from streams.feeds import jsonl
 from streams.feeds.jsonl import read_jsonl
-from streams.feeds.readers import FORMATS, format_of, read, read_all
+from streams.feeds.readers import FORMATS, format_of, missing_companions, read, read_all
 from streams.feeds.recorded import STDIN, Recorded, instant_of
 
 UTC = ZoneInfo("UTC")
@@ -152,3 +152,12 @@ def test_an_unknown_format_is_refused_with_those_there_are() -> None:
 
 def test_an_instant_is_read_with_its_offset() -> None:
     assert instant_of("2016-09-12T19:00:00+03:00") == to_micros(datetime(2016, 9, 12, 16, tzinfo=UTC))
+
+
+def test_a_file_whose_list_of_places_lies_elsewhere_is_said(tmp_path: Path) -> None:
+    videos = tmp_path / "videos.csv"
+    videos.write_text(",".join(FORMATS["syrian-archive"].columns) + "\n", encoding="utf-8")
+    (note,) = missing_companions([videos], None)
+    assert note.startswith(f"{videos}: no syrian_places.csv beside it: ")
+    (tmp_path / "syrian_places.csv").touch()
+    assert missing_companions([videos, tmp_path / "reports.jsonl"], None) == []
