@@ -149,7 +149,7 @@ def _clock_text(clock: DeclaredClock, standing: Standing) -> str:
     exact = f" ({clock.held})" if clock.held != clock.held_rounded else ""
     return (
         f"{'in force' if clock.in_force else 'over'}: {span}{ended}, {clock.held_rounded}{exact}; "
-        f"computed: {clock.truce_days_met} of {clock.truce_days} truce-days MET"
+        f"computed: {clock.truce_days_met} of {clock.truce_days} truce-days MET in every gate region"
     )
 
 

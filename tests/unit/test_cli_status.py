@@ -224,10 +224,13 @@ def test_each_party_has_its_declared_clock_on_a_line(copy: Path, tmp_path: Path)
     show_declared(Console(file=text, width=200), standing)
     told = [line.strip() for line in text.getvalue().splitlines()]
     assert told[2:6] == [
-        "east: in force: 2016-09-12 19:00+03:00 to open end, 2 d 0 h; computed: 0 of 2 truce-days MET",
+        (
+            "east: in force: 2016-09-12 19:00+03:00 to open end, 2 d 0 h; "
+            "computed: 0 of 2 truce-days MET in every gate region"
+        ),
         (
             "north: over: 2016-09-12 19:00+03:00 to 2016-09-12 20:00+03:00, ran out, 0 d 1 h; "
-            "computed: 0 of 0 truce-days MET"
+            "computed: 0 of 0 truce-days MET in every gate region"
         ),
         "south: announced: 2016-09-21 19:00+03:00 to open end",
         "west: declared no truce of its own",
