@@ -453,9 +453,10 @@ SELECT
     v.truce_day,
     v.version,
     v.verdict,
+    -- Past the last judgement nothing is held yet: no day ends and none settles there.
     CASE
-        WHEN CAST(t AS TIMESTAMPTZ) < d.ends_at THEN 'OPEN'
-        WHEN CAST(t AS TIMESTAMPTZ) < d.final_at THEN 'PROVISIONAL'
+        WHEN least(CAST(t AS TIMESTAMPTZ), l.now) < d.ends_at THEN 'OPEN'
+        WHEN least(CAST(t AS TIMESTAMPTZ), l.now) < d.final_at THEN 'PROVISIONAL'
         WHEN v.state = 'AMENDED' THEN 'AMENDED'
         ELSE 'FINAL'
     END AS state,
@@ -475,6 +476,7 @@ SELECT
     d.ends_at
 FROM day_verdict_versions v
 JOIN truce_days d USING (truce_day)
+CROSS JOIN ledger_state l
 LEFT JOIN regions ON pcode = v.region
 WHERE v.recorded_at <= CAST(t AS TIMESTAMPTZ)
 QUALIFY row_number() OVER (PARTITION BY v.region, v.truce_day ORDER BY v.version DESC) = 1;

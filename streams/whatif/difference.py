@@ -98,12 +98,15 @@ class Totals:
 def compare(before: Standing, after: Standing) -> Differences:
     """Return how ``after`` differs from ``before``, by region and truce-day, by region, and in the gate."""
     cells = _paired(before.cells, after.cells, lambda cell: (cell.region, cell.truce_day))
+    by_bulletins = any(side.agreement.violence.bulletins_of for side in (before, after))
+    # Where incidents are held against the limit on both sides, saying so again would be noise.
+    fields = (*CELL_FIELDS, "counted") if by_bulletins else CELL_FIELDS
     windows = _paired(before.windows, after.windows, lambda window: (window.region,))
     return Differences(
         cells=[
             CellDifference(region, day, changed, old, new)
             for (region, day), old, new in cells
-            if (changed := _changed(CELL_FIELDS, old, new))
+            if (changed := _changed(fields, old, new))
         ],
         streaks=[
             StreakDifference(region, changed)

@@ -25,6 +25,7 @@ MOST_SHOWN = 20
 _FINDINGS = ("violence", "access", "verdict")
 _WORDS = {
     "incidents_out_of_scope": "out of scope",
+    "counted": "held against the limit",
     "violence_limit": "limit",
     "covered_share": "covered",
     "deaths_best": "deaths",

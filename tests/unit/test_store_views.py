@@ -26,6 +26,7 @@ def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     store.commit(
         Changes(
             next_offset=20,
+            now=hours(100),
             versions=[
                 verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
                 verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
@@ -187,6 +188,7 @@ def test_a_bulletin_stands_beside_the_count_and_is_not_added(file: duckdb.DuckDB
         (72, 2, "FINAL"),
         (99.9, 2, "FINAL"),
         (100, 3, "AMENDED"),
+        (999, 3, "AMENDED"),
     ],
 )
 def test_the_past_is_told_as_it_was_then(
@@ -197,6 +199,16 @@ def test_the_past_is_told_as_it_was_then(
     found = file.execute("SELECT version, state FROM verdicts_as_of(?)", [instant]).fetchone()
     assert found == (None if version is None else (version, state))
     assert file.execute(f"SELECT version, state FROM verdicts_as_of('{instant.isoformat()}')").fetchone() == found
+
+
+def test_past_the_last_judgement_a_day_is_told_as_that_one_left_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    version = verdict_row(recorded_at=hours(4))
+    store.commit(Changes(versions=[version], verdicts=[version], now=hours(23)))
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT state FROM verdicts_as_of(?)", [from_micros(hours(999))]).fetchall()
+    assert found == [("OPEN",)]
 
 
 def test_a_window_is_told_as_it_was_then(tmp_path: Path) -> None:

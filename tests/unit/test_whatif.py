@@ -58,6 +58,16 @@ OTHERS: dict[str, dict[str, Any]] = {
         "coverage.min_share_percent": 60,
         "coverage.reports_cover_the_day": True,
     },
+    "linked reports": {
+        "linking": {
+            "minutes": 120,
+            "exact_metres": 2_000,
+            "near_metres": 10_000,
+            "district_metres": 25_000,
+            "weakest_place": "governorate",
+            "repeating_feeds": ["office-1"],
+        }
+    },
     "other access": {"access.regions": ["SY01", "SY02", "SY03"], "access.overdue_after_hours": 24},
     "calendar days": {"clock.anchor": datetime(2016, 9, 12).time(), "clock.effective": datetime(2016, 9, 12)},  # noqa: DTZ001 - agreements state local time
     "a later start": {"clock.effective": datetime(2016, 9, 19, 19)},  # noqa: DTZ001
@@ -122,6 +132,16 @@ def test_another_agreement_says_what_a_fresh_run_under_it_says(name: str, publis
     judged = whatif(published, other)
     assert findings(judged.standing) == findings(fresh)
     assert compare(read_standing(published), judged.standing), "it should make a difference"
+
+
+def test_another_count_of_a_bulletin_is_a_difference(tmp_path: Path) -> None:
+    recorded = agreement(access={"regions": []}, violence={"bulletins_of": "monitor", "floor": 9})
+    lines = [{"count": 2, "place": {"pcode": "SY02"}}, {"count": 3, "place": {"pcode": "SY02"}, "accused": "B"}]
+    told_at = {"feed": "monitor", "reported_at": at(1), "occurred": (at(0), at(1))}
+    file = History(recorded).tell(report("bulletin", "b", tallies=lines, **told_at)).tick(at(1)).judged(tmp_path)
+    judged = whatif(file, changed({"scope.outside": ["B"]}, recorded))
+    (cell,) = compare(read_standing(file), judged.standing).cells
+    assert [(one.field, one.before, one.after) for one in cell.changed] == [("counted", 5, 2)]
 
 
 def test_nothing_recorded_changes_and_nothing_is_left_behind(
