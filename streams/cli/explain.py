@@ -14,7 +14,8 @@ from streams.cli import options
 from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.ops.explain import read_explanation, read_held
-from streams.ops.explain_text import explanation_json, held_json, show_explanation, show_held
+from streams.ops.explain_json import explanation_json, held_json
+from streams.ops.explain_text import show_explanation, show_held
 from streams.ops.standing import copy_path
 from streams.settings import load
 

@@ -1,12 +1,10 @@
-"""An explanation, shown: sections of text for a terminal, and the same as values for JSON."""
+"""An explanation, shown: sections of text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from textwrap import fill
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -14,12 +12,9 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks.dossier import Change, Incident, Judged, Step, Told
-from sinks.records import jsonable
 from streams.ops.explain import Explanation, Held
 from streams.ops.grid import number
 from streams.ops.lever_text import both_legs, lever_text
-from streams.ops.levers import Lever, seconds
-from streams.ops.watching import Stretch
 from streams.ops.wording import counted, local_time, span_text
 
 #: Incidents told with their reports; the rest are counted, and --json has them all.
@@ -103,76 +98,6 @@ def show_held(console: Console, told: Held) -> None:
     if not told.reports:
         page.line("none")
     _versions(page, told.versions)
-
-
-def explanation_json(told: Explanation) -> dict[str, Any]:
-    """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
-    known = told.dossier
-    deciding = set(known.judged.evidence["access"])
-    return {
-        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
-        "verdict": jsonable(known.judged),
-        "judged_at": jsonable(known.judged_at),
-        "not_judged_yet": known.unjudged,
-        "limit": {
-            "limit": known.judged.violence_limit,
-            "baseline": [{"truce_day": jsonable(day), "incidents": incidents} for day, incidents in known.baseline],
-            "measure": told.agreement.violence.baseline.measure,
-            "reduction_percent": told.agreement.violence.reduction_percent,
-            "floor": told.agreement.violence.floor,
-        },
-        "coverage": {
-            "share": known.judged.covered_share,
-            "min_share_percent": told.agreement.coverage.min_share_percent,
-            "min_feeds": told.agreement.coverage.min_feeds,
-            "notices": jsonable(known.watches),
-            "stretches": [_stretch_json(each) for each in told.watched],
-            "silent": jsonable(known.silent),
-        },
-        "would_change": [_lever_json(lever, told) for lever in told.changes],
-        "incidents": jsonable(known.incidents),
-        "convoys": [
-            {
-                "convoy": convoy.label,
-                "state": convoy.state,
-                "decides": convoy.label in deciding,
-                "steps": jsonable([step for step in known.steps if step.convoy == convoy.label]),
-            }
-            for convoy in told.convoys
-        ],
-        "bulletins": jsonable(known.bulletins),
-        "versions": jsonable(known.versions),
-    }
-
-
-def held_json(told: Held) -> dict[str, Any]:
-    """Return what was held at an instant as values."""
-    return {
-        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
-        "as_of": jsonable(told.as_of),
-        "verdict": jsonable(told.judged),
-        "reports": jsonable(told.reports),
-        "versions": jsonable(told.versions),
-    }
-
-
-def _lever_json(lever: Lever, told: Explanation) -> dict[str, Any]:
-    return {
-        **asdict(lever),
-        "span": seconds(lever.span),
-        "stretches": [_stretch_json(each) for each in lever.stretches],
-        "after": None if lever.after is None else jsonable(from_micros(lever.after)),
-        "before": None if lever.before is None else jsonable(from_micros(lever.before)),
-        "text": lever_text(lever, told.case, told.dossier.judged.verdict),
-    }
-
-
-def _stretch_json(stretch: Stretch) -> dict[str, Any]:
-    return {
-        "start": jsonable(from_micros(stretch.start)),
-        "end": jsonable(from_micros(stretch.end)),
-        "feeds": list(stretch.feeds),
-    }
 
 
 def _verdict(page: _Page, held: Judged) -> None:

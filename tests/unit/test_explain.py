@@ -16,7 +16,7 @@ from schemas.errors import UsageError
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
 from streams.ops.explain import Explanation, read_explanation, read_held
-from streams.ops.explain_text import explanation_json
+from streams.ops.explain_json import explanation_json
 from streams.ops.lever_text import both_legs, lever_text
 from streams.ops.levers import Lever
 from tests.support.commands import Run
@@ -259,6 +259,8 @@ def test_the_bulletin_a_day_is_measured_by_watches_it_and_says_so(tmp_path: Path
     assert [(each.feed, each.report_id) for each in ground.plain.dossier.watches] == [("monitor", "b")]
     assert [each.feeds for each in ground.plain.watched] == [("monitor",)]
     assert [each.change for each in ground.plain.changes] == ["bulletin_above", "severe_incident"]
+    limit = explanation_json(ground.plain)["limit"]
+    assert (limit["bulletins_of"], limit["baseline"]) == ("monitor", [])
     ground.proves("severe_incident")
 
 
