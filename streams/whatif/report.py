@@ -78,6 +78,10 @@ def show(
     console.print(_table(recorded, outcomes))
     for outcome in outcomes:
         console.print(Text(f"{outcome.name}: {summary(outcome.differences)}"))
+    if shown is None and recorded.days:
+        # Else a streak of 18 days beside a longest run of 3 looks like a fault.
+        span = f"{recorded.days[0]} to {recorded.days[-1]}"
+        console.print(Text(f"Verdicts and runs are those of {span}; streaks and the gate are the last judged."))
 
 
 def summary(differences: Differences) -> str:

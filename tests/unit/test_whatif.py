@@ -448,6 +448,9 @@ def test_days_asked_for_are_the_ones_compared(run: Run, published: Path) -> None
     (other,) = document["alternatives"]
     assert document["recorded"]["truce_days"] == other["truce_days"] == ["2016-09-13", "2016-09-14"]
     assert other["differences"]["compared"] == 2 * len(RECORDED.regions)
+    said = "Verdicts and runs are those of 2016-09-13 to 2016-09-14; streaks and the gate are the last judged."
+    assert said in run("whatif", published, "--set", "violence.floor=9", *days).out
+    assert "Verdicts and runs" not in run("whatif", published, "--set", "violence.floor=9").out
 
 
 def test_another_agreement_file_with_another_id(run: Run, published: Path, tmp_path: Path) -> None:
