@@ -300,10 +300,12 @@ def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
     assert lever_text(lever, told.case, "UNKNOWN").endswith("violence would be MET, the verdict would stay UNKNOWN")
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_levers_hold(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "linking"), [(0, False), (3, True)])
+def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_levers_hold(
+    tmp_path: Path, seed: int, linking: bool
+) -> None:
     """Of every kind of lever one is made real in each history."""
-    history = random_history(seed, reports=60)
+    history = random_history(seed, reports=60, linking=linking)
     history.tick(max(fact.stamp or 0 for fact, _ in history.facts))
     copy = history.judged(tmp_path / "whole")
     connection = reading.open_published(copy)
