@@ -86,6 +86,8 @@ def load_boundaries(path: Path, names: Mapping[str, str]) -> Boundaries:
         raise GazetteerError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise GazetteerError(f"{path}: not JSON: {error}") from error
+    except RecursionError as error:
+        raise GazetteerError(f"{path}: not GeoJSON: lists within lists without end") from error
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or not features:
         raise GazetteerError(f"{path}: not a GeoJSON FeatureCollection with features")

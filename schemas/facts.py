@@ -214,7 +214,7 @@ def decode(header: bytes) -> Fact:
     """
     try:
         return _decoder.decode(header)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FactUnreadable(f"a record on the facts topic has an unreadable header: {error}") from error
 
 

@@ -78,7 +78,7 @@ def parse_toml(body: bytes) -> TomlFile:
     """Parse a TOML file's bytes.
 
     Raises:
-        TomlSyntaxError: the bytes are not UTF-8 or not TOML; carries the line.
+        TomlSyntaxError: the bytes are not UTF-8 or not TOML, or beyond what can be read; carries the line.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -91,7 +91,22 @@ def parse_toml(body: bytes) -> TomlFile:
         at = _AT.search(str(error))
         line = int(at[1]) if at and at[1] else text.count("\n") + 1
         raise TomlSyntaxError(Fault(line, (), f"not TOML: {_AT.sub('', str(error))}")) from None
-    return TomlFile(data, line_map(text))
+    except (ValueError, RecursionError):
+        # TOML sets no such bounds, its reader does.
+        why = "a number of thousands of digits, or lists and tables hundreds deep"
+        raise TomlSyntaxError(Fault(1, (), f"cannot be read: it holds {why}")) from None
+    file = TomlFile(data, line_map(text))
+    if (loc := _beyond_64_bits(data)) is not None:
+        raise TomlSyntaxError(file.fault(loc, "a whole number has at most 64 bits"))
+    return file
+
+
+def _beyond_64_bits(value: Any, loc: Loc = ()) -> Loc | None:
+    """Return where a number is that TOML does not have: Python would write it out only up to so many digits."""
+    if isinstance(value, int):
+        return loc if value.bit_length() > 63 and value != -(2**63) else None
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return next((found for key, one in inner if (found := _beyond_64_bits(one, (*loc, key))) is not None), None)
 
 
 def line_map(text: str) -> dict[Loc, int]:

@@ -15,8 +15,8 @@ from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.feeds.recorded import Recorded
-from streams.feeds.table import Row, recorded, rows_of
+from streams.feeds.recorded import Recorded, day_of
+from streams.feeds.table import Row, recorded, rows_of, whole_number
 
 FEED = "compiled-2016"
 
@@ -96,8 +96,8 @@ def convoy(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "place": place,
         "mode": next((mode for words, mode in _MODES.items() if words in row["convoy_type"]), "unstated"),
         "operator": [name for name in row["operator"].split("/") if name],
-        "trucks": _count(row["trucks"]),
-        "people_requested": _count(row["people_intended"]),
+        "trucks": whole_number(row["trucks"]),
+        "people_requested": whole_number(row["people_intended"]),
         "sources": [_source(row)],
         "note": row["detail"] or None,
         "raw": row,
@@ -116,7 +116,7 @@ def bulletin(rows: list[dict[str, str]], time_zone: ZoneInfo) -> dict[str, Any]:
         "reported_at": _end(published, time_zone) if published else head["published"],
         "occurred": _occurred(span, head["covers"], time_zone, "calendar days"),
         "tallies": [_tally(row) for row in rows],
-        "total": _count(head["report_total"]),
+        "total": whole_number(head["report_total"]),
         "at_least": "no less than" in head["note"],
         "sources": [_source(head) | {"published": head["published"]}],
         "note": head["note"] or None,
@@ -151,7 +151,7 @@ def _tally(row: dict[str, str]) -> dict[str, Any]:
         "place": place,
         "accused": row["accused_party"],
         "kind_as_given": kind,
-        "count": _count(row["violations"]),
+        "count": whole_number(row["violations"]),
     }
 
 
@@ -164,9 +164,9 @@ def _span(cell: str) -> _Span | None:
     parts = cell.split("/")
     try:
         if len(parts) == 1 and re.fullmatch(r"\d{4}-\d{2}", cell):
-            first = date.fromisoformat(f"{cell}-01")
+            first = day_of(f"{cell}-01")
             return _Span(first, first.replace(day=monthrange(first.year, first.month)[1]), "month")
-        first, last = date.fromisoformat(parts[0]), date.fromisoformat(parts[-1])
+        first, last = day_of(parts[0]), day_of(parts[-1])
     except ValueError:
         return None
     days = (last - first).days
@@ -182,10 +182,3 @@ def _occurred(span: _Span | None, cell: str, time_zone: ZoneInfo, basis: str) ->
 
 def _end(span: _Span, time_zone: ZoneInfo) -> str:
     return datetime.combine(span.last + timedelta(days=1), time.min, time_zone).isoformat()
-
-
-def _count(cell: str) -> int | str | None:
-    try:
-        return int(cell) if cell else None
-    except ValueError:
-        return cell

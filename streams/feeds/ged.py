@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from streams.feeds.kind_words import bombardment_told_of
-from streams.feeds.recorded import Recorded
-from streams.feeds.table import recorded, rows_of
+from streams.feeds.recorded import Recorded, day_of
+from streams.feeds.table import recorded, rows_of, whole_number
 
 FEED = "ucdp-ged"
 
@@ -88,8 +88,8 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "kind_as_given": f"ucdp type_of_violence {row['type_of_violence']}",
         "parties": _parties(row, "a") + _parties(row, "b"),
         "deaths": {
-            **{bound: _count(row[bound]) for bound in ("low", "best", "high")},
-            "by_side": {side: _count(row[column]) for side, column in _TOLLS.items()},
+            **{bound: whole_number(row[bound]) for bound in ("low", "best", "high")},
+            "by_side": {side: whole_number(row[column]) for side, column in _TOLLS.items()},
         },
         "sources": _sources(row),
         "note": "kind read from the words of source_headline" if told else None,
@@ -137,7 +137,7 @@ def _reported_on(end: date, source_dates: str) -> date:
 def _day(cell: str) -> date | None:
     """Read ``2016-09-12``, with or without the midnight later releases append."""
     try:
-        return datetime.fromisoformat(cell).date()
+        return day_of(cell)
     except ValueError:
         return None
 
@@ -149,13 +149,6 @@ def _midnight(day: date, time_zone: ZoneInfo) -> str:
 def _midnight_after(day: date, time_zone: ZoneInfo) -> str:
     return _midnight(day + timedelta(days=1), time_zone)
 
-
-def _count(cell: str) -> int | str | None:
-    """A number, None for an empty cell, else the cell as written."""
-    try:
-        return int(cell) if cell else None
-    except ValueError:
-        return cell
 
 
 def _degrees(cell: str) -> float | str:

@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -58,6 +58,19 @@ def instant_of(stated: object) -> Micros | None:
     if instant.tzinfo is None or instant.year not in _PLAUSIBLE_YEARS:
         return None
     return to_micros(instant)
+
+
+def day_of(stated: str) -> date:
+    """Return a calendar day, with or without a time of day behind it.
+
+    Raises:
+        ValueError: it is none of the last or next centuries.
+    """
+    day = datetime.fromisoformat(stated).date()
+    # The day after the last one there is, is an error of its own.
+    if day.year not in _PLAUSIBLE_YEARS:
+        raise ValueError(f"no plausible year: {stated}")
+    return day
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
-from streams.feeds.recorded import Recorded, opened
+from streams.feeds.recorded import Recorded, day_of, opened
 from streams.feeds.table import recorded, rows_of
 
 FEED = "syrian-archive"
@@ -183,7 +183,7 @@ def _source(row: dict[str, str]) -> dict[str, str]:
 def _published(day: date, row: dict[str, str], time_zone: ZoneInfo) -> str:
     try:
         told = time(int(float(row["Recording_Hour"])), int(float(row["Recording_Minute"])))
-    except ValueError:
+    except (ValueError, OverflowError):
         told = time.min
     if told == time.min:
         return _midnight(day + timedelta(days=1), time_zone)
@@ -201,7 +201,7 @@ def _given(cell: str) -> str | None:
 
 def _day(cell: str) -> date | None:
     try:
-        return date.fromisoformat(cell)
+        return day_of(cell)
     except ValueError:
         return None
 

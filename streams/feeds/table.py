@@ -12,6 +12,9 @@ import orjson
 from schemas.errors import InputFileError
 from streams.feeds.recorded import Recorded, instant_of
 
+#: What JSON's writer and the store's columns hold.
+_MOST_BITS = 63
+
 
 class Row(NamedTuple):
     """One row; ``line`` is its last line in the file. ``cells`` is None for a row with too many cells or too few."""
@@ -65,6 +68,15 @@ def columns_of(source: BinaryIO) -> list[str]:
         return []
     finally:
         text.detach()
+
+
+def whole_number(cell: str) -> int | str | None:
+    """Return the number in a cell, None for an empty one; what has more than 64 bits stays as written."""
+    try:
+        number = int(cell) if cell else None
+    except ValueError:
+        return cell
+    return cell if number is not None and number.bit_length() > _MOST_BITS else number
 
 
 def recorded(report: dict[str, Any], line: int) -> Recorded:

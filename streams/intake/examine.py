@@ -50,6 +50,8 @@ CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer stretches say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
+#: Sixteen digits end in the year 2286: beyond lie instants no calendar has.
+_TICK = re.compile(rb"[0-9]{1,16}").fullmatch
 _FEED_NAME = re.compile(FEED_NAME).fullmatch
 
 Stamps = Literal["clock", "archive"]
@@ -108,9 +110,9 @@ class Examiner:
         if self._stamps != "archive":
             reason = ReportRejected(RejectCode.TICK_NOT_ALLOWED, "only a replay carries ticks; remove the tick header")
             return self._reject(reason, body, origin, read_at)
-        if not value.isdigit():
+        if _TICK(value) is None:
             reason = ReportRejected(
-                RejectCode.TICK_NOT_ALLOWED, "a tick header holds microseconds since 1970 as digits"
+                RejectCode.TICK_NOT_ALLOWED, "a tick header holds microseconds since 1970 as digits, at most 16 of them"
             )
             return self._reject(reason, body, origin, read_at)
         # Written again after a crash, a tick would judge at its old time what was reported after it.

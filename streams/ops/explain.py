@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from pydantic import ValidationError
 
 from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected, StoreUnavailable, UsageError
@@ -20,6 +21,7 @@ from schemas.rows import ConvoyStepRow
 from schemas.truceday import Micros, to_micros
 from sinks import reading
 from sinks.dossier import Change, Dossier, Judged, Step, Told, dossier, judged, told_then, versions
+from sinks.faults import mapped
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.violence import baseline_of, limit_of
 from streams.ops.levers import Case, Counted, Lever, levers
@@ -96,8 +98,15 @@ def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
 def _opened(path: Path) -> tuple[Agreement, duckdb.DuckDBPyConnection]:
     check_published(path)
     connection = reading.open_published(path)
-    ((text,),) = connection.execute("SELECT agreement FROM about").fetchall()
-    return Agreement.model_validate_json(text), connection
+    try:
+        with mapped(path):
+            ((text,),) = connection.execute("SELECT agreement FROM about").fetchall()
+        return Agreement.model_validate_json(text), connection
+    except (StoreUnavailable, ValidationError) as error:
+        connection.close()
+        if isinstance(error, StoreUnavailable):
+            raise
+        raise StoreUnavailable(f"{path} holds no agreement that this version can read") from error
 
 
 def _region(connection: duckdb.DuckDBPyConnection, agreement: Agreement, given: str) -> str:
