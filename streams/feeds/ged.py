@@ -150,7 +150,6 @@ def _midnight_after(day: date, time_zone: ZoneInfo) -> str:
     return _midnight(day + timedelta(days=1), time_zone)
 
 
-
 def _degrees(cell: str) -> float | str:
     try:
         return float(cell)
