@@ -10,8 +10,9 @@
     │   └── InputFileError    a file to read is missing or is not what it claims to be
     ├── DependencyUnavailable something outside is missing; the process stops, nothing is half-written; exit 3
     │   ├── BrokerUnavailable the Kafka broker cannot be reached or refuses
-    │   ├── StoreUnavailable  the DuckDB file cannot be opened: unwritable, damaged
-    │   │   └── StoreInUse    another process has it open for writing
+    │   ├── StoreUnavailable  the DuckDB file cannot be opened: unwritable, out of memory
+    │   │   ├── StoreInUse    another process has it open for writing
+    │   │   └── StoreDamaged  its content cannot be read; it is set aside where nothing is lost by that
     │   └── StoreFull         the disk took no more; the transaction is rolled back
     ├── LedgerStopped         going on would lose or double a record; the process stops
     │   ├── LogMismatch       stored offsets do not belong to the topic that is there
@@ -93,8 +94,15 @@ class StoreInUse(StoreUnavailable):
     """Another process has the DuckDB file open for writing; a standby waits for its end."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """The DuckDB file was read and is not what was written."""
+
+
 class StoreFull(DependencyUnavailable):
-    """The disk took no more; the open transaction was rolled back."""
+    """The disk took no more; the open transaction was rolled back. Starting again helps as soon as there is room."""
+
+    #: Words of every such line: whoever runs a worker knows by them that it may be started again.
+    SIGN = "the disk took no more"
 
 
 class LedgerStopped(TrucewatchError):
@@ -134,9 +142,13 @@ class WorkerStalled(TrucewatchError):
 
 
 class WorkerDied(TrucewatchError):
-    """A worker process ended by itself; ``exit_code`` is its own, ``stalled`` that it stood still."""
+    """A worker process ended by itself; ``exit_code`` is its own.
 
-    def __init__(self, message: str, exit_code: int, *, stalled: bool = False) -> None:
+    ``stalled`` is that it stood still, ``full`` that it found the disk full.
+    """
+
+    def __init__(self, message: str, exit_code: int, *, stalled: bool = False, full: bool = False) -> None:
         super().__init__(message)
         self.exit_code = exit_code
         self.stalled = stalled
+        self.full = full

@@ -14,13 +14,24 @@ from pathlib import Path
 
 import duckdb
 
-from schemas.errors import StoreFull, StoreInUse, StoreUnavailable, TrucewatchError
+from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable, TrucewatchError
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 #: A quota and a limit on file size stop the ledger just as a full disk does.
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "max_temp_directory_size")
 _FULL_NUMBERS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-_DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB database", "replaying WAL", "Failed to deserialize")
+_DAMAGED = (
+    "Corrupt",
+    "checksum",
+    "not a valid DuckDB database",
+    "replaying WAL",
+    "Failed to deserialize",
+    "Could not read enough bytes",
+)
+#: The disk itself gave up: what it holds may be right, and moving files about on it helps nobody.
+_FAILING = "Input/output error"
+#: What DuckDB raises over content that no version of it writes.
+_NONSENSE = (duckdb.SerializationException, duckdb.InternalException)
 _OTHER_DUCKDB = ("newer version of DuckDB", "older version of DuckDB", "incompatible version", "version number")
 
 
@@ -35,7 +46,8 @@ def mapped(path: Path) -> Iterator[None]:
 
     Raises:
         StoreFull: the disk took no more.
-        StoreUnavailable: anything else: locked, unwritable, damaged, out of memory.
+        StoreDamaged: its content is not what was written.
+        StoreUnavailable: anything else: locked, unwritable, out of memory.
     """
     try:
         yield
@@ -49,18 +61,17 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
     """Return what an error of DuckDB about ``path`` means to us."""
     text = str(error)
     if any(sign in text for sign in _FULL):
-        return StoreFull(f"{path}: the disk took no more; free some space and start again, nothing is half-written")
+        return StoreFull(f"{path}: {StoreFull.SIGN}; free some space and start again, nothing is half-written")
     if is_in_use(error):
         holder = _HOLDER.search(text)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
         return StoreInUse(f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy")
     if any(sign in text for sign in _OTHER_DUCKDB):
         return StoreUnavailable(f"{path} was written by another version of DuckDB: {_first_line(text)}")
-    if any(sign in text for sign in _DAMAGED):
-        return StoreUnavailable(
-            f"{path} is damaged ({_first_line(text)}): move it and {path.name}.wal away and start again; "
-            "the ledger goes on from the published copy beside it, or from the topic's beginning"
-        )
+    if _FAILING in text:
+        return StoreUnavailable(f"{path} cannot be read or written, the disk fails: {_first_line(text)}")
+    if any(sign in text for sign in _DAMAGED) or isinstance(error, _NONSENSE):
+        return StoreDamaged(f"{path} is damaged ({_first_line(text)}); its ledger mends that when it is started")
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreUnavailable(f"{path}: DuckDB needs more memory than it may take: {_first_line(text)}")
     if any(sign in text for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
@@ -71,7 +82,7 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
 def of_system(error: OSError, path: Path) -> TrucewatchError:
     """Return what an error of the operating system about ``path`` means to us."""
     if error.errno in _FULL_NUMBERS:
-        return StoreFull(f"{path}: the disk took no more ({error.strerror}); free some space and start again")
+        return StoreFull(f"{path}: {StoreFull.SIGN} ({error.strerror}); free some space and start again")
     return StoreUnavailable(f"{path} cannot be used: {error.strerror or error}")
 
 

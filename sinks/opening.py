@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from schemas.agreement import Agreement
-from schemas.errors import LogMismatch, StoreUnavailable
+from schemas.errors import LogMismatch, StoreDamaged
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
 from sinks.publishing import publish_copy
@@ -65,14 +65,14 @@ def take_up_published(live: Path) -> None:
     """Where there is no live file but a published copy, begin with that: its offsets rewind the ledger to match.
 
     Raises:
-        StoreUnavailable: the live file is gone but its write-ahead log is not; guessing would lose or mix rows.
+        StoreDamaged: the live file is gone but its write-ahead log is not.
         OSError: the copy cannot be made.
     """
     if live.exists():
         return
     log = live.with_name(f"{live.name}.wal")
     if log.exists():
-        raise StoreUnavailable(f"{live} is missing, but its log {log.name} is there: put it back or move the log away")
+        raise StoreDamaged(f"{live} is missing, but its log {log.name} is there")
     published = live.with_name(PUBLISHED)
     if published.exists():
         source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
@@ -80,6 +80,37 @@ def take_up_published(live: Path) -> None:
             publish_copy(source, live)
         finally:
             os.close(source)
+
+
+def clear_leftovers(live: Path) -> None:
+    """Remove copies that a killed ledger left half made; only who holds the live file may."""
+    for name in (LIVE, PUBLISHED):
+        live.with_name(f"{name}.publishing").unlink(missing_ok=True)
+
+
+def suspect(live: Path) -> Path:
+    """Return the mark a ledger leaves that met damage in the middle of its work: an opening may not see it."""
+    return live.with_name(f"{live.name}.suspect")
+
+
+def check_unsuspected(live: Path) -> None:
+    """Refuse a file the last ledger could not go on with: it would stop there again, for ever.
+
+    Raises:
+        StoreDamaged: it was left with the mark.
+    """
+    if suspect(live).exists():
+        raise StoreDamaged(f"{live} is damaged (the last ledger found so while it wrote it)")
+
+
+def check_filled(stored: int, live: Path) -> None:
+    """Refuse a live file without tables beside a published copy: what was published came from one that had them.
+
+    Raises:
+        StoreDamaged: it is empty, or was cut down to nothing.
+    """
+    if stored == 0 and live.with_name(PUBLISHED).exists():
+        raise StoreDamaged(f"{live} is damaged (it is empty, but a copy of it was published)")
 
 
 def name_regions(connection: duckdb.DuckDBPyConnection, agreement: Agreement, names: Mapping[str, str]) -> None:

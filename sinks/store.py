@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.agreement import Agreement
-from schemas.errors import TrucewatchError
+from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
 from sinks import queries
@@ -32,8 +32,21 @@ from sinks.columns import hash_table
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
-from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect, name_regions, settle_log, take_up_published
+from sinks.opening import (
+    LIVE,
+    PUBLISHED,
+    StoreLimits,
+    check_filled,
+    check_unsuspected,
+    clear_leftovers,
+    connect,
+    name_regions,
+    settle_log,
+    suspect,
+    take_up_published,
+)
 from sinks.publishing import publish_copy
+from sinks.recovery import LogAtHand, SetAside, read_through, set_aside
 from sinks.writing import Writer
 
 __all__ = ["LIVE", "PUBLISHED", "Store", "StoreLimits"]
@@ -44,6 +57,7 @@ class Store:
 
     Attributes:
         new_epoch: whether ``open`` found another log of facts than the one it knew, and starts on it from offset 0.
+        set_aside: the damaged files ``open`` set aside; None when the file was sound.
     """
 
     def __init__(
@@ -55,6 +69,7 @@ class Store:
         limits: StoreLimits,
     ) -> None:
         self.new_epoch = False
+        self.set_aside: SetAside | None = None
         self._live = live
         self._wal = live.with_name(f"{live.name}.wal")
         self._connection = connection
@@ -77,43 +92,74 @@ class Store:
         facts_topic: str,
         log_identity: str,
         new_log_allowed: bool,
+        log_begins: int = 0,
         limits: StoreLimits | None = None,
     ) -> Self:
         """Open the store in ``directory``, making both if need be.
 
-        A directory that has only a published copy is taken up from it: its offsets rewind the ledger to match.
+        A directory that has only a published copy is taken up from it: its offsets rewind the ledger to match. A
+        damaged live file is set aside, and then it is so there as well; ``set_aside`` says so.
 
         Args:
             regions: names of regions by P-code; a region without one is shown by its code.
             log_identity: tells one log of the facts topic from another one made later under the same name.
             new_log_allowed: whether another log is taken from its beginning, as with a broker that forgets, or refused.
                 The stored one is given up only if it was an embedded broker's.
+            log_begins: the first offset the log still holds.
 
         Raises:
-            StoreUnavailable: the file is in use, unwritable, damaged, not ours, or of a newer schema.
+            StoreDamaged: the file cannot be read, and going on without it would lose something.
+            StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
             UsageError: the file was judged by another agreement, or by other rules of this one.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
+        log = LogAtHand(facts_topic, log_identity, log_begins)
         limits = limits or StoreLimits()
         with mapped(directory):
             directory.mkdir(parents=True, exist_ok=True)
+        try:
+            return cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
+        except StoreDamaged as damage:
+            why = str(damage)
+        # Outside the handler: the error's frames keep DuckDB's instance of the damaged file alive, and connecting to
+        # the path again would be given that one.
+        aside = set_aside(live, why, agreement, log)
+        store = cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
+        store.set_aside = aside
+        return store
+
+    @classmethod
+    def _opened(
+        cls,
+        live: Path,
+        agreement: Agreement,
+        regions: Mapping[str, str],
+        log: LogAtHand,
+        *,
+        new_log_allowed: bool,
+        limits: StoreLimits,
+    ) -> Self:
         with mapped(live):
+            check_unsuspected(live)
             take_up_published(live)
             connection = connect(live, limits)
             try:
+                clear_leftovers(live)
                 stored = stored_version(connection, live)
+                check_filled(stored, live)
                 check_version(stored, live)
                 if stored:
                     check_agreement(connection, agreement, live)
+                    read_through(connection)
                 migrate(connection, stored, agreement)
-                store = cls(live, connection, agreement, facts_topic, limits)
+                store = cls(live, connection, agreement, log.topic, limits)
             except (duckdb.Error, OSError, TrucewatchError):
                 connection.close()
                 raise
         try:
-            store._settle(regions, log_identity, new_log_allowed=new_log_allowed)
+            store._settle(regions, log.identity, new_log_allowed=new_log_allowed)
         except TrucewatchError:
             store.close()
             raise
@@ -245,6 +291,7 @@ class Store:
         if self._in_transaction:
             raise RuntimeError("publish between commits: rows are staged")
         started = time.monotonic()
+        self._check_in_place()
         with self._guarded():
             self._connection.execute("UPDATE about SET published_at = ?", [published_at])
             self._checkpoint()
@@ -253,6 +300,18 @@ class Store:
             # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
             publish_copy(self._source, published)
         return time.monotonic() - started
+
+    def _check_in_place(self) -> None:
+        """Notice that somebody moved or deleted the live file: all that is written from then on is nowhere.
+
+        Raises:
+            StoreUnavailable: it is not where it was; started again the ledger goes on from the published copy.
+        """
+        if not self._live.exists() or not os.path.samestat(os.fstat(self._source), self._live.stat()):
+            raise StoreUnavailable(
+                f"{self._live} was moved or deleted while the ledger wrote it: start again, the ledger goes on from "
+                "the published copy, or from the topic's beginning"
+            )
 
     def close(self) -> None:
         """Roll back what is not committed and let go of the file."""
@@ -286,7 +345,10 @@ class Store:
             yield
         except duckdb.Error as error:
             self._roll_back()
-            raise of_duckdb(error, self._live) from error
+            ours = of_duckdb(error, self._live)
+            if isinstance(ours, StoreDamaged):
+                suspect(self._live).touch()
+            raise ours from error
         except BaseException:
             self._roll_back()
             raise

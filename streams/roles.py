@@ -18,7 +18,7 @@ from schemas.topics import EMBEDDED_CLUSTER, Topics
 from sinks.opening import unwritable
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
-from streams.engine.admin import ensure_topics, log_identity
+from streams.engine.admin import beginning_offsets, ensure_topics, log_identity
 from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
 from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.probes import Probes, Reasons
@@ -89,6 +89,7 @@ def _run_ledger(
 ) -> int:
     facts_topic = topics.facts(agreement.id)
     embedded = _forgets(identity)
+    begins = asyncio.run(beginning_offsets(broker, facts_topic)).get(0, 0)
 
     def open_store() -> Store:
         return Store.open(
@@ -98,6 +99,7 @@ def _run_ledger(
             facts_topic=facts_topic,
             log_identity=identity,
             new_log_allowed=embedded,
+            log_begins=begins,
             limits=StoreLimits(memory=settings.memory_limit),
         )
 

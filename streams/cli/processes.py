@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import streams
-from schemas.errors import BrokerUnavailable, WorkerDied, WorkerStalled
+from schemas.errors import BrokerUnavailable, StoreFull, WorkerDied, WorkerStalled
 from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
@@ -79,6 +79,7 @@ class Worker:
                 f"the {self.role} worker ended: {said}",
                 code if code > 0 else 3,
                 stalled=said.startswith(WorkerStalled.SAID),
+                full=StoreFull.SIGN in said,
             )
 
     def again(self) -> Worker:

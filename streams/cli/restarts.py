@@ -1,7 +1,8 @@
-"""The workers of ``up`` under watch: one that stood still and ended itself is started again.
+"""The workers of ``up`` under watch: one that stood still, or that found the disk full, is started again.
 
-Standing still is the one death that another start may well mend and that leaves nothing for a person to put right. A
-disk that is full, a broker that is gone or a fault of our own would only come back, so those end the command.
+Standing still is a death that another start may well mend and that leaves nothing for a person to put right. A full
+disk is for a person to put right, but ending with it would take along the own broker, and with that every record it
+holds in memory. A broker that is gone or a fault of our own would only come back, so those end the command.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from streams.cli.processes import Worker
 #: Pauses before a worker is started again, in seconds; after as many restarts within an hour it is given up.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 FORGIVEN_SECONDS = 3_600.0
+#: How long a ledger that found the disk full is left alone, again and again until there is room.
+FULL_SECONDS = 5.0
 
 
 class Say(Protocol):
@@ -36,7 +39,7 @@ class Watched:
         """Look at every worker once; ``now`` is of the monotonic clock, in seconds.
 
         Raises:
-            WorkerDied: one ended by itself, of anything but standing still, or it stood still too often.
+            WorkerDied: one ended by itself, of anything but standing still or a full disk, or it stood still too often.
         """
         for place, worker in enumerate(self._workers):
             due = self._due.get(place)
@@ -50,6 +53,10 @@ class Watched:
         try:
             worker.check()
         except WorkerDied as death:
+            if death.full:
+                self._due[place] = now + FULL_SECONDS
+                self._say("full", f"{death}; trying again in {FULL_SECONDS:.0f} s", role=worker.role)
+                return
             past = self._restarts[place] = [at for at in self._restarts[place] if now - at < FORGIVEN_SECONDS]
             if not death.stalled or len(past) >= len(PAUSES):
                 raise

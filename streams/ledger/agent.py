@@ -146,6 +146,9 @@ class LedgerAgent:
             self._seen.add(hashes)
         # Stopped between a commit and its copy, the last run may have left a copy that is behind.
         self._unpublished = store.new_epoch or ledger.next_offset > 0
+        if (aside := store.set_aside) is not None:
+            files = [str(path) for path in aside.files]
+            log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)
         if store.new_epoch:
             log.warning("new_epoch", agreement=self._agreement.id)
         log.info("ledger_resumed", agreement=self._agreement.id, next_offset=ledger.next_offset, now=resumed.now)

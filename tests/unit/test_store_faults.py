@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.errors import StoreFull, StoreInUse, StoreUnavailable, UsageError
+from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable, UsageError
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from tests.support.rows import full_changes, incident_row, open_store, tally_row
@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path) -> None:
     (tmp_path / "live.duckdb").write_bytes(b"not a database" * 1_000)
-    with pytest.raises(StoreUnavailable, match=r"is damaged .*move it and live.duckdb.wal away and start again"):
+    with pytest.raises(StoreDamaged, match=r"is damaged .*not set aside: .*an embedded broker forgets"):
         open_store(tmp_path)
 
 
@@ -224,7 +224,7 @@ def test_a_damaged_log_is_called_damaged(tmp_path: Path) -> None:
 
 def test_a_log_without_its_file_is_not_guessed_at(tmp_path: Path) -> None:
     (tmp_path / "live.duckdb.wal").write_bytes(b"")
-    with pytest.raises(StoreUnavailable, match="put it back or move the log away"):
+    with pytest.raises(StoreUnavailable, match=r"is missing, but its log live\.duckdb\.wal is there.*Put a backup"):
         open_store(tmp_path)
 
 
@@ -282,7 +282,7 @@ def test_every_error_of_duckdb_becomes_one_of_ours(kind: type[duckdb.Error]) -> 
         ("IO Error: Could not set lock on file: Resource unavailable", StoreInUse, "in use by another process"),
         ('IO Error: Cannot open file "x": Permission denied', StoreUnavailable, "cannot be written"),
         ("IO Error: Trying to read a file with version number 99", StoreUnavailable, "another version of DuckDB"),
-        ("Corrupt database file: computed checksum 1 does not match", StoreUnavailable, "is damaged"),
+        ("Corrupt database file: computed checksum 1 does not match", StoreDamaged, "is damaged"),
         ("", StoreUnavailable, "no reason given"),
     ],
 )

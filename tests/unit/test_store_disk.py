@@ -1,0 +1,122 @@
+"""A disk that is really full or really read-only: told, survived, and caught up on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StoreFull, StoreUnavailable
+from sinks.store import PUBLISHED
+from streams.engine.lane import Lane
+from tests.support.damage import Facts
+from tests.support.records import TOPIC, tables
+from tests.unit.test_store_recovery import facts, whole
+
+__all__ = ["facts", "whole"]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+
+
+def mounted(options: str, folder: Path) -> None:
+    """Mount a disk in memory, or change its options."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        pytest.skip(f"no disk can be mounted here: {ended.stderr.strip()}")
+
+
+def set_aside_in(folder: Path) -> list[str]:
+    """Return the names of damaged files that were set aside."""
+    return [path.name for path in folder.glob("*.damaged-*")]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted("size=4m", folder)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as the system has it
+
+
+@pytest.mark.parametrize("kilobytes", [64, 512, 2_000, 6_000, 11_000, 11_700, 12_000, 18_000, 23_000])
+async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, whole: Path, disk: Path) -> None:
+    """Too small for the tables, for the log, for the checkpoint, or for the copy."""
+    mounted(f"remount,size={kilobytes}k", disk)
+    ledger = facts.ledger(disk / "data")
+    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+
+    async def run() -> None:
+        await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
+        await ledger.stopped()
+
+    with pytest.raises(StoreFull, match=r"the disk took no more.*free some space and start again"):
+        await run()
+    await ledger.revoked([])
+    mounted("remount,size=200m", disk)
+    assert tables(await facts.judged(disk / "data")) == tables(whole)
+    assert not set_aside_in(disk / "data")
+
+
+async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, whole: Path, disk: Path) -> None:
+    mounted("remount,size=200m", disk)
+    folder = disk / "data"
+    half = facts.ledger(folder)
+    await half.started(Lane(frozenset({TOPIC}), 0.25))
+    await facts.read(half, await half.resume(TOPIC, 0), 30)
+    await half.stopped()
+    before = (folder / PUBLISHED).read_bytes()
+    (disk / "ballast").write_bytes(bytes(176 * 1024 * 1024))
+    ledger = facts.ledger(folder)
+    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+    with pytest.raises(StoreFull):
+        await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
+    await ledger.revoked([])
+    assert (folder / PUBLISHED).read_bytes() == before
+    assert not list(folder.glob("*.publishing"))
+    (disk / "ballast").unlink()
+    assert tables(await facts.judged(folder)) == tables(whole)
+
+
+async def test_a_read_only_disk_is_said_and_gone_on_with_once_it_is_not(facts: Facts, whole: Path, disk: Path) -> None:
+    mounted("remount,size=200m", disk)
+    await facts.judged(disk / "data")
+    mounted("remount,ro", disk)
+    with pytest.raises(StoreUnavailable, match=r"(?i)cannot be .*read-only"):
+        await facts.ledger(disk / "data").resume(TOPIC, 0)
+    mounted("remount,rw,size=200m", disk)
+    assert tables(await facts.judged(disk / "data")) == tables(whole)
+
+
+def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: Path) -> None:
+    """Ending with the ledger would take along the records the broker holds in memory."""
+    mounted("remount,size=256k", disk)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUCEWATCH_")}
+    up = subprocess.Popen(
+        [sys.executable, "-P", "-m", "streams", "up", "--json", "--data", str(disk)],
+        env=environment | {"TRUCEWATCH_LOG_FORMAT": "json", "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        said = next(line for line in map(json.loads, up.stdout) if line["event"] in ("full", "stopping"))
+        assert "the disk took no more" in said["text"]
+        mounted("remount,size=200m", disk)
+        assert any("ledger_resumed" in line for line in up.stderr)
+        up.send_signal(signal.SIGTERM)
+        up.communicate(timeout=90)
+        assert up.returncode == 0
+    finally:
+        up.kill()
+        up.communicate()
