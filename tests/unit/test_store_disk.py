@@ -47,9 +47,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as the system has it
 
 
-@pytest.mark.parametrize("kilobytes", [64, 512, 2_000, 6_000, 11_000, 11_700, 12_000, 18_000, 23_000])
+@pytest.mark.parametrize("kilobytes", [64, 256, 512, 1_000, 2_000, 4_000])
 async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, whole: Path, disk: Path) -> None:
-    """Too small for the tables, for the log, for the checkpoint, or for the copy."""
+    """Too small for the tables, for the log, or for the checkpoint."""
     mounted(f"remount,size={kilobytes}k", disk)
     ledger = facts.ledger(disk / "data")
     await ledger.started(Lane(frozenset({TOPIC}), 0.25))
@@ -74,7 +74,8 @@ async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, wh
     await facts.read(half, await half.resume(TOPIC, 0), 30)
     await half.stopped()
     before = (folder / PUBLISHED).read_bytes()
-    (disk / "ballast").write_bytes(bytes(176 * 1024 * 1024))
+    free = os.statvfs(disk)
+    (disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 2_000_000))
     ledger = facts.ledger(folder)
     await ledger.started(Lane(frozenset({TOPIC}), 0.25))
     with pytest.raises(StoreFull):
