@@ -24,7 +24,7 @@ from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
 from sinks.faults import mapped
 from sinks.migrations import check_agreement, check_version, stored_version
-from sinks.opening import PUBLISHED, suspect
+from sinks.opening import LIVE, PUBLISHED, suspect
 from sinks.reading import open_published
 
 #: Damage once is an accident; a disk that does it again and again needs a person, and room for what it leaves.
@@ -86,7 +86,7 @@ def set_aside(live: Path, why: str, agreement: Agreement, log: LogAtHand) -> Set
 
 def _next_offset_of(copy: Path, agreement: Agreement, log: LogAtHand, why: str) -> int | None:
     """Return the next offset of a published copy; None when there is no copy that can be read."""
-    if not copy.exists():
+    if not copy.exists() or _led_to_damage(copy):
         return None
     try:
         with closing(open_published(copy)) as connection, mapped(copy):
@@ -101,6 +101,18 @@ def _next_offset_of(copy: Path, agreement: Agreement, log: LogAtHand, why: str) 
             raise _refusal(why, "the copy was read from another log, which cannot be read again from there")
         return int(next_offset)
     return None
+
+
+def _led_to_damage(copy: Path) -> bool:
+    """Whether the file that met damage at work was itself begun from this copy.
+
+    Reading every row does not read the indexes: a copy damaged there looks sound, and would be taken up for ever.
+    """
+    live = copy.with_name(LIVE)
+    if not suspect(live).exists():
+        return False
+    published = copy.stat().st_mtime
+    return any(path.stat().st_ctime > published for path in live.parent.glob(f"{LIVE}.{_ASIDE}-*"))
 
 
 def _check_from_nothing(log: LogAtHand, why: str) -> None:

@@ -119,16 +119,18 @@ class Store:
         limits = limits or StoreLimits()
         with mapped(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        try:
-            return cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
-        except StoreDamaged as damage:
-            why = str(damage)
-        # Outside the handler: the error's frames keep DuckDB's instance of the damaged file alive, and connecting to
-        # the path again would be given that one.
-        aside = set_aside(live, why, agreement, log)
-        store = cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
-        store.set_aside = aside
-        return store
+        aside: SetAside | None = None
+        while True:
+            try:
+                store = cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
+            except StoreDamaged as damage:
+                why = str(damage)
+            else:
+                store.set_aside = aside
+                return store
+            # Outside the handler: the error's frames keep DuckDB's instance of the damaged file alive, and connecting
+            # to the path again would be given that one. It comes to an end: only so many files are set aside.
+            aside = set_aside(live, why, agreement, log)
 
     @classmethod
     def _opened(
@@ -345,6 +347,7 @@ class Store:
             yield
         except duckdb.Error as error:
             self._roll_back()
+            self._check_in_place()
             ours = of_duckdb(error, self._live)
             if isinstance(ours, StoreDamaged):
                 suspect(self._live).touch()
