@@ -6,7 +6,7 @@ since the epoch, days are dates, and a field's name is its column's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -82,13 +82,30 @@ class Contribution(NamedTuple):
 class Prior(NamedTuple):
     """What the store knows of an identity: every revision with its body's digest, and what the present one adds.
 
-    ``contribution`` is None when the present revision is retracted or is no incident.
+    ``contribution`` is None when the present revision is retracted or is no incident. ``fact_offset`` is the present
+    revision's place in the facts topic.
     """
 
     revision: int
     digests: Mapping[int, int]
     type: str
     contribution: Contribution | None
+    fact_offset: int
+
+
+class Placed(NamedTuple):
+    """When, where and what one revision tells, under the names that ``ReportRow`` and ``Linkable`` have for it."""
+
+    fact_offset: int
+    feed: str
+    region: str
+    occurred_from: Micros
+    occurred_to: Micros
+    time_precision: str
+    place_precision: str
+    latitude: float | None
+    longitude: float | None
+    kind: str
 
 
 class Linkable(NamedTuple):
@@ -143,6 +160,15 @@ class Linkable(NamedTuple):
             self.deaths_best,
             self.deaths_high,
         )
+
+
+class Claim(NamedTuple):
+    """A present incident report that names others: the same occurrence, or the one it was merged into."""
+
+    fact_offset: int
+    feed: str
+    merged_into: str | None
+    same_as: Sequence[str] | None
 
 
 class LinkedIncident(NamedTuple):
@@ -583,8 +609,9 @@ class Resumed:
     """What a ledger needs to go on exactly where its last commit left off.
 
     ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
-    trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``claims`` whether any
-    report names another one, ``linked`` whether any incident has several reports: all only when the agreement links.
+    trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``cells`` the regions
+    and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
+    places in the facts topic of reports in linked incidents: all only when the agreement links.
     ``bulletins`` is empty unless the agreement measures by them.
     """
 
@@ -604,5 +631,6 @@ class Resumed:
     redrives: list[RedriveRow]
     pending: str
     reporting: list[tuple[str, date, str]] = field(default_factory=list)
-    claims: bool = False
-    linked: bool = False
+    cells: list[tuple[str, int]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    linked: list[int] = field(default_factory=list)

@@ -6,83 +6,35 @@ connection's next statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import numpy as np
 
-from schemas.agreement import Agreement, LinkingRules
-from schemas.rows import Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport
+from schemas.rows import Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport, Placed
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from sinks.columns import key_table, place_table
+from sinks.columns import hash_table, key_table, place_table
+
+_MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 
 _R = TypeVar("_R", bound=NamedTuple)
 
-_TOLD = """
-SELECT fact_offset - $start, false FROM reports WHERE type = 'incident' AND fact_offset >= $since + $start
-UNION ALL
-SELECT fact_offset - $start, true FROM reports JOIN wanted USING (feed, report_id) WHERE type = 'incident'
+_CELLS = """
+SELECT r.fact_offset - $start, r.feed, r.region, epoch_us(r.occurred_from), epoch_us(r.occurred_to), r.time_precision,
+       r.place_precision, r.latitude, r.longitude, r.kind
+FROM reports r JOIN wanted w ON r.region = w.region
+    AND epoch_us(r.occurred_from) >= w.day * $length AND epoch_us(r.occurred_from) < (w.day + 1) * $length
+WHERE r.type = 'incident' AND r.present AND r.merged_into IS NULL
+    AND r.occurred_from BETWEEN make_timestamptz($from::BIGINT) AND make_timestamptz($to::BIGINT)
 """
-_TOLD_NEW = "SELECT fact_offset - $start, false FROM reports WHERE type = 'incident' AND fact_offset >= $since + $start"
-
-#: Kinds agree when they have a bit in common.
-_KIND_BITS = """CASE
-    WHEN {0}.kind IN ('airstrike', 'shelling', 'explosive', 'chemical') THEN 1
-    WHEN {0}.kind IN ('armed_clash', 'small_arms', 'territory_taken') THEN 2
-    WHEN {0}.kind = 'arrest' THEN 4
-    WHEN {0}.kind = 'other' THEN 8
-    ELSE 3 END"""
-_PLACE_CLASS = """CASE
-    WHEN {0}.latitude IS NULL THEN 3
-    WHEN {0}.place_precision = 'exact' THEN 0
-    WHEN {0}.place_precision = 'near' THEN 1
-    WHEN {0}.place_precision = 'district' THEN 2
-    ELSE 3 END"""
-_STATED = """{0}.type = 'incident' AND {0}.place_precision <> 'country'
-    AND {0}.time_precision IN ('minute', 'hour', 'day') AND {0}.occurred_to - {0}.occurred_from <= INTERVAL 26 HOURS"""
-
-_SPAN = """
-SELECT epoch_us(min(occurred_from)), epoch_us(max(occurred_to)) FROM reports JOIN wanted USING (fact_offset)
+#: Rows of cells in memory at a time, as Python objects.
+_PORTION = 10_000
+_PRESENT_AT = """
+SELECT r.feed, r.report_id, r.fact_offset - $start, r.key_hash FROM reports r JOIN wanted USING (key_hash)
+WHERE r.type = 'incident' AND r.present
 """
-#: Reports are met by region and hour of their start, long ones by stretches of 26 hours: a few cells each have to be
-#: looked into. What passes here may be a candidate; the core tests it exactly. A degree of latitude is 111.2 km, and
-#: no great circle is shorter than two thirds of the way along the parallel of its end nearer to a pole.
-_NEARBY = f"""
-WITH probe AS MATERIALIZED (
-    SELECT p.fact_offset, p.feed, p.report_id, p.region, p.latitude, p.longitude,
-           epoch_us(p.occurred_from) AS low, epoch_us(p.occurred_to) AS high,
-           {_KIND_BITS.format("p")} AS bits, {_PLACE_CLASS.format("p")} AS class
-    FROM reports p JOIN wanted USING (fact_offset)
-    WHERE {_STATED.format("p")}
-), cells AS MATERIALIZED (
-    SELECT *, 2 * unnest(range((low - $patience) // $hour - 1, (high + $patience) // $hour + 1)) AS cell FROM probe
-    UNION ALL
-    SELECT *, 2 * unnest(range((low - $patience) // $long - 1, (high + $patience) // $long + 1)) + 1 FROM probe
-), others AS (
-    SELECT r.fact_offset, r.feed, r.report_id, r.region, r.latitude, r.longitude,
-           epoch_us(r.occurred_from) AS low, epoch_us(r.occurred_to) AS high,
-           {_KIND_BITS.format("r")} AS bits, {_PLACE_CLASS.format("r")} AS class,
-           CASE WHEN high - low <= $hour THEN 2 * (low // $hour) ELSE 2 * (low // $long) + 1 END AS cell
-    FROM reports r
-    WHERE r.occurred_from BETWEEN make_timestamptz($from::BIGINT) AND make_timestamptz($to::BIGINT)
-      AND r.present AND r.merged_into IS NULL AND {_STATED.format("r")}
-)
-SELECT c.fact_offset - $start, o.fact_offset - $start
-FROM cells c JOIN others o ON o.region = c.region AND o.cell = c.cell
-WHERE (o.feed <> c.feed OR (o.report_id <> c.report_id AND list_contains($repeating::VARCHAR[], o.feed)))
-  AND o.bits & c.bits <> 0
-  AND o.low - c.high <= $patience AND c.low - o.high <= $patience
-  AND greatest(o.class, c.class) <= $weakest
-  AND (greatest(o.class, c.class) > 2 OR (
-      abs(o.latitude - c.latitude) * 111000 <= $reaches[o.class + 1] + $reaches[c.class + 1] + 10
-      AND least(abs(o.longitude - c.longitude), 360 - abs(o.longitude - c.longitude)) * 70000
-          * cos(radians(greatest(abs(o.latitude), abs(c.latitude))))
-          <= $reaches[o.class + 1] + $reaches[c.class + 1] + 10
-  ))
-"""  # noqa: S608 - every part is this module's own
-
 _NAMING = """
 WITH probe AS MATERIALIZED (
     SELECT r.fact_offset, feed, report_id, same_as, merged_into
@@ -107,11 +59,11 @@ _PLACES = ("fact_offset",)
 _LINKED = """
 WITH names AS (
     SELECT DISTINCT incident_feed AS feed, incident_report_id AS report_id
-    FROM linked_reports JOIN wanted USING (feed, report_id)
+    FROM linked_reports JOIN wanted USING (fact_offset)
 )
 """
 _FIRST_TOLD = """
-SELECT feed, report_id, epoch_us(min(reported_at)) FROM reports JOIN wanted USING (feed, report_id) GROUP BY ALL
+SELECT feed, report_id, epoch_us(min(reported_at)), key_hash FROM reports JOIN wanted USING (key_hash) GROUP BY ALL
 """
 _ELSEWHERE = """
 SELECT i.region, i.truce_day, r.feed, r.report_id, r.revision, own.region, own.truce_day
@@ -135,45 +87,29 @@ class LinkingAnswers:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        agreement: Agreement,
         start: int,
         guarded: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._connection = connection
-        self._rules = agreement.linking
         self._start = start
         self._guarded = guarded
 
-    def told_since(self, since: int, changed: Collection[Identity]) -> tuple[set[int], set[int]]:
-        """Return the incident revisions at ``since`` or later, and every one of the identities ``changed``."""
-        parameters = {"since": since, "start": self._start}
-        if not changed:
-            rows = self._ask(_TOLD_NEW, None, parameters)
-        else:
-            rows = self._ask(_TOLD, key_table(Identity._fields, list(changed)), parameters)
-        return {place for place, old in rows if not old}, {place for place, old in rows if old}
-
-    def nearby(self, places: Collection[int]) -> list[tuple[int, int]]:
-        """Return pairs of one of ``places`` and a present report, not merged, that may be a candidate for it."""
-        rules = self._rules
-        if rules is None or not places:
-            return []
-        wanted = self._wanted(places)
-        low, high = self._ask(_SPAN, wanted, {})[0]
-        if low is None:
-            return []
-        patience, long = rules.minutes * 60_000_000, 26 * MICROS_PER_HOUR
+    def cells(self, cells: Collection[tuple[str, int]]) -> Iterator[list[Placed]]:
+        """Yield in portions the present incident reports, merged ones apart, of some regions and UTC days."""
+        days = [day for _, day in cells]
         parameters = {
             "start": self._start,
-            "hour": MICROS_PER_HOUR,
-            "long": long,
-            "patience": patience,
-            "from": low - patience - long,
-            "to": high + patience,
-            "repeating": list(rules.repeating_feeds),
-            **_of_places(rules),
+            "length": _MICROS_PER_DAY,
+            "from": min(days) * _MICROS_PER_DAY,
+            "to": (max(days) + 1) * _MICROS_PER_DAY,
         }
-        return self._ask(_NEARBY, wanted, parameters)
+        with self._guarded():
+            self._connection.register("wanted", key_table(("region", "day"), list(cells)))
+            answer = self._connection.execute(_CELLS, parameters)
+            # To the end: an open result would block the next statement.
+            while rows := answer.fetchmany(_PORTION):
+                yield [Placed._make(row) for row in rows]
+            self._connection.unregister("wanted")
 
     def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
         """Return pairs of one of ``places`` and a present incident report: one names the other as the same."""
@@ -182,12 +118,17 @@ class LinkingAnswers:
     def reports_at(self, places: Collection[int]) -> list[Linkable]:
         """Return the revisions at ``places``."""
         columns = _columns(Linkable, "reports.")
-        sql = f"SELECT {columns} FROM reports JOIN wanted USING (fact_offset)"  # noqa: S608 - columns of ours
+        sql = f"SELECT {columns} FROM reports JOIN wanted USING (fact_offset) WHERE type = 'incident'"  # noqa: S608 - columns of ours
         return [Linkable._make(row) for row in self._ask(sql, self._wanted(places), {"start": self._start})]
 
-    def linked_with(self, identities: Collection[Identity]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
-        """Return the stored incidents that any of ``identities`` belongs to, with all their reports."""
-        wanted = key_table(Identity._fields, list(identities))
+    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
+        """Return the places of the present incident revisions of identities, given by key hash."""
+        rows = self._ask(_PRESENT_AT, _hashes(wanted), {"start": self._start})
+        return {wanted[key]: place for feed, report_id, place, key in rows if wanted[key] == (feed, report_id)}
+
+    def linked_with(self, places: Collection[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the stored incidents that the revisions at ``places`` belong to, with all their reports."""
+        wanted = self._wanted(places)
         of_incident = (
             f"{_LINKED} SELECT {_columns(LinkedIncident, 'i.')} "  # noqa: S608 - columns of ours
             "FROM linked_incidents i JOIN names USING (feed, report_id)"
@@ -204,10 +145,10 @@ class LinkingAnswers:
         )
         return contents, [LinkedReport._make(row) for row in self._ask(of_report, wanted, {"start": self._start})]
 
-    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
-        """Return the least time at which any known revision of each was told."""
-        rows = self._ask(_FIRST_TOLD, key_table(Identity._fields, list(identities)), {})
-        return {Identity(feed, report_id): told for feed, report_id, told in rows}
+    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told; identities are given by key hash."""
+        rows = self._ask(_FIRST_TOLD, _hashes(wanted), {})
+        return {wanted[key]: told for feed, report_id, told, key in rows if wanted[key] == (feed, report_id)}
 
     def told_elsewhere(self, after: int) -> list[Elsewhere]:
         """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
@@ -227,9 +168,8 @@ class LinkingAnswers:
         return found
 
 
-def _of_places(rules: LinkingRules) -> dict[str, Any]:
-    weakest = ("exact", "near", "district", "governorate").index(rules.weakest_place)
-    return {"weakest": weakest, "reaches": [rules.exact_metres, rules.near_metres, rules.district_metres, 0]}
+def _hashes(wanted: Mapping[int, Identity]) -> Any:
+    return hash_table(np.fromiter(wanted, dtype=np.int64, count=len(wanted)))
 
 
 def _columns(row: type[_R], table: str) -> str:

@@ -13,6 +13,7 @@ import duckdb
 from schemas.agreement import Agreement
 from schemas.rows import (
     BulletinRow,
+    Claim,
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
@@ -34,7 +35,8 @@ SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets 
 
 PRIORS = """
 SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
-       r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high
+       r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
+       r.fact_offset - $start
 FROM reports r JOIN wanted USING (key_hash)
 """
 
@@ -72,10 +74,15 @@ GROUP BY ALL ORDER BY ALL
 
 _REPORTING = "SELECT DISTINCT region, truce_day, feed FROM reports WHERE type = 'incident' ORDER BY ALL"
 
-_CLAIMS = """
-SELECT EXISTS (SELECT 1 FROM reports WHERE same_as IS NOT NULL OR merged_into IS NOT NULL),
-       EXISTS (SELECT 1 FROM linked_incidents)
+_CELLS = """
+SELECT DISTINCT region, floor(epoch_us(occurred_from) / $day)::BIGINT FROM reports
+WHERE type = 'incident' AND present AND merged_into IS NULL ORDER BY ALL
 """
+_CLAIMS = """
+SELECT fact_offset - $start, feed, merged_into, same_as FROM reports
+WHERE type = 'incident' AND present AND (same_as IS NOT NULL OR merged_into IS NOT NULL) ORDER BY fact_offset
+"""
+_LINKED = "SELECT fact_offset - $start FROM linked_reports ORDER BY ALL"
 
 _COLUMNS = """
 SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index
@@ -112,14 +119,19 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         feeds=rows_of(connection, "feeds", FeedRow),
         redrives=rows_of(connection, "redrives", RedriveRow),
         pending=pending,
-        **(_of_linking(connection) if agreement.linking else {}),
+        **(_of_linking(connection, log_start) if agreement.linking else {}),
     )
 
 
-def _of_linking(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _of_linking(connection: duckdb.DuckDBPyConnection, log_start: int) -> dict[str, Any]:
     """Return the fields of ``Resumed`` that only linking needs."""
-    ((claims, linked),) = connection.execute(_CLAIMS).fetchall()
-    return {"reporting": connection.execute(_REPORTING).fetchall(), "claims": claims, "linked": linked}
+    start = {"start": log_start}
+    return {
+        "reporting": connection.execute(_REPORTING).fetchall(),
+        "cells": connection.execute(_CELLS, {"day": 24 * MICROS_PER_HOUR}).fetchall(),
+        "claims": [Claim._make(row) for row in connection.execute(_CLAIMS, start).fetchall()],
+        "linked": [place for (place,) in connection.execute(_LINKED, start).fetchall()],
+    }
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R]) -> list[_R]:

@@ -209,20 +209,20 @@ class Store:
         with self._guarded():
             hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
             self._connection.register("wanted", hash_table(hashes))
-            rows = self._connection.execute(queries.PRIORS).fetchall()
+            rows = self._connection.execute(queries.PRIORS, {"start": self._log_start}).fetchall()
             self._connection.unregister("wanted")
         digests: dict[int, dict[int, int]] = {}
-        present: dict[int, tuple[int, str, Contribution | None]] = {}
-        for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds in rows:
+        present: dict[int, tuple[int, str, Contribution | None, int]] = {}
+        for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:
             if wanted[key] != (feed, report_id):
                 continue  # another identity with the same hash
             digests.setdefault(key, {})[revision] = digest
             if stands:
                 counts = report_type == "incident" and not retracted
-                present[key] = revision, report_type, Contribution._make(adds) if counts else None
+                present[key] = revision, report_type, Contribution._make(adds) if counts else None, place
         return {
-            wanted[key]: Prior(revision, digests[key], report_type, contribution)
-            for key, (revision, report_type, contribution) in present.items()
+            wanted[key]: Prior(revision, digests[key], report_type, contribution, place)
+            for key, (revision, report_type, contribution, place) in present.items()
         }
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
@@ -246,7 +246,7 @@ class Store:
 
     def linking(self) -> LinkingAnswers:
         """Return what answers the ledger's questions about linked reports; it sees rows staged but not committed."""
-        return LinkingAnswers(self._connection, self._agreement, self._log_start, self._guarded)
+        return LinkingAnswers(self._connection, self._log_start, self._guarded)
 
     # -- writing
 

@@ -15,8 +15,9 @@ import pytest
 
 from schemas.facts import Fact, TickFact
 from schemas.rows import LinkedIncident, LinkedReport
+from streams.ledger.core.remembered import Bounds
 from tests.support.random_history import random_history
-from tests.support.worlds import World, at, tick
+from tests.support.worlds import MemoryStore, World, at, tick
 
 SEEDS = range(int(os.environ.get("TRUCEWATCH_TEST_LINKED", "6")))
 
@@ -33,8 +34,8 @@ def facts_of(seed: int) -> tuple[World, list[Fact]]:
     return World(history.agreement), list(bodies.values())
 
 
-def told(world: World, facts: Sequence[Fact], *, flush_every: int = 10_000) -> World:
-    fresh = World(world.store.truce, flush_every=flush_every).tell(*facts, tick(at(30)))
+def told(world: World, facts: Sequence[Fact], *, flush_every: int = 10_000, bounds: Bounds | None = None) -> World:
+    fresh = World(world.store.truce, flush_every=flush_every, bounds=bounds).tell(*facts, tick(at(30)))
     fresh.flush()
     return fresh
 
@@ -75,6 +76,18 @@ def test_order_repetition_and_flushes_never_show_in_what_is_linked(seed: int) ->
     draw.shuffle(shuffled)
     for flush_every in (1, 7):
         assert outcome(told(world, shuffled, flush_every=flush_every)) == plain
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_how_much_memory_holds_never_shows(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, facts = facts_of(seed)
+    random.Random(seed).shuffle(facts)
+    ample = outcome(told(world, facts, flush_every=7))
+    asked: list[int] = []
+    cells = MemoryStore.cells
+    monkeypatch.setattr(MemoryStore, "cells", lambda store, some: (asked.append(len(some)), cells(store, some))[1])
+    assert outcome(told(world, facts, flush_every=7, bounds=Bounds(rows=3, reports=2, claims=1))) == ample
+    assert asked or not ample["incidents"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

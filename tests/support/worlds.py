@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from schemas.rows import (
     Linkable,
     LinkedIncident,
     LinkedReport,
+    Placed,
     Prior,
     ReportRow,
     VerdictRow,
@@ -40,6 +41,7 @@ from schemas.rows import (
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.remembered import Bounds
 from streams.ledger.core.report_rows import Entry
 
 FIRST = date(2016, 9, 12)
@@ -268,7 +270,11 @@ class MemoryStore:
                 present = next(row for row in rows if row.present)
                 adds = _contribution(present) if present.type == "incident" and not present.retracted else None
                 found[identity] = Prior(
-                    present.revision, {row.revision: row.body_digest for row in rows}, present.type, adds
+                    present.revision,
+                    {row.revision: row.body_digest for row in rows},
+                    present.type,
+                    adds,
+                    present.fact_offset,
                 )
         return found
 
@@ -295,16 +301,12 @@ class MemoryStore:
     def _incident_reports(self) -> list[ReportRow]:
         return [row for row in self.reports if row.type == "incident"]
 
-    def told_since(self, since: int, changed: Collection[Identity]) -> tuple[set[int], set[int]]:
-        """Return the incident revisions at ``since`` or later, and every one of the identities ``changed``."""
-        rows = self._incident_reports()
-        new = {row.fact_offset for row in rows if row.fact_offset >= since}
-        return new, {row.fact_offset for row in rows if (row.feed, row.report_id) in changed}
-
-    def nearby(self, places: Collection[int]) -> list[tuple[int, int]]:
-        """Return every pair of one of ``places`` and a present report that is not merged."""
-        others = [row.fact_offset for row in self._incident_reports() if row.present and row.merged_into is None]
-        return [(place, other) for place in places for other in others if place != other]
+    def cells(self, cells: Collection[tuple[str, int]]) -> Iterator[list[Placed]]:
+        """Yield the present reports that are not merged and begin in a region on a UTC day, one by one."""
+        for row in self._incident_reports():
+            begins = (row.region, (row.occurred_from or 0) // DAY)
+            if row.present and row.merged_into is None and begins in cells:
+                yield [Placed._make(getattr(row, name) for name in Placed._fields)]
 
     def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
         """Return the pairs in which one names the other."""
@@ -324,16 +326,22 @@ class MemoryStore:
             if row.fact_offset in places
         ]
 
-    def linked_with(self, identities: Collection[Identity]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
-        """Return the incidents that any of ``identities`` belongs to, with all their reports."""
-        names = {row[:2] for row in self.members if (row.feed, row.report_id) in identities}
+    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
+        """Return the places of the present revisions of identities."""
+        names = set(wanted.values())
+        rows = [row for row in self._incident_reports() if row.present and (row.feed, row.report_id) in names]
+        return {Identity(row.feed, row.report_id): row.fact_offset for row in rows}
+
+    def linked_with(self, places: Collection[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the incidents that the revisions at ``places`` belong to, with all their reports."""
+        names = {row[:2] for row in self.members if row.fact_offset in places}
         return [self.incidents[name] for name in names], [row for row in self.members if row[:2] in names]  # type: ignore[index] # a tuple equals an Identity
 
-    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
+    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
         """Return the least time at which any known revision of each was told."""
         return {
             identity: min(row.reported_at for row in self.reports if (row.feed, row.report_id) == identity)
-            for identity in identities
+            for identity in wanted.values()
         }
 
     def told_elsewhere(self, after: int) -> list[Elsewhere]:
@@ -370,9 +378,9 @@ def _contribution(row: ReportRow) -> Contribution:
 class World:
     """A ledger fed by hand. ``flush_every`` cuts the facts into flushes, which must never show."""
 
-    def __init__(self, truce: Agreement = TRUCE, *, flush_every: int = 1_000) -> None:
+    def __init__(self, truce: Agreement = TRUCE, *, flush_every: int = 1_000, bounds: Bounds | None = None) -> None:
         self.store = MemoryStore(truce)
-        self.ledger = Ledger(truce, self._earliest, self._staged)
+        self.ledger = Ledger(truce, self._earliest, self._staged, bounds)
         self._flush_every = flush_every
         self._unflushed = 0
         self._offset = 0

@@ -396,7 +396,8 @@ def test_reports_join_and_part_without_a_trace_in_the_books() -> None:
 
 def test_where_no_other_feed_reports_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     told = World(TRUCE)
-    monkeypatch.setattr(told.store, "told_since", lambda *_: pytest.fail("the store was asked"))
+    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at", "told_elsewhere"):
+        monkeypatch.setattr(told.store, question, lambda *_: pytest.fail("the store was asked"))
     told.tell(report("1"), report("2"), report("1", revision=2), report("9", "feed-b", when=at(30)), tick(at(1)))
     told.flush()
     assert counts(told) == (2, 0)
@@ -404,5 +405,6 @@ def test_where_no_other_feed_reports_nothing_is_asked(monkeypatch: pytest.Monkey
 
 def test_a_tick_with_nothing_told_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     told = world(report("1"), report("2", "feed-b"), tick(at(1)))
-    monkeypatch.setattr(told.store, "told_since", lambda *_: pytest.fail("the store was asked"))
+    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at", "told_elsewhere"):
+        monkeypatch.setattr(told.store, question, lambda *_: pytest.fail("the store was asked"))
     told.tell(tick(at(2)), tick(at(3))).flush()

@@ -183,7 +183,7 @@ class TestPriors:
         found = store.priors(wanted(I1, Identity("feed-a", "unknown")))
         store.close()
         adds = Contribution("SY01", DAY_ONE, hours(1), "airstrike", True, 0, 1, 9)
-        assert found == {I1: Prior(2, {1: 11, 2: 22}, "incident", adds)}
+        assert found == {I1: Prior(2, {1: 11, 2: 22}, "incident", adds, 0)}
 
     def test_a_retracted_incident_and_another_kind_of_report_add_nothing(self, tmp_path: Path) -> None:
         store = open_store(tmp_path)

@@ -45,7 +45,7 @@ from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
-from streams.ledger.core.relinking import LinkingStore
+from streams.ledger.core.remembered import Bounds, LinkingStore
 from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
 
 Sides = tuple[tuple[str, ...], ...]
@@ -62,10 +62,15 @@ class Ledger:
             It is called from ``fold`` at ticks only, with ``changes`` holding rows the store has not seen.
         staged: gives the store the rows of ``changes`` it has not seen and returns what answers linking. It is called
             at ticks and by ``drain`` only, and never when the agreement links no reports.
+        bounds: how much linking may keep in memory.
     """
 
     def __init__(
-        self, agreement: Agreement, earliest: Callable[..., list[Evidence]], staged: Callable[[], LinkingStore]
+        self,
+        agreement: Agreement,
+        earliest: Callable[..., list[Evidence]],
+        staged: Callable[[], LinkingStore],
+        bounds: Bounds | None = None,
     ) -> None:
         self.agreement = agreement
         self.now: Micros | None = None
@@ -75,7 +80,9 @@ class Ledger:
         self._books = Books(agreement)
         self._pending = Pending()
         self._court = Court(agreement, self._books, earliest)
-        self._links = Links(agreement, agreement.linking, self._books, staged) if agreement.linking else None
+        self._links = None
+        if agreement.linking is not None:
+            self._links = Links(agreement, agreement.linking, self._books, staged, bounds or Bounds())
         self._feeds = FeedHealth()
         self._redrives = Redrives()
         self._pullback = Pullback(agreement)
@@ -221,13 +228,13 @@ class Ledger:
             self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
             if self._links is not None:
                 # It may have been told before what names the incident.
-                self._links.correct(Identity(*identity), prior.contribution, prior.contribution)
+                self._links.told_before(prior)
             self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
             return Outcome.SUPERSEDED
         if prior is not None:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
             if self._links is not None:
-                self._links.correct(Identity(*identity), prior.contribution, adds)
+                self._links.replace(Identity(*identity), prior, adds)
         if adds is not None:
             if prior is None or self._links is None:
                 self._books.add_incident(fact.feed, fact.report_id, adds)
@@ -235,7 +242,7 @@ class Ledger:
         elif not isinstance(fact, IncidentFact):
             self._enter_other(Identity(*identity), fact)
         digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
-        self._fresh[identity] = Prior(fact.revision, digests, row.type, adds)
+        self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
         if fact.retracted:
             outcome = Outcome.RETRACTED
         else:

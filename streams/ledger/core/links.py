@@ -1,21 +1,25 @@
 """What the ledger keeps at hand for linking: little, and only when its agreement links reports.
 
-Reports and incidents live in the store. Here is what tells whether it has to be asked at all, and what waits until
-it was: a correction changes the books only once the incidents that rest on the old revision are taken apart, so that
-every removal from the books finds what it takes out.
+Reports and incidents live in the store; what is remembered of them has a bound. Here is what tells whether to look for
+partners at all, and what waits until then: a correction changes the books only once the incidents that rest on the old
+revision are taken apart, so that every removal from the books finds what it takes out.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import attrgetter
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
-from schemas.rows import Changes, Contribution, Identity, Resumed
+from schemas.rows import Changes, Contribution, Elsewhere, Identity, Prior, ReportRow, Resumed
 from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
-from streams.ledger.core.relinking import LinkingStore, relink
+from streams.ledger.core.relinking import Relinked, relink
+from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced
 
 #: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart.
 DAYS_APART = 3
@@ -26,30 +30,39 @@ class Links:
 
     Args:
         staged: gives every row folded so far to the store, and returns the store.
+        bounds: how much may stay in memory.
     """
 
     def __init__(
-        self, agreement: Agreement, rules: LinkingRules, books: Books, staged: Callable[[], LinkingStore]
+        self,
+        agreement: Agreement,
+        rules: LinkingRules,
+        books: Books,
+        staged: Callable[[], LinkingStore],
+        bounds: Bounds,
     ) -> None:
         self._agreement = agreement
         self._rules = rules
         self._books = books
         self._staged = staged
+        self._known = Remembered(agreement, rules, staged, bounds)
         self._repeating = frozenset(rules.repeating_feeds)
         self._regions = frozenset(agreement.regions)
         self._reporting: dict[Bucket, set[str]] = {}
         self._told: set[Bucket] = set()
-        self._changed: set[Identity] = set()
-        self._corrections: list[tuple[Identity, Contribution | None, Contribution | None]] = []
+        self._replaced: list[Replaced] = []
+        self._told_again: set[int] = set()
         self._since = 0
-        self._claims = False
-        self._linked = False
-        self._unclear = False
+        self._corrections: list[tuple[Identity, Contribution | None, Contribution | None]] = []
+        self._elsewhere: dict[Identity, list[tuple[int, Elsewhere]]] = {}
+        # After a stop the store alone knows what was linked since the last tick.
+        self._ticked = True
 
     def restore(self, resumed: Resumed) -> None:
         """Go on where the store left off."""
+        self._known.restore(resumed.cells, resumed.claims, resumed.linked)
+        self._ticked = not resumed.linked
         self._since = resumed.next_offset
-        self._claims, self._linked = resumed.claims, resumed.linked
         for region, day, feed in resumed.reporting:
             self._reporting.setdefault((region, day), set()).add(feed)
 
@@ -67,34 +80,48 @@ class Links:
         if fact.same_as or fact.merged_into is not None:
             self._claims = True
 
-    def correct(self, identity: Identity, prior: Contribution | None, adds: Contribution | None) -> None:
-        """Note another revision of a report: what the present one added until now, and what the present one adds."""
-        self._changed.add(identity)
-        if prior is None:
-            # It was retracted, or tells of nothing any more: where it lent its name only the store knows.
-            self._unclear = True
-        else:
-            self._told.add((prior.region, prior.truce_day))
-        if prior != adds:
-            self._corrections.append((identity, prior, adds))
+    def replace(self, identity: Identity, prior: Prior, adds: Contribution | None) -> None:
+        """Note a higher revision of a report, and what it adds in the place of ``prior``."""
+        had = prior.contribution
+        if prior.type == "incident":
+            # One that was retracted, or tells of no region here, may still have lent its name: only the store knows.
+            cell = None if had is None else cell_of(had.region, had.occurred_from)
+            self._replaced.append(Replaced(prior.fact_offset, cell))
+            self._told_again.add(prior.fact_offset)
+        if had is not None:
+            self._told.add((had.region, had.truce_day))
+        if had != adds:
+            self._corrections.append((identity, had, adds))
+
+    def told_before(self, prior: Prior) -> None:
+        """Note that an older revision came after ``prior``: it may have been told before what names the incident."""
+        if prior.type == "incident":
+            self._told_again.add(prior.fact_offset)
+            if prior.contribution is not None:
+                self._told.add((prior.contribution.region, prior.contribution.truce_day))
 
     # -- before anything is judged or written
 
     def relink(self, next_offset: int, pending: Pending, changes: Changes) -> None:
-        """Bring the incidents up to date with all reports before ``next_offset``."""
-        since, self._since = self._since, next_offset
-        if self._asks():
-            self._ask(since, pending, changes)
-        else:
-            self._correct()
-        self._told.clear()
-        self._changed.clear()
-        self._unclear = False
+        """Bring the incidents up to date with all reports before ``next_offset``.
 
-    def _asks(self) -> bool:
-        if not (self._told or self._changed):
-            return False
-        return self._claims or (self._unclear and self._linked) or any(map(self._has_company, self._told))
+        Args:
+            changes: holds at least the rows of the reports folded since the last call.
+        """
+        since, self._since = self._since, next_offset
+        if self._told or self._told_again:
+            self._known.take_in(_from(changes.reports, since), self._replaced)
+            if self._looks():
+                self._look(pending, changes)
+            else:
+                self._correct()
+        self._told.clear()
+        self._told_again.clear()
+        self._replaced.clear()
+
+    def _looks(self) -> bool:
+        unclear = self._told_again and any(one.cell is None for one in self._replaced)
+        return self._known.has_claims or bool(unclear) or any(map(self._has_company, self._told))
 
     def _has_company(self, bucket: Bucket) -> bool:
         """Whether a region holds, about a day, reports that may be linked at all."""
@@ -104,32 +131,54 @@ class Links:
             feeds |= self._reporting.get((region, day + timedelta(days=days)), frozenset())
         return len(feeds) > 1 or not feeds.isdisjoint(self._repeating)
 
-    def _ask(self, since: int, pending: Pending, changes: Changes) -> None:
-        found = relink(self._agreement, self._rules, self._staged(), since, self._changed, claims=self._claims)
+    def _look(self, pending: Pending, changes: Changes) -> None:
+        unclear = [one.fact_offset for one in self._replaced if one.cell is None]
+        self._known.withdraw(self._known.reports_at(unclear))
+        found = relink(self._agreement, self._rules, self._known, self._told_again)
         books = self._books
         for incident in found.dissolved:
             books.remove_linked(incident.content)
             for place in incident.active_places():
-                report = found.active[place]
+                report = found.reports[place]
                 books.add_incident(report.feed, report.report_id, report.adds)
         self._correct()
         for incident in found.formed:
             for place in incident.active_places():
-                report = found.active[place]
+                report = found.reports[place]
                 books.remove_incident(report.feed, report.report_id, report.adds)
             books.add_linked(incident.content)
-        changed = (*found.dissolved, *found.formed)
-        self._linked = self._linked or bool(changed)
-        for incident in changed:
-            adds = [incident.content.adds, *(found.active[place].adds for place in incident.active_places())]
+        self._move(found, pending)
+        self._note_elsewhere(found)
+        self._known.linked(
+            (report.fact_offset for incident in found.dissolved for report in incident.reports),
+            (report.fact_offset for incident in found.formed for report in incident.reports),
+        )
+        changes.dissolved += [incident.name for incident in found.dissolved]
+        changes.linked_incidents += [incident.content for incident in found.formed]
+        changes.linked_reports += [report for incident in found.formed for report in incident.reports]
+
+    def _move(self, found: Relinked, pending: Pending) -> None:
+        """Have every day judged again that an incident left or came to."""
+        for incident in (*found.dissolved, *found.formed):
+            adds = [incident.content.adds, *(found.reports[place].adds for place in incident.active_places())]
             for region, day in {(one.region, one.truce_day) for one in adds}:
                 pending.move(region, day)
                 if day in self._agreement.baseline_days:
                     # Another baseline is another limit for every day of the region.
                     pending.move(region, None)
-        changes.dissolved = [incident.name for incident in found.dissolved]
-        changes.linked_incidents = [incident.content for incident in found.formed]
-        changes.linked_reports = [report for incident in found.formed for report in incident.reports]
+
+    def _note_elsewhere(self, found: Relinked) -> None:
+        """Keep until the next tick which reports count for a day that is not their own."""
+        for incident in found.dissolved:
+            self._elsewhere.pop(incident.name, None)
+        for incident in found.formed:
+            told = [(report.fact_offset, found.reports[report.fact_offset]) for report in incident.reports]
+            there = (incident.content.region, incident.content.truce_day)
+            self._elsewhere[incident.name] = [
+                (place, Elsewhere(*there, one.feed, one.report_id, one.revision, one.region, one.truce_day))
+                for place, one in told
+                if (one.region, one.truce_day) != there
+            ]
 
     def _correct(self) -> None:
         for (feed, report_id), prior, adds in self._corrections:
@@ -141,13 +190,25 @@ class Links:
 
     def name_causes(self, last_tick: int, pending: Pending) -> None:
         """Before a tick judges: name the reports that changed, through an incident they are in, a day not their own."""
-        if not (self._linked and pending.days()):
+        if self._ticked:
+            noted = sorted(told for incident in self._elsewhere.values() for told in incident if told[0] > last_tick)
+            elsewhere = [one for _, one in noted]
+        else:
+            elsewhere = self._staged().told_elsewhere(last_tick)
+        self._ticked = True
+        self._elsewhere.clear()
+        if not pending.days():
             return
         baseline = self._agreement.baseline_days
-        for report in self._staged().told_elsewhere(last_tick):
+        for report in elsewhere:
             pending.touch_by_link(
                 report.region,
                 report.truce_day,
                 f"{report.feed}/{report.report_id}@{report.revision}",
                 shared=report.own_region == report.region and report.own_day in baseline,
             )
+
+
+def _from(rows: list[ReportRow], since: int) -> list[ReportRow]:
+    """Return the rows of facts at ``since`` or later; rows stand in the order of their facts."""
+    return rows[bisect_left(rows, since, key=attrgetter("fact_offset")) :]

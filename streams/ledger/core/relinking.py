@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
-from schemas.rows import Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport
+from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import Micros
 from streams.ledger.core.linking import (
     Candidates,
@@ -28,36 +28,7 @@ from streams.ledger.core.linking import (
     linked_report,
     merged_report,
 )
-
-
-class LinkingStore(Protocol):
-    """What linking asks of the store, about revisions by their place in the facts topic."""
-
-    def told_since(self, since: int, changed: Collection[Identity]) -> tuple[set[int], set[int]]:
-        """Return the incident revisions at ``since`` or later, and every one of the identities ``changed``."""
-
-    def nearby(self, places: Collection[int]) -> list[tuple[int, int]]:
-        """Return pairs of one of ``places`` and a present report that may be a candidate for it, or is none after all.
-
-        Merged reports are no candidates; retracted ones may lend a name.
-        """
-
-    def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
-        """Return pairs of one of ``places`` and a present incident report that asserts it, or was merged into it, or
-        that it asserts or was merged into itself.
-        """
-
-    def reports_at(self, places: Collection[int]) -> list[Linkable]:
-        """Return the revisions at ``places``."""
-
-    def linked_with(self, identities: Collection[Identity]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
-        """Return the stored incidents that any of ``identities`` belongs to, with all their reports."""
-
-    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
-        """Return the least time at which any known revision of each was told."""
-
-    def told_elsewhere(self, after: int) -> list[Elsewhere]:
-        """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
+from streams.ledger.core.remembered import Remembered
 
 
 class Incident(NamedTuple):
@@ -77,43 +48,39 @@ class Incident(NamedTuple):
 
 
 class Relinked(NamedTuple):
-    """What relinking changed: incidents that are no more, new ones, and the active reports of both by place."""
+    """What relinking changed: incidents that are no more, new ones, and the reports of both by place."""
 
     dissolved: list[Incident]
     formed: list[Incident]
-    active: dict[int, Linkable]
+    reports: dict[int, Linkable]
 
 
 def relink(
     agreement: Agreement,
     rules: LinkingRules,
-    store: LinkingStore,
-    since: int,
-    changed: Collection[Identity],
-    *,
-    claims: bool,
+    known: Remembered,
+    told_again: Collection[int],
 ) -> Relinked:
-    """Compute anew the incidents that reports told since ``since`` may have changed.
+    """Compute anew the incidents that reports told since the last time may have changed.
 
     Args:
-        since: the place in the facts topic of the first fact that was not looked at.
-        changed: identities that were known before and told again since.
-        claims: whether any report names another one; without any the store is not asked about names.
+        known: what it was told of since included.
+        told_again: places of the revisions that stood until then and were told again since, replaced by that or not.
     """
-    return _Work(agreement, rules, store, claims=claims).relink(since, changed)
+    return _Work(agreement, rules, known).relink(told_again)
 
 
 class _Work:
     """The reports looked at by one relinking, and what is known of them."""
 
-    def __init__(self, agreement: Agreement, rules: LinkingRules, store: LinkingStore, *, claims: bool) -> None:
+    def __init__(self, agreement: Agreement, rules: LinkingRules, known: Remembered) -> None:
         self._agreement = agreement
         self._candidates = Candidates(rules)
-        self._store = store
-        self._claims = claims
+        self._known = known
         self._regions = frozenset(agreement.regions)
         self._at: dict[int, Linkable] = {}
         self._present: dict[Identity, Linkable] = {}
+        self._places: dict[Identity, list[int]] = defaultdict(list)
         self._partners: dict[int, set[int]] = defaultdict(set)
         self._expanded: set[int] = set()
         self._work: set[Identity] = set()
@@ -123,12 +90,16 @@ class _Work:
         self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
         self._wanted: set[int] = set()
 
-    def relink(self, since: int, changed: Collection[Identity]) -> Relinked:
-        new, old = self._store.told_since(since, changed)
-        self._expand(new | old)
+    def relink(self, told_again: Collection[int]) -> Relinked:
         # Most that is new has no partner, and is left alone.
-        self._read(old | (self._partners.keys() & new))
-        for place in (new | old) & self._at.keys():
+        self._pair(self._known.partners_of_new())
+        first = set(self._partners)
+        self._expanded |= first
+        self._read(told_again)
+        self._expand(told_again)
+        first.update(told_again, self._known.new_of({self._at[place].identity for place in told_again}))
+        self._read(first)
+        for place in first:
             report = self._at[place]
             self._work.add(report.identity)
             for partner in self._partners.get(place, ()):
@@ -144,20 +115,20 @@ class _Work:
         wanted = set(places) - self._at.keys()
         if not wanted:
             return
-        for report in self._store.reports_at(wanted):
+        for report in self._known.reports_at(wanted):
             self._at[report.fact_offset] = report
+            self._places[report.identity].append(report.fact_offset)
             if report.present:
                 self._present[report.identity] = report
 
     def _expand(self, places: Collection[int]) -> None:
         """Learn of every report that may have to do with those at ``places``."""
         wanted = set(places) - self._expanded
-        if not wanted:
-            return
-        self._expanded |= wanted
-        pairs = self._store.nearby(wanted)
-        if self._claims:
-            pairs += self._store.naming(wanted)
+        if wanted:
+            self._expanded |= wanted
+            self._pair(self._known.partners_of([self._at[place] for place in wanted]))
+
+    def _pair(self, pairs: list[tuple[int, int]]) -> None:
         for place, partner in pairs:
             self._partners[place].add(partner)
         self._read(partner for _, partner in pairs)
@@ -239,7 +210,9 @@ class _Work:
     def _take_in_stored(self) -> None:
         while new := self._work - self._asked:
             self._asked |= new
-            contents, rows = self._store.linked_with(new)
+            contents, rows = self._known.linked_with(place for identity in new for place in self._places[identity])
+            # A report is in one incident at most.
+            self._asked |= {Identity(row.feed, row.report_id) for row in rows}
             by_name: dict[Identity, list[LinkedReport]] = defaultdict(list)
             for row in rows:
                 by_name[Identity(row.incident_feed, row.incident_report_id)].append(row)
@@ -298,7 +271,7 @@ class _Work:
         kept = {(incident.content, incident.reports) for incident in formed} & set(self._stored.values())
         dissolved = [incident for incident in self._stored.values() if incident not in kept]
         formed = [incident for incident in formed if incident not in kept]
-        self._read(place for incident in dissolved for place in incident.active_places())
+        self._read(report.fact_offset for incident in dissolved for report in incident.reports)
         return Relinked(dissolved, formed, self._at)
 
     def _first_joined(self, lender: Linkable) -> Link | None:
@@ -359,7 +332,7 @@ class _Work:
         ]
         everybody = [report for members, _, others in several for report in (*members, *(other for other, _ in others))]
         corrected = {report.identity for report in everybody if report.revision > 1}
-        first_told = self._store.first_told(corrected) if corrected else {}
+        first_told = self._known.first_told(corrected) if corrected else {}
 
         def by_telling(report: Linkable) -> tuple[Micros, str, str]:
             return first_told.get(report.identity, report.reported_at), report.feed, report.report_id

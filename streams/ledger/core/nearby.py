@@ -1,0 +1,363 @@
+"""Reports that may tell of one occurrence, found in memory by region, time and place.
+
+A report that stands takes 33 bytes here, in the cell of its region and of the UTC day it begins on. Cells that were not
+looked into for longest are dropped when there are too many, and read again from the store. What is found may be a
+candidate or be none after all: the exact test comes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.agreement import LinkingRules
+from schemas.rows import Placed
+from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from streams.ledger.core.linking import GOVERNORATE, KIND_BITS, LONGEST_INTERVAL, PLACE_ORDER
+
+MICROS_PER_DAY = 24 * MICROS_PER_HOUR
+#: About 200 MB.
+ROWS_KEPT = 6_000_000
+#: Cells read from the store at once: what a question may hold in memory beyond the rows kept.
+CELLS_AT_ONCE = 16
+#: Newer reports of a cell stay apart from the sorted ones until they are one in so many of them, or this many.
+SHARE_APART, FEWEST_APART = 4, 512
+
+#: Reports of an hour at most are looked for in stretches of four hours, longer ones in the whole day.
+_SLOT = 4 * MICROS_PER_HOUR
+_SLOTS = 6
+_LONG = _SLOTS
+_SHORT_AT_MOST = MICROS_PER_HOUR
+#: A degree of latitude is 111.2 km, and no great circle is shorter than two thirds of the way along the parallel of
+#: its end nearer to a pole. The slack covers what single precision and whole seconds take away.
+_METRES_NORTH, _METRES_EAST, _SLACK_METRES, _SLACK_SECONDS = 111_000, 70_000, 20, 2
+_LATITUDE_STEPS = 2**32 - 1
+
+Cell = tuple[str, int]
+Ints = npt.NDArray[np.int64]
+Columns = tuple[npt.NDArray[Any], ...]
+
+
+def cell_of(region: str, occurred_from: Micros) -> Cell:
+    """Return the cell that holds a report: its region, and the day since 1970 it begins on."""
+    return region, occurred_from // MICROS_PER_DAY
+
+
+class _Run:
+    """Reports of a cell sorted by place class, slot and latitude, column by column."""
+
+    __slots__ = ("bits", "feed", "key", "lasts", "longitude", "low", "place")
+
+    def __init__(self, columns: Columns) -> None:
+        order = np.argsort(columns[0], kind="stable")
+        self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits = (
+            column[order] for column in columns
+        )
+
+    def standing(self) -> Columns:
+        """Return the columns without the reports that were withdrawn."""
+        stand = self.feed >= 0
+        columns = (self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits)
+        return columns if stand.all() else tuple(column[stand] for column in columns)
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+class _Sorted:
+    """The reports of one cell: most of them in one run, the newest in another."""
+
+    __slots__ = ("apart", "has_long", "settled")
+
+    def __init__(self) -> None:
+        self.settled: _Run | None = None
+        self.apart: _Run | None = None
+        self.has_long = False
+
+    def runs(self) -> list[_Run]:
+        return [run for run in (self.settled, self.apart) if run is not None]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.runs()))
+
+    def add(self, columns: Columns, *, has_long: bool) -> None:
+        self.has_long |= has_long
+        self.apart = _joined([self.apart] if self.apart else [], columns)
+        if len(self.apart) > max(FEWEST_APART, len(self.settled or ()) // SHARE_APART):
+            self.settled = _joined([self.settled] if self.settled else [], self.apart.standing())
+            self.apart = None
+
+    def withdraw(self, places: Ints) -> None:
+        for run in self.runs():
+            run.feed[np.isin(run.place, places)] = -1
+
+
+def _joined(runs: list[_Run], columns: Columns) -> _Run:
+    pieces = [*(run.standing() for run in runs), columns]
+    return _Run(columns if len(pieces) == 1 else tuple(np.concatenate(each) for each in zip(*pieces, strict=True)))
+
+
+class _Probes(NamedTuple):
+    """Reports that state time and place well enough to have candidates, as columns."""
+
+    place: Ints
+    region: Ints
+    low: Ints
+    high: Ints
+    latitude: npt.NDArray[np.float64]
+    longitude: npt.NDArray[np.float64]
+    place_class: Ints
+    feed: Ints
+    bits: npt.NDArray[np.uint8]
+
+
+class Nearby:
+    """Which reports of an agreement's regions may be candidates for each other.
+
+    Args:
+        regions: the agreement's; reports elsewhere have no candidates.
+        rows_kept: how many reports may stay in memory.
+    """
+
+    def __init__(self, rules: LinkingRules, regions: Sequence[str], rows_kept: int = ROWS_KEPT) -> None:
+        self._regions = {region: number for number, region in enumerate(regions)}
+        self._region_names = list(regions)
+        self._rows_kept = rows_kept
+        self._rows = 0
+        self._patience = rules.minutes * 60 * MICROS_PER_SECOND
+        self._weakest = PLACE_ORDER[rules.weakest_place]
+        self._reaches = np.array([rules.exact_metres, rules.near_metres, rules.district_metres], dtype=np.float64)
+        self._repeats = frozenset(rules.repeating_feeds)
+        self._feeds: dict[str, int] = {}
+        self._may_repeat = np.zeros(0, dtype=np.bool_)
+        # The first is the one not looked into for longest.
+        self._cells: dict[Cell, _Sorted] = {}
+        self._stored: set[Cell] = set()
+
+    def restore(self, stored: Iterable[Cell]) -> None:
+        """Begin with nothing in memory, and reports in the store for ``stored``."""
+        self._stored = {cell for cell in stored if cell[0] in self._regions}
+
+    # -- what stands
+
+    def add(self, reports: Sequence[tuple[Any, ...]]) -> None:
+        """Take in present reports, not merged, each with the fields of ``Placed``. The store has them as well."""
+        self._enter(reports, skipped=self._stored)
+        self._trim()
+
+    def withdraw(self, cells: Iterable[tuple[Cell, int]]) -> None:
+        """Take out reports that no longer stand, given by cell and place in the facts topic."""
+        by_cell: dict[Cell, list[int]] = {}
+        for cell, place in cells:
+            by_cell.setdefault(cell, []).append(place)
+        for cell, places in by_cell.items():
+            if cell in self._cells:
+                self._cells[cell].withdraw(np.array(places, dtype=np.int64))
+
+    def _enter(self, reports: Sequence[tuple[Any, ...]], skipped: Collection[Cell]) -> None:
+        probes = self._probes(reports)
+        if not len(probes.place):
+            return
+        day = probes.low // MICROS_PER_DAY
+        low = (probes.low - day * MICROS_PER_DAY) // MICROS_PER_SECOND
+        lasts = -((probes.low - probes.high) // MICROS_PER_SECOND)
+        is_long = probes.high - probes.low > _SHORT_AT_MOST
+        slot = np.where(is_long, _LONG, low // (_SLOT // MICROS_PER_SECOND))
+        key = _key(probes.place_class, slot, _steps(probes.latitude))
+        columns: Columns = (
+            key,
+            probes.place,
+            low.astype(np.int32),
+            lasts.astype(np.int32),
+            probes.longitude.astype(np.float32),
+            probes.feed.astype(np.int32),
+            probes.bits,
+        )
+        for cell, rows in self._by_cell(probes.region, day):
+            if cell not in skipped:
+                known = self._cells.setdefault(cell, _Sorted())
+                before = len(known)
+                known.add(tuple(column[rows] for column in columns), has_long=bool(is_long[rows].any()))
+                self._rows += len(known) - before
+
+    def _by_cell(self, region: Ints, day: Ints) -> list[tuple[Cell, Ints]]:
+        """Return the indices of each cell's entries."""
+        code = day * len(self._regions) + region
+        order = np.argsort(code, kind="stable")
+        codes, starts = np.unique(code[order], return_index=True)
+        return [
+            ((self._region_names[one % len(self._regions)], one // len(self._regions)), rows)
+            for one, rows in zip(codes.tolist(), np.split(order, starts[1:]), strict=True)
+        ]
+
+    # -- what is near
+
+    def pairs(
+        self, reports: Sequence[tuple[Any, ...]], read: Callable[[Collection[Cell]], Iterable[list[Placed]]]
+    ) -> list[tuple[int, int]]:
+        """Return pairs of one of ``reports`` and a report that stands and may be a candidate for it.
+
+        Args:
+            reports: each with the fields of ``Placed``.
+            read: gives from the store, in portions, the present reports of cells that are not merged.
+        """
+        probes = self._probes(reports)
+        if not len(probes.place):
+            return []
+        wanted = self._by_cell_near(probes)
+        found: list[tuple[int, int]] = []
+        missing = [cell for cell in wanted if cell in self._stored]
+        for cell, entries in wanted.items():
+            if cell not in self._stored:
+                self._look(cell, probes, entries, found)
+        for first in range(0, len(missing), CELLS_AT_ONCE):
+            portion = missing[first : first + CELLS_AT_ONCE]
+            self._stored.difference_update(portion)
+            for rows in read(portion):
+                self._enter(rows, skipped=())
+            for cell in portion:
+                self._look(cell, probes, wanted[cell], found)
+            self._trim()
+        self._trim()
+        return found
+
+    def _look(self, cell: Cell, probes: _Probes, entries: tuple[Ints, Ints], found: list[tuple[int, int]]) -> None:
+        known = self._cells.pop(cell, None)
+        if known is None:
+            return
+        self._cells[cell] = known
+        probe, slot = entries
+        if not known.has_long:
+            short = slot != _LONG
+            probe, slot = probe[short], slot[short]
+        if not len(probe):
+            return
+        # Every class of place has its own reach.
+        classes = self._weakest + 1
+        of_class = np.tile(np.arange(classes), len(probe))
+        probe, slot = np.repeat(probe, classes), np.repeat(slot, classes)
+        coarsest = np.maximum(of_class, probes.place_class[probe])
+        located = coarsest < GOVERNORATE
+        reach = np.full(len(probe), np.inf)
+        theirs, ours = of_class[located], probes.place_class[probe][located]
+        reach[located] = self._reaches[theirs] + self._reaches[ours] + _SLACK_METRES
+        latitude = np.where(located, probes.latitude[probe], 0.0)
+        span = np.where(located, reach / _METRES_NORTH, 360.0)
+        first = _key(of_class, slot, _steps(latitude - span))
+        last = _key(of_class, slot, _steps(latitude + span) + 1)
+        day = cell[1] * MICROS_PER_DAY
+        for run in known.runs():
+            starts = np.searchsorted(run.key, first, "left")
+            lengths = np.searchsorted(run.key, last, "right") - starts
+            if lengths.any():
+                self._test(run, day, probes, probe, reach, starts, lengths, found)
+
+    def _test(
+        self,
+        run: _Run,
+        day: Micros,
+        probes: _Probes,
+        probe: Ints,
+        reach: npt.NDArray[np.float64],
+        starts: Ints,
+        lengths: Ints,
+        found: list[tuple[int, int]],
+    ) -> None:
+        """Compare each probe with its stretch of a run."""
+        entry = np.repeat(np.arange(len(probe)), lengths)
+        row = np.arange(len(entry)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
+        patience = self._patience // MICROS_PER_SECOND + _SLACK_SECONDS
+        begins = (probes.low - day) // MICROS_PER_SECOND - patience
+        ends = (probes.high - day) // MICROS_PER_SECOND + patience
+        of = probe[entry]
+        low = run.low[row]
+        near = (low <= ends[of]) & (low + run.lasts[row] >= begins[of])
+        row, of, entry = row[near], of[near], entry[near]
+        feed = run.feed[row]
+        fits = (feed >= 0) & ((run.bits[row] & probes.bits[of]) != 0) & (run.place[row] != probes.place[of])
+        fits &= (feed != probes.feed[of]) | self._may_repeat[feed]
+        row, of, entry = row[fits], of[fits], entry[fits]
+        allowed = reach[entry]
+        apart = np.abs(run.longitude[row] - probes.longitude[of])
+        # The latitude nearer to a pole of the two is at most the probe's and the reach.
+        polar = np.abs(np.nan_to_num(probes.latitude[of])) + np.where(np.isinf(allowed), 90.0, allowed / _METRES_NORTH)
+        east = np.minimum(apart, 360 - apart) * _METRES_EAST * np.cos(np.radians(np.minimum(polar, 90.0)))
+        close = np.isinf(allowed) | (east <= allowed)
+        found += zip(probes.place[of[close]].tolist(), run.place[row[close]].tolist(), strict=True)
+
+    def _by_cell_near(self, probes: _Probes) -> dict[Cell, tuple[Ints, Ints]]:
+        """Return by cell which probes have to look into which of its slots."""
+        latest = probes.high + self._patience
+        short_probe, short = _stretch(probes.low - self._patience - _SHORT_AT_MOST, latest, _SLOT)
+        long_probe, long = _stretch(probes.low - self._patience - LONGEST_INTERVAL, latest, MICROS_PER_DAY)
+        probe = np.concatenate((short_probe, long_probe))
+        day = np.concatenate((short // _SLOTS, long))
+        slot = np.concatenate((short % _SLOTS, np.full(len(long), _LONG)))
+        cells = self._by_cell(probes.region[probe], day)
+        return {cell: (probe[rows], slot[rows]) for cell, rows in cells}
+
+    def _trim(self) -> None:
+        """Drop the cells not looked into for longest until the rest is within bounds."""
+        while self._rows > self._rows_kept:
+            cell = next(iter(self._cells))
+            self._rows -= len(self._cells.pop(cell))
+            self._stored.add(cell)
+
+    def _probes(self, reports: Sequence[tuple[Any, ...]]) -> _Probes:
+        numbers = self._feeds
+        for report in reports:
+            if report[1] not in numbers:
+                numbers[report[1]] = len(numbers)
+        if len(numbers) > len(self._may_repeat):
+            self._may_repeat = np.array([feed in self._repeats for feed in numbers])
+        stated = [
+            report
+            for report in reports
+            if report[5] in _TELLING_TIMES
+            and report[6] != "country"
+            and report[2] in self._regions
+            and report[4] - report[3] <= LONGEST_INTERVAL
+        ]
+        place, feed, region, low, high, _, precision, latitude, longitude, kind = (
+            zip(*stated, strict=True) if stated else ((),) * len(Placed._fields)
+        )
+        north, east = np.array(latitude, dtype=np.float64), np.array(longitude, dtype=np.float64)
+        classes = np.array([PLACE_ORDER.get(one, GOVERNORATE) for one in precision], dtype=np.int64)
+        classes[np.isnan(north) | np.isnan(east)] = GOVERNORATE
+        probes = _Probes(
+            np.array(place, dtype=np.int64),
+            np.array([self._regions[one] for one in region], dtype=np.int64),
+            np.array(low, dtype=np.int64),
+            np.array(high, dtype=np.int64),
+            north,
+            east,
+            classes,
+            np.array([numbers[one] for one in feed], dtype=np.int64),
+            np.array([KIND_BITS[one] for one in kind], dtype=np.uint8),
+        )
+        exact = classes <= self._weakest
+        return _Probes._make(column[exact] for column in probes)
+
+
+_TELLING_TIMES = frozenset(("minute", "hour", "day"))
+
+
+def _steps(latitude: npt.NDArray[np.float64]) -> Ints:
+    """Return latitudes as whole steps from the south pole; without one, the first."""
+    share = (np.nan_to_num(latitude, nan=-90.0) + 90.0) / 180.0
+    return (np.clip(share, 0.0, 1.0) * _LATITUDE_STEPS).astype(np.int64)
+
+
+def _key(place_class: Ints, slot: Ints, steps: Ints) -> Ints:
+    return ((place_class * (_SLOTS + 2) + slot) << 33) | steps
+
+
+def _stretch(low: Ints, high: Ints, width: int) -> tuple[Ints, Ints]:
+    """Return for every interval, by its index, the numbers of all stretches of a width that it touches."""
+    first = low // width
+    lengths = high // width - first + 1
+    index = np.repeat(np.arange(len(low)), lengths)
+    return index, np.arange(len(index)) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)

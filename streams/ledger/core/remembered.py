@@ -1,0 +1,269 @@
+"""What linking needs to know of reports, from memory as far as that reaches, else from the store.
+
+Memory is bounded: the places of reports near each other (``nearby``), the reports met last, those that name another,
+and a bit a fact for whether it is in a linked incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
+
+from schemas.agreement import Agreement, LinkingRules
+from schemas.rows import Claim, Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
+from schemas.truceday import Micros
+from streams.ledger.core.identity import key_hash
+from streams.ledger.core.nearby import ROWS_KEPT, Cell, Nearby, cell_of
+
+#: Reports met last, at some 800 bytes each.
+REPORTS_KEPT = 50_000
+#: Reports that name others are few; beyond so many the store is asked about names.
+CLAIMS_KEPT = 100_000
+
+_placed_of_row = itemgetter(*map(ReportRow._fields.index, Placed._fields))
+_placed_of_linkable = itemgetter(*map(Linkable._fields.index, Placed._fields))
+_linkable_of_row = itemgetter(*map(ReportRow._fields.index, Linkable._fields))
+_PRESENT = Linkable._fields.index("present")
+
+
+class Bounds(NamedTuple):
+    """How much linking may keep in memory."""
+
+    rows: int = ROWS_KEPT
+    reports: int = REPORTS_KEPT
+    claims: int = CLAIMS_KEPT
+
+
+class LinkingStore(Protocol):
+    """What linking asks of the store, about revisions by their place in the facts topic."""
+
+    def cells(self, cells: Collection[Cell]) -> Iterator[list[Placed]]:
+        """Yield in portions the present incident reports, merged ones apart, of some regions and UTC days."""
+
+    def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Return pairs of one of ``places`` and a present incident report that asserts it, or was merged into it, or
+        that it asserts or was merged into itself.
+        """
+
+    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
+        """Return the places of the present incident revisions of identities, given by key hash."""
+
+    def reports_at(self, places: Collection[int]) -> list[Linkable]:
+        """Return the incident revisions at ``places``."""
+
+    def linked_with(self, places: Collection[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the stored incidents that the revisions at ``places`` belong to, with all their reports."""
+
+    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told; identities are given by key hash."""
+
+    def told_elsewhere(self, after: int) -> list[Elsewhere]:
+        """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
+
+
+class Replaced(NamedTuple):
+    """A revision that stood until now: where it lies, and in which cell it was, if that is known."""
+
+    fact_offset: int
+    cell: Cell | None
+
+
+class Remembered:
+    """Answers relinking; the store is asked only about what memory does not hold.
+
+    Args:
+        staged: gives every row folded so far to the store, and returns the store.
+    """
+
+    def __init__(
+        self, agreement: Agreement, rules: LinkingRules, staged: Callable[[], LinkingStore], bounds: Bounds
+    ) -> None:
+        self._nearby = Nearby(rules, agreement.regions, bounds.rows)
+        self._claims = _Claims(bounds.claims)
+        self._linked = _Bits()
+        self._staged = staged
+        self._reports_kept = bounds.reports
+        # The first is the one met longest ago.
+        # Plain tuples: those of a class of their own would be looked at by every run of the garbage collector.
+        self._recent: dict[int, tuple[Any, ...]] = {}
+        self._new: list[ReportRow] = []
+
+    def restore(self, cells: Iterable[Cell], claims: Sequence[Claim], linked: Sequence[int]) -> None:
+        """Begin with what the store tells on resuming."""
+        self._nearby.restore(cells)
+        self._claims.restore(claims)
+        self._linked = _Bits(min(linked, default=0))
+        self._linked.set(linked)
+
+    # -- as reports come and go
+
+    def take_in(self, rows: Sequence[ReportRow], replaced: Collection[Replaced]) -> None:
+        """Take in the rows folded since the last call, and forget the revisions they replaced."""
+        gone = {one.fact_offset for one in replaced}
+        self._keep((row[0], _linkable_of_row(row)) for row in rows if row.type == "incident")
+        for place in gone:
+            self._claims.remove(place)
+            known = self._recent.get(place)
+            if known is not None:
+                self._recent[place] = (*known[:_PRESENT], False, *known[_PRESENT + 1 :])
+        self._nearby.withdraw((one.cell, one.fact_offset) for one in replaced if one.cell is not None)
+        self._new = [row for row in rows if row.type == "incident" and row.present and row[0] not in gone]
+        self._nearby.add([_placed_of_row(row) for row in self._new if row.merged_into is None])
+        for row in self._new:
+            if row.same_as or row.merged_into is not None:
+                self._claims.add(Claim(row.fact_offset, row.feed, row.merged_into, row.same_as))
+
+    def withdraw(self, reports: Iterable[Linkable]) -> None:
+        """Take replaced revisions out whose cell was not known before they were read."""
+        self._nearby.withdraw((cell_of(one.region, one.occurred_from), one.fact_offset) for one in reports)
+
+    def linked(self, dissolved: Iterable[int], formed: Iterable[int]) -> None:
+        """Note which places are in a linked incident no more, and which are now."""
+        self._linked.clear(dissolved)
+        self._linked.set(formed)
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether any report that stands names another one."""
+        return bool(self._claims)
+
+    def _keep(self, reports: Iterable[tuple[int, tuple[Any, ...]]]) -> None:
+        recent = self._recent
+        for place, report in reports:
+            recent.pop(place, None)
+            recent[place] = report
+        for place in list(islice(recent, max(0, len(recent) - self._reports_kept))):
+            del recent[place]
+
+    # -- answers
+
+    def new_of(self, identities: Collection[Identity]) -> list[int]:
+        """Return the places of those taken in last that stand and are of ``identities``."""
+        return [row.fact_offset for row in self._new if (row.feed, row.report_id) in identities] if identities else []
+
+    def partners_of_new(self) -> list[tuple[int, int]]:
+        """Return as ``partners_of`` does for all that were taken in last and stand."""
+        return self._partners(self._new, [_placed_of_row(row) for row in self._new])
+
+    def partners_of(self, reports: Sequence[Linkable]) -> list[tuple[int, int]]:
+        """Return pairs of the place of one of ``reports`` and of a present one that may have to do with it.
+
+        It may be a candidate, or one of the two names the other. Merged reports are no candidates; retracted ones may
+        lend a name.
+        """
+        return self._partners(reports, [_placed_of_linkable(report) for report in reports])
+
+    def _partners(
+        self, reports: Sequence[ReportRow] | Sequence[Linkable], placed: Sequence[tuple[Any, ...]]
+    ) -> list[tuple[int, int]]:
+        pairs = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
+        return pairs + self._naming(reports) if self.has_claims else pairs
+
+    def _naming(self, reports: Sequence[ReportRow] | Sequence[Linkable]) -> list[tuple[int, int]]:
+        if self._claims.too_many:
+            return self._staged().naming([report.fact_offset for report in reports])
+        pairs = [
+            (report.fact_offset, place)
+            for report in reports
+            for place in self._claims.on(f"{report.feed}/{report.report_id}")
+        ]
+        named = {report.fact_offset: names for report in reports if (names := _named(report))}
+        if named:
+            identities = {Identity(*name.split("/", 1)) for name in chain.from_iterable(named.values())}
+            stand = self._staged().present_at({key_hash(*identity): identity for identity in identities})
+            at = {f"{feed}/{report_id}": place for (feed, report_id), place in stand.items()}
+            pairs += [(place, at[name]) for place, names in named.items() for name in names if name in at]
+        return pairs
+
+    def reports_at(self, places: Collection[int]) -> list[Linkable]:
+        """Return the incident revisions at ``places``."""
+        recent = self._recent
+        found = [Linkable._make(recent[place]) for place in places if place in recent]
+        missing = [place for place in places if place not in recent]
+        if missing:
+            read = self._staged().reports_at(missing)
+            self._keep((report.fact_offset, tuple(report)) for report in read)
+            found += read
+        return found
+
+    def linked_with(self, places: Iterable[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
+        """Return the stored incidents that the revisions at ``places`` belong to, with all their reports."""
+        wanted = [place for place in places if place in self._linked]
+        return self._staged().linked_with(wanted) if wanted else ([], [])
+
+    def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told."""
+        return self._staged().first_told({key_hash(*identity): identity for identity in identities})
+
+
+def _named(report: ReportRow | Linkable | Claim) -> list[str]:
+    """Return the reports that one asserts or was merged into, as ``feed/report_id``."""
+    named = list(report.same_as or ())
+    if report.merged_into is not None:
+        named.append(f"{report.feed}/{report.merged_into}")
+    return named
+
+
+class _Claims:
+    """Which present reports name which others."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._names: dict[int, list[str]] = {}
+        self._on: dict[str, set[int]] = {}
+        self.too_many = False
+
+    def restore(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self.add(claim)
+
+    def add(self, claim: Claim) -> None:
+        if len(self._names) >= self._kept:
+            self.too_many = True
+        if self.too_many:
+            self._names.clear()
+            self._on.clear()
+            return
+        names = self._names[claim.fact_offset] = _named(claim)
+        for name in names:
+            self._on.setdefault(name, set()).add(claim.fact_offset)
+
+    def remove(self, place: int) -> None:
+        for name in self._names.pop(place, ()):
+            claims = self._on.get(name, set())
+            claims.discard(place)
+            if not claims:
+                self._on.pop(name, None)
+
+    def on(self, name: str) -> Collection[int]:
+        """Return the places of the reports that name ``name``."""
+        return self._on.get(name, ())
+
+    def __bool__(self) -> bool:
+        return self.too_many or bool(self._names)
+
+
+class _Bits:
+    """A set of places from ``first`` on, at a bit each."""
+
+    def __init__(self, first: int = 0) -> None:
+        self._first = first
+        self._bytes = bytearray()
+
+    def set(self, places: Iterable[int]) -> None:
+        for place in places:
+            index = place - self._first
+            if index >> 3 >= len(self._bytes):
+                self._bytes.extend(bytes((index >> 3) + 1 - len(self._bytes)))
+            self._bytes[index >> 3] |= 1 << (index & 7)
+
+    def clear(self, places: Iterable[int]) -> None:
+        for place in places:
+            index = place - self._first
+            self._bytes[index >> 3] &= ~(1 << (index & 7))
+
+    def __contains__(self, place: int) -> bool:
+        index = place - self._first
+        return 0 <= index >> 3 < len(self._bytes) and bool(self._bytes[index >> 3] >> (index & 7) & 1)

@@ -1,0 +1,118 @@
+"""Partners are found in memory: none that the exact test would accept is missed, and few others are looked at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterator
+
+import pytest
+
+from schemas.agreement import LinkingRules
+from schemas.rows import Linkable, Placed
+from streams.ledger.core.linking import Candidates
+from streams.ledger.core.nearby import Cell, Nearby, cell_of
+from tests.support.worlds import HOUR, LINKING, at, day
+
+REGIONS = ("SY01", "SY02")
+
+
+def drawn(draw: random.Random, place: int) -> Linkable:
+    """Return a report within three days and half a degree, near a pole or the date line now and then."""
+    start = at(draw.choice([0, 0, 1, 2]), draw.uniform(0, 24))
+    north, east = draw.choice([(33.5, 36.3), (33.5, 36.3), (89.7, 10.0), (10.0, 179.9)])
+    longitude = east + draw.choice([0.0, 0.01, draw.random() / 2])
+    return Linkable(
+        fact_offset=place,
+        feed=f"feed-{draw.choice('abc')}",
+        report_id=str(place),
+        revision=1,
+        present=True,
+        retracted=False,
+        merged_into=None,
+        region=draw.choice(REGIONS),
+        truce_day=day(0),
+        occurred_from=start,
+        occurred_to=start + round(draw.choice([0, 0.2, 1, 1.1, 24, 26, 27]) * HOUR),
+        time_precision=draw.choice(["minute", "minute", "hour", "day", "week"]),
+        place_precision=draw.choice(["exact", "exact", "near", "district", "governorate", "country"]),
+        latitude=draw.choice([None, *[min(90.0, north + draw.choice([0.0, 0.01, draw.random() / 2]))] * 5]),
+        longitude=longitude if longitude <= 180 else longitude - 360,
+        kind=draw.choice(["shelling", "armed_clash", "attack_on_aid", "other"]),
+        in_scope=True,
+        names_parties=False,
+        deaths_low=None,
+        deaths_best=None,
+        deaths_high=None,
+        reported_at=start,
+        same_as=None,
+        not_same_as=None,
+        origins=None,
+    )
+
+
+def placed(report: Linkable) -> Placed:
+    return Placed._make(getattr(report, name) for name in Placed._fields)
+
+
+def never(cells: Collection[Cell]) -> Iterator[list[Placed]]:
+    pytest.fail(f"the store was asked for {cells}")
+
+
+@pytest.mark.parametrize("weakest", ["exact", "district", "governorate"])
+@pytest.mark.parametrize("minutes", [0, 60, 1_440])
+@pytest.mark.parametrize("kept", [0, 100, 10_000])
+def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
+    draw = random.Random(f"{weakest}{minutes}{kept}")
+    rules = LinkingRules.model_validate(LINKING | {"weakest_place": weakest, "minutes": minutes})
+    reports = [drawn(draw, place) for place in range(400)]
+    stored: list[Linkable] = []
+
+    def read(cells: Collection[Cell]) -> Iterator[list[Placed]]:
+        for report in stored:
+            if cell_of(report.region, report.occurred_from) in cells:
+                yield [placed(report)]
+
+    nearby = Nearby(rules, REGIONS, kept)
+    found: set[tuple[int, int]] = set()
+    for first in range(0, len(reports), 40):
+        some = reports[first : first + 40]
+        stored += some
+        nearby.add([placed(report) for report in some])
+        found |= set(nearby.pairs([placed(report) for report in some], read))
+    exact = Candidates(rules)
+    wanted = {
+        (one.fact_offset, other.fact_offset)
+        for one in reports
+        for other in reports[: one.fact_offset // 40 * 40 + 40]
+        if one is not other and exact.closeness(one, other) is not None
+    }
+    assert wanted
+    assert wanted <= found
+    assert len(found) < 3 * len(wanted) + 100
+
+
+def test_what_was_withdrawn_is_no_partner() -> None:
+    nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+    draw = random.Random(1)
+    one = drawn(draw, 1)._replace(feed="feed-a", time_precision="minute", place_precision="exact", latitude=33.5)
+    one = one._replace(occurred_to=one.occurred_from)
+    other = one._replace(fact_offset=2, feed="feed-b")
+    nearby.add([placed(one), placed(other)])
+    assert nearby.pairs([placed(one)], never) == [(1, 2)]
+    nearby.withdraw([(cell_of(other.region, other.occurred_from), 2)])
+    assert nearby.pairs([placed(one)], never) == []
+
+
+def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
+    """25,000 in one cell: the test of every pair would be 625 million comparisons, and as many bytes."""
+    nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+    draw = random.Random(2)
+    reports = [
+        Placed(
+            n, f"feed-{n % 7}", "SY01", start, start, "minute", "exact", 33 + draw.random(), 36 + draw.random(), "other"
+        )
+        for n in range(25_000)
+        for start in [at(0, draw.uniform(5, 28))]
+    ]
+    nearby.add(reports)
+    assert 5_000 < len(nearby.pairs(reports, never)) < 200_000
