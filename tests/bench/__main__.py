@@ -19,7 +19,7 @@ from streams.cli.processes import Role
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import Settings
 from tests.bench import stages
-from tests.bench.reports import reports, running_truce
+from tests.bench.reports import reports, running_truce, span_of
 
 ROLES: tuple[Role, ...] = ("intake", "ledger")
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[str, object]:
     run = f"bench.r{os.getpid()}"
-    truce = str(running_truce(folder))
+    truce = str(running_truce(folder, span_of(options.reports)))
 
     def settings(name: str, prefix: str) -> Settings:
         return Settings(agreement=truce, broker=broker, data=folder / name, topic_prefix=prefix, log_level="warning")

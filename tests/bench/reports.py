@@ -14,6 +14,8 @@ import orjson
 
 #: How far back reports reach: late ones and corrections touch any day of the truce so far.
 SPAN = timedelta(days=14)
+#: Reports a day at most: some two thousand of each governorate.
+DENSEST = 30_000
 KINDS = ("airstrike", "shelling", "armed_clash", "small_arms", "explosive")
 #: Two weeks hold as many reports here as years do elsewhere: any two that are not exact would lie near each other.
 PRECISIONS = ("exact",) * 8 + ("governorate", "unknown")
@@ -43,7 +45,8 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
     """
     draw = random.Random(seed)
     recent: list[Occurrence] = []
-    start = datetime.now(UTC) - SPAN - timedelta(hours=3)
+    span = span_of(count)
+    start = datetime.now(UTC) - span - timedelta(hours=3)
     resent: tuple[bytes, bytes] | None = None
     for number in range(count):
         fate = draw.random()
@@ -57,7 +60,7 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
             if recent and draw.random() < 0.08:
                 told = _told_again(draw, draw.choice(recent))
             else:
-                told = _occurrence(draw, start)
+                told = _occurrence(draw, start, span * (number / count))
                 if len(recent) < REMEMBERED:
                     recent.append(told)
                 else:
@@ -66,13 +69,26 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
             yield resent
 
 
-def _occurrence(draw: random.Random, start: datetime) -> Occurrence:
+def span_of(count: int) -> timedelta:
+    """Return over how long so many reports are spread: two weeks, or longer to be no more than DENSEST a day."""
+    return max(SPAN, timedelta(days=count / DENSEST))
+
+
+def _lateness(draw: random.Random, passed: timedelta) -> timedelta:
+    """Return how long ago it happened: mostly hours, for one in four days, for one in twenty any day of the truce."""
+    fate = draw.random()
+    if fate < 0.05:
+        return passed * draw.random()
+    return min(passed, timedelta(hours=draw.expovariate(1 / 3) if fate < 0.75 else draw.uniform(0, 72)))
+
+
+def _occurrence(draw: random.Random, start: datetime, passed: timedelta) -> Occurrence:
     place: dict[str, object] = (
         {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
     )
     # Spread over a governorate's hundred kilometres.
     return Occurrence(
-        start + timedelta(seconds=draw.randrange(int(SPAN.total_seconds()))),
+        start + passed - _lateness(draw, passed),
         place,
         35.2 + draw.random(),
         36.7 + draw.random(),
@@ -122,10 +138,10 @@ def _report(draw: random.Random, told: Occurrence, number: int, revision: int) -
     )
 
 
-def running_truce(folder: Path) -> Path:
-    """Write the shipped agreement as if it had taken effect two weeks ago; return the file."""
+def running_truce(folder: Path, span: timedelta = SPAN) -> Path:
+    """Write the shipped agreement as if it had taken effect ``span`` ago; return the file."""
     shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
-    first = (datetime.now(UTC) - SPAN).date()
+    first = (datetime.now(UTC) - span).date()
     moved = {
         r"(?m)^effective = .*$": f"effective = {first.isoformat()}T19:00:00",
         # With the day of the shipped file: places and lines of positions have days of their own.
