@@ -18,7 +18,14 @@ from schemas.failpoints import PATTERN
 PREFIX = "TRUCEWATCH_"
 
 #: Variables with our prefix that the tests read and no command does.
-_OF_THE_TESTS = frozenset({"TRUCEWATCH_SHARED_DATA", "TRUCEWATCH_TEST_HISTORIES", "TRUCEWATCH_TEST_KILLS"})
+_OF_THE_TESTS = frozenset(
+    {
+        "TRUCEWATCH_SHARED_DATA",
+        "TRUCEWATCH_TEST_ABSENCES",
+        "TRUCEWATCH_TEST_HISTORIES",
+        "TRUCEWATCH_TEST_KILLS",
+    }
+)
 
 
 class Settings(BaseSettings):
