@@ -13,7 +13,7 @@ import pytest
 
 from schemas.topics import Topics
 from sinks.verify import verify
-from streams.cli.processes import running
+from streams.cli.processes import Worker, running
 from streams.engine.admin import end_offsets
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import (
@@ -100,47 +100,53 @@ def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recor
     assert tables(copy_of(settings)) == facts.tables
 
 
-@pytest.mark.parametrize("step", ["store.written:12:stop", "ledger.told:12:stop", "copy.written:3:stop"])
+@pytest.mark.parametrize("step", ["store.written:12:stop", "ledger.told:12:stop", "copy.written:1:stop"])
 def test_a_ledger_that_wakes_up_on_another_machine_publishes_and_tells_nothing(
     facts: Recorded, tmp_path: Path, step: str
 ) -> None:
-    """Folders of their own stand for two machines: no lock, only the group decides."""
+    """Folders of their own stand for two machines: no lock, only the group decides.
+
+    The group may give the partition back to the one that woke up: from then on it leads, and says that it resumed.
+    """
     first = facts.settings.model_copy(update={"data": tmp_path / "first"})
     second = first.model_copy(update={"data": tmp_path / "second"})
-    with worker(first, failpoint=step) as leader:
+    with worker(first, failpoint=step, log_level="info") as leader:
         wait_until(lambda: stands_still(leader))
         with worker(second) as standby:
             wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
             assert told(second) == facts.facts
-            before = (_published(first), _published(second))
+            before = _published(first)
             wake(leader)
-            seen = [told(second)]
             deadline = time.monotonic() + 8
-            while time.monotonic() < deadline:
-                seen.append(told(second))
-                if step != "copy.written:3:stop":
-                    assert _published(first)[0] == before[0][0], (
-                        "a copy was published by a ledger without its partition"
-                    )
+            while time.monotonic() < deadline and not _leads_again(leader):
+                # The copy it was making when it stood still is finished; another one is not begun.
+                publishes = step != "copy.written:1:stop" and _published(first) != before
+                tells = told(second) != facts.facts
+                assert _leads_again(leader) or not (publishes or tells)
                 time.sleep(0.2)
-            assert set(seen) == {facts.facts}
-            assert judged_to(copy_of(first)) < facts.facts or judged_to(copy_of(second)) == facts.facts
+            if _leads_again(leader):
+                wait_until(lambda: judged_to(copy_of(first)) >= facts.facts, leader)
+                assert tables(copy_of(first)) == facts.tables
             for each in (leader, standby):
                 each.check()
     assert tables(copy_of(second)) == facts.tables
 
 
+def _leads_again(leader: Worker) -> bool:
+    return sum("ledger_resumed" in line for line in list(leader._tail)) > 1
+
+
 def test_a_standby_begins_with_the_copy_it_is_given(facts: Recorded, tmp_path: Path) -> None:
     first = facts.settings.model_copy(update={"data": tmp_path / "first"})
     second = first.model_copy(update={"data": tmp_path / "second"})
-    with worker(first, failpoint="store.committed:12:kill") as leader:
+    with worker(first, failpoint="copy.replaced:1:kill") as leader:
         wait_until(lambda: has_ended(leader))
     copy_of(second).parent.mkdir(parents=True)
     shutil.copy(copy_of(first), copy_of(second))
     begun = judged_to(copy_of(second))
     assert 0 < begun < facts.facts
     with worker(second, log_level="info") as standby:
-        assert said(standby, f'"next_offset":{begun}') or said(standby, f'"next_offset": {begun}', 1)
+        assert said(standby, f'"next_offset": {begun}')
         wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
     assert tables(copy_of(second)) == facts.tables
 

@@ -92,8 +92,8 @@ def test_a_dash_is_standard_input(tmp_path: Path) -> None:
     [
         ("missing.jsonl", None, "missing.jsonl: no such file"),
         ("a.jsonl.gz", LINE, "is named .gz but is not gzipped"),
-        ("a.jsonl.gz", gzip.compress(LINE * 1_000)[:-20], "damaged or cut short"),
-        ("a.jsonl.gz", gzip.compress(LINE)[:10] + b"\xff" * 40, "damaged or cut short"),
+        ("a.jsonl.gz", gzip.compress(LINE * 1_000, mtime=0)[:-20], "damaged or cut short"),
+        ("a.jsonl.gz", gzip.compress(LINE, mtime=0)[:10] + b"\xff" * 40, "damaged or cut short"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_its_fault(

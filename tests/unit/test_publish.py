@@ -137,7 +137,7 @@ def test_a_copy_into_a_folder_that_went_away_fails_cleanly(tmp_path: Path) -> No
     store = open_store(tmp_path / "data")
     store.publish(THEN)
     shutil.move(tmp_path / "data", tmp_path / "moved")
-    with pytest.raises(StoreUnavailable, match=r"compliance\.duckdb cannot be used: No such file"):
+    with pytest.raises(StoreUnavailable, match=r"live\.duckdb was moved or deleted while the ledger wrote it"):
         store.publish(THEN)
     store.close()
 
