@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.broken_json import not_json, not_utf8
 from schemas.errors import ReportRejected
 from schemas.facts import Origin, Redrive, RejectFact
 from schemas.plain_words import did_you_mean, fields_at, found, path_of, say
@@ -167,13 +167,13 @@ def _code(kind: str, loc: tuple[int | str, ...]) -> RejectCode:
 
 
 def _not_json(fault: ErrorDetails) -> tuple[RejectCode, str]:
-    value: Any = fault["input"]
-    if isinstance(value, bytes):
-        try:
-            value.decode()
-        except UnicodeDecodeError as bad:
-            return RejectCode.INVALID_UTF8, f"byte {bad.start} is not UTF-8; {RejectCode.INVALID_UTF8.hint}"
-    return RejectCode.NOT_JSON, f"{fault['ctx']['error']}; {RejectCode.NOT_JSON.hint}"
+    value = fault["input"]
+    body = value if isinstance(value, bytes) else str(value).encode()
+    try:
+        body.decode()
+    except UnicodeDecodeError as bad:
+        return RejectCode.INVALID_UTF8, not_utf8(body, bad.start)
+    return RejectCode.NOT_JSON, not_json(body, fault["ctx"]["error"])
 
 
 class DeadLetter(BaseModel):
