@@ -11,6 +11,7 @@ import duckdb
 
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, TrucewatchError
+from schemas.truceday import from_micros
 from sinks import reading
 from sinks.opening import PUBLISHED
 from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
@@ -88,7 +89,7 @@ def read_standing(
     """Read how things stand from a published copy, or how they were held ``as_of`` an instant.
 
     The truce-days shown are those from ``first`` to ``last``, each open-ended when None, and of these the last
-    ``days``.
+    ``days``. Tallies are shown that are of one of these days, or of none and for a period that touches them.
 
     Raises:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
@@ -174,7 +175,8 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
     judged = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()[0]
-    rows = connection.execute(_TALLIED).fetchall()
+    # What was asked for, and not what of it was judged: monitors told of days before the truce as well.
+    asked = span if days is None else (shown[0], span[1]) if shown else None
     return Standing(
         agreement=agreement,
         published_at=about.published_at,
@@ -192,7 +194,7 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         reject_rates=reject_rates(connection),
         declared=reading.declarations(connection),
         declared_clocks=reading.declared_clocks(connection),
-        tallied=[Tallied(*row) for row in rows],
+        tallied=_tallied(connection, agreement, *asked) if asked else [],
         pullback_days=pullback_days(connection, shown[0], shown[-1]) if shown else [],
         positions=found_positions(connection, shown[0], shown[-1]) if shown else [],
     )
@@ -247,12 +249,28 @@ def _turns(history: list[Gate]) -> list[Gate]:
     return [line for n, line in enumerate(history) if n == 0 or line.is_open != history[n - 1].is_open]
 
 
+def _tallied(connection: duckdb.DuckDBPyConnection, agreement: Agreement, first: date, last: date) -> list[Tallied]:
+    """Return the tallies of the truce-days from ``first`` to ``last``; the least and the greatest date are no bound."""
+    calendar = agreement.calendar
+    asked = {
+        "first": first,
+        "last": last,
+        "begins": from_micros(calendar.start_of(first)) if first > date.min else None,
+        "ends": from_micros(calendar.end_of(last)) if last < date.max else None,
+    }
+    return [Tallied(*row) for row in connection.execute(_TALLIED, asked).fetchall()]
+
+
 #: One row per bulletin: what it states in all, or else the sum of its lines.
 _TALLIED = """
 SELECT feed, occurred_from, occurred_to, coalesce(any_value(stated_total), sum(bulletin_incidents))::BIGINT,
        bool_or(at_least), sum(bulletin_incidents)::BIGINT, bool_and(adds_up),
        coalesce(any_value(counted_incidents) FILTER (region IS NULL), sum(counted_incidents))::BIGINT
-FROM bulletin_counts GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
+FROM bulletin_counts
+WHERE CASE WHEN truce_day IS NOT NULL THEN truce_day BETWEEN $first AND $last
+           ELSE ($ends::TIMESTAMPTZ IS NULL OR occurred_from < $ends)
+                AND ($begins::TIMESTAMPTZ IS NULL OR occurred_to > $begins OR occurred_from = $begins) END
+GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
 """
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -175,6 +176,43 @@ def test_a_tally_stands_beside_the_incidents_of_its_own_regions(
     )
     (line,) = read_standing(history.judged(tmp_path / "syria-2016")).tallied
     assert (line.total, line.counted) == (5 * len(regions), counted)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four days judged; bulletins of the day before the truce, of the first, second and third, and of two at once."""
+    periods = {"before": (-1, 0), "first": (0, 1), "second": (1, 2), "third": (2, 3), "two days": (1, 3)}
+    history = History(AGREEMENT).tell(
+        *(
+            report(
+                "bulletin",
+                f"b{n}",
+                feed=name.replace(" ", "-"),
+                reported_at=START + 3 * DAY,
+                occurred=(START + low * DAY, START + high * DAY),
+                tallies=[{"count": 1}],
+            )
+            for n, (name, (low, high)) in enumerate(periods.items())
+        )
+    )
+    return history.tick(START + 3 * DAY + HOUR).judged(tmp_path_factory.mktemp("data") / "syria-2016")
+
+
+@pytest.mark.parametrize(
+    ("asked", "feeds"),
+    [
+        ({}, ["before", "first", "second", "two-days", "third"]),
+        ({"days": 2}, ["two-days", "third"]),
+        ({"days": 4}, ["first", "second", "two-days", "third"]),
+        ({"last": date(2016, 9, 12)}, ["before", "first"]),
+        ({"first": date(2016, 9, 13), "last": date(2016, 9, 13)}, ["second", "two-days"]),
+        ({"first": date(2016, 9, 15)}, []),
+        ({"first": date(2016, 9, 11), "last": date(2016, 9, 11)}, ["before"]),
+        ({"first": date(2017, 1, 1), "days": 3}, []),
+    ],
+)
+def test_tallies_of_the_asked_days_alone_are_shown(told: Path, asked: dict[str, Any], feeds: list[str]) -> None:
+    assert [line.feed for line in read_standing(told, **asked).tallied] == feeds
 
 
 def test_a_wide_grid_is_one_table_and_a_narrow_one_several(copy: Path) -> None:
