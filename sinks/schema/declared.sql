@@ -77,11 +77,13 @@ WITH fold AS (
            first(feed || '/' || report_id ORDER BY n) AS opened_by
     FROM fold WHERE stretch > 0 GROUP BY ALL
 ), timed AS (
-    SELECT declared_by, stretch, since, coalesce(closed_at, ends) AS until, coalesce(closed_by, 'until') AS by_what, opened_by,
-           closing_report,
+    SELECT declared_by, row_number() OVER (PARTITION BY declared_by ORDER BY stretch) AS stretch, since,
+           coalesce(closed_at, ends) AS until, coalesce(closed_by, 'until') AS by_what, opened_by, closing_report,
            greatest(0, epoch_us(least(coalesce(closed_at, ends, 'infinity'::TIMESTAMPTZ), CAST(t AS TIMESTAMPTZ))) - epoch_us(since)) // 60000000 * 60
                AS held_seconds
     FROM stretches LEFT JOIN closings USING (declared_by, stretch)
+    -- One that was closed as it opened is none.
+    WHERE closed_at IS NULL OR closed_at > since
 )
 SELECT
     declared_by,

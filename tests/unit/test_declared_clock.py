@@ -124,6 +124,26 @@ def test_a_truce_ended_while_suspended_is_not_taken_up_again(file) -> None:
     assert stretches(file(*told)) == [(0, 10, "suspension")]
 
 
+@pytest.mark.parametrize("told_first", [True, False])
+def test_a_truce_ended_at_the_instant_its_suspension_runs_out_leaves_no_stretch_of_no_length(
+    file, *, told_first: bool
+) -> None:
+    told = (says("start", 0), says("suspension", 10, 20), says("end", 20, told=9 if told_first else 19))
+    connection = file(*told)
+    assert stretches(connection) == [(0, 10, "suspension")]
+    assert flags(connection)[2] == ("end", "ended", None)
+
+
+def test_what_closes_a_stretch_as_it_opens_leaves_none_and_the_next_has_its_number(file) -> None:
+    assert stretches(file(says("start", 10), says("end", 10, told=11))) == []
+    taken_up = (says("start", 0, 48), says("suspension", 10, 20))
+    connection = file(*taken_up, says("reset", 20, told=19))
+    assert stretches(connection) == [(0, 10, "suspension"), (20, 48, "until")]
+    assert connection.execute("SELECT stretch, opened_by FROM declared_clock").fetchall()[1] == (2, "feed/reset-20")
+    again = says("suspension", 20, 30, name="again", told=19)
+    assert stretches(file(*taken_up, again)) == [(0, 10, "suspension"), (30, 48, "until")]
+
+
 def test_a_reset_counts_anew_under_the_same_term(file) -> None:
     assert stretches(file(says("start", 0, 48), says("reset", 10))) == [(0, 10, "reset"), (10, 48, "until")]
     assert stretches(file(says("start", 0, 48), says("reset", 10, 70))) == [(0, 10, "reset"), (10, 70, "until")]
@@ -226,7 +246,8 @@ def naive(told: Iterable[DeclarationRow]) -> Rows:
             elif act == "end" and suspended is not None:
                 suspended = None
             elif act in ("suspension", "reset", "end") and running and live is not None:
-                found.append((party, live[0], at, act))
+                if at != live[0]:
+                    found.append((party, live[0], at, act))
                 suspended = (report_id, live[1]) if act == "suspension" else None
                 live = [at, term or live[1]] if act == "reset" else None
         if live is not None:
