@@ -157,7 +157,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Dossier:
-    """One region and truce-day. ``judged_at`` is the time of the last judgement; ``unjudged`` are reports since."""
+    """One region and truce-day. ``judged_at`` is the time of the last judgement; ``unjudged`` are reports since.
+
+    Of those the first few are named; ``more_unjudged`` is how many more there are.
+    """
 
     judged: Judged
     judged_at: datetime
@@ -170,6 +173,7 @@ class Dossier:
     baseline: list[tuple[date, int]]
     feeds: list[tuple[str, int]]
     unjudged: list[str]
+    more_unjudged: int
 
 
 _VERDICT = """
@@ -276,6 +280,7 @@ def dossier(
     ((judged_at,),) = connection.execute("SELECT max(as_of) FROM region_windows").fetchall()
     sql = "SELECT truce_day, incidents FROM day_tallies WHERE region = ?"
     counts: dict[date, int] = dict(connection.execute(sql, [present.region]).fetchall())
+    unjudged, more_unjudged = _unjudged(connection, present)
     return Dossier(
         judged=present,
         judged_at=judged_at,
@@ -287,7 +292,8 @@ def dossier(
         bulletins=select(connection, BulletinLine, _BULLETINS, key),
         baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
         feeds=connection.execute(_FEEDS, key).fetchall(),
-        unjudged=_unjudged(connection, present),
+        unjudged=unjudged,
+        more_unjudged=more_unjudged,
     )
 
 
@@ -320,14 +326,16 @@ def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
     return sources, report.get("note")
 
 
-def _unjudged(connection: duckdb.DuckDBPyConnection, present: Judged) -> list[str]:
-    """Return the reports that concern the day and came after the last judgement."""
+def _unjudged(connection: duckdb.DuckDBPyConnection, present: Judged) -> tuple[list[str], int]:
+    """Return the reports that concern the day and came after the last judgement: the first few, and how many more."""
     ((pending,),) = connection.execute("SELECT pending FROM ledger_state").fetchall()
-    days = (None, present.truce_day.isoformat())
+    days = (present.truce_day.isoformat(), None)
     causes = json.loads(pending).get("causes", [])
-    return [
-        report for region, day, reports, *_ in causes if region == present.region and day in days for report in reports
-    ]
+    # Those of the day itself first, then those of every day of the region.
+    found = [cause for wanted in days for region, day, *cause in causes if (region, day) == (present.region, wanted)]
+    named = list(dict.fromkeys(report for reports, _, _ in found for report in reports))
+    # Shared are those that changed both.
+    return named, sum(len(reports) + more - shared for reports, more, shared in found) - len(named)
 
 
 def _json(text: Any) -> Any:

@@ -589,7 +589,8 @@ WITH verdict AS (
            utc_text(recorded_at)
                || coalesce(': ' || nullif(array_to_string(
                       list_transform(changed, lambda each: each.field || ' ' || each.old || ' to ' || each.new), ', '), ''), '')
-               || coalesce('; by ' || nullif(array_to_string(reports, ', '), ''), '; by the passing of time')
+               || coalesce('; by ' || nullif(array_to_string(reports, ', '), '')
+                      || CASE WHEN more_reports > 0 THEN ' and ' || more_reports || ' more' ELSE '' END, '; by the passing of time')
     FROM verdict_changes
     WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
 )

@@ -24,6 +24,7 @@ def explanation_json(told: Explanation) -> dict[str, Any]:
         "verdict": jsonable(known.judged),
         "judged_at": jsonable(known.judged_at),
         "not_judged_yet": known.unjudged,
+        "more_not_judged_yet": known.more_unjudged,
         "limit": {
             "limit": known.judged.violence_limit,
             "bulletins_of": rules.bulletins_of,

@@ -71,7 +71,8 @@ def show_explanation(console: Console, told: Explanation) -> None:
     page = _Page(console, told.agreement)
     _verdict(page, told.dossier.judged)
     if told.dossier.unjudged:
-        page.line(f"not judged yet: {', '.join(told.dossier.unjudged)}", style="bold")
+        waiting = _named(told.dossier.unjudged, told.dossier.more_unjudged)
+        page.line(f"not judged yet: {waiting}", style="bold")
     _legs(page, told.dossier.judged)
     _limit(page, told)
     _watched(page, told)
@@ -256,6 +257,10 @@ def _bulletins(page: _Page, told: Explanation) -> None:
         page.line(f"{line.feed}/{line.report_id}: {figure}; {page.span(line.occurred_from, line.occurred_to)}")
 
 
+def _named(reports: Sequence[str], more: int) -> str:
+    return f"{', '.join(reports)} and {more:,} more" if more else ", ".join(reports)
+
+
 def _versions(page: _Page, versions: Sequence[Change]) -> None:
     page.head("Versions")
     for version in versions:
@@ -266,6 +271,5 @@ def _versions(page: _Page, versions: Sequence[Change]) -> None:
             page.line(f"decides now: {', '.join(version.evidence_added)}", 3)
         if version.evidence_removed:
             page.line(f"no longer decides: {', '.join(version.evidence_removed)}", 3)
-        more = f" and {version.more_reports} more" if version.more_reports else ""
-        caused = f"{', '.join(version.reports)}{more}" if version.reports else "the passing of time"
+        caused = _named(version.reports, version.more_reports) if version.reports else "the passing of time"
         page.line(f"came of: {caused}", 3, "grey50")

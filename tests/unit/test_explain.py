@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from schemas.agreement import Agreement
 from schemas.errors import UsageError
@@ -17,6 +19,7 @@ from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
 from streams.ops.explain import Explanation, read_explanation, read_held
 from streams.ops.explain_json import explanation_json
+from streams.ops.explain_text import show_explanation
 from streams.ops.lever_text import both_legs, lever_text
 from streams.ops.levers import Lever
 from tests.support.commands import Run
@@ -478,4 +481,26 @@ def test_reports_since_the_last_judgement_are_named(tmp_path: Path) -> None:
     history = History(agreement(**NO_ACCESS)).tell(*shellings(1)).tick(at(1))
     history.tell(incident("late", "SY02", (at(0, 5), at(0, 6)), "shelling", at(1, 1)))
     told = read_explanation(history.judged(tmp_path), "SY02", day(0))
-    assert told.dossier.unjudged == ["feed-a/late@1"]
+    assert (told.dossier.unjudged, told.dossier.more_unjudged) == (["feed-a/late@1"], 0)
+
+
+def test_beyond_ten_the_reports_of_a_version_and_those_not_judged_yet_are_a_number(tmp_path: Path) -> None:
+    def struck(first: int, number: int, when: Micros) -> list[dict[str, Any]]:
+        return [
+            incident(f"i{n:02}", "SY02", (when, when + HOUR), "shelling", at(1, 1))
+            for n in range(first, first + number)
+        ]
+
+    # A report of the baseline changes its own day, and the limit of every day.
+    history = History(agreement(**NO_ACCESS)).tell(*struck(0, 12, at(0, 5))).tick(at(1))
+    path = history.tell(*struck(20, 13, at(-1, 5)), *struck(40, 2, at(0, 5))).judged(tmp_path)
+    told = read_explanation(path, "SY02", day(0))
+    text = StringIO()
+    show_explanation(Console(file=text, width=400), told)
+    page = text.getvalue()
+    assert f"came of: {', '.join(f'feed-a/i{n:02}@1' for n in range(10))} and 2 more" in page
+    # Those of the day itself are named first.
+    assert told.dossier.unjudged[:2] == ["feed-a/i40@1", "feed-a/i41@1"]
+    assert (len(told.dossier.unjudged), told.dossier.more_unjudged) == (12, 3)
+    assert explanation_json(told)["more_not_judged_yet"] == 3
+    assert "feed-a/i29@1 and 3 more" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -247,6 +248,23 @@ def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnect
     assert [fact for fact, _, _ in told][-3:] == ["version 1", "version 2", "version 3"]
     assert told[-2][2].startswith('2016-09-13T22:00:00Z: verdict "BROKEN" to "MET", state "OPEN" to "PROVISIONAL"')
     assert any(fact == "bulletin" and value == "monitor/b1" for fact, value, _ in told)
+
+
+def test_a_day_explained_says_how_many_more_reports_a_version_came_of(tmp_path: Path) -> None:
+    named = ", ".join(f"feed-a/i{n}@1" for n in range(10))
+    causes = [([f"feed-a/i{n}@1" for n in range(10)], 3), (["feed-a/i1@1"], 0), ([], 0)]
+    store = open_store(tmp_path)
+    changes = full_changes()
+    changes.versions = [
+        verdict_row(version=version, cause=json.dumps({"reports": reports, "more": more}))
+        for version, (reports, more) in enumerate(causes, start=1)
+    ]
+    store.commit(changes)
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        sql = "SELECT detail FROM explain_day('SY02', ?) WHERE fact LIKE 'version %'"
+        details = [detail.partition("; ")[2] for (detail,) in connection.execute(sql, [DAY_ONE]).fetchall()]
+    assert details == [f"by {named} and 3 more", "by feed-a/i1@1", "by the passing of time"]
 
 
 def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(tmp_path: Path) -> None:
