@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from schemas.errors import UsageError
 
@@ -41,9 +41,10 @@ Step = Literal[
 ]
 STEPS: tuple[Step, ...] = get_args(Step)
 
-#: ``step``, ``step:3`` for the third time it is reached, ``step:3:stop`` to stand still there instead of dying.
-PATTERN = r"^[a-z]+\.[a-z]+(:[1-9][0-9]*(:(kill|stop))?)?$"
-_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+#: ``step``, ``step:3`` for the third time it is reached; ``step:3:stop`` to be stopped there instead of dying,
+#: ``step:3:hold`` to stand still in a call that lets no other thread of Python run.
+PATTERN = r"^[a-z]+\.[a-z]+(:[1-9][0-9]*(:(kill|stop|hold))?)?$"
+Act = Literal["kill", "stop", "hold"]
 
 
 class Armed(NamedTuple):
@@ -51,7 +52,7 @@ class Armed(NamedTuple):
 
     step: str
     time: int
-    signal: signal.Signals
+    act: Act
 
 
 class _State:
@@ -70,19 +71,24 @@ def arm(text: str | None) -> None:
         _State.armed = None
         return
     if re.match(PATTERN, text) is None:
-        raise UsageError(f"a failpoint is written step[:time[:kill|stop]], not {text!r}")
+        raise UsageError(f"a failpoint is written step[:time[:kill|stop|hold]], not {text!r}")
     step, _, rest = text.partition(":")
     time, _, act = rest.partition(":")
     if step not in STEPS:
         raise UsageError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
-    _State.armed = Armed(step, int(time or 1), _SIGNALS[act or "kill"])
+    _State.armed = Armed(step, int(time or 1), cast("Act", act or "kill"))
 
 
 def reached(step: Step) -> None:
-    """Note that ``step`` was reached: where it is armed for this time, the process gets its signal."""
+    """Note that ``step`` was reached: where it is armed for this time, the process meets its end there."""
     armed = _State.armed
     if armed is None or armed.step != step:
         return
     _State.times += 1
-    if _State.times == armed.time:
-        os.kill(os.getpid(), armed.signal)
+    if _State.times != armed.time:
+        return
+    if armed.act == "hold":
+        # Takes longer than the world is old, in C and with the interpreter's lock held.
+        re.match("(a*)*b", "a" * 100)
+    else:
+        os.kill(os.getpid(), signal.SIGKILL if armed.act == "kill" else signal.SIGSTOP)

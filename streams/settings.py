@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     )
 
     failpoint: Annotated[str, StringConstraints(pattern=PATTERN)] | None = Field(
-        None, description="For crash tests: the step at which a worker kills itself, `step[:time[:kill\\|stop]]`."
+        None,
+        description="For crash tests: the step at which a worker kills itself, `step[:time[:kill\\|stop\\|hold]]`.",
     )
 
     @classmethod
@@ -156,6 +157,6 @@ def _reason(message: str, name: str) -> str:
             "health_address": "should be host:port, such as 127.0.0.1:0",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
-            "failpoint": "should be step[:time[:kill|stop]]",
+            "failpoint": "should be step[:time[:kill|stop|hold]]",
         }[name]
     return message[:1].lower() + message[1:]

@@ -17,6 +17,7 @@ from typing import Literal
 
 import streams
 from schemas.errors import BrokerUnavailable, StoreFull, WorkerDied, WorkerStalled
+from streams.cli.last_words import last_words
 from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
@@ -25,7 +26,8 @@ Role = Literal["intake", "ledger"]
 STOP_SECONDS = 60.0
 #: Without a broker a worker has nobody to hand anything to, and waits long for an answer before it gives up.
 _BROKERLESS_STOP_SECONDS = 0.5
-_TAIL_LINES = 100
+#: As much of standard error as is kept: the stacks of some twenty threads, with the line before them.
+_TAIL_LINES = 2_000
 #: The event in a worker's log that tells where its probes are, and how the address looks, in text and in JSON.
 _PROBES, _ADDRESS = "probes_served", re.compile(r"http://[^\s\"]+")
 _ROOT = str(Path(streams.__file__).resolve().parent.parent)
@@ -74,11 +76,12 @@ class Worker:
         if code is not None:
             self._reported = True
             self._reader.join(timeout=5)
-            said = self._last_words(code)
+            said = last_words(list(self._tail), code)
+            stalled = said.startswith(WorkerStalled.SAID)
             raise WorkerDied(
                 f"the {self.role} worker ended: {said}",
-                code if code > 0 else 3,
-                stalled=said.startswith(WorkerStalled.SAID),
+                3 if stalled or code < 0 else code,
+                stalled=stalled,
                 full=StoreFull.SIGN in said,
             )
 
@@ -108,9 +111,8 @@ class Worker:
         self._close()
         # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
         if code not in (0, -signal.SIGTERM) and not self._reported:
-            raise WorkerDied(
-                f"the {self.role} worker failed while stopping: {self._last_words(code)}", code if code > 0 else 3
-            )
+            said = last_words(list(self._tail), code)
+            raise WorkerDied(f"the {self.role} worker failed while stopping: {said}", code if code > 0 else 3)
 
     def kill(self) -> None:
         """End the worker now, whatever it holds."""
@@ -132,14 +134,6 @@ class Worker:
                 self.probes = address[0]
             if self._echo:
                 sys.stderr.write(line)
-
-    def _last_words(self, code: int) -> str:
-        for line in reversed(self._tail):
-            if line.startswith("trucewatch: "):
-                return line.removeprefix("trucewatch: ")
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        last = next((line for line in reversed(self._tail) if line.strip()), None)
-        return f"{how}, and it said nothing" if last is None else f"{how}; its last line: {last}"
 
 
 @contextmanager

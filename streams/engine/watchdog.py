@@ -20,9 +20,11 @@ from streams.engine.pulse import Pulse
 _STDERR = 2
 #: Between two looks; a shorter limit is looked at more often.
 _LOOK_SECONDS = 1.0
-#: How much later than this thread the interpreter's own timer ends the process. It needs no lock of Python's, which a
-#: call that stands still may hold, as a regular expression does.
-_BACKSTOP_SECONDS = 10.0
+#: How much later than this thread the interpreter's own timer ends the process, and no more than so many times the
+#: limit. It needs no lock of Python's, which a call that stands still may hold, as a regular expression does. It can
+#: choose neither exit code nor words: ``streams/cli/last_words.py`` knows its own. It counts the time in which the
+#: process was stopped, so one that was for longer than limit and this together ends when it goes on.
+_BACKSTOP_SECONDS, _BACKSTOP_LIMITS = 10.0, 3
 #: How long the last words may take: whoever reads standard error may have stopped reading.
 _LAST_WORDS_SECONDS = 5.0
 
@@ -31,7 +33,9 @@ class Watchdog:
     """Watches a pulse for the length of a block, and ends the process with exit code 3 when it stops.
 
     The stacks of all threads and then one line with the reason go to standard error. Nothing is flushed: what was
-    committed stays, as after any other sudden death.
+    committed stays, as after any other sudden death. Where the call under way holds the lock of the interpreter, no
+    thread of Python's can say or do this: the interpreter's timer ends the process then, with exit code 1, and the
+    stacks alone tell.
     """
 
     def __init__(self, pulse: Pulse) -> None:
@@ -51,9 +55,10 @@ class Watchdog:
     def _watch(self) -> None:
         pulse = self._pulse
         interval = min(_LOOK_SECONDS, pulse.stall_seconds / 4)
+        backstop = min(_BACKSTOP_SECONDS, _BACKSTOP_LIMITS * pulse.stall_seconds)
         ticks, still, looked = pulse.ticks, 0.0, monotonic()
         while not self._done.wait(interval):
-            faulthandler.dump_traceback_later(pulse.limit_seconds + _BACKSTOP_SECONDS, exit=True, file=_STDERR)
+            faulthandler.dump_traceback_later(pulse.limit_seconds + backstop, exit=True, file=_STDERR)
             now = monotonic()
             # Of a time in which this thread did not run either only a little counts: the whole process was stopped.
             still = 0.0 if pulse.ticks != ticks else still + min(now - looked, 2 * interval)

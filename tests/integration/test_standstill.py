@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from schemas.topics import Topics
+from streams.cli.restarts import Watched
 from streams.engine.admin import committed_offsets
 from tests.integration.test_worker import worker
 from tests.support.brokers import numbered, topic_of, write
+from tests.support.month import month
+from tests.support.recorded_archive import archive_of, publish_archive, settings_for, wait_until
+from tests.support.standbys import worker as held
 
 pytestmark = pytest.mark.broker
 
@@ -58,6 +65,26 @@ async def test_a_call_that_holds_the_interpreters_lock_is_ended_too(embedded_bro
         code, _, err = one.end()
     assert code == 1
     assert "in _stand_still" in err
+
+
+def test_up_starts_a_worker_again_that_held_the_interpreters_lock_and_says_why(
+    embedded_broker: str, prefix: str, tmp_path: Path
+) -> None:
+    settings = settings_for(embedded_broker, prefix, tmp_path).model_copy(update={"stall_seconds": 1.0})
+    asyncio.run(publish_archive(embedded_broker, Topics(prefix), archive_of(month(3))))
+    told: list[dict[str, object]] = []
+    with held(settings, role="intake", failpoint="intake.read:1:hold") as hanging:
+        first, watched = hanging.pid, [hanging]
+        watch = Watched(watched, lambda event, text, **fields: told.append({"event": event, "text": text, **fields}))
+        try:
+            wait_until(lambda: watch.look(time.monotonic()) or watched[0].pid != first)
+        finally:
+            watched[0].kill()
+    (restart,) = told
+    assert (restart["event"], restart["role"], restart["restarts"]) == ("restart", "intake", 1)
+    assert str(restart["reason"]).startswith(
+        "the intake worker ended: stalled: none of its threads could run any more; the main one was in match() ("
+    )
 
 
 async def test_slow_work_that_moves_is_not_ended(embedded_broker: str, prefix: str) -> None:

@@ -36,6 +36,16 @@ def test_a_process_dies_at_the_step_it_was_told_and_at_that_time() -> None:
     assert outcome("intake.read:3:kill") == (-signal.SIGKILL, 3)
 
 
+def test_a_step_may_be_where_a_process_stands_still_and_lets_no_other_thread_run() -> None:
+    timer = "import faulthandler; faulthandler.dump_traceback_later(0.5, exit=True)"
+    code = CODE.format(text="intake.read:2:hold")
+    run = subprocess.run(
+        [sys.executable, "-c", f"{timer}\n{code}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout.count("at")) == (1, 2)
+    assert "in reached" in run.stderr
+
+
 def test_nothing_happens_at_other_steps_or_when_none_is_armed() -> None:
     assert outcome("intake.committed") == (0, 5)
     assert outcome(None) == (0, 5)
