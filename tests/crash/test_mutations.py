@@ -71,7 +71,7 @@ MUTATIONS = {
     ),
     "a redelivered record is counted again": Mutation(
         "streams/ledger/core/ledger.py",
-        "        if self._redelivered(fact):\n            return\n",
+        "        if self._passed(fact):\n            return\n",
         "",
         (*CAMPAIGN, "--role", "intake", "--steps", "intake.acknowledged"),
     ),
