@@ -29,8 +29,8 @@ demo: $(READY) ## Run September 2016 through the whole pipeline and show what it
 up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the workers; Ctrl-C stops them
 	@$(BIN)/trucewatch up
 
-test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest
+test: $(READY) ## Run every test, two at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .
