@@ -233,18 +233,6 @@ class LinkedReport(NamedTuple):
     certainty: str | None
 
 
-class Elsewhere(NamedTuple):
-    """A report of a linked incident that counts for ``region`` and ``truce_day``, which are not its own."""
-
-    region: str
-    truce_day: date
-    feed: str
-    report_id: str
-    revision: int
-    own_region: str
-    own_day: date
-
-
 class Evidence(NamedTuple):
     """One incident that decides a day; ordered by time, then name, so that arrival order never shows."""
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import duckdb
 import numpy as np
 
-from schemas.rows import Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport, Placed
+from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport, Placed
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.columns import hash_table, key_table, place_table
 
@@ -64,15 +64,6 @@ WITH names AS (
 """
 _FIRST_TOLD = """
 SELECT feed, report_id, epoch_us(min(reported_at)), key_hash FROM reports JOIN wanted USING (key_hash) GROUP BY ALL
-"""
-_ELSEWHERE = """
-SELECT i.region, i.truce_day, r.feed, r.report_id, r.revision, own.region, own.truce_day
-FROM linked_reports l
-JOIN linked_incidents i ON i.feed = l.incident_feed AND i.report_id = l.incident_report_id
-JOIN reports own USING (fact_offset)
-CROSS JOIN (SELECT l.feed, l.report_id, l.revision) r
-WHERE l.fact_offset > $after + $start AND (own.region, own.truce_day) <> (i.region, i.truce_day)
-ORDER BY l.fact_offset
 """
 
 
@@ -149,11 +140,6 @@ class LinkingAnswers:
         """Return the least time at which any known revision of each was told; identities are given by key hash."""
         rows = self._ask(_FIRST_TOLD, _hashes(wanted), {})
         return {wanted[key]: told for feed, report_id, told, key in rows if wanted[key] == (feed, report_id)}
-
-    def told_elsewhere(self, after: int) -> list[Elsewhere]:
-        """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
-        rows = self._ask(_ELSEWHERE, None, {"after": after, "start": self._start})
-        return [Elsewhere._make(row) for row in rows]
 
     def _wanted(self, places: Collection[int]) -> Any:
         return place_table(np.fromiter(places, dtype=np.int64, count=len(places)) + self._start)

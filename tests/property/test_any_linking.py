@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Sequence
@@ -100,6 +101,40 @@ def test_where_flushes_fall_shows_in_no_version_and_no_cause(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_version_after_one_report_is_by_that_report(seed: int) -> None:
+    """All days are over and settled, so whatever changes makes a version, and time makes none."""
+    world, facts = facts_of(seed)
+    random.Random(seed).shuffle(facts)
+    world = World(world.store.truce, flush_every=7).tell(tick(at(30)))
+    for fact in facts:
+        world.flush()
+        before = len(world.store.versions)
+        world.tell(fact, tick(at(30)))
+        world.flush()
+        made = world.store.versions[before:]
+        by = f"{fact.feed}/{fact.report_id}@{fact.revision}"
+        assert {row.cause for row in made} <= {json.dumps({"reports": [by], "more": 0})}, [row[:3] for row in made]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_version_after_several_reports_is_by_some_of_them(seed: int) -> None:
+    world, facts = facts_of(seed)
+    random.Random(seed).shuffle(facts)
+    world = World(world.store.truce, flush_every=4).tell(tick(at(30)))
+    for first in range(0, len(facts), 6):
+        world.flush()
+        before = len(world.store.versions)
+        told = facts[first : first + 6]
+        world.tell(*told, tick(at(30)))
+        world.flush()
+        for row in world.store.versions[before:]:
+            cause = json.loads(row.cause)
+            assert cause["reports"]
+            assert set(cause["reports"]) <= {f"{fact.feed}/{fact.report_id}@{fact.revision}" for fact in told}
+            assert len(set(cause["reports"])) == len(cause["reports"]) + cause["more"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_store_finds_the_partners_that_a_plain_scan_finds(seed: int, tmp_path: Path) -> None:
     history = random_history(seed, reports=80, linking=True)
     history.tick(at(30))
@@ -117,11 +152,17 @@ def test_the_store_finds_the_partners_that_a_plain_scan_finds(seed: int, tmp_pat
         verdicts = connection.execute(
             "SELECT region, truce_day, verdict, incidents, deaths_best, evidence, cause FROM day_verdicts"
         ).fetchall()
+        versions = connection.execute(
+            "SELECT region, truce_day, version, tick_offset, cause FROM day_verdict_versions ORDER BY ALL"
+        ).fetchall()
         hours = connection.execute("SELECT region, incidents_168h, deaths_best_168h FROM region_windows").fetchall()
     assert {row[:2]: row[2:] for row in verdicts} == {
         bucket: (row.verdict, row.incidents, row.deaths_best, row.evidence, row.cause)
         for bucket, row in world.store.verdicts.items()
     }
+    assert versions == sorted(
+        (row.region, row.truce_day, row.version, row.tick_offset, row.cause) for row in world.store.versions
+    )
     last = world.store.changes[-1].windows
     assert sorted(hours) == sorted((row.region, row.incidents_168h, row.deaths_best_168h) for row in last)
 

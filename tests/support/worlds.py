@@ -27,7 +27,6 @@ from schemas.reports import IncidentKind
 from schemas.rows import (
     Changes,
     Contribution,
-    Elsewhere,
     Evidence,
     Identity,
     Linkable,
@@ -343,17 +342,6 @@ class MemoryStore:
             identity: min(row.reported_at for row in self.reports if (row.feed, row.report_id) == identity)
             for identity in wanted.values()
         }
-
-    def told_elsewhere(self, after: int) -> list[Elsewhere]:
-        """Return the reports told after a place that count for another region or day than their own."""
-        own = {row.fact_offset: row for row in self.reports}
-        found = []
-        for row in sorted(self.members, key=lambda row: row.fact_offset):
-            one, report = self.incidents[Identity(*row[:2])], own[row.fact_offset]
-            there, here = (one.region, one.truce_day), (report.region or "", report.truce_day or FIRST)
-            if row.fact_offset > after and there != here:
-                found.append(Elsewhere(*there, row.feed, row.report_id, row.revision, *here))
-        return found
 
 
 def _names(one: ReportRow, other: ReportRow) -> bool:

@@ -90,7 +90,7 @@ def test_a_cause_counts_a_report_once_that_changes_a_day_and_every_day() -> None
         pending.touch("SY01", None, fact)
     for number in range(2):
         pending.touch("SY01", day_of_it, incident(f"d{number}"))
-    for kept in (pending, Pending.from_text(pending.to_text())):
+    for kept in (pending, Pending.from_text(pending.to_text(0), 0)):
         assert json.loads(kept.cause_text("SY01", day_of_it))["more"] == 7
         assert json.loads(kept.cause_text("SY01", another))["more"] == 5
 

@@ -220,6 +220,16 @@ def the_certainty(told: World, name: str) -> str | None:
     return told.store.incidents[Identity(feed, report_id)].certainty
 
 
+def test_an_assertion_that_is_taken_back_parts_reports_of_two_regions() -> None:
+    """No other feed reports in either region, and nobody else names another: only that it was said tells of it."""
+    told = world(report("1"), report("2", "feed-b", region="SY02", same_as=("feed-a/1",)), tick(at(9)))
+    assert len(incidents(told)) == 1
+    told.tell(report("2", "feed-b", region="SY02", revision=2), tick(at(9)))
+    told.flush()
+    assert incidents(told) == {}
+    assert [told.verdict(region, 0).incidents for region in ("SY01", "SY02")] == [1, 1]
+
+
 def test_a_denial_wins_over_closeness_and_over_an_assertion_of_the_other() -> None:
     assert not linked(report("1", not_same_as=("feed-b/2",)), report("2", "feed-b"))
     assert not linked(report("1", not_same_as=("feed-b/2",)), report("2", "feed-b", same_as=("feed-a/1",)))
@@ -396,7 +406,7 @@ def test_reports_join_and_part_without_a_trace_in_the_books() -> None:
 
 def test_where_no_other_feed_reports_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     told = World(TRUCE)
-    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at", "told_elsewhere"):
+    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at"):
         monkeypatch.setattr(told.store, question, lambda *_: pytest.fail("the store was asked"))
     told.tell(report("1"), report("2"), report("1", revision=2), report("9", "feed-b", when=at(30)), tick(at(1)))
     told.flush()
@@ -405,6 +415,6 @@ def test_where_no_other_feed_reports_nothing_is_asked(monkeypatch: pytest.Monkey
 
 def test_a_tick_with_nothing_told_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     told = world(report("1"), report("2", "feed-b"), tick(at(1)))
-    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at", "told_elsewhere"):
+    for question in ("cells", "reports_at", "linked_with", "first_told", "present_at"):
         monkeypatch.setattr(told.store, question, lambda *_: pytest.fail("the store was asked"))
     told.tell(tick(at(2)), tick(at(3))).flush()

@@ -100,7 +100,7 @@ class Ledger:
         self.next_offset = resumed.next_offset
         self.last_tick = resumed.last_tick
         self._origins = dict(resumed.origins)
-        self._pending = Pending.from_text(resumed.pending)
+        self._pending = Pending.from_text(resumed.pending, resumed.last_tick)
         self._books.restore(
             resumed.tallies,
             resumed.feed_tallies,
@@ -229,12 +229,14 @@ class Ledger:
             if self._links is not None:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
+                self._tell_again(entry, fact, prior)
             self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
             return Outcome.SUPERSEDED
         if prior is not None:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
             if self._links is not None:
                 self._links.replace(Identity(*identity), prior, adds)
+                self._tell_again(entry, fact, prior)
         if adds is not None:
             if prior is None or self._links is None:
                 self._books.add_incident(fact.feed, fact.report_id, adds)
@@ -275,6 +277,11 @@ class Ledger:
             if claim is not None:
                 self._touch_convoy(claim, fact)
                 self._books.convoys.remove(identity)
+
+    def _tell_again(self, entry: Entry, fact: ReportFact, prior: Prior) -> None:
+        if prior.type == "incident":
+            name = f"{fact.feed}/{fact.report_id}@{fact.revision}"
+            self._pending.linked.tell_again(prior.fact_offset, entry.offset, name)
 
     def _touch_day(self, adds: Contribution, fact: ReportFact) -> None:
         self._pending.touch(adds.region, adds.truce_day, fact)
@@ -351,7 +358,7 @@ class Ledger:
         changes.next_offset = self.next_offset
         changes.now = self.now
         changes.last_tick = self.last_tick
-        changes.pending = self._pending.to_text()
+        changes.pending = self._pending.to_text(self.last_tick)
         changes.tallies, changes.feed_tallies = self._books.tally_rows()
         changes.feeds = self._feeds.changed_rows()
         self._court.drain(changes)

@@ -14,8 +14,9 @@ from operator import attrgetter
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
-from schemas.rows import Changes, Contribution, Elsewhere, Identity, Prior, ReportRow, Resumed
+from schemas.rows import Changes, Contribution, Identity, Prior, ReportRow, Resumed
 from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.linking import Candidates
 from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.relinking import Relinked, relink
@@ -44,7 +45,6 @@ class Links:
         self._agreement = agreement
         self._rules = rules
         self._books = books
-        self._staged = staged
         self._known = Remembered(agreement, rules, staged, bounds)
         self._repeating = frozenset(rules.repeating_feeds)
         self._regions = frozenset(agreement.regions)
@@ -54,14 +54,11 @@ class Links:
         self._told_again: set[int] = set()
         self._since = 0
         self._corrections: list[tuple[Identity, Contribution | None, Contribution | None]] = []
-        self._elsewhere: dict[Identity, list[tuple[int, Elsewhere]]] = {}
-        # After a stop the store alone knows what was linked since the last tick.
-        self._ticked = True
+        self._candidates = Candidates(rules)
 
     def restore(self, resumed: Resumed) -> None:
         """Go on where the store left off."""
         self._known.restore(resumed.cells, resumed.claims, resumed.linked)
-        self._ticked = not resumed.linked
         self._since = resumed.next_offset
         for region, day, feed in resumed.reporting:
             self._reporting.setdefault((region, day), set()).add(feed)
@@ -77,8 +74,6 @@ class Links:
             self._reporting[bucket] = {fact.feed}
         else:
             feeds.add(fact.feed)
-        if fact.same_as or fact.merged_into is not None:
-            self._claims = True
 
     def replace(self, identity: Identity, prior: Prior, adds: Contribution | None) -> None:
         """Note a higher revision of a report, and what it adds in the place of ``prior``."""
@@ -110,8 +105,10 @@ class Links:
         """
         since, self._since = self._since, next_offset
         if self._told or self._told_again:
+            # Asked before as well: a claim that is taken back held reports of any feed and region together.
+            claimed = self._known.has_claims
             self._known.take_in(_from(changes.reports, since), self._replaced)
-            if self._looks():
+            if claimed or self._looks():
                 self._look(pending, changes)
             else:
                 self._correct()
@@ -148,7 +145,6 @@ class Links:
                 books.remove_incident(report.feed, report.report_id, report.adds)
             books.add_linked(incident.content)
         self._move(found, pending)
-        self._note_elsewhere(found)
         self._known.linked(
             (report.fact_offset for incident in found.dissolved for report in incident.reports),
             (report.fact_offset for incident in found.formed for report in incident.reports),
@@ -159,6 +155,7 @@ class Links:
 
     def _move(self, found: Relinked, pending: Pending) -> None:
         """Have every day judged again that an incident left or came to."""
+        pending.linked.move(found.dissolved, found.formed)
         for incident in (*found.dissolved, *found.formed):
             adds = [incident.content.adds, *(found.reports[place].adds for place in incident.active_places())]
             for region, day in {(one.region, one.truce_day) for one in adds}:
@@ -166,19 +163,6 @@ class Links:
                 if day in self._agreement.baseline_days:
                     # Another baseline is another limit for every day of the region.
                     pending.move(region, None)
-
-    def _note_elsewhere(self, found: Relinked) -> None:
-        """Keep until the next tick which reports count for a day that is not their own."""
-        for incident in found.dissolved:
-            self._elsewhere.pop(incident.name, None)
-        for incident in found.formed:
-            told = [(report.fact_offset, found.reports[report.fact_offset]) for report in incident.reports]
-            there = (incident.content.region, incident.content.truce_day)
-            self._elsewhere[incident.name] = [
-                (place, Elsewhere(*there, one.feed, one.report_id, one.revision, one.region, one.truce_day))
-                for place, one in told
-                if (one.region, one.truce_day) != there
-            ]
 
     def _correct(self) -> None:
         for (feed, report_id), prior, adds in self._corrections:
@@ -189,24 +173,9 @@ class Links:
         self._corrections.clear()
 
     def name_causes(self, last_tick: int, pending: Pending) -> None:
-        """Before a tick judges: name the reports that changed, through an incident they are in, a day not their own."""
-        if self._ticked:
-            noted = sorted(told for incident in self._elsewhere.values() for told in incident if told[0] > last_tick)
-            elsewhere = [one for _, one in noted]
-        else:
-            elsewhere = self._staged().told_elsewhere(last_tick)
-        self._ticked = True
-        self._elsewhere.clear()
-        if not pending.days():
-            return
-        baseline = self._agreement.baseline_days
-        for report in elsewhere:
-            pending.touch_by_link(
-                report.region,
-                report.truce_day,
-                f"{report.feed}/{report.report_id}@{report.revision}",
-                shared=report.own_region == report.region and report.own_day in baseline,
-            )
+        """Before a tick judges: name the reports told since that changed, through linking, a day not their own."""
+        for cause in pending.linked.causes(last_tick, self._agreement, self._known, self._candidates):
+            pending.touch_by_link(cause)
 
 
 def _from(rows: list[ReportRow], since: int) -> list[ReportRow]:

@@ -7,6 +7,7 @@ from datetime import date
 
 from schemas.facts import ReportFact
 from schemas.truceday import Micros
+from streams.ledger.core.link_causes import ByLink, LinkedSince
 
 CAUSES_SHOWN = 10
 
@@ -41,6 +42,7 @@ class Pending:
         self._causes: dict[tuple[str, date | None], Cause] = {}
         self._by: ReportFact | None = None
         self._touched_by_it: set[tuple[str, date | None]] = set()
+        self.linked = LinkedSince()
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
 
@@ -64,15 +66,15 @@ class Pending:
             if other == region and narrower is not None:
                 self._causes[other, narrower].shared += 1
 
-    def touch_by_link(self, region: str, day: date, report: str, *, shared: bool) -> None:
-        """Note that a report, as ``feed/report_id@revision``, changed through an incident a day that is not its own.
-
-        Args:
-            shared: whether it changed every day of the region as well.
-        """
-        cause = self._causes.setdefault((region, day), Cause())
-        cause.add(report)
-        cause.shared += shared
+    def touch_by_link(self, by: ByLink) -> None:
+        """Note that a report changed days through linking, beside those it has touched by itself."""
+        touched = by.own | by.days
+        for bucket in by.days:
+            self._causes.setdefault(bucket, Cause()).add(by.report)
+        for region, day in touched:
+            every = (region, None)
+            if day is not None and every in touched and not {(region, day), every} <= by.own:
+                self._causes.setdefault((region, day), Cause()).shared += 1
 
     def move(self, region: str, day: date | None) -> None:
         """Note that what ``region`` and ``day`` rest on may have changed, whoever did it."""
@@ -92,23 +94,27 @@ class Pending:
     def judged(self, now: Micros) -> None:
         """Forget everything: it was judged, at ``now``."""
         self._causes.clear()
+        self.linked.clear()
         self._by = None
         self.judged_to = now
 
-    def to_text(self) -> str:
-        """Return everything as JSON text."""
+    def to_text(self, last_tick: int) -> str:
+        """Return everything as JSON text, given where in the facts topic the last tick lies."""
         causes = [
             [region, day and day.isoformat(), cause.reports, cause.more, cause.shared]
             for (region, day), cause in self._causes.items()
         ]
-        return json.dumps({"judged_to": self.judged_to, "causes": causes}, ensure_ascii=False)
+        pending = {"judged_to": self.judged_to, "causes": causes, "linked": self.linked.to_values(last_tick)}
+        return json.dumps(pending, ensure_ascii=False)
 
     @classmethod
-    def from_text(cls, text: str) -> Pending:
+    def from_text(cls, text: str, last_tick: int) -> Pending:
         """Read what ``to_text`` wrote; an empty object is a ledger that has not judged yet."""
         pending = cls()
         stored = json.loads(text)
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
             pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more, shared)
+        if "linked" in stored:
+            pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
         return pending

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from schemas.agreement import Agreement, LinkingRules
-from schemas.rows import Claim, Elsewhere, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
+from schemas.rows import Claim, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.nearby import ROWS_KEPT, Cell, Nearby, cell_of
@@ -58,9 +58,6 @@ class LinkingStore(Protocol):
 
     def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
         """Return the least time at which any known revision of each was told; identities are given by key hash."""
-
-    def told_elsewhere(self, after: int) -> list[Elsewhere]:
-        """Return, in the order they were told, the reports after a place in the facts topic that count elsewhere."""
 
 
 class Replaced(NamedTuple):

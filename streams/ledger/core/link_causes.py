@@ -1,0 +1,279 @@
+"""Which reports changed, through linking, days that are not their own; docs/judging.md, "Cause", states the rule.
+
+Incidents are compared as they stood at the last tick and stand now: what came and went in between, at a flush or not,
+never shows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+from typing import Any, NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.rows import Identity, Linkable
+from streams.ledger.core.identity import body_digest
+from streams.ledger.core.linking import Candidates
+from streams.ledger.core.relinking import Incident
+from streams.ledger.core.remembered import Remembered
+
+Bucket = tuple[str, date | None]
+
+#: Incidents and corrections remembered between two ticks, at some 300 bytes each. After more, nobody is named for a day
+#: not its own: they are written with each commit, and without ticks would grow for ever.
+CHANGES_KEPT = 10_000
+
+
+class _Changed(NamedTuple):
+    """An incident that stood at the last tick and does no more, or that stands only since.
+
+    ``places`` are those of its active reports, ``others`` of those that lend their names.
+    """
+
+    stood: bool
+    region: str
+    truce_day: date
+    places: list[int]
+    others: list[int]
+
+
+class ByLink(NamedTuple):
+    """A report that changed days through linking: ``own`` are those it has changed by itself, ``days`` the others."""
+
+    report: str
+    own: frozenset[Bucket]
+    days: frozenset[Bucket]
+
+
+class LinkedSince:
+    """What linking changed since the last tick: incidents, and reports told again."""
+
+    def __init__(self) -> None:
+        self._incidents: dict[int, _Changed] = {}
+        self._again: dict[int, tuple[int, str]] = {}
+        self._too_many = False
+
+    def tell_again(self, standing: int, place: int, report: str) -> None:
+        """Note that ``report``, as ``feed/report_id@revision``, tells at ``place`` what stood at ``standing`` again."""
+        self._again[standing] = (place, report)
+        self._bound()
+
+    def move(self, dissolved: Iterable[Incident], formed: Iterable[Incident]) -> None:
+        """Note which incidents are no more, and which are new."""
+        for stood, incidents in ((True, dissolved), (False, formed)):
+            for incident in incidents:
+                key = _key(incident)
+                known = self._incidents.get(key)
+                if known is not None and known.stood is not stood:
+                    del self._incidents[key]
+                else:
+                    self._incidents[key] = _changed(incident, stood=stood)
+        self._bound()
+
+    def _bound(self) -> None:
+        if self._too_many or len(self._incidents) + len(self._again) > CHANGES_KEPT:
+            self.clear()
+            self._too_many = True
+
+    def clear(self) -> None:
+        """Forget everything: it was judged."""
+        self._incidents.clear()
+        self._again.clear()
+        self._too_many = False
+
+    def causes(
+        self, last_tick: int, agreement: Agreement, known: Remembered, candidates: Candidates
+    ) -> Iterator[ByLink]:
+        """Yield, in the order they were told, the reports told since ``last_tick`` that changed days not their own."""
+        if self._incidents:
+            yield from _Causes(self._incidents.values(), self._again, last_tick, agreement, known, candidates).told()
+
+    def to_values(self, last_tick: int) -> list[Any]:
+        """Return everything as values for JSON; places are counted from the last tick, whichever log they lie in."""
+        incidents = [
+            [
+                *(key, one.stood, one.region, one.truce_day.isoformat()),
+                *([place - last_tick for place in places] for places in (one.places, one.others)),
+            ]
+            for key, one in self._incidents.items()
+        ]
+        again = [[standing - last_tick, place - last_tick, name] for standing, (place, name) in self._again.items()]
+        return [self._too_many, incidents, again]
+
+    @classmethod
+    def from_values(cls, values: list[Any], last_tick: int) -> LinkedSince:
+        """Read what ``to_values`` wrote."""
+        since = cls()
+        since._too_many, incidents, again = values
+        for key, stood, region, day, *places in incidents:
+            moved = ([place + last_tick for place in some] for some in places)
+            since._incidents[key] = _Changed(stood, region, date.fromisoformat(day), *moved)
+        since._again = {standing + last_tick: (place + last_tick, name) for standing, place, name in again}
+        return since
+
+
+def _key(incident: Incident) -> int:
+    """Return what two incidents alike have in common, wherever their reports lie."""
+    rows = [row._replace(fact_offset=0) for row in incident.reports]
+    return body_digest(repr((incident.content, sorted(rows))).encode())
+
+
+def _changed(incident: Incident, *, stood: bool) -> _Changed:
+    active = incident.active_places()
+    others = [row.fact_offset for row in incident.reports if row.standing != "active"]
+    return _Changed(stood, incident.content.region, incident.content.truce_day, active, others)
+
+
+class _Told(NamedTuple):
+    """A report told since the last tick: what stood then and stands now, and the days it has changed by itself."""
+
+    place: int
+    name: str
+    old: Linkable | None
+    now: Linkable | None
+    own: frozenset[Bucket]
+
+
+class _Causes:
+    """The incidents that changed between two ticks, in groups that share reports, and who changed them."""
+
+    def __init__(
+        self,
+        changed: Collection[_Changed],
+        again: dict[int, tuple[int, str]],
+        last_tick: int,
+        agreement: Agreement,
+        known: Remembered,
+        candidates: Candidates,
+    ) -> None:
+        self._last_tick = last_tick
+        self._known = known
+        self._candidates = candidates
+        self._regions = frozenset(agreement.regions)
+        self._baseline = agreement.baseline_days
+        self._changed = changed
+        places = {place for one in changed for place in (*one.places, *one.others)}
+        places.update(again, (place for place, _ in again.values()))
+        self._at = {report.fact_offset: report for report in known.reports_at(places)}
+        self._again: dict[Identity, list[tuple[int, str]]] = defaultdict(list)
+        self._revisions: dict[Identity, list[Linkable]] = defaultdict(list)
+        for report in sorted(self._at.values()):
+            self._revisions[report.identity].append(report)
+        for standing, telling in again.items():
+            self._again[self._at[standing].identity].append(telling)
+        self._told: dict[Identity, _Told | None] = {}
+
+    def told(self) -> Iterator[ByLink]:
+        groups = self._groups()
+        group_of = {identity: number for number, group in enumerate(groups) for identity in self._members(group)}
+        days = [self._days(group) for group in groups]
+        changed: dict[Identity, set[Bucket]] = defaultdict(set)
+        for identity, number in (*group_of.items(), *self._rivals(groups, group_of)):
+            changed[identity] |= days[number]
+        causes = [(told, changed[identity]) for identity in changed if (told := self._told_since(identity)) is not None]
+        for told, moved in sorted(causes, key=lambda cause: cause[0].place):
+            if rest := moved - told.own:
+                yield ByLink(told.name, told.own, frozenset(rest))
+
+    # -- incidents
+
+    def _members(self, group: Iterable[_Changed]) -> set[Identity]:
+        return {self._at[place].identity for one in group for place in (*one.places, *one.others)}
+
+    def _groups(self) -> list[list[_Changed]]:
+        """Return the changed incidents, those together that share reports."""
+        group_of: dict[Identity, list[_Changed]] = {}
+        for one in self._changed:
+            met = {id(group): group for name in self._members([one]) if (group := group_of.get(name)) is not None}
+            group = [one, *(other for each in met.values() for other in each)]
+            group_of.update(dict.fromkeys(self._members(group), group))
+        return list({id(group): group for group in group_of.values()}.values())
+
+    def _days(self, group: list[_Changed]) -> set[Bucket]:
+        """Return the days incidents counted for or count for now, and those of reports that stood or stand alone."""
+        days: set[Bucket] = {(one.region, one.truce_day) for one in group}
+        for stood in (True, False):
+            elsewhere = self._members(one for one in group if one.stood is not stood)
+            for place in (place for one in group if one.stood is stood for place in one.places):
+                report = self._at[place]
+                if report.identity in elsewhere:
+                    continue
+                told = self._told_since(report.identity)
+                alone = report if told is None else told.now if stood else told.old
+                if alone is not None:
+                    days |= self._days_of(alone)
+        return self._with_limits(days)
+
+    def _days_of(self, report: Linkable) -> set[Bucket]:
+        return {(report.region, report.truce_day)} if self._counts(report) else set()
+
+    def _with_limits(self, days: set[Bucket]) -> set[Bucket]:
+        # Another baseline is another limit for every day of the region.
+        return days | {(region, None) for region, day in days if day in self._baseline}
+
+    def _counts(self, report: Linkable) -> bool:
+        return not report.retracted and report.region in self._regions
+
+    # -- reports
+
+    def _told_since(self, identity: Identity) -> _Told | None:
+        if identity not in self._told:
+            self._told[identity] = self._find_told(identity)
+        return self._told[identity]
+
+    def _find_told(self, identity: Identity) -> _Told | None:
+        revisions, again = self._revisions[identity], self._again.get(identity, [])
+        now = next((report for report in revisions if report.present), None)
+        old = self._standing_before(revisions, self._last_tick + 1)
+        if now is not None and now.fact_offset > self._last_tick:
+            own = self._days_of(now)
+            before = self._standing_before(revisions, now.fact_offset)
+            place, name = now.fact_offset, f"{now.name}@{now.revision}"
+        elif not again:
+            return None
+        else:
+            # An older revision that came late, or a report that is none of an incident any more.
+            place, name = max(again)
+            own, before = set(), old if now is None else None
+        if before is not None:
+            own |= self._days_of(before)
+        return _Told(place, name, old, now, frozenset(self._with_limits(own)))
+
+    @staticmethod
+    def _standing_before(revisions: list[Linkable], place: int) -> Linkable | None:
+        earlier = [report for report in revisions if report.fact_offset < place]
+        return max(earlier, key=lambda report: report.revision, default=None)
+
+    def _rivals(self, groups: list[list[_Changed]], group_of: dict[Identity, int]) -> Iterator[tuple[Identity, int]]:
+        """Yield reports told since that may have taken a link of a group away or given it back, with its number.
+
+        A report is linked with its closest candidate of each feed. So a rival is, or was before it was told again, a
+        candidate of a report of the group, and of the feed of one.
+        """
+        feeds = [{identity.feed for identity in self._members(group)} for group in groups]
+        members = {}
+        for identity in group_of:
+            told = self._told_since(identity)
+            now = told.now if told is not None else self._revisions[identity][-1]
+            if now is not None and self._counts(now):
+                members[now.fact_offset] = now
+        replaced = {
+            told.old.fact_offset: told.old
+            for identity in self._again
+            if (told := self._told_since(identity)) is not None and told.old is not None
+            if self._counts(told.old) and not told.old.present
+        }
+        pairs = self._known.partners_of(list(members.values()))
+        met = {other for _, other in pairs if other > self._last_tick and other not in self._at}
+        self._at |= {report.fact_offset: report for report in self._known.reports_at(met)}
+        for place in met:
+            self._revisions[self._at[place].identity].append(self._at[place])
+        before = [(other, place) for place, other in self._known.partners_of(list(replaced.values()))]
+        for place, other in (*pairs, *before):
+            member, rival = members.get(place), self._at.get(other)
+            if member is None or rival is None or not self._counts(rival):
+                continue
+            number = group_of[member.identity]
+            if rival.feed in feeds[number] and self._candidates.closeness(member, rival) is not None:
+                yield rival.identity, number
