@@ -32,7 +32,9 @@ def main() -> int:
     parser.add_argument(
         "--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out"
     )
-    parser.add_argument("--marks", type=int, nargs="*", default=[], help="counts at which to note each worker's memory")
+    parser.add_argument(
+        "--marks", type=int, nargs="*", default=[], help="counts at which to note memory, commits and copies"
+    )
     parser.add_argument("--whole", action="store_true", help="measure the pipeline as a whole only, not its stages")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
@@ -84,12 +86,27 @@ async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[s
             "end to end": end_to_end.rate,
         },
         "memory_mib": {
-            role: {f"{mark:,}": round(size / 2**20) for mark, size in noted.items()}
-            for role, noted in end_to_end.memory.items()
+            role: {f"{mark:,}": round(noted.memory[role] / 2**20) for mark, noted in end_to_end.noted.items()}
+            for role in ROLES
         },
+        "work": _work(end_to_end.noted),
         "start_seconds": end_to_end.started_after,
         "latency_ms": _latency(waits),
     }
+
+
+def _work(noted: dict[int, stages.Noted]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return, up to each mark from the one before, how many commits and copies there were and how long they took."""
+    spans: dict[str, dict[str, dict[str, float]]] = {"commits": {}, "copies": {}}
+    for name, kind in (("commits", stages.COMMITS), ("copies", stages.COPIES)):
+        before, count_before, seconds_before = 0, 0.0, 0.0
+        for mark in sorted(noted):
+            count, seconds = noted[mark].work[kind]
+            times = count - count_before
+            each = 1_000 * (seconds - seconds_before) / times if times else 0.0
+            spans[name][f"{before:,} to {mark:,}"] = {"times": times, "ms": round(each, 1)}
+            before, count_before, seconds_before = mark, count, seconds
+    return spans
 
 
 def _latency(waits: list[float]) -> dict[str, float]:
@@ -123,6 +140,9 @@ def _show(figures: dict[str, object]) -> None:
         _say(f"  {name:<28}{rate:>12,.0f} reports/s{rate / yardstick:>9.2f} of bare")
     for role, noted in figures["memory_mib"].items():  # type: ignore[attr-defined]
         _say(f"  {role} memory, MiB: " + ", ".join(f"{size} at {mark}" for mark, size in noted.items()))
+    for name, spans in figures["work"].items():  # type: ignore[attr-defined]
+        told = (f"{of['times']:.0f} of {of['ms']:.0f} ms from {span}" for span, of in spans.items())
+        _say(f"  {name}: " + ", ".join(told))
     latency: dict[str, float] = figures["latency_ms"]  # type: ignore[assignment]
     if latency:
         _say(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import Topics
 from streams.cli.processes import Role, Worker, running
@@ -21,8 +24,21 @@ from streams.settings import Settings
 
 AGREEMENT = "syria-2016"
 LOOK_SECONDS = 0.1
+COMMITS, COPIES = "trucewatch_sink_commit_duration_seconds", "trucewatch_publish_duration_seconds"
 #: Reports published before latency is measured.
 WARM_UP = 200
+
+
+class Noted(NamedTuple):
+    """What is seen of the workers when a mark is passed.
+
+    Attributes:
+        memory: resident bytes of each role's worker.
+        work: by name of the histogram, how many commits or copies the ledger made since its start, and their seconds.
+    """
+
+    memory: dict[str, int]
+    work: dict[str, tuple[float, float]]
 
 
 @dataclass
@@ -32,7 +48,7 @@ class Timed:
     records: int
     seconds: float
     started_after: float = 0.0
-    memory: dict[str, dict[int, int]] = field(default_factory=dict)
+    noted: dict[int, Noted] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -91,7 +107,7 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
 
     Args:
         count: raw reports to get through.
-        marks: counts of facts at which each worker's resident memory is noted, in bytes.
+        marks: counts of facts at which memory and the work done so far are noted.
     """
     topics = Topics(settings.topic_prefix, settings.partitions)
     broker = settings.broker or ""
@@ -99,7 +115,8 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
     begun = time.perf_counter()
     first: float | None = None
     done_before = 0
-    memory: dict[str, dict[int, int]] = {role: {} for role in roles}
+    noted: dict[int, Noted] = {}
+    settings = settings.model_copy(update={"health_address": "127.0.0.1:0", "log_level": "info"})
     watched = [
         Committed(broker, group, topic, partitions)
         for role, group, topic, partitions in (
@@ -117,15 +134,17 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
                 done = [await committed() for committed in ask]
                 if first is None and done[0]:
                     first, done_before = time.perf_counter(), done[0]
-                _note_memory(workers, memory, marks, done[-1])
+                for mark in marks:
+                    if done[-1] >= mark and mark not in noted:
+                        noted[mark] = _note(workers)
                 # Every raw report becomes one fact; ticks come on top.
                 if all(each >= count for each in done):
                     break
                 await asyncio.sleep(LOOK_SECONDS)
             now = time.perf_counter()
-            _note_memory(workers, memory, (count,), count)
+            noted[count] = _note(workers)
     start = first if first is not None else begun
-    return Timed(count - done_before, now - start, start - begun, memory)
+    return Timed(count - done_before, now - start, start - begun, noted)
 
 
 async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_second: int) -> list[float]:
@@ -211,11 +230,15 @@ async def _send(
         await producer.send(topics.incidents, number % topics.partitions, [(key, value, [])])
 
 
-def _note_memory(workers: list[Worker], memory: dict[str, dict[int, int]], marks: tuple[int, ...], done: int) -> None:
-    for mark in marks:
-        for worker in workers:
-            if done >= mark and mark not in memory[worker.role]:
-                memory[worker.role][mark] = resident(worker.pid)
+def _note(workers: list[Worker]) -> Noted:
+    work: dict[str, tuple[float, float]] = {}
+    for worker in workers:
+        if worker.role == "ledger" and worker.probes is not None:
+            with urllib.request.urlopen(f"{worker.probes}/metrics", timeout=60) as answer:  # noqa: S310 - loopback
+                families = text_string_to_metric_families(answer.read().decode())
+            values = {sample.name: sample.value for each in families for sample in each.samples}
+            work = {name: (values[f"{name}_count"], values[f"{name}_sum"]) for name in (COMMITS, COPIES)}
+    return Noted({worker.role: resident(worker.pid) for worker in workers}, work)
 
 
 def resident(pid: int, key: str = "VmRSS") -> int:
