@@ -18,7 +18,7 @@ from schemas.topics import EMBEDDED_CLUSTER, Topics
 from sinks.opening import unwritable
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
-from streams.engine.admin import beginning_offsets, ensure_topics, log_identity
+from streams.engine.admin import ensure_topics, log_identity
 from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
 from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.probes import Probes, Reasons
@@ -89,9 +89,8 @@ def _run_ledger(
 ) -> int:
     facts_topic = topics.facts(agreement.id)
     embedded = _forgets(identity)
-    begins = asyncio.run(beginning_offsets(broker, facts_topic)).get(0, 0)
 
-    def open_store() -> Store:
+    def open_store(log_begins: int) -> Store:
         return Store.open(
             settings.data / agreement.id,
             agreement,
@@ -99,7 +98,7 @@ def _run_ledger(
             facts_topic=facts_topic,
             log_identity=identity,
             new_log_allowed=embedded,
-            log_begins=begins,
+            log_begins=log_begins,
             limits=StoreLimits(memory=settings.memory_limit),
         )
 

@@ -71,6 +71,8 @@ class Consumer(Protocol):
 
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool: ...
 
+    async def first_offset(self, tp: TP) -> int: ...
+
 
 class Handed(NamedTuple):
     """A batch that was handed over and whose offset was not committed yet."""
@@ -117,6 +119,10 @@ class Lane:
         named = {TP(*tp): offset for tp, offset in offsets.items()}
         mine = {tp: offset for tp, offset in named.items() if tp in held}
         return bool(mine) and await self.consumer.commit_within(mine, self.commit_seconds)
+
+    async def first_offset(self, partition: TopicPartition) -> int:
+        """Ask the broker for the first offset it still holds of a partition; 0 where there is no broker."""
+        return 0 if self.consumer is None else await self.consumer.first_offset(TP(*partition))
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records not yet handed over, per assigned partition whose end is known."""

@@ -191,6 +191,10 @@ class LaneConsumer(driver.Consumer):
         """Commit to the group, past Faust's own bookkeeping of acknowledged events."""
         return await self._thread.commit_within(offsets, seconds)
 
+    async def first_offset(self, tp: TP) -> int:
+        """Ask the broker for the first offset it still holds of a partition."""
+        return await self._thread.first_offset(tp)
+
     def lag(self) -> dict[TP, int]:
         """Records between the next one to hand over and the end of each assigned partition."""
         ends = {tp: self._end_of(tp) for tp in self._next}
@@ -307,7 +311,7 @@ class LaneConsumer(driver.Consumer):
 
     async def _check_gap(self, tp: TP, expected: int) -> None:
         """Tell offsets that never were records of ours (markers, compaction) from records that retention deleted."""
-        first = await self._thread.first_offset(tp)
+        first = await self.first_offset(tp)
         if first <= expected:
             return
         if tp in self.lane.wanted:

@@ -72,7 +72,8 @@ class LedgerAgent:
     """Handles batches of one agreement's facts topic.
 
     Args:
-        open_store: opens the store; called when the partition is assigned, so that a standby holds no lock.
+        open_store: opens the store, given the first offset the log still holds; called when the partition is assigned,
+            so that a standby holds no lock.
         cadence: when to publish a copy.
         ticker: publishes ticks in a live deployment; None in a replay, which carries its own.
     """
@@ -80,7 +81,7 @@ class LedgerAgent:
     def __init__(
         self,
         agreement: Agreement,
-        open_store: Callable[[], Store],
+        open_store: Callable[[int], Store],
         cadence: Cadence,
         flush: FlushRules,
         ticker: Ticker | None,
@@ -121,8 +122,12 @@ class LedgerAgent:
         epoch = None if lane is None else lane.epoch
         told = float("-inf")
         while True:
+            # Asked again at each attempt: a standby may wait for months, and what it could have read then may be gone.
+            begins = 0 if lane is None else await lane.first_offset(self._partition)
+            if lane is not None and lane.epoch != epoch:
+                return None
             try:
-                return self._take_up().next_offset
+                return self._take_up(begins).next_offset
             except StoreInUse as error:
                 if lane is None:
                     raise
@@ -130,13 +135,11 @@ class LedgerAgent:
                     told = time.monotonic()
                     log.warning("standby_waits_for_the_file", agreement=self._agreement.id, reason=str(error))
             await asyncio.sleep(LOCK_SECONDS)
-            if lane.epoch != epoch:
-                return None
 
-    def _take_up(self) -> Ledger:
+    def _take_up(self, log_begins: int) -> Ledger:
         """Open the store and rebuild the ledger from its last commit."""
         self._give_up()
-        store = self._store = self._open_store()
+        store = self._store = self._open_store(log_begins)
         ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
         resumed = store.resume()
         ledger.resume(resumed)

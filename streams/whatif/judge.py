@@ -79,7 +79,7 @@ def judge(
     intake = _Intake(recorded, agreement, boundaries)
     with TemporaryDirectory(prefix="trucewatch-whatif-") as folder:
 
-        def open_store() -> Store:
+        def open_store(log_begins: int) -> Store:
             return Store.open(
                 Path(folder) / agreement.id,
                 agreement,
@@ -87,6 +87,7 @@ def judge(
                 facts_topic=_TOPIC,
                 log_identity="",
                 new_log_allowed=False,
+                log_begins=log_begins,
                 limits=StoreLimits(memory=memory),
             )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable
+from schemas.errors import FactUnreadable, StoreFull, StoreInUse
 from schemas.facts import Fact
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
@@ -32,9 +32,15 @@ def agent_on(
 ) -> LedgerAgent:
     """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
 
-    def open_store() -> Store:
+    def open_store(log_begins: int) -> Store:
         return Store.open(
-            folder, truce, {"SY01": "Damascus"}, facts_topic=TOPIC, log_identity=log, new_log_allowed=True
+            folder,
+            truce,
+            {"SY01": "Damascus"},
+            facts_topic=TOPIC,
+            log_identity=log,
+            new_log_allowed=True,
+            log_begins=log_begins,
         )
 
     return LedgerAgent(truce, open_store, Cadence(timedelta(hours=1)), flush or FlushRules(1, NEVER), None)
@@ -152,6 +158,54 @@ async def test_a_standby_holds_no_file_until_it_is_asked_to_resume(tmp_path: Pat
     await active.revoked([])
     assert await standby.resume(TOPIC, 0) == 0
     await standby.revoked([])
+
+
+class Shrinking:
+    """A log that loses ten records each time it is asked where it begins; of a consumer's the one part needed here."""
+
+    def __init__(self, lane: Lane, asked_before_it_is_lost: int) -> None:
+        self.begins = 0
+        self._lane, self._left = lane, asked_before_it_is_lost
+        lane.consumer = self  # type: ignore[assignment]  # nothing else of it is asked
+
+    async def first_offset(self, _: object) -> int:
+        self.begins += 10
+        self._left -= 1
+        if not self._left:
+            self._lane.new_epoch()
+        return self.begins
+
+
+def waiting_standby(given: list[int], tries: int) -> LedgerAgent:
+    """Return a ledger for which another process holds the file until it tried so often; keeps what it is given."""
+
+    def open_store(log_begins: int) -> Store:
+        given.append(log_begins)
+        if len(given) < tries:
+            raise StoreInUse("another ledger has it")
+        raise StoreFull("enough")
+
+    return LedgerAgent(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(1, NEVER), None)
+
+
+async def test_where_the_log_begins_is_asked_when_a_standby_takes_over_and_not_before() -> None:
+    """It may have waited for months: where a damaged file may be set aside rests on what the log holds then."""
+    lane, given = Lane(frozenset({TOPIC}), 0.25), list[int]()
+    standby = waiting_standby(given, tries=3)
+    await standby.started(lane)
+    Shrinking(lane, asked_before_it_is_lost=9)
+    with pytest.raises(StoreFull):
+        await standby.resume(TOPIC, 0)
+    assert given == [10, 20, 30]
+
+
+async def test_a_partition_lost_while_the_broker_was_asked_opens_no_file() -> None:
+    lane, given = Lane(frozenset({TOPIC}), 0.25), list[int]()
+    standby = waiting_standby(given, tries=3)
+    await standby.started(lane)
+    Shrinking(lane, asked_before_it_is_lost=2)
+    assert await standby.resume(TOPIC, 0) is None
+    assert given == [10]
 
 
 async def test_a_ledger_thrown_out_of_its_group_lets_go_of_the_file(tmp_path: Path) -> None:

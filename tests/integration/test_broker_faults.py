@@ -270,6 +270,23 @@ class TestGaps:
             )
 
     @pytest.mark.kafka
+    async def test_where_the_log_begins_can_be_asked_when_partitions_are_taken_up(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        topic = await topic_of(apache_kafka, f"{prefix}.in")
+        await write(apache_kafka, topic, 0, numbered(50))
+        handler = Remembering()
+
+        async def resume(topic: str, partition: int) -> int:
+            await _delete_before(apache_kafka, topic, 20)
+            assert handler.lane is not None
+            return await handler.lane.first_offset(TopicPartition(topic, partition))
+
+        async with running(app_of(apache_kafka, f"{prefix}.g", (topic,), handler, resume=resume)):
+            await until(lambda: len(handler.records) == 30)
+        assert handler.offsets()[0] == 20
+
+    @pytest.mark.kafka
     async def test_records_deleted_under_a_running_reader_stop_it(self, apache_kafka: str, prefix: str) -> None:
         """aiokafka goes on at the first record there is, without a word."""
         topic = await topic_of(apache_kafka, f"{prefix}.in")

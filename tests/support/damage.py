@@ -41,7 +41,7 @@ class Facts:
     def ledger(self, folder: Path, *, log: str = LOG, begins: int = 0) -> LedgerAgent:
         """Return a ledger on ``folder`` that commits every ten facts and publishes when it stops."""
 
-        def open_store() -> Store:
+        def open_store(_: int) -> Store:
             return Store.open(
                 folder, TRUCE, {}, facts_topic=TOPIC, log_identity=log, new_log_allowed=False, log_begins=begins
             )
