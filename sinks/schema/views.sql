@@ -234,22 +234,33 @@ COMMENT ON COLUMN verdict_changes.reports IS 'Reports that came since the day wa
 COMMENT ON COLUMN verdict_changes.more_reports IS 'How many more of them there were.';
 
 CREATE OR REPLACE VIEW feed_silence AS
-SELECT
-    coverage.region,
-    truce_day,
-    feed,
-    max(occurred_to) AS silent_since,
-    least(ends_at, as_of) AS silent_until
-FROM coverage
-JOIN region_windows USING (region)
-JOIN truce_days ON occurred_from < least(ends_at, as_of)
-GROUP BY ALL
-HAVING max(occurred_to) < least(ends_at, as_of);
-COMMENT ON VIEW feed_silence IS 'Feeds that had watched a region and were silent when a truce-day ended, or at the last judgement while it runs.';
+WITH heard AS (
+    SELECT region, feed, occurred_from, occurred_to FROM coverage
+    UNION ALL
+    SELECT region, feed, occurred_from, occurred_to
+    FROM reports WHERE present AND NOT retracted AND type IN ('incident', 'convoy')
+    UNION ALL
+    SELECT region, feed, occurred_from, occurred_to FROM bulletins
+), so_far AS (
+    SELECT region, feed, occurred_from,
+           max(occurred_to) OVER (PARTITION BY region, feed ORDER BY occurred_from) AS heard_until
+    FROM heard
+), asked AS (
+    SELECT region, truce_day, feed, least(ends_at, as_of) AS silent_until
+    FROM region_windows
+    JOIN (SELECT DISTINCT region, feed FROM heard) USING (region)
+    CROSS JOIN truce_days
+)
+SELECT asked.region, truce_day, asked.feed, heard_until AS silent_since, silent_until
+FROM asked
+-- Of what began before: with as many reports as days, a join on that alone would take minutes.
+ASOF JOIN so_far ON so_far.region = asked.region AND so_far.feed = asked.feed AND so_far.occurred_from < silent_until
+WHERE heard_until < silent_until;
+COMMENT ON VIEW feed_silence IS 'Feeds that had told of a region and were silent when a truce-day ended, or at the last judgement while it runs.';
 COMMENT ON COLUMN feed_silence.region IS 'P-code of the region.';
 COMMENT ON COLUMN feed_silence.truce_day IS 'Local date on which the truce-day starts.';
 COMMENT ON COLUMN feed_silence.feed IS 'Who is silent.';
-COMMENT ON COLUMN feed_silence.silent_since IS 'End of its last watch of the region, by its present coverage notices.';
+COMMENT ON COLUMN feed_silence.silent_since IS 'End of the last time of which it told anything: by its notices, incident reports, convoy steps and bulletins of the region.';
 COMMENT ON COLUMN feed_silence.silent_until IS 'End of the truce-day, or the last judgement while it runs.';
 
 CREATE OR REPLACE VIEW convoy_claims AS

@@ -30,6 +30,7 @@ from sinks.verify.published import Published
 from sinks.verify.pullback import check_position_findings, check_positions
 from sinks.verify.redrives import check_redrives
 from sinks.verify.report_rows import check_reports
+from sinks.verify.silence import check_silence
 from sinks.verify.standing import check_gate, check_windows
 from sinks.verify.tallies import check_day_tallies, check_feed_tallies
 from sinks.verify.verdict_rows import check_verdicts, check_versions
@@ -67,6 +68,7 @@ STEPS: tuple[Step, ...] = (
     Step("verdicts", check_verdicts),
     Step("windows and streaks", check_windows),
     Step("the gate and its history", check_gate),
+    Step("who was silent since when", check_silence),
     Step("feeds and outcomes", check_feeds),
 )
 

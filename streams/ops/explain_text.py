@@ -159,7 +159,7 @@ def _watched(page: _Page, told: Explanation) -> None:
     for silent in known.silent:
         page.line(f"{silent.feed} silent since {page.at(silent.silent_since)}")
     if not known.silent and not known.watches:
-        page.line("no feed has ever said that it watched this region")
+        page.line("no feed has ever told anything of this region")
 
 
 def _incidents(page: _Page, told: Explanation) -> None:

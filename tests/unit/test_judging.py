@@ -9,7 +9,7 @@ import pytest
 
 from streams.ledger.core.access import judge_access
 from streams.ledger.core.convoy import Convoy, Timeline
-from streams.ledger.core.coverage import silent_since, watched
+from streams.ledger.core.coverage import watched, watched_until
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.report_rows import step_row
 from streams.ledger.core.verdict import state_at
@@ -201,7 +201,7 @@ def test_a_truce_day_is_a_day_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notices", "all_day", "silent"),
+    ("notices", "all_day", "told"),
     [
         ({}, [], None),
         ({"feed-a": [(20, 30), (5, 5)]}, [], None),
@@ -212,7 +212,7 @@ def test_a_truce_day_is_a_day_long() -> None:
         ({"feed-a": [(0, 4)]}, ["feed-a"], ()),
     ],
 )
-def test_a_feed_is_silent_from_the_end_of_its_last_watch(
-    notices: dict[str, list[tuple[int, int]]], all_day: list[str], silent: tuple[tuple[str, int], ...] | None
+def test_a_feed_that_stopped_watching_is_told_with_the_end_of_its_last_watch(
+    notices: dict[str, list[tuple[int, int]]], all_day: list[str], told: tuple[tuple[str, int], ...] | None
 ) -> None:
-    assert silent_since(notices, all_day, 0, 10) == silent
+    assert watched_until(notices, all_day, 0, 10) == told

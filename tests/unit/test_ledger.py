@@ -41,7 +41,7 @@ def test_a_quiet_day_that_nobody_watched_is_unknown() -> None:
     assert world.verdict("SY01", 0).verdict == "UNKNOWN"
 
 
-def test_the_reason_of_an_unknown_day_says_who_fell_silent_and_when() -> None:
+def test_the_reason_of_an_unknown_day_says_who_watched_until_when() -> None:
     def reason(world: World) -> str:
         return str(json.loads(world.verdict("SY01", 0).reasons)[0]["text"])
 
@@ -50,7 +50,7 @@ def test_the_reason_of_an_unknown_day_says_who_fell_silent_and_when() -> None:
     world.tell(coverage(low=at(0), high=at(0, 6)), tick(at(0, 6)))
     assert reason(world).endswith("25 % of the day watched, 75 % needed")
     world.tell(tick(at(1)))
-    assert reason(world).endswith("75 % needed; feed-a silent since 2016-09-12 22:00 UTC")
+    assert reason(world).endswith("75 % needed; feed-a watched until 2016-09-12 22:00 UTC")
     world.tell(coverage("c2", low=at(0, 5), high=at(2)), tick(at(2)))
     assert reason(world).endswith("100 % of the day watched, 75 % needed")
 

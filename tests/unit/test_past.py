@@ -13,6 +13,7 @@ from schemas.facts import TickFact
 from schemas.truceday import Micros, from_micros
 from sinks import reading
 from sinks.records import Cell, Gate, Window
+from sinks.verify import verify
 from streams.ops.standing import Standing, read_standing
 from tests.support.commands import Run
 from tests.support.judged import History, report
@@ -119,14 +120,92 @@ def test_a_version_tells_what_it_changed_of_the_one_before(copy: Path) -> None:
     assert third[2:4] == (["feed-a/i1"], [])
 
 
-def test_a_feed_is_silent_from_the_end_of_its_last_watch(copy: Path) -> None:
-    with duckdb.connect(str(copy), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute("FROM feed_silence ORDER BY truce_day").fetchall()
+def test_a_feed_is_silent_from_the_end_of_the_last_time_it_told_of(copy: Path) -> None:
+    """The watch of the first day reaches to its end; the incidents of that day were told later and reach less far."""
     since = from_micros(at(1))
     days = [date(2016, 9, 13) + timedelta(days=n) for n in range(4)]
     ends = [from_micros(at(2)), from_micros(at(3)), from_micros(at(4)), from_micros(at(4, 1))]
-    assert found == [("SY02", day, "feed-a", since, end) for day, end in zip(days, ends, strict=True)]
+    assert silent(copy) == [("SY02", day, "feed-a", since, end) for day, end in zip(days, ends, strict=True)]
+
+
+PLACES = [{"pcode": "SY02"}]
+
+
+def test_every_kind_of_report_of_a_region_is_a_sign_of_life(tmp_path: Path) -> None:
+    history = History(agreement(access={"regions": []}))
+    history.tell(
+        report("coverage", "c", feed="watcher", reported_at=at(0, 3), occurred=(at(0), at(0, 1)), places=PLACES),
+        report(
+            "incident",
+            "i",
+            feed="teller",
+            reported_at=at(0, 3),
+            region="SY02",
+            occurred=(at(0, 2), at(0, 2)),
+            kind="shelling",
+        ),
+        report(
+            "incident",
+            "w",
+            feed="watcher",
+            reported_at=at(0, 3),
+            region="SY02",
+            occurred=(at(0, 2), at(0, 3)),
+            kind="shelling",
+        ),
+        report(
+            "incident",
+            "g",
+            feed="retracts",
+            reported_at=at(0, 3),
+            region="SY02",
+            occurred=(at(0), at(0)),
+            kind="shelling",
+        ),
+        report(
+            "incident",
+            "g",
+            feed="retracts",
+            reported_at=at(0, 4),
+            region="SY02",
+            occurred=(at(0), at(0)),
+            kind="shelling",
+            revision=2,
+            status="retracted",
+        ),
+        report(
+            "convoy",
+            "k",
+            feed="un",
+            reported_at=at(0, 5),
+            region="SY02",
+            occurred=(at(0, 4), at(0, 4)),
+            convoy_id="K",
+            step="dispatched",
+        ),
+        report(
+            "bulletin",
+            "b",
+            feed="monitor",
+            reported_at=at(0, 7),
+            occurred=(at(0), at(0, 6)),
+            tallies=[{"count": 1, "place": {"pcode": "SY02"}}, {"count": 2}],
+        ),
+        report("coverage", "c", feed="still-there", reported_at=at(1), occurred=(at(0), at(1)), places=PLACES),
+    )
+    copy = history.tick(at(0, 12)).judged(tmp_path / "test-truce")
+    now = from_micros(at(0, 12))
+    day = date(2016, 9, 12)
+    hours = {"monitor": 6, "teller": 2, "un": 4, "watcher": 3}
+    assert silent(copy) == [("SY02", day, feed, from_micros(at(0, hour)), now) for feed, hour in hours.items()]
+    assert verify(copy) == []
+
+
+def silent(copy: Path) -> list[tuple[object, ...]]:
+    """Return who is silent since when, by day and feed."""
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute("FROM feed_silence ORDER BY truce_day, feed").fetchall()
 
 
 def at_time(copy: Path, when: Micros) -> Standing:

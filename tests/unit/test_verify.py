@@ -234,6 +234,18 @@ def linked_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return history.judged(tmp_path_factory.mktemp("linked"))
 
 
+def test_a_silence_that_was_not_is_found(published: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(published, tmp_path / "altered.duckdb"))
+    alter(
+        copy,
+        "create or replace view feed_silence as select region, truce_day, feed, max(occurred_to) as silent_since, "
+        "least(ends_at, as_of) as silent_until from coverage join region_windows using (region) "
+        "join truce_days on occurred_from < least(ends_at, as_of) group by all having silent_since < silent_until",
+    )
+    (found,) = verify(copy)
+    assert found.table == "feed_silence"
+
+
 def test_what_is_linked_is_right_and_no_altered_value_of_it_goes_unnoticed(linked_file: Path, tmp_path: Path) -> None:
     assert verify(linked_file) == []
     missed, tried = unnoticed(

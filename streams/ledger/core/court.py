@@ -13,7 +13,7 @@ from schemas.truceday import Micros
 from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
 from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import Told
-from streams.ledger.core.coverage import silent_since, watched
+from streams.ledger.core.coverage import watched, watched_until
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
@@ -166,7 +166,7 @@ class Court:
             baseline=baseline,
             covered_share=float(Fraction(seen, ends - start)),
             covered=covered,
-            silent=silent_since(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else (),
+            watched_until=watched_until(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else (),
             deaths_best=tally.deaths_best,
             evidence=self._evidence(bucket, tally, violence, told),
             told=told,

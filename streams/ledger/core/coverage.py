@@ -42,10 +42,10 @@ def watched(
     return total
 
 
-def silent_since(
+def watched_until(
     notices: Mapping[str, Iterable[tuple[Micros, Micros]]], all_day: Iterable[str], start: Micros, horizon: Micros
 ) -> tuple[tuple[str, Micros], ...] | None:
-    """Return each feed that watched some of ``[start, horizon)`` and fell silent before its end, with since when.
+    """Return each feed that watched some of ``[start, horizon)`` and stopped before its end, with until when.
 
     Sorted by feed; None when no feed watched any of it.
     """

@@ -32,8 +32,8 @@ class Judgement(NamedTuple):
     baseline: Fraction
     covered_share: float
     covered: bool
-    #: Of an UNKNOWN day: the feeds that fell silent and since when; None when no feed watched any of it.
-    silent: tuple[tuple[str, Micros], ...] | None
+    #: Of an UNKNOWN day: the feeds that stopped watching it and until when they did; None when none watched any of it.
+    watched_until: tuple[tuple[str, Micros], ...] | None
     deaths_best: int
     evidence: tuple[Evidence, ...]
     told: Told | None
@@ -95,14 +95,16 @@ class Judgement(NamedTuple):
             return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
         if rules.bulletins_of is not None:
             counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
-        return f"{counted}, {limit}; {share}{self._silence_text()}"
+        return f"{counted}, {limit}; {share}{self._watched_text()}"
 
-    def _silence_text(self) -> str:
+    def _watched_text(self) -> str:
         if self.violence is not Finding.UNKNOWN:
             return ""
-        if self.silent is None:
+        if self.watched_until is None:
             return "; no feed watched it"
-        told = ", ".join(f"{feed} silent since {from_micros(since):%Y-%m-%d %H:%M} UTC" for feed, since in self.silent)
+        told = ", ".join(
+            f"{feed} watched until {from_micros(until):%Y-%m-%d %H:%M} UTC" for feed, until in self.watched_until
+        )
         return f"; {told}" if told else ""
 
     def _access_text(self, agreement: Agreement) -> str:
