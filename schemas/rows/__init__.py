@@ -1,0 +1,55 @@
+"""The rows that cross from the ledger's core to a sink, and back when a ledger resumes.
+
+The core returns these and never meets a sink; a sink writes them and never judges. Instants are microseconds
+since the epoch, days are dates, and a field's name is its column's name.
+"""
+
+from __future__ import annotations
+
+from schemas.rows.changes import Changes, Resumed, Withdrawal
+from schemas.rows.incidents import Claim, Contribution, Linkable, LinkedIncident, LinkedReport, Placed, Prior
+from schemas.rows.records import FeedRow, RedriveRow, RejectRow
+from schemas.rows.reports import (
+    BulletinRow,
+    ConvoyRow,
+    ConvoyStepRow,
+    CoverageRow,
+    DeclarationRow,
+    Identity,
+    PositionFindingRow,
+    PositionRow,
+    ReportRow,
+)
+from schemas.rows.verdicts import DayTallyRow, Evidence, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+
+__all__ = [
+    "BulletinRow",
+    "Changes",
+    "Claim",
+    "Contribution",
+    "ConvoyRow",
+    "ConvoyStepRow",
+    "CoverageRow",
+    "DayTallyRow",
+    "DeclarationRow",
+    "Evidence",
+    "FeedRow",
+    "FeedTallyRow",
+    "GateRow",
+    "Hour",
+    "Identity",
+    "Linkable",
+    "LinkedIncident",
+    "LinkedReport",
+    "Placed",
+    "PositionFindingRow",
+    "PositionRow",
+    "Prior",
+    "RedriveRow",
+    "RejectRow",
+    "ReportRow",
+    "Resumed",
+    "VerdictRow",
+    "WindowRow",
+    "Withdrawal",
+]

@@ -1,0 +1,108 @@
+"""All rows of one commit, and all that a ledger resumes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport
+from schemas.rows.records import FeedRow, RedriveRow, RejectRow
+from schemas.rows.reports import (
+    BulletinRow,
+    ConvoyRow,
+    ConvoyStepRow,
+    CoverageRow,
+    DeclarationRow,
+    Identity,
+    PositionFindingRow,
+    PositionRow,
+    ReportRow,
+)
+from schemas.rows.verdicts import DayTallyRow, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+from schemas.truceday import Micros
+
+
+class Withdrawal(NamedTuple):
+    """A revision that is no longer the present one of its identity."""
+
+    key_hash: int
+    feed: str
+    report_id: str
+    revision: int
+
+
+@dataclass
+class Changes:
+    """Everything one flush writes, in one transaction with the offsets it was read up to.
+
+    Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
+    identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
+    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds
+    present rows (the last one of a region and day counts), ``versions`` new versions, which are only ever added.
+    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
+    incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
+    holds the highest source offset counted, by topic, partition and log, where it has risen.
+    """
+
+    next_offset: int = 0
+    origins: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    now: Micros | None = None
+    last_tick: int = -1
+    pending: str = "{}"
+    reports: list[ReportRow] = field(default_factory=list)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
+    rejects: list[RejectRow] = field(default_factory=list)
+    redrives: list[RedriveRow] = field(default_factory=list)
+    dissolved: list[Identity] = field(default_factory=list)
+    linked_incidents: list[LinkedIncident] = field(default_factory=list)
+    linked_reports: list[LinkedReport] = field(default_factory=list)
+    tallies: list[DayTallyRow] = field(default_factory=list)
+    feed_tallies: list[FeedTallyRow] = field(default_factory=list)
+    touched_reports: set[Identity] = field(default_factory=set)
+    convoy_steps: list[ConvoyStepRow] = field(default_factory=list)
+    coverage: list[CoverageRow] = field(default_factory=list)
+    bulletins: list[BulletinRow] = field(default_factory=list)
+    declarations: list[DeclarationRow] = field(default_factory=list)
+    positions: list[PositionRow] = field(default_factory=list)
+    position_findings: list[PositionFindingRow] = field(default_factory=list)
+    touched_convoys: set[tuple[str, str]] = field(default_factory=set)
+    convoys: list[ConvoyRow] = field(default_factory=list)
+    verdicts: list[VerdictRow] = field(default_factory=list)
+    versions: list[VerdictRow] = field(default_factory=list)
+    windows: list[WindowRow] = field(default_factory=list)
+    gate: GateRow | None = None
+    gate_history: list[GateRow] = field(default_factory=list)
+    feeds: list[FeedRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a ledger needs to go on exactly where its last commit left off.
+
+    ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
+    trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``cells`` the regions
+    and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
+    places in the facts topic of reports in linked incidents: all only when the agreement links.
+    ``bulletins`` is empty unless the agreement measures by them.
+    """
+
+    next_offset: int
+    origins: dict[tuple[str, int, str], int]
+    now: Micros | None
+    last_tick: int
+    tallies: list[DayTallyRow]
+    feed_tallies: list[FeedTallyRow]
+    hours: list[Hour]
+    convoy_steps: list[ConvoyStepRow]
+    coverage: list[CoverageRow]
+    bulletins: list[BulletinRow]
+    verdicts: list[VerdictRow]
+    gate: GateRow | None
+    feeds: list[FeedRow]
+    redrives: list[RedriveRow]
+    pending: str
+    reporting: list[tuple[str, date, str]] = field(default_factory=list)
+    cells: list[tuple[str, int]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    linked: list[int] = field(default_factory=list)

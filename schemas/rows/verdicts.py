@@ -1,0 +1,110 @@
+"""Rows of what was counted and judged: tallies, verdicts, windows, the gate."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+from schemas.truceday import Micros
+
+
+class Evidence(NamedTuple):
+    """One incident that decides a day; ordered by time, then name, so that arrival order never shows."""
+
+    occurred_from: Micros
+    feed: str
+    report_id: str
+
+
+class Hour(NamedTuple):
+    """Incidents in scope that began in one region and clock hour."""
+
+    region: str
+    hour: Micros
+    incidents: int
+    deaths_best: int
+
+
+class DayTallyRow(NamedTuple):
+    """Incident counts of one region and truce-day, judged or not."""
+
+    region: str
+    truce_day: date
+    incidents: int
+    incidents_out_of_scope: int
+    severe_incidents: int
+    deaths_low: int
+    deaths_best: int
+    deaths_high: int
+
+
+class FeedTallyRow(NamedTuple):
+    """Incidents in scope of one region and truce-day by one feed: who was watching, and whose baseline counts."""
+
+    region: str
+    truce_day: date
+    feed: str
+    incidents: int
+
+
+class VerdictRow(NamedTuple):
+    """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
+
+    ``bulletin_incidents`` is the count held against the limit where the agreement measures by bulletins; None where it
+    does not, or where there was none.
+
+    ``recorded_at`` is the ledger's time at the tick that made this version, ``tick_offset`` that tick's place
+    in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
+    """
+
+    region: str
+    truce_day: date
+    version: int
+    verdict: str
+    state: str
+    violence: str
+    access: str
+    incidents: int
+    incidents_out_of_scope: int
+    bulletin_incidents: int | None
+    violence_limit: float
+    covered_share: float
+    deaths_best: int
+    reasons: str
+    evidence: str
+    recorded_at: Micros
+    tick_offset: int
+    cause: str
+
+
+class WindowRow(NamedTuple):
+    """A region's last seven truce-days, the running one included, and its trailing 168 hours."""
+
+    region: str
+    as_of: Micros
+    first_day: date
+    last_day: date
+    days_met: int
+    days_broken: int
+    days_unknown: int
+    incidents: int
+    incidents_out_of_scope: int
+    deaths_best: int
+    incidents_168h: int
+    deaths_best_168h: int
+    streak_days: int
+    streak_ended_day: date | None
+    streak_ended_by: str | None
+
+
+class GateRow(NamedTuple):
+    """The gate: open when every gate region's streak has reached ``required_days``."""
+
+    recorded_at: Micros
+    tick_offset: int
+    is_open: bool
+    required_days: int
+    shortest_streak: int
+    regions_holding: int
+    regions_needed: int
+    reason: str
