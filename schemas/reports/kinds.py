@@ -1,222 +1,29 @@
-"""What a feed publishes: one pydantic model per kind of report.
-
-Every report carries the same spine: who says it (``feed``, ``report_id``, ``revision``, ``status``), when it
-was said (``reported_at``), and, verbatim, the source's own row (``raw``), so that no column of an ACLED or UCDP
-row is lost. Unknown fields and wrong types are refused; every time must state its offset.
-
-Identity is ``(feed, report_id)``. A higher ``revision`` replaces a lower one in whatever order they arrive;
-``status = "retracted"`` withdraws the report, ``status = "merged"`` withdraws it in favour of another of the feed's.
-"""
+"""The kinds of report, and the spine they share."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    model_validator,
-)
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
 from schemas.lengths import Length, Uncertainty
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=20_000)]
-#: Feeds and report ids become keys, file names and SQL values: visible characters only, no white space at the ends.
-FEED_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-FeedName = Annotated[str, StringConstraints(pattern=FEED_NAME)]
-ReportId = Annotated[
-    str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$")
-]
-#: A report as another one refers to it, ``feed/report_id``, and a convoy, ``feed/convoy_id``. No feed's name holds a
-#: slash, so the first one divides.
-ReportReference = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}/[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$"
-    ),
-]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
-#: An instant with its offset. Below 1971 lies what the parser makes of a compact date such as 20160912 (seconds
-#: since 1970); years such as 1 and 9999 would overflow the calendar of truce-days.
-Instant = Annotated[AwareDatetime, Field(ge=datetime(1971, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
-
-
-class Status(StrEnum):
-    """Whether a report still stands."""
-
-    ACTIVE = "active"
-    RETRACTED = "retracted"
-    MERGED = "merged"
-
-
-class TimePrecision(StrEnum):
-    """How exactly the source states a time, in our words; ``source_precision`` keeps the source's own code."""
-
-    MINUTE = "minute"
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    LONGER = "longer"
-
-
-class PlacePrecision(StrEnum):
-    """How exactly the source states a place."""
-
-    EXACT = "exact"
-    NEAR = "near"
-    DISTRICT = "district"
-    GOVERNORATE = "governorate"
-    COUNTRY = "country"
-    UNKNOWN = "unknown"
-
-
-class IncidentKind(StrEnum):
-    """What happened, normalised; ``kind_as_given`` keeps the source's own type and subtype."""
-
-    AIRSTRIKE = "airstrike"
-    SHELLING = "shelling"
-    ARMED_CLASH = "armed_clash"
-    SMALL_ARMS = "small_arms"
-    EXPLOSIVE = "explosive"
-    CHEMICAL = "chemical"
-    ATTACK_ON_CIVILIANS = "attack_on_civilians"
-    ATTACK_ON_AID = "attack_on_aid"
-    ARREST = "arrest"
-    TERRITORY_TAKEN = "territory_taken"
-    OTHER = "other"
-
-
-class Confidence(StrEnum):
-    """How sure the claimant is of the attribution, never of the incident itself."""
-
-    UNSTATED = "unstated"
-    ALLEGED = "alleged"
-    LIKELY = "likely"
-    CONFIRMED = "confirmed"
-    DISPUTED = "disputed"
-
-
-class ConvoyStep(StrEnum):
-    """The steps of an aid convoy. Only ``offloaded`` and ``distributed`` are deliveries."""
-
-    REQUESTED = "requested"
-    NO_RESPONSE = "no_response"
-    DENIED = "denied"
-    APPROVED_IN_PRINCIPLE = "approved_in_principle"
-    APPROVED_IN_PART = "approved_in_part"
-    APPROVED = "approved"
-    LOADED = "loaded"
-    DISPATCHED = "dispatched"
-    HELD = "held"
-    TURNED_BACK = "turned_back"
-    ATTACKED = "attacked"
-    ARRIVED = "arrived"
-    OFFLOADED = "offloaded"
-    DISTRIBUTED = "distributed"
-
-
-class AccessConstraint(StrEnum):
-    """Why aid did not get through: the nine categories of OCHA's framework for monitoring access constraints."""
-
-    DENIAL_OF_NEEDS = "denial_of_needs"
-    ENTRY_INTO_COUNTRY = "entry_into_country"
-    MOVEMENT_WITHIN = "movement_within"
-    HOSTILITIES = "hostilities"
-    VIOLENCE_AGAINST_STAFF = "violence_against_staff"
-    INTERFERENCE = "interference"
-    MINES = "mines"
-    ENVIRONMENT = "environment"
-    ACCESS_TO_SERVICES = "access_to_services"
-
-
-class Interval(Language):
-    """A stated stretch of time, half-open ``[from, to)``; ``from`` equal to ``to`` is an instant."""
-
-    from_: Instant = Field(alias="from", description="Start, part of the stretch; ISO 8601 with an offset.")
-    to: Instant = Field(description="End, not part of the stretch; equal to 'from' for an instant.")
-    precision: TimePrecision = Field(description="How exactly the source states the time.")
-    source_precision: Name | None = Field(
-        None, description="The source's own precision with its scheme, e.g. 'ucdp date_prec 2'."
-    )
-
-    @model_validator(mode="after")
-    def _runs_forward(self) -> Self:
-        if self.to < self.from_:
-            raise PydanticCustomError("interval_backwards", "ends before it starts")
-        return self
-
-
-class Point(Language):
-    """A position in WGS 84 degrees."""
-
-    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees north of the equator.")
-    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees east of Greenwich.")
-
-
-class Place(Language):
-    """Where, as the source states it. At least one of ``pcode``, ``names`` and ``point`` must be given."""
-
-    pcode: Pcode | None = Field(None, description="OCHA P-code, e.g. SY02; a deeper code counts as its governorate.")
-    names: list[Name] = Field(
-        default_factory=list, max_length=20, description="Names as written, from the region down to the site."
-    )
-    point: Point | None = Field(None, description="Coordinates as the source states them.")
-    wkt: Text | None = Field(None, description="The source's own geometry, verbatim.")
-    precision: PlacePrecision = Field(PlacePrecision.UNKNOWN, description="How exactly the source states the place.")
-    source_precision: Name | None = Field(
-        None, description="The source's own precision with its scheme, e.g. 'ucdp where_prec 4'."
-    )
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.pcode is None and not self.names and self.point is None:
-            raise PydanticCustomError("place_empty", "needs at least one of pcode, names and point")
-        return self
-
-
-class Toll(Language):
-    """A toll as the source gives it; ``best`` may lie outside the range, as real data sets have it."""
-
-    low: Count | None = Field(None, description="Lowest figure given; never above 'high'.")
-    best: Count | None = Field(None, description="The figure the source prefers, or its only one.")
-    high: Count | None = Field(None, description="Highest figure given.")
-    by_side: dict[Name, Count] = Field(
-        default_factory=dict, max_length=20, description="Figures by side, as the source names the sides."
-    )
-
-    @model_validator(mode="after")
-    def _low_is_not_above_high(self) -> Self:
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise PydanticCustomError("toll_out_of_order", "low is above high")
-        return self
-
-
-class Party(Language):
-    """An actor as named. ``slot`` is the source's column, which implies no direction: not who attacked whom."""
-
-    name: Name = Field(description="The actor as the source names it.")
-    slot: Name | None = Field(None, description="The source's column, e.g. side_a; parties of one slot are one side.")
-    party_id: Name | None = Field(None, description="The source's own id of the actor.")
-    kind: Name | None = Field(None, description="The source's own class of actor.")
-
-
-class Source(Language):
-    """Where the report comes from: an outlet, an office, a page. ``origin`` names the first teller, if known."""
-
-    name: Name = Field(description="Outlet, office or data set.")
-    origin: Name | None = Field(None, description="Who told it first, when this source repeats another.")
-    published: Name | None = Field(None, description="Date as the source writes it.")
-    title: Text | None = Field(None, description="Headline or document number.")
-    url: Text | None = Field(None, description="Address of the page.")
+from schemas.reports.parts import Interval, Party, Place, Point, Source, Toll
+from schemas.reports.words import (
+    AccessConstraint,
+    Confidence,
+    ConvoyStep,
+    Count,
+    FeedName,
+    IncidentKind,
+    Instant,
+    Name,
+    ReportId,
+    ReportReference,
+    Status,
+    Text,
+)
 
 
 class Report(Language):
