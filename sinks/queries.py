@@ -5,27 +5,34 @@ Results are always fetched to the end: an unread one would block the connection'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
+import numpy as np
 
 from schemas.agreement import Agreement
 from schemas.rows import (
     BulletinRow,
     Claim,
+    Contribution,
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
+    Evidence,
     FeedRow,
     FeedTallyRow,
     GateRow,
     Hour,
+    Identity,
+    Prior,
     RedriveRow,
     Resumed,
     VerdictRow,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.columns import hash_table
 
 #: The trailing window, the running hour included.
 TRAILING_HOURS = 168
@@ -33,14 +40,14 @@ TRAILING_HOURS = 168
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
 SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
 
-PRIORS = """
+_PRIORS = """
 SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
        r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
        r.fact_offset - $start
 FROM reports r JOIN wanted USING (key_hash)
 """
 
-EARLIEST = """
+_EARLIEST = """
 SELECT epoch_us(occurred_from), feed, report_id
 FROM (
     SELECT region, truce_day, occurred_from, feed, report_id, kind FROM reports
@@ -121,6 +128,53 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         pending=pending,
         **(_of_linking(connection, log_start) if agreement.linking else {}),
     )
+
+
+def priors(
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[int, Identity], log_start: int
+) -> dict[tuple[str, str], Prior]:
+    """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
+    if not wanted:
+        return {}
+    hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
+    connection.register("wanted", hash_table(hashes))
+    rows = connection.execute(_PRIORS, {"start": log_start}).fetchall()
+    connection.unregister("wanted")
+    digests: dict[int, dict[int, int]] = {}
+    present: dict[int, tuple[int, str, Contribution | None, int]] = {}
+    for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:
+        if wanted[key] != (feed, report_id):
+            continue  # another identity with the same hash
+        digests.setdefault(key, {})[revision] = digest
+        if stands:
+            counts = report_type == "incident" and not retracted
+            present[key] = revision, report_type, Contribution._make(adds) if counts else None, place
+    return {
+        wanted[key]: Prior(revision, digests[key], report_type, contribution, place)
+        for key, (revision, report_type, contribution, place) in present.items()
+    }
+
+
+def earliest(
+    connection: duckdb.DuckDBPyConnection,
+    feeds: Sequence[str],
+    region: str,
+    day: date,
+    kinds: tuple[str, ...] | None,
+    limit: int,
+) -> list[Evidence]:
+    """Return the first ``limit`` incidents that count on a day, by start, feed, report_id.
+
+    ``feeds`` are those that count, all where there are none; ``kinds`` likewise, where it is None.
+    """
+    asked = {
+        "region": region,
+        "day": day,
+        "kinds": None if kinds is None else list(kinds),
+        "feeds": list(feeds) or None,
+        "limit": limit,
+    }
+    return [Evidence(*row) for row in connection.execute(_EARLIEST, asked).fetchall()]
 
 
 def _of_linking(connection: duckdb.DuckDBPyConnection, log_start: int) -> dict[str, Any]:

@@ -26,9 +26,8 @@ import numpy.typing as npt
 from schemas.agreement import Agreement
 from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
-from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
+from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
 from sinks import queries
-from sinks.columns import hash_table
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
@@ -204,45 +203,16 @@ class Store:
 
     def priors(self, wanted: Mapping[int, Identity]) -> dict[tuple[str, str], Prior]:
         """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
-        if not wanted:
-            return {}
         with self._guarded():
-            hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
-            self._connection.register("wanted", hash_table(hashes))
-            rows = self._connection.execute(queries.PRIORS, {"start": self._log_start}).fetchall()
-            self._connection.unregister("wanted")
-        digests: dict[int, dict[int, int]] = {}
-        present: dict[int, tuple[int, str, Contribution | None, int]] = {}
-        for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:
-            if wanted[key] != (feed, report_id):
-                continue  # another identity with the same hash
-            digests.setdefault(key, {})[revision] = digest
-            if stands:
-                counts = report_type == "incident" and not retracted
-                present[key] = revision, report_type, Contribution._make(adds) if counts else None, place
-        return {
-            wanted[key]: Prior(revision, digests[key], report_type, contribution, place)
-            for key, (revision, report_type, contribution, place) in present.items()
-        }
+            return queries.priors(self._connection, wanted, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the first ``limit`` incidents that count on a day, of some kinds or of all.
 
         Ordered by start, feed, report_id. Rows staged but not committed are seen.
         """
-        feeds = self._agreement.violence.feeds
         with self._guarded():
-            rows = self._connection.execute(
-                queries.EARLIEST,
-                {
-                    "region": region,
-                    "day": day,
-                    "kinds": None if kinds is None else list(kinds),
-                    "feeds": list(feeds) or None,
-                    "limit": limit,
-                },
-            ).fetchall()
-        return [Evidence(*row) for row in rows]
+            return queries.earliest(self._connection, self._agreement.violence.feeds, region, day, kinds, limit)
 
     def linking(self) -> LinkingAnswers:
         """Return what answers the ledger's questions about linked reports; it sees rows staged but not committed."""
