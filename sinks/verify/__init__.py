@@ -24,6 +24,7 @@ from sinks.verify.by_type import (
     check_coverage,
     check_declarations,
 )
+from sinks.verify.causes import check_causes
 from sinks.verify.difference import Difference
 from sinks.verify.linked_rows import check_incidents, check_linked_incidents, check_linked_reports
 from sinks.verify.published import Published
@@ -65,6 +66,7 @@ STEPS: tuple[Step, ...] = (
     Step("convoys", check_convoys),
     # Versions first: a present row is compared with its last version.
     Step("every version of every verdict", check_versions),
+    Step("what each version came of", check_causes),
     Step("verdicts", check_verdicts),
     Step("windows and streaks", check_windows),
     Step("the gate and its history", check_gate),

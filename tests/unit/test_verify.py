@@ -26,7 +26,7 @@ UNPROVABLE = {
     # Which reject it was of is told by the record's own headers, which leave no other trace.
     "redrives": {"reject_topic", "reject_partition", "reject_offset", "reject_log", "number"},
     "day_verdicts": {"reasons"},
-    "day_verdict_versions": {"reasons", "cause"},
+    "day_verdict_versions": {"reasons"},
     "gate_history": {"reason"},
     "feeds": {"duplicate"},
     # The last record of a source may have been a duplicate, as here.
@@ -286,6 +286,31 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
         connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
         connection.execute(f"update day_verdicts set version = version - 1 where {which}")
     assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+
+
+def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:
+    alter(copy, 'update day_verdict_versions set cause = \'{"reports": [], "more": 0}\'')
+    assert {(difference.table, difference.column) for difference in verify(copy, limit=9)} == {
+        ("day_verdict_versions", "cause")
+    }
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        '{"reports": ["feed-a/nobody@1"], "more": 0}',
+        # One that was told at another time.
+        '{"reports": ["feed-a/i1@1"], "more": 0}',
+        '{"reports": [], "more": 3}',
+        '{"reports": [], "more": true}',
+        '{"reports": {}, "more": 0}',
+        '{"reports": []}',
+    ],
+)
+def test_a_version_by_what_was_not_told_since_the_tick_before_is_found(cause: str, copy: Path) -> None:
+    last = "(select max(rowid) from day_verdict_versions where version = 1)"
+    alter(copy, f"update day_verdict_versions set cause = '{cause}' where rowid = {last}")
+    assert [difference.column for difference in verify(copy)] == ["cause"]
 
 
 def test_the_difference_names_the_row_and_both_values(copy: Path) -> None:

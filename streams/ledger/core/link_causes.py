@@ -155,21 +155,27 @@ class _Causes:
         self._changed = changed
         places = {place for one in changed for place in (*one.places, *one.others)}
         places.update(again, (place for place, _ in again.values()))
-        self._at = {report.fact_offset: report for report in known.reports_at(places)}
-        self._again: dict[Identity, list[tuple[int, str]]] = defaultdict(list)
+        self._at: dict[int, Linkable] = {}
+        self._named: dict[int, Identity] = {}
         self._revisions: dict[Identity, list[Linkable]] = defaultdict(list)
-        for report in sorted(self._at.values()):
-            self._revisions[report.identity].append(report)
+        self._read(places)
+        self._again: dict[Identity, list[tuple[int, str]]] = defaultdict(list)
         for standing, telling in again.items():
-            self._again[self._at[standing].identity].append(telling)
+            self._again[self._named[standing]].append(telling)
         self._told: dict[Identity, _Told | None] = {}
+
+    def _read(self, places: Collection[int]) -> None:
+        for report in sorted(self._known.reports_at(places)):
+            self._at[report.fact_offset] = report
+            self._named[report.fact_offset] = report.identity
+            self._revisions[self._named[report.fact_offset]].append(report)
 
     def told(self) -> Iterator[ByLink]:
         groups = self._groups()
         group_of = {identity: number for number, group in enumerate(groups) for identity in self._members(group)}
         days = [self._days(group) for group in groups]
         changed: dict[Identity, set[Bucket]] = defaultdict(set)
-        for identity, number in (*group_of.items(), *self._rivals(groups, group_of)):
+        for identity, number in (*group_of.items(), *self._rivals(groups, group_of, days)):
             changed[identity] |= days[number]
         causes = [(told, changed[identity]) for identity in changed if (told := self._told_since(identity)) is not None]
         for told, moved in sorted(causes, key=lambda cause: cause[0].place):
@@ -179,7 +185,7 @@ class _Causes:
     # -- incidents
 
     def _members(self, group: Iterable[_Changed]) -> set[Identity]:
-        return {self._at[place].identity for one in group for place in (*one.places, *one.others)}
+        return {self._named[place] for one in group for place in (*one.places, *one.others)}
 
     def _groups(self) -> list[list[_Changed]]:
         """Return the changed incidents, those together that share reports."""
@@ -196,11 +202,10 @@ class _Causes:
         for stood in (True, False):
             elsewhere = self._members(one for one in group if one.stood is not stood)
             for place in (place for one in group if one.stood is stood for place in one.places):
-                report = self._at[place]
-                if report.identity in elsewhere:
+                if self._named[place] in elsewhere:
                     continue
-                told = self._told_since(report.identity)
-                alone = report if told is None else told.now if stood else told.old
+                told = self._told_since(self._named[place])
+                alone = self._at[place] if told is None else told.now if stood else told.old
                 if alone is not None:
                     days |= self._days_of(alone)
         return self._with_limits(days)
@@ -245,7 +250,9 @@ class _Causes:
         earlier = [report for report in revisions if report.fact_offset < place]
         return max(earlier, key=lambda report: report.revision, default=None)
 
-    def _rivals(self, groups: list[list[_Changed]], group_of: dict[Identity, int]) -> Iterator[tuple[Identity, int]]:
+    def _rivals(
+        self, groups: list[list[_Changed]], group_of: dict[Identity, int], days: list[set[Bucket]]
+    ) -> Iterator[tuple[Identity, int]]:
         """Yield reports told since that may have taken a link of a group away or given it back, with its number.
 
         A report is linked with its closest candidate of each feed. So a rival is, or was before it was told again, a
@@ -265,15 +272,15 @@ class _Causes:
             if self._counts(told.old) and not told.old.present
         }
         pairs = self._known.partners_of(list(members.values()))
-        met = {other for _, other in pairs if other > self._last_tick and other not in self._at}
-        self._at |= {report.fact_offset: report for report in self._known.reports_at(met)}
-        for place in met:
-            self._revisions[self._at[place].identity].append(self._at[place])
+        since = [(place, other) for place, other in pairs if other > self._last_tick]
+        self._read({other for _, other in since} - self._at.keys())
         before = [(other, place) for place, other in self._known.partners_of(list(replaced.values()))]
-        for place, other in (*pairs, *before):
-            member, rival = members.get(place), self._at.get(other)
-            if member is None or rival is None or not self._counts(rival):
+        for place, other in (*since, *before):
+            if place not in members or not self._counts(rival := self._at[other]):
                 continue
-            number = group_of[member.identity]
-            if rival.feed in feeds[number] and self._candidates.closeness(member, rival) is not None:
-                yield rival.identity, number
+            number, told = group_of[self._named[place]], self._told_since(self._named[other])
+            # Most reports are of the day of those near them, which they have changed by themselves.
+            if told is None or rival.feed not in feeds[number] or days[number] <= told.own:
+                continue
+            if self._candidates.closeness(members[place], rival) is not None:
+                yield self._named[other], number

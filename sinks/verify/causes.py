@@ -1,0 +1,75 @@
+"""What every version says it came of: as far as the file can prove it.
+
+Which reports the ledger counted is not told in full, so they are not recounted. A report that is named has to have
+been told after the tick before; and once a day is over nothing but a report changes it.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+from sinks.verify.difference import Difference, Row
+from sinks.verify.published import Published
+from sinks.verify.verdict_rows import Ticks
+
+#: Reports named at most.
+MOST_NAMED = 10
+#: Of so many facts between two ticks the ledger may not have named those whose own day it is not: one changes a few
+#: incidents, and it keeps 10,000.
+MOST_SURELY_NAMED = 1_000
+
+_VERSIONS = """
+select region, truce_day, version, tick_offset, epoch_us(recorded_at), cause
+from day_verdict_versions order by region, truce_day, version
+"""
+_NAMED = """
+select v.region, v.truce_day, v.version, v.tick_offset, v.report, min(r.fact_offset)
+from (
+    select region, truce_day, version, tick_offset, unnest(cause ->> '$.reports[*]') as report from day_verdict_versions
+) v left join (select feed || '/' || report_id || '@' || revision as report, fact_offset from reports) r using (report)
+group by all order by all
+"""
+
+
+def check_causes(file: Published) -> Iterator[Difference]:
+    """Yield causes of another form, of reports not told since the tick before, and none where there must be some."""
+    ticks = [offset for offset, _ in Ticks(file).told]
+
+    def tick_before(offset: int) -> int:
+        """Return the last known tick before the one at ``offset``; there may be unknown ones between."""
+        index = bisect_left(ticks, offset)
+        return ticks[index - 1] if index else -1
+
+    before: tuple[Any, ...] = (None, None)
+    for region, day, version, offset, time, cause in file.stream(_VERSIONS):
+        row = Row("day_verdict_versions", region, day, f"version {version}")
+        named = _named(cause)
+        yield from row.claim("cause", cause, named is not None, f"at most {MOST_NAMED} reports, and how many more")
+        over = before[:2] == (region, day) and before[2] >= file.days.end(day)
+        if over and offset - tick_before(offset) <= MOST_SURELY_NAMED:
+            yield from row.claim("cause", cause, bool(named), "a report: no time changes a day that is over")
+        before = (region, day, time)
+    for region, day, version, offset, report, told in file.select(_NAMED):
+        row = Row("day_verdict_versions", region, day, f"version {version}")
+        since = tick_before(offset)
+        right = told is not None and since < told < offset
+        yield from row.claim("cause", report, right, f"reports told after tick {since} and before tick {offset}")
+
+
+def _named(cause: str) -> list[str] | None:
+    """Return the reports a cause names; None when it is not of the form a ledger writes."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or told.keys() != {"reports", "more"}:
+        return None
+    reports, more = told["reports"], told["more"]
+    if not isinstance(reports, list) or len(reports) > MOST_NAMED or len(set(map(str, reports))) < len(reports):
+        return None
+    # There are others only once as many are named as may be.
+    rest = type(more) is int and (more == 0 or (more > 0 and len(reports) == MOST_NAMED))
+    return reports if rest else None
