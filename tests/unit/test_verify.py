@@ -255,6 +255,20 @@ def test_what_is_linked_is_right_and_no_altered_value_of_it_goes_unnoticed(linke
     assert tried > 35
 
 
+def test_after_a_restart_a_report_from_before_all_linked_ones_is_linked_and_let_go_again(tmp_path: Path) -> None:
+    place = {"pcode": "SY01", "precision": "exact", "point": {"latitude": 33.5, "longitude": 36.3}}
+
+    def told(name: str, feed: str, day: float, **fields: Any) -> dict[str, Any]:
+        spine = {"occurred": (at(day), at(day, 1)), "place": place, "kind": "shelling"}
+        return report("incident", name, feed=feed, reported_at=at(5), **{**spine, **fields})
+
+    early = [told(f"early{n}", "a", n / 9) for n in range(20)]
+    history = History(agreement(linking=LINKING)).tell(*early, told("late", "a", 4), told("late", "b", 4)).tick(at(6))
+    history.tell(told("partner", "b", 0)).tick(at(6)).tell(told("partner", "b", 0, revision=2, status="retracted"))
+    history.tell(told("partner", "b", 3, revision=3)).tick(at(6))
+    assert verify(history.judged(tmp_path, flush_every=1, restart_every=1)) == []
+
+
 @pytest.mark.parametrize("table", ["linked_incidents", "linked_reports"])
 @pytest.mark.parametrize("change", ["delete from {0} where rowid = 0", "insert into {0} select * from {0} limit 1"])
 def test_a_linked_row_too_few_or_too_many_is_found(table: str, change: str, linked_file: Path, tmp_path: Path) -> None:

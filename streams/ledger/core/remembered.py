@@ -243,7 +243,7 @@ class _Claims:
 
 
 class _Bits:
-    """A set of places from ``first`` on, at a bit each."""
+    """A set of places about ``first``, at a bit each from the least to the greatest."""
 
     def __init__(self, first: int = 0) -> None:
         self._first = first
@@ -251,6 +251,11 @@ class _Bits:
 
     def set(self, places: Iterable[int]) -> None:
         for place in places:
+            if place < self._first:
+                # A report from before all that were linked at the start; at least doubled, to move the rest seldom.
+                lower = max(((self._first - place) >> 3) + 1, len(self._bytes))
+                self._bytes[:0] = bytes(lower)
+                self._first -= 8 * lower
             index = place - self._first
             if index >> 3 >= len(self._bytes):
                 self._bytes.extend(bytes((index >> 3) + 1 - len(self._bytes)))
