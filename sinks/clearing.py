@@ -8,14 +8,15 @@ from pathlib import Path
 import duckdb
 
 from sinks.faults import is_in_use, mapped, of_duckdb
-from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect
-
-LEDGER_FILES = (LIVE, f"{LIVE}.wal", PUBLISHED, f"{PUBLISHED}.wal", f"{PUBLISHED}.publishing")
+from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect, suspect
+from sinks.publishing import copies_begun
 
 
 def left_behind(directory: Path) -> list[Path]:
-    """Return the files a ledger left in ``directory``."""
-    return [directory / name for name in LEDGER_FILES if (directory / name).exists()]
+    """Return the files a ledger left in ``directory``, but for damaged ones that were set aside."""
+    live, copy = directory / LIVE, directory / PUBLISHED
+    names = (live, live.with_name(f"{LIVE}.wal"), suspect(live), copy, copy.with_name(f"{PUBLISHED}.wal"))
+    return [*(each for each in names if each.exists()), *copies_begun(live), *copies_begun(copy)]
 
 
 def clear(directory: Path) -> None:

@@ -13,7 +13,7 @@ from schemas.agreement import Agreement
 from schemas.errors import LogMismatch, StoreDamaged
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
-from sinks.publishing import publish_copy
+from sinks.publishing import begin_with_copy, copies_begun
 
 LIVE = "live.duckdb"
 PUBLISHED = "compliance.duckdb"
@@ -77,15 +77,15 @@ def take_up_published(live: Path) -> None:
     if published.exists():
         source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            publish_copy(source, live)
+            begin_with_copy(source, live)
         finally:
             os.close(source)
 
 
 def clear_leftovers(live: Path) -> None:
     """Remove copies that a killed ledger left half made; only who holds the live file may."""
-    for name in (LIVE, PUBLISHED):
-        live.with_name(f"{name}.publishing").unlink(missing_ok=True)
+    for left in (*copies_begun(live), *copies_begun(live.with_name(PUBLISHED))):
+        left.unlink(missing_ok=True)
 
 
 def suspect(live: Path) -> Path:
@@ -96,10 +96,14 @@ def suspect(live: Path) -> Path:
 def check_unsuspected(live: Path) -> None:
     """Refuse a file the last ledger could not go on with: it would stop there again, for ever.
 
+    A mark without a file is of one that a person has moved away, as they were told to.
+
     Raises:
         StoreDamaged: it was left with the mark.
     """
-    if suspect(live).exists():
+    if not live.exists():
+        suspect(live).unlink(missing_ok=True)
+    elif suspect(live).exists():
         raise StoreDamaged(f"{live} is damaged (the last ledger found so while it wrote it)")
 
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from schemas.failpoints import reached
 
@@ -25,7 +26,7 @@ def publish_copy(source: int, target: Path) -> None:
     """Put a copy of the open file ``source`` in the place of ``target``, durably and in one step.
 
     ``target`` is at every moment either the earlier copy or the whole new one. The caller sees to it that nobody
-    writes the source meanwhile.
+    writes the source meanwhile, and that nobody else publishes here.
 
     ``source`` is a descriptor and not a path because closing any descriptor of a file drops all POSIX locks the
     process holds on it: opening the live file here would let a second writer in.
@@ -34,6 +35,47 @@ def publish_copy(source: int, target: Path) -> None:
         OSError: the disk took no more, or the folder cannot be written.
     """
     fresh = target.with_name(f"{target.name}.publishing")
+    _write(source, fresh)
+    # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
+    target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
+    fresh.replace(target)
+    reached("copy.replaced")
+    _settle(target.parent)
+
+
+def begin_with_copy(source: int, target: Path) -> None:
+    """Put a copy of the open file ``source`` where there is no ``target`` yet; one that is there by then stays.
+
+    Nobody holds a lock yet on what is about to be made. A ledger that hangs here and wakes up when another one has
+    long taken over must neither write into that one's file nor put its own in the place of it: so the copy has a name
+    that no other process knows, and takes its place only if that is free; on a file system without hard links, which
+    alone can tell, whatever is there.
+
+    Raises:
+        OSError: the disk took no more, or the folder cannot be written.
+    """
+    fresh = target.with_name(f"{target.name}.{uuid4().hex}.publishing")
+    _write(source, fresh)
+    try:
+        os.link(fresh, target)
+    except (FileExistsError, FileNotFoundError):
+        return  # another ledger was quicker, and may have cleared away what it found half made: opening tells
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    reached("copy.replaced")
+    _settle(target.parent)
+
+
+def copies_begun(target: Path) -> list[Path]:
+    """Return copies of ``target`` that were begun, by either way, and not finished."""
+    return sorted(target.parent.glob(f"{target.name}*.publishing"))
+
+
+def _write(source: int, fresh: Path) -> None:
     destination = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         _copy(source, destination)
@@ -45,11 +87,10 @@ def publish_copy(source: int, target: Path) -> None:
         raise
     finally:
         os.close(destination)
-    # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
-    target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
-    fresh.replace(target)
-    reached("copy.replaced")
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _settle(directory: Path) -> None:
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)  # or the new name may be gone after a power failure
     finally:

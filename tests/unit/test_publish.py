@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
 from sinks import reading
-from sinks.opening import PUBLISHED, StoreLimits
+from sinks.opening import LIVE, PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
 from tests.support.rows import DAY_ONE, full_changes, incident_row, open_store
@@ -131,6 +132,24 @@ def test_a_copy_between_two_file_systems_goes_through_memory(tmp_path: Path) -> 
         with original.open("rb") as source:
             publish_copy(source.fileno(), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == content
+
+
+def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(THEN)
+    store.close()
+    (tmp_path / LIVE).unlink()
+    monkeypatch.setattr(os, "link", refuse)
+    store = open_store(tmp_path)
+    assert store.resume().next_offset == 10
+    store.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
 
 
 def test_a_copy_into_a_folder_that_went_away_fails_cleanly(tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ def test_a_damaged_file_is_deleted_too(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
+def test_the_mark_of_damage_and_copies_half_made_are_deleted_too(tmp_path: Path) -> None:
+    """Left behind, the mark would have a new file taken for the damaged one."""
+    half = ("live.duckdb.0f.publishing", "live.duckdb.publishing", "compliance.duckdb.publishing")
+    for name in ("live.duckdb.suspect", *half):
+        (tmp_path / name).write_bytes(b"")
+    assert len(left_behind(tmp_path)) == 4
+    clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_deleted_under_a_running_ledger(tmp_path: Path) -> None:
     folder = tmp_path / "syria-2016"
     reports = tmp_path / "reports.jsonl"

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ import pytest
 from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable, UsageError
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
+from sinks.opening import LIVE, PUBLISHED
 from tests.support.rows import full_changes, incident_row, open_store, tally_row
 from tests.support.worlds import agreement
 
@@ -76,6 +78,42 @@ def test_publishing_does_not_let_a_second_writer_in(tmp_path: Path) -> None:
     publish_twice = "[store.publish(datetime.now(UTC)) for _ in range(2)]"
     with another_ledger(tmp_path, publish_twice), pytest.raises(StoreUnavailable, match="is in use by process"):
         open_store(tmp_path)
+
+
+@pytest.mark.parametrize("step", ["copy.half", "copy.written", "copy.synced"])
+def test_a_ledger_that_hung_while_it_took_up_a_copy_spoils_nothing_when_it_wakes_up(tmp_path: Path, step: str) -> None:
+    """Another one took over meanwhile: its file must be neither written over nor replaced, and its log stays."""
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(datetime(2016, 9, 30, tzinfo=UTC))
+    store.close()
+    (tmp_path / LIVE).unlink()
+    hung = child(
+        f"""
+        from schemas import failpoints
+        failpoints.arm("{step}:1:stop")
+        try:
+            open_store(directory)
+        except TrucewatchError as error:
+            print(type(error).__name__, error)
+        """,
+        tmp_path,
+    )
+    _, status = os.waitpid(hung.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    store = open_store(tmp_path)
+    store.commit(Changes(next_offset=20, tallies=[tally_row(day=date(2016, 10, 3))]))
+    os.kill(hung.pid, signal.SIGCONT)
+    said, _ = hung.communicate(timeout=60)
+    assert said.startswith(f"StoreInUse {tmp_path / LIVE} is in use by process {os.getpid()} ")
+    assert (tmp_path / f"{LIVE}.wal").exists()
+    store.publish(datetime(2016, 9, 30, tzinfo=UTC))
+    store.close()
+    store = open_store(tmp_path)
+    assert store.set_aside is None
+    assert store.resume().next_offset == 20
+    store.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
 
 
 def test_a_ledger_killed_in_mid_transaction_leaves_the_commit_before(tmp_path: Path) -> None:

@@ -114,6 +114,21 @@ async def test_nothing_is_moved_where_something_would_be_lost(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+async def test_moving_a_damaged_file_away_is_enough_to_go_on(
+    facts: Facts, whole: Path, left: Path, tmp_path: Path
+) -> None:
+    """As the refusal says: the mark that damage was met at work goes with the file it was of."""
+    folder = tmp_path / "marked"
+    shutil.copytree(left, folder)
+    (folder / f"{LIVE}.suspect").touch()
+    (folder / PUBLISHED).rename(tmp_path / PUBLISHED)
+    with pytest.raises(StoreDamaged, match=r"not set aside: .*Put a backup .* or move it and its \.wal away"):
+        await facts.ledger(folder, begins=1).resume("any", 0)
+    (folder / LIVE).unlink()
+    (folder / WAL).unlink()
+    assert tables(await facts.judged(folder, begins=1)) == tables(whole)
+
+
 async def test_a_disk_that_damages_again_and_again_needs_a_person(facts: Facts, left: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bent"
     shutil.copytree(left, folder)
