@@ -17,6 +17,8 @@ CUT_BYTES = MAX_REPORT_BYTES + 1
 #: What intake writes carries headers of ours around what a feed sent.
 HEADER_BYTES = 65_536
 KEEP_FOR_EVER = -1
+#: Brokers that keep a new topic, or all where there are fewer.
+REPLICAS = 3
 #: How the identity of a log begins that lives in an embedded broker, which forgets it when it stops.
 EMBEDDED_CLUSTER = "embedded-"
 THIRTY_DAYS_MS = 30 * 24 * 3_600 * 1_000
@@ -34,11 +36,22 @@ class TopicSpec:
     @property
     def config(self) -> dict[str, str]:
         """Kafka topic configuration."""
+        # A cluster may have limits of size for all topics: what it deleted by them could not be judged again.
+        for_ever = {"retention.bytes": "-1"} if self.retention_ms == KEEP_FOR_EVER else {}
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_bytes),
+            **for_ever,
         }
+
+    def config_on(self, replicas: int) -> dict[str, str]:
+        """Kafka topic configuration where so many brokers keep the topic.
+
+        Of three, two must have a record before it counts as written. Kafka's own default is one: a fact acknowledged
+        while the others are away, its source's offset committed, would be gone with that one's disk.
+        """
+        return {**self.config, "min.insync.replicas": "2"} if replicas >= REPLICAS else self.config
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionErro
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
 from schemas.errors import BrokerUnavailable, UsageError
-from schemas.topics import KEEP_FOR_EVER, TopicSpec
+from schemas.topics import KEEP_FOR_EVER, REPLICAS, TopicSpec
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
 from streams.engine.metadata import Metadata, bootstrap, connected, metadata
@@ -23,7 +23,6 @@ from streams.engine.metadata import Metadata, bootstrap, connected, metadata
 #: What a topic's configuration must say for its records to be kept.
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _TOPIC_RESOURCE = 2
-_REPLICAS = 3
 _SETTLE_SECONDS = 15.0
 _REQUEST_MS = 15_000
 
@@ -31,7 +30,7 @@ _REQUEST_MS = 15_000
 async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
     """Create the topics that are missing, and return when every one of them can be written.
 
-    A new topic is kept on three brokers, or on all where there are fewer.
+    A new topic is kept on three brokers, or on all where there are fewer; of three, two must have what is written.
 
     Raises:
         UsageError: a topic exists with another number of partitions, or is to be kept for ever and is not.
@@ -41,7 +40,7 @@ async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
         found = await metadata(client, list(wanted))
         missing = [spec for name, spec in wanted.items() if name not in found.topics]
         if missing:
-            await _create(client, missing, replicas=min(_REPLICAS, found.brokers))
+            await _create(client, missing, replicas=min(REPLICAS, found.brokers))
         found = await _settled(client, list(wanted))
         kept = [spec.name for spec in specs if spec.retention_ms == KEEP_FOR_EVER and spec not in missing]
         for name, config in await _configs(client, kept):
@@ -119,7 +118,9 @@ async def _configs(client: Any, names: Sequence[str]) -> list[tuple[str, dict[st
 
 
 async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> None:
-    topics: list[Any] = [(spec.name, spec.partitions, replicas, [], list(spec.config.items())) for spec in specs]
+    topics: list[Any] = [
+        (spec.name, spec.partitions, replicas, [], list(spec.config_on(replicas).items())) for spec in specs
+    ]
     request = CreateTopicsRequest(create_topic_requests=topics, timeout=_REQUEST_MS, validate_only=False)
     response = await client.send(await _controller(client), request)
     for name, code, *words in response.topic_errors:

@@ -91,6 +91,16 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
         return None if state is None or not state.has_valid_position else int(state.position)
 
+    def readable_end(self, tp: TP) -> int | None:
+        """Return the end of what may be read; None while that is not known.
+
+        A transaction that is still open ends it: a feed that leaves one open must not have this reader taken for stuck.
+        """
+        consumer: Any = self._ensure_consumer()
+        partition = TopicPartition(tp.topic, tp.partition)
+        end, stable = consumer.highwater(partition), consumer.last_stable_offset(partition)
+        return end if end is None or stable is None or stable < 0 else int(min(end, stable))
+
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool:
         """Commit, and give up after ``seconds``."""
         return bool(await self.call_thread(self._commit_within, offsets, seconds))
@@ -196,13 +206,13 @@ class LaneConsumer(driver.Consumer):
         return await self._thread.first_offset(tp)
 
     def lag(self) -> dict[TP, int]:
-        """Records between the next one to hand over and the end of each assigned partition."""
-        ends = {tp: self._end_of(tp) for tp in self._next}
+        """Records that may be read between the next one to hand over and the end of each assigned partition."""
+        ends = {tp: self._end_of(tp, self._thread.readable_end) for tp in self._next}
         return {tp: max(0, end - self._next[tp]) for tp, end in ends.items() if end is not None}
 
-    def _end_of(self, tp: TP) -> int | None:
+    def _end_of(self, tp: TP, ask: Callable[[TP], int | None]) -> int | None:
         try:
-            return self.highwater(tp)
+            return ask(tp)
         except (IllegalStateError, AssertionError):
             return None  # the consumer's thread is giving it up at this moment
 
@@ -305,7 +315,7 @@ class LaneConsumer(driver.Consumer):
     def _check_ends(self, fetched: Fetched) -> None:
         """The embedded broker answers a position beyond the end with nothing, for ever."""
         for tp, position in self._next.items():
-            end = self._end_of(tp) if fetched.epoch == self.lane.epoch and self.flow_active else None
+            end = self._end_of(tp, self.highwater) if fetched.epoch == self.lane.epoch and self.flow_active else None
             if end is not None and end < position:
                 raise _mismatch(tp, position, f"ends at {end}: it was cut or replaced")
 

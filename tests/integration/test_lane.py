@@ -210,6 +210,23 @@ async def test_the_markers_of_a_transaction_are_no_records_that_wait(apache_kafk
         await until(lambda: app.lane.uncommitted() == {TopicPartition(topic, 0): 0})
 
 
+@pytest.mark.kafka
+async def test_a_transaction_that_stays_open_is_no_stall(apache_kafka: str, prefix: str) -> None:
+    """Nobody may read what is in it yet: to end the worker for that would help nobody, again and again."""
+    topic = await topic_of(apache_kafka, f"{prefix}.in")
+    handler = Remembering(commits=True)
+    app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler, stall_seconds=1.0)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+    async with running(app), producer:
+        await until(lambda: handler.held != [])
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"0", partition=0)
+            await asyncio.sleep(2.5)
+            assert app.failure is None
+            assert app.lane.uncommitted() == {TopicPartition(topic, 0): 0}
+        await until(lambda: handler.offsets() == [0])
+
+
 async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: str, prefix: str) -> None:
     """Each handler commits what it handled, and a rebalance waits for the batch in hand."""
     topic = await topic_of(broker, f"{prefix}.in", partitions=4)

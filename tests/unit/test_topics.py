@@ -65,3 +65,16 @@ def test_no_topic_is_compacted() -> None:
 def test_groups_are_named_after_the_deployment() -> None:
     assert Topics("replay7").intake_group == "replay7.intake"
     assert Topics("replay7").ledger_group("syria-2016") == "replay7.ledger.syria-2016"
+
+
+def test_what_is_kept_for_ever_has_no_limit_of_size_either() -> None:
+    """A cluster may have one for all topics, and a ledger refuses to start on a facts topic with one."""
+    specs = {spec.name: spec.config for spec in Topics().specs(("a",))}
+    assert specs["truce.facts.a.v1"]["retention.bytes"] == "-1"
+    assert "retention.bytes" not in specs["truce.incidents.v1"]
+
+
+def test_of_three_brokers_two_must_have_a_record_before_it_counts_as_written() -> None:
+    spec = Topics().specs(("a",))[-1]
+    assert spec.config_on(3) == {**spec.config, "min.insync.replicas": "2"}
+    assert spec.config_on(2) == spec.config_on(1) == spec.config
