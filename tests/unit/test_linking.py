@@ -260,6 +260,18 @@ def test_an_assertion_of_a_report_that_comes_later_takes_effect_when_it_comes() 
     assert counts(told) == (1, 0)
 
 
+@pytest.mark.parametrize("taken_back", [{}, {"retracted": True}])
+def test_the_last_assertion_taken_back_parts_reports_that_nothing_else_brings_near_each_other(
+    taken_back: dict[str, Any],
+) -> None:
+    far: dict[str, Any] = {"region": "SY02", "when": at(3, 12)}
+    told = world(report("1"), report("2", "feed-b", same_as=("feed-a/1",), **far), flush_every=1)
+    assert (counts(told), counts(told, 3, "SY02")) == ((1, 0), (0, 0))
+    told.tell(report("2", "feed-b", revision=2, **taken_back, **far)).flush()
+    assert incidents(told) == {}
+    assert (counts(told), counts(told, 3, "SY02")) == ((1, 0), (0 if taken_back else 1, 0))
+
+
 def test_assertions_in_a_circle_are_harmless() -> None:
     told = world(
         report("1", same_as=("feed-b/2",)),
