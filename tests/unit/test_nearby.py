@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Collection, Iterator
 
 import pytest
@@ -116,3 +117,39 @@ def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
     ]
     nearby.add(reports)
     assert 5_000 < len(nearby.pairs(reports, never)) < 200_000
+
+
+def crowd(number: int) -> list[Placed]:
+    """Return reports of one feed about one place and hour, and one of another feed."""
+    start = at(0, 12)
+    return [
+        Placed(n, "feed-b" if n == 7 else "feed-a", "SY01", start, start, "minute", "exact", 33.5, 36.3, "other")
+        for n in range(number)
+    ]
+
+
+def test_thousands_about_one_place_and_hour_are_compared_in_portions_that_memory_holds() -> None:
+    """5,000 against 5,000: a column of all the pairs would be 200 MB."""
+    nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(5_000)
+    nearby.add(reports)
+    tracemalloc.start()
+    try:
+        found = nearby.pairs(reports, never)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 2 * 4_999
+    assert most < 100_000_000
+
+
+def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(3)
+    reports = [placed(drawn(draw, place)) for place in range(300)] + crowd(40)
+    found = []
+    for at_once in (1 << 20, 50, 1):
+        monkeypatch.setattr("streams.ledger.core.nearby.PAIRS_AT_ONCE", at_once)
+        nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+        nearby.add(reports)
+        found.append(sorted(nearby.pairs(reports, never)))
+    assert found[0]
+    assert found[0] == found[1] == found[2]

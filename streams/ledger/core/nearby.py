@@ -8,6 +8,7 @@ candidate or be none after all: the exact test comes later.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 ROWS_KEPT = 6_000_000
 #: Cells read from the store at once: what a question may hold in memory beyond the rows kept.
 CELLS_AT_ONCE = 16
+#: Pairs tested at once, at some 50 bytes each: where thousands tell of one place and hour there are millions.
+PAIRS_AT_ONCE = 1 << 20
 #: Newer reports of a cell stay apart from the sorted ones until they are one in so many of them, or this many.
 SHARE_APART, FEWEST_APART = 4, 512
 
@@ -31,7 +34,7 @@ _SLOT = 4 * MICROS_PER_HOUR
 _SLOTS = 6
 _LONG = _SLOTS
 _SHORT_AT_MOST = MICROS_PER_HOUR
-#: A degree of latitude is 111.2 km, and no great circle is shorter than two thirds of the way along the parallel of
+#: A degree of latitude is 111.2 km, and no great circle is shorter than 2/pi of the way along the parallel of
 #: its end nearer to a pole. The slack covers what single precision and whole seconds take away.
 _METRES_NORTH, _METRES_EAST, _SLACK_METRES, _SLACK_SECONDS = 111_000, 70_000, 20, 2
 _LATITUDE_STEPS = 2**32 - 1
@@ -252,8 +255,8 @@ class Nearby:
         for run in known.runs():
             starts = np.searchsorted(run.key, first, "left")
             lengths = np.searchsorted(run.key, last, "right") - starts
-            if lengths.any():
-                self._test(run, day, probes, probe, reach, starts, lengths, found)
+            for part in _portions(lengths):
+                self._test(run, day, probes, probe[part], reach[part], starts[part], lengths[part], found)
 
     def _test(
         self,
@@ -353,6 +356,13 @@ def _steps(latitude: npt.NDArray[np.float64]) -> Ints:
 
 def _key(place_class: Ints, slot: Ints, steps: Ints) -> Ints:
     return ((place_class * (_SLOTS + 2) + slot) << 33) | steps
+
+
+def _portions(lengths: Ints) -> list[slice]:
+    """Return slices of stretches with about ``PAIRS_AT_ONCE`` rows each; a longer stretch stays whole."""
+    begun = (np.cumsum(lengths) - lengths) // PAIRS_AT_ONCE
+    cuts = [0, *(np.flatnonzero(np.diff(begun)) + 1).tolist(), len(lengths)]
+    return [slice(*ends) for ends in pairwise(cuts) if lengths[slice(*ends)].any()]
 
 
 def _stretch(low: Ints, high: Ints, width: int) -> tuple[Ints, Ints]:
