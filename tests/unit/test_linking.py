@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from schemas.facts import IncidentFact, Located
 from schemas.rows import Identity, LinkedIncident
 from schemas.truceday import Micros
+from tests.support.effort import calls
 from tests.support.worlds import HOUR, LINKING, World, agreement, at, day, incident, tick
 
 MINUTE = HOUR // 60
@@ -430,3 +432,30 @@ def test_a_tick_with_nothing_told_asks_nothing(monkeypatch: pytest.MonkeyPatch) 
     for question in ("cells", "reports_at", "linked_with", "first_told", "present_at"):
         monkeypatch.setattr(told.store, question, lambda *_: pytest.fail("the store was asked"))
     told.tell(tick(at(2)), tick(at(3))).flush()
+
+
+# -- what it costs
+
+
+def asserted_by_all(number: int) -> list[IncidentFact]:
+    """Return a report, and as many as are asked for that assert that they tell of the same."""
+    return [report("hub"), *(report(str(n), same_as=("feed-a/hub",)) for n in range(number))]
+
+
+def merged_in_a_chain(number: int) -> list[IncidentFact]:
+    """Return a report, and others each of which was merged into the one before."""
+    chain = (
+        report(str(n), retracted=True, merged_into=str(n - 1) if n else "hub", precise="country") for n in range(number)
+    )
+    return [report("hub"), *chain]
+
+
+@pytest.mark.parametrize("facts", [asserted_by_all, merged_in_a_chain])
+def test_an_incident_of_twice_as_many_reports_takes_twice_the_work(
+    facts: Callable[[int], list[IncidentFact]],
+) -> None:
+    work = []
+    for number in (200, 400):
+        told = World(TRUCE).tell(*facts(number))
+        work.append(calls(told.ledger.drain))
+    assert work[1] < 2.5 * work[0]

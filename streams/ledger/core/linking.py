@@ -211,6 +211,9 @@ def joined(
         one, other = group_of[link.one.name], group_of[link.other.name]
         if one is other or not one.may_join(other, link):
             continue
+        if len(one.members) < len(other.members):
+            # The smaller moves: thousands that name one report would else be copied once for each.
+            one, other = other, one
         one.take(other)
         for name in other.names:
             group_of[name] = one

@@ -89,6 +89,7 @@ class _Work:
         self._links: dict[int, list[Link]] = {}
         self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
         self._wanted: set[int] = set()
+        self._ends: dict[Identity, Linkable | None] = {}
 
     def relink(self, told_again: Collection[int]) -> Relinked:
         # Most that is new has no partner, and is left alone.
@@ -99,11 +100,13 @@ class _Work:
         self._expand(told_again)
         first.update(told_again, self._known.new_of({self._at[place].identity for place in told_again}))
         self._read(first)
+        self._work |= {self._at[place].identity for place in first}
         for place in first:
             report = self._at[place]
-            self._work.add(report.identity)
             for partner in self._partners.get(place, ()):
                 other = self._at[partner]
+                if other.identity in self._work:
+                    continue
                 if self._merges(report, other) or self._may_link(report, other):
                     self._work.add(other.identity)
         self._spread()
@@ -310,14 +313,16 @@ class _Work:
 
     def _end_of(self, report: Linkable) -> Linkable | None:
         """Return the report that a merged one ends in; None for a circle, or when it is not known."""
-        seen = {report.identity}
+        way: list[Identity] = []
         end: Linkable | None = report
-        while end is not None and end.merged_into is not None:
-            identity = Identity(end.feed, end.merged_into)
-            if identity in seen:
-                return None
-            seen.add(identity)
-            end = self._present.get(identity)
+        while end is not None and end.merged_into is not None and end.identity not in self._ends:
+            # Whoever comes by here again went in a circle, unless an end is found.
+            self._ends[end.identity] = None
+            way.append(end.identity)
+            end = self._present.get(Identity(end.feed, end.merged_into))
+        if end is not None:
+            end = self._ends.get(end.identity, end)
+        self._ends.update(dict.fromkeys(way, end))
         return end
 
     def _formed(
@@ -344,8 +349,12 @@ class _Work:
             for report, tie in others:
                 row = linked_report(name, report, tie) if isinstance(tie, Link) else merged_report(name, report, tie)
                 rows.append(row)
+            first: dict[str, Link] = {}
+            for link in links:
+                first.setdefault(link.one.name, link)
+                first.setdefault(link.other.name, link)
             for report in members:
-                first = next((link for link in links if report.name in (link.one.name, link.other.name)), None)
-                rows.append(alone(name, report) if first is None else linked_report(name, report, first))
+                own = first.get(report.name)
+                rows.append(alone(name, report) if own is None else linked_report(name, report, own))
             formed.append(Incident(incident_of(self._agreement, members, links, name), tuple(sorted(rows))))
         return formed
