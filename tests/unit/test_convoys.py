@@ -12,6 +12,7 @@ from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow
 from sinks.verify.convoys import LEGAL
 from streams.ledger.core.convoy_steps import MAY_FOLLOW, is_legal
+from tests.support.effort import calls
 from tests.support.worlds import World, agreement, at, convoy, tick
 
 
@@ -225,3 +226,14 @@ def test_a_horizon_inside_a_convoys_life_shows_it_as_it_was_then() -> None:
     world = World().tell(told("dispatched", 0), told("offloaded", 10), hold, tick(at(6)))
     # Delivered until another feed saw it held; from then on waited for, and overdue three days after its first step.
     assert [world.verdict("SY02", n).access for n in range(5)] == ["MET", "MET", "BROKEN", "BROKEN", "BROKEN"]
+
+
+# -- what it costs
+
+
+def test_a_convoy_of_twice_as_many_claims_takes_twice_the_work_to_tell() -> None:
+    work = []
+    for number in (200, 400):
+        told_of = [told("requested", n / 100, convoy_id=f"c{n}", same_convoy_as=f"un/c{n - 1}") for n in range(number)]
+        work.append(calls(lambda facts=told_of: File(*facts)))
+    assert work[1] < 2.5 * work[0]

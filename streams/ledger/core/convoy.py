@@ -133,14 +133,12 @@ class Timeline:
                 )
             )
 
-    def _claim(self, position: int, step: ConvoyStepRow, contradictions: Sequence[int], *, legal: bool) -> None:
+    def _claim(self, position: int, step: ConvoyStepRow, contradictions: list[int], *, legal: bool) -> None:
+        # Steps come by their start: what had ended by now contradicts no later delivery either.
+        contradictions[:] = [one for one in contradictions if self.steps[one].occurred_to > step.occurred_from]
         for earlier in contradictions:
             other = self.steps[earlier]
-            if (
-                other.feed != step.feed
-                and other.occurred_to > step.occurred_from
-                and other.reported_at > step.reported_at
-            ):
+            if other.feed != step.feed and other.reported_at > step.reported_at:
                 self._contradicted[position] = earlier
                 return
         told = self._deliveries.setdefault(step.feed, _Deliveries())

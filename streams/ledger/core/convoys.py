@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Set
 from typing import TypeVar
 
 from schemas.rows import ConvoyStepRow, Identity
@@ -13,8 +14,22 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
+class _Whole:
+    """The claims of one convoy, how many of their steps name each region, and, once asked for, what they amount to."""
+
+    __slots__ = ("claims", "regions", "timeline")
+
+    def __init__(self, claims: set[ConvoyName], regions: Counter[str]) -> None:
+        self.claims = claims
+        self.regions = regions
+        self.timeline: Timeline | None = None
+
+
 class Convoys:
-    """Steps by claim, claims joined to convoys. Every ``add`` has its exact ``remove``."""
+    """Steps by claim, claims joined to convoys. Every ``add`` has its exact ``remove``.
+
+    To add a step costs the same however many claims its convoy has; to part claims costs as much as there are.
+    """
 
     def __init__(self) -> None:
         self._steps: dict[ConvoyName, dict[Identity, ConvoyStepRow]] = {}
@@ -24,43 +39,72 @@ class Convoys:
         self._same: defaultdict[ConvoyName, Counter[ConvoyName]] = defaultdict(Counter)
         self._regions: defaultdict[ConvoyName, Counter[str]] = defaultdict(Counter)
         self._bound: defaultdict[str, Counter[ConvoyName]] = defaultdict(Counter)
-        self._timelines: dict[ConvoyName, Timeline] = {}
+        #: By claim; those that were parted are missing until they are asked for.
+        self._wholes: dict[ConvoyName, _Whole] = {}
         self._to: dict[str, list[Timeline]] = {}
 
     def add(self, identity: Identity, step: ConvoyStepRow) -> ConvoyName:
         """Enter one step; return its claim."""
         claim = ConvoyName(step.feed, step.convoy_id)
+        joins: list[ConvoyName] = []
+        if claim in self._steps:
+            whole = self._whole(claim)
+        else:
+            whole = self._wholes[claim] = _Whole({claim}, Counter())
+            joins += self._same.get(claim, ())
         self._steps.setdefault(claim, {})[identity] = step
         self._claim_of[identity] = claim
         self._count_in(claim, step, 1)
-        self._forget(claim)
+        whole.regions[step.region] += 1
+        if step.same_convoy_as is not None:
+            joins.append(ConvoyName.parse(step.same_convoy_as))
+        for other in joins:
+            if other in self._steps:
+                # To find what hangs together with the other may find this claim as well.
+                theirs = self._whole(other)
+                self._join(self._wholes[claim], theirs)
+        self._forget(self._wholes[claim])
         return claim
 
     def remove(self, identity: Identity) -> None:
         """Take one step out again."""
         claim = self._claim_of.pop(identity)
-        self._forget(claim)
+        whole = self._whole(claim)
+        self._forget(whole)
         step = self._steps[claim].pop(identity)
+        self._count_in(claim, step, -1)
+        parted = step.same_convoy_as is not None and ConvoyName.parse(step.same_convoy_as) not in self._same.get(
+            claim, ()
+        )
         if not self._steps[claim]:
             del self._steps[claim]
-        self._count_in(claim, step, -1)
+            parted = True
+        if parted:
+            for one in whole.claims:
+                del self._wholes[one]
+        else:
+            whole.regions -= Counter((step.region,))
 
     def claim_of(self, identity: Identity) -> ConvoyName | None:
         """Return the claim a report tells a step of, if it does."""
         return self._claim_of.get(identity)
 
-    def reach(self, claim: ConvoyName) -> tuple[set[ConvoyName], set[str]]:
-        """Return every claim of the convoy that ``claim`` is of, and every region any of their steps names."""
-        claims = self._joined(claim)
-        return claims, {region for one in claims for region in self._regions[one]}
+    def claims(self, claim: ConvoyName) -> Set[ConvoyName]:
+        """Return every claim of the convoy that ``claim`` is of; none when no step of it stands."""
+        return self._whole(claim).claims if claim in self._steps else frozenset()
+
+    def regions(self, claim: ConvoyName) -> list[str]:
+        """Return, sorted, every region that a step of the convoy names that ``claim`` is of."""
+        return sorted(self._whole(claim).regions) if claim in self._steps else []
 
     def timeline(self, claim: ConvoyName) -> Timeline | None:
         """Return the convoy a claim is of; None when no step of the claim stands."""
-        found = self._timelines.get(claim)
-        if found is None and claim in self._steps:
-            found = Timeline(step for one in self._joined(claim) for step in self._steps[one].values())
-            self._timelines.update(dict.fromkeys(found.claims, found))
-        return found
+        if claim not in self._steps:
+            return None
+        whole = self._whole(claim)
+        if whole.timeline is None:
+            whole.timeline = Timeline(step for one in whole.claims for step in self._steps[one].values())
+        return whole.timeline
 
     def bound_for(self, region: str, horizon: Micros) -> list[Convoy]:
         """Return the convoys whose destination is ``region`` as known by ``horizon``."""
@@ -80,6 +124,15 @@ class Convoys:
             _count(self._same, claim, other, sign)
             _count(self._same, other, claim, sign)
 
+    def _whole(self, claim: ConvoyName) -> _Whole:
+        found = self._wholes.get(claim)
+        if found is None:
+            found = _Whole(self._joined(claim), Counter())
+            for one in found.claims:
+                found.regions.update(self._regions[one])
+                self._wholes[one] = found
+        return found
+
     def _joined(self, claim: ConvoyName) -> set[ConvoyName]:
         joined, todo = {claim}, [claim]
         while todo:
@@ -89,12 +142,19 @@ class Convoys:
                     todo.append(other)
         return joined
 
-    def _forget(self, claim: ConvoyName) -> None:
+    def _join(self, one: _Whole, other: _Whole) -> None:
+        """Make one of two; claims move from the smaller, so that a claim moves few times."""
+        if one is other:
+            return
+        smaller, larger = sorted((one, other), key=lambda whole: len(whole.claims))
+        larger.claims |= smaller.claims
+        larger.regions.update(smaller.regions)
+        self._wholes.update(dict.fromkeys(smaller.claims, larger))
+
+    def _forget(self, whole: _Whole) -> None:
         """Forget what was folded of a convoy, which is the larger one: after a step came, before one goes."""
-        claims, regions = self.reach(claim)
-        for one in claims:
-            self._timelines.pop(one, None)
-        for region in regions:
+        whole.timeline = None
+        for region in whole.regions:
             self._to.pop(region, None)
 
 

@@ -276,6 +276,8 @@ class Ledger:
             claim = self._books.convoys.claim_of(identity)
             if claim is not None:
                 self._touch_convoy(claim, fact)
+                # Those that the step held together are apart once it is gone.
+                self._convoys |= self._books.convoys.claims(claim)
                 self._books.convoys.remove(identity)
 
     def _tell_again(self, entry: Entry, fact: ReportFact, prior: Prior) -> None:
@@ -290,10 +292,8 @@ class Ledger:
             self._pending.touch(adds.region, None, fact)
 
     def _touch_convoy(self, claim: ConvoyName, fact: ReportFact) -> None:
-        """Note that every claim of the convoy, and every region any of its steps names, may look another way."""
-        claims, regions = self._books.convoys.reach(claim)
-        self._convoys |= claims
-        for region in sorted(regions):
+        """Note that every region a step of the convoy names may look another way."""
+        for region in self._books.convoys.regions(claim):
             self._pending.touch(region, None, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
@@ -307,7 +307,9 @@ class Ledger:
             for told_of in self._books.add_bulletin(identity, fact):
                 self._pending.touch(*told_of, fact)
         elif isinstance(fact, ConvoyFact):
-            self._touch_convoy(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
+            claim = self._books.convoys.add(identity, step_row(fact, self.agreement))
+            self._touch_convoy(claim, fact)
+            self._convoys.add(claim)
 
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
@@ -399,8 +401,12 @@ class Ledger:
 
     def _drain_convoys(self, changes: Changes) -> None:
         """Hand over every convoy a step moved, with all its steps: one step may change what the others count for."""
-        changes.touched_convoys = set(self._convoys)
-        found = (self._books.convoys.timeline(claim) for claim in sorted(self._convoys))
+        convoys, standing = self._books.convoys, set[ConvoyName]()
+        for claim in self._convoys:
+            if claim not in standing:
+                standing |= convoys.claims(claim)
+        changes.touched_convoys = {*self._convoys, *standing}
+        found = (convoys.timeline(claim) for claim in sorted(standing))
         for timeline in {one.name: one for one in found if one is not None}.values():
             changes.convoys.append(timeline.row())
             changes.convoy_steps += timeline.step_rows()
