@@ -41,6 +41,10 @@ class TrucewatchError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def also(self, hint: str) -> None:
+        """Say one more thing behind the hint."""
+        self.hint = f"{self.hint}; {hint}" if self.hint else hint
+
 
 class ReportRejected(TrucewatchError):
     """A record that cannot be accepted, with the reason its feed can act on."""

@@ -36,11 +36,11 @@ Role = Literal["intake", "ledger"]
 YOUNG_OBJECTS = 200_000
 
 
-def run_role(role: Role, settings: Settings) -> int:
-    """Run one worker until it is told to stop; return its exit code.
+def run_role(role: Role, settings: Settings) -> None:
+    """Run one worker until it is told to stop.
 
     Raises:
-        TrucewatchError: something is wrong before the worker could start.
+        TrucewatchError: it could not start, or something stopped it.
     """
     failpoints.arm(settings.failpoint)
     agreement = load_agreement(settings.agreement)
@@ -52,8 +52,9 @@ def run_role(role: Role, settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
     if role == "intake":
-        return _run_intake(settings, agreement, gazetteer, topics, broker, identity)
-    return _run_ledger(settings, agreement, gazetteer, topics, broker, identity)
+        _run_intake(settings, agreement, gazetteer, topics, broker, identity)
+    else:
+        _run_ledger(settings, agreement, gazetteer, topics, broker, identity)
 
 
 def _forgets(identity: str) -> bool:
@@ -63,7 +64,7 @@ def _forgets(identity: str) -> bool:
 
 def _run_intake(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
-) -> int:
+) -> None:
     agent = IntakeAgent(
         Examiner([agreement], gazetteer, settings.stamps),
         BatchProducer(broker, settings.broker_patience_seconds),
@@ -81,12 +82,12 @@ def _run_intake(
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
     )
-    return run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
+    run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
 
 
 def _run_ledger(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
-) -> int:
+) -> None:
     facts_topic = topics.facts(agreement.id)
     embedded = _forgets(identity)
 
@@ -126,7 +127,7 @@ def _run_ledger(
     def unready() -> list[str]:
         return agent.unready() + unwritable(settings.data / agreement.id)
 
-    return run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
+    run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
 
 
 def _probes(

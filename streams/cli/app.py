@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, NoReturn
 
@@ -11,10 +12,9 @@ import typer
 
 from schemas.errors import TrucewatchError, UsageError
 from streams.cli import check, explain, feed, rejects, replay, run, schemas_command, status, whatif
-from streams.cli.leaving import asks_for_json, described, leave, misused
+from streams.cli.leaving import OWN_FAULT, asks_for_json, described, leave, misused
 from streams.settings import variable
 
-_OWN_FAULT = 70
 _INTERRUPTED = 130
 
 app = typer.Typer(
@@ -59,11 +59,11 @@ def main() -> NoReturn:
         if (wrong := misused(error)) is not None:
             leave({"code": "usage_error", "message": wrong}, UsageError.exit_code, as_json=as_json)
         if os.environ.get(variable("log_level"), "").lower() == "debug":
-            raise
+            traceback.print_exc()
         # Not 1, which says that the answer is no: a script must not take a fault of ours for a closed gate.
         message = f"a fault of trucewatch itself: {type(error).__name__}: {error}"
         hint = f"{variable('log_level')}=debug shows where"
-        leave({"code": "own_fault", "message": message, "hint": hint}, _OWN_FAULT, as_json=as_json)
+        leave({"code": "own_fault", "message": message, "hint": hint}, OWN_FAULT, as_json=as_json)
     if code == _INTERRUPTED:
         leave({"code": "interrupted", "message": "stopped"}, _INTERRUPTED, as_json=as_json)
     sys.exit(code)

@@ -78,7 +78,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
     _check_files(plan)
     if plan.settings.broker is not None:
         knock(plan.settings.broker)
-    _make_room(plan)
+    left = _check_room(plan)
     own: EmbeddedBroker | None = None
     with ExitStack() as stack:
         archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order, now=to_micros(datetime.now(UTC))))
@@ -87,6 +87,9 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
             progress("read", len(archive), None)
         if not len(archive):
             raise UsageError(f"there is no report in {', '.join(map(str, plan.files))}")
+        if left:
+            # Not before every file was read: a torn one must not cost the earlier result.
+            clear(plan.settings.data / plan.agreement.id)
         broker = plan.settings.broker
         if broker is None:
             # Its log stays, as that of `up` does: who is told that the broker ended must find it.
@@ -214,29 +217,28 @@ class _Run:
 
 
 def _check_files(plan: Plan) -> None:
-    """Find out about wrong files before anything is deleted or started."""
+    """Find out about wrong files before anything is started; a pipe can be opened but once."""
     for path in plan.files:
         format_of(path, plan.file_format)
-        if path != STDIN:
+        if path != STDIN and not path.is_fifo():
             with opened(path):
                 pass
 
 
-def _make_room(plan: Plan) -> None:
-    """See to it that the result will be this replay's alone.
+def _check_room(plan: Plan) -> bool:
+    """Return whether the folder holds an earlier result, to be deleted: the new one will be this replay's alone.
 
     Raises:
-        UsageError: the folder holds an earlier result, and nothing was said about it.
-        StoreUnavailable: a ledger is at work on it.
+        UsageError: it does, and nothing was said about it.
     """
     folder = plan.settings.data / plan.agreement.id
     folder.mkdir(parents=True, exist_ok=True)
     if not left_behind(folder) or plan.run is not None:
-        return
+        return False
     if not plan.replace:
         what = "a result" if (folder / PUBLISHED).exists() else "a run that published nothing"
         raise UsageError(
             f"{folder} already holds {what}, and two runs must not mix: "
             "name another folder with --data, or --replace it"
         )
-    clear(folder)
+    return True

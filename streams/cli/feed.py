@@ -16,12 +16,12 @@ from rich.text import Text
 
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
-from schemas.errors import TrucewatchError
+from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, news, print_json, say_missing
+from streams.cli.output import answers, news, print_json, reader_gone, say_missing
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.publish import Receipt, publish
 from streams.feeds.readers import missing_companions, read_all
@@ -113,6 +113,7 @@ def _send(
     *,
     as_json: bool,
 ) -> None:
+    _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
     topics = Topics(settings.topic_prefix, settings.partitions)
     reports = read_all(files, file_format, agreement.calendar.time_zone)
@@ -130,9 +131,11 @@ def _send(
 
         try:
             done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
-        except TrucewatchError:
-            news().print(Text(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless"))
+        except TrucewatchError as error:
+            error.also(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless")
             raise
+        except BrokenPipeError:
+            reader_gone()
     if as_json:
         if receipts != STDIN:
             print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
@@ -141,12 +144,18 @@ def _send(
     news().print(Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}"))
 
 
+def _check_receipts(files: list[Path], receipts: Path | None) -> None:
+    """Refuse to write receipts over the reports they are of."""
+    if receipts is not None and any(each.exists() and receipts.exists() and each.samefile(receipts) for each in files):
+        raise UsageError(f"--receipts {receipts}: is one of the files to publish", "give another name")
+
+
 def _receipts(stack: ExitStack, path: Path | None) -> IO[bytes] | None:
+    """Open where receipts go; each is there as soon as its report was acknowledged."""
     if path is None:
         return None
-    if path == STDIN:
-        return sys.stdout.buffer
-    return stack.enter_context(path.open("wb", buffering=0))
+    target = sys.stdout.fileno() if path == STDIN else path
+    return stack.enter_context(open(target, "wb", buffering=0, closefd=path != STDIN))
 
 
 @contextmanager

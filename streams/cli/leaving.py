@@ -20,6 +20,9 @@ import orjson
 from schemas.errors import AgreementError, TrucewatchError
 from streams.ops.wording import escaped_json, visible
 
+#: The exit code of a fault in trucewatch itself.
+OWN_FAULT = 70
+
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
     """Return whether a command line asks for JSON; what follows ``--`` are names of files."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -14,6 +15,8 @@ from rich.text import Text
 
 from streams.ops.wording import escaped_json, visible
 
+#: The exit code of a program that SIGPIPE ended, as shells tell it.
+READER_GONE = 141
 #: Tables that are piped somewhere keep their columns; a terminal's own width is respected.
 PIPED_WIDTH = 160
 #: How much further than its line's own indent what does not fit is continued.
@@ -59,6 +62,10 @@ class SafeConsole(_Prose):
     def __init__(self, *, to_stderr: bool, width: int | None) -> None:
         super().__init__(stderr=to_stderr, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
+    def on_broken_pipe(self) -> None:
+        """Leave when nobody reads any more; rich's own exit code for it would say that the answer is no."""
+        reader_gone()
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render to segments, those of text made visible."""
         for segment in super().render(renderable, options):
@@ -83,14 +90,28 @@ def say_missing(notes: Iterable[str]) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as one JSON document: dates and instants in ISO 8601, instants with an offset."""
-    text = orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-    sys.stdout.write(f"{escaped_json(text)}\n")
+    _write(orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
 
 
 def print_json_line(value: Any) -> None:
     """Print a value as one line of JSON, at once: someone may be reading along."""
-    sys.stdout.write(escaped_json(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()) + "\n")
-    sys.stdout.flush()
+    _write(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS))
+
+
+def _write(document: bytes) -> None:
+    try:
+        sys.stdout.write(f"{escaped_json(document.decode())}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        reader_gone()
+
+
+def reader_gone() -> NoReturn:
+    """Leave without a word, as programs do whose output nobody reads any more: ``| head`` has seen enough."""
+    # What is held back would be written when the interpreter ends, and fail once more.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    sys.exit(READER_GONE)
 
 
 def _plain(value: Any) -> Any:

@@ -266,8 +266,8 @@ def _send(broker: str, letters: list[Letter], left_out: int, *, as_json: bool) -
     sent: list[Letter] = []
     try:
         asyncio.run(redrive(broker, letters, sent.append))
-    except TrucewatchError:
-        news().print(Text(f"{counted(len(sent), 'reject')} sent before this; run it again: those count once"))
+    except TrucewatchError as error:
+        error.also(f"{counted(len(sent), 'reject')} sent before this; run it again: those count once")
         raise
     if as_json:
         print_json({"sent": [letter.reject.id for letter in sent], "left_out": left_out})

@@ -120,11 +120,10 @@ def worker(
     if until_eof:
         end_with_parent()
     try:
-        code = run_role(role.value, settings)
+        run_role(role.value, settings)
     finally:
         # A worker freezes its heap for speed. DuckDB's bindings print thirty lines about leaks when it stays frozen.
         gc.unfreeze()
-    raise typer.Exit(code)
 
 
 def _check_free(live: Path) -> None:

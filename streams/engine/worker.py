@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -25,23 +24,22 @@ LEAVE_SECONDS = 2.0
 WATCH_SECONDS = 5.0
 
 
-def run_worker(app: LaneApp, probes: Probes | None = None) -> int:
-    """Run ``app`` until SIGTERM or SIGINT and return the exit code of the process.
+def run_worker(app: LaneApp, probes: Probes | None = None) -> None:
+    """Run ``app`` until SIGTERM or SIGINT.
 
-    0 after a clean stop; the ``exit_code`` of a :class:`TrucewatchError`, whose one line goes to stderr; 1 after any
-    other error, which is logged with its traceback. A second signal ends the process at once, and so does the watchdog
-    when the event loop stands still.
+    A second signal ends the process at once, and so does the watchdog when the event loop stands still.
+
+    Raises:
+        TrucewatchError: what stopped it before. Any other error is logged with its traceback, and raised as well.
     """
     try:
         with Watchdog(app.pulse), probes.serving() if probes else nullcontext():
             asyncio.run(_until_signalled(app))
-    except TrucewatchError as error:
-        print(f"trucewatch: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
-        return error.exit_code
+    except TrucewatchError:
+        raise
     except Exception:
         logger.exception("the worker stopped")
-        return 1
-    return 0
+        raise
 
 
 async def serve(app: LaneApp, stop: asyncio.Event) -> None:

@@ -102,9 +102,8 @@ def _source(path: Path) -> Iterator[BinaryIO]:
             yield piped
         return
     with path.open("rb") as plain:
-        magic = plain.read(len(_GZIP_MAGIC))
-        plain.seek(0)
-        if magic == _GZIP_MAGIC:
+        # Looked at, not read: a pipe such as <(...) cannot go back.
+        if plain.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)] == _GZIP_MAGIC:
             with gzip.open(plain) as unpacked:
                 yield cast("BinaryIO", unpacked)
         elif path.suffix == ".gz":

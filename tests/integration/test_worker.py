@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.cli.leaving import OWN_FAULT
 from streams.engine.admin import committed_offsets
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.metadata import connected
@@ -121,7 +122,7 @@ async def test_any_other_error_is_logged_with_its_traceback(embedded_broker: str
     await write(broker, topic, 0, numbered(30))
     with worker(broker, f"{prefix}.group", topic, "--fail-at", "15", "--error", "foreign") as process:
         code, _, err = process.end()
-    assert code == 1
+    assert code == OWN_FAULT
     assert err.count("Traceback") == 1
     assert err.endswith("ZeroDivisionError: in the handler\n")
     assert await committed_offsets(broker, f"{prefix}.group", topic) == {}

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from aiokafka import TopicPartition
 
-from schemas.errors import StoreFull
+from schemas.errors import StoreFull, TrucewatchError
+from streams.cli.leaving import OWN_FAULT, described, leave
 from streams.engine.app import EMBEDDED, LaneApp, build_app
 from streams.engine.lane import Batch, Lane
 from streams.engine.worker import run_worker
@@ -99,7 +100,7 @@ def _say(event: str, **fields: object) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("broker")
     parser.add_argument("group")
@@ -126,8 +127,13 @@ def main() -> int:
         max_records=10,
         stall_seconds=given.stall_seconds,
     )
-    return run_worker(app)
+    run_worker(app)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except TrucewatchError as error:
+        leave(described(error), error.exit_code, as_json=False)
+    except ZeroDivisionError:
+        sys.exit(OWN_FAULT)

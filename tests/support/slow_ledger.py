@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 import time
 
+from schemas.errors import TrucewatchError
 from schemas.rows import Changes
 from sinks.store import Store
 from streams import log, roles
+from streams.cli.leaving import described, leave
 from streams.settings import load
 
 
@@ -24,13 +26,16 @@ class SlowStore(Store):
         super().commit(changes)
 
 
-def main() -> int:
+def main() -> None:
     SlowStore.seconds = float(sys.argv[1])
     roles.Store = SlowStore  # type: ignore[misc]
     settings = load()
     log.configure(settings)
-    return roles.run_role("ledger", settings)
+    roles.run_role("ledger", settings)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except TrucewatchError as error:
+        leave(described(error), error.exit_code, as_json=False)

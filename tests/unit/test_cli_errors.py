@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import socket
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from schemas.errors import BrokerUnavailable, LogMismatch
+from streams.feeds.publish import Receipt
 from tests.support.commands import Run
+from tests.support.shell import ROOT, clean_environment
 
 
 def refused_port() -> int:
@@ -123,6 +132,53 @@ def test_an_earlier_result_is_never_mixed_with_a_new_one(run: Run, tmp_path: Pat
     assert ended.code == 2
     assert "already holds a result" in ended.err
     assert earlier.read_bytes() == b"earlier"
+
+
+def test_an_earlier_result_is_not_replaced_before_every_file_was_read(run: Run, tmp_path: Path) -> None:
+    earlier = tmp_path / "d" / "syria-2016" / "compliance.duckdb"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(b"an earlier result")
+    (tmp_path / "torn.jsonl").write_text(a_report() + "\n" + "x" * 8_500_000)
+    ended = run("replay", "torn.jsonl", "--data", "d", "--replace")
+    assert (ended.code, "torn.jsonl, line 2: longer than" in ended.err) == (2, True)
+    assert earlier.read_bytes() == b"an earlier result"
+
+
+def test_receipts_are_not_written_over_the_reports(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    ended = run("publish", "reports.jsonl", "--broker", "kafka://127.0.0.1:1", "--receipts", "./reports.jsonl")
+    assert (ended.code, "--receipts reports.jsonl: is one of the files to publish" in ended.err) == (2, True)
+    assert (tmp_path / "reports.jsonl").read_text() == a_report()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_reports_may_come_through_a_pipe_with_a_name(run: Run, tmp_path: Path, packed: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    many = "\n".join(a_report(report_id=f"FO-{number}") for number in range(2_000)).encode()
+    feeding = threading.Thread(
+        target=lambda: (tmp_path / "pipe").write_bytes(gzip.compress(many) if packed else many), daemon=True
+    )
+    feeding.start()
+    ended = run("publish", "pipe", "--format", "jsonl", "--dry-run")
+    assert (ended.code, ended.out) == (0, "2,000 reports checked, 0 would be rejected. Nothing was sent.\n")
+    feeding.join()
+
+
+@pytest.mark.parametrize("arguments", ["schemas incident", "schemas --json", "check-config", "schemas"])
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word(tmp_path: Path, arguments: str) -> None:
+    """Not with 1, which says that the answer is no."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        [sys.executable, "-m", "streams", *arguments.split()],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        check=False,
+    )
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (141, b"")
 
 
 def test_an_unknown_agreement_is_told(run: Run) -> None:
@@ -261,6 +317,41 @@ def test_with_json_a_fault_of_our_own_is_an_object_too(run: Run, monkeypatch: py
     monkeypatch.setattr("streams.cli.check.load", broken)
     ended = run("check-config", "--json")
     assert (ended.code, json.loads(ended.err)["error"]["code"]) == (70, "own_fault")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "code"),
+    [(LogMismatch("another log"), 3, "log_mismatch"), (ZeroDivisionError("no reason"), 70, "own_fault")],
+)
+def test_a_worker_leaves_as_other_commands_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, exit_code: int, code: str
+) -> None:
+    def stopped(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("streams.cli.run.required_broker", lambda *_: "kafka://127.0.0.1:1")
+    monkeypatch.setattr("streams.roles.run_role", stopped)
+    ended = run("worker", "--role", "ledger", "--json")
+    assert (ended.code, ended.out, json.loads(ended.err)["error"]["code"]) == (exit_code, "", code)
+    ended = run("worker", "--role", "ledger")
+    assert (ended.code, ended.err.startswith("trucewatch: "), str(error) in ended.err) == (exit_code, True, True)
+
+
+def test_with_json_what_was_sent_before_an_error_stands_in_its_hint(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_off(_: object, __: object, ___: object, receipt: Callable[[Receipt], None], ____: object) -> None:
+        receipt(Receipt("reports.jsonl", 1, "field-office", "FO-17", "truce.incidents.v1", 0))
+        raise BrokerUnavailable("nobody answers")
+
+    (tmp_path / "reports.jsonl").write_text(a_report())
+    monkeypatch.setattr("streams.cli.feed.required_broker", lambda *_: "kafka://127.0.0.1:1")
+    monkeypatch.setattr("streams.cli.feed.publish", cut_off)
+    ended = run("publish", "reports.jsonl", "--json")
+    told = "1 report acknowledged before this; sending again is harmless"
+    assert (ended.code, json.loads(ended.err)["error"]["hint"]) == (3, told)
+    ended = run("publish", "reports.jsonl")
+    assert (ended.code, ended.err) == (3, f"trucewatch: nobody answers; {told}\n")
 
 
 def test_a_file_called_json_asks_for_no_json(run: Run) -> None:
