@@ -121,13 +121,18 @@ def export_command(
             out = file.open("xb")
         except FileExistsError:
             raise UsageError(f"{file}: is there already", "give another name: mended records may be in it") from None
-        with out:
-            for one in _one_by_one(connection, sorted(ids)):
-                if one.whole:
-                    out.write(wrap(one) + b"\n")
-                    written += 1
-                else:
-                    cut += 1
+        try:
+            with out:
+                for one in _one_by_one(connection, sorted(ids)):
+                    if one.whole:
+                        out.write(wrap(one) + b"\n")
+                        written += 1
+                    else:
+                        cut += 1
+        except BaseException:
+            # Cut short it would pass for all there are, and stand in the way of the next try.
+            file.unlink(missing_ok=True)
+            raise
     if as_json:
         print_json({"file": str(file), "exported": written, "not_whole": cut})
     else:

@@ -54,11 +54,6 @@ class Batch:
     next_offset: int
     epoch: int = 0
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether this batch only says that time has passed."""
-        return not self.records
-
 
 class Consumer(Protocol):
     """What the lane asks of the consumer below it."""

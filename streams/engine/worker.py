@@ -100,6 +100,9 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
                 found = await _logs(app)
         except (TrucewatchError, TimeoutError):
             continue  # a broker that is gone is waited for
+        except Exception as error:  # unseen, nobody would look after the topics any more
+            app.fail(error)
+            raise
         # A broker that has just started may not know its topics yet: only one missing twice is gone.
         gone = frozenset(logs.keys() - found.keys())
         changed = sorted((gone & missed) | {name for name in found if found[name] != logs[name]})

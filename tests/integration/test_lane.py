@@ -160,6 +160,27 @@ async def test_an_error_of_the_handler_ends_everything_and_skips_nothing(broker:
     assert later.offsets() == list(range(40, 100))
 
 
+async def test_a_watch_over_topics_that_fails_ends_the_worker(
+    broker: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word it would go on, and read a topic made anew from the wrong place."""
+    topic = await topic_of(broker, f"{prefix}.in")
+    handler = Remembering()
+
+    async def broken(_: object) -> None:
+        raise ZeroDivisionError("not an error of the broker's")
+
+    async def serving() -> None:
+        async with running(app_of(broker, f"{prefix}.group", (topic,), handler)):
+            await until(lambda: handler.held != [])
+            monkeypatch.setattr("streams.engine.worker._logs", broken)
+            await asyncio.sleep(1)
+
+    monkeypatch.setattr("streams.engine.worker.WATCH_SECONDS", 0.2)
+    with pytest.raises(ZeroDivisionError, match="not an error of the broker's"):
+        await serving()
+
+
 async def test_a_slow_handler_holds_the_fetching_back(broker: str, prefix: str) -> None:
     topic = await topic_of(broker, f"{prefix}.in")
     await write(broker, topic, 0, numbered(1_000))

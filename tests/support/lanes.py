@@ -40,7 +40,7 @@ class Remembering:
         self.calls.append("assigned")
 
     async def handle(self, batch: Batch) -> None:
-        if batch.is_idle:
+        if not batch.records:
             self.idle += 1
             return
         self.batches.append(batch)

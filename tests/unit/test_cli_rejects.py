@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from schemas.rows import Changes
-from sinks.rejects import RejectRate
+from sinks.rejects import Reject, RejectRate
 from sinks.store import Store
 from streams.feeds.editing import Edit, edited
+from streams.feeds.exported import wrap
 from streams.ops.rejects import growth
 from tests.support.commands import Run
 from tests.support.judged import History
@@ -83,6 +85,20 @@ def test_an_exported_file_tells_the_reason_and_is_published_again_as_it_came(run
     assert run("publish", "mended.jsonl", "--dry-run").code == 0
     mended = run("rejects", "redrive", "--from", "mended.jsonl", "--dry-run", "--data", data)
     assert (mended.code, mended.out) == (0, "1 reject checked, 0 would be rejected again. Nothing was sent.\n")
+
+
+def test_an_export_cut_short_leaves_no_file_that_would_pass_for_a_whole_one(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(reject: Reject) -> bytes:
+        if reject.id == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return wrap(reject)
+
+    monkeypatch.setattr("streams.cli.rejects.wrap", full)
+    ended = run("rejects", "export", "mend.jsonl", "--data", data)
+    assert (ended.code, ended.err) == (3, "trucewatch: No space left on device\n")
+    assert not Path("mend.jsonl").exists()
 
 
 def test_a_dry_run_tells_what_would_be_rejected_again(run: Run, data: Path) -> None:
