@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import UsageError
 from schemas.rows import Changes
 from sinks.rejects import Reject, RejectRate
 from sinks.store import Store
@@ -126,6 +127,17 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(run: Run, data: Path, ar
     ended = run("rejects", "redrive", *arguments, "--data", data)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_an_edit_leaves_every_digit_and_letter_of_the_rest() -> None:
+    body = '{"raw":{"id":123456789012345678901234567890,"تل":0.1}}'.encode()
+    assert edited(body, [Edit("revision=2")], "it") == body[:-1] + b',"revision":2}'
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"\xff", b"[1]", b"[" * 100_000])
+def test_what_no_json_holds_is_mended_as_text(body: bytes) -> None:
+    with pytest.raises(UsageError, match="is no JSON object, so no field of it can be edited"):
+        edited(body, [Edit("revision=2")], "it")
 
 
 def test_edits_reach_into_objects_and_lists_and_drop_fields() -> None:
