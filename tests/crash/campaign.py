@@ -39,7 +39,7 @@ LONGEST_RANDOM_LIFE = 5.0
 #: When a step was not reached by now it will not be: there is too little left to read.
 PATIENCE_FOR_A_STEP = 30.0
 #: Some steps are not reached in a life that has too little to do, which then ends at random: together that makes half.
-RANDOM_DEATHS = 0.8
+RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
 ONCE = ("store.migrating", "store.migrated")
 REPORTS = 3_000
