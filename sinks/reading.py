@@ -36,6 +36,8 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
         with mapped(path):
             quoted = str(path).replace("'", "''")
             connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
+            # Whoever made the file wrote its views: they may not read other files here, nor send what they find.
+            connection.execute("SET enable_external_access = false")
             connection.execute("USE published")
             connection.execute("SET TimeZone = 'UTC'")
             _check_ours(connection, path)

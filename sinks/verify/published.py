@@ -60,6 +60,8 @@ class Published:
             with mapped(path):
                 quoted = str(path).replace("'", "''")
                 self._connection.execute(f"attach '{quoted}' as published (read_only)")
+                # The file may be a stranger's, and its views hold any SQL: they read nothing but the file.
+                self._connection.execute("set enable_external_access = false")
                 self._connection.execute(_USE)
                 self._read()
         except StoreUnavailable:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from sinks import reading
 from sinks.opening import LIVE, PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
+from sinks.verify import verify
+from streams.ops.standing import read_standing
 from tests.support.rows import DAY_ONE, full_changes, incident_row, open_store
 
 THEN = datetime(2016, 9, 13, 12, tzinfo=UTC)
@@ -150,6 +153,24 @@ def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
     assert store.resume().next_offset == 10
     store.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
+
+
+@pytest.mark.parametrize("read", [read_standing, verify])
+def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """Its views are theirs: one could hand a secret of this machine to whoever looks, or to a server of theirs."""
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(THEN)
+    store.close()
+    (tmp_path / "secret.txt").write_text("a secret")
+    with duckdb.connect(str(tmp_path / PUBLISHED)) as theirs:
+        theirs.execute("ALTER TABLE feeds RENAME TO known_feeds")
+        theirs.execute(
+            f"CREATE VIEW feeds AS SELECT content AS feed, k.* EXCLUDE (feed) "
+            f"FROM known_feeds k, read_text('{tmp_path}/secret.txt')"
+        )
+    with pytest.raises((StoreUnavailable, duckdb.PermissionException), match="Cannot access file"):
+        read(tmp_path / PUBLISHED)
 
 
 def test_a_copy_into_a_folder_that_went_away_fails_cleanly(tmp_path: Path) -> None:
