@@ -65,10 +65,18 @@ class Failure(Exception):
 
 
 class Node:
-    """The node kept under one folder: its jars, its log and, while it runs, its pid and address."""
+    """The node kept under one folder: its jars, its log and, while it runs, its pid and address.
 
-    def __init__(self, home: Path, jars: Path | None = None) -> None:
+    Properties of their own, with ``{port}``, ``{controller}`` and ``{logs}`` to be filled in, and one ``cluster_id``
+    make several nodes a cluster.
+    """
+
+    def __init__(
+        self, home: Path, jars: Path | None = None, properties: str = PROPERTIES, cluster_id: str | None = None
+    ) -> None:
         self.home = home
+        self._properties = properties
+        self._cluster_id = cluster_id or _cluster_id()
         self.jars = jars or home / "jars"
         self.logs = home / "data"
         self.output = home / "kafka.log"
@@ -105,7 +113,7 @@ class Node:
         config = self._configure(port, _free_port())
         arguments = [java, HEAP, f"-Dlog4j2.configurationFile={self.home / 'log4j2.xml'}", "-cp", f"{self.jars}/*"]
         if not (self.logs / "meta.properties").exists():
-            self._run([*arguments, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)])
+            self._run([*arguments, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", str(config)])
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [*arguments, "kafka.Kafka", str(config)],
@@ -163,7 +171,7 @@ class Node:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "log4j2.xml").write_text(LOGGING)
         config = self.home / "server.properties"
-        config.write_text(PROPERTIES.format(port=port, controller=controller, logs=self.logs))
+        config.write_text(self._properties.format(port=port, controller=controller, logs=self.logs))
         return config
 
     def _run(self, command: list[str]) -> None:

@@ -11,19 +11,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
 from schemas.errors import BrokerUnavailable, UsageError
 from schemas.topics import KEEP_FOR_EVER, REPLICAS, TopicSpec
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
-from streams.engine.metadata import Metadata, bootstrap, connected, metadata
+from streams.engine.metadata import Metadata, ask_any, bootstrap, connected, metadata
 
 #: What a topic's configuration must say for its records to be kept.
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _TOPIC_RESOURCE = 2
 _SETTLE_SECONDS = 15.0
+_AGAIN_SECONDS = 0.2
 _REQUEST_MS = 15_000
 
 
@@ -61,7 +68,7 @@ async def delete_topics(broker: str, names: Iterable[str]) -> None:
     """Delete those of the topics that exist."""
     async with connected(broker) as client:
         request = DeleteTopicsRequest(list(names), _REQUEST_MS)
-        response = await client.send(await _controller(client), request)
+        response = await _ask_controller(client, request)
         for name, code, *_ in response.topic_error_codes:
             if code not in (0, UnknownTopicOrPartitionError.errno):
                 raise for_code(code)(name)
@@ -108,7 +115,7 @@ async def _configs(client: Any, names: Sequence[str]) -> list[tuple[str, dict[st
         return []
     # All keys are asked for: the embedded broker hangs up on a request that names some.
     resources: list[Any] = [(_TOPIC_RESOURCE, name, None) for name in names]
-    response = await client.send(client.get_random_node(), DescribeConfigsRequest(resources, False))
+    response = await ask_any(client, DescribeConfigsRequest(resources, False))
     found = []
     for error, _, _, name, entries in response.resources:
         if error:
@@ -122,7 +129,7 @@ async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> 
         (spec.name, spec.partitions, replicas, [], list(spec.config_on(replicas).items())) for spec in specs
     ]
     request = CreateTopicsRequest(create_topic_requests=topics, timeout=_REQUEST_MS, validate_only=False)
-    response = await client.send(await _controller(client), request)
+    response = await _ask_controller(client, request)
     for name, code, *words in response.topic_errors:
         # Two workers that start at once both find it missing; the partition count is checked afterwards.
         if code not in (0, TopicAlreadyExistsError.errno):
@@ -131,10 +138,19 @@ async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> 
             )
 
 
-async def _controller(client: Any) -> int:
-    await client.force_metadata_update()
-    controller = client.cluster.controller
-    return int(client.get_random_node() if controller is None else controller.nodeId)
+async def _ask_controller(client: Any, request: Any) -> Any:
+    """Send a request to the controller, and again to the next one when it has just died."""
+    deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
+    while True:
+        await client.force_metadata_update()
+        controller = client.cluster.controller
+        node = client.get_random_node() if controller is None else controller.nodeId
+        try:
+            return await client.send(node, request)
+        except (NodeNotReadyError, KafkaConnectionError):
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _settled(client: Any, names: list[str]) -> Metadata:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, for_code
 from aiokafka.protocol.abstract import AbstractType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -144,7 +144,7 @@ async def connected(broker: str) -> AsyncIterator[Any]:
 
 async def metadata(client: Any, topics: list[str]) -> Metadata:
     """Describe the cluster and those of ``topics`` that exist."""
-    response = await client.send(client.get_random_node(), _MetadataRequest(topics))
+    response = await ask_any(client, _MetadataRequest(topics))
     known: dict[str, KnownTopic] = {}
     for error, name, id_, _internal, partitions, *_ in response.topics:
         if error == _UNKNOWN_TOPIC:
@@ -154,6 +154,23 @@ async def metadata(client: Any, topics: list[str]) -> Metadata:
         ready = error == 0 and bool(partitions) and all(each[0] == 0 and each[2] >= 0 for each in partitions)
         known[name] = KnownTopic(name, id_, len(partitions), ready)
     return Metadata(response.cluster_id or "", len(response.brokers), known)
+
+
+async def ask_any(client: Any, request: Any) -> Any:
+    """Send a request that any broker answers: one that has just died is still listed, and passed over.
+
+    Raises:
+        NodeNotReadyError: none of them can be reached.
+    """
+    first = client.get_random_node()
+    others = [node.nodeId for node in client.cluster.brokers() if node.nodeId != first]
+    for node in (first, *others[:-1]):
+        try:
+            return await client.send(node, request)
+        except (NodeNotReadyError, KafkaConnectionError):
+            if not others:
+                raise
+    return await client.send(others[-1], request)
 
 
 def addresses(broker: str) -> list[str]:

@@ -27,8 +27,8 @@ from streams.engine.broker import EmbeddedBroker
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
-from tests.support.brokers import numbered, read_all, topic_of, write
-from tests.support.kafka import node_of, what_is_missing
+from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
+from tests.support.kafka import node_of
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 from tests.support.month import month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
@@ -61,8 +61,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
             assert broker.pid is not None
             yield _hanging(broker.url, broker.pid)
         return
-    if missing := what_is_missing():
-        pytest.skip(missing)
+    need_kafka()
     node = node_of(tmp_path / "kafka")
     try:
         url = node.start(0)

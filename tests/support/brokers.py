@@ -25,13 +25,18 @@ def embedded(directory: Path) -> Iterator[str]:
 
 def apache(directory: Path) -> Iterator[str]:
     """The address of an Apache Kafka node; skips the test where there can be none, unless REQUIRE_BROKER=1."""
+    need_kafka()
+    with running_kafka(directory) as address:
+        yield address
+
+
+def need_kafka() -> None:
+    """Skip the test where Apache Kafka cannot run; fail it with REQUIRE_BROKER=1."""
     missing = what_is_missing()
     if missing and os.environ.get("REQUIRE_BROKER") == "1":
         pytest.fail(f"REQUIRE_BROKER=1, but {missing}")
     if missing:
         pytest.skip(missing)
-    with running_kafka(directory) as address:
-        yield address
 
 
 async def topic_of(broker: str, name: str, partitions: int = 1) -> str:
