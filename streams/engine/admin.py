@@ -76,7 +76,7 @@ async def delete_topics(broker: str, names: Iterable[str]) -> None:
 
 async def end_offsets(broker: str, topic: str) -> dict[int, int]:
     """Return the offset the next record of each partition will get; empty when there is no such topic."""
-    async with _reader(broker, topic) as (reader, partitions):
+    async with _reader(broker, topic) as (reader, partitions), asyncio.timeout(_SETTLE_SECONDS):
         return _by_partition(await ends_of(reader, partitions)) if partitions else {}
 
 

@@ -370,3 +370,28 @@ def test_every_command_has_help_and_json(run: Run, command: str) -> None:
     ended = run(command, "--help")
     assert ended.code == 0
     assert "--json" in ended.out
+
+
+@pytest.mark.parametrize(("options", "said"), [([], "trucewatch: stopped\n"), (["--json"], '"interrupted"')])
+def test_ctrl_c_while_the_command_loads_shows_no_traceback(options: list[str], said: str) -> None:
+    interrupted = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "streams.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from streams.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted, *options],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
