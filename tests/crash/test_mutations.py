@@ -1,4 +1,7 @@
-"""Each guarantee is dropped on purpose, in a copy of the source, and the tests that guard it must fail."""
+"""Each guarantee is dropped on purpose, in a copy of the source, and the tests that guard it must fail.
+
+That they pass on the source as it is, ``test_campaign.py`` and ``test_any_history.py`` say.
+"""
 
 from __future__ import annotations
 
@@ -107,16 +110,3 @@ def test_a_guarantee_that_is_dropped_is_noticed(name: str, tmp_path: Path) -> No
     assert run.returncode == 1, run.stdout + run.stderr
     # It must be the guard that says no, not a program that no longer runs.
     assert "kills survived" in run.stdout or "FAILED" in run.stdout, run.stdout + run.stderr
-
-
-@pytest.mark.crash
-def test_the_guards_pass_on_the_source_as_it_is(tmp_path: Path) -> None:
-    tree = copy_of_the_source(tmp_path)
-    steps: dict[str, list[str]] = {"ledger": [], "intake": []}
-    for guard in {mutation.guard for mutation in MUTATIONS.values()} - {HISTORIES}:
-        *_, role, _, step = guard
-        steps[role].append(step)
-    campaigns = [(*CAMPAIGN, "--role", role, "--steps", *each) for role, each in steps.items()]
-    for guard in (HISTORIES, *campaigns):
-        run = guarded(tree, guard)
-        assert run.returncode == 0, run.stdout + run.stderr

@@ -46,8 +46,15 @@ def facts(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     return recorded(broker, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("whole"), REPORTS)
 
 
-@pytest.mark.parametrize("folder", ["one", "two"])
-@pytest.mark.parametrize("step", ["store.written:8:kill", "store.committed:8:kill", "copy.written:2:kill"])
+@pytest.mark.parametrize(
+    ("step", "folder"),
+    [
+        ("store.written:8:kill", "one"),
+        ("store.committed:8:kill", "two"),
+        ("copy.written:2:kill", "one"),
+        ("copy.written:2:kill", "two"),
+    ],
+)
 def test_a_standby_goes_on_where_a_dead_ledger_was(facts: Recorded, tmp_path: Path, folder: str, step: str) -> None:
     """On the same folder it takes the file up; on its own it judges the whole topic."""
     first = facts.settings.model_copy(update={"data": tmp_path / "first"})
