@@ -149,6 +149,10 @@ class Cadence:
         """Whether it is time to publish; at once when nothing was published yet."""
         return now >= self._next
 
+    def begin_anew(self) -> None:
+        """Forget the last publication: a process that was stopped in the midst of one took it for a slow one."""
+        self._next = 0.0
+
     def published(self, now: float, took: float) -> None:
         """Note that a publication ended at ``now`` and took so many seconds."""
         self._next = now + self.pause_after(took)

@@ -149,6 +149,7 @@ class LedgerAgent:
             self._seen.add(hashes)
         # Stopped between a commit and its copy, the last run may have left a copy that is behind.
         self._unpublished = store.new_epoch or ledger.next_offset > 0
+        self._cadence.begin_anew()
         if (aside := store.set_aside) is not None:
             files = [str(path) for path in aside.files]
             log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)

@@ -61,7 +61,8 @@ def up(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         wait_for(lambda: all(worker.probes for worker in workers))
         addresses = {worker.role: worker.probes for worker in workers}
         wait_for(lambda: all(get(f"{url}/readyz")[0] == 200 for url in addresses.values()))
-        wait_for(lambda: ("trucewatch_gate_open", frozenset()) in figures(str(addresses["ledger"])))
+        last = ("trucewatch_published_timestamp_seconds", frozenset[tuple[str, str]]())
+        wait_for(lambda: last in figures(str(addresses["ledger"])))
         yield {"workers": workers, "data": settings.data, **addresses}
 
 

@@ -132,6 +132,7 @@ def test_a_ledger_that_wakes_up_on_another_machine_publishes_and_tells_nothing(
                 assert _leads_again(leader) or not (publishes or tells)
                 time.sleep(0.2)
             if _leads_again(leader):
+                # It waits twenty times as long as a copy took; that it hung in the midst of one must not count.
                 wait_until(lambda: judged_to(copy_of(first)) >= facts.facts, leader)
                 assert tables(copy_of(first)) == facts.tables
             for each in (leader, standby):

@@ -186,6 +186,13 @@ class TestCadence:
     def test_the_first_copy_is_due_at_once(self) -> None:
         assert Cadence(timedelta(seconds=2)).due(0.0)
 
+    def test_one_that_begins_anew_waits_for_no_copy_made_before(self) -> None:
+        cadence = Cadence(timedelta(seconds=2))
+        cadence.published(100.0, 60.0)
+        assert not cadence.due(160.0)
+        cadence.begin_anew()
+        assert cadence.due(160.0)
+
     def test_a_quick_copy_waits_for_the_minimum(self) -> None:
         cadence = Cadence(timedelta(seconds=2))
         cadence.published(100.01, 0.01)
