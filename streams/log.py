@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
@@ -17,6 +19,8 @@ from streams.settings import Settings
 
 #: Talkative at INFO about what they always do; their warnings are kept.
 _CHATTY = ("aiokafka", "faust", "mode", "asyncio")
+#: How long a warning of theirs is not said again: clients try a broker that is gone many times a second.
+SELDOM_SECONDS = 10.0
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -49,6 +53,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         )
     )
     handler.addFilter(_tells_something)
+    handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -63,6 +68,28 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
 def _tells_something(record: logging.LogRecord) -> bool:
     """Drop mode's account of every service that starts and stops, which it makes under the name of the subclass."""
     return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
+class _Seldom(logging.Filter):
+    """Drops what a library said within the last ``SELDOM_SECONDS``: the same message, whatever numbers are in it."""
+
+    _MOST = 1_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in _CHATTY or record.levelno <= logging.DEBUG:
+            return True
+        now, what = self._clock(), (record.name, str(record.msg))
+        if now - self._said.get(what, float("-inf")) < SELDOM_SECONDS:
+            return False
+        if len(self._said) >= self._MOST:
+            self._said.clear()
+        self._said[what] = now
+        return True
 
 
 def _final(*, as_text: bool, colours: bool) -> list[Processor]:

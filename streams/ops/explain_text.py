@@ -90,7 +90,12 @@ def show_explanation(console: Console, told: Explanation) -> None:
 def show_held(console: Console, told: Held) -> None:
     """Print what was held of a truce-day at an instant, and on what evidence."""
     page = _Page(console, told.agreement)
-    page.line(f"as held at {page.at(told.as_of)}", 0, "bold")
+    page.line(f"as held at {page.at(told.as_of)}, from the verdict version valid then", 0, "bold")
+    page.line(
+        "counts and shares are that version's: on a day not yet final, other ones alone make no new version",
+        0,
+        "grey50",
+    )
     _verdict(page, told.judged)
     _legs(page, told.judged)
     page.head("Reports that decided violence, as they were known then")

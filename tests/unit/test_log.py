@@ -72,3 +72,20 @@ def test_text_is_for_people(stream: io.StringIO) -> None:
     assert "published" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
     assert "\x1b" not in stream.getvalue()
+
+
+def test_what_a_library_says_again_and_again_is_said_now_and_then(stream: io.StringIO) -> None:
+    log.configure(Settings(log_level="info"), stream)
+    for number in range(500):
+        logging.getLogger("aiokafka.client").warning("Unable connect to node with id %s", number)
+        structlog.get_logger("streams.test").warning("ours", number=number)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines].count("ours") == 500
+    assert [line["event"] for line in lines if line["event"] != "ours"] == ["Unable connect to node with id 0"]
+
+
+def test_it_is_said_once_more_after_a_while() -> None:
+    moments = iter((0.0, 9.9, 10.0, 15.0, 20.0))
+    seldom = log._Seldom(lambda: next(moments))
+    record = logging.LogRecord("aiokafka.client", logging.WARNING, "client.py", 1, "no broker", (), None)
+    assert [seldom.filter(record) for _ in range(5)] == [True, False, True, False, True]
