@@ -230,7 +230,7 @@ COMMENT ON COLUMN convoys.place IS 'Besieged or hard-to-reach place it is bound 
 COMMENT ON COLUMN convoys.state IS 'The latest step that counts; only offloaded and distributed are deliveries.';
 COMMENT ON COLUMN convoys.since IS 'When that step happened.';
 COMMENT ON COLUMN convoys.first_known IS 'When the first known step happened.';
-COMMENT ON COLUMN convoys.delivered_at IS 'When the first delivery that counts began; NULL until then.';
+COMMENT ON COLUMN convoys.delivered_at IS 'When the first delivery to its region that counts began; NULL until then.';
 COMMENT ON COLUMN convoys.attacked_at IS 'When it was first attacked, by anyone''s word; NULL if it was not.';
 COMMENT ON COLUMN convoys.trucks IS 'Trucks, as last stated.';
 COMMENT ON COLUMN convoys.trucks_least IS 'Trucks, the least ever stated.';

@@ -122,8 +122,12 @@ class Standing(NamedTuple):
     def of(cls, convoy: NaiveConvoy) -> Standing:
         """Work it out."""
         counted = convoy.counted()
-        deliveries = (step.occurred_from for step in counted if step.kind in DELIVERIES)
-        return cls(convoy, counted[-1], next(deliveries, None))
+        last = counted[-1]
+        # Unloaded elsewhere, on the way or before it was sent on, is not delivered.
+        deliveries = (
+            step.occurred_from for step in counted if step.kind in DELIVERIES and step.regions == last.regions
+        )
+        return cls(convoy, last, next(deliveries, None))
 
 
 def convoys_of(steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:

@@ -228,6 +228,17 @@ def test_a_horizon_inside_a_convoys_life_shows_it_as_it_was_then() -> None:
     assert [world.verdict("SY02", n).access for n in range(5)] == ["MET", "MET", "BROKEN", "BROKEN", "BROKEN"]
 
 
+def test_what_was_unloaded_in_one_region_is_no_delivery_to_the_next_one_the_convoy_is_sent_on_to() -> None:
+    truce = agreement(access={"regions": ["SY01", "SY02"], "overdue_after_hours": 72, "max_gap_days": 7})
+    on_the_way = told("dispatched", 1, region="SY01"), told("offloaded", 5, region="SY01")
+    world = World(truce).tell(*on_the_way, told("held", 9), *(tick(at(days)) for days in (1, 2, 3, 4, 5)))
+    assert [world.verdict("SY02", number).access for number in (0, 2, 3)] == ["MET", "MET", "BROKEN"]
+    world.tell(told("offloaded", 40), tick(at(6)))
+    assert [world.verdict("SY02", number).access for number in (0, 2, 3)] == ["MET", "MET", "MET"]
+    delivered = [row.delivered_at for changes in world.store.changes for row in changes.convoys]
+    assert delivered == [None, at(0, 40)]
+
+
 # -- what it costs
 
 

@@ -52,14 +52,28 @@ class Convoy(NamedTuple):
         return self.delivered_at is None and self.state not in CLOSED
 
 
+class _Claimed:
+    """Deliveries claimed, as positions in the order of steps."""
+
+    __slots__ = ("first_to", "positions")
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+        self.first_to: dict[str, int] = {}
+
+    def add(self, position: int, region: str) -> None:
+        self.positions.append(position)
+        self.first_to.setdefault(region, position)
+
+
 class _Deliveries:
-    """The delivery claims of one feed that nobody contradicted, as positions in the order of steps."""
+    """The delivery claims of one feed that nobody contradicted: all that were told, and the legal ones."""
 
     __slots__ = ("legal", "told")
 
     def __init__(self) -> None:
-        self.told: list[int] = []
-        self.legal: list[int] = []
+        self.told = _Claimed()
+        self.legal = _Claimed()
 
 
 class Timeline:
@@ -117,8 +131,10 @@ class Timeline:
                 self._contradict(position, step.feed)
             if step.step == "attacked":
                 attacks.append(step.occurred_from)
-            first, last = self._delivered()
-            latest = self.steps[max(moved, last)]
+            counting = self._counting()
+            latest = self.steps[max((moved, *(one.positions[-1] for one in counting)))]
+            # What was unloaded elsewhere has not come to where the rest was sent on to.
+            there = [one.first_to[latest.region] for one in counting if latest.region in one.first_to]
             self._known.append(
                 Convoy(
                     name=self.name,
@@ -128,7 +144,7 @@ class Timeline:
                     state=latest.step,
                     since=latest.occurred_from,
                     first_known=self._starts[0],
-                    delivered_at=None if first is None else self._starts[first],
+                    delivered_at=self._starts[min(there)] if there else None,
                     attacks=attacks,
                 )
             )
@@ -142,21 +158,18 @@ class Timeline:
                 self._contradicted[position] = earlier
                 return
         told = self._deliveries.setdefault(step.feed, _Deliveries())
-        told.told.append(position)
+        told.told.add(position, step.region)
         if legal:
-            told.legal.append(position)
+            told.legal.add(position, step.region)
 
     def _contradict(self, position: int, feed: str) -> None:
         for other in [other for other in self._deliveries if other != feed]:
-            self._contradicted |= dict.fromkeys(self._deliveries.pop(other).told, position)
+            self._contradicted |= dict.fromkeys(self._deliveries.pop(other).told.positions, position)
 
-    def _delivered(self) -> tuple[int | None, int]:
-        """Return the positions of the first and the latest delivery that counts; None and -1 when none does."""
+    def _counting(self) -> list[_Claimed]:
+        """Return by feed the deliveries that count: the legal ones, or all where two feeds bear each other out."""
         claims = list(self._deliveries.values())
-        counting = [claim.told for claim in claims] if len(claims) > 1 else [c.legal for c in claims if c.legal]
-        if not counting:
-            return None, -1
-        return min(told[0] for told in counting), max(told[-1] for told in counting)
+        return [claim.told for claim in claims] if len(claims) > 1 else [c.legal for c in claims if c.legal.positions]
 
     # -- rows
 
