@@ -1,5 +1,6 @@
 """``python -m streams`` and the ``trucewatch`` command."""
 
+import logging
 import sys
 from typing import NoReturn
 
@@ -12,7 +13,11 @@ def main() -> NoReturn:
         as_json = '{"error":{"code":"interrupted","message":"stopped"}}' if "--json" in sys.argv else None
         sys.stderr.write(f"{as_json or 'trucewatch: stopped'}\n")
         sys.exit(130)
-    run()
+    try:
+        run()
+    finally:
+        # The last line is the command's: what a client logs as the interpreter takes it apart would stand in its place.
+        logging.disable()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Errors go to standard error with ``--json`` too, so that standard output holds a
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -39,8 +38,6 @@ def leave(error: dict[str, object], exit_code: int, *, as_json: bool) -> NoRetur
         line = visible(f"trucewatch: {error['message']}" + (f"; {error['hint']}" if "hint" in error else ""))
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-    # This is the last line: what a client logs as the interpreter takes it apart would stand in its place.
-    logging.disable()
     sys.exit(exit_code)
 
 

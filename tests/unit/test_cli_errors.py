@@ -395,3 +395,28 @@ main()
     assert done.returncode == 130
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_reason_is_the_last_line_whatever_a_client_logs_as_the_interpreter_ends() -> None:
+    leaving = """
+import logging, sys, types
+class Client:
+    def __del__(self):
+        logging.getLogger("aiokafka").error("Unclosed client")
+def run():
+    client = Client()
+    print("trucewatch: no broker", file=sys.stderr)
+    sys.exit(3)
+sys.modules["streams.cli.app"] = types.SimpleNamespace(main=run)
+from streams.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", leaving],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "trucewatch: no broker\n")
