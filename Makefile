@@ -1,4 +1,6 @@
 # Every target sets up its own .venv on first use: with uv where it is on the PATH, else with venv and pip.
+# The lock file names every package, so nothing is resolved: pip 23 resolves extras past their pins and then refuses
+# the hashes (--no-deps). The check at the end finds a lock file that leaves something out.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,12 +16,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trucewatch needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
-	  uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -e . && \
+	  uv pip check --quiet --python $(BIN)/python ; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . ; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && \
+	  $(BIN)/python -m pip check --quiet ; \
 	fi
 	@touch $@
 
