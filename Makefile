@@ -45,8 +45,8 @@ check: $(READY) ## Format, lint, types, and the direction of imports
 bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000000" for more)
 	@$(BIN)/python -m tests.bench $(BENCH)
 
-crash: $(READY) ## Kill workers hundreds of times and count what was lost (CRASH="--broker kafka --kills 30")
-	@$(BIN)/python -m tests.crash --kills 300 $(CRASH)
+crash: $(READY) ## Kill, hang, cut off and fill up hundreds of times; count what was lost (CRASH="--broker kafka")
+	@$(BIN)/python -m tests.crash --kills 300 --takeovers 20 --outages 1 5 30 60 --full-disks 20 $(CRASH)
 
 kafka: $(READY) ## Start Apache Kafka on loopback for development (needs Java 17 and Maven)
 	@$(BIN)/python deploy/kafka-local/kafka.py start

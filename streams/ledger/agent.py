@@ -176,6 +176,8 @@ class LedgerAgent:
         """Let go of the file when another ledger has the partition; ``resume`` opens it when this one has."""
         if self._partition not in partitions:
             self._give_up()
+        if not partitions:
+            log.info("stands_by", agreement=self._agreement.id)
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Another ledger takes over: what is not committed is its to read again."""

@@ -1,4 +1,4 @@
-"""``python -m tests.crash --kills 300``: a campaign of kill -9 with its figures; exit 1 when anything was lost."""
+"""``python -m tests.crash``: campaigns of faults with their figures; exit 1 when anything was lost, doubled or torn."""
 
 from __future__ import annotations
 
@@ -7,37 +7,81 @@ import random
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from schemas.failpoints import STEPS
 from tests.crash.campaign import intake_campaign, ledger_campaign
+from tests.crash.faults import full_disks, outages, takeovers
+from tests.crash.figures import Figures
 from tests.support import brokers
+from tests.support.absences import Absence
+
+Campaign = Callable[[str, str, Path], Figures]
 
 
 def main() -> int:
-    """Run a campaign on each broker asked for and print what came of it."""
+    """Run the campaigns asked for and print what came of each."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--kills", type=int, default=60, help="in all; two thirds of them hit the ledger")
+    parser.add_argument("--kills", type=int, default=0, help="deaths by kill -9; two thirds of them hit the ledger")
+    parser.add_argument("--takeovers", type=int, default=0, help="ledgers that die, hang or leave beside a standby")
+    parser.add_argument("--full-disks", type=int, default=0, help="disks that fill up under the ledger (as root)")
+    parser.add_argument(
+        "--outages", type=float, nargs="*", default=(), metavar="SECONDS", help="how long the broker is away each time"
+    )
     parser.add_argument("--broker", choices=("embedded", "kafka"), default="embedded")
-    parser.add_argument("--role", choices=("ledger", "intake"), help="only this one's workers")
-    parser.add_argument("--steps", nargs="+", choices=STEPS, default=(), help="die at these steps only")
+    parser.add_argument("--role", choices=("ledger", "intake"), help="kills: only this one's workers")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=(), help="kills: die at these steps only")
     parser.add_argument("--seed", type=int, default=2016)
     chosen = parser.parse_args()
-    draw = random.Random(chosen.seed)
-    failed = False
+    if not (chosen.kills or chosen.takeovers or chosen.full_disks or chosen.outages):
+        parser.error("say how many: --kills, --takeovers, --full-disks, --outages")
+    whole = True
     with tempfile.TemporaryDirectory(prefix="trucewatch-crash-") as name:
         folder = Path(name)
         for address in (brokers.embedded if chosen.broker == "embedded" else brokers.apache)(folder / "broker"):
-            for title, campaign, share in (("ledger", ledger_campaign, 2), ("intake", intake_campaign, 1)):
-                if chosen.role not in (None, title):
-                    continue
-                began = time.monotonic()
-                prefix = f"t{uuid.uuid4().hex[:10]}"
-                kills = chosen.kills if chosen.role else chosen.kills * share // 3
-                figures = campaign(address, prefix, folder / title, kills, draw, chosen.steps)
-                print(f"{chosen.broker}, {title}: {figures.text()}\n  {time.monotonic() - began:.0f} s", flush=True)
-                failed |= bool(figures.lost or figures.doubled or figures.torn)
-    return int(failed)
+            for title, campaign in _campaigns(chosen):
+                run = partial(campaign, address, f"t{uuid.uuid4().hex[:10]}", folder / title)
+                whole &= _report(chosen.broker, title, run)
+        for absence in _absences(chosen):
+            whole &= _report(absence, "outages", partial(outages, absence, folder / absence, chosen.outages))
+    return 0 if whole else 1
+
+
+def _campaigns(chosen: argparse.Namespace) -> Iterator[tuple[str, Campaign]]:
+    draw = random.Random(chosen.seed)
+    for role, kill, share in (("ledger", ledger_campaign, 2), ("intake", intake_campaign, 1)):
+        kills = chosen.kills if chosen.role else chosen.kills * share // 3
+        if kills and chosen.role in (None, role):
+            yield (
+                role,
+                lambda broker, prefix, folder, kill=kill, kills=kills: kill(
+                    broker, prefix, folder, kills, draw, chosen.steps
+                ),
+            )
+    for title, fault, count in (
+        ("takeovers", takeovers, chosen.takeovers),
+        ("full disks", full_disks, chosen.full_disks),
+    ):
+        if count:
+            yield (
+                title,
+                lambda broker, prefix, folder, fault=fault, count=count: fault(broker, prefix, folder, count, draw),
+            )
+
+
+def _absences(chosen: argparse.Namespace) -> tuple[Absence, ...]:
+    if not chosen.outages:
+        return ()
+    return ("embedded hangs",) if chosen.broker == "embedded" else ("kafka hangs", "kafka restarts")
+
+
+def _report(where: str, title: str, run: Callable[[], Figures]) -> bool:
+    began = time.monotonic()
+    figures = run()
+    print(f"{where}, {title}: {figures.text()}\n  {time.monotonic() - began:.0f} s", flush=True)
+    return figures.whole
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,14 +21,15 @@ import duckdb
 
 from schemas.failpoints import STEPS
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import running, worker_environment
-from streams.engine.admin import committed_offsets, end_offsets
+from streams.engine.admin import end_offsets
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Settings
+from tests.crash.figures import Figures
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
 from tests.support.records import tables, tables_without_places
+from tests.support.standbys import copy_of, taken_in
 
 Role = Literal["intake", "ledger"]
 
@@ -43,8 +42,6 @@ RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
 ONCE = ("store.migrating", "store.migrated")
 REPORTS = 3_000
-#: Rows shown of each table that differs.
-EXAMPLES = 3
 LIVES_A_ROUND = 60
 STEPS_OF: dict[Role, tuple[str, ...]] = {
     "intake": tuple(step for step in STEPS if step.startswith("intake.")),
@@ -52,96 +49,75 @@ STEPS_OF: dict[Role, tuple[str, ...]] = {
 }
 
 
-@dataclass
-class Figures:
-    """What a campaign went through and what it found. Lost, doubled and torn are rows or files, and must be zero."""
-
-    deaths: Counter[str] = field(default_factory=Counter)
-    rounds: int = 0
-    recounts: int = 0
-    lost: int = 0
-    doubled: int = 0
-    torn: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def kills(self) -> int:
-        """All deaths by SIGKILL."""
-        return self.deaths.total()
+class Kills(Figures):
+    """What a campaign of ``kill -9`` went through and found."""
 
     @property
     def at_failpoints(self) -> int:
-        """Those at a named step."""
-        return self.kills - self.deaths["at random"]
+        """Deaths at a named step."""
+        return self.met - self.faults["at random"]
 
-    def text(self) -> str:
-        """All of it on some lines."""
-        steps = ", ".join(f"{step} {count}" for step, count in sorted(self.deaths.items()))
-        return (
-            f"{self.kills} kills survived, {self.at_failpoints} of them at failpoints, in {self.rounds} rounds; "
-            f"{self.recounts} recounts; lost {self.lost}, doubled {self.doubled}, torn {self.torn}\n  {steps}"
-            + "".join(f"\n  {example}" for example in self.examples)
-        )
+    def headline(self) -> str:
+        """Say how many deaths there were, and how many at a named step."""
+        return f"{self.met} kills survived, {self.at_failpoints} of them at failpoints"
 
 
 def ledger_campaign(
     broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
-) -> Figures:
+) -> Kills:
     """Kill a ledger ``kills`` times over one facts topic, and compare each finished file with an undisturbed one."""
-    figures = Figures()
+    figures = Kills()
     topics = Topics(prefix)
     archive = archive_of(month(REPORTS))
     asyncio.run(publish_archive(broker, topics, archive))
     settings = settings_for(broker, prefix, folder / "whole")
     with running(("intake",), settings) as (intake,):
-        wait_until(lambda: _taken_in(broker, topics) >= len(archive), intake)
+        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
     facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
     _finish(settings, facts)
-    whole = tables(_copy(settings))
+    whole = tables(copy_of(settings))
     steps = _steps(only or STEPS_OF["ledger"], draw, always=bool(only))
-    while figures.kills < kills:
+    while figures.met < kills:
         figures.rounds += 1
-        disturbed = settings.model_copy(update={"data": folder / f"round-{figures.rounds}"})
+        disturbed = settings.modelcopy_of(update={"data": folder / f"round-{figures.rounds}"})
         # A last life more, with the file all but finished, dies while nothing is left to do.
-        while figures.kills < kills and judged_to(_copy(disturbed)) < facts:
+        while figures.met < kills and judged_to(copy_of(disturbed)) < facts:
             _live_and_die("ledger", disturbed, figures, steps, draw)
-            if _is_torn(_copy(disturbed)):
-                figures.torn += 1
-                _copy(disturbed).unlink()
+            figures.look_at(copy_of(disturbed))
         _finish(disturbed, facts)
-        _compare(tables(_copy(disturbed)), whole, figures)
-        _recount(_copy(disturbed), figures)
+        figures.compare(tables(copy_of(disturbed)), whole)
+        figures.recount(copy_of(disturbed))
     return figures
 
 
 def intake_campaign(
     broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
-) -> Figures:
+) -> Kills:
     """Kill an intake ``kills`` times; the facts it leaves must judge as those of an intake that never died."""
-    figures = Figures()
+    figures = Kills()
     reports = month(REPORTS)
     archive = archive_of(reports)
     whole = _undisturbed(broker, f"{prefix}.whole", folder, archive)
     # Every life finds some records more than the one before left.
     portion = max(1, len(archive) // LIVES_A_ROUND)
     steps = _steps(only or STEPS_OF["intake"], draw, always=bool(only))
-    while figures.kills < kills:
+    while figures.met < kills:
         figures.rounds += 1
         topics = Topics(f"{prefix}.r{figures.rounds}")
         settings = settings_for(broker, topics.prefix, folder / f"intake-{figures.rounds}")
         given = 0
-        while figures.kills < kills and given < len(archive):
+        while figures.met < kills and given < len(archive):
             asyncio.run(publish_archive(broker, topics, archive[given : given + portion]))
             given += portion
             _live_and_die("intake", settings, figures, steps, draw)
         asyncio.run(publish_archive(broker, topics, archive[given:]))
         with running(("intake",), settings) as (intake,):
-            wait_until(lambda topics=topics: _taken_in(broker, topics) >= len(archive), intake)
+            wait_until(lambda topics=topics: taken_in(broker, topics, topics.archive) >= len(archive), intake)
         facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
         _finish(settings, facts)
-        _compare(tables_without_places(_copy(settings)), whole, figures)
-        _recount(_copy(settings), figures)
-        kept, distinct, outcomes = _counted(_copy(settings))
+        figures.compare(tables_without_places(copy_of(settings)), whole)
+        figures.recount(copy_of(settings))
+        kept, distinct, outcomes = _counted(copy_of(settings))
         figures.lost += max(0, len(reports) - outcomes) + max(0, len(reports) - reports.count(BROKEN) - distinct)
         figures.doubled += (kept - distinct) + max(0, outcomes - len(reports))
     return figures
@@ -154,9 +130,9 @@ def _undisturbed(
     asyncio.run(publish_archive(broker, topics, archive))
     settings = settings_for(broker, prefix, folder / "whole")
     with running(("intake",), settings) as (intake,):
-        wait_until(lambda: _taken_in(broker, topics) >= len(archive), intake)
+        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
     _finish(settings, asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0])
-    return tables_without_places(_copy(settings))
+    return tables_without_places(copy_of(settings))
 
 
 def _steps(steps: Sequence[str], draw: random.Random, *, always: bool) -> Iterator[str | None]:
@@ -169,18 +145,18 @@ def _steps(steps: Sequence[str], draw: random.Random, *, always: bool) -> Iterat
 
 
 def _live_and_die(
-    role: Role, settings: Settings, figures: Figures, steps: Iterator[str | None], draw: random.Random
+    role: Role, settings: Settings, figures: Kills, steps: Iterator[str | None], draw: random.Random
 ) -> None:
     """Run one worker until it dies at a step, or at a random instant."""
     step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
-        settings = settings.model_copy(update={"data": settings.data / f"new-{figures.kills}"})
+        settings = settings.modelcopy_of(update={"data": settings.data / f"new-{figures.met}"})
     # Of a portion an intake makes one batch; a file is opened once a life, and copied now and then.
     often = step is not None and step.startswith("ledger.")
     failpoint = None if step is None else f"{step}:{draw.randint(1, 3) if often else 1}"
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "streams", "worker", "--role", role],
-        env=worker_environment(settings.model_copy(update={"failpoint": failpoint})),
+        env=worker_environment(settings.modelcopy_of(update={"failpoint": failpoint})),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -189,58 +165,17 @@ def _live_and_die(
         _, said = process.communicate(timeout=PATIENCE_FOR_A_STEP if step else draw.uniform(0.0, LONGEST_RANDOM_LIFE))
         if process.returncode != -signal.SIGKILL:
             raise AssertionError(f"the {role} ended by itself with {process.returncode}: {said}")
-        figures.deaths[step or "at random"] += 1
+        figures.faults[step or "at random"] += 1
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        figures.deaths["at random"] += 1
+        figures.faults["at random"] += 1
 
 
 def _finish(settings: Settings, facts: int) -> None:
     """Let a ledger come to the end of the facts topic and stop in peace."""
     with running(("ledger",), settings) as (ledger,):
-        wait_until(lambda: judged_to(_copy(settings)) >= facts, ledger)
-
-
-def _taken_in(broker: str, topics: Topics) -> int:
-    return sum(asyncio.run(committed_offsets(broker, topics.intake_group, topics.archive)).values())
-
-
-def _copy(settings: Settings) -> Path:
-    return settings.data / AGREEMENT / "compliance.duckdb"
-
-
-def _is_torn(copy: Path) -> bool:
-    """Whether an analyst who opened the copy at this moment would find it damaged or half of something."""
-    if not copy.exists():
-        return False
-    try:
-        with duckdb.connect(str(copy), read_only=True) as connection:
-            sums = "SELECT (SELECT count(*) FROM reports) + (SELECT sum(incidents) FROM day_tallies)"
-            return bool(connection.execute(sums).fetchall()[0][0] is None)
-    except duckdb.Error:
-        return True
-
-
-def _compare(
-    found: dict[str, list[tuple[object, ...]]], whole: dict[str, list[tuple[object, ...]]], figures: Figures
-) -> None:
-    """Count what of the undisturbed tables is missing, and what is there beyond them."""
-    for name, rows in whole.items():
-        there, wanted = Counter(map(repr, found[name])), Counter(map(repr, rows))
-        lost, doubled = wanted - there, there - wanted
-        figures.lost += lost.total()
-        figures.doubled += doubled.total()
-        for what, which in (("lost", lost), ("more", doubled)):
-            figures.examples += [f"{what} in {name}: {row}" for row in list(which)[:EXAMPLES]]
-
-
-def _recount(copy: Path, figures: Figures) -> None:
-    """Have the independent referee look at a finished file."""
-    differences = verify(copy, limit=EXAMPLES)
-    figures.recounts += 1
-    figures.lost += len(differences)
-    figures.examples += [f"recount: {difference}" for difference in differences]
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
 
 
 def _counted(copy: Path) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,8 @@ from streams.engine.broker import EmbeddedBroker
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
-from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
-from tests.support.kafka import node_of
+from tests.support.absences import Own, own_broker
+from tests.support.brokers import numbered, read_all, topic_of, write
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 from tests.support.month import month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
@@ -36,15 +36,6 @@ from tests.support.records import tables_without_places
 from tests.support.standbys import copy_of, recorded, taken_in, worker
 
 ABSENCES = [float(each) for each in os.environ.get("TRUCEWATCH_TEST_ABSENCES", "5").split(",")]
-
-
-class Own:
-    """A broker of the test's own: its address, and how it goes away and comes back with its log."""
-
-    def __init__(self, url: str, leave: Callable[[], None], come_back: Callable[[], None]) -> None:
-        self.url = url
-        self.leave = leave
-        self.come_back = come_back
 
 
 @pytest.fixture(
@@ -55,29 +46,8 @@ class Own:
     ]
 )
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
-    """The embedded broker forgets everything when it ends, so it can only hang."""
-    if request.param == "embedded hangs":
-        with EmbeddedBroker(tmp_path / "broker") as broker:
-            assert broker.pid is not None
-            yield _hanging(broker.url, broker.pid)
-        return
-    need_kafka()
-    node = node_of(tmp_path / "kafka")
-    try:
-        url = node.start(0)
-        if request.param == "kafka hangs":
-            pid = node.pid()
-            assert pid is not None
-            yield _hanging(url, pid)
-        else:
-            port = int(url.rpartition(":")[2])
-            yield Own(url, node.stop, lambda: node.start(port))
-    finally:
-        node.stop()
-
-
-def _hanging(url: str, pid: int) -> Own:
-    return Own(url, lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT))
+    with own_broker(request.param, tmp_path / "broker") as own:
+        yield own
 
 
 @pytest.mark.parametrize("seconds", ABSENCES)

@@ -16,20 +16,13 @@ from schemas.errors import StoreFull, StoreUnavailable
 from sinks.store import PUBLISHED
 from streams.engine.lane import Lane
 from tests.support.damage import Facts
+from tests.support.disks import mount, need_disks, small_disk
 from tests.support.records import TOPIC, tables
 from tests.unit.test_store_recovery import facts, whole
 
 __all__ = ["facts", "whole"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-
-
-def mounted(options: str, folder: Path) -> None:
-    """Mount a disk in memory, or change its options."""
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        pytest.skip(f"no disk can be mounted here: {ended.stderr.strip()}")
 
 
 def set_aside_in(folder: Path) -> list[str]:
@@ -40,17 +33,15 @@ def set_aside_in(folder: Path) -> list[str]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted("size=4m", folder)
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as the system has it
+    need_disks(tmp_path / "probe")
+    with small_disk(tmp_path / "disk", 4_096) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("kilobytes", [64, 256, 512, 1_000, 2_000, 4_000])
 async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, whole: Path, disk: Path) -> None:
     """Too small for the tables, for the log, or for the checkpoint."""
-    mounted(f"remount,size={kilobytes}k", disk)
+    mount(disk, f"remount,size={kilobytes}k")
     ledger = facts.ledger(disk / "data")
     await ledger.started(Lane(frozenset({TOPIC}), 0.25))
 
@@ -61,13 +52,13 @@ async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, 
     with pytest.raises(StoreFull, match=r"the disk took no more.*free some space and start again"):
         await run()
     await ledger.revoked([])
-    mounted("remount,size=200m", disk)
+    mount(disk, "remount,size=200m")
     assert tables(await facts.judged(disk / "data")) == tables(whole)
     assert not set_aside_in(disk / "data")
 
 
 async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, whole: Path, disk: Path) -> None:
-    mounted("remount,size=200m", disk)
+    mount(disk, "remount,size=200m")
     folder = disk / "data"
     half = facts.ledger(folder)
     await half.started(Lane(frozenset({TOPIC}), 0.25))
@@ -89,18 +80,18 @@ async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, wh
 
 
 async def test_a_read_only_disk_is_said_and_gone_on_with_once_it_is_not(facts: Facts, whole: Path, disk: Path) -> None:
-    mounted("remount,size=200m", disk)
+    mount(disk, "remount,size=200m")
     await facts.judged(disk / "data")
-    mounted("remount,ro", disk)
+    mount(disk, "remount,ro")
     with pytest.raises(StoreUnavailable, match=r"(?i)cannot be .*read-only"):
         await facts.ledger(disk / "data").resume(TOPIC, 0)
-    mounted("remount,rw,size=200m", disk)
+    mount(disk, "remount,rw,size=200m")
     assert tables(await facts.judged(disk / "data")) == tables(whole)
 
 
 def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: Path) -> None:
     """Ending with the ledger would take along the records the broker holds in memory."""
-    mounted("remount,size=256k", disk)
+    mount(disk, "remount,size=256k")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUCEWATCH_")}
     up = subprocess.Popen(
         [sys.executable, "-P", "-m", "streams", "up", "--json", "--data", str(disk)],
@@ -114,7 +105,7 @@ def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: 
         assert up.stderr is not None
         said = next(line for line in map(json.loads, up.stdout) if line["event"] in ("full", "stopping"))
         assert "the disk took no more" in said["text"]
-        mounted("remount,size=200m", disk)
+        mount(disk, "remount,size=200m")
         assert any("ledger_resumed" in line for line in up.stderr)
         up.send_signal(signal.SIGTERM)
         up.communicate(timeout=90)

@@ -1,0 +1,34 @@
+"""Ledgers that take over from each other, and disks that fill up: a few of what ``make crash`` does by the dozen."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.crash.faults import full_disks, takeovers
+from tests.support.disks import need_disks
+
+
+@pytest.mark.crash
+def test_ledgers_that_take_over_from_each_other_end_with_the_same_tables(
+    broker: str, prefix: str, tmp_path: Path
+) -> None:
+    figures = takeovers(broker, prefix, tmp_path, 3, random.Random(prefix))
+    print(figures.text())
+    assert figures.whole, figures.text()
+    assert (figures.met, figures.recounts) == (3, 1)
+    assert all(seconds < 60 for each in figures.seconds.values() for seconds in each)
+
+
+@pytest.mark.crash
+def test_a_ledger_whose_disk_fills_up_again_and_again_ends_with_the_same_tables(
+    broker: str, prefix: str, tmp_path: Path
+) -> None:
+    need_disks(tmp_path / "probe")
+    figures = full_disks(broker, prefix, tmp_path, 3, random.Random(prefix))
+    print(figures.text())
+    assert figures.whole, figures.text()
+    assert figures.met == 3
+    assert figures.recounts == figures.rounds
