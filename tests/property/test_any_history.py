@@ -109,7 +109,8 @@ def test_the_ledger_agrees_with_a_recount_of_the_whole_history(
     truce: Agreement, told: Histories, data: st.DataObject
 ) -> None:
     history = [*data.draw(told), tick(at(9))]
-    world = World(truce, flush_every=data.draw(st.sampled_from([1, 5, 1_000]))).tell(*history)
+    flushes, restarts = data.draw(st.sampled_from([(1, 1), (2, 3), (5, 1), (5, None), (1_000, None)]))
+    world = World(truce, flush_every=flushes, restart_every=restarts).tell(*history)
     assert verdicts(world) == expected(truce, history, at(9))
     assert linked(world) == joined(truce, history)
 
@@ -130,16 +131,17 @@ def test_order_and_repetition_never_show_in_the_present_rows(
 
 @any_truce
 @RANDOM
-@given(data=st.data(), size=st.integers(1, 6))
-def test_where_flushes_fall_never_shows_versions_included(
-    truce: Agreement, told: Histories, data: st.DataObject, size: int
+@given(data=st.data(), size=st.integers(1, 6), restarts=st.sampled_from([None, 1, 2]))
+def test_where_flushes_and_restarts_fall_never_shows_versions_included(
+    truce: Agreement, told: Histories, data: st.DataObject, size: int, restarts: int | None
 ) -> None:
     history = [*data.draw(told), tick(at(9))]
     whole = World(truce).tell(*history)
-    cut = World(truce, flush_every=size).tell(*history)
+    cut = World(truce, flush_every=size, restart_every=restarts).tell(*history)
     assert verdicts(cut) == verdicts(whole)
     assert cut.store.versions == whole.store.versions
     assert linked(cut) == linked(whole)
+    assert cut.kept.tables() == whole.kept.tables()
 
 
 @any_truce
