@@ -113,4 +113,5 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
     connection.execute("BEGIN")
     connection.execute(views())
     connection.execute("UPDATE about SET software_version = ?", [software_version()])
+    reached("store.viewing")
     connection.execute("COMMIT")

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.errors import LogMismatch, TopicReplaced, UsageError
 from schemas.topics import THIRTY_DAYS_MS, Topics, TopicSpec
+from sinks.verify import verify
 from streams.engine.admin import (
     _create,
     beginning_offsets,
@@ -73,6 +74,7 @@ def test_intake_and_ledger_wait_for_a_broker_that_is_gone_and_go_on(own: Own, tm
         intake.check()
     whole = recorded(own.url, f"{prefix}.whole", tmp_path / "whole", reports)
     assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+    assert verify(copy_of(settings)) == []
 
 
 async def test_a_producer_sends_a_batch_again_until_the_broker_is_back(

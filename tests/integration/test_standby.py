@@ -186,6 +186,7 @@ def test_intakes_that_come_leave_and_die_under_load_lose_nothing_and_double_noth
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
     whole = recorded(broker, f"{prefix}.whole", tmp_path / "whole", REPORTS)
     assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+    assert verify(copy_of(settings)) == []
     assert REPORTS.count(BROKEN) > 0
 
 
