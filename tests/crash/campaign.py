@@ -26,7 +26,7 @@ from streams.cli.processes import running, worker_environment
 from streams.engine.admin import end_offsets
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Settings
-from tests.crash.figures import Figures
+from tests.crash.figures import Figures, Tables
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
@@ -88,17 +88,8 @@ def ledger_campaign(
             figures.look_at(copy_of(begun))
             if begun.data != disturbed.data:
                 # Killed as it made its file: another ledger is to find all of it, or nothing.
-                try:
-                    _finish(begun, facts)
-                except WorkerDied as death:
-                    figures.lost += 1
-                    figures.examples.append(f"a file half made: {death}")
-                    continue
-                figures.compare(tables(copy_of(begun)), whole)
-                figures.recount(copy_of(begun))
-        _finish(disturbed, facts)
-        figures.compare(tables(copy_of(disturbed)), whole)
-        figures.recount(copy_of(disturbed))
+                _finish_and_compare(begun, facts, whole, figures)
+        _finish_and_compare(disturbed, facts, whole, figures)
     return figures
 
 
@@ -185,6 +176,18 @@ def _live_and_die(
         process.communicate()
         figures.faults["at random"] += 1
     return settings
+
+
+def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: Kills) -> None:
+    """Hold what a last ledger makes of a folder against an undisturbed one; a folder that none can go on with is lost."""
+    try:
+        _finish(settings, facts)
+    except WorkerDied as death:
+        figures.lost += 1
+        figures.examples.append(f"no ledger goes on: {death}")
+        return
+    figures.compare(tables(copy_of(settings)), whole)
+    figures.recount(copy_of(settings))
 
 
 def _finish(settings: Settings, facts: int) -> None:

@@ -65,7 +65,7 @@ MUTATIONS = {
         connection.execute("COMMIT")
         connection.execute("BEGIN")
 """,
-        (*CAMPAIGN, "--role", "ledger", "--steps", "store.migrating"),
+        ("-m", "tests.crash", "--kills", "1", "--role", "ledger", "--steps", "store.migrating"),
     ),
     "what is rejected is written once the offset is committed": Mutation(
         "streams/intake/agent.py",
@@ -83,7 +83,7 @@ MUTATIONS = {
         reached("intake.committed")
         await self._producer.send(self._topics.rejects, 0, refused)
 """,
-        (*CAMPAIGN, "--role", "intake", "--steps", "intake.committed"),
+        ("-m", "tests.crash", "--kills", "8", "--role", "intake", "--steps", "intake.committed"),
     ),
     "the copy is written over the old one": Mutation(
         "sinks/publishing.py",
