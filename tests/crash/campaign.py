@@ -179,7 +179,7 @@ def _live_and_die(
 
 
 def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: Kills) -> None:
-    """Hold what a last ledger makes of a folder against an undisturbed one; a folder that none can go on with is lost."""
+    """Hold what a last ledger makes of a folder against an undisturbed one; one that none can go on with is lost."""
     try:
         _finish(settings, facts)
     except WorkerDied as death:
