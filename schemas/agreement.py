@@ -133,8 +133,8 @@ class LinkingRules(Language):
     exact_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision exact may lie.")
     near_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision near may lie.")
     district_metres: int = Field(ge=0, le=1_000_000, description="How far off a place of precision district may lie.")
-    weakest_place: Literal["exact", "near", "district", "governorate"] = Field(
-        description="The coarsest place of a pair of reports that may still be linked."
+    weakest_place: Literal["exact", "near", "named", "district", "governorate"] = Field(
+        description="The coarsest place of a pair of reports that may still be linked; named is one by its name alone."
     )
     repeating_feeds: list[FeedName] = Field(
         default_factory=list, description="Feeds that publish several reports of one occurrence."

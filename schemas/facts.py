@@ -58,7 +58,10 @@ class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Located(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place resolved to a region, by what, and what it disagreed with."""
+    """A place resolved to a region, by what, and what it disagreed with.
+
+    ``key`` is the most exact name as places are compared by name; None when it names none within its region.
+    """
 
     region: str
     by: str = "pcode"
@@ -66,6 +69,7 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     latitude: float | None = None
     longitude: float | None = None
     conflict: str | None = None
+    key: str | None = None
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):

@@ -74,11 +74,12 @@ class GazetteerFile(Language):
 
 
 class _Entry(NamedTuple):
-    """What a name stands for: one region, or several candidates."""
+    """What a name stands for: one region, or several candidates. ``key`` is that of a place, however it is spelled."""
 
     regions: tuple[str, ...]
     look_alike: str | None = None
     is_region: bool = False
+    key: str | None = None
 
 
 class _Found(NamedTuple):
@@ -115,7 +116,7 @@ class Gazetteer:
     def locate(self, place: Place) -> Located:
         """Resolve a place to its region.
 
-        ``Located.name`` is the most exact name the source gives, as written.
+        ``Located.name`` is the most exact name the source gives, as written, ``Located.key`` what it is compared by.
 
         Raises:
             ReportRejected: ``unknown_place`` or ``ambiguous_place``, with candidates in the hint.
@@ -176,7 +177,32 @@ class Gazetteer:
             latitude=latitude,
             longitude=longitude,
             conflict="; ".join(conflicts + notes) or None,
+            key=self._key(names[-1]) if names else None,
         )
+
+    def _key(self, name: str) -> str | None:
+        """Return what a place of this name is compared by; None for the name of a region, or one that is left open.
+
+        That is the first known place among its parts, or else all of it that is no region's: a market or a quarter is
+        told from that of another town by what stands beside it.
+        """
+        parts, alternatives = parts_of(name)
+        if alternatives:
+            return None
+        unknown: list[str] = []
+        for words in map(words_of, parts):
+            bare = tuple(word for word in words if word not in self._neutral and word not in self._rural)
+            entry = self._entries.get(words)
+            if entry is None:
+                if any(word in self._rural for word in words):
+                    # The country around a town is wider than the town: two strikes in it may lie far apart.
+                    continue
+                entry = self._entries.get(bare)
+            if entry is not None and entry.key is not None:
+                return entry.key
+            if entry is None and bare and words not in self._countries:
+                unknown += words
+        return " ".join(unknown) or None
 
     def _unresolved(
         self,
@@ -264,9 +290,10 @@ def _index(file: GazetteerFile, source: str) -> tuple[dict[_Words, _Entry], dict
         if region.countryside is not None and region.countryside not in known:
             faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
     for place in file.places:
-        add([place.name, *place.names], _Entry((place.region,), place.easily_confused_with))
+        key = " ".join(words_of(place.name))
+        add([place.name, *place.names], _Entry((place.region,), place.easily_confused_with, key=key))
     for shared in file.ambiguous:
-        add([shared.name, *shared.names], _Entry(tuple(shared.regions)))
+        add([shared.name, *shared.names], _Entry(tuple(shared.regions), key=" ".join(words_of(shared.name))))
     if faults:
         raise GazetteerError(f"{source}: {'; '.join(faults)}")
     return entries, spellings

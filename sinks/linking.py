@@ -23,7 +23,7 @@ _R = TypeVar("_R", bound=NamedTuple)
 
 _CELLS = """
 SELECT r.fact_offset - $start, r.feed, r.region, epoch_us(r.occurred_from), epoch_us(r.occurred_to), r.time_precision,
-       r.place_precision, r.latitude, r.longitude, r.kind
+       r.place_precision, r.latitude, r.longitude, r.place_key, r.kind
 FROM reports r JOIN wanted w ON r.region = w.region
     AND epoch_us(r.occurred_from) >= w.day * $length AND epoch_us(r.occurred_from) < (w.day + 1) * $length
 WHERE r.type = 'incident' AND r.present AND r.merged_into IS NULL

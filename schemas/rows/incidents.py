@@ -49,6 +49,7 @@ class Placed(NamedTuple):
     place_precision: str
     latitude: float | None
     longitude: float | None
+    place_key: str | None
     kind: str
 
 
@@ -70,6 +71,7 @@ class Linkable(NamedTuple):
     place_precision: str
     latitude: float | None
     longitude: float | None
+    place_key: str | None
     kind: str
     in_scope: bool
     names_parties: bool
@@ -158,7 +160,7 @@ class LinkedReport(NamedTuple):
     """One report of a linked incident: of exactly the revision that was linked.
 
     ``standing`` is active, retracted or merged. ``linked_to`` is the report, as ``feed/report_id``, at the other end of
-    the first link by order that the report has in the incident, ``why`` that link's rule: same_as, closest,
+    the first link by order that the report has in the incident, ``why`` that link's rule: same_as, closest, same_name,
     repeating_feed; merged_into for a merged report, alone for the only active one. ``seconds`` lie between the two
     intervals, ``metres`` between the points; None when one has none that locates it within its district.
     """

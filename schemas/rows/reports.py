@@ -47,6 +47,7 @@ class ReportRow(NamedTuple):
     longitude: float | None
     place_precision: str | None
     place_name: str | None
+    place_key: str | None
     located_by: str | None
     place_conflict: str | None
     merged_into: str | None

@@ -72,6 +72,7 @@ CREATE TABLE reports (
     longitude        DOUBLE,
     place_precision  VARCHAR,
     place_name       VARCHAR,
+    place_key        VARCHAR,
     located_by       VARCHAR,
     place_conflict   VARCHAR,
     merged_into      VARCHAR,
@@ -115,6 +116,7 @@ COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.place_precision IS 'How exactly an incident''s place is stated: exact, near, district, governorate, country or unknown.';
 COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
+COMMENT ON COLUMN reports.place_key IS 'What an incident''s place is compared by when it is linked by name: one for all known spellings of a place. NULL where the name is none, a region''s or left open.';
 COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';
 COMMENT ON COLUMN reports.place_conflict IS 'What the finding disagrees with, if anything.';
 COMMENT ON COLUMN reports.merged_into IS 'The feed''s own name for the report that tells this occurrence now; NULL unless merged, and then retracted is true.';
@@ -186,7 +188,7 @@ COMMENT ON COLUMN linked_reports.revision IS 'Revision that stands.';
 COMMENT ON COLUMN linked_reports.fact_offset IS 'Place of that revision in the facts topic, as in reports.';
 COMMENT ON COLUMN linked_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
 COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, that it is linked to first; NULL when it is the only active one.';
-COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: the only active one, and nothing is said of a link.';
+COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. same_name: likewise, by the name of the place and not by points. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: the only active one, and nothing is said of a link.';
 COMMENT ON COLUMN linked_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN linked_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
 COMMENT ON COLUMN linked_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';

@@ -109,7 +109,7 @@ COMMENT ON COLUMN incident_reports.report_id IS 'The feed''s own name for the re
 COMMENT ON COLUMN incident_reports.revision IS 'Revision that stands.';
 COMMENT ON COLUMN incident_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
 COMMENT ON COLUMN incident_reports.linked_to IS 'The report it is linked to first, as feed/report_id; NULL when it is the only active one.';
-COMMENT ON COLUMN incident_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: no other active report.';
+COMMENT ON COLUMN incident_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. same_name: likewise, by the name of the place and not by points. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: no other active report.';
 COMMENT ON COLUMN incident_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN incident_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
 COMMENT ON COLUMN incident_reports.certainty IS 'asserted, good (both places exact or near) or doubtful.';

@@ -21,9 +21,10 @@ AT_WHOM = frozenset({"attack_on_civilians", "attack_on_aid"})
 
 #: From fine to coarse.
 TIMES = ("minute", "hour", "day", "week", "month", "longer")
-CLASSES = ("exact", "near", "district", "governorate")
+CLASSES = ("exact", "near", "named", "district", "governorate")
 GOVERNORATE = CLASSES.index("governorate")
 NEAR = CLASSES.index("near")
+NAMED = CLASSES.index("named")
 HOUR = TIMES.index("hour")
 DAY = TIMES.index("day")
 
@@ -42,13 +43,17 @@ class Closeness(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two revisions that are candidates; ``metres`` is None where no distance was asked for."""
+    """Two revisions that are candidates; ``metres`` is None where no distance was asked for.
+
+    ``by_name`` tells that their places agree because they are called the same.
+    """
 
     closeness: Closeness
     one: NaiveReport
     other: NaiveReport
     gap: Micros
     metres: int | None
+    by_name: bool = False
 
     def beside(self, report: NaiveReport) -> NaiveReport:
         """Return the revision that ``report`` is a candidate for."""
@@ -79,7 +84,8 @@ def candidates(rules: LinkingRules, reports: Iterable[NaiveReport]) -> list[Pair
 def _may_have_candidates(rules: LinkingRules, report: NaiveReport) -> bool:
     place = place_class(report)
     timely = TIMES.index(report.time_precision) <= DAY and report.occurred_to - report.occurred_from <= LONGEST
-    return timely and place is not None and place <= CLASSES.index(rules.weakest_place)
+    exact = place is not None and place <= CLASSES.index(rules.weakest_place)
+    return timely and (exact or called_the_same(report, report))
 
 
 def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair | None:
@@ -100,19 +106,29 @@ def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair |
 
     classes = place_class(one), place_class(other)
     place = max(rank for rank in classes if rank is not None)
-    metres, reach = None, 0
+    metres, reach, by_name = None, 0, False
     if place < GOVERNORATE and one.point is not None and other.point is not None:
         metres = distance(one.point, other.point)
-        reaches = rules.exact_metres, rules.near_metres, rules.district_metres
-        reach = sum(reaches[rank] for rank in classes if rank is not None)
+        reaches = {"exact": rules.exact_metres, "near": rules.near_metres, "district": rules.district_metres}
+        reach = sum(reaches[CLASSES[rank]] for rank in classes if rank is not None)
         if metres > reach:
             return None
-    if repeated and (time > HOUR or place > NEAR):
+    elif called_the_same(one, other):
+        by_name = True
+        stated = {one.place_precision, other.place_precision}
+        place = CLASSES.index("district" if "district" in stated else "named")
+    if place > CLASSES.index(rules.weakest_place) or (repeated and (time > HOUR or place > NEAR)):
         return None
 
     thousandths = (1000 * metres // reach if metres and reach else 0) + (1000 * gap // allowed if allowed else 0)
     closeness = Closeness(place, time, thousandths, names_of(one, other))
-    return Pair(closeness, one, other, gap, metres)
+    return Pair(closeness, one, other, gap, metres, by_name)
+
+
+def called_the_same(one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether two reports of one region name one place, and neither says that it means all of the governorate."""
+    wide = any(report.place_precision in ("governorate", "country") for report in (one, other))
+    return one.place_key is not None and one.place_key == other.place_key and not wide
 
 
 def kinds_agree(one: str, other: str) -> bool:

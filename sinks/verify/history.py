@@ -24,7 +24,8 @@ class NaiveReport(NamedTuple):
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
     watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
 
-    The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``tellers`` who told it first
+    The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``place_key`` what the place's
+    name is compared by, ``tellers`` who told it first
     by each of its sources, ``same_as`` and ``not_same_as`` hold names of reports, ``merged_into`` the report id of
     the same feed that this one was merged into.
     """
@@ -50,6 +51,7 @@ class NaiveReport(NamedTuple):
     time_precision: str = "minute"
     place_precision: str = "unknown"
     point: tuple[float, float] | None = None
+    place_key: str | None = None
     names_parties: bool = True
     tellers: tuple[str, ...] = ()
     same_as: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from sinks.verify.published import Published
 _COLUMNS = (
     *("fact_offset", "feed", "report_id", "revision", "retracted", "type", "region", "occurred_from", "occurred_to"),
     *("reported_at", "kind", "in_scope", "deaths_low", "deaths_best", "deaths_high"),
+    "place_key",
 )
 
 
@@ -45,7 +46,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
     sql = f"select {columns}, {raw} from reports semi join ({told}) using (feed, report_id) order by fact_offset"  # noqa: S608
     for *values, text in file.stream(sql, [region, region]):
         offset, feed, report_id, revision, retracted, type_, of, from_, to, reported_at, kind, scope, *deaths = values
-        low, best, high = deaths
+        low, best, high, place_key = deaths
         report = NaiveReport(
             offset=offset,
             feed=feed,
@@ -62,6 +63,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
             deaths_low=low,
             deaths_best=best,
             deaths_high=high,
+            place_key=place_key,
         )
         yield report if text is None else report._replace(**raw_fields(orjson.loads(text)))
 

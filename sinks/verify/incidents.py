@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros
-from sinks.verify.candidates import HOUR, NEAR, TIMES, Pair, names_of
+from sinks.verify.candidates import HOUR, NAMED, NEAR, TIMES, Pair, names_of
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
 
@@ -19,7 +19,7 @@ CERTAINTIES = ("asserted", "good", "doubtful")
 class NaiveLink(NamedTuple):
     """Two reports held to be of one occurrence; ``pair`` is None unless they were found to be so by being close.
 
-    ``why`` is ``same_as``, ``closest``, ``repeating_feed`` or ``merged_into``.
+    ``why`` is ``same_as``, ``closest``, ``same_name``, ``repeating_feed`` or ``merged_into``.
     """
 
     one: NaiveReport
@@ -30,7 +30,8 @@ class NaiveLink(NamedTuple):
     @classmethod
     def found(cls, pair: Pair) -> NaiveLink:
         """Return the link that two candidates have."""
-        return cls(pair.one, pair.other, "repeating_feed" if pair.one.feed == pair.other.feed else "closest", pair)
+        why = "same_name" if pair.by_name else "closest"
+        return cls(pair.one, pair.other, "repeating_feed" if pair.one.feed == pair.other.feed else why, pair)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -43,7 +44,7 @@ class NaiveLink(NamedTuple):
         if self.pair is None:
             return "asserted"
         place, time = self.pair.closeness.place, self.pair.closeness.time
-        return "good" if place < NEAR or (place == NEAR and time <= HOUR) else "doubtful"
+        return "good" if place < NEAR or (place <= NAMED and time <= HOUR) else "doubtful"
 
     def beside(self, identity: Identity) -> NaiveReport:
         """Return the report at the other end."""

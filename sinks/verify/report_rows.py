@@ -38,6 +38,7 @@ NOT_IN_RAW = frozenset(
         "region",
         "received_at",
         "place_name",
+        "place_key",
         "located_by",
         "place_conflict",
         "source_topic",
@@ -186,9 +187,9 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     region, by = stored["region"], stored["located_by"]
     if not isinstance(report, IncidentReport | ConvoyReport):
         name = report.names[-1] if isinstance(report, PositionReport) and report.names else None
-        found = (region, by, stored["place_name"], stored["place_conflict"])
-        left = (None, None, name, None)
-        yield from row.compare(("region", "located_by", "place_name", "place_conflict"), found, left)
+        found = (region, by, stored["place_name"], stored["place_key"], stored["place_conflict"])
+        left = (None, None, name, None, None)
+        yield from row.compare(("region", "located_by", "place_name", "place_key", "place_conflict"), found, left)
         return
     place = report.place
     stated = region_of_pcode(agreement, place)
@@ -201,6 +202,9 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     yield from row.claim("located_by", by, ways.get(by, False), [way for way, given in ways.items() if given])
     name = stored["place_name"]
     yield from row.claim("place_name", name, name in place.names or (name is None and not place.names), place.names)
+    key = stored["place_key"]
+    keyed = key is None or (key != "" and isinstance(report, IncidentReport) and bool(place.names))
+    yield from row.claim("place_key", key, keyed, "none without a name")
 
 
 def _check_identities(file: Published) -> Iterator[Difference]:

@@ -200,6 +200,7 @@ def _located(record: Record, region: str) -> Located:
         record.latitude,
         record.longitude,
         record.place_conflict,
+        record.place_key,
     )
 
 

@@ -103,6 +103,7 @@ def _meeting_incident(draw: Random) -> IncidentFact:
             draw.choice((*["SY01"] * 8, "SY02", "SY09")),
             latitude=point[0] if point else None,
             longitude=point[1] if point else None,
+            key=draw.choice((None, "old town", "old town", "new town")),
         ),
         # At few times, so that some reports are told first at the same one.
         reported_at=at(3, draw.randint(0, 3)),
@@ -263,6 +264,7 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
                 time_precision=fact.time_precision,
                 place_precision=fact.place_precision,
                 point=None if latitude is None or longitude is None else (latitude, longitude),
+                place_key=fact.place.key,
                 names_parties=bool(fact.sides),
                 tellers=fact.origins,
                 same_as=fact.same_as,

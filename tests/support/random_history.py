@@ -58,7 +58,7 @@ def _drawn_linking(draw: random.Random) -> dict[str, Any]:
         "exact_metres": draw.choice([0, 1_000]),
         "near_metres": 10_000,
         "district_metres": 25_000,
-        "weakest_place": draw.choice(["near", "district", "governorate"]),
+        "weakest_place": draw.choice(["near", "named", "district", "governorate"]),
         "repeating_feeds": draw.choice([[], ["feed-c"]]),
     }
 
@@ -110,7 +110,8 @@ def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dic
             "pcode": occurrence.choice(["SY01", "SY02"]),
             "precision": draw.choice(["exact", "exact", "near", "district", "governorate", "country"]),
         }
-        | ({"point": point} if draw.random() < 0.9 else {}),
+        | ({"point": point} if draw.random() < 0.7 else {})
+        | ({"names": [occurrence.choice(["The Hill", "The Mill"])]} if draw.random() < 0.7 else {}),
         "kind": draw.choice(["airstrike", "shelling", "other", "armed_clash", "attack_on_aid"]),
         "parties": draw.choice(PARTIES),
         "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}]),

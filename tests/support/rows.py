@@ -89,6 +89,7 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         longitude=37.1,
         place_precision="unknown",
         place_name="Aleppo",
+        place_key=None,
         located_by="pcode",
         place_conflict=None,
         merged_into=None,

@@ -35,9 +35,10 @@ def drawn(draw: random.Random, place: int) -> Linkable:
         occurred_from=start,
         occurred_to=start + round(draw.choice([0, 0.2, 1, 1.1, 24, 26, 27]) * HOUR),
         time_precision=draw.choice(["minute", "minute", "hour", "day", "week"]),
-        place_precision=draw.choice(["exact", "exact", "near", "district", "governorate", "country"]),
+        place_precision=draw.choice(["exact", "exact", "near", "district", "governorate", "unknown", "country"]),
         latitude=draw.choice([None, *[min(90.0, north + draw.choice([0.0, 0.01, draw.random() / 2]))] * 5]),
         longitude=longitude if longitude <= 180 else longitude - 360,
+        place_key=draw.choice([None, "hill", "mill", "quay"]),
         kind=draw.choice(["shelling", "armed_clash", "attack_on_aid", "other"]),
         in_scope=True,
         names_parties=False,
@@ -59,7 +60,7 @@ def never(cells: Collection[Cell]) -> Iterator[list[Placed]]:
     pytest.fail(f"the store was asked for {cells}")
 
 
-@pytest.mark.parametrize("weakest", ["exact", "district", "governorate"])
+@pytest.mark.parametrize("weakest", ["exact", "named", "district", "governorate"])
 @pytest.mark.parametrize("minutes", [0, 60, 1_440])
 @pytest.mark.parametrize("kept", [0, 100, 10_000])
 def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
@@ -110,7 +111,8 @@ def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
     draw = random.Random(2)
     reports = [
         Placed(
-            n, f"feed-{n % 7}", "SY01", start, start, "minute", "exact", 33 + draw.random(), 36 + draw.random(), "other"
+            *(n, f"feed-{n % 7}", "SY01", start, start, "minute", "exact"),
+            *(33 + draw.random(), 36 + draw.random(), "hill", "other"),
         )
         for n in range(25_000)
         for start in [at(0, draw.uniform(5, 28))]
@@ -123,7 +125,9 @@ def crowd(number: int) -> list[Placed]:
     """Return reports of one feed about one place and hour, and one of another feed."""
     start = at(0, 12)
     return [
-        Placed(n, "feed-b" if n == 7 else "feed-a", "SY01", start, start, "minute", "exact", 33.5, 36.3, "other")
+        Placed(
+            n, "feed-b" if n == 7 else "feed-a", "SY01", start, start, "minute", "exact", 33.5, 36.3, "hill", "other"
+        )
         for n in range(number)
     ]
 

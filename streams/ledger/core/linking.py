@@ -19,8 +19,10 @@ LONGEST_INTERVAL = 26 * MICROS_PER_HOUR
 TIME_ORDER = {name: rank for rank, name in enumerate(("minute", "hour", "day", "week", "month", "longer"))}
 DAY_STATED = TIME_ORDER["day"]
 HOUR_STATED = TIME_ORDER["hour"]
-PLACE_ORDER = {name: rank for rank, name in enumerate(("exact", "near", "district", "governorate"))}
-NEAR, DISTRICT, GOVERNORATE = PLACE_ORDER["near"], PLACE_ORDER["district"], PLACE_ORDER["governorate"]
+#: No report is ``named`` by itself: a pair is, where points do not tell how far apart the two are.
+PLACE_ORDER = {name: rank for rank, name in enumerate(("exact", "near", "named", "district", "governorate"))}
+NEAR, NAMED, DISTRICT = PLACE_ORDER["near"], PLACE_ORDER["named"], PLACE_ORDER["district"]
+GOVERNORATE = PLACE_ORDER["governorate"]
 
 _BOMBARDMENT, _FIGHTING, _ARREST, _OTHER = 1, 2, 4, 8
 #: Kinds agree when they have a bit in common.
@@ -66,8 +68,8 @@ class Link(NamedTuple):
         if not self.asserted_last:
             return "asserted"
         exact = self.order.place_class < NEAR
-        near_in_time = self.order.place_class == NEAR and self.order.time_rank <= HOUR_STATED
-        return "good" if exact or near_in_time else "doubtful"
+        of_a_town_and_hour = self.order.place_class <= NAMED and self.order.time_rank <= HOUR_STATED
+        return "good" if exact or of_a_town_and_hour else "doubtful"
 
 
 def place_class(report: Linkable) -> int | None:
@@ -79,10 +81,29 @@ def place_class(report: Linkable) -> int | None:
     return PLACE_ORDER.get(report.place_precision, GOVERNORATE)
 
 
+def names_a_place(precision: str, key: str | None) -> bool:
+    """Whether a report's name tells of a place that another report may be linked by."""
+    return key is not None and precision not in ("governorate", "country")
+
+
+def class_by_name(one: Linkable, other: Linkable) -> int | None:
+    """Return the place class of two reports of one region whose places are called the same; None when they are not."""
+    if one.place_key != other.place_key or not names_a_place(one.place_precision, one.place_key):
+        return None
+    if not names_a_place(other.place_precision, other.place_key):
+        return None
+    return DISTRICT if "district" in (one.place_precision, other.place_precision) else NAMED
+
+
+def are_located(one: Linkable, other: Linkable) -> bool:
+    """Whether the points of both locate them within their district."""
+    classes = (place_class(one), place_class(other))
+    return not (None in classes or GOVERNORATE in classes)
+
+
 def metres_between(one: Linkable, other: Linkable) -> int | None:
     """Return the great-circle distance; None when one of the two is not located within its district."""
-    classes = (place_class(one), place_class(other))
-    if None in classes or GOVERNORATE in classes:
+    if not are_located(one, other):
         return None
     if one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None:
         return None
@@ -114,11 +135,16 @@ def asserts(one: Linkable, other: Linkable) -> bool:
     return other.name in (one.same_as or ()) or one.name in (other.same_as or ())
 
 
+def reaches_of(rules: LinkingRules) -> tuple[int, ...]:
+    """Return by place class how far off a place may lie, in metres; a name has no such length."""
+    return rules.exact_metres, rules.near_metres, 0, rules.district_metres
+
+
 class Candidates:
     """The exact test of two reports, by one agreement's rules."""
 
     def __init__(self, rules: LinkingRules) -> None:
-        self._reaches = (rules.exact_metres, rules.near_metres, rules.district_metres)
+        self._reaches = reaches_of(rules)
         self._weakest = PLACE_ORDER[rules.weakest_place]
         self._patience = rules.minutes * 60 * MICROS_PER_SECOND
         self.repeating = frozenset(rules.repeating_feeds)
@@ -146,10 +172,14 @@ class Candidates:
         if classes[0] is None or classes[1] is None:
             return None
         coarser = max(classes[0], classes[1])
+        located = coarser < GOVERNORATE
+        if not located:
+            # Two points tell better than two names: towns are many miles wide, and names are borne twice.
+            coarser = class_by_name(one, other) or coarser
         if coarser > (min(NEAR, self._weakest) if alike else self._weakest):
             return None
         thousandths = 1_000 * gap // patience if patience else 0
-        if coarser <= DISTRICT:
+        if located:
             metres = metres_between(one, other) or 0
             reach = self._reaches[classes[0]] + self._reaches[classes[1]]
             if metres > reach:
@@ -165,7 +195,12 @@ class Candidates:
 
     def found(self, closeness: Closeness, one: Linkable, other: Linkable) -> Link:
         """Return the link of two candidates that are each other's closest, or of one repeating feed."""
-        return Link(1, closeness, "repeating_feed" if one.feed == other.feed else "closest", one, other)
+        why = "closest"
+        if one.feed == other.feed:
+            why = "repeating_feed"
+        elif closeness.place_class < GOVERNORATE and not are_located(one, other):
+            why = "same_name"
+        return Link(1, closeness, why, one, other)
 
 
 def in_order(links: Iterable[Link]) -> list[Link]:

@@ -1,15 +1,17 @@
 """Reports that may tell of one occurrence, found in memory by region, time and place.
 
-A report that stands takes 33 bytes here, in the cell of its region and of the UTC day it begins on. Cells that were not
-looked into for longest are dropped when there are too many, and read again from the store. What is found may be a
-candidate or be none after all: the exact test comes later.
+A report that stands takes 33 bytes here, in the cell of its region and of the UTC day it begins on: once where its
+point puts it and once under the name of its place, if it may be linked by them. Cells that were not looked into for
+longest are dropped when there are too many, and read again from the store. What is found may be a candidate or be none
+after all: the exact test comes later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,15 @@ import numpy.typing as npt
 from schemas.agreement import LinkingRules
 from schemas.rows import Placed
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
-from streams.ledger.core.linking import GOVERNORATE, KIND_BITS, LONGEST_INTERVAL, PLACE_ORDER
+from streams.ledger.core.linking import (
+    GOVERNORATE,
+    KIND_BITS,
+    LONGEST_INTERVAL,
+    NAMED,
+    PLACE_ORDER,
+    names_a_place,
+    reaches_of,
+)
 
 MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 #: About 200 MB.
@@ -38,6 +48,9 @@ _SHORT_AT_MOST = MICROS_PER_HOUR
 #: its end nearer to a pole. The slack covers what single precision and whole seconds take away.
 _METRES_NORTH, _METRES_EAST, _SLACK_METRES, _SLACK_SECONDS = 111_000, 70_000, 20, 2
 _LATITUDE_STEPS = 2**32 - 1
+#: Beside the place classes: reports by name, apart from those with a point, which only such without look for.
+_BY_NAME, _BY_NAME_WITH_POINT = GOVERNORATE + 1, GOVERNORATE + 2
+_NO_NAME = -1
 
 Cell = tuple[str, int]
 Ints = npt.NDArray[np.int64]
@@ -113,8 +126,18 @@ class _Probes(NamedTuple):
     latitude: npt.NDArray[np.float64]
     longitude: npt.NDArray[np.float64]
     place_class: Ints
+    name: Ints
     feed: Ints
     bits: npt.NDArray[np.uint8]
+
+
+class _Sought(NamedTuple):
+    """What some probes look for in a cell: stretches of a run's keys, first and last, each within a reach."""
+
+    probe: Ints
+    reach: npt.NDArray[np.float64]
+    first: Ints
+    last: Ints
 
 
 class Nearby:
@@ -132,7 +155,10 @@ class Nearby:
         self._rows = 0
         self._patience = rules.minutes * 60 * MICROS_PER_SECOND
         self._weakest = PLACE_ORDER[rules.weakest_place]
-        self._reaches = np.array([rules.exact_metres, rules.near_metres, rules.district_metres], dtype=np.float64)
+        self._reaches = np.array(reaches_of(rules), dtype=np.float64)
+        self._classes = np.array([rank for rank in range(self._weakest + 1) if rank != NAMED])
+        # Where a governorate is enough, all of one are found whatever they are called.
+        self._by_name = NAMED <= self._weakest < GOVERNORATE
         self._repeats = frozenset(rules.repeating_feeds)
         self._feeds: dict[str, int] = {}
         self._may_repeat = np.zeros(0, dtype=np.bool_)
@@ -169,9 +195,8 @@ class Nearby:
         lasts = -((probes.low - probes.high) // MICROS_PER_SECOND)
         is_long = probes.high - probes.low > _SHORT_AT_MOST
         slot = np.where(is_long, _LONG, low // (_SLOT // MICROS_PER_SECOND))
-        key = _key(probes.place_class, slot, _steps(probes.latitude))
         columns: Columns = (
-            key,
+            _key(probes.place_class, slot, _steps(probes.latitude)),
             probes.place,
             low.astype(np.int32),
             lasts.astype(np.int32),
@@ -179,11 +204,20 @@ class Nearby:
             probes.feed.astype(np.int32),
             probes.bits,
         )
-        for cell, rows in self._by_cell(probes.region, day):
+        of = np.flatnonzero(probes.place_class <= self._weakest)
+        called = np.flatnonzero(probes.name != _NO_NAME)
+        if len(called):
+            by_name = np.where(probes.place_class[called] < GOVERNORATE, _BY_NAME_WITH_POINT, _BY_NAME)
+            of = np.concatenate((of, called))
+            columns = tuple(column[of] for column in columns)
+            columns[0][-len(called) :] = _key(by_name, slot[called], probes.name[called])
+        elif len(of) < len(day):
+            columns = tuple(column[of] for column in columns)
+        for cell, rows in self._by_cell(probes.region[of], day[of]):
             if cell not in skipped:
                 known = self._cells.setdefault(cell, _Sorted())
                 before = len(known)
-                known.add(tuple(column[rows] for column in columns), has_long=bool(is_long[rows].any()))
+                known.add(tuple(column[rows] for column in columns), has_long=bool(is_long[of[rows]].any()))
                 self._rows += len(known) - before
 
     def _by_cell(self, region: Ints, day: Ints) -> list[tuple[Cell, Ints]]:
@@ -238,10 +272,38 @@ class Nearby:
             probe, slot = probe[short], slot[short]
         if not len(probe):
             return
+        day = cell[1] * MICROS_PER_DAY
+        for sought in self._sought(probes, probe, slot):
+            for run in known.runs():
+                starts = np.searchsorted(run.key, sought.first, "left")
+                lengths = np.searchsorted(run.key, sought.last, "right") - starts
+                for part in _portions(lengths):
+                    probe, reach = sought.probe[part], sought.reach[part]
+                    self._test(run, day, probes, probe, reach, starts[part], lengths[part], found)
+
+    def _sought(self, probes: _Probes, probe: Ints, slot: Ints) -> Iterator[_Sought]:
+        """Yield what each probe looks for in a slot: by its point, and by its name."""
+        placed = probes.place_class[probe] <= self._weakest
+        if placed.any():
+            yield self._by_point(probes, probe[placed], slot[placed])
+        called = probes.name[probe] != _NO_NAME
+        if called.any():
+            probe, slot = probe[called], slot[called]
+            # Of two with points these decide.
+            without = probes.place_class[probe] == GOVERNORATE
+            key = np.concatenate(
+                [
+                    _key(np.int64(of_class), slot[which], probes.name[probe[which]])
+                    for of_class, which in ((_BY_NAME, slice(None)), (_BY_NAME_WITH_POINT, without))
+                ]
+            )
+            probe = np.concatenate((probe, probe[without]))
+            yield _Sought(probe, np.full(len(probe), np.inf), key, key)
+
+    def _by_point(self, probes: _Probes, probe: Ints, slot: Ints) -> _Sought:
         # Every class of place has its own reach.
-        classes = self._weakest + 1
-        of_class = np.tile(np.arange(classes), len(probe))
-        probe, slot = np.repeat(probe, classes), np.repeat(slot, classes)
+        of_class = np.tile(self._classes, len(probe))
+        probe, slot = np.repeat(probe, len(self._classes)), np.repeat(slot, len(self._classes))
         coarsest = np.maximum(of_class, probes.place_class[probe])
         located = coarsest < GOVERNORATE
         reach = np.full(len(probe), np.inf)
@@ -250,13 +312,7 @@ class Nearby:
         latitude = np.where(located, probes.latitude[probe], 0.0)
         span = np.where(located, reach / _METRES_NORTH, 360.0)
         first = _key(of_class, slot, _steps(latitude - span))
-        last = _key(of_class, slot, _steps(latitude + span) + 1)
-        day = cell[1] * MICROS_PER_DAY
-        for run in known.runs():
-            starts = np.searchsorted(run.key, first, "left")
-            lengths = np.searchsorted(run.key, last, "right") - starts
-            for part in _portions(lengths):
-                self._test(run, day, probes, probe[part], reach[part], starts[part], lengths[part], found)
+        return _Sought(probe, reach, first, _key(of_class, slot, _steps(latitude + span) + 1))
 
     def _test(
         self,
@@ -324,12 +380,16 @@ class Nearby:
             and report[2] in self._regions
             and report[4] - report[3] <= LONGEST_INTERVAL
         ]
-        place, feed, region, low, high, _, precision, latitude, longitude, kind = (
+        place, feed, region, low, high, _, precision, latitude, longitude, called, kind = (
             zip(*stated, strict=True) if stated else ((),) * len(Placed._fields)
         )
         north, east = np.array(latitude, dtype=np.float64), np.array(longitude, dtype=np.float64)
         classes = np.array([PLACE_ORDER.get(one, GOVERNORATE) for one in precision], dtype=np.int64)
         classes[np.isnan(north) | np.isnan(east)] = GOVERNORATE
+        names = [
+            crc32(key.encode()) if self._by_name and names_a_place(precise, key) else _NO_NAME
+            for precise, key in zip(precision, called, strict=True)
+        ]
         probes = _Probes(
             np.array(place, dtype=np.int64),
             np.array([self._regions[one] for one in region], dtype=np.int64),
@@ -338,10 +398,11 @@ class Nearby:
             north,
             east,
             classes,
+            np.array(names, dtype=np.int64),
             np.array([numbers[one] for one in feed], dtype=np.int64),
             np.array([KIND_BITS[one] for one in kind], dtype=np.uint8),
         )
-        exact = classes <= self._weakest
+        exact = (classes <= self._weakest) | (probes.name != _NO_NAME)
         return _Probes._make(column[exact] for column in probes)
 
 
@@ -354,7 +415,7 @@ def _steps(latitude: npt.NDArray[np.float64]) -> Ints:
     return (np.clip(share, 0.0, 1.0) * _LATITUDE_STEPS).astype(np.int64)
 
 
-def _key(place_class: Ints, slot: Ints, steps: Ints) -> Ints:
+def _key(place_class: Ints | np.int64, slot: Ints, steps: Ints) -> Ints:
     return ((place_class * (_SLOTS + 2) + slot) << 33) | steps
 
 
