@@ -58,7 +58,10 @@ class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Located(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place resolved to a region, by what, and what it disagreed with."""
+    """A place resolved to a region, by what, and what it disagreed with.
+
+    ``names_region`` says that ``name`` is that of a region itself, and so of no place in it.
+    """
 
     region: str
     by: str = "pcode"
@@ -66,6 +69,7 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     latitude: float | None = None
     longitude: float | None = None
     conflict: str | None = None
+    names_region: bool = False
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):
@@ -96,7 +100,10 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="convoy"):
-    """A convoy report after intake: one step of one convoy, as one feed tells it."""
+    """A convoy report after intake: one step of one convoy, as one feed tells it.
+
+    ``place_precision`` is the stated one, and ``governorate`` where the most exact name is a region's own.
+    """
 
     place: Located
     from_: Micros = msgspec.field(name="from")
@@ -115,6 +122,8 @@ class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, ta
     constraint: str | None = None
     reached_place: str | None = None
     same_convoy_as: str | None = None
+    not_same_convoy_as: tuple[str, ...] = ()
+    place_precision: str = "unknown"
 
 
 class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="coverage"):
