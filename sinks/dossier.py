@@ -90,7 +90,6 @@ class Step:
     report_id: str
     convoy_id: str
     convoy: str
-    same_convoy_as: str | None
     region: str
     step: str
     counts: bool
@@ -103,6 +102,18 @@ class Step:
     reason: str | None
     sources: list[dict[str, str]]
     note: str | None
+
+
+@dataclass(frozen=True)
+class JoinedClaim:
+    """One claim of a convoy that several feeds, or names, tell of, and what joined it."""
+
+    convoy: str
+    claim: str
+    joined_to: str
+    why: str
+    seconds_apart: int | None
+    certainty: str
 
 
 @dataclass(frozen=True)
@@ -167,6 +178,7 @@ class Dossier:
     versions: list[Change]
     incidents: list[Incident]
     steps: list[Step]
+    joined: list[JoinedClaim]
     watches: list[Watch]
     silent: list[Silence]
     bulletins: list[BulletinLine]
@@ -206,11 +218,16 @@ QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) 
 ORDER BY occurred_from, feed, report_id
 """  # noqa: S608 - columns of ours
 _STEPS = """
-SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.same_convoy_as, s.region, s.step, s.counts, s.flaw,
+SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.region, s.step, s.counts, s.flaw,
        s.occurred_from, s.occurred_to, s.reported_at, s.trucks, s.people_reached, s.reason
 FROM convoy_events s JOIN reports r ON r.feed = s.feed AND r.report_id = s.report_id AND r.present
 WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
 ORDER BY s.convoy, s.occurred_from, s.reported_at, s.feed, s.report_id
+"""
+_JOINED = """
+SELECT convoy, feed || '/' || convoy_id, joined_to, why, seconds_apart, certainty
+FROM joined_claims WHERE convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
+ORDER BY convoy, feed, convoy_id
 """
 _WATCHES = """
 WITH watching AS (
@@ -287,6 +304,7 @@ def dossier(
         versions=versions(connection, present),
         incidents=_incidents(connection, present, severe_kinds),
         steps=[_step(*row) for row in connection.execute(_STEPS, {"region": present.region}).fetchall()],
+        joined=select(connection, JoinedClaim, _JOINED, {"region": present.region}),
         watches=select(connection, Watch, _WATCHES, key),
         silent=select(connection, Silence, _SILENT, key),
         bulletins=select(connection, BulletinLine, _BULLETINS, key),

@@ -123,8 +123,9 @@ class Writer:
 
     def _replace_convoys(self, changes: Changes) -> None:
         if changes.touched_convoys:
-            self._delete(("convoys",), ("feed", "convoy_id"), sorted(changes.touched_convoys))
+            self._delete(("convoys", "joined_claims"), ("feed", "convoy_id"), sorted(changes.touched_convoys))
         self._append("convoys", _last_of_each(changes.convoys, lambda row: row[:2]))
+        self._append("joined_claims", _last_of_each(changes.joined_claims, lambda row: row[:2]))
 
     def _write_tallies(self, changes: Changes) -> None:
         tallies = _last_of_each(changes.tallies, lambda row: row[:2])

@@ -15,6 +15,7 @@ from schemas.rows.reports import (
     CoverageRow,
     DeclarationRow,
     Identity,
+    JoinedClaimRow,
     PositionFindingRow,
     PositionRow,
     ReportRow,
@@ -38,11 +39,12 @@ class Changes:
 
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
     identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
-    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds
-    present rows (the last one of a region and day counts), ``versions`` new versions, which are only ever added.
-    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
-    incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
-    holds the highest source offset counted, by topic, partition and log, where it has risen.
+    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys`` and ``joined_claims``.
+    ``verdicts`` holds present rows (the last one of a region and day counts), ``versions`` new versions, which are
+    only ever added. ``pending`` is JSON text: what changed since the last tick and has not been judged yet.
+    ``dissolved`` names linked incidents that are no more, or are replaced by those of ``linked_incidents`` and
+    ``linked_reports``. ``origins`` holds the highest source offset counted, by topic, partition and log, where it has
+    risen.
     """
 
     next_offset: int = 0
@@ -68,6 +70,7 @@ class Changes:
     position_findings: list[PositionFindingRow] = field(default_factory=list)
     touched_convoys: set[tuple[str, str]] = field(default_factory=set)
     convoys: list[ConvoyRow] = field(default_factory=list)
+    joined_claims: list[JoinedClaimRow] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
     versions: list[VerdictRow] = field(default_factory=list)
     windows: list[WindowRow] = field(default_factory=list)

@@ -114,7 +114,7 @@ COMMENT ON COLUMN reports.deaths_best IS 'Best estimate of deaths as the source 
 COMMENT ON COLUMN reports.deaths_high IS 'High estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
-COMMENT ON COLUMN reports.place_precision IS 'How exactly an incident''s place is stated: exact, near, district, governorate, country or unknown.';
+COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of a convoy governorate when its most exact name is a region''s.';
 COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
 COMMENT ON COLUMN reports.place_key IS 'What an incident''s place is compared by when it is linked by name: one for all known spellings of a place. NULL where the name is none, a region''s or left open.';
 COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';
@@ -254,31 +254,33 @@ COMMENT ON COLUMN convoys.steps IS 'Number of steps known, of all claims.';
 COMMENT ON COLUMN convoys.steps_flagged IS 'How many of them are not legal or are contradicted.';
 
 CREATE TABLE convoy_events (
-    feed              VARCHAR NOT NULL,
-    report_id         VARCHAR NOT NULL,
-    convoy_id         VARCHAR NOT NULL,
-    convoy            VARCHAR NOT NULL,
-    region            VARCHAR NOT NULL,
-    place             VARCHAR,
-    step              VARCHAR NOT NULL,
-    legal             BOOLEAN NOT NULL,
-    counts            BOOLEAN NOT NULL,
-    flaw              VARCHAR,
-    occurred_from     TIMESTAMPTZ NOT NULL,
-    occurred_to       TIMESTAMPTZ NOT NULL,
-    reported_at       TIMESTAMPTZ NOT NULL,
-    mode              VARCHAR NOT NULL,
-    trucks            INTEGER,
-    trucks_hit        INTEGER,
-    people_requested  INTEGER,
-    people_approved   INTEGER,
-    people_reached    INTEGER,
-    items_removed     JSON NOT NULL,
-    blocker           VARCHAR,
-    reason            VARCHAR,
-    access_constraint VARCHAR,
-    reached_place     VARCHAR,
-    same_convoy_as    VARCHAR
+    feed               VARCHAR NOT NULL,
+    report_id          VARCHAR NOT NULL,
+    convoy_id          VARCHAR NOT NULL,
+    convoy             VARCHAR NOT NULL,
+    region             VARCHAR NOT NULL,
+    place              VARCHAR,
+    step               VARCHAR NOT NULL,
+    legal              BOOLEAN NOT NULL,
+    counts             BOOLEAN NOT NULL,
+    flaw               VARCHAR,
+    occurred_from      TIMESTAMPTZ NOT NULL,
+    occurred_to        TIMESTAMPTZ NOT NULL,
+    reported_at        TIMESTAMPTZ NOT NULL,
+    mode               VARCHAR NOT NULL,
+    trucks             INTEGER,
+    trucks_hit         INTEGER,
+    people_requested   INTEGER,
+    people_approved    INTEGER,
+    people_reached     INTEGER,
+    items_removed      JSON NOT NULL,
+    blocker            VARCHAR,
+    reason             VARCHAR,
+    access_constraint  VARCHAR,
+    reached_place      VARCHAR,
+    same_convoy_as     VARCHAR,
+    not_same_convoy_as VARCHAR[],
+    town               VARCHAR
 );
 COMMENT ON TABLE convoy_events IS 'One present, active convoy report: one step of one convoy, and what it counts for.';
 COMMENT ON COLUMN convoy_events.feed IS 'Who said it.';
@@ -306,6 +308,26 @@ COMMENT ON COLUMN convoy_events.reason IS 'Reason given for a refusal, a hold or
 COMMENT ON COLUMN convoy_events.access_constraint IS 'What stood in the way, by OCHA''s nine categories of access constraints.';
 COMMENT ON COLUMN convoy_events.reached_place IS 'Where the convoy was at this step, as written.';
 COMMENT ON COLUMN convoy_events.same_convoy_as IS 'feed/convoy_id of another claim the report says is this convoy''s.';
+COMMENT ON COLUMN convoy_events.not_same_convoy_as IS 'feed/convoy_id of claims the report says are another convoy''s; NULL when none.';
+COMMENT ON COLUMN convoy_events.town IS 'Most exact name of the destination, as names are compared; NULL when there is none, or only a region''s.';
+
+CREATE TABLE joined_claims (
+    feed          VARCHAR NOT NULL,
+    convoy_id     VARCHAR NOT NULL,
+    convoy        VARCHAR NOT NULL,
+    joined_to     VARCHAR NOT NULL,
+    why           VARCHAR NOT NULL,
+    seconds_apart INTEGER,
+    certainty     VARCHAR NOT NULL
+);
+COMMENT ON TABLE joined_claims IS 'One claim of a convoy that several feeds, or names, tell of, and what joined it. A claim that is a convoy of its own is not here.';
+COMMENT ON COLUMN joined_claims.feed IS 'Who tells of it.';
+COMMENT ON COLUMN joined_claims.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN joined_claims.convoy IS 'The convoy, as feed/convoy_id of the claim it is called after.';
+COMMENT ON COLUMN joined_claims.joined_to IS 'The claim, as feed/convoy_id, that it is joined to first.';
+COMMENT ON COLUMN joined_claims.why IS 'same_convoy_as: a report says so. same_place_and_time: each is the closest of its feed to the other, bound for one place.';
+COMMENT ON COLUMN joined_claims.seconds_apart IS 'Seconds between what the two tell of the road; 0 when that overlaps, NULL when a report says so.';
+COMMENT ON COLUMN joined_claims.certainty IS 'asserted, or doubtful: place and time cannot tell a second convoy of the day from it.';
 
 CREATE TABLE coverage (
     feed          VARCHAR NOT NULL,

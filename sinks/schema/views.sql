@@ -282,8 +282,13 @@ SELECT
     last(people_reached ORDER BY occurred_from, reported_at, report_id) FILTER (people_reached IS NOT NULL) AS people_reached,
     max(reported_at) AS last_reported_at,
     count(*) AS steps,
-    count(flaw) AS steps_flagged
+    count(flaw) AS steps_flagged,
+    any_value(joined_to) AS joined_to,
+    any_value(why) AS why,
+    any_value(seconds_apart) AS seconds_apart,
+    any_value(certainty) AS certainty
 FROM convoy_events
+LEFT JOIN joined_claims USING (convoy, feed, convoy_id)
 GROUP BY convoy, feed, convoy_id;
 COMMENT ON VIEW convoy_claims IS 'Convoys side by side as each feed tells them: its latest step, and the figures it stated last.';
 COMMENT ON COLUMN convoy_claims.convoy IS 'The convoy, as feed/convoy_id of the claim it is called after.';
@@ -304,6 +309,10 @@ COMMENT ON COLUMN convoy_claims.people_reached IS 'People reached, as this feed 
 COMMENT ON COLUMN convoy_claims.last_reported_at IS 'When the feed last spoke of it.';
 COMMENT ON COLUMN convoy_claims.steps IS 'Number of steps the feed tells of.';
 COMMENT ON COLUMN convoy_claims.steps_flagged IS 'How many of them are not legal or are contradicted.';
+COMMENT ON COLUMN convoy_claims.joined_to IS 'The claim, as feed/convoy_id, that it is joined to first; NULL when it is a convoy of its own.';
+COMMENT ON COLUMN convoy_claims.why IS 'same_convoy_as: a report says so. same_place_and_time: each is the closest of its feed to the other, bound for one place.';
+COMMENT ON COLUMN convoy_claims.seconds_apart IS 'Seconds between what the two tell of the road; 0 when that overlaps, NULL when a report says so.';
+COMMENT ON COLUMN convoy_claims.certainty IS 'asserted, or doubtful: place and time cannot tell a second convoy of the day from it.';
 
 CREATE OR REPLACE VIEW access_constraints AS
 SELECT

@@ -23,6 +23,7 @@ from sinks.verify.by_type import (
     check_convoys,
     check_coverage,
     check_declarations,
+    check_joined_claims,
 )
 from sinks.verify.causes import check_causes
 from sinks.verify.difference import Difference
@@ -64,6 +65,7 @@ STEPS: tuple[Step, ...] = (
     Step("counts by feed", check_feed_tallies),
     Step("the incidents one by one", check_incidents),
     Step("convoys", check_convoys),
+    Step("why each claim belongs to its convoy", check_joined_claims),
     # Versions first: a present row is compared with its last version.
     Step("every version of every verdict", check_versions),
     Step("what each version came of", check_causes),

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.verify.claims import DELIVERIES, ROAD, group_claims
 from sinks.verify.history import NaiveReport
 
-DELIVERIES = ("offloaded", "distributed")
 ANSWERS = ("denied", "approved_in_principle", "approved_in_part", "approved")
-ROAD = ("loaded", "dispatched", "held", "turned_back", "attacked", "arrived")
 SETBACKS = ("denied", "held", "turned_back", "attacked")
 CONTRADICTING = ("denied", "held", "turned_back")
 CLOSINGS = ("denied", "turned_back", "attacked")
@@ -33,8 +32,6 @@ LEGAL = {
     "offloaded": ("turned_back", "attacked", "distributed"),
     "distributed": (),
 }
-
-Claim = tuple[str, str]
 
 
 class Leg(NamedTuple):
@@ -130,20 +127,11 @@ class Standing(NamedTuple):
         return cls(convoy, last, next(deliveries, None))
 
 
-def convoys_of(steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
+def convoys_of(agreement: Agreement, steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
     """Return the convoys these present, active steps make, in the order of their names."""
-    told: dict[Claim, list[NaiveReport]] = {}
-    for step in steps:
-        told.setdefault((step.feed, step.convoy_id), []).append(step)
-    called = {f"{feed}/{convoy_id}": (feed, convoy_id) for feed, convoy_id in told}
-    same: dict[Claim, set[Claim]] = {claim: {claim} for claim in told}
-    for claim, its in told.items():
-        for other in [called[step.same_convoy_as] for step in its if step.same_convoy_as in called]:
-            together = same[claim] | same[other]
-            same |= dict.fromkeys(together, together)
     convoys = []
-    for claims in {min(group): group for group in same.values()}.values():
-        its = [step for claim in claims for step in told[claim]]
+    for group in group_claims(agreement, steps).groups:
+        its = [step for claim in group for step in claim.steps]
         _, feed, convoy_id = min((step.reported_at, step.feed, step.convoy_id) for step in its)
         its.sort(key=lambda step: (step.occurred_from, step.reported_at, step.feed, step.report_id))
         convoys.append(NaiveConvoy(feed, convoy_id, tuple(its)))
@@ -161,7 +149,7 @@ def judge_access(
     if region not in agreement.access.regions:
         return Leg("NOT_OWED")
     horizon = min(end, now)
-    known = [convoy.before(horizon) for convoy in convoys_of(steps)]
+    known = [convoy.before(horizon) for convoy in convoys_of(agreement, steps)]
     states = [Standing.of(convoy) for convoy in known if convoy is not None]
     states = [state for state in states if state.last.regions[0] == region]
 

@@ -18,6 +18,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
+from sinks.verify.claims import destination_of
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
@@ -188,12 +189,17 @@ def _day(file: Published, report: NaiveReport) -> date:
 
 def _steps(file: Published) -> list[Stood]:
     steps = []
-    for spine, (region, kind, raw, replaced_at) in _ever_active(
-        file, "region, kind, raw, replaced_at", "type = 'convoy'", []
+    for spine, (region, kind, precision, raw, replaced_at) in _ever_active(
+        file, "region, kind, place_precision, raw, replaced_at", "type = 'convoy'", []
     ):
         told = ConvoyReport.model_validate_json(raw)
         step = spine._replace(
-            regions=(region,), kind=kind, convoy_id=told.convoy_id, same_convoy_as=told.same_convoy_as
+            regions=(region,),
+            kind=kind,
+            convoy_id=told.convoy_id,
+            same_convoy_as=told.same_convoy_as,
+            not_same_convoy_as=tuple(told.not_same_convoy_as),
+            destination=destination_of(file.agreement, region, told.place.names, precision),
         )
         steps.append(Stood(step, replaced_at))
     return steps
@@ -202,13 +208,14 @@ def _steps(file: Published) -> list[Stood]:
 def _steps_to(region: str, steps: list[Stood]) -> list[Stood]:
     """Return all steps of every convoy that ever went to ``region``: it counts for the region its latest step names.
 
-    A convoy here is whatever was ever said to be one, so that no join of any time is missed.
+    A convoy here is whatever was ever said to be one, or bound for one place, so that no join of any time is missed.
     """
 
-    def names(step: NaiveReport) -> set[str]:
-        return {f"{step.feed}/{step.convoy_id}"} | ({step.same_convoy_as} if step.same_convoy_as else set())
+    def names(step: NaiveReport) -> set[object]:
+        found: set[object] = {f"{step.feed}/{step.convoy_id}", step.same_convoy_as, step.destination}
+        return found - {None}
 
-    bound: set[str] = set().union(*(names(stood.report) for stood in steps if region in stood.report.regions))
+    bound: set[object] = set().union(*(names(stood.report) for stood in steps if region in stood.report.regions))
     while more := set().union(*(names(stood.report) for stood in steps if names(stood.report) & bound)) - bound:
         bound |= more
     return [stood for stood in steps if names(stood.report) & bound]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros, to_micros
-from sinks.dossier import Change, Incident, Judged, Step, Told
+from sinks.dossier import Change, Incident, JoinedClaim, Judged, Step, Told
 from streams.ops.explain import Explanation, Held
 from streams.ops.grid import number
 from streams.ops.lever_text import both_legs, lever_text
@@ -235,9 +235,19 @@ def _convoys(page: _Page, told: Explanation) -> None:
     for convoy in sorted(told.convoys, key=lambda each: (each.label not in deciding, each.first_known)):
         decides = ", decided it" if convoy.label in deciding else ""
         page.line(f"{convoy.label}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
+        for joined in told.dossier.joined:
+            if joined.convoy == convoy.label:
+                page.line(_joined(joined), 2)
         for step in steps[convoy.label]:
             if to_micros(step.occurred_from) < told.case.horizon:
                 _convoy_step(page, step)
+
+
+def _joined(joined: JoinedClaim) -> str:
+    if joined.seconds_apart is None:
+        return f"{joined.claim} is the same as {joined.joined_to}: a report says so"
+    apart = f"{joined.seconds_apart / 3600:.1f} h apart" if joined.seconds_apart else "at the same time"
+    return f"{joined.claim} is taken for the same as {joined.joined_to}: bound for one place, {apart}; doubtful"
 
 
 def _convoy_step(page: _Page, step: Step) -> None:

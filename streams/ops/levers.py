@@ -41,8 +41,9 @@ class Case:
 
     ``horizon`` is the day's end, or ``now``, the last judgement, while it runs. ``incidents`` are those in scope
     that count, ``notices`` the stretches each feed watched, ``all_day`` the feeds whose incidents count as watching the
-    whole day, ``steps`` those of every convoy that ever had the region as its destination, ``bulletin`` the
-    count held against the limit where the agreement measures by a monitor's bulletins and there is one.
+    whole day, ``steps`` those of every convoy that ever had the region as its destination, each of which says whose it
+    is, ``bulletin`` the count held against the limit where the agreement measures by a monitor's bulletins and there is
+    one.
     """
 
     agreement: Agreement
@@ -84,7 +85,10 @@ class Case:
         return self.seen(self.agreement.coverage.min_feeds, all_day) >= self.needed
 
     def convoys(self, *more: ConvoyStepRow) -> list[Convoy]:
-        """Return the convoys to the region as known by the horizon, with more steps than are known."""
+        """Return the convoys to the region as known by the horizon, with more steps than are known.
+
+        Which claims are one convoy is taken as it is: no step more makes or parts one here.
+        """
         convoys = Convoys()
         for number, step in enumerate((*self.steps, *more)):
             convoys.add(Identity(step.feed, f"{step.report_id} {number}"), step)
@@ -315,6 +319,8 @@ def _step(case: Case, step: ConvoyStep, convoy: ConvoyName, before: int = 1) -> 
         access_constraint=None,
         reached_place=None,
         same_convoy_as=None,
+        not_same_convoy_as=None,
+        town=None,
     )
 
 

@@ -7,19 +7,31 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.facts import Located
 from schemas.reports import ConvoyStep
-from schemas.rows import ConvoyRow, ConvoyStepRow, Identity
-from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
+from schemas.rows import ConvoyRow, ConvoyStepRow, Identity, JoinedClaimRow
+from sinks.verify.claims import DELIVERIES, group_claims
+from sinks.verify.convoys import Standing, convoys_of
 from sinks.verify.history import NaiveReport
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.report_rows import step_row
-from tests.support.worlds import HOUR, TRUCE, at, convoy
+from tests.support.worlds import HOUR, agreement, at, convoy
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
 ANY = settings(max_examples=EXAMPLES, deadline=None)
 
 feeds = st.sampled_from(["a", "b", "c"])
 convoy_ids = st.sampled_from(["x", "y/z"])
+claims = st.builds("{}/{}".format, feeds, convoy_ids)
+#: One listed, one that is not, and none.
+TOWNS = ["Old Town", "a village", "a village", None]
+HOURS_APART = 3
+RULES = agreement(
+    access={
+        "same_convoy_hours": HOURS_APART,
+        "places": [{"name": "Old Town", "region": "SY01", "status": "besieged", "source": "none"}],
+    }
+)
 #: Few hours, so that many steps begin, end and are told at one instant.
 hours = st.integers(0, 12)
 
@@ -35,14 +47,16 @@ def steps(draw: st.DrawFn) -> ConvoyStepRow:
         reported_at=begun + draw(hours) * HOUR,
         feed=draw(feeds),
         convoy_id=draw(convoy_ids),
-        region=draw(st.sampled_from(["SY01", "SY02"])),
         trucks=draw(st.none() | st.integers(0, 3)),
-        same_convoy_as=draw(st.none() | st.builds("{}/{}".format, feeds, convoy_ids)),
+        same_convoy_as=draw(st.none() | st.none() | claims),
+        not_same_convoy_as=tuple(draw(st.just([]) | st.lists(claims, max_size=1))),
+        place=Located(draw(st.sampled_from(["SY01", "SY01", "SY02"])), name=draw(st.sampled_from(TOWNS))),
+        place_precision=draw(st.sampled_from(["unknown", "exact", "governorate"])),
     )
-    return step_row(fact, TRUCE)
+    return step_row(fact, RULES)
 
 
-histories = st.lists(steps(), max_size=16)
+histories = st.lists(steps(), max_size=20)
 
 
 def identity(step: ConvoyStepRow) -> Identity:
@@ -51,7 +65,7 @@ def identity(step: ConvoyStepRow) -> Identity:
 
 def told(history: list[ConvoyStepRow]) -> tuple[Convoys, dict[Identity, ConvoyStepRow]]:
     """Return the convoys and their steps, each replacing its report's earlier one; asked for all rows at every step."""
-    convoys, standing = Convoys(), dict[Identity, ConvoyStepRow]()
+    convoys, standing = Convoys(HOURS_APART), dict[Identity, ConvoyStepRow]()
     for step in history:
         if standing.pop(identity(step), None) is not None:
             convoys.remove(identity(step))
@@ -63,12 +77,16 @@ def told(history: list[ConvoyStepRow]) -> tuple[Convoys, dict[Identity, ConvoySt
 
 def everything(
     convoys: Convoys, standing: dict[Identity, ConvoyStepRow]
-) -> tuple[list[ConvoyRow], list[ConvoyStepRow]]:
+) -> tuple[list[ConvoyRow], list[ConvoyStepRow], list[JoinedClaimRow]]:
     """Return the rows of every convoy, in the order of their names."""
     found = (convoys.timeline(claim) for one in standing if (claim := convoys.claim_of(one)) is not None)
     timelines = {timeline.name: timeline for timeline in found if timeline is not None}
     ordered = [timelines[name] for name in sorted(timelines)]
-    return [one.row() for one in ordered], [row for one in ordered for row in one.step_rows()]
+    return (
+        [one.row() for one in ordered],
+        [row for one in ordered for row in one.step_rows()],
+        sorted(row for one in ordered for row in convoys.joined_rows(one)),
+    )
 
 
 def naive(standing: dict[Identity, ConvoyStepRow]) -> list[NaiveReport]:
@@ -87,17 +105,25 @@ def naive(standing: dict[Identity, ConvoyStepRow]) -> list[NaiveReport]:
             kind=step.step,
             convoy_id=step.convoy_id,
             same_convoy_as=step.same_convoy_as,
+            not_same_convoy_as=tuple(step.not_same_convoy_as or ()),
+            destination=_destination(step),
         )
         for step in standing.values()
     ]
+
+
+def _destination(step: ConvoyStepRow) -> tuple[str, str, str] | None:
+    if step.place is None and step.town is None:
+        return None
+    return step.region, step.place or "", "" if step.place else step.town or ""
 
 
 @ANY
 @given(history=histories)
 def test_convoys_agree_with_a_recount_of_their_steps(history: list[ConvoyStepRow]) -> None:
     convoys, standing = told(history)
-    rows, steps_ = everything(convoys, standing)
-    recounted = convoys_of(naive(standing))
+    rows, steps_, _ = everything(convoys, standing)
+    recounted = convoys_of(RULES, naive(standing))
     states = [Standing.of(one) for one in recounted]
     assert [(row.feed, row.convoy_id, row.region, row.state, row.since, row.delivered_at) for row in rows] == [
         (
@@ -121,12 +147,27 @@ def test_convoys_agree_with_a_recount_of_their_steps(history: list[ConvoyStepRow
 
 
 @ANY
+@given(history=histories)
+def test_what_joins_claims_agrees_with_a_recount(history: list[ConvoyStepRow]) -> None:
+    convoys, standing = told(history)
+    *_, rows = everything(convoys, standing)
+    grouped = group_claims(RULES, naive(standing))
+    firsts: dict[str, tuple[str, int | None]] = {}
+    for link in grouped.links:
+        for claim, other in ((link.one, link.other), (link.other, link.one)):
+            firsts.setdefault(claim.name, (other.name, None if link.gap is None else link.gap // 1_000_000))
+    assert {f"{row.feed}/{row.convoy_id}": (row.joined_to, row.seconds_apart) for row in rows} == firsts
+    assert {row.why for row in rows if row.certainty == "asserted"} <= {"same_convoy_as"}
+    assert {row.why for row in rows if row.certainty == "doubtful"} <= {"same_place_and_time"}
+
+
+@ANY
 @given(history=histories, horizon=st.integers(-1, 14), region=st.sampled_from(["SY01", "SY02"]))
 def test_a_convoy_at_a_horizon_is_the_convoy_its_earlier_steps_make(
     history: list[ConvoyStepRow], horizon: int, region: str
 ) -> None:
     convoys, standing = told(history)
-    known = [one for whole in convoys_of(naive(standing)) if (one := whole.before(at(0, horizon))) is not None]
+    known = [one for whole in convoys_of(RULES, naive(standing)) if (one := whole.before(at(0, horizon))) is not None]
     states = [state for one in known if (state := Standing.of(one)).last.regions[0] == region]
     found = sorted(convoys.bound_for(region, at(0, horizon)))
     assert [(one.label, one.state, one.since, one.first_known, one.delivered_at) for one in found] == [
@@ -151,4 +192,4 @@ def test_what_is_taken_out_again_leaves_nothing(history: list[ConvoyStepRow]) ->
         convoys.remove(one)
         assert convoys.claim_of(one) is None
     assert convoys.bound_for("SY01", at(9)) == convoys.bound_for("SY02", at(9)) == []
-    assert everything(convoys, standing) == ([], [])
+    assert everything(convoys, standing) == ([], [], [])

@@ -28,7 +28,7 @@ from schemas.facts import (
 )
 from schemas.reports import ConvoyStep
 from schemas.truceday import Micros
-from sinks.verify.convoys import DELIVERIES
+from sinks.verify.claims import DELIVERIES, destination_of
 from sinks.verify.history import NaiveLine, NaiveReport
 from tests.support.worlds import HOUR, at, bulletin, convoy, coverage, declaration, incident, position, tick
 
@@ -140,8 +140,10 @@ def _step(draw: Random) -> ConvoyFact:
         to=when + draw.randint(0, 30) * HOUR,
         reported_at=when + draw.randint(0, 30) * HOUR,
         convoy_id=draw.choice(CONVOYS),
-        region=draw.choice(REGIONS),
-        same_convoy_as=draw.choice((None, f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}")),
+        place=Located(draw.choice(REGIONS), name=draw.choice((None, "a village", "another", "Aleppo"))),
+        place_precision=draw.choice(PLACES),
+        same_convoy_as=draw.choice((None, None, f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}")),
+        not_same_convoy_as=draw.choice(((), (), (f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}",))),
     )
 
 
@@ -246,7 +248,10 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
             return NaiveReport(**spine, **when, type="coverage", regions=fact.regions)
         case ConvoyFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to, "convoy_id": fact.convoy_id}
-            when |= {"same_convoy_as": fact.same_convoy_as}
+            when |= {"same_convoy_as": fact.same_convoy_as, "not_same_convoy_as": fact.not_same_convoy_as}
+            if fact.place.name is not None:
+                names = [fact.place.name]
+                when |= {"destination": destination_of(truce, fact.place.region, names, fact.place_precision)}
             return NaiveReport(**spine, **when, type="convoy", regions=(fact.place.region,), kind=fact.step)
         case IncidentFact():
             latitude, longitude = fact.place.latitude, fact.place.longitude

@@ -173,6 +173,8 @@ def step_row(report_id: str, step: str = "dispatched", **given: Any) -> ConvoySt
         access_constraint=None,
         reached_place=None,
         same_convoy_as=None,
+        not_same_convoy_as=None,
+        town=None,
     )
     return row._replace(**given)
 

@@ -319,7 +319,7 @@ def test_steps_are_ordered_by_start_then_report_time_then_report_id() -> None:
         step("offloaded", at(0), reported_at=3, report_id="a"),
         step("requested", at(0), reported_at=1, report_id="z"),
     ]
-    (convoy,) = convoys_of(told)
+    (convoy,) = convoys_of(TRUCE, told)
     assert [one.kind for one in convoy.steps] == ["requested", "held", "denied", "offloaded"]
 
 

@@ -48,7 +48,7 @@ class Books:
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, list[Bucket]] = {}
         self._watches: dict[Bucket, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
-        self.convoys = Convoys()
+        self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
 

@@ -37,6 +37,7 @@ from schemas.rows import (
 from schemas.truceday import Micros
 from streams.ledger.core.books import Books
 from streams.ledger.core.bulletins import bulletin_rows
+from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
@@ -273,12 +274,8 @@ class Ledger:
                 self._pending.touch(region, day, fact)
             for told_of in self._books.remove_bulletin(identity):
                 self._pending.touch(*told_of, fact)
-            claim = self._books.convoys.claim_of(identity)
-            if claim is not None:
-                self._touch_convoy(claim, fact)
-                # Those that the step held together are apart once it is gone.
-                self._convoys |= self._books.convoys.claims(claim)
-                self._books.convoys.remove(identity)
+            if self._books.convoys.claim_of(identity) is not None:
+                self._touch_convoys(self._books.convoys.remove(identity), fact)
 
     def _tell_again(self, entry: Entry, fact: ReportFact, prior: Prior) -> None:
         if prior.type == "incident":
@@ -291,9 +288,10 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
-    def _touch_convoy(self, claim: ConvoyName, fact: ReportFact) -> None:
-        """Note that every region a step of the convoy names may look another way."""
-        for region in self._books.convoys.regions(claim):
+    def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
+        """Note that every region a step of these convoys names may look another way."""
+        self._convoys |= changed.claims
+        for region in sorted(changed.regions):
             self._pending.touch(region, None, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
@@ -307,9 +305,7 @@ class Ledger:
             for told_of in self._books.add_bulletin(identity, fact):
                 self._pending.touch(*told_of, fact)
         elif isinstance(fact, ConvoyFact):
-            claim = self._books.convoys.add(identity, step_row(fact, self.agreement))
-            self._touch_convoy(claim, fact)
-            self._convoys.add(claim)
+            self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
@@ -404,11 +400,12 @@ class Ledger:
         convoys, standing = self._books.convoys, set[ConvoyName]()
         for claim in self._convoys:
             if claim not in standing:
-                standing |= convoys.claims(claim)
+                standing |= convoys.hanging_together(claim)
         changes.touched_convoys = {*self._convoys, *standing}
         found = (convoys.timeline(claim) for claim in sorted(standing))
         for timeline in {one.name: one for one in found if one is not None}.values():
             changes.convoys.append(timeline.row())
             changes.convoy_steps += timeline.step_rows()
+            changes.joined_claims += convoys.joined_rows(timeline)
         changes.touched_reports |= {Identity(step.feed, step.report_id) for step in changes.convoy_steps}
         self._convoys.clear()
