@@ -28,8 +28,8 @@ class NaiveReport(NamedTuple):
     where it names no place. ``not_same_convoy_as`` holds names of claims.
 
     The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``place_key`` what the place's
-    name is compared by, ``tellers`` who told it first by each of its sources, ``same_as`` and ``not_same_as`` hold names of reports, ``merged_into`` the report id of
-    the same feed that this one was merged into.
+    name is compared by, ``tellers`` who told it first by each of its sources, ``same_as`` and ``not_same_as`` hold
+    names of reports, ``merged_into`` the report id of the same feed that this one was merged into.
     """
 
     offset: int

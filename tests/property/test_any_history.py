@@ -163,7 +163,7 @@ def test_drawn_histories_are_ones_in_which_reports_meet() -> None:
     seen: Counter[str] = Counter()
     truce = TRUCES["linking"][0]
 
-    @settings(max_examples=200, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=600, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(history=meetings)
     def look(history: list[Fact]) -> None:
         found = Linking(truce, Days.of(truce), as_naive(truce, history)).incidents()
