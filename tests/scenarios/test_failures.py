@@ -42,6 +42,30 @@ def test_one_incident_told_by_two_sources_is_counted_once_and_says_why(tmp_path:
     assert why == [("monitor", "closest", 900, 0), ("office", "closest", 900, 0)]
 
 
+def test_one_strike_that_two_sources_place_by_the_towns_name_alone_is_counted_once(tmp_path: Path) -> None:
+    town = {"pcode": "SY02", "names": ["Aleppo", "Khan Touman"], "precision": "exact"}
+    same = {"names": ["Aleppo", "خان طومان"]}
+    elsewhere = {"pcode": "SY02", "names": ["Aleppo", "Urum al-Kubra"], "precision": "exact"}
+    history = History(load_agreement("syria-2016")).tell(
+        strike("office", place=town), strike("monitor", place=same), strike("radio", place=elsewhere)
+    )
+    judged = outcome(history.tick(at(0, 6)), tmp_path)
+    assert judged.verdict("SY02", day(0))["incidents"] == 2
+    why = judged.ask("SELECT feed, why, metres, certainty FROM incident_reports ORDER BY feed")
+    assert why == [
+        ("monitor", "same_name", None, "good"),
+        ("office", "same_name", None, "good"),
+        ("radio", "alone", None, None),
+    ]
+
+
+def test_the_name_of_a_city_that_is_its_governorates_too_links_nothing(tmp_path: Path) -> None:
+    """Dozens of strikes fell on Aleppo in a day; its name does not tell which one two sources mean."""
+    told = [strike(feed, place={"names": ["Aleppo", "Aleppo city"], "precision": "near"}) for feed in ("a", "b")]
+    judged = outcome(History(load_agreement("syria-2016")).tell(*told).tick(at(0, 6)), tmp_path)
+    assert judged.verdict("SY02", day(0))["incidents"] == 2
+
+
 def test_a_link_is_undone_by_a_report_that_says_so(tmp_path: Path) -> None:
     denied = strike("monitor", revision=2, reported_at=at(0, 7), not_same_as=["office/r1"])
     history = History(LINKED).tell(strike("office"), strike("monitor")).tick(at(0, 6)).tell(denied)
@@ -220,7 +244,7 @@ def test_fights_of_those_outside_the_truce_are_counted_apart_and_break_nothing(t
 
 
 def test_attribution_is_kept_as_a_claim_beside_who_claims_it_and_how_surely(tmp_path: Path) -> None:
-    """Deir ez-Zor, 17 September: three tellers, three tolls; the verdict names none of them as guilty."""
+    """Deir ez-Zor, 17 September: one incident, three tellers, three tolls; the verdict names none of them as guilty."""
     strike: dict[str, Any] = {"kind": "airstrike", "place": {"names": ["Deir Ezzor", "Jabal Tharda"]}}
     claims = {
         "centcom": {"accused": ["Coalition"], "claimant": "Coalition", "confidence": "likely", "parties": []},
@@ -243,6 +267,8 @@ def test_attribution_is_kept_as_a_claim_beside_who_claims_it_and_how_surely(tmp_
     ]
     reasons = judged.one("SELECT reasons::VARCHAR FROM day_verdicts WHERE region = 'SY09' AND truce_day = '2016-09-16'")
     assert "Coalition" not in reasons
+    one = judged.ask("SELECT reports, accused, deaths_low, deaths_best, deaths_high FROM incidents")
+    assert one == [(3, "Coalition", 80, 62, 90)]
 
 
 @pytest.mark.parametrize(("written", "other"), [("Madaya", "Moadamiyeh"), ("Moadamiya", "Madaya")])

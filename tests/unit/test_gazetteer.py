@@ -446,6 +446,36 @@ class TestBoundaryFiles:
             assert hit == ("SY01", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Khan Touman", "khan tuman"),
+        ("خان طومان", "khan tuman"),
+        ("Jabal Tharda, near Deir al-Zor airport", "jabal tharda"),
+        ("Market, Khan Tuman town", "khan tuman"),
+        ("al-Mashariqa quarter, Aleppo city", "mashariqa quarter"),
+        ("Market, Nowhereville", "market nowhereville"),
+        ("Nowhereville", "nowhereville"),
+        ("Aleppo", None),
+        ("Aleppo city", None),
+        ("northern Aleppo countryside", None),
+        ("Khan Tuman countryside", None),
+        ("Syria", None),
+        ("Khan Tuman or Atarib", None),
+    ],
+)
+def test_a_place_has_one_key_however_it_is_spelled_and_a_region_none(
+    syria: Gazetteer, name: str, key: str | None
+) -> None:
+    assert syria.locate(named(name, pcode="SY02")).key == key
+
+
+def test_the_most_exact_name_alone_is_compared(syria: Gazetteer) -> None:
+    assert syria.locate(named("Aleppo", "Khan Tuman")).key == "khan tuman"
+    assert syria.locate(named("Khan Tuman", "Aleppo")).key is None
+    assert syria.locate(named(pcode="SY02")).key is None
+
+
 def test_a_repeated_place_costs_next_to_nothing(syria: Gazetteer) -> None:
     """The bound is 1.5 microseconds on a quiet machine; ten times that still tells a cache from a search."""
     places = [named(pcode="SY02"), named("Aleppo Governorate", "Urum al-Kubra"), named("Homs", at=(34.8, 36.7))]

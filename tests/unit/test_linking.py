@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.facts import IncidentFact, Located
@@ -172,6 +173,74 @@ def test_a_governorate_agrees_with_all_that_lies_in_it_where_the_agreement_allow
     assert linked(report("1"), report("2", "feed-b", north=10**6, precise="unknown"), truce=loose)
     assert not linked(report("1"), report("2", "feed-b", precise="country"), truce=loose)
     assert not linked(report("1"), report("2", "feed-b", region="SY02"), truce=loose)
+
+
+def named(report_id: str, feed: str = "feed-a", key: str | None = "old town", **given: Any) -> IncidentFact:
+    """Return a report that names a place, without a point unless one is given."""
+    return report(report_id, feed, **{"place": Located("SY01", key=key), **given})
+
+
+@pytest.mark.parametrize(
+    ("keys", "precisions", "agree"),
+    [
+        (("old town", "old town"), ("exact", "near"), True),
+        (("old town", "old town"), ("exact", "unknown"), True),
+        (("old town", "old town"), ("district", "unknown"), True),
+        (("old town", "old town"), ("exact", "governorate"), False),
+        (("old town", "old town"), ("exact", "country"), False),
+        (("old town", "new town"), ("exact", "exact"), False),
+        (("old town", None), ("exact", "exact"), False),
+        ((None, None), ("exact", "exact"), False),
+    ],
+)
+def test_places_without_points_agree_when_they_are_called_the_same(
+    keys: tuple[str | None, str | None], precisions: tuple[str, str], agree: bool
+) -> None:
+    one = named("1", key=keys[0], place_precision=precisions[0])
+    assert linked(one, named("2", "feed-b", key=keys[1], place_precision=precisions[1])) is agree
+
+
+def test_a_name_agrees_with_a_point_that_is_called_the_same() -> None:
+    point = Located("SY01", latitude=33.5, longitude=36.3, key="old town")
+    assert linked(named("1"), named("2", "feed-b", place=point))
+    assert linked(named("1", place=point), named("2", "feed-b", place=point, place_precision="unknown"))
+
+
+def test_of_two_points_the_distance_decides_whatever_they_are_called() -> None:
+    here, there = (Located("SY01", latitude=north, longitude=36.3, key="old town") for north in (33.5, 33.6))
+    assert not linked(named("1", place=here), named("2", "feed-b", place=there))
+    assert linked(named("1", place=here), named("2", "feed-b", place=msgspec.structs.replace(here, key="new town")))
+
+
+def test_a_name_does_not_reach_into_another_region() -> None:
+    assert not linked(named("1"), named("2", "feed-b", place=Located("SY02", key="old town")))
+
+
+@pytest.mark.parametrize(
+    ("weakest", "precise", "agree"),
+    [("near", "exact", False), ("named", "exact", True), ("named", "district", False), ("district", "district", True)],
+)
+def test_an_agreement_may_forbid_links_by_name(weakest: str, precise: str, agree: bool) -> None:
+    truce = agreement(linking={**LINKING, "weakest_place": weakest})
+    assert linked(named("1"), named("2", "feed-b", place_precision=precise), truce=truce) is agree
+
+
+@pytest.mark.parametrize(("precise", "sure"), [("minute", "good"), ("hour", "good"), ("day", "doubtful")])
+def test_a_town_and_an_hour_are_good_a_town_and_a_day_are_doubtful(precise: str, sure: str) -> None:
+    told = world(named("1"), named("2", "feed-b", time_precision=precise))
+    assert {(row.why, row.certainty, row.metres) for row in told.store.members} == {("same_name", sure, None)}
+
+
+def test_a_point_nearby_is_closer_than_a_name() -> None:
+    point = Located("SY01", latitude=33.5, longitude=36.3, key="old town")
+    told = world(
+        named("a-name"), named("point", place=point, place_precision="near"), named("2", "feed-b", place=point)
+    )
+    assert incidents(told) == {"feed-a/point": ["feed-a/point", "feed-b/2"]}
+
+
+def test_reports_of_a_repeating_feed_are_not_linked_by_name() -> None:
+    assert not linked(named("1", "videos"), named("2", "videos"))
 
 
 def test_reports_of_a_repeating_feed_are_linked_when_they_are_exact() -> None:

@@ -146,6 +146,16 @@ def test_thousands_about_one_place_and_hour_are_compared_in_portions_that_memory
     assert most < 100_000_000
 
 
+def test_two_points_are_never_found_by_their_name() -> None:
+    """A town named thousands of times a day, each time with a point, is millions of pairs that no name decides."""
+    nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(40)
+    apart = [report._replace(latitude=33.5 + number / 40) for number, report in enumerate(reports)]
+    nearby.add(apart)
+    assert nearby.pairs(apart, never) == []
+    without_point = apart[7]._replace(fact_offset=99, latitude=None, longitude=None)
+    assert len(nearby.pairs([without_point], never)) == 39
+
+
 def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(3)
     reports = [placed(drawn(draw, place)) for place in range(300)] + crowd(40)

@@ -217,6 +217,30 @@ def test_no_pair_is_coarser_than_the_weakest_place(weakest: str, agreeing: int) 
     assert sum(linked(a(), b(place_precision=precision), truce) for precision in classes) == agreeing
 
 
+def test_names_tell_where_points_do_not() -> None:
+    truce = linking(weakest_place="named")
+    called = {"place_key": "old town", "point": None}
+    assert linked(a(**called), b(**called), truce)
+    assert linked(a(place_key="old town"), b(**called), truce)
+    assert linked(a(place_key="old town"), b(place_key="old town", place_precision="unknown"), truce)
+    assert linked(a(place_key="old town"), b(), truce), "two points need no name"
+    assert not linked(a(place_key="old town"), b(place_key="old town", point=north(90_000)), truce)
+    assert not linked(a(**called), b(place_key="new town", point=None), truce)
+    assert not linked(a(point=None), b(point=None), truce)
+    assert not linked(a(**called), b(**called, place_precision="governorate"), truce)
+    assert not linked(a(**called), b(**called, place_precision="district"), truce)
+    assert linked(a(**called), b(**called, place_precision="district"), linking(weakest_place="district"))
+    assert not linked(a(**called), b(**called), linking(weakest_place="near"))
+    assert not linked(video("1", **called), video("2", **called), truce)
+
+
+def test_a_link_by_name_is_good_at_an_hour_and_doubtful_at_a_day() -> None:
+    called = {"place_key": "old town", "point": None}
+    for precise, sure in (("hour", "good"), ("day", "doubtful")):
+        incident = only(a(**called), b(**called, time_precision=precise))
+        assert (incident.certainty, [link.why for link in incident.links]) == (sure, ["same_name"])
+
+
 def test_distances_are_great_circles_in_whole_metres() -> None:
     assert distance((0.0, 0.0), (0.0, 1.0)) == 111_195
     assert distance((60.0, 0.0), (60.0, 1.0)) == 55_597

@@ -1,0 +1,66 @@
+"""The bundled record of September 2016, judged: what several feeds tell of is one incident, by the name of the town."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.agreement_file import load_agreement
+from schemas.reports import ANY_REPORT
+from schemas.truceday import MICROS_PER_HOUR, to_micros
+from tests.support.judged import History
+from tests.support.scenarios import Outcome, outcome
+
+#: Incident, its region and truce-day, its tolls, its reports, how sure the links are.
+SEVERAL = [
+    ("sohr/2016-09-17-jabal-tharda", "SY09", "2016-09-16", None, 83, None, 3, "doubtful"),
+    ("sohr/2016-09-19-urum-al-kubra", "SY02", "2016-09-19", 18, 18, None, 3, "good"),
+    ("sohr/2016-09-20-khan-tuman", "SY02", "2016-09-20", 4, 4, None, 2, "good"),
+]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The record in its order, with a tick after every report; the recount agrees."""
+    history = History(load_agreement("syria-2016"))
+    latest = 0
+    for line in (resources.files("streams.demo") / "september-2016.jsonl").read_bytes().splitlines():
+        latest = max(latest, to_micros(ANY_REPORT.validate_json(line).reported_at))
+        history.tell(line).tick(latest)
+    return outcome(history.tick(latest + MICROS_PER_HOUR), tmp_path_factory.mktemp("demo"))
+
+
+def test_three_occurrences_that_several_feeds_tell_of_are_three_incidents(demo: Outcome) -> None:
+    """At Urum al-Kubra the UN's 18, told last, is the toll; the 12 of SOHR is not added to it."""
+    columns = "incident_id, region, truce_day::VARCHAR, deaths_low, deaths_best, deaths_high, reports, certainty"
+    assert demo.ask(f"SELECT {columns} FROM incidents WHERE reports > 1 ORDER BY truce_day") == SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("incident", "feeds"),
+    [
+        (SEVERAL[0][0], ["centcom", "sohr", "syrian-army"]),
+        (SEVERAL[1][0], ["sohr", "un-ocha", "us-officials"]),
+        (SEVERAL[2][0], ["sohr", "uossm"]),
+    ],
+)
+def test_their_reports_are_linked_by_the_name_of_the_place(incident: str, feeds: list[str], demo: Outcome) -> None:
+    asked = "SELECT feed, why, seconds, metres FROM incident_reports WHERE incident_id = ? ORDER BY feed"
+    assert demo.ask(asked, incident) == [(feed, "same_name", 0, None) for feed in feeds]
+
+
+def test_one_strike_at_jabal_tharda_breaks_no_day_because_three_tell_of_it(demo: Outcome) -> None:
+    asked = (
+        "SELECT incidents, deaths_best, verdict FROM day_verdicts WHERE region = 'SY09' AND truce_day = '2016-09-16'"
+    )
+    assert demo.ask(asked) == [(1, 83, "UNKNOWN")]
+
+
+def test_the_convoy_at_urum_al_kubra_was_attacked_once(demo: Outcome) -> None:
+    """The other incident of the day is SOHR's, of air strikes on Aleppo city and villages to its west."""
+    found: dict[str, Any] = demo.verdict("SY02", demo.one("SELECT DATE '2016-09-19'"))
+    assert (found["incidents"], found["verdict"]) == (2, "BROKEN")
+    assert demo.one("SELECT severe_incidents FROM day_tallies WHERE region = 'SY02' AND truce_day = '2016-09-19'") == 1
