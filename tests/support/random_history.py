@@ -19,6 +19,8 @@ PARTIES: tuple[list[dict[str, str]], ...] = (
     [{"name": "ISIL"}, {"name": "Nusra"}],
 )
 FEEDS = ("feed-a", "feed-b", "feed-c")
+#: Destinations: listed by two names, not listed, and a region's own name, which is no place.
+NAMED: tuple[list[str], ...] = ([], ["Old Town"], ["The Hill"], ["A village"], ["Aleppo"])
 STEPS = (*ConvoyStep, "offloaded", "distributed", "held")
 
 

@@ -68,6 +68,7 @@ def small_history() -> History:
         "reached_place": "the ring road",
     }
     other = {**step, "feed": "feed-b", "convoy_id": "aid/2", "same_convoy_as": "feed-a/aid-1"}
+    third = {**step, "feed": "feed-c", "convoy_id": "aid-3", "not_same_convoy_as": ["feed-c/aid-4"]}
     both = [{"pcode": "SY01"}, {"pcode": "SY02"}]
 
     def incident(number: int, when: float, **fields: Any) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def small_history() -> History:
         return report("incident", f"i{number}", **{**spine, **facts, **fields})
 
     old_town = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
-    history = History(agreement(access={"places": [old_town]})).tick(at(-2))
+    history = History(agreement(access={"places": [old_town], "same_convoy_hours": 24})).tick(at(-2))
     history.tell(*(incident(n, -3 - n / 10) for n in range(12))).tick(at(0, 1))
     history.tell(incident(20, 0.5), incident(21, 0.4), incident(22, 0.3, kind="attack_on_aid"))
     history.tell(report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=both, nil=False))
@@ -104,6 +105,7 @@ def small_history() -> History:
     history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
     history.tell(report("convoy", "s3", reported_at=at(4, 2), occurred=(at(3), at(3)), step="attacked", **other))
     history.tell(report("convoy", "s4", reported_at=at(4, 2), occurred=(at(3, 1), at(3, 1)), step="loaded", **other))
+    history.tell(report("convoy", "s5", reported_at=at(4, 2), occurred=(at(3, 9), at(3, 9)), step="held", **third))
     history.tick(at(4, 3)).tell(incident(30, 4.1))
     broken = next(number for number, (_, body) in enumerate(history.facts) if body == b"{")
     return history.redriven(broken).redriven(broken, incident(31, 4.05)).tick(at(4, 6))
