@@ -19,7 +19,8 @@
     │   │   └── TopicReplaced a topic was deleted, or made anew, while it was read
     │   └── FactUnreadable    the facts topic holds a record that no intake of ours wrote
     ├── WorkerStalled         records wait and nothing moves; the process ends, to be started again; exit 3
-    └── WorkerDied            a worker process ended by itself; its message and exit code are passed on
+    ├── WorkerDied            a worker process ended by itself; its message and exit code are passed on
+    └── ResultIncomplete      a replay came to its end and its counts do not add up; exit 70
 
 A late report and a duplicate are outcomes, not errors.
 """
@@ -156,3 +157,9 @@ class WorkerDied(TrucewatchError):
         self.exit_code = exit_code
         self.stalled = stalled
         self.full = full
+
+
+class ResultIncomplete(TrucewatchError):
+    """What came out of a replay is not what went in, though every step said that all is well."""
+
+    exit_code = 70
