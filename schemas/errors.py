@@ -96,7 +96,14 @@ class StoreUnavailable(DependencyUnavailable):
 
 
 class StoreInUse(StoreUnavailable):
-    """Another process has the DuckDB file open for writing; a standby waits for its end."""
+    """Another process has the DuckDB file open for writing; a standby waits for its end.
+
+    ``holder`` is its process id, where that is known.
+    """
+
+    def __init__(self, message: str, holder: int | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class StoreDamaged(StoreUnavailable):

@@ -203,7 +203,14 @@ class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="rej
 
 
 class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"):
-    """Time passing: the ledger judges at each tick, on all facts before it."""
+    """Time passing: the ledger judges at each tick, on all facts before it.
+
+    ``writer`` is the ledger that wrote it and ``term`` the number under which it leads: higher than that of the one
+    before. An archive's ticks have neither.
+    """
+
+    term: int = 0
+    writer: str = ""
 
 
 ReportFact = IncidentFact | ConvoyFact | CoverageFact | BulletinFact | DeclarationFact | PositionFact

@@ -65,7 +65,10 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
     if is_in_use(error):
         holder = _HOLDER.search(text)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
-        return StoreInUse(f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy")
+        return StoreInUse(
+            f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy",
+            holder=int(holder["pid"]) if holder else None,
+        )
     if any(sign in text for sign in _OTHER_DUCKDB):
         return StoreUnavailable(f"{path} was written by another version of DuckDB: {_first_line(text)}")
     if _FAILING in text:

@@ -85,22 +85,24 @@ class Writer:
     def write_offsets(self, changes: Changes, facts_topic: str, shift: int) -> None:
         """Write how far the ledger has read, and what it needs to go on from there."""
         self._connection.execute(
-            "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?",
-            [changes.next_offset, facts_topic],
+            "UPDATE sink_offsets SET next_offset = ?, last_digest = ? WHERE role = 'facts' AND topic = ?",
+            [changes.next_offset, changes.last_digest, facts_topic],
         )
         risen = [
-            (topic, partition, "source", highest + 1, source_log)
+            (topic, partition, "source", highest + 1, source_log, None)
             for (topic, partition, source_log), highest in changes.origins.items()
         ]
         if risen:
             self._run(_RAISE, to_arrow(self._schemas["sink_offsets"], risen))
         self._connection.execute(
-            "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?",
+            "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?, term = ?, writer = ?",
             [
                 changes.next_offset + shift,
                 None if changes.now is None else from_micros(changes.now),
                 changes.last_tick + shift,
                 changes.pending,
+                changes.term,
+                changes.writer,
             ],
         )
 

@@ -15,10 +15,10 @@ from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.topics import EMBEDDED_CLUSTER, Topics
-from sinks.opening import unwritable
+from sinks.opening import LIVE, unwritable
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
-from streams.engine.admin import ensure_topics, log_identity
+from streams.engine.admin import ensure_topics, log_identity, record_at
 from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
 from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.probes import Probes, Reasons
@@ -27,6 +27,7 @@ from streams.engine.worker import run_worker
 from streams.intake.agent import IntakeAgent
 from streams.intake.examine import Examiner
 from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.stopped_holder import StoppedHolder
 from streams.ledger.ticker import Ticker
 from streams.settings import Settings
 
@@ -111,6 +112,8 @@ def _run_ledger(
         Ticker(BatchProducer(broker, settings.broker_patience_seconds), facts_topic)
         if settings.stamps == "clock"
         else None,
+        record_at=partial(record_at, broker),
+        stopped_holder=StoppedHolder(settings.data / agreement.id / LIVE, settings.stall_seconds),
     )
     app = build_app(
         app_id=topics.ledger_group(agreement.id),

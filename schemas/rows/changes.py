@@ -44,7 +44,8 @@ class Changes:
     only ever added. ``pending`` is JSON text: what changed since the last tick and has not been judged yet.
     ``dissolved`` names linked incidents that are no more, or are replaced by those of ``linked_incidents`` and
     ``linked_reports``. ``origins`` holds the highest source offset counted, by topic, partition and log, where it has
-    risen.
+    risen. ``last_digest`` is the fingerprint of the record before ``next_offset``; ``term`` and ``writer`` tell whose
+    ticks count.
     """
 
     next_offset: int = 0
@@ -52,6 +53,9 @@ class Changes:
     now: Micros | None = None
     last_tick: int = -1
     pending: str = "{}"
+    last_digest: int | None = None
+    term: int = 0
+    writer: str = ""
     reports: list[ReportRow] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
@@ -105,6 +109,9 @@ class Resumed:
     feeds: list[FeedRow]
     redrives: list[RedriveRow]
     pending: str
+    last_digest: int | None = None
+    term: int = 0
+    writer: str = ""
     reporting: list[tuple[str, date, str]] = field(default_factory=list)
     cells: list[tuple[str, int]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)

@@ -728,6 +728,7 @@ CREATE TABLE sink_offsets (
     role         VARCHAR NOT NULL,
     next_offset  BIGINT NOT NULL,
     log_identity VARCHAR NOT NULL,
+    last_digest  BIGINT,
     PRIMARY KEY (topic, partition, log_identity)
 );
 COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same transaction as everything else in it.';
@@ -736,13 +737,16 @@ COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
 COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
 COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file.';
 COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the offsets belong to; a topic made anew has another. For sources the beginning of the topic''s id; empty when not known.';
+COMMENT ON COLUMN sink_offsets.last_digest IS 'Fingerprint of the fact before next_offset, by which a topic that lost records is recognised. NULL for sources and before the first fact.';
 
 CREATE TABLE ledger_state (
     next_offset BIGINT NOT NULL,
     log_start   BIGINT NOT NULL,
     now         TIMESTAMPTZ,
     last_tick   BIGINT NOT NULL,
-    pending     JSON NOT NULL
+    pending     JSON NOT NULL,
+    term        BIGINT NOT NULL,
+    writer      VARCHAR NOT NULL
 );
 COMMENT ON TABLE ledger_state IS 'What the ledger needs to go on where it stopped: one row. Internal.';
 COMMENT ON COLUMN ledger_state.next_offset IS 'The fact_offset the next fact will get.';
@@ -750,3 +754,5 @@ COMMENT ON COLUMN ledger_state.log_start IS 'The fact_offset at which the presen
 COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp of a tick it has read. NULL before the first.';
 COMMENT ON COLUMN ledger_state.last_tick IS 'fact_offset of the last tick judged; -1 before the first.';
 COMMENT ON COLUMN ledger_state.pending IS 'What changed since the last tick and has not been judged yet, as JSON.';
+COMMENT ON COLUMN ledger_state.term IS 'Number of the last ledger whose ticks count; ticks of a lower one are read over. 0 before the first tick of a ledger.';
+COMMENT ON COLUMN ledger_state.writer IS 'The ledger that has that number. Empty before the first.';

@@ -19,6 +19,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -55,6 +56,17 @@ class Batch:
     epoch: int = 0
 
 
+def fingerprint(record: Record) -> int:
+    """Return a signed 64-bit fingerprint of what a record says, its headers included, and not of where it lies."""
+    digest = blake2b(digest_size=8)
+    parts = [part for name, value in record.headers for part in (name.encode(), value)]
+    for part in (record.key, record.value, *parts):
+        # With its length: what ends one part and begins the next must not run together.
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return int.from_bytes(digest.digest(), "little", signed=True)
+
+
 class Consumer(Protocol):
     """What the lane asks of the consumer below it."""
 
@@ -89,7 +101,7 @@ class Lane:
         self.feed: asyncio.Queue[Batch] | None = None
         self.consumer: Consumer | None = None
         self.commit_seconds = COMMIT_SECONDS
-        #: How often the handler said that it has come further, wherever it keeps that.
+        #: How often the group took an offset that is further than the one before.
         self.commits = 0
         self._done: dict[TopicPartition, int] = {}
         self._handed: dict[TopicPartition, deque[Handed]] = {}
@@ -101,19 +113,24 @@ class Lane:
         False means that the group is rebalancing, that the partitions are not ours any more or that the broker does
         not answer: the records may be read again, here or elsewhere. Any other failure stops the process.
         """
-        for tp, offset in offsets.items():
+        if self.consumer is None or not offsets:
+            return False
+        held = self.consumer.assignment()
+        named = {TP(*tp): offset for tp, offset in offsets.items()}
+        mine = {tp: offset for tp, offset in named.items() if tp in held}
+        if not mine or not await self.consumer.commit_within(mine, self.commit_seconds):
+            # No progress, wherever else the handler keeps it: one that the group refuses for ever publishes nothing
+            # and moves no time, and would pass for one that gets on.
+            return False
+        for each, offset in mine.items():
+            tp = TopicPartition(each.topic, each.partition)
             # The same offset told again is no progress.
             self.commits += offset > self._done.get(tp, -1)
             self._done[tp] = offset
             handed = self._handed.get(tp, ())
             while handed and handed[0].next_offset <= offset:
                 handed.popleft()
-        if self.consumer is None or not offsets:
-            return False
-        held = self.consumer.assignment()
-        named = {TP(*tp): offset for tp, offset in offsets.items()}
-        mine = {tp: offset for tp, offset in named.items() if tp in held}
-        return bool(mine) and await self.consumer.commit_within(mine, self.commit_seconds)
+        return True
 
     async def first_offset(self, partition: TopicPartition) -> int:
         """Ask the broker for the first offset it still holds of a partition; 0 where there is no broker."""

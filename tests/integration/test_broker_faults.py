@@ -23,13 +23,16 @@ from streams.engine.admin import (
     end_offsets,
     ensure_topics,
     log_identity,
+    record_at,
 )
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
+from streams.settings import Settings
 from tests.support.absences import Own, own_broker
-from tests.support.brokers import numbered, read_all, topic_of, write
+from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
+from tests.support.kafka import node_of
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 from tests.support.month import month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
@@ -320,6 +323,87 @@ def test_a_cluster_whose_log_is_another_is_refused(apache_kafka: str, prefix: st
         assert code == 3
         assert any(f"was read from log {before} of {topic}" in line for line in ledger._tail)
         assert any("start with an empty data directory" in line for line in ledger._tail)
+
+
+@pytest.mark.broker
+@pytest.mark.kafka
+def test_a_facts_topic_that_lost_records_already_judged_is_refused_for_good(tmp_path: Path) -> None:
+    """A power cut: Kafka acknowledges before the disk has it. The topic keeps its id, and grows past where it was."""
+    need_kafka()
+    node = node_of(tmp_path / "kafka")
+    try:
+        url = node.start(0)
+        topics, archive = Topics(), archive_of(month(300))
+        settings = settings_for(url, topics.prefix, tmp_path / "data")
+        topic, half = topics.facts(AGREEMENT), len(archive) // 2
+        asyncio.run(publish_archive(url, topics, archive[:half]))
+        with worker(settings, "intake") as intake, worker(settings) as ledger:
+            wait_until(lambda: taken_in(url, topics, topics.archive) >= half, intake)
+            end = asyncio.run(end_offsets(url, topic))[0]
+            wait_until(lambda: judged_to(copy_of(settings)) >= end, ledger)
+            for each in (ledger, intake):
+                each.ask_to_stop()
+                each.join(time.monotonic() + 30)
+        identity = asyncio.run(log_identity(url, topic))
+        os.kill(node.pid(), signal.SIGKILL)
+        node.stop()
+        _cut_short(tmp_path / "kafka", topic)
+        node.start(int(url.rpartition(":")[2]))
+        assert asyncio.run(log_identity(url, topic)) == identity
+        assert 0 < asyncio.run(end_offsets(url, topic))[0] < end
+        assert _refusal(settings).count("is gone") == 1
+        asyncio.run(publish_archive(url, topics, archive[half:]))
+        with worker(settings, "intake") as intake:
+            wait_until(lambda: asyncio.run(end_offsets(url, topic))[0] > end, intake)
+        for _ in range(2):
+            assert _refusal(settings).count("is another one now") == 1
+        assert judged_to(copy_of(settings)) == end
+    finally:
+        node.stop()
+
+
+def _refusal(settings: Settings) -> str:
+    """Return the last line of a ledger that refuses to go on."""
+    with worker(settings) as ledger:
+        assert ledger._process.wait(60) == 3
+        ledger._reader.join(5)
+        return ledger._tail[-1]
+
+
+def _cut_short(folder: Path, topic: str) -> None:
+    """Take the last part of a topic's log away, as a power cut does that comes before the disk has it."""
+    (segment,) = [path for path in folder.rglob("0000*.log") if topic in path.parent.name]
+    os.truncate(segment, int(segment.stat().st_size * 0.6))
+    for path in (*segment.parent.glob("*index"), *segment.parent.parent.glob("*checkpoint")):
+        path.unlink()
+
+
+async def test_the_record_at_an_offset_is_read_back_and_one_that_is_not_there_is_none(broker: str, prefix: str) -> None:
+    topic = await topic_of(broker, f"{prefix}.in")
+    here = TopicPartition(topic, 0)
+    assert await record_at(broker, here, 0) is None
+    await write(broker, topic, 0, numbered(5))
+    for offset in (0, 2, 4):
+        found = await record_at(broker, here, offset)
+        assert found is not None
+        assert (found.offset, found.value) == (offset, str(offset).encode())
+    assert await record_at(broker, here, 5) is None
+    assert await record_at(broker, here, 500) is None
+
+
+async def test_where_a_transaction_left_its_marker_no_record_is_read_back(apache_kafka: str, prefix: str) -> None:
+    topic = await topic_of(apache_kafka, f"{prefix}.in")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"said", partition=0)
+    finally:
+        await producer.stop()
+    said = await record_at(apache_kafka, TopicPartition(topic, 0), 0)
+    assert said is not None
+    assert said.value == b"said"
+    assert await record_at(apache_kafka, TopicPartition(topic, 0), 1) is None
 
 
 async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> None:

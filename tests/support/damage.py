@@ -62,7 +62,7 @@ class Facts:
         for starts_left in (2, 1, 0):
             ledger = self.ledger(folder, begins=begins)
             start = await ledger.resume(TOPIC, 0)
-            await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+            await ledger.started(lane_of(Group()))
             try:
                 await self.read(ledger, start, len(self))
                 await ledger.stopped()
@@ -78,11 +78,11 @@ class Facts:
         """Leave in ``left`` what a power cut would: a copy of the first half, and commits behind it in the log."""
         half = len(self) // 20 * 10
         ledger = self.ledger(folder)
-        await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+        await ledger.started(lane_of(Group()))
         await self.read(ledger, await ledger.resume(TOPIC, 0), half)
         await ledger.stopped()
         again = self.ledger(folder)
-        await again.started(Lane(frozenset({TOPIC}), 0.25))
+        await again.started(lane_of(Group()))
         # Published at the first batch: what follows is in the log alone.
         await self.read(again, await again.resume(TOPIC, 0), half + 20)
         shutil.copytree(folder, left)

@@ -80,6 +80,9 @@ class Kept:
             feeds=[*self.present["feeds"].values()],
             redrives=self.appended["redrives"],
             pending=last.pending,
+            last_digest=last.last_digest,
+            term=last.term,
+            writer=last.writer,
             **(_of_linking(reports, linked) if self._truce.linking else {}),
         )
 

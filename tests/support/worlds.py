@@ -328,9 +328,9 @@ class MemoryStore:
             if row.fact_offset in places
         ]
 
-    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
+    def present_at(self, wanted: Mapping[Identity, int]) -> dict[Identity, int]:
         """Return the places of the present revisions of identities."""
-        names = set(wanted.values())
+        names = set(wanted)
         rows = [row for row in self._incident_reports() if row.present and (row.feed, row.report_id) in names]
         return {Identity(row.feed, row.report_id): row.fact_offset for row in rows}
 
@@ -339,11 +339,11 @@ class MemoryStore:
         names = {row[:2] for row in self.members if row.fact_offset in places}
         return [self.incidents[name] for name in names], [row for row in self.members if row[:2] in names]  # type: ignore[index] # a tuple equals an Identity
 
-    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
+    def first_told(self, wanted: Mapping[Identity, int]) -> dict[Identity, Micros]:
         """Return the least time at which any known revision of each was told."""
         return {
             identity: min(row.reported_at for row in self.reports if (row.feed, row.report_id) == identity)
-            for identity in wanted.values()
+            for identity in wanted
         }
 
 

@@ -77,6 +77,8 @@ class Ledger:
         self.now: Micros | None = None
         self.next_offset = 0
         self.last_tick = -1
+        #: The number under which the last ledger leads whose tick counted, and which one it is.
+        self.term, self.writer = 0, ""
         self._origins: dict[tuple[str, int, str], int] = {}
         self._books = Books(agreement)
         self._pending = Pending()
@@ -100,6 +102,7 @@ class Ledger:
         self.now = resumed.now
         self.next_offset = resumed.next_offset
         self.last_tick = resumed.last_tick
+        self.term, self.writer = resumed.term, resumed.writer
         self._origins = dict(resumed.origins)
         self._pending = Pending.from_text(resumed.pending, resumed.last_tick)
         self._books.restore(
@@ -118,15 +121,18 @@ class Ledger:
 
     # -- facts
 
-    def unknown(self, entries: Iterable[Entry]) -> dict[int, Identity]:
-        """Return the identities of ``entries`` that only the store can tell about, by key hash."""
+    def unknown(self, entries: Iterable[Entry]) -> dict[Identity, int]:
+        """Return the identities of ``entries`` that only the store can tell about, with their key hashes.
+
+        By name: of two identities with one hash both are asked about.
+        """
         wanted = {}
         for entry in entries:
             fact = entry.fact
             if isinstance(fact, REPORT_FACTS):
                 identity = Identity(fact.feed, fact.report_id)
                 if identity not in self._fresh:
-                    wanted[entry.key_hash] = identity
+                    wanted[identity] = entry.key_hash
         return wanted
 
     def fold(self, entry: Entry, priors: Mapping[tuple[str, str], Prior]) -> None:
@@ -140,7 +146,7 @@ class Ledger:
         self.next_offset = entry.offset + 1
         fact = entry.fact
         if isinstance(fact, TickFact):
-            if not self._passed(fact):
+            if not self._passed(fact) and self._counts(fact):
                 self._tick(entry.offset, fact.stamp)
             return
         if self._passed(fact):
@@ -331,6 +337,19 @@ class Ledger:
 
     # -- judging
 
+    def _counts(self, tick: TickFact) -> bool:
+        """Whether a tick was written by the ledger that leads, by all that was read before it.
+
+        The first to use a number owns it, and a higher one ends all lower: what a ledger sent off before it lost the
+        partition may arrive at any time after, with any clock's stamp, and time does not go back. Ticks that name no
+        writer are an archive's.
+        """
+        if not tick.writer:
+            return True
+        if tick.term > self.term:
+            self.term, self.writer = tick.term, tick.writer
+        return (tick.term, tick.writer) == (self.term, self.writer)
+
     def _tick(self, offset: int, stamp: Micros | None) -> None:
         """Judge everything that time or a report may have changed since the last tick."""
         before, self.last_tick = self.last_tick, offset
@@ -356,6 +375,7 @@ class Ledger:
         changes.next_offset = self.next_offset
         changes.now = self.now
         changes.last_tick = self.last_tick
+        changes.term, changes.writer = self.term, self.writer
         changes.pending = self._pending.to_text(self.last_tick)
         changes.tallies, changes.feed_tallies = self._books.tally_rows()
         changes.feeds = self._feeds.changed_rows()
