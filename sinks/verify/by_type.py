@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from schemas.placenames import parts_of, words_of
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
 from schemas.truceday import to_micros
 from sinks.verify.bulletins import accused_in_scope, adds_up, day_of
-from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
+from sinks.verify.convoys import DELIVERIES, Standing, convoys_of, listed_place
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
@@ -34,7 +33,7 @@ def check_convoy_events(file: Published) -> Iterator[Difference]:
         recounted[report.feed, report.report_id] = (
             report.convoy_id,
             region,
-            _listed_place(file, report, region),
+            listed_place(file.agreement, report, region),
             str(report.step),
             to_micros(report.occurred.from_),
             to_micros(report.occurred.to),
@@ -53,16 +52,6 @@ def check_convoy_events(file: Published) -> Iterator[Difference]:
             report.same_convoy_as,
         )
     yield from file.compare("convoy_events", names, 2, recounted)
-
-
-def _listed_place(file: Published, report: ConvoyReport, region: str) -> str | None:
-    """Return the place on the agreement's list that the report's most exact name means, if it is only one."""
-    if not report.place.names:
-        return None
-    told = [words_of(part) for part in parts_of(report.place.names[-1]).names]
-    listed = [place for place in file.agreement.access.places if place.region == region]
-    meant = {place.name for place in listed if any(words_of(name) in told for name in (place.name, *place.names))}
-    return meant.pop() if len(meant) == 1 else None
 
 
 def check_convoys(file: Published) -> Iterator[Difference]:
@@ -93,7 +82,7 @@ def check_convoys(file: Published) -> Iterator[Difference]:
             last.occurred_from,
             convoy.first_known,
             standing.delivered_at,
-            convoy.attacks[0] if convoy.attacks else None,
+            convoy.attacks[0].occurred_from if convoy.attacks else None,
             *(figure for name in _FIGURES for figure in _stated([getattr(event, name) for event in in_order])),
             json.dumps(sorted(set(removed), key=removed.index), ensure_ascii=False),
             len(in_order),
@@ -117,6 +106,7 @@ def _naive(event: ConvoyStepRow) -> NaiveReport:
         kind=event.step,
         convoy_id=event.convoy_id,
         same_convoy_as=event.same_convoy_as,
+        place=event.place,
     )
 
 

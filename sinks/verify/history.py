@@ -22,7 +22,8 @@ class NaiveReport(NamedTuple):
     """One accepted report revision; of declarations only the identity matters.
 
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
-    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
+    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step, ``place`` the listed place a
+    convoy is bound for.
 
     The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``tellers`` who told it first
     by each of its sources, ``same_as`` and ``not_same_as`` hold names of reports, ``merged_into`` the report id of
@@ -44,6 +45,7 @@ class NaiveReport(NamedTuple):
     deaths_best: int | None = None
     convoy_id: str = ""
     same_convoy_as: str | None = None
+    place: str | None = None
     lines: tuple[NaiveLine, ...] = ()
     deaths_low: int | None = None
     deaths_high: int | None = None

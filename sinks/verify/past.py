@@ -18,6 +18,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
+from sinks.verify.convoys import listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
@@ -193,7 +194,11 @@ def _steps(file: Published) -> list[Stood]:
     ):
         told = ConvoyReport.model_validate_json(raw)
         step = spine._replace(
-            regions=(region,), kind=kind, convoy_id=told.convoy_id, same_convoy_as=told.same_convoy_as
+            regions=(region,),
+            kind=kind,
+            convoy_id=told.convoy_id,
+            same_convoy_as=told.same_convoy_as,
+            place=listed_place(file.agreement, told, region),
         )
         steps.append(Stood(step, replaced_at))
     return steps

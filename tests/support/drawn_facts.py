@@ -39,7 +39,10 @@ FEEDS = ("m", "m-x", "z", "videos", "videos")
 NAMES = ("r1", "r2", "r3", "r4", "r5")
 SIDES = ((), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),))
 REGIONS = ("SY01", "SY02")
-STEPS = (*ConvoyStep, *DELIVERIES, *DELIVERIES)
+STEPS = (*ConvoyStep, *DELIVERIES, *DELIVERIES, "denied", "turned_back", "attacked")
+#: What an agreement may list, two of them in one region, and what else a convoy may be bound for.
+LISTED = {"Old Town": "SY01", "New Town": "SY02", "Upper Town": "SY02"}
+BOUND_FOR = (*LISTED, *LISTED, None, "Nowhere")
 CONVOYS = ("aid-1", "aid-2", "aid/3")
 
 #: An hour of a day, the end of that day, where whole days touch, and an hour of the baseline.
@@ -131,7 +134,7 @@ def _notice(draw: Random) -> CoverageFact:
 
 
 def _step(draw: Random) -> ConvoyFact:
-    when = _moment(draw)
+    when, region = _moment(draw), draw.choice(REGIONS)
     return convoy(
         **_spine(draw),
         step=draw.choice(STEPS),
@@ -139,7 +142,7 @@ def _step(draw: Random) -> ConvoyFact:
         to=when + draw.randint(0, 30) * HOUR,
         reported_at=when + draw.randint(0, 30) * HOUR,
         convoy_id=draw.choice(CONVOYS),
-        region=draw.choice(REGIONS),
+        place=Located(region, name=draw.choice(BOUND_FOR)),
         same_convoy_as=draw.choice((None, f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}")),
     )
 
@@ -246,7 +249,11 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
         case ConvoyFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to, "convoy_id": fact.convoy_id}
             when |= {"same_convoy_as": fact.same_convoy_as}
-            return NaiveReport(**spine, **when, type="convoy", regions=(fact.place.region,), kind=fact.step)
+            listed = {(place.name, place.region) for place in truce.access.places}
+            bound_for = fact.place.name if (fact.place.name, fact.place.region) in listed else None
+            return NaiveReport(
+                **spine, **when, type="convoy", regions=(fact.place.region,), kind=fact.step, place=bound_for
+            )
         case IncidentFact():
             latitude, longitude = fact.place.latitude, fact.place.longitude
             return NaiveReport(

@@ -41,7 +41,8 @@ class Convoys:
         self._bound: defaultdict[str, Counter[ConvoyName]] = defaultdict(Counter)
         #: By claim; those that were parted are missing until they are asked for.
         self._wholes: dict[ConvoyName, _Whole] = {}
-        self._to: dict[str, list[Timeline]] = {}
+        #: Claims whose convoys were entered, changed, joined or parted since they were last taken.
+        self._moved: set[ConvoyName] = set()
 
     def add(self, identity: Identity, step: ConvoyStepRow) -> ConvoyName:
         """Enter one step; return its claim."""
@@ -63,14 +64,16 @@ class Convoys:
                 # To find what hangs together with the other may find this claim as well.
                 theirs = self._whole(other)
                 self._join(self._wholes[claim], theirs)
-        self._forget(self._wholes[claim])
+        self._wholes[claim].timeline = None
+        self._moved.add(claim)
         return claim
 
     def remove(self, identity: Identity) -> None:
         """Take one step out again."""
         claim = self._claim_of.pop(identity)
         whole = self._whole(claim)
-        self._forget(whole)
+        whole.timeline = None
+        self._moved.add(claim)
         step = self._steps[claim].pop(identity)
         self._count_in(claim, step, -1)
         parted = step.same_convoy_as is not None and ConvoyName.parse(step.same_convoy_as) not in self._same.get(
@@ -80,6 +83,7 @@ class Convoys:
             del self._steps[claim]
             parted = True
         if parted:
+            self._moved |= whole.claims
             for one in whole.claims:
                 del self._wholes[one]
         else:
@@ -108,13 +112,19 @@ class Convoys:
 
     def bound_for(self, region: str, horizon: Micros) -> list[Convoy]:
         """Return the convoys whose destination is ``region`` as known by ``horizon``."""
-        timelines = self._to.get(region)
-        if timelines is None:
-            found = (self.timeline(claim) for claim in self._bound.get(region, ()))
-            timelines = self._to[region] = list({one.name: one for one in found if one is not None}.values())
+        found = (self.timeline(claim) for claim in self._bound.get(region, ()))
+        timelines = {one.name: one for one in found if one is not None}
         # A convoy may have been re-routed since: what is known by the horizon decides.
-        known = (timeline.at(horizon) for timeline in timelines)
+        known = (timeline.at(horizon) for timeline in timelines.values())
         return [convoy for convoy in known if convoy is not None and convoy.region == region]
+
+    def take_moved(self) -> set[ConvoyName]:
+        """Return claims of every convoy that is another one since the last call, gone ones and parted ones included.
+
+        Of claims that were joined it names one at least: who knows the earlier convoys finds the others.
+        """
+        moved, self._moved = self._moved, set()
+        return moved
 
     def _count_in(self, claim: ConvoyName, step: ConvoyStepRow, sign: int) -> None:
         _count(self._bound, step.region, claim, sign)
@@ -150,12 +160,6 @@ class Convoys:
         larger.claims |= smaller.claims
         larger.regions.update(smaller.regions)
         self._wholes.update(dict.fromkeys(smaller.claims, larger))
-
-    def _forget(self, whole: _Whole) -> None:
-        """Forget what was folded of a convoy, which is the larger one: after a step came, before one goes."""
-        whole.timeline = None
-        for region in whole.regions:
-            self._to.pop(region, None)
 
 
 def _count(counts: defaultdict[_A, Counter[_B]], key: _A, value: _B, sign: int) -> None:

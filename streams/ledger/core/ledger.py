@@ -294,7 +294,7 @@ class Ledger:
     def _touch_convoy(self, claim: ConvoyName, fact: ReportFact) -> None:
         """Note that every region a step of the convoy names may look another way."""
         for region in self._books.convoys.regions(claim):
-            self._pending.touch(region, None, fact)
+            self._pending.touch_access(region, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
         self._touched[identity] = None if fact.retracted else fact
