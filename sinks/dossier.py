@@ -91,6 +91,7 @@ class Step:
     convoy_id: str
     convoy: str
     region: str
+    place: str | None
     step: str
     counts: bool
     flaw: str | None
@@ -218,7 +219,7 @@ QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) 
 ORDER BY occurred_from, feed, report_id
 """  # noqa: S608 - columns of ours
 _STEPS = """
-SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.region, s.step, s.counts, s.flaw,
+SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.region, s.place, s.step, s.counts, s.flaw,
        s.occurred_from, s.occurred_to, s.reported_at, s.trucks, s.people_reached, s.reason
 FROM convoy_events s JOIN reports r ON r.feed = s.feed AND r.report_id = s.report_id AND r.present
 WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)

@@ -91,7 +91,7 @@ def check_convoys(file: Published) -> Iterator[Difference]:
             last.occurred_from,
             convoy.first_known,
             standing.delivered_at,
-            convoy.attacks[0] if convoy.attacks else None,
+            convoy.attacks[0].occurred_from if convoy.attacks else None,
             *(figure for name in _FIGURES for figure in _stated([getattr(event, name) for event in in_order])),
             json.dumps(sorted(set(removed), key=removed.index), ensure_ascii=False),
             len(in_order),
@@ -117,6 +117,7 @@ def _naive(event: ConvoyStepRow) -> NaiveReport:
         same_convoy_as=event.same_convoy_as,
         not_same_convoy_as=tuple(event.not_same_convoy_as or ()),
         destination=_destination(event),
+        place=event.place,
     )
 
 

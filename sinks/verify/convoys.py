@@ -59,9 +59,9 @@ class NaiveConvoy(NamedTuple):
         return self.steps[0].occurred_from
 
     @property
-    def attacks(self) -> list[Micros]:
-        """When each attacked step began."""
-        return [step.occurred_from for step in self.steps if step.kind == "attacked"]
+    def attacks(self) -> list[NaiveReport]:
+        """Return the attacked steps."""
+        return [step for step in self.steps if step.kind == "attacked"]
 
     def before(self, horizon: Micros) -> NaiveConvoy | None:
         """Return the convoy by the steps that began before ``horizon``; it keeps its name."""
@@ -126,6 +126,18 @@ class Standing(NamedTuple):
         )
         return cls(convoy, last, next(deliveries, None))
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was stopped for good, as far as is known."""
+        return self.delivered_at is None and self.last.kind in CLOSINGS
+
+    def made_good_by(self, other: Standing) -> bool:
+        """Whether what ``other`` delivered stands in for this one, which is bound for the same region."""
+        if not self.closed or other.delivered_at is None:
+            return False
+        same_place = self.last.place is None or self.last.place == other.last.place
+        return same_place and other.delivered_at >= self.last.occurred_from
+
 
 def convoys_of(agreement: Agreement, steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
     """Return the convoys these present, active steps make, in the order of their names."""
@@ -150,10 +162,15 @@ def judge_access(
         return Leg("NOT_OWED")
     horizon = min(end, now)
     known = [convoy.before(horizon) for convoy in convoys_of(agreement, steps)]
-    states = [Standing.of(convoy) for convoy in known if convoy is not None]
-    states = [state for state in states if state.last.regions[0] == region]
+    everywhere = [Standing.of(convoy) for convoy in known if convoy is not None]
+    states = [state for state in everywhere if state.last.regions[0] == region]
 
-    attacked = [state for state in states if any(start <= moment < end for moment in state.convoy.attacks)]
+    attacked = [
+        state
+        for state in everywhere
+        for step in state.convoy.attacks
+        if start <= step.occurred_from < end and region in (*step.regions, *state.last.regions)
+    ]
     if attacked:
         return Leg("BROKEN", names(attacked))
 
@@ -162,7 +179,7 @@ def judge_access(
         state
         for state in states
         if state.delivered_at is None
-        and state.last.kind not in CLOSINGS
+        and not any(state.made_good_by(other) for other in states)
         and horizon - max(state.convoy.first_known, agreement.effective) >= tolerance
     ]
     if overdue:
@@ -181,4 +198,4 @@ def judge_access(
 
 def names(states: Iterable[Standing]) -> tuple[str, ...]:
     """Return the convoys as evidence lists them."""
-    return tuple(sorted(state.convoy.name for state in states))
+    return tuple(sorted({state.convoy.name for state in states}))

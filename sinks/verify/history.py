@@ -22,7 +22,8 @@ class NaiveReport(NamedTuple):
     """One accepted report revision; of declarations only the identity matters.
 
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
-    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
+    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step, ``place`` the listed place a
+    convoy is bound for.
 
     ``destination`` is where a step of a convoy is bound: region, listed place and town, of which one is empty; None
     where it names no place. ``not_same_convoy_as`` holds names of claims.
@@ -49,6 +50,7 @@ class NaiveReport(NamedTuple):
     same_convoy_as: str | None = None
     not_same_convoy_as: tuple[str, ...] = ()
     destination: tuple[str, str, str] | None = None
+    place: str | None = None
     lines: tuple[NaiveLine, ...] = ()
     deaths_low: int | None = None
     deaths_high: int | None = None

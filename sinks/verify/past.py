@@ -18,7 +18,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
-from sinks.verify.claims import destination_of
+from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
@@ -200,6 +200,7 @@ def _steps(file: Published) -> list[Stood]:
             same_convoy_as=told.same_convoy_as,
             not_same_convoy_as=tuple(told.not_same_convoy_as),
             destination=destination_of(file.agreement, region, told.place.names, precision),
+            place=listed_place(file.agreement, region, told.place.names[-1]) if told.place.names else None,
         )
         steps.append(Stood(step, replaced_at))
     return steps

@@ -11,25 +11,31 @@ from schemas.facts import Located
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow, Identity, JoinedClaimRow
 from sinks.verify.claims import DELIVERIES, group_claims
-from sinks.verify.convoys import Standing, convoys_of
+from sinks.verify.convoys import Standing, convoys_of, judge_access
 from sinks.verify.history import NaiveReport
+from streams.ledger.core.access import Access
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.report_rows import step_row
+from tests.support.drawn_facts import LISTED
 from tests.support.worlds import HOUR, agreement, at, convoy
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
 ANY = settings(max_examples=EXAMPLES, deadline=None)
+PLACES = [{"name": name, "region": region, "status": "besieged", "source": "none"} for name, region in LISTED.items()]
 
 feeds = st.sampled_from(["a", "b", "c"])
 convoy_ids = st.sampled_from(["x", "y/z"])
 claims = st.builds("{}/{}".format, feeds, convoy_ids)
-#: One listed, one that is not, and none.
-TOWNS = ["Old Town", "a village", "a village", None]
+#: Listed ones, one that is not, and none.
+TOWNS = [*LISTED, "a village", "a village", None]
 HOURS_APART = 3
 RULES = agreement(
     access={
+        "regions": ["SY01", "SY02"],
+        "overdue_after_hours": 5,
+        "max_gap_days": 1,
         "same_convoy_hours": HOURS_APART,
-        "places": [{"name": "Old Town", "region": "SY01", "status": "besieged", "source": "none"}],
+        "places": PLACES,
     }
 )
 #: Few hours, so that many steps begin, end and are told at one instant.
@@ -107,6 +113,7 @@ def naive(standing: dict[Identity, ConvoyStepRow]) -> list[NaiveReport]:
             same_convoy_as=step.same_convoy_as,
             not_same_convoy_as=tuple(step.not_same_convoy_as or ()),
             destination=_destination(step),
+            place=step.place,
         )
         for step in standing.values()
     ]
@@ -174,7 +181,64 @@ def test_a_convoy_at_a_horizon_is_the_convoy_its_earlier_steps_make(
         (one.convoy.name, one.last.kind, one.last.occurred_from, one.convoy.first_known, one.delivered_at)
         for one in states
     ]
-    assert [one.attacked_within(at(0), at(0, horizon)) for one in found] == [bool(s.convoy.attacks) for s in states]
+
+
+def owed_here(history: list[ConvoyStepRow], access: Access, horizon: int) -> None:
+    """Compare the leg by the index with the recount, on days of four hours up to a horizon."""
+    for region in ("SY01", "SY02"):
+        for number in range(0, horizon + 1, 4):
+            start, end = at(0, number), at(0, min(number + 4, horizon))
+            if end <= start:
+                continue
+            found = access.judge(region, start, end)
+            told = judge_access(RULES, region, start, at(0, number + 4), end, history_of(history))
+            assert (found.finding, found.convoys) == (told.finding, told.evidence)
+
+
+def history_of(history: list[ConvoyStepRow]) -> list[NaiveReport]:
+    return naive({identity(step): step for step in history})
+
+
+@ANY
+@given(history=histories, horizons=st.lists(st.integers(0, 30), min_size=1, max_size=4))
+def test_the_access_leg_agrees_with_a_recount_however_often_it_takes_in_what_moved(
+    history: list[ConvoyStepRow], horizons: list[int]
+) -> None:
+    convoys, standing = Convoys(), list[ConvoyStepRow]()
+    access = Access(RULES, convoys)
+    known: set[Identity] = set()
+    for number, step in enumerate(history):
+        if identity(step) in known:
+            convoys.remove(identity(step))
+            standing = [one for one in standing if identity(one) != identity(step)]
+        convoys.add(identity(step), step)
+        known.add(identity(step))
+        standing.append(step)
+        if number % 3 == 0:
+            access.take_in()
+            owed_here(standing, access, horizons[number % len(horizons)])
+    access.take_in()
+    owed_here(standing, access, 30)
+
+
+@ANY
+@given(history=histories, late=steps())
+def test_a_step_moves_no_finding_before_the_first_horizon_it_is_said_to_move(
+    history: list[ConvoyStepRow], late: ConvoyStepRow
+) -> None:
+    convoys, _ = told(history)
+    access = Access(RULES, convoys)
+    access.take_in()
+    horizons = [at(0, hours) for hours in range(31)]
+    regions = ("SY01", "SY02")
+    before = {(region, h): access.judge(region, h - 4 * HOUR, h) for region in regions for h in horizons}
+    if convoys.claim_of(identity(late)) is not None:
+        convoys.remove(identity(late))
+    convoys.add(identity(late), late)
+    moved = access.take_in()
+    for (region, horizon), found in before.items():
+        if horizon < moved.get(region, at(9)):
+            assert access.judge(region, horizon - 4 * HOUR, horizon) == found
 
 
 @ANY
@@ -193,3 +257,6 @@ def test_what_is_taken_out_again_leaves_nothing(history: list[ConvoyStepRow]) ->
         assert convoys.claim_of(one) is None
     assert convoys.bound_for("SY01", at(9)) == convoys.bound_for("SY02", at(9)) == []
     assert everything(convoys, standing) == ([], [], [])
+    access = Access(RULES, convoys)
+    assert access.take_in() == {}
+    assert access.judge("SY01", at(0), at(1)).rule == "no_convoy_known"

@@ -17,7 +17,7 @@ from sinks.verify.days import Days
 from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
 from sinks.verify.recount import recount
-from tests.support.drawn_facts import as_naive, histories, meetings, ticks
+from tests.support.drawn_facts import LISTED, as_naive, histories, meetings, ticks
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "400"))
@@ -25,7 +25,14 @@ RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[H
 
 STRICT: dict[str, dict[str, object]] = {
     "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
-    "access": {"regions": ["SY01", "SY02"], "overdue_after_hours": 20, "max_gap_days": 2},
+    "access": {
+        "regions": ["SY01", "SY02"],
+        "overdue_after_hours": 20,
+        "max_gap_days": 2,
+        "places": [
+            {"name": name, "region": region, "status": "besieged", "source": "none"} for name, region in LISTED.items()
+        ],
+    },
 }
 TRUCES = {
     "plain": (agreement(), histories),

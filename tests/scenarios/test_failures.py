@@ -233,6 +233,85 @@ def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Pa
     assert judged.ask("SELECT is_open, regions_holding FROM gate") == [(False, 1)]
 
 
+STOPPED = pytest.mark.parametrize("stopped", ["denied", "turned_back", "attacked", "no_response"])
+
+
+@STOPPED
+def test_aid_that_was_stopped_is_no_aid_however_quiet_the_days_are(stopped: str, tmp_path: Path) -> None:
+    """Else whoever holds a road would only have to say no: the convoy would be out of the way, and the gate open."""
+    history = History(agreement(clock={"required_days": 3}))
+    history.tell(truck("s1", "requested", at(0, 1)), truck("s2", stopped, at(0, 2)))
+    history.tell(*(watched(f"w{n}", at(n), at(n + 1), *BOTH) for n in range(7)))
+    judged = outcome(history.tick(*(at(n, 1) for n in range(1, 8))), tmp_path)
+    assert [judged.verdict("SY02", day(n))["access"] for n in range(3, 7)] == ["BROKEN"] * 4
+    assert judged.streak("SY02") == 0
+    assert judged.one("SELECT is_open FROM gate") is False
+    (text,) = judged.ask("SELECT reasons::VARCHAR FROM day_verdicts WHERE region = 'SY02' AND truce_day = ?", day(6))
+    assert stopped == "no_response" or f"un/aid-1 ({stopped.replace('_', ' ')} 2016-09-12 18:00 UTC" in text[0]
+
+
+def test_everything_refused_for_six_days_and_one_truck_on_the_seventh_opens_no_gate(tmp_path: Path) -> None:
+    truce = load_agreement("syria-2016")
+    regions, history = truce.regions, History(truce)
+    places = [{"pcode": region} for region in regions]
+    for n in range(8):
+        spine = {"feed": "watch", "reported_at": at(n + 1), "occurred": (at(n), at(n + 1))}
+        history.tell(report("coverage", f"w{n}", nil=True, places=places, **spine))
+    for region in truce.access.regions:
+        for n in range(6):
+            aid: dict[str, Any] = {"region": region, "convoy_id": f"{region}-{n}"}
+            history.tell(truck(f"{region}-q{n}", "requested", at(n, 1), **aid))
+            history.tell(truck(f"{region}-d{n}", "denied", at(n, 2), **aid))
+        history.tell(truck(f"{region}-one", "offloaded", at(6, 20), region=region, convoy_id=f"{region}-z"))
+    judged = outcome(history.tick(*(at(n, 1) for n in range(1, 8))), tmp_path)
+    access = [judged.verdict("SY02", day(n))["access"] for n in range(7)]
+    assert access == ["MET", "MET", "MET", "BROKEN", "BROKEN", "BROKEN", "MET"]
+    assert judged.ask("SELECT DISTINCT is_open FROM gate_history") == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("to", "begun", "healed"),
+    [
+        pytest.param(["Old Town"], at(4, 3), True, id="the same place"),
+        pytest.param(["Old Town"], at(0, 2) - 1_000_000, False, id="the same place, before the refusal"),
+        pytest.param(["New Town"], at(4, 3), False, id="another place of the region"),
+        pytest.param([], at(4, 3), False, id="somewhere in the region"),
+    ],
+)
+def test_a_refusal_is_made_good_by_a_later_delivery_to_the_same_place(
+    to: list[str], begun: Micros, healed: bool, tmp_path: Path
+) -> None:
+    places = [
+        {"name": name, "region": "SY02", "status": "besieged", "source": "none"} for name in ("Old Town", "New Town")
+    ]
+    history = History(agreement(access={"places": places}))
+    refused = {"place": {"pcode": "SY02", "names": ["Old Town"]}}
+    no = truck("no", "denied", at(0, 2))
+    history.tell({**no, **refused})
+    aid = truck("aid", "offloaded", begun, convoy_id="aid-2")
+    history.tell({**aid, "place": {"pcode": "SY02", "names": to}})
+    judged = outcome(history.tick(at(6)), tmp_path)
+    assert judged.verdict("SY02", day(3))["access"] == "BROKEN"
+    assert judged.verdict("SY02", day(5))["access"] == ("MET" if healed else "BROKEN")
+
+
+@pytest.mark.parametrize("sent_on", ["dispatched", "turned_back"])
+def test_an_attack_breaks_the_day_wherever_the_trucks_are_sent_afterwards(sent_on: str, tmp_path: Path) -> None:
+    truce = agreement(access={"regions": list(BOTH)})
+    for first, then in (BOTH, BOTH[::-1]):
+        history = History(truce).tell(
+            truck("t0", "dispatched", at(0, 1), region=first),
+            truck("t1", "attacked", at(0, 3), region=first),
+            truck("t2", sent_on, at(0, 8), region=then),
+        )
+        judged = outcome(history.tick(at(0, 5), at(2)), tmp_path / first)
+        broken = "SELECT region, truce_day FROM day_verdicts WHERE access = 'BROKEN' ORDER BY ALL"
+        assert judged.ask(broken) == [("SY01", day(0)), ("SY02", day(0))]
+        assert judged.ask("SELECT DISTINCT evidence ->> '$.access[*]' FROM day_verdicts WHERE access = 'BROKEN'") == [
+            (["un/aid-1"],)
+        ]
+
+
 def test_fights_of_those_outside_the_truce_are_counted_apart_and_break_nothing(tmp_path: Path) -> None:
     isil = [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}]
     history = History(TRUCE).tell(*(shelling(f"isil{hour}", at(0, hour), parties=isil) for hour in range(1, 9)))

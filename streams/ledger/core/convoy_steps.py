@@ -15,7 +15,7 @@ DELIVERIES = frozenset({_S.OFFLOADED, _S.DISTRIBUTED})
 SETBACKS = frozenset({_S.DENIED, _S.HELD, _S.TURNED_BACK, _S.ATTACKED})
 #: Told by another feed, they contradict a delivery. An attack does not: trucks are hit while they are unloaded.
 CONTRADICTIONS = frozenset({_S.DENIED, _S.HELD, _S.TURNED_BACK})
-#: After these nothing more is to be expected of a convoy.
+#: In these a convoy is on no way to anywhere. It is owed all the same, until another delivery makes it good.
 CLOSED = frozenset({_S.DENIED, _S.TURNED_BACK, _S.ATTACKED})
 
 _ANSWERS = frozenset({_S.DENIED, _S.APPROVED_IN_PRINCIPLE, _S.APPROVED_IN_PART, _S.APPROVED})

@@ -22,7 +22,8 @@ class Convoys:
         self._steps: dict[ConvoyName, dict[Identity, ConvoyStepRow]] = {}
         self._claim_of: dict[Identity, ConvoyName] = {}
         self._bound: defaultdict[str, Counter[ConvoyName]] = defaultdict(Counter)
-        self._to: dict[str, list[Timeline]] = {}
+        #: Claims whose convoys were entered, changed, joined or parted since they were last taken.
+        self._moved: set[ConvoyName] = set()
 
     def add(self, identity: Identity, step: ConvoyStepRow) -> Changed:
         """Enter one step; return what it may have changed."""
@@ -30,7 +31,7 @@ class Convoys:
         self._steps.setdefault(claim, {})[identity] = step
         self._claim_of[identity] = claim
         self._bound[step.region][claim] += 1
-        return self._forget(self._claims.add(claim, step))
+        return self._note(claim, self._claims.add(claim, step))
 
     def remove(self, identity: Identity) -> Changed:
         """Take one step out again; return what that may have changed."""
@@ -42,7 +43,7 @@ class Convoys:
         bound[claim] -= 1
         if not bound[claim]:
             del bound[claim]
-        return self._forget(self._claims.remove(claim, step))
+        return self._note(claim, self._claims.remove(claim, step))
 
     def claim_of(self, identity: Identity) -> ConvoyName | None:
         """Return the claim a report tells a step of, if it does."""
@@ -79,15 +80,20 @@ class Convoys:
 
     def bound_for(self, region: str, horizon: Micros) -> list[Convoy]:
         """Return the convoys whose destination is ``region`` as known by ``horizon``."""
-        timelines = self._to.get(region)
-        if timelines is None:
-            found = (self.timeline(claim) for claim in self._bound.get(region, ()))
-            timelines = self._to[region] = list({one.name: one for one in found if one is not None}.values())
+        found = (self.timeline(claim) for claim in self._bound.get(region, ()))
+        timelines = {one.name: one for one in found if one is not None}
         # A convoy may have been re-routed since: what is known by the horizon decides.
-        known = (timeline.at(horizon) for timeline in timelines)
+        known = (timeline.at(horizon) for timeline in timelines.values())
         return [convoy for convoy in known if convoy is not None and convoy.region == region]
 
-    def _forget(self, changed: Changed) -> Changed:
-        for region in changed.regions:
-            self._to.pop(region, None)
+    def take_moved(self) -> set[ConvoyName]:
+        """Return claims of every convoy that is another one since the last call, gone ones and parted ones included.
+
+        All that hangs together with a changed claim is named: one step may join and part others of it.
+        """
+        moved, self._moved = self._moved, set()
+        return moved.union(*map(self.hanging_together, moved))
+
+    def _note(self, claim: ConvoyName, changed: Changed) -> Changed:
+        self._moved |= {claim, *changed.claims}
         return changed

@@ -10,7 +10,7 @@ from typing import Protocol
 from schemas.agreement import Agreement
 from schemas.rows import Changes, Evidence, GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
-from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
+from streams.ledger.core.access import Access
 from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import Told
 from streams.ledger.core.coverage import watched, watched_until
@@ -37,7 +37,7 @@ class Court:
         self._earliest = earliest
         self._present: dict[Bucket, VerdictRow] = {}
         self._judged: dict[Bucket, tuple[Judgement, State]] = {}
-        self._owed = frozenset(agreement.access.regions)
+        self._access = Access(agreement, books.convoys)
         self._severe_kinds = tuple(str(kind) for kind in agreement.violence.severe_kinds)
         self._streaks: dict[str, Streak] = {}
         self._streaks_to: date | None = None
@@ -80,6 +80,7 @@ class Court:
 
     def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
         """Return, in a fixed order, the buckets to judge."""
+        access = self._access.take_in()
         first, regions = self._agreement.first_day, self._agreement.regions
         known = frozenset(regions)
         due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
@@ -87,10 +88,21 @@ class Court:
             if region not in known:
                 continue
             if touched is None:
-                due.update((region, day) for day in self._agreement.calendar.days_between(first, today))
+                since = first if region in pending.every_day else self._since(access.get(region), now)
+                if since is not None:
+                    due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
                 due.add((region, touched))
         return sorted(due)
+
+    def _since(self, horizon: Micros | None, now: Micros) -> date | None:
+        """Return the first day that is judged by ``horizon`` or a later one: those before it look as they did."""
+        if horizon is None or horizon > now:
+            return None
+        first = self._agreement.first_day
+        if horizon <= self._agreement.calendar.start_of(first):
+            return first
+        return self._agreement.calendar.day_at(horizon - 1)
 
     def _moved_by_time(self, now: Micros, today: date, judged_to: Micros | None) -> Iterator[date]:
         """Yield the days that ran, ended or became FINAL since the last tick."""
@@ -158,7 +170,7 @@ class Court:
             region=region,
             truce_day=day,
             violence=violence,
-            access=self._access(region, start, horizon),
+            access=self._access.judge(region, start, horizon),
             incidents=incidents,
             severe=tally.severe.total,
             out_of_scope=tally.out_of_scope,
@@ -170,17 +182,6 @@ class Court:
             deaths_best=tally.deaths_best,
             evidence=self._evidence(bucket, tally, violence, told),
             told=told,
-        )
-
-    def _access(self, region: str, start: Micros, horizon: Micros) -> AccessFinding:
-        if region not in self._owed:
-            return NOT_OWED
-        return judge_access(
-            self._books.convoys.bound_for(region, horizon),
-            self._agreement.access,
-            start=start,
-            horizon=horizon,
-            effective=self._agreement.effective,
         )
 
     def _evidence(self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None) -> tuple[Evidence, ...]:

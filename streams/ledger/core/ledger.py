@@ -298,7 +298,7 @@ class Ledger:
         """Note that every region a step of these convoys names may look another way."""
         self._convoys |= changed.claims
         for region in sorted(changed.regions):
-            self._pending.touch(region, None, fact)
+            self._pending.touch_access(region, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
         self._touched[identity] = None if fact.retracted else fact

@@ -114,7 +114,7 @@ class Judgement(NamedTuple):
             case "attacked":
                 return f"convoy attacked: {named}"
             case "overdue":
-                return f"not delivered {rules.overdue_after_hours} h or more after its first known step: {named}"
+                return f"not delivered {rules.overdue_after_hours} h or more after its first known step: {self._late()}"
             case "gap":
                 since = f"the last delivery ({named})" if named else "the truce took effect"
                 return f"{rules.max_gap_days} days or more since {since}"
@@ -124,6 +124,14 @@ class Judgement(NamedTuple):
                 return "the agreement owes this region no access"
             case _:
                 return "no convoy attacked or overdue, no gap too long"
+
+    def _late(self) -> str:
+        """Name the overdue convoys, with what closed those that are no longer on their way."""
+        closed = {
+            label: f"{label} ({state.replace('_', ' ')} {from_micros(since):%Y-%m-%d %H:%M} UTC, not made good since)"
+            for label, state, since in self.access.closed
+        }
+        return ", ".join(closed.get(label, label) for label in self.access.convoys)
 
 
 def state_at(now: Micros, ends: Micros, final_at: Micros, *, amended: bool) -> State:
