@@ -336,9 +336,13 @@ def test_a_facts_topic_that_lost_records_already_judged_is_refused_for_good(tmp_
         topics, archive = Topics(), archive_of(month(300))
         settings = settings_for(url, topics.prefix, tmp_path / "data")
         topic, half = topics.facts(AGREEMENT), len(archive) // 2
-        asyncio.run(publish_archive(url, topics, archive[:half]))
+        asyncio.run(publish_archive(url, topics, []))
         with worker(settings, "intake") as intake, worker(settings) as ledger:
-            wait_until(lambda: taken_in(url, topics, topics.archive) >= half, intake)
+            # In portions: each becomes a batch of the log, which is lost as a whole.
+            for upto in range(half // 6, half + 1, half // 6):
+                asyncio.run(publish_archive(url, topics, archive[upto - half // 6 : upto]))
+                wait_until(lambda upto=upto: taken_in(url, topics, topics.archive) >= upto, intake)
+            half = upto
             end = asyncio.run(end_offsets(url, topic))[0]
             wait_until(lambda: judged_to(copy_of(settings)) >= end, ledger)
             for each in (ledger, intake):

@@ -15,9 +15,10 @@ from schemas.errors import StoreDamaged
 from schemas.facts import header_of
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
-from streams.engine.lane import Batch, Lane, Record
+from streams.engine.lane import Batch, Record
 from streams.ledger.agent import FlushRules, LedgerAgent
 from tests.support.judged import History
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC
 from tests.support.worlds import TRUCE
 

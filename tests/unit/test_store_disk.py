@@ -14,9 +14,9 @@ import pytest
 
 from schemas.errors import StoreFull, StoreUnavailable
 from sinks.store import PUBLISHED
-from streams.engine.lane import Lane
 from tests.support.damage import Facts
 from tests.support.disks import mount, need_disks, small_disk
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
 from tests.unit.test_store_recovery import facts, whole
 

@@ -14,9 +14,9 @@ from schemas.topics import EMBEDDED_CLUSTER
 from sinks.recovery import MOST_SET_ASIDE
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
-from streams.engine.lane import Lane
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
 from tests.support.judged import History, report
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
 from tests.support.worlds import TRUCE, at
 from tests.unit.test_store_faults import another_ledger
