@@ -204,7 +204,7 @@ def history_of(history: list[ConvoyStepRow]) -> list[NaiveReport]:
 def test_the_access_leg_agrees_with_a_recount_however_often_it_takes_in_what_moved(
     history: list[ConvoyStepRow], horizons: list[int]
 ) -> None:
-    convoys, standing = Convoys(), list[ConvoyStepRow]()
+    convoys, standing = Convoys(HOURS_APART), list[ConvoyStepRow]()
     access = Access(RULES, convoys)
     known: set[Identity] = set()
     for number, step in enumerate(history):
