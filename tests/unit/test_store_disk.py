@@ -69,9 +69,13 @@ async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, wh
     (disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 2_000_000))
     ledger = facts.ledger(folder)
     await ledger.started(lane_of(Group()))
-    await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
-    with pytest.raises(StoreFull):
+
+    async def run() -> None:
+        await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
         await ledger.stopped()
+
+    with pytest.raises(StoreFull):
+        await run()
     await ledger.revoked([])
     assert (folder / PUBLISHED).read_bytes() == before
     assert not list(folder.glob("*.publishing"))
