@@ -40,6 +40,13 @@ def is_in_use(error: duckdb.Error) -> bool:
     return "Could not set lock on file" in str(error)
 
 
+def is_interrupted(error: BaseException) -> bool:
+    """Return whether Ctrl-C ended a query: DuckDB may take the signal for itself, and says so in these ways alone."""
+    return isinstance(error, duckdb.InterruptException) or (
+        isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+    )
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """Turn errors of DuckDB and of the operating system about ``path`` into ours.
@@ -48,9 +55,12 @@ def mapped(path: Path) -> Iterator[None]:
         StoreFull: the disk took no more.
         StoreDamaged: its content is not what was written.
         StoreUnavailable: anything else: locked, unwritable, out of memory.
+        KeyboardInterrupt: a query was ended by Ctrl-C.
     """
     try:
         yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise of_duckdb(error, path) from error
     except OSError as error:

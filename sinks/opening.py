@@ -32,11 +32,6 @@ class StoreLimits:
     log_bytes: int = 256 * 1024 * 1024
 
 
-def unwritable(directory: Path) -> list[str]:
-    """Return what keeps a ledger from writing its folder; nothing when it may."""
-    return [] if os.access(directory, os.W_OK | os.X_OK) else [f"{directory} cannot be written"]
-
-
 def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
     """Open the live file for writing, making it if need be.
 

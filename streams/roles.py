@@ -15,9 +15,10 @@ from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.topics import EMBEDDED_CLUSTER, Topics
-from sinks.opening import LIVE, unwritable
+from sinks.opening import LIVE
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
+from sinks.writable import Writable
 from streams.engine.admin import ensure_topics, log_identity, record_at
 from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
 from streams.engine.figures import WorkerFigures, registry_of
@@ -82,6 +83,7 @@ def _run_intake(
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
+        patience_seconds=settings.broker_patience_seconds,
     )
     run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
 
@@ -125,10 +127,13 @@ def _run_ledger(
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
+        patience_seconds=settings.broker_patience_seconds,
     )
 
+    folder = Writable(settings.data / agreement.id)
+
     def unready() -> list[str]:
-        return agent.unready() + unwritable(settings.data / agreement.id)
+        return agent.unready() + folder.unready()
 
     run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
 
@@ -138,5 +143,5 @@ def _probes(
 ) -> Probes | None:
     if settings.health_address is None:
         return None
-    registry = registry_of(WorkerFigures(app.pulse, role, agreement), figures)
-    return Probes(settings.health_address, app.pulse, unready, registry)
+    registry = registry_of(WorkerFigures(app.pulse, app.lane, app.reach, role, agreement), figures)
+    return Probes(settings.health_address, app.pulse, lambda: app.reach.unready() + unready(), registry)

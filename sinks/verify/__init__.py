@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sinks.faults import mapped
+from sinks.interrupts import interruptible
 from sinks.verify.bookkeeping import check_about, check_feeds, check_offsets, check_rejects
 from sinks.verify.by_type import (
     check_bulletins,
@@ -90,8 +91,9 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit
 
     Raises:
         StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
+        KeyboardInterrupt: Ctrl-C, which ends the query under way.
     """
-    with Published(path) as file:
+    with Published(path) as file, interruptible(file.interrupt):
         for done, step in enumerate(STEPS):
             if progress is not None:
                 progress(done, len(STEPS))

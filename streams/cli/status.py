@@ -1,4 +1,4 @@
-"""``status`` and ``verify``: how things stand, and whether the file says what its reports say."""
+"""``status``: how things stand."""
 
 from __future__ import annotations
 
@@ -28,12 +28,10 @@ from streams.ops.report import (
     standing_json,
 )
 from streams.ops.standing import check_published, copy_path, gate_sentence, read_standing
-from streams.ops.wording import counted
 from streams.settings import Settings, load
 
 #: A week and the running day, as the window has it.
 _DAYS = 8
-_MOST_SHOWN = 20
 #: What DuckDB writes behind the checksum of a file's first block.
 _MAGIC, _MAGIC_AT = b"DUCK", 8
 
@@ -106,42 +104,6 @@ def status(
         raise typer.Exit(1)
 
 
-def verify_command(
-    file: Annotated[
-        Path | None, typer.Argument(help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
-    agreement: options.Agreement = None,
-    data: options.Data = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Recompute every tally, verdict and streak from the raw reports, apart from the streaming code, and compare.
-
-    Exits with 1 at any difference.
-
-    [bold]Examples[/bold]
-
-      trucewatch verify
-
-      trucewatch verify trucewatch-demo/syria-2016/compliance.duckdb
-    """
-    from sinks.verify import verify
-
-    file = published_file(file, load({"agreement": agreement, "data": data}))
-    differences = verify(file)
-    if as_json:
-        print_json({"file": str(file), "differences": [_fields(each) for each in differences]})
-    else:
-        console = answers()
-        for each in differences[:_MOST_SHOWN]:
-            console.print(Text(str(each)))
-        if len(differences) > _MOST_SHOWN:
-            console.print(Text(f"... and {len(differences) - _MOST_SHOWN:,} more; --json lists them all"))
-        found = counted(len(differences), "difference") if differences else "no difference"
-        console.print(Text(f"{file}: {found} between what is stored and what its reports say"))
-    if differences:
-        raise typer.Exit(1)
-
-
 def published_file(file: Path | None, settings: Settings) -> Path:
     """Return the published copy a person named, or else the one the settings lead to.
 
@@ -163,11 +125,6 @@ def _is_database(file: Path) -> bool:
     """Return whether a file begins as those of DuckDB do, so that a damaged one is still told apart from another."""
     with file.open("rb") as opened:
         return opened.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
-
-
-def _fields(difference: object) -> dict[str, str]:
-    names = ("table", "key", "column", "found", "expected")
-    return {name: str(getattr(difference, name)) for name in names}
 
 
 def _day(given: datetime | None) -> date | None:

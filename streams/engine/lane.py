@@ -16,6 +16,7 @@ Three rules make a re-read exact:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
+
+logger = logging.getLogger(__name__)
 
 Record = ConsumerRecord[bytes | None, bytes | None]
 Resume = Callable[[str, int], Awaitable[int | None]]
@@ -87,6 +90,7 @@ class Handed(NamedTuple):
     next_offset: int
     records: int
     written_ms: int
+    value_bytes: int
 
 
 class Lane:
@@ -103,6 +107,12 @@ class Lane:
         self.commit_seconds = COMMIT_SECONDS
         #: How often the group took an offset that is further than the one before.
         self.commits = 0
+        #: The most that ever was in memory at once, handed over and not committed: what bounds memory must bound this.
+        self.most_records = 0
+        self.most_bytes = 0
+        #: Records of each topic that were deleted before they were read, as far as this process met the gap.
+        self.lost = dict.fromkeys(topics, 0)
+        self._lost_up_to: dict[TP, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._handed: dict[TopicPartition, deque[Handed]] = {}
         self._changed = asyncio.Event()
@@ -152,6 +162,12 @@ class Lane:
         """When the oldest record handed over and not committed was written, in ms since 1970, per partition."""
         return {tp: handed[0].written_ms for tp, handed in list(self._handed.items()) if handed}
 
+    def note_lost(self, tp: TP, expected: int, first: int) -> None:
+        """Count records before offset ``first`` that were deleted unread; a gap met again does not count again."""
+        logger.warning("%s/%d: records %d to %d were deleted before they were read", *tp, expected, first - 1)
+        self.lost[tp.topic] += max(0, first - max(expected, self._lost_up_to.get(tp, 0)))
+        self._lost_up_to[tp] = max(first, self._lost_up_to.get(tp, 0))
+
     def sought(self) -> None:
         """Note that every partition was sought to its offset: what was handed over before comes again."""
         self._handed, self._done = {}, {}
@@ -161,8 +177,12 @@ class Lane:
         if self.feed is None:
             raise RuntimeError("a batch was fetched before there was an agent")
         if batch.records:
-            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp)
+            size = sum([len(record.value or b"") for record in batch.records])
+            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp, size)
             self._handed.setdefault(TopicPartition(batch.topic, batch.partition), deque()).append(handed)
+            held = [each for partition in self._handed.values() for each in partition]
+            self.most_records = max(self.most_records, sum(each.records for each in held))
+            self.most_bytes = max(self.most_bytes, sum(each.value_bytes for each in held))
         self.feed.put_nowait(batch)
 
     def is_current(self, batch: Batch) -> bool:

@@ -26,6 +26,7 @@ from streams.engine.admin import (
     record_at,
 )
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
@@ -242,6 +243,33 @@ class TestGaps:
                 "topic prefix, and let the topic keep its records: "
                 "cleanup.policy=delete, retention.ms=-1, retention.bytes=-1"
             )
+
+    @pytest.mark.kafka
+    async def test_records_that_retention_took_before_intake_read_them_are_counted_once(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        """Intake follows its group's offset and goes on; what it never saw must not be seen nowhere."""
+        topic, group = await topic_of(apache_kafka, f"{prefix}.in"), f"{prefix}.g"
+        await write(apache_kafka, topic, 0, numbered(10))
+        first = Remembering(commits=True)
+        async with running(app_of(apache_kafka, group, (topic,), first)):
+            await until(lambda: len(first.records) == 10)
+            assert first.lane is not None
+            assert first.lane.lost == {topic: 0}
+        await write(apache_kafka, topic, 0, numbered(40, start=10))
+        await _delete_before(apache_kafka, topic, 30)
+        # It commits nothing: at every rebalance it meets the same gap.
+        second = Remembering()
+        app = app_of(apache_kafka, group, (topic,), second)
+        async with running(app):
+            await until(lambda: len(second.records) >= 20)
+            assert app.lane.lost == {topic: 20}
+            async with running(app_of(apache_kafka, group, (topic,), Remembering())):
+                await until(lambda: second.calls.count("assigned") >= 2)
+            await until(lambda: len(second.records) >= 40)
+            assert app.lane.lost == {topic: 20}
+        figures = WorkerFigures(app.pulse, app.lane, app.reach, "intake", AGREEMENT)
+        assert registry_of(figures).get_sample_value("trucewatch_records_lost_total", {"topic": topic}) == 20
 
     @pytest.mark.kafka
     async def test_where_the_log_begins_can_be_asked_when_partitions_are_taken_up(
