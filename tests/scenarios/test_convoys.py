@@ -6,7 +6,9 @@ September, the ICRC of 19 September, agencies' reports of 13 and 22 September.
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,65 @@ def test_three_reports_of_moadamiyeh_are_one_delivery_with_their_figures_side_by
     assert told.ask(f"SELECT state, place, {figures} FROM convoys") == [
         ("offloaded", "Moadamiyeh", 23, 23, 25, 35_000, 35_000, 40_000)
     ]
+
+
+@pytest.fixture(scope="module")
+def recorded(syria: Agreement, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    """The shipped record, judged and found right."""
+    history = History(syria)
+    for line in (resources.files("streams.demo") / "september-2016.jsonl").read_text(encoding="utf-8").splitlines():
+        history.tell(json.loads(line))
+    path = history.tick(syria.calendar.start_of(date(2016, 9, 27))).judged(tmp_path_factory.mktemp("recorded"))
+    assert verify(path) == []
+    return duckdb.connect(str(path), read_only=True)
+
+
+def test_the_record_has_one_delivered_convoy_to_moadamiyeh_that_three_feeds_tell_of(
+    recorded: duckdb.DuckDBPyConnection,
+) -> None:
+    figures = "trucks_least, trucks_most, people_requested_least, people_requested_most"
+    found = recorded.execute(
+        f"SELECT claims, state, delivered_at IS NOT NULL, {figures} FROM convoys WHERE place = 'Moadamiyeh'"
+    ).fetchall()
+    assert found == [(3, "offloaded", True, 23, 25, 35_000, 40_000)]
+    claims = recorded.execute(
+        "SELECT feed, latest_step, why, seconds_apart, certainty "
+        "FROM convoy_claims WHERE place = 'Moadamiyeh' ORDER BY 1"
+    ).fetchall()
+    assert claims == [
+        ("ap", "offloaded", "same_place_and_time", 0, "doubtful"),
+        ("nyt", "dispatched", "same_place_and_time", 0, "doubtful"),
+        ("un-ocha", "arrived", "same_place_and_time", 0, "doubtful"),
+    ]
+    asked = (
+        "SELECT people_requested FROM access_score WHERE span = 'day' AND region = 'SY03' AND first_day = '2016-09-21'"
+    )
+    assert recorded.execute(asked).fetchall() == [(40_000,)]
+
+
+def test_the_record_has_one_convoy_at_the_border_that_was_never_delivered(recorded: duckdb.DuckDBPyConnection) -> None:
+    found = recorded.execute(
+        "SELECT claims, state, delivered_at, trucks_least, trucks_most FROM convoys WHERE place = 'Eastern Aleppo'"
+    ).fetchall()
+    assert found == [(3, "held", None, 20, 40)]
+    ends = recorded.execute("SELECT feed, latest_step, why FROM convoy_claims WHERE convoy LIKE 'anadolu/%' ORDER BY 1")
+    assert ends.fetchall() == [
+        ("anadolu", "arrived", "same_convoy_as"),
+        ("un-ocha", "held", "same_convoy_as"),
+        ("xinhua", "held", "same_place_and_time"),
+    ]
+
+
+def test_the_record_does_not_take_madaya_for_moadamiyeh(recorded: duckdb.DuckDBPyConnection) -> None:
+    found = recorded.execute("SELECT feed, claims, state FROM convoys WHERE place = 'Madaya and Bqine'").fetchall()
+    assert found == [("sohr", 1, "dispatched")]
+
+
+def test_a_convoy_to_madaya_on_the_same_day_is_not_the_one_to_moadamiyeh(told: Told) -> None:
+    told.step("ap", "one", "offloaded", told.at(22, 16), place=MOADAMIYEH)
+    told.step("paper", "other", "offloaded", told.at(22, 16), place=["Rif Dimashq", "Madaya"])
+    told.tick(told.at(23, 0))
+    assert told.ask("SELECT place FROM convoys ORDER BY 1") == [("Madaya and Bqine",), ("Moadamiyeh",)]
 
 
 def test_claims_stand_side_by_side(told: Told) -> None:

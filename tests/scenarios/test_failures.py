@@ -220,6 +220,21 @@ def test_a_delivery_that_one_side_announces_and_the_convoys_own_people_contradic
     assert judged.verdict("SY02", day(3))["access"] == "BROKEN"
 
 
+def test_access_is_scored_by_people_reached_over_people_asked_for_and_not_by_trucks(tmp_path: Path) -> None:
+    """Two feeds tell of one convoy: its people are asked for and reached once, however many trucks each counted."""
+    truce = agreement(access={"same_convoy_hours": 24})
+    there = {"place": {"pcode": "SY02", "names": ["A village"]}}
+    history = History(truce).tell(
+        truck("sent", "dispatched", at(0, 2), trucks=25, people_requested=40_000) | there,
+        truck("came", "offloaded", at(0, 8), feed="ap", convoy_id="x", trucks=23, people_reached=30_000) | there,
+        truck("stuck", "held", at(0, 9), feed="icrc", convoy_id="y", trucks=60, people_requested=60_000),
+    )
+    judged = outcome(history.tick(at(1, 1)), tmp_path)
+    score = "convoys, convoys_delivered, people_requested, people_reached, reached_share"
+    found = judged.ask(f"SELECT {score} FROM access_score WHERE span = 'window' AND region = 'SY02'")
+    assert found == [(2, 1, 100_000, 30_000, 0.3)]
+
+
 def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Path) -> None:
     """The test asked for calm and for access: day seven of quiet with trucks at the border is day nought."""
     history = History(agreement(clock={"required_days": 7}))
