@@ -21,9 +21,20 @@ from schemas.rows.reports import (
     PositionRow,
     ReportRow,
 )
-from schemas.rows.verdicts import DayTallyRow, Evidence, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+from schemas.rows.verdicts import (
+    Amendment,
+    DayTallyRow,
+    Evidence,
+    FeedTallyRow,
+    FiguresRow,
+    GateRow,
+    Hour,
+    VerdictRow,
+    WindowRow,
+)
 
 __all__ = [
+    "Amendment",
     "BulletinRow",
     "Changes",
     "Claim",
@@ -36,6 +47,7 @@ __all__ = [
     "Evidence",
     "FeedRow",
     "FeedTallyRow",
+    "FiguresRow",
     "GateRow",
     "Hour",
     "Identity",

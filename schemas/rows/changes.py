@@ -20,7 +20,16 @@ from schemas.rows.reports import (
     PositionRow,
     ReportRow,
 )
-from schemas.rows.verdicts import DayTallyRow, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+from schemas.rows.verdicts import (
+    Amendment,
+    DayTallyRow,
+    FeedTallyRow,
+    FiguresRow,
+    GateRow,
+    Hour,
+    VerdictRow,
+    WindowRow,
+)
 from schemas.truceday import Micros
 
 
@@ -40,12 +49,13 @@ class Changes:
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
     identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
     of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys`` and ``joined_claims``.
-    ``verdicts`` holds present rows (the last one of a region and day counts), ``versions`` new versions, which are
-    only ever added. ``pending`` is JSON text: what changed since the last tick and has not been judged yet.
-    ``dissolved`` names linked incidents that are no more, or are replaced by those of ``linked_incidents`` and
-    ``linked_reports``. ``origins`` holds the highest source offset counted, by topic, partition and log, where it has
-    risen. ``last_digest`` is the fingerprint of the record before ``next_offset``; ``term`` and ``writer`` tell whose
-    ticks count.
+    ``verdicts`` holds present rows (the last one of a region and day counts), ``versions`` new versions and ``figures``
+    what came of them since, which are only ever added, as are ``declarations``, one for every revision. ``amendments``
+    are those versions that somebody has to be told of; they are in no table of their own.
+    ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
+    incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
+    holds the highest source offset counted, by topic, partition and log, where it has risen. ``last_digest`` is the
+    fingerprint of the record before ``next_offset``; ``term`` and ``writer`` tell whose ticks count.
     """
 
     next_offset: int = 0
@@ -77,6 +87,8 @@ class Changes:
     joined_claims: list[JoinedClaimRow] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
     versions: list[VerdictRow] = field(default_factory=list)
+    figures: list[FiguresRow] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
     windows: list[WindowRow] = field(default_factory=list)
     gate: GateRow | None = None
     gate_history: list[GateRow] = field(default_factory=list)

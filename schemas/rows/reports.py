@@ -189,10 +189,12 @@ class BulletinRow(NamedTuple):
 
 
 class DeclarationRow(NamedTuple):
-    """One present, active declaration."""
+    """One revision of a declaration, whether it stands or not: what was declared then is told from all of them."""
 
     feed: str
     report_id: str
+    revision: int
+    retracted: bool
     act: str
     declared_by: str
     effective_at: Micros

@@ -384,15 +384,19 @@ COMMENT ON COLUMN bulletins.reported_at IS 'When the monitor said it.';
 CREATE TABLE declarations (
     feed         VARCHAR NOT NULL,
     report_id    VARCHAR NOT NULL,
+    revision     INTEGER NOT NULL,
+    retracted    BOOLEAN NOT NULL,
     act          VARCHAR NOT NULL,
     declared_by  VARCHAR NOT NULL,
     effective_at TIMESTAMPTZ NOT NULL,
     until        TIMESTAMPTZ,
     reported_at  TIMESTAMPTZ NOT NULL
 );
-COMMENT ON TABLE declarations IS 'What parties declare of the truce. Recorded beside the computed streak; never changes it.';
+COMMENT ON TABLE declarations IS 'What parties declare of the truce, in every revision. Recorded beside the computed streak; never changes it. Rows are only added; declared_acts has those that stand.';
 COMMENT ON COLUMN declarations.feed IS 'Who said it.';
 COMMENT ON COLUMN declarations.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN declarations.revision IS 'Counts up from 1; as of an instant the highest one reported by then is what was declared.';
+COMMENT ON COLUMN declarations.retracted IS 'Whether this revision withdraws the declaration.';
 COMMENT ON COLUMN declarations.act IS 'start, extension, suspension, reset or end.';
 COMMENT ON COLUMN declarations.declared_by IS 'Who declares.';
 COMMENT ON COLUMN declarations.effective_at IS 'From when.';
@@ -508,7 +512,9 @@ CREATE TABLE day_verdicts (
     bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
     deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
     reasons                JSON NOT NULL,
     evidence               JSON NOT NULL,
     recorded_at            TIMESTAMPTZ NOT NULL,
@@ -529,7 +535,9 @@ COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the 
 COMMENT ON COLUMN day_verdicts.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdicts.deaths_low IS 'Sum of low estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
@@ -549,14 +557,16 @@ CREATE TABLE day_verdict_versions (
     bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
     deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
     reasons                JSON NOT NULL,
     evidence               JSON NOT NULL,
     recorded_at            TIMESTAMPTZ NOT NULL,
     tick_offset            BIGINT NOT NULL,
     cause                  JSON NOT NULL
 );
-COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict. Rows are only added; verdicts_as_of(t) picks the ones valid at t.';
+COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict, with the figures it was made with. Rows are only added; day_figures tells what the figures came to until the next one, and verdicts_as_of(t) what was held at t.';
 COMMENT ON COLUMN day_verdict_versions.region IS 'P-code of the region.';
 COMMENT ON COLUMN day_verdict_versions.truce_day IS 'Local date on which the truce-day starts.';
 COMMENT ON COLUMN day_verdict_versions.version IS 'Number of the version, from 1.';
@@ -569,12 +579,48 @@ COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outs
 COMMENT ON COLUMN day_verdict_versions.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdict_versions.deaths_low IS 'Sum of low estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
 COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
+
+CREATE TABLE day_figures (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    version                INTEGER NOT NULL,
+    state                  VARCHAR NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    bulletin_incidents     INTEGER,
+    covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
+    reasons                JSON NOT NULL,
+    recorded_at            TIMESTAMPTZ NOT NULL,
+    tick_offset            BIGINT NOT NULL,
+    cause                  JSON NOT NULL
+);
+COMMENT ON TABLE day_figures IS 'What the figures of a verdict came to at a tick that made no version: until a day is final, other figures alone make none. Rows are only added; each stands until the next of its day, be it here or a version.';
+COMMENT ON COLUMN day_figures.region IS 'P-code of the region.';
+COMMENT ON COLUMN day_figures.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN day_figures.version IS 'The version whose figures they became.';
+COMMENT ON COLUMN day_figures.state IS 'State of the day at that tick.';
+COMMENT ON COLUMN day_figures.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN day_figures.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_figures.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
+COMMENT ON COLUMN day_figures.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_figures.deaths_low IS 'Sum of low estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.reasons IS 'Why, as JSON.';
+COMMENT ON COLUMN day_figures.recorded_at IS 'The ledger''s time at the tick at which they moved.';
+COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the figures rest on.';
+COMMENT ON COLUMN day_figures.cause IS 'What changed, as JSON: the reports told since the tick before.';
 
 CREATE TABLE region_windows (
     region                 VARCHAR PRIMARY KEY,

@@ -207,21 +207,25 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
 
 
 def check_declarations(file: Published) -> Iterator[Difference]:
-    """Check every declaration against its report."""
+    """Check every revision of every declaration against its report."""
     names = DeclarationRow._fields
     recounted = {}
-    for report, _ in standing_reports(file, "declaration", Declaration):
+    sql = "select raw, retracted from reports where type = 'declaration' order by fact_offset"
+    for raw, retracted in file.stream(sql):
+        report = Declaration.model_validate_json(raw)
         row = DeclarationRow(
             report.feed,
             report.report_id,
+            report.revision,
+            retracted,
             report.act,
             report.declared_by,
             to_micros(report.effective_at),
             to_micros(report.until) if report.until else None,
             to_micros(report.reported_at),
         )
-        recounted[row[:2]] = row[2:]
-    yield from file.compare("declarations", names, 2, recounted)
+        recounted[row[:3]] = row[3:]
+    yield from file.compare("declarations", names, 3, recounted)
 
 
 def standing_reports(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:

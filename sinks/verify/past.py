@@ -80,6 +80,8 @@ class RegionPast:
         for report in linking.by_region[region]:
             self._leading[_day(file, report)].add(report.identity)
         self.notices = _by_day(file, notices)
+        self._notices = notices
+        self._unlocated = list(unclear)
         self._unclear = _by_day(file, unclear)
         self.steps = _steps_to(region, steps)
         self._baseline = baseline_days(file.agreement, file.days)
@@ -92,6 +94,7 @@ class RegionPast:
     def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
         """Measure by bulletins: those of the monitor, and those of them whose regions can no longer be told."""
         agreement, days = self.file.agreement, self.file.days
+        self._unlocated += unclear
         self._bulletins = [each for each in bulletins if of_days(agreement, days, self.region, [each.report])]
         self._bulletins_by_day = _by_day(self.file, self._bulletins)
         for day, group in _by_day(self.file, unclear).items():
@@ -105,6 +108,11 @@ class RegionPast:
 
     def judge(self, day: date, now: int, before: int) -> NaiveVerdict:
         """Judge ``day`` as a tick at offset ``before`` had to, its time being ``now``."""
+        notices = standing(self.notices.get(day, []), before)
+        bulletins = standing(self._bulletins_by_day.get(day, []), before)
+        if not notices and not bulletins:
+            # Nobody watched it: who had before is told. Of other days these would only be passed over.
+            notices, bulletins = standing(self._notices, before), standing(self._bulletins, before)
         return judge(
             self.file.agreement,
             self.file.days,
@@ -113,9 +121,9 @@ class RegionPast:
             now,
             self.limit(before),
             self.incidents(day, before),
-            standing(self.notices.get(day, []), before),
+            notices,
             standing(self.steps, before),
-            standing(self._bulletins_by_day.get(day, []), before),
+            bulletins,
         )
 
     def incidents(self, day: date, before: int) -> list[NaiveIncident]:
@@ -125,6 +133,10 @@ class RegionPast:
     def unclear(self, day: date, before: int) -> bool:
         """Whether a notice or bulletin of unknown regions stood, so that ``day`` can no longer be judged again."""
         return bool(standing(self._unclear.get(day, []), before) or standing(self._unclear_of_baseline, before))
+
+    def unlocated(self, before: int) -> bool:
+        """Whether any notice or bulletin of unknown regions stood: who had watched before can no longer be told."""
+        return bool(standing(self._unlocated, before))
 
     def limit(self, before: int) -> Fraction:
         """Return the limit as of ``before``; it is counted anew only where the baseline may have changed."""

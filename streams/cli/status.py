@@ -16,6 +16,7 @@ from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.ops.pullback import show_pullback
 from streams.ops.report import (
+    show_amended,
     show_as_of,
     show_declared,
     show_feeds,
@@ -23,6 +24,7 @@ from streams.ops.report import (
     show_gate,
     show_grid,
     show_outcomes,
+    show_to_check,
     show_told,
     show_windows,
     standing_json,
@@ -89,13 +91,17 @@ def status(
         show_as_of(console, standing, held_at)
         show_grid(console, standing, (_day(first), _day(last)))
         show_gate(console, standing)
+        show_amended(console, standing)
+        show_declared(console, standing)
     else:
         console = answers()
         show_outcomes(console, standing)
+        show_to_check(console, standing)
         show_freshness(console, standing)
         show_grid(console, standing, (_day(first), _day(last)))
         show_windows(console, standing)
         show_gate(console, standing)
+        show_amended(console, standing)
         show_declared(console, standing)
         show_told(console, standing)
         show_pullback(console, standing)

@@ -13,6 +13,7 @@ The order of a flush, and what each step prevents:
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 BREATH, LONGEST_BREATH = 1.0, 3.0
 
 
+#: What an amendment may have changed that somebody is told of.
+_FINDINGS = ("verdict", "violence", "access")
 #: How often a standby tries a file that another process holds, and how often it says so.
 LOCK_SECONDS, TELL_SECONDS = 0.25, 30.0
 #: How long an offset that the group took stands for being its member.
@@ -324,6 +327,16 @@ class LedgerAgent:
         began = time.monotonic()
         store.commit(changes)
         self.figures.committed(changes, time.monotonic() - began)
+        for amended in changes.amendments:
+            log.warning(
+                "verdict_amended",
+                region=amended.region,
+                truce_day=amended.truce_day.isoformat(),
+                version=amended.version,
+                before=dict(zip(_FINDINGS, amended.before, strict=True)),
+                after=dict(zip(_FINDINGS, amended.after, strict=True)),
+                cause=json.loads(amended.cause),
+            )
 
     def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about the identities it may know; all are remembered."""

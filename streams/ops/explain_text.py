@@ -90,12 +90,7 @@ def show_explanation(console: Console, told: Explanation) -> None:
 def show_held(console: Console, told: Held) -> None:
     """Print what was held of a truce-day at an instant, and on what evidence."""
     page = _Page(console, told.agreement)
-    page.line(f"as held at {page.at(told.as_of)}, from the verdict version valid then", 0, "bold")
-    page.line(
-        "counts and shares are that version's: on a day not yet final, other ones alone make no new version",
-        0,
-        "grey50",
-    )
+    page.line(f"as held at {page.at(told.as_of)}, from the verdict version and the figures valid then", 0, "bold")
     _verdict(page, told.judged)
     _legs(page, told.judged)
     page.head("Reports that decided violence, as they were known then")
@@ -126,7 +121,8 @@ def _legs(page: _Page, held: Judged) -> None:
         page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
         page.line(reason["text"], 2)
     apart = f"; {held.incidents_out_of_scope} out of scope, which break nothing" if held.incidents_out_of_scope else ""
-    page.line(f"{counted(held.incidents, 'incident')} in scope, {held.deaths_best} killed by best estimates{apart}")
+    toll = f"{held.deaths_best} (low {held.deaths_low}, high {held.deaths_high})"
+    page.line(f"{counted(held.incidents, 'incident')} in scope, {toll} killed{apart}")
 
 
 def _limit(page: _Page, told: Explanation) -> None:

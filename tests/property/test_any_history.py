@@ -58,10 +58,19 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.bulletin_incidents,
         row.violence_limit,
         row.covered_share,
+        row.deaths_low,
         row.deaths_best,
+        row.deaths_high,
         tuple(evidence["violence"]),
         tuple(evidence["access"]),
+        watch_told(row),
     )
+
+
+def watch_told(row: VerdictRow) -> str | None:
+    """Return how the reason of an UNKNOWN violence leg ends: who watched until when."""
+    (leg,) = (reason for reason in json.loads(row.reasons) if reason["leg"] == "violence")
+    return leg["text"].partition("% needed")[2].removeprefix("; ") if row.violence == "UNKNOWN" else None
 
 
 def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tuple[object, ...]]:
@@ -76,9 +85,12 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.bulletin_incidents,
             float(found.limit),
             float(found.share),
+            found.deaths_low,
             found.deaths_best,
+            found.deaths_high,
             found.violence_evidence,
             found.access_evidence,
+            found.watch_told,
         )
         for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }

@@ -12,6 +12,8 @@ import pytest
 
 from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros, to_micros
+from sinks.records import PlacesToCheck
+from streams.ops.standing import read_standing
 from tests.support.judged import History, report
 from tests.support.scenarios import SIDES, outcome, shelling, truck, watched
 from tests.support.worlds import LINKING, TRUCE, agreement, at, day
@@ -118,6 +120,95 @@ def test_a_late_report_changes_a_past_day_as_a_new_version_that_says_what_was_he
     }
     cause = judged.one("SELECT cause::VARCHAR FROM day_verdicts WHERE region = 'SY01' AND truce_day = ?", day(0))
     assert "feed-a/late1" in cause
+    told = "SELECT changed, reports FROM verdict_changes WHERE region = 'SY01' AND truce_day = ? AND version = 3"
+    ((changed, by),) = judged.ask(told, day(0))
+    assert [(each["field"], each["old"], each["new"]) for each in changed] == [
+        ("verdict", '"MET"', '"BROKEN"'),
+        ("state", '"FINAL"', '"AMENDED"'),
+        ("violence", '"MET"', '"BROKEN"'),
+        ("incidents", "0", "2"),
+    ]
+    assert by == ["feed-a/late1@1", "feed-a/late2@1"]
+    (amended,) = read_standing(judged.file).amended
+    assert (amended.region, amended.truce_day, amended.verdict_before, amended.verdict) == (
+        *("SY01", day(0)),
+        *("MET", "BROKEN"),
+    )
+
+
+def test_counts_that_moved_before_are_not_blamed_on_the_report_that_broke_the_day(tmp_path: Path) -> None:
+    five = agreement(violence={"floor": 5})
+    history = History(five).tell(watched("w", at(0), at(1), *BOTH)).tick(at(0, 1))
+    history.tell(*(shelling(f"i{n}", at(0, 1 + n)) for n in range(5))).tick(at(0, 12))
+    judged = outcome(history.tell(shelling("six", at(0, 13))).tick(at(0, 15)), tmp_path)
+    held = "SELECT incidents FROM verdicts_as_of(CAST(? AS TIMESTAMPTZ)) WHERE region = 'SY01'"
+    moments = [datetime.fromtimestamp(at(0, hour) / 1e6, UTC).isoformat() for hour in (1, 12, 15)]
+    assert [judged.ask(held, moment) for moment in moments] == [[(0,)], [(5,)], [(6,)]]
+    ((changed, by),) = judged.ask("SELECT changed, reports FROM verdict_changes WHERE region = 'SY01' AND version = 2")
+    assert [(each["old"], each["new"]) for each in changed if each["field"] == "incidents"] == [("5", "6")]
+    assert by == ["feed-a/six@1"]
+
+
+def test_a_final_day_changes_in_nothing_without_a_version_that_says_by_whom(tmp_path: Path) -> None:
+    """Another range of a toll, and another feed that watched: both were written over what had been final."""
+    history = History(agreement(violence={"floor": 5})).tell(watched("w", at(0), at(0, 6), *BOTH))
+    history.tell(shelling("i1", at(0, 2), deaths={"best": 3})).tick(at(1, 1), at(4))
+    history.tell(shelling("i1", at(0, 2), revision=2, reported_at=at(4, 1), deaths={"low": 1, "best": 3, "high": 50}))
+    history.tick(at(4, 2)).tell(watched("x", at(0), at(0, 3), *BOTH, feed="other", reported_at=at(4, 3)))
+    judged = outcome(history.tick(at(4, 4)), tmp_path)
+    told = (
+        "SELECT state, changed, reports FROM verdict_changes WHERE region = 'SY01' AND truce_day = ? ORDER BY version"
+    )
+    _, toll, watch = judged.ask(told, day(0))
+    assert [each["field"] for each in toll[1]] == ["state", "deaths_low", "deaths_high"]
+    assert (toll[0], toll[2]) == ("AMENDED", ["feed-a/i1@2"])
+    assert [each["field"] for each in watch[1]] == ["reasons"]
+    assert (watch[0], watch[2]) == ("AMENDED", ["other/x@1"])
+
+
+def test_a_day_nobody_watched_says_who_had_watched_before_and_until_when(tmp_path: Path) -> None:
+    history = History(TRUCE).tell(watched("w", at(0), at(1), *BOTH)).tick(at(3, 1))
+    history.tell(watched("late", at(1), at(1, 2), "SY01", feed="other", reported_at=at(3, 2))).tick(at(3, 3))
+    judged = outcome(history, tmp_path)
+    reason = "SELECT reasons ->> '$[0].text' FROM day_verdicts WHERE region = ? AND truce_day = ?"
+    told = judged.one(reason, "SY01", day(2))
+    assert told.endswith(
+        "no feed watched it, before it other until 2016-09-13 18:00 UTC, watch until 2016-09-13 16:00 UTC"
+    )
+    assert judged.one(reason, "SY02", day(2)).endswith("no feed watched it, before it watch until 2016-09-13 16:00 UTC")
+    figures = "SELECT cause ->> '$.reports[*]' FROM day_figures WHERE region = 'SY01' AND truce_day = ?"
+    assert (["other/late@1"],) in judged.ask(figures, day(2))
+
+
+def test_what_was_declared_then_is_told_though_it_was_corrected_and_taken_back_later(tmp_path: Path) -> None:
+    def said(revision: int, told: Micros, until: Micros, **fields: Any) -> dict[str, Any]:
+        term = {"effective_at": _iso(at(0)), "until": _iso(until), "act": "start", "declared_by": "Army"}
+        return report("declaration", "d", feed="army", reported_at=told, revision=revision, **term, **fields)
+
+    history = History(TRUCE).tell(said(1, at(0), at(2))).tick(at(1)).tell(said(2, at(2), at(7))).tick(at(3))
+    judged = outcome(history.tell(said(3, at(4), at(7), status="retracted")).tick(at(6)), tmp_path)
+    clock = "SELECT in_force, until FROM declared_as_of(CAST(? AS TIMESTAMPTZ))"
+    until = [datetime.fromtimestamp(at(days) / 1e6, UTC) for days in (2, 7)]
+    assert [judged.ask(clock, _iso(at(days))) for days in (1, 3, 5)] == [[(True, until[0])], [(True, until[1])], []]
+    shown = read_standing(judged.file, as_of=datetime.fromtimestamp(at(1) / 1e6, UTC))
+    assert [(each.declared_by, each.until) for each in shown.declared_clocks] == [("Army", until[0])]
+    assert judged.one("SELECT count(*) FROM declarations") == 3
+
+
+def _iso(instant: Micros) -> str:
+    return datetime.fromtimestamp(instant / 1e6, UTC).isoformat()
+
+
+def test_names_to_check_are_counted_until_they_are_corrected(tmp_path: Path) -> None:
+    when = {"reported_at": local(13, 10), "occurred": (local(13, 9), local(13, 9)), "kind": "shelling"}
+    refused = [report("incident", f"r{n}", place={"names": ["Mansoura"]}, **when) for n in (1, 2)]
+    doubt = [report("incident", f"d{n}", place={"names": ["Rif Dimashq", "Madaya"]}, **when) for n in (1, 2)]
+    history = History(load_agreement("syria-2016")).tell(*refused, *doubt).tick(local(14, 0))
+    before = read_standing(outcome(history, tmp_path / "before").file).to_check
+    assert before == PlacesToCheck(ambiguous=2, refused=2)
+    history.tell({**refused[0], "place": {"pcode": "SY02"}}, {**doubt[0], "revision": 2, "place": {"pcode": "SY03"}})
+    after = read_standing(outcome(history.tick(local(14, 1)), tmp_path / "after").file).to_check
+    assert after == PlacesToCheck(ambiguous=1, refused=1)
 
 
 def test_a_toll_that_is_revised_or_retracted_keeps_the_chain_and_its_range(tmp_path: Path) -> None:

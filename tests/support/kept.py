@@ -15,9 +15,9 @@ DAY = 24 * MICROS_PER_HOUR
 #: Tables of present rows by the number of leading columns that make their key, as the store upserts them.
 UPSERTED = {"tallies": 2, "feed_tallies": 3, "verdicts": 2, "windows": 1, "feeds": 1}
 #: Tables whose rows belong to one report and are replaced with it.
-OF_A_REPORT = ("convoy_steps", "coverage", "bulletins", "declarations", "positions", "position_findings")
+OF_A_REPORT = ("convoy_steps", "coverage", "bulletins", "positions", "position_findings")
 #: Tables that only grow.
-APPENDED = ("gate_history", "redrives", "rejects")
+APPENDED = ("gate_history", "redrives", "rejects", "figures", "declarations")
 
 
 class Kept:

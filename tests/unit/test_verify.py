@@ -27,6 +27,7 @@ UNPROVABLE = {
     "redrives": {"reject_topic", "reject_partition", "reject_offset", "reject_log", "number"},
     "day_verdicts": {"reasons"},
     "day_verdict_versions": {"reasons"},
+    "day_figures": {"reasons"},
     "gate_history": {"reason"},
     "feeds": {"duplicate"},
     # The last record of a source may have been a duplicate, as here.
@@ -198,7 +199,16 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
             "day_tallies",
             "feed_tallies",
         ),
-        *("day_verdicts", "day_verdict_versions", "region_windows", "gate", "feeds", "regions", "truce_days"),
+        *(
+            "day_verdicts",
+            "day_verdict_versions",
+            "day_figures",
+            "region_windows",
+            "gate",
+            "feeds",
+            "regions",
+            "truce_days",
+        ),
     ],
 )
 def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
@@ -207,7 +217,18 @@ def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["reports", "rejects", "convoy_events", "convoys", "coverage", "bulletins", "day_verdict_versions", "gate"]
+    "table",
+    [
+        "reports",
+        "rejects",
+        "convoy_events",
+        "convoys",
+        "coverage",
+        "bulletins",
+        "day_verdict_versions",
+        "day_figures",
+        "gate",
+    ],
 )
 def test_a_row_told_twice_is_found(table: str, copy: Path) -> None:
     alter(copy, f"insert into {table} select * from {table} where rowid = (select max(rowid) from {table})")
@@ -302,6 +323,28 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
         connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
         connection.execute(f"update day_verdicts set version = version - 1 where {which}")
     assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+
+
+@pytest.mark.parametrize("column", ["incidents", "covered_share", "deaths_high", "version", "tick_offset"])
+def test_every_line_of_figures_is_recounted_and_not_the_last_alone(column: str, copy: Path) -> None:
+    alter(copy, f"update day_figures set {column} = {column} + 1 where rowid = 0")
+    assert {difference.table for difference in verify(copy)} <= {"day_figures", "day_verdict_versions"}
+    assert verify(copy) != []
+
+
+def test_figures_in_which_nothing_moved_are_found(copy: Path) -> None:
+    alter(
+        copy,
+        "insert into day_figures select region, truce_day, version, state, incidents, incidents_out_of_scope, "
+        "bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, recorded_at, "
+        "tick_offset, cause from verdicts_as_of((select now from ledger_state)) where state = 'OPEN' limit 1",
+    )
+    assert {difference.table for difference in verify(copy)} == {"day_figures"}
+
+
+def test_a_reason_that_tells_another_end_of_the_watch_is_found(copy: Path) -> None:
+    alter(copy, "update day_verdicts set reasons = replace(reasons::varchar, ' UTC', ' GMT')::json")
+    assert [(each.table, each.column) for each in verify(copy)] == [("day_verdicts", "reasons")]
 
 
 def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:

@@ -35,7 +35,7 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books
+from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import bulletin_rows
 from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
@@ -231,6 +231,8 @@ class Ledger:
             # Withdrawn, or moved out of the agreement by a correction: known, and counted nowhere.
             adds = None
         self.changes.reports.append(row)
+        if isinstance(fact, DeclarationFact):
+            self.changes.declarations.append(_declaration_row(fact))
         if prior is not None and superseded:
             self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
             if self._links is not None:
@@ -276,8 +278,7 @@ class Ledger:
             self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
             self._touched[identity] = None
-            for region, day in self._books.remove_coverage(identity):
-                self._pending.touch(region, day, fact)
+            self._touch_watched(identity.feed, self._books.remove_coverage(identity), fact)
             for told_of in self._books.remove_bulletin(identity):
                 self._pending.touch(*told_of, fact)
             if self._books.convoys.claim_of(identity) is not None:
@@ -294,6 +295,15 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
+    def _touch_watched(self, feed: str, watched: list[Bucket], fact: ReportFact) -> None:
+        """Note that a feed watches these days by another report than before, or no longer, and what follows of it."""
+        for region, day in watched:
+            self._pending.touch(region, day, fact)
+        if watched and self.now is not None:
+            today = self.agreement.calendar.day_at(self.now)
+            for region, day in self._books.unwatched_after(feed, watched, today):
+                self._pending.touch(region, day, fact)
+
     def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
         """Note that every region a step of these convoys names may look another way."""
         self._convoys |= changed.claims
@@ -305,10 +315,11 @@ class Ledger:
         if fact.retracted:
             return
         if isinstance(fact, CoverageFact):
-            for region, day in self._books.add_coverage(identity, fact):
-                self._pending.touch(region, day, fact)
+            self._touch_watched(identity.feed, self._books.add_coverage(identity, fact), fact)
         elif isinstance(fact, BulletinFact):
-            for told_of in self._books.add_bulletin(identity, fact):
+            watched, moved = self._books.add_bulletin(identity, fact)
+            self._touch_watched(identity.feed, watched, fact)
+            for told_of in moved:
                 self._pending.touch(*told_of, fact)
         elif isinstance(fact, ConvoyFact):
             self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
@@ -395,18 +406,6 @@ class Ledger:
                     )
                 case BulletinFact():
                     changes.bulletins.extend(bulletin_rows(fact, self.agreement))
-                case DeclarationFact():
-                    changes.declarations.append(
-                        DeclarationRow(
-                            fact.feed,
-                            fact.report_id,
-                            fact.act,
-                            fact.declared_by,
-                            fact.effective_at,
-                            fact.until,
-                            fact.reported_at,
-                        )
-                    )
                 case PositionFact():
                     changes.positions.append(self._pullback.position_row(fact))
                     changes.position_findings.extend(self._pullback.finding_rows(fact))
@@ -429,3 +428,17 @@ class Ledger:
             changes.joined_claims += convoys.joined_rows(timeline)
         changes.touched_reports |= {Identity(step.feed, step.report_id) for step in changes.convoy_steps}
         self._convoys.clear()
+
+
+def _declaration_row(fact: DeclarationFact) -> DeclarationRow:
+    return DeclarationRow(
+        fact.feed,
+        fact.report_id,
+        fact.revision,
+        fact.retracted,
+        fact.act,
+        fact.declared_by,
+        fact.effective_at,
+        fact.until,
+        fact.reported_at,
+    )
