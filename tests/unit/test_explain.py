@@ -173,6 +173,29 @@ def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day
     assert ground.told(late).dossier.judged.access == "BROKEN"
 
 
+@pytest.mark.parametrize("stopped", ["denied", "turned_back", "attacked"])
+def test_a_convoy_that_was_stopped_asks_for_another_one_to_be_delivered_instead(tmp_path: Path, stopped: str) -> None:
+    reports = [aid("requested", at(0, 1)), aid(stopped, at(0, 5)), watch(at(4), at(5))]
+    ground = Ground(tmp_path, agreement(), reports, at(5))
+    told = ground.told(number=4)
+    (lever,) = [each for each in told.changes if each.change == "deliver"]
+    assert (lever.names, lever.closed, lever.places, lever.verdict) == ((), ("un/aid-1",), (None,), "MET")
+    text = lever_text(lever, told.case, "BROKEN")
+    assert text.startswith("another convoy, one to the region, reported offloaded or distributed for un/aid-1 after")
+    for begun, access in ((at(0, 5) - MINUTE, "BROKEN"), (at(0, 5), "MET")):
+        instead = aid("offloaded", begun, convoy="aid-2")
+        assert ground.told([instead], number=4).dossier.judged.access == access
+
+
+def test_beside_a_stopped_convoy_the_one_still_waited_for_has_to_be_delivered_itself(tmp_path: Path) -> None:
+    listed = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
+    truce = agreement(access={"places": [listed], "overdue_after_hours": 12})
+    refused = {**aid("denied", at(0, 2)), "place": {"pcode": "SY02", "names": ["Old Town"]}}
+    reports = [refused, aid("dispatched", at(0, 1), convoy="aid-2"), watch(at(0), at(1))]
+    lever = Ground(tmp_path, truce, reports, at(1)).proves("deliver")
+    assert (lever.names, lever.closed, lever.places) == (("un/aid-2",), ("un/aid-1",), ("Old Town",))
+
+
 def test_a_convoy_that_was_only_asked_for_has_to_take_to_the_road_first(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 12})
     lever = Ground(tmp_path, truce, [aid("requested", at(0, 1)), watch(at(0), at(1))], at(1)).proves("deliver")
