@@ -163,6 +163,22 @@ def test_an_attack_hides_an_overdue_convoy_and_both_are_told(tmp_path: Path) -> 
     assert (lever.names, lever.besides, lever.verdict) == (("un/aid-1",), ("un/lever-aid-2-attacked",), "MET")
 
 
+def test_what_joined_the_claims_of_a_convoy_is_told(tmp_path: Path) -> None:
+    truce = agreement(access={"same_convoy_hours": 24})
+    here = {"place": {"pcode": "SY02", "names": ["A village"]}}
+    other = step("ap", "x", "held", "SY02", at(0, 4), at(1)) | here
+    third = step("icrc", "y", "held", "SY02", at(0, 4), at(1)) | {"same_convoy_as": "ap/x"}
+    found = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)) | here, other, third], at(1)).plain
+    page = Console(file=StringIO(), width=200)
+    show_explanation(page, found)
+    told = page.file.getvalue()  # type: ignore[attr-defined]
+    assert "un/aid-1 is taken for the same as ap/x: bound for one place, 3.0 h apart; doubtful" in told
+    assert "icrc/y is the same as ap/x: a report says so" in told
+    (convoy,) = explanation_json(found)["convoys"]
+    assert [each["certainty"] for each in convoy["joined"]] == ["asserted", "asserted", "doubtful"]
+    assert len(convoy["steps"]) == 3
+
+
 def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day_ends(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 12})
     reports = [aid("dispatched", at(0, 1)), aid("held", at(0, 2), convoy="aid-2"), watch(at(0), at(1))]

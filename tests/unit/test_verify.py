@@ -191,6 +191,7 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
             "reports",
             "convoy_events",
             "convoys",
+            "joined_claims",
             "coverage",
             "bulletins",
             "declarations",
@@ -223,6 +224,7 @@ def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
         "rejects",
         "convoy_events",
         "convoys",
+        "joined_claims",
         "coverage",
         "bulletins",
         "day_verdict_versions",
@@ -255,6 +257,15 @@ def linked_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at(3)
     )
     return history.judged(tmp_path_factory.mktemp("linked"))
+
+
+def test_a_claim_moved_to_another_convoy_is_found_though_every_row_agrees_with_it(copy: Path) -> None:
+    """The held trucks of feed-c as a convoy of their own, in all tables alike."""
+    alter(copy, "update convoy_events set convoy = 'feed-c/aid-3' where feed = 'feed-c'")
+    alter(copy, "delete from joined_claims where feed = 'feed-c'")
+    alter(copy, "update convoys set claims = claims - 1, steps = steps - 1")
+    alter(copy, "insert into convoys select * replace ('feed-c' as feed, 'aid-3' as convoy_id) from convoys")
+    assert [(one.table, one.column) for one in verify(copy)] == [("convoy_events", "convoy")]
 
 
 def test_a_silence_that_was_not_is_found(published: Path, tmp_path: Path) -> None:
