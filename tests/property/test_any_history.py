@@ -20,8 +20,11 @@ from sinks.verify.recount import recount
 from tests.support.drawn_facts import LISTED, as_naive, histories, meetings, ticks
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
-EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "400"))
+#: Under each of the six kinds of agreement: more than 2,000 histories in all are held against a recount.
+EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "340"))
 RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: Where the ledger is compared with itself.
+FEWER = settings(RANDOM, max_examples=max(20, EXAMPLES // 3))
 
 STRICT: dict[str, dict[str, object]] = {
     "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
@@ -135,7 +138,7 @@ def test_the_ledger_agrees_with_a_recount_of_the_whole_history(
 
 
 @any_truce
-@RANDOM
+@FEWER
 @given(data=st.data())
 def test_order_and_repetition_never_show_in_the_present_rows(
     truce: Agreement, told: Histories, data: st.DataObject
@@ -149,7 +152,7 @@ def test_order_and_repetition_never_show_in_the_present_rows(
 
 
 @any_truce
-@RANDOM
+@FEWER
 @given(data=st.data(), size=st.integers(1, 6), restarts=st.sampled_from([None, 1, 2]))
 def test_where_flushes_and_restarts_fall_never_shows_versions_included(
     truce: Agreement, told: Histories, data: st.DataObject, size: int, restarts: int | None
@@ -164,7 +167,7 @@ def test_where_flushes_and_restarts_fall_never_shows_versions_included(
 
 
 @any_truce
-@RANDOM
+@FEWER
 @given(data=st.data(), extra=st.lists(ticks, max_size=4))
 def test_judging_more_often_changes_no_present_finding(
     truce: Agreement, told: Histories, data: st.DataObject, extra: list[TickFact]
