@@ -35,7 +35,8 @@ PADDING = b"told at length, " * 256
 FLUSH_RECORDS = 1_000
 COMMIT_SECONDS = 0.6
 #: What README promises is in memory at most, beside what the next flush takes: four fetches of a partition. The
-#: embedded broker adds the batch with which 4 MiB are passed. Not taken from the code: a bound dropped there shows here.
+#: embedded broker adds the batch with which 4 MiB are passed. Not taken from the code, so that a bound dropped there
+#: shows here.
 FETCHES, FETCH_BYTES = 4, 2 * 4 * 2**20
 
 
