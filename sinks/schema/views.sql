@@ -465,13 +465,19 @@ WITH spans AS (
 ), inside AS (
     SELECT span, first_day, last_day, region, sum(people)::BIGINT AS people FROM besieged GROUP BY ALL
 ), due AS (
-    -- What was known by the end and neither delivered nor closed before the start: whoever is reached was asked for.
+    -- What was known by the end and, before the start, neither delivered nor, once it was closed, made good by another
+    -- delivery: whoever is reached was asked for, and a refusal takes nobody out of those who were.
     SELECT span, first_day, last_day, region, place, people_requested,
            coalesce(delivered_at < ends_at, false) AS delivered,
            CASE WHEN delivered_at < ends_at THEN people_reached END AS people_reached
     FROM spans
-    JOIN convoys ON first_known < ends_at AND coalesce(delivered_at >= starts_at, true)
-        AND (delivered_at IS NOT NULL OR state NOT IN ('denied', 'turned_back', 'attacked') OR since >= starts_at)
+    JOIN convoys asked ON first_known < ends_at AND coalesce(delivered_at >= starts_at, true)
+        AND (delivered_at IS NOT NULL OR state NOT IN ('denied', 'turned_back', 'attacked') OR since >= starts_at
+            OR NOT EXISTS (
+                SELECT 1 FROM convoys other
+                WHERE other.region = asked.region AND (asked.place IS NULL OR other.place = asked.place)
+                    AND other.delivered_at >= asked.since AND other.delivered_at < starts_at
+            ))
 )
 SELECT
     span,
@@ -492,7 +498,7 @@ LEFT JOIN due USING (span, first_day, last_day, region)
 LEFT JOIN besieged USING (span, first_day, last_day, region, place)
 LEFT JOIN inside USING (span, first_day, last_day, region)
 GROUP BY span, first_day, last_day, region, name;
-COMMENT ON VIEW access_score IS 'People reached over people requested, by region, for each truce-day and for the window: of the convoys known by the end of it and neither delivered nor closed before its start.';
+COMMENT ON VIEW access_score IS 'People reached over people requested, by region, for each truce-day and for the window: of the convoys known by the end of it and, before its start, neither delivered nor, where they were denied, turned back or attacked, made good by another delivery.';
 COMMENT ON COLUMN access_score.span IS 'day or window.';
 COMMENT ON COLUMN access_score.first_day IS 'First truce-day of the span.';
 COMMENT ON COLUMN access_score.last_day IS 'Last truce-day of the span.';

@@ -314,6 +314,21 @@ def test_people_reached_are_measured_against_people_asked_for_and_people_besiege
     assert day == (2, 60_000, None)
 
 
+def test_people_who_were_refused_stay_among_those_asked_for_until_others_are_reached_in_their_place(told: Told) -> None:
+    told.step("ocha", "duma", "requested", told.at(13, 8), place=["Rif Dimashq", "Duma"], people_requested=15_000)
+    told.step("ocha", "duma", "denied", told.at(14, 8), place=["Rif Dimashq", "Duma"])
+    told.step("icrc", "duma-2", "dispatched", told.at(17, 8), place=["Rif Dimashq", "Duma"])
+    told.step("icrc", "duma-2", "offloaded", told.at(17, 20), place=["Rif Dimashq", "Duma"], people_reached=900)
+    told.tick(told.at(20, 20))
+    days = told.ask(
+        "SELECT first_day::VARCHAR, convoys, people_requested FROM access_score "
+        "WHERE span = 'day' AND region = 'SY03' ORDER BY 1"
+    )
+    asked = {day: (convoys, people) for day, convoys, people in days}
+    assert (asked["2016-09-14"], asked["2016-09-16"]) == ((1, 15_000), (2, 15_000))
+    assert (asked["2016-09-17"], asked["2016-09-18"]) == ((2, 15_000), (0, None))
+
+
 def test_the_compiled_table_of_the_autumns_convoys_is_judged_as_it_reads(syria: Agreement, tmp_path: Path) -> None:
     """Eighteen rows of one feed: what it calls delivered is, what it calls blocked or attacked is not."""
     path = shared_data("compiled_seed_case_2016/convoys_syria_2016-08_2016-10_compiled.csv")
