@@ -80,7 +80,7 @@ SAID = [
     "line 34: access.regions[0]: expected text",
     "line 37: linking.district_metres: required, but missing",
     "line 38: linking.minutes: expected 1440 or less",
-    "line 41: linking.weakest_place: expected one of 'exact', 'near', 'district' or 'governorate'",
+    "line 41: linking.weakest_place: expected one of 'exact', 'near', 'named', 'district' or 'governorate'",
     (
         "line 42: linking.repeating_feeds[1]: expected 1 to 64 lower-case letters, digits, '.', '_' or '-', "
         "the first a letter or digit"

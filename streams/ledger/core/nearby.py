@@ -132,9 +132,11 @@ class _Probes(NamedTuple):
 
 
 class _Sought(NamedTuple):
-    """What some probes look for in a cell: stretches of a run's keys, first and last, each within a reach."""
+    """What probes look for on a day of their region: stretches of keys, first to last, each within a reach."""
 
     probe: Ints
+    day: Ints
+    is_long: npt.NDArray[np.bool_]
     reach: npt.NDArray[np.float64]
     first: Ints
     last: Ints
@@ -156,7 +158,7 @@ class Nearby:
         self._patience = rules.minutes * 60 * MICROS_PER_SECOND
         self._weakest = PLACE_ORDER[rules.weakest_place]
         self._reaches = np.array(reaches_of(rules), dtype=np.float64)
-        self._classes = np.array([rank for rank in range(self._weakest + 1) if rank != NAMED])
+        self._classes = [np.int64(rank) for rank in range(self._weakest + 1) if rank != NAMED]
         # Where a governorate is enough, all of one are found whatever they are called.
         self._by_name = NAMED <= self._weakest < GOVERNORATE
         self._repeats = frozenset(rules.repeating_feeds)
@@ -261,58 +263,21 @@ class Nearby:
         self._trim()
         return found
 
-    def _look(self, cell: Cell, probes: _Probes, entries: tuple[Ints, Ints], found: list[tuple[int, int]]) -> None:
+    def _look(self, cell: Cell, probes: _Probes, sought: _Sought, found: list[tuple[int, int]]) -> None:
         known = self._cells.pop(cell, None)
         if known is None:
             return
         self._cells[cell] = known
-        probe, slot = entries
         if not known.has_long:
-            short = slot != _LONG
-            probe, slot = probe[short], slot[short]
-        if not len(probe):
+            sought = _Sought._make(column[~sought.is_long] for column in sought)
+        if not len(sought.probe):
             return
         day = cell[1] * MICROS_PER_DAY
-        for sought in self._sought(probes, probe, slot):
-            for run in known.runs():
-                starts = np.searchsorted(run.key, sought.first, "left")
-                lengths = np.searchsorted(run.key, sought.last, "right") - starts
-                for part in _portions(lengths):
-                    probe, reach = sought.probe[part], sought.reach[part]
-                    self._test(run, day, probes, probe, reach, starts[part], lengths[part], found)
-
-    def _sought(self, probes: _Probes, probe: Ints, slot: Ints) -> Iterator[_Sought]:
-        """Yield what each probe looks for in a slot: by its point, and by its name."""
-        placed = probes.place_class[probe] <= self._weakest
-        if placed.any():
-            yield self._by_point(probes, probe[placed], slot[placed])
-        called = probes.name[probe] != _NO_NAME
-        if called.any():
-            probe, slot = probe[called], slot[called]
-            # Of two with points these decide.
-            without = probes.place_class[probe] == GOVERNORATE
-            key = np.concatenate(
-                [
-                    _key(np.int64(of_class), slot[which], probes.name[probe[which]])
-                    for of_class, which in ((_BY_NAME, slice(None)), (_BY_NAME_WITH_POINT, without))
-                ]
-            )
-            probe = np.concatenate((probe, probe[without]))
-            yield _Sought(probe, np.full(len(probe), np.inf), key, key)
-
-    def _by_point(self, probes: _Probes, probe: Ints, slot: Ints) -> _Sought:
-        # Every class of place has its own reach.
-        of_class = np.tile(self._classes, len(probe))
-        probe, slot = np.repeat(probe, len(self._classes)), np.repeat(slot, len(self._classes))
-        coarsest = np.maximum(of_class, probes.place_class[probe])
-        located = coarsest < GOVERNORATE
-        reach = np.full(len(probe), np.inf)
-        theirs, ours = of_class[located], probes.place_class[probe][located]
-        reach[located] = self._reaches[theirs] + self._reaches[ours] + _SLACK_METRES
-        latitude = np.where(located, probes.latitude[probe], 0.0)
-        span = np.where(located, reach / _METRES_NORTH, 360.0)
-        first = _key(of_class, slot, _steps(latitude - span))
-        return _Sought(probe, reach, first, _key(of_class, slot, _steps(latitude + span) + 1))
+        for run in known.runs():
+            starts = np.searchsorted(run.key, sought.first, "left")
+            lengths = np.searchsorted(run.key, sought.last, "right") - starts
+            for part in _portions(lengths):
+                self._test(run, day, probes, sought.probe[part], sought.reach[part], starts[part], lengths[part], found)
 
     def _test(
         self,
@@ -329,11 +294,11 @@ class Nearby:
         entry = np.repeat(np.arange(len(probe)), lengths)
         row = np.arange(len(entry)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
         patience = self._patience // MICROS_PER_SECOND + _SLACK_SECONDS
-        begins = (probes.low - day) // MICROS_PER_SECOND - patience
-        ends = (probes.high - day) // MICROS_PER_SECOND + patience
+        begins = (probes.low[probe] - day) // MICROS_PER_SECOND - patience
+        ends = (probes.high[probe] - day) // MICROS_PER_SECOND + patience
         of = probe[entry]
         low = run.low[row]
-        near = (low <= ends[of]) & (low + run.lasts[row] >= begins[of])
+        near = (low <= ends[entry]) & (low + run.lasts[row] >= begins[entry])
         row, of, entry = row[near], of[near], entry[near]
         feed = run.feed[row]
         fits = (feed >= 0) & ((run.bits[row] & probes.bits[of]) != 0) & (run.place[row] != probes.place[of])
@@ -347,16 +312,46 @@ class Nearby:
         close = np.isinf(allowed) | (east <= allowed)
         found += zip(probes.place[of[close]].tolist(), run.place[row[close]].tolist(), strict=True)
 
-    def _by_cell_near(self, probes: _Probes) -> dict[Cell, tuple[Ints, Ints]]:
-        """Return by cell which probes have to look into which of its slots."""
+    def _by_cell_near(self, probes: _Probes) -> dict[Cell, _Sought]:
+        """Return by cell what the probes look for in it."""
         latest = probes.high + self._patience
         short_probe, short = _stretch(probes.low - self._patience - _SHORT_AT_MOST, latest, _SLOT)
         long_probe, long = _stretch(probes.low - self._patience - LONGEST_INTERVAL, latest, MICROS_PER_DAY)
         probe = np.concatenate((short_probe, long_probe))
         day = np.concatenate((short // _SLOTS, long))
         slot = np.concatenate((short % _SLOTS, np.full(len(long), _LONG)))
-        cells = self._by_cell(probes.region[probe], day)
-        return {cell: (probe[rows], slot[rows]) for cell, rows in cells}
+        # For all cells together: an hour's reports come to hundreds of cells, each with a handful of them.
+        pieces = [*self._by_point(probes, probe, day, slot), *self._by_names(probes, probe, day, slot)]
+        sought = _Sought._make(np.concatenate(columns) for columns in zip(*pieces, strict=True))
+        cells = self._by_cell(probes.region[sought.probe], sought.day)
+        return {cell: _Sought._make(column[rows] for column in sought) for cell, rows in cells}
+
+    def _by_point(self, probes: _Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
+        placed = probes.place_class[probe] <= self._weakest
+        if not placed.all():
+            probe, day, slot = probe[placed], day[placed], slot[placed]
+        # Every class of place has its own reach.
+        for of_class in self._classes:
+            coarsest = np.maximum(of_class, probes.place_class[probe])
+            located = coarsest < GOVERNORATE
+            reach = np.full(len(probe), np.inf)
+            if of_class < GOVERNORATE:
+                reach[located] = self._reaches[of_class] + self._reaches[probes.place_class[probe][located]]
+                reach[located] += _SLACK_METRES
+            latitude = np.where(located, probes.latitude[probe], 0.0)
+            span = np.where(located, reach / _METRES_NORTH, 360.0)
+            first, last = _steps(latitude - span), _steps(latitude + span) + 1
+            yield _Sought(probe, day, slot == _LONG, reach, _key(of_class, slot, first), _key(of_class, slot, last))
+
+    def _by_names(self, probes: _Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
+        called = probes.name[probe] != _NO_NAME
+        # Of two with points these decide.
+        without = called & (probes.place_class[probe] == GOVERNORATE)
+        for of_class, which in ((_BY_NAME, called), (_BY_NAME_WITH_POINT, without)):
+            if which.any():
+                key = _key(np.int64(of_class), slot[which], probes.name[probe[which]])
+                reach = np.full(len(key), np.inf)
+                yield _Sought(probe[which], day[which], slot[which] == _LONG, reach, key, key)
 
     def _trim(self) -> None:
         """Drop the cells not looked into for longest until the rest is within bounds."""
