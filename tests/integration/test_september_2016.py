@@ -107,6 +107,18 @@ def test_the_links_the_page_tells_of_are_made(name: str, count: int, judged: Out
     assert set(pairs) <= set(judged.ask(linked))
 
 
+def test_the_page_lists_every_link_made_by_the_name_of_a_town(judged: Outcome) -> None:
+    told = re.search(
+        "<!-- named links: begin -->\n(.*?)\n<!-- named links: end -->", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert told is not None
+    by_name = """
+        SELECT event.report_id, video.report_id
+        FROM incident_reports event JOIN incident_reports video USING (incident_id)
+        WHERE event.feed = 'ucdp-ged' AND video.feed = 'syrian-archive' AND event.why = 'same_name'"""
+    assert set(re.findall(r"^\| (\d+) \| (\d+) \|", told[1], re.MULTILINE)) == set(judged.ask(by_name))
+
+
 def test_the_page_tells_how_many_reports_are_linked(judged: Outcome) -> None:
     linked = judged.one("SELECT count(*) FROM linked_reports WHERE standing = 'active'")
     incidents = judged.one("SELECT count(*) FROM incidents")
