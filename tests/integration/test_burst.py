@@ -34,8 +34,9 @@ COUNT = 10_000
 PADDING = b"told at length, " * 256
 FLUSH_RECORDS = 1_000
 COMMIT_SECONDS = 0.6
-#: What README promises: at most three fetches of a partition are handed over, beside what waits for the next flush. The
-#: embedded broker adds the batch with which 4 MiB are passed. Not taken from the code: a bound dropped there shows here.
+#: What README promises: at most three fetches of a partition are handed over, beside what waits for the next flush.
+#: The embedded broker adds the batch with which 4 MiB are passed. Not taken from the code: a bound that is dropped
+#: there is missed here.
 FETCHES, FETCH_BYTES = 3, 2 * 4 * 2**20
 
 
