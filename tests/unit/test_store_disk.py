@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from schemas.errors import StoreFull, StoreUnavailable
+from schemas.errors import StoreDamaged, StoreFull, StoreUnavailable
+from sinks import writable as writable_module
 from sinks.store import PUBLISHED
+from sinks.writable import Writable
+from streams.engine.lane import Lane
 from tests.support.damage import Facts
-from tests.support.disks import mount, need_disks, small_disk
-from tests.support.lanes import Group, lane_of
+from tests.support.disks import FileDisk, file_disk, mount, need_disks, small_disk
 from tests.support.records import TOPIC, tables
 from tests.unit.test_store_recovery import facts, whole
 
 __all__ = ["facts", "whole"]
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 
 
 def set_aside_in(folder: Path) -> list[str]:
@@ -43,7 +46,7 @@ async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, 
     """Too small for the tables, for the log, or for the checkpoint."""
     mount(disk, f"remount,size={kilobytes}k")
     ledger = facts.ledger(disk / "data")
-    await ledger.started(lane_of(Group()))
+    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
 
     async def run() -> None:
         await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
@@ -61,21 +64,17 @@ async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, wh
     mount(disk, "remount,size=200m")
     folder = disk / "data"
     half = facts.ledger(folder)
-    await half.started(lane_of(Group()))
+    await half.started(Lane(frozenset({TOPIC}), 0.25))
     await facts.read(half, await half.resume(TOPIC, 0), 30)
     await half.stopped()
     before = (folder / PUBLISHED).read_bytes()
     free = os.statvfs(disk)
     (disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 2_000_000))
     ledger = facts.ledger(folder)
-    await ledger.started(lane_of(Group()))
-
-    async def run() -> None:
-        await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
-        await ledger.stopped()
-
+    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+    await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
     with pytest.raises(StoreFull):
-        await run()
+        await ledger.stopped()
     await ledger.revoked([])
     assert (folder / PUBLISHED).read_bytes() == before
     assert not list(folder.glob("*.publishing"))
@@ -91,6 +90,90 @@ async def test_a_read_only_disk_is_said_and_gone_on_with_once_it_is_not(facts: F
         await facts.ledger(disk / "data").resume(TOPIC, 0)
     mount(disk, "remount,rw,size=200m")
     assert tables(await facts.judged(disk / "data")) == tables(whole)
+
+
+@pytest.fixture
+def ext4(tmp_path: Path) -> Iterator[FileDisk]:
+    """A disk that may break under what is open on it."""
+    need_disks(tmp_path / "probe")
+    with file_disk(tmp_path / "ext4") as disk:
+        yield disk
+
+
+@pytest.mark.parametrize("acknowledged", [10, 40])
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (FileDisk.become_read_only, r"(?i)live\.duckdb.* cannot be .*(read-only|disk fails)"),
+        (FileDisk.fail, r"(?i)live\.duckdb.* cannot be .*(input/output error|disk fails)"),
+    ],
+    ids=["becomes read-only", "fails"],
+)
+async def test_a_disk_that_breaks_under_an_open_store_is_said_and_gone_on_with_once_it_is_mended(
+    happens: Callable[[FileDisk], None], reason: str, acknowledged: int, facts: Facts, whole: Path, ext4: FileDisk
+) -> None:
+    folder = ext4.folder / "data"
+    ledger = facts.ledger(folder)
+    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+    await facts.read(ledger, await ledger.resume(TOPIC, 0), acknowledged)
+    writable = Writable(folder)
+    assert writable.unready() == []
+    happens(ext4)
+    with pytest.raises(StoreUnavailable, match=reason) as broken:
+        await facts.read(ledger, acknowledged, len(facts))
+    assert broken.value.exit_code == 3
+    assert not isinstance(broken.value, StoreDamaged), "nothing is to be set aside"
+    assert writable.unready() == [], "looked at a moment ago"
+    (told,) = Writable(folder).unready()
+    assert re.search(r"cannot be written: (Read-only file system|Input/output error)", told)
+    await ledger.revoked([])
+    # As after a power cut: what is in no file of the disk is gone.
+    ext4.unmount()
+    ext4.mount()
+    again = facts.ledger(folder)
+    assert await again.resume(TOPIC, 0) == acknowledged, "what was acknowledged is there"
+    await again.revoked([])
+    assert tables(await facts.judged(folder)) == tables(whole)
+    assert not set_aside_in(folder)
+    assert Writable(folder).unready() == []
+
+
+def test_whether_a_folder_can_be_written_is_found_out_by_writing(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write anywhere, says the system, also on a disk that takes nothing."""
+    monkeypatch.setattr(writable_module, "LOOK_SECONDS", 0.0)
+    writable = Writable(disk)
+    assert writable.unready() == []
+    assert list(disk.iterdir()) == []
+    (disk / "ballast").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
+    assert writable.unready() == [f"{disk} cannot be written: No space left on device"]
+    (disk / "ballast").unlink()
+    mount(disk, "remount,ro")
+    assert os.access(disk, os.W_OK) is False or os.geteuid() == 0
+    assert writable.unready() == [f"{disk} cannot be written: Read-only file system"]
+    mount(disk, "remount,rw")
+    assert writable.unready() == []
+
+
+def test_a_folder_is_written_seldom_and_a_disk_that_hangs_keeps_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, go_on = [], threading.Event()
+
+    def fsync(_: int) -> None:
+        looks.append(1)
+        go_on.wait(30)
+
+    monkeypatch.setattr(writable_module.os, "fsync", fsync)
+    writable = Writable(tmp_path)
+    began = time.monotonic()
+    for _ in range(3):
+        assert writable.unready() == []
+    assert time.monotonic() - began < 5
+    monkeypatch.setattr(writable_module, "_SLOW_SECONDS", 0.1)
+    assert re.search(r"a file of 4,096 bytes is not written after \d+ s", writable.unready()[0])
+    go_on.set()
+    assert writable.unready() == []
+    assert len(looks) == 1
 
 
 def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: Path) -> None:
