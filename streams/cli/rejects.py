@@ -116,7 +116,9 @@ def export_command(
     choice = Choice(None, code, feed, instant_of(since, "--since"))
     written = cut = 0
     with _published(load({"agreement": agreement, "data": data})) as connection:
-        ids = [one.id for one in rejects(connection, choice, with_bytes=False) if not one.redrives]
+        every = [(one.id, one.redrives) for one in rejects(connection, choice, with_bytes=False)]
+        ids = [number for number, redrives in every if not redrives]
+        before = len(every) - len(ids)
         try:
             out = file.open("xb")
         except FileExistsError:
@@ -134,9 +136,10 @@ def export_command(
             file.unlink(missing_ok=True)
             raise
     if as_json:
-        print_json({"file": str(file), "exported": written, "not_whole": cut})
+        print_json({"file": str(file), "exported": written, "not_whole": cut, "redriven_before": before})
     else:
         left = f"; {counted(cut, 'record')} too large to be kept whole left out" if cut else ""
+        left += f"; {before:,} left out that had been published again before" if before else ""
         answers().print(Text(f"{counted(written, 'reject')} written to {file}{left}"))
 
 

@@ -73,7 +73,8 @@ def test_bytes_of_a_reject_never_reach_the_terminal_as_they_are(run: Run, data: 
 
 
 def test_an_exported_file_tells_the_reason_and_is_published_again_as_it_came(run: Run, data: Path) -> None:
-    assert run("rejects", "export", "mend.jsonl", "--data", data).out == "2 rejects written to mend.jsonl\n"
+    exported = run("rejects", "export", "mend.jsonl", "--data", data).out
+    assert exported == "2 rejects written to mend.jsonl; 1 left out that had been published again before\n"
     lines = [json.loads(line) for line in Path("mend.jsonl").read_bytes().splitlines()]
     assert [(line["reject"]["id"], line["reject"]["code"]) for line in lines] == [(1, "bad_value"), (2, "invalid_utf8")]
     assert lines[0]["report"]["kind"] == "sheling"
