@@ -121,6 +121,12 @@ class AccessRules(Language):
     max_gap_days: int = Field(
         ge=1, description="Longest allowed time since the last delivery, or since the truce took effect."
     )
+    same_convoy_hours: int | None = Field(
+        None,
+        ge=0,
+        le=168,
+        description="How far apart claims of different feeds to one place may lie and be one convoy; left out: never.",
+    )
     places: list[AccessPlace] = Field(
         default_factory=list, max_length=10_000, description="Besieged and hard-to-reach places; they decide no day."
     )

@@ -19,7 +19,8 @@
     │   │   └── TopicReplaced a topic was deleted, or made anew, while it was read
     │   └── FactUnreadable    the facts topic holds a record that no intake of ours wrote
     ├── WorkerStalled         records wait and nothing moves; the process ends, to be started again; exit 3
-    └── WorkerDied            a worker process ended by itself; its message and exit code are passed on
+    ├── WorkerDied            a worker process ended by itself; its message and exit code are passed on
+    └── ResultIncomplete      a replay came to its end and its counts do not add up; exit 70
 
 A late report and a duplicate are outcomes, not errors.
 """
@@ -95,7 +96,14 @@ class StoreUnavailable(DependencyUnavailable):
 
 
 class StoreInUse(StoreUnavailable):
-    """Another process has the DuckDB file open for writing; a standby waits for its end."""
+    """Another process has the DuckDB file open for writing; a standby waits for its end.
+
+    ``holder`` is its process id, where that is known.
+    """
+
+    def __init__(self, message: str, holder: int | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class StoreDamaged(StoreUnavailable):
@@ -156,3 +164,9 @@ class WorkerDied(TrucewatchError):
         self.exit_code = exit_code
         self.stalled = stalled
         self.full = full
+
+
+class ResultIncomplete(TrucewatchError):
+    """What came out of a replay is not what went in, though every step said that all is well."""
+
+    exit_code = 70

@@ -61,6 +61,7 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     """A place resolved to a region, by what, and what it disagreed with.
 
     ``key`` is the most exact name as places are compared by name; None when it names none within its region.
+    ``names_region`` says that ``name`` is that of a region itself, and so of no place in it.
     """
 
     region: str
@@ -70,6 +71,7 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     longitude: float | None = None
     conflict: str | None = None
     key: str | None = None
+    names_region: bool = False
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):
@@ -100,7 +102,10 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="convoy"):
-    """A convoy report after intake: one step of one convoy, as one feed tells it."""
+    """A convoy report after intake: one step of one convoy, as one feed tells it.
+
+    ``place_precision`` is the stated one, and ``governorate`` where the most exact name is a region's own.
+    """
 
     place: Located
     from_: Micros = msgspec.field(name="from")
@@ -119,6 +124,8 @@ class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, ta
     constraint: str | None = None
     reached_place: str | None = None
     same_convoy_as: str | None = None
+    not_same_convoy_as: tuple[str, ...] = ()
+    place_precision: str = "unknown"
 
 
 class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="coverage"):
@@ -196,7 +203,14 @@ class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="rej
 
 
 class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"):
-    """Time passing: the ledger judges at each tick, on all facts before it."""
+    """Time passing: the ledger judges at each tick, on all facts before it.
+
+    ``writer`` is the ledger that wrote it and ``term`` the number under which it leads: higher than that of the one
+    before. An archive's ticks have neither.
+    """
+
+    term: int = 0
+    writer: str = ""
 
 
 ReportFact = IncidentFact | ConvoyFact | CoverageFact | BulletinFact | DeclarationFact | PositionFact

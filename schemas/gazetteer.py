@@ -178,6 +178,7 @@ class Gazetteer:
             longitude=longitude,
             conflict="; ".join(conflicts + notes) or None,
             key=self._key(names[-1]) if names else None,
+            names_region=bool(names) and self._is_region(names[-1]),
         )
 
     def _key(self, name: str) -> str | None:
@@ -255,6 +256,14 @@ class Gazetteer:
         if not regions:
             return None
         return _Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
+
+    def _is_region(self, name: str) -> bool:
+        """Whether a name, or every part of it, is a region's own: "Aleppo" and "Halab (Aleppo)"."""
+        parts = parts_of(name).names
+        found = self._search(name)
+        if found is not None and len(parts) > 1:
+            return found.is_region or all(self._is_region(part) for part in parts)
+        return found is not None and found.is_region
 
     def _label(self, region: str) -> str:
         return f"{region} {self._names[region]}"

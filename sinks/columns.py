@@ -7,7 +7,7 @@ parameters and ``unnest`` take 30, ``executemany`` 950, and a ``raw`` of type JS
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -72,6 +72,7 @@ def place_table(places: npt.NDArray[np.int64]) -> Table:
     return pa.table({"fact_offset": places})
 
 
-def hash_table(hashes: npt.NDArray[np.int64]) -> Table:
-    """Return hashes as an Arrow table with the one column ``key_hash``."""
-    return pa.table({"key_hash": hashes})
+def hash_table(hashes: Iterable[int]) -> Table:
+    """Return hashes, each of them once, as an Arrow table with the one column ``key_hash``."""
+    distinct = set(hashes)
+    return pa.table({"key_hash": np.fromiter(distinct, dtype=np.int64, count=len(distinct))})

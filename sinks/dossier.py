@@ -13,12 +13,16 @@ from typing import Any
 
 import duckdb
 
+from sinks.reading import changed_values
 from sinks.selecting import select
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One version of the verdict of a region and truce-day, with the day's bounds."""
+    """One version of the verdict of a region and truce-day, with the day's bounds.
+
+    ``figures_offset`` is the place of the tick its figures are of, in the past; of the present row the version's own.
+    """
 
     region: str
     region_name: str
@@ -34,12 +38,15 @@ class Judged:
     incidents_out_of_scope: int
     violence_limit: float
     covered_share: float
+    deaths_low: int
     deaths_best: int
+    deaths_high: int
     reasons: list[dict[str, str]]
     evidence: dict[str, list[str]]
     recorded_at: datetime
     tick_offset: int
     bulletin_incidents: int | None
+    figures_offset: int
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ class Step:
     report_id: str
     convoy_id: str
     convoy: str
-    same_convoy_as: str | None
     region: str
+    place: str | None
     step: str
     counts: bool
     flaw: str | None
@@ -103,6 +110,18 @@ class Step:
     reason: str | None
     sources: list[dict[str, str]]
     note: str | None
+
+
+@dataclass(frozen=True)
+class JoinedClaim:
+    """One claim of a convoy that several feeds, or names, tell of, and what joined it."""
+
+    convoy: str
+    claim: str
+    joined_to: str
+    why: str
+    seconds_apart: int | None
+    certainty: str
 
 
 @dataclass(frozen=True)
@@ -167,6 +186,7 @@ class Dossier:
     versions: list[Change]
     incidents: list[Incident]
     steps: list[Step]
+    joined: list[JoinedClaim]
     watches: list[Watch]
     silent: list[Silence]
     bulletins: list[BulletinLine]
@@ -178,8 +198,9 @@ class Dossier:
 
 _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
-       v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_best,
-       v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents
+       v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
+       v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
+       {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
@@ -206,11 +227,16 @@ QUALIFY row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) 
 ORDER BY occurred_from, feed, report_id
 """  # noqa: S608 - columns of ours
 _STEPS = """
-SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.same_convoy_as, s.region, s.step, s.counts, s.flaw,
+SELECT r.raw, s.feed, s.report_id, s.convoy_id, s.convoy, s.region, s.place, s.step, s.counts, s.flaw,
        s.occurred_from, s.occurred_to, s.reported_at, s.trucks, s.people_reached, s.reason
 FROM convoy_events s JOIN reports r ON r.feed = s.feed AND r.report_id = s.report_id AND r.present
 WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
 ORDER BY s.convoy, s.occurred_from, s.reported_at, s.feed, s.report_id
+"""
+_JOINED = """
+SELECT convoy, feed || '/' || convoy_id, joined_to, why, seconds_apart, certainty
+FROM joined_claims WHERE convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
+ORDER BY convoy, feed, convoy_id
 """
 _WATCHES = """
 WITH watching AS (
@@ -250,25 +276,23 @@ def judged(
     parameters: dict[str, Any] = {"region": region, "day": day}
     if as_of is not None:
         parameters["instant"] = as_of
-    held = "day_verdicts" if as_of is None else "verdicts_as_of($instant)"
-    found = select(connection, Judged, _VERDICT.format(held=held), parameters)
+    held, figures = (
+        ("day_verdicts", "v.tick_offset") if as_of is None else ("verdicts_as_of($instant)", "v.figures_offset")
+    )
+    found = select(connection, Judged, _VERDICT.format(held=held, figures=figures), parameters)
     return next((replace(each, reasons=_json(each.reasons), evidence=_json(each.evidence)) for each in found), None)
 
 
 def versions(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Change]:
-    """Return the versions up to one, with what each changed."""
+    """Return the versions up to one, with what each changed of the row it replaced."""
     parameters = {"region": held.region, "day": held.truce_day, "version": held.version}
     found = select(connection, Change, _CHANGES, parameters)
-    # A figure may have had no value before, as a bulletin's count has before there is a bulletin.
-    return [
-        replace(each, changed=[{**one, "old": _json(one["old"]), "new": _json(one["new"])} for one in each.changed])
-        for each in found
-    ]
+    return [replace(each, changed=changed_values(each.changed)) for each in found]
 
 
 def told_then(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Told]:
-    """Return the reports a version names as evidence of violence, in the revision its ledger knew."""
-    parameters = {"named": held.evidence["violence"], "before": held.tick_offset}
+    """Return the reports a version names as evidence of violence, in the revision its figures rest on."""
+    parameters = {"named": held.evidence["violence"], "before": held.figures_offset}
     return [told for _, told in _told(connection, _THEN, parameters)]
 
 
@@ -287,6 +311,7 @@ def dossier(
         versions=versions(connection, present),
         incidents=_incidents(connection, present, severe_kinds),
         steps=[_step(*row) for row in connection.execute(_STEPS, {"region": present.region}).fetchall()],
+        joined=select(connection, JoinedClaim, _JOINED, {"region": present.region}),
         watches=select(connection, Watch, _WATCHES, key),
         silent=select(connection, Silence, _SILENT, key),
         bulletins=select(connection, BulletinLine, _BULLETINS, key),

@@ -40,6 +40,13 @@ def is_in_use(error: duckdb.Error) -> bool:
     return "Could not set lock on file" in str(error)
 
 
+def is_interrupted(error: BaseException) -> bool:
+    """Return whether Ctrl-C ended a query: DuckDB may take the signal for itself, and says so in these ways alone."""
+    return isinstance(error, duckdb.InterruptException) or (
+        isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+    )
+
+
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """Turn errors of DuckDB and of the operating system about ``path`` into ours.
@@ -48,9 +55,12 @@ def mapped(path: Path) -> Iterator[None]:
         StoreFull: the disk took no more.
         StoreDamaged: its content is not what was written.
         StoreUnavailable: anything else: locked, unwritable, out of memory.
+        KeyboardInterrupt: a query was ended by Ctrl-C.
     """
     try:
         yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise of_duckdb(error, path) from error
     except OSError as error:
@@ -65,7 +75,10 @@ def of_duckdb(error: duckdb.Error, path: Path) -> TrucewatchError:
     if is_in_use(error):
         holder = _HOLDER.search(text)
         who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
-        return StoreInUse(f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy")
+        return StoreInUse(
+            f"{path} is in use by {who}: one ledger writes it; stop that one, or read the published copy",
+            holder=int(holder["pid"]) if holder else None,
+        )
     if any(sign in text for sign in _OTHER_DUCKDB):
         return StoreUnavailable(f"{path} was written by another version of DuckDB: {_first_line(text)}")
     if _FAILING in text:

@@ -32,7 +32,7 @@ WHERE r.type = 'incident' AND r.present AND r.merged_into IS NULL
 #: Rows of cells in memory at a time, as Python objects.
 _PORTION = 10_000
 _PRESENT_AT = """
-SELECT r.feed, r.report_id, r.fact_offset - $start, r.key_hash FROM reports r JOIN wanted USING (key_hash)
+SELECT r.feed, r.report_id, r.fact_offset - $start FROM reports r JOIN wanted USING (key_hash)
 WHERE r.type = 'incident' AND r.present
 """
 _NAMING = """
@@ -63,7 +63,7 @@ WITH names AS (
 )
 """
 _FIRST_TOLD = """
-SELECT feed, report_id, epoch_us(min(reported_at)), key_hash FROM reports JOIN wanted USING (key_hash) GROUP BY ALL
+SELECT feed, report_id, epoch_us(min(reported_at)) FROM reports JOIN wanted USING (key_hash) GROUP BY ALL
 """
 
 
@@ -112,10 +112,10 @@ class LinkingAnswers:
         sql = f"SELECT {columns} FROM reports JOIN wanted USING (fact_offset) WHERE type = 'incident'"  # noqa: S608 - columns of ours
         return [Linkable._make(row) for row in self._ask(sql, self._wanted(places), {"start": self._start})]
 
-    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
-        """Return the places of the present incident revisions of identities, given by key hash."""
-        rows = self._ask(_PRESENT_AT, _hashes(wanted), {"start": self._start})
-        return {wanted[key]: place for feed, report_id, place, key in rows if wanted[key] == (feed, report_id)}
+    def present_at(self, wanted: Mapping[Identity, int]) -> dict[Identity, int]:
+        """Return the places of the present incident revisions of identities, given with their key hashes."""
+        rows = self._ask(_PRESENT_AT, hash_table(wanted.values()), {"start": self._start})
+        return {name: place for *told, place in rows if (name := Identity._make(told)) in wanted}
 
     def linked_with(self, places: Collection[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
         """Return the stored incidents that the revisions at ``places`` belong to, with all their reports."""
@@ -136,10 +136,10 @@ class LinkingAnswers:
         )
         return contents, [LinkedReport._make(row) for row in self._ask(of_report, wanted, {"start": self._start})]
 
-    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
-        """Return the least time at which any known revision of each was told; identities are given by key hash."""
-        rows = self._ask(_FIRST_TOLD, _hashes(wanted), {})
-        return {wanted[key]: told for feed, report_id, told, key in rows if wanted[key] == (feed, report_id)}
+    def first_told(self, wanted: Mapping[Identity, int]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told; identities come with their key hashes."""
+        rows = self._ask(_FIRST_TOLD, hash_table(wanted.values()), {})
+        return {name: at for *told, at in rows if (name := Identity._make(told)) in wanted}
 
     def _wanted(self, places: Collection[int]) -> Any:
         return place_table(np.fromiter(places, dtype=np.int64, count=len(places)) + self._start)
@@ -152,10 +152,6 @@ class LinkingAnswers:
             if wanted is not None:
                 self._connection.unregister("wanted")
         return found
-
-
-def _hashes(wanted: Mapping[int, Identity]) -> Any:
-    return hash_table(np.fromiter(wanted, dtype=np.int64, count=len(wanted)))
 
 
 def _columns(row: type[_R], table: str) -> str:

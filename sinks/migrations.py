@@ -105,7 +105,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
                 "INSERT INTO about VALUES (1, ?, ?, ?, ?, NULL)",
                 [agreement.id, agreement.title, agreement.model_dump_json(), software_version()],
             )
-            connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}')")
+            connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}', 0, '')")
         connection.execute("UPDATE about SET schema_version = ?", [number])
         reached("store.migrating")
         connection.execute("COMMIT")
@@ -113,4 +113,5 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
     connection.execute("BEGIN")
     connection.execute(views())
     connection.execute("UPDATE about SET software_version = ?", [software_version()])
+    reached("store.viewing")
     connection.execute("COMMIT")

@@ -32,11 +32,6 @@ class StoreLimits:
     log_bytes: int = 256 * 1024 * 1024
 
 
-def unwritable(directory: Path) -> list[str]:
-    """Return what keeps a ledger from writing its folder; nothing when it may."""
-    return [] if os.access(directory, os.W_OK | os.X_OK) else [f"{directory} cannot be written"]
-
-
 def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
     """Open the live file for writing, making it if need be.
 
@@ -148,7 +143,7 @@ def settle_log(
             )
     # Sources are of the same broker: their offsets start anew as well.
     connection.execute("DELETE FROM sink_offsets")
-    connection.execute("INSERT INTO sink_offsets VALUES (?, 0, 'facts', 0, ?)", [facts_topic, log_identity])
+    connection.execute("INSERT INTO sink_offsets VALUES (?, 0, 'facts', 0, ?, NULL)", [facts_topic, log_identity])
     # Places in the facts topic are counted on, so that fact_offset still orders everything that was learned.
     connection.execute("UPDATE ledger_state SET log_start = next_offset")
     return any(next_offset > 0 for _, next_offset, _ in known)

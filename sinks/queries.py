@@ -10,7 +10,6 @@ from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
-import numpy as np
 
 from schemas.agreement import Agreement
 from schemas.rows import (
@@ -41,7 +40,7 @@ FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE rol
 SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
 
 _PRIORS = """
-SELECT r.key_hash, r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
+SELECT r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
        r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
        r.fact_offset - $start
 FROM reports r JOIN wanted USING (key_hash)
@@ -63,7 +62,8 @@ ORDER BY occurred_from, feed, report_id
 LIMIT $limit
 """
 
-_STATE = "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
+_STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
+_LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
 
 _HOURS = """
 SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*), coalesce(sum(deaths_best), 0)::BIGINT
@@ -106,7 +106,8 @@ def log_start(connection: duckdb.DuckDBPyConnection) -> int:
 
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
     """Return what the last commit left, with places in the facts topic counted from ``log_start``."""
-    ((next_offset, now, last_tick, pending),) = connection.execute(_STATE).fetchall()
+    ((next_offset, now, last_tick, pending, term, writer),) = connection.execute(_STATE).fetchall()
+    ((last_digest,),) = connection.execute(_LAST_DIGEST).fetchall()
     sources = connection.execute(SOURCES).fetchall()
     verdicts = rows_of(connection, "day_verdicts", VerdictRow)
     gates = rows_of(connection, "gate", GateRow)
@@ -126,32 +127,35 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         feeds=rows_of(connection, "feeds", FeedRow),
         redrives=rows_of(connection, "redrives", RedriveRow),
         pending=pending,
+        last_digest=last_digest,
+        term=term,
+        writer=writer,
         **(_of_linking(connection, log_start) if agreement.linking else {}),
     )
 
 
 def priors(
-    connection: duckdb.DuckDBPyConnection, wanted: Mapping[int, Identity], log_start: int
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[Identity, int], log_start: int
 ) -> dict[tuple[str, str], Prior]:
-    """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
+    """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
     if not wanted:
         return {}
-    hashes = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
-    connection.register("wanted", hash_table(hashes))
+    connection.register("wanted", hash_table(wanted.values()))
     rows = connection.execute(_PRIORS, {"start": log_start}).fetchall()
     connection.unregister("wanted")
-    digests: dict[int, dict[int, int]] = {}
-    present: dict[int, tuple[int, str, Contribution | None, int]] = {}
-    for key, feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:
-        if wanted[key] != (feed, report_id):
+    digests: dict[tuple[str, str], dict[int, int]] = {}
+    present: dict[tuple[str, str], tuple[int, str, Contribution | None, int]] = {}
+    for feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:
+        identity = (feed, report_id)
+        if identity not in wanted:
             continue  # another identity with the same hash
-        digests.setdefault(key, {})[revision] = digest
+        digests.setdefault(identity, {})[revision] = digest
         if stands:
             counts = report_type == "incident" and not retracted
-            present[key] = revision, report_type, Contribution._make(adds) if counts else None, place
+            present[identity] = revision, report_type, Contribution._make(adds) if counts else None, place
     return {
-        wanted[key]: Prior(revision, digests[key], report_type, contribution, place)
-        for key, (revision, report_type, contribution, place) in present.items()
+        identity: Prior(revision, digests[identity], report_type, contribution, place)
+        for identity, (revision, report_type, contribution, place) in present.items()
     }
 
 

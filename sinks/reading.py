@@ -10,13 +10,28 @@ import dataclasses
 import json
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import mapped
-from sinks.records import About, Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
+from sinks.records import (
+    About,
+    Amended,
+    Cell,
+    Declared,
+    DeclaredClock,
+    FeedState,
+    Gate,
+    PlacesToCheck,
+    RejectCount,
+    Window,
+)
 from sinks.selecting import select as _select
+
+#: An instant asked for, or else the ledger's time.
+_INSTANT = "coalesce($instant::TIMESTAMPTZ, (SELECT now FROM ledger_state))"
 
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
@@ -70,7 +85,7 @@ def grid(connection: duckdb.DuckDBPyConnection, days: tuple[date, date] | None =
         Cell,
         "SELECT region, coalesce(name, region), truce_day, verdict, state, violence, access, incidents, "
         "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_best, version, reasons FROM day_verdicts LEFT JOIN regions ON pcode = region "
+        "deaths_low, deaths_best, deaths_high, version, reasons FROM day_verdicts LEFT JOIN regions ON pcode = region "
         "WHERE truce_day BETWEEN ? AND ? ORDER BY region, truce_day",
         [first, last],
     )
@@ -90,13 +105,13 @@ def windows(connection: duckdb.DuckDBPyConnection) -> list[Window]:
 
 
 def grid_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
-    """Return the cells as they were held at an instant; counts are those of the version held then."""
+    """Return the cells as they were held at an instant."""
     found = _select(
         connection,
         Cell,
         "SELECT region, region_name, truce_day, verdict, state, violence, access, incidents, "
         "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_best, version, reasons FROM verdicts_as_of($instant) "
+        "deaths_low, deaths_best, deaths_high, version, reasons FROM verdicts_as_of($instant) "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"instant": instant, "first": days[0], "last": days[1]},
     )
@@ -142,23 +157,56 @@ def _gates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Gate]:
     return _select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
 
 
-def declarations(connection: duckdb.DuckDBPyConnection) -> list[Declared]:
-    """Return what parties declared, in the order it takes effect."""
+def amended(connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Amended]:
+    """Return the versions of final days that were made after ``since``, up to ``until``, the latest first."""
+    found = _select(
+        connection,
+        Amended,
+        "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "
+        "evidence_added, evidence_removed, reports, more_reports FROM verdict_changes "
+        "WHERE state = 'AMENDED' AND recorded_at > ? AND recorded_at <= ? "
+        "ORDER BY tick_offset DESC, region, truce_day",
+        [since, until],
+    )
+    return [dataclasses.replace(each, changed=changed_values(each.changed)) for each in found]
+
+
+def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what ``verdict_changes`` tells of a version with values in the place of JSON texts.
+
+    A figure may have had no value before, as a bulletin's count has before there is a bulletin.
+    """
+    return [
+        {**each, **{side: None if each[side] is None else json.loads(each[side]) for side in ("old", "new")}}
+        for each in changed
+    ]
+
+
+def places_to_check(connection: duckdb.DuckDBPyConnection) -> PlacesToCheck:
+    """Return how many place names wait for a person to look at them."""
+    counts = "SELECT (SELECT count(*) FROM ambiguous_places), (SELECT count(*) FROM refused_places)"
+    return _select(connection, PlacesToCheck, counts)[0]
+
+
+def declarations(connection: duckdb.DuckDBPyConnection, instant: datetime | None = None) -> list[Declared]:
+    """Return what parties declared, in the order it takes effect, as it stood at an instant: the ledger's time."""
     return _select(
         connection,
         Declared,
-        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag FROM declared_acts "
-        "ORDER BY effective_at, reported_at, feed, report_id",
+        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag "  # noqa: S608 - ours
+        f"FROM declared_acts_as_of({_INSTANT}) ORDER BY effective_at, reported_at, feed, report_id",
+        {"instant": instant},
     )
 
 
-def declared_clocks(connection: duckdb.DuckDBPyConnection) -> list[DeclaredClock]:
-    """Return each party's declared clock at the ledger's time, by party."""
+def declared_clocks(connection: duckdb.DuckDBPyConnection, instant: datetime | None = None) -> list[DeclaredClock]:
+    """Return each party's declared clock at an instant, the ledger's time unless given, by party."""
     return _select(
         connection,
         DeclaredClock,
-        "SELECT declared_by, in_force, since, until, ended_by, held_seconds, held, held_rounded, truce_days, "
-        "truce_days_met FROM declared_as_of((SELECT now FROM ledger_state)) ORDER BY declared_by",
+        "SELECT declared_by, in_force, since, until, ended_by, held_seconds, held, held_rounded, "  # noqa: S608 - ours
+        f"truce_days, truce_days_met FROM declared_as_of({_INSTANT}) ORDER BY declared_by",
+        {"instant": instant},
     )
 
 

@@ -39,9 +39,40 @@ class Cell:
     counted: int | None
     violence_limit: float
     covered_share: float
+    deaths_low: int
     deaths_best: int
+    deaths_high: int
     version: int
     reasons: list[Any]
+
+
+@dataclass(frozen=True)
+class Amended:
+    """A version of a day that was final: what it changed of the row it replaced, and the reports that caused it.
+
+    ``changed`` holds ``field``, ``old`` and ``new``.
+    """
+
+    region: str
+    region_name: str
+    truce_day: date
+    version: int
+    recorded_at: datetime
+    verdict_before: str
+    verdict: str
+    changed: list[dict[str, Any]]
+    evidence_added: list[str]
+    evidence_removed: list[str]
+    reports: list[str]
+    more_reports: int
+
+
+@dataclass(frozen=True)
+class PlacesToCheck:
+    """How many place names wait for a person: of reports that stand in doubt, and of records that were refused."""
+
+    ambiguous: int
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -150,4 +181,6 @@ def jsonable(record: Any) -> Any:
         return record.isoformat()
     if isinstance(record, list):
         return [jsonable(item) for item in record]
+    if isinstance(record, dict):
+        return {name: jsonable(item) for name, item in record.items()}
     return record

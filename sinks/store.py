@@ -201,8 +201,8 @@ class Store:
 
     # -- answering the ledger
 
-    def priors(self, wanted: Mapping[int, Identity]) -> dict[tuple[str, str], Prior]:
-        """Return what is known of each identity of ``wanted`` (by key hash); unknown ones are left out."""
+    def priors(self, wanted: Mapping[Identity, int]) -> dict[tuple[str, str], Prior]:
+        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
         with self._guarded():
             return queries.priors(self._connection, wanted, self._log_start)
 

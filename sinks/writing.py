@@ -18,7 +18,7 @@ _R = TypeVar("_R", bound=tuple[Any, ...])
 #: Tables of present rows by their primary keys: the number of leading columns that make the key.
 UPSERTED = {"truce_days": 1, "day_tallies": 2, "feed_tallies": 3, "day_verdicts": 2, "region_windows": 1, "feeds": 1}
 #: Tables whose rows belong to one report and go with it.
-OF_A_REPORT = ("convoy_events", "coverage", "bulletins", "declarations", "positions", "position_findings")
+OF_A_REPORT = ("convoy_events", "coverage", "bulletins", "positions", "position_findings")
 
 #: Rows are found by the hash alone and compared by name afterwards: a join on all four columns reads the names of
 #: every report there is, and takes 100 instead of 30 milliseconds at three million.
@@ -73,6 +73,8 @@ class Writer:
         self._name_days([*changes.verdicts, *changes.versions])
         self._upsert("day_verdicts", changes.verdicts, shift)
         self._append("day_verdict_versions", changes.versions, shift)
+        self._append("day_figures", changes.figures, shift)
+        self._append("declarations", changes.declarations)
         self._append("redrives", changes.redrives, shift)
         self._upsert("region_windows", changes.windows)
         if changes.gate is not None and changes.gate != self._gate:
@@ -85,22 +87,24 @@ class Writer:
     def write_offsets(self, changes: Changes, facts_topic: str, shift: int) -> None:
         """Write how far the ledger has read, and what it needs to go on from there."""
         self._connection.execute(
-            "UPDATE sink_offsets SET next_offset = ? WHERE role = 'facts' AND topic = ?",
-            [changes.next_offset, facts_topic],
+            "UPDATE sink_offsets SET next_offset = ?, last_digest = ? WHERE role = 'facts' AND topic = ?",
+            [changes.next_offset, changes.last_digest, facts_topic],
         )
         risen = [
-            (topic, partition, "source", highest + 1, source_log)
+            (topic, partition, "source", highest + 1, source_log, None)
             for (topic, partition, source_log), highest in changes.origins.items()
         ]
         if risen:
             self._run(_RAISE, to_arrow(self._schemas["sink_offsets"], risen))
         self._connection.execute(
-            "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?",
+            "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?, term = ?, writer = ?",
             [
                 changes.next_offset + shift,
                 None if changes.now is None else from_micros(changes.now),
                 changes.last_tick + shift,
                 changes.pending,
+                changes.term,
+                changes.writer,
             ],
         )
 
@@ -117,14 +121,14 @@ class Writer:
         self._append("convoy_events", _last_of_each(changes.convoy_steps, lambda row: row[:2]))
         self._append("coverage", _last_of_each(changes.coverage, lambda row: row[:3]))
         self._append("bulletins", _last_of_each(changes.bulletins, lambda row: row[:3]))
-        self._append("declarations", _last_of_each(changes.declarations, lambda row: row[:2]))
         self._append("positions", _last_of_each(changes.positions, lambda row: row[:2]))
         self._append("position_findings", _last_of_each(changes.position_findings, lambda row: row[:3]))
 
     def _replace_convoys(self, changes: Changes) -> None:
         if changes.touched_convoys:
-            self._delete(("convoys",), ("feed", "convoy_id"), sorted(changes.touched_convoys))
+            self._delete(("convoys", "joined_claims"), ("feed", "convoy_id"), sorted(changes.touched_convoys))
         self._append("convoys", _last_of_each(changes.convoys, lambda row: row[:2]))
+        self._append("joined_claims", _last_of_each(changes.joined_claims, lambda row: row[:2]))
 
     def _write_tallies(self, changes: Changes) -> None:
         tallies = _last_of_each(changes.tallies, lambda row: row[:2])

@@ -15,10 +15,11 @@ from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.topics import EMBEDDED_CLUSTER, Topics
-from sinks.opening import unwritable
+from sinks.opening import LIVE
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
-from streams.engine.admin import ensure_topics, log_identity
+from sinks.writable import Writable
+from streams.engine.admin import ensure_topics, log_identity, record_at
 from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
 from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.probes import Probes, Reasons
@@ -27,6 +28,7 @@ from streams.engine.worker import run_worker
 from streams.intake.agent import IntakeAgent
 from streams.intake.examine import Examiner
 from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.stopped_holder import StoppedHolder
 from streams.ledger.ticker import Ticker
 from streams.settings import Settings
 
@@ -81,6 +83,7 @@ def _run_intake(
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
+        patience_seconds=settings.broker_patience_seconds,
     )
     run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
 
@@ -111,6 +114,8 @@ def _run_ledger(
         Ticker(BatchProducer(broker, settings.broker_patience_seconds), facts_topic)
         if settings.stamps == "clock"
         else None,
+        record_at=partial(record_at, broker),
+        stopped_holder=StoppedHolder(settings.data / agreement.id / LIVE, settings.stall_seconds),
     )
     app = build_app(
         app_id=topics.ledger_group(agreement.id),
@@ -122,10 +127,13 @@ def _run_ledger(
         data_dir=settings.data,
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
+        patience_seconds=settings.broker_patience_seconds,
     )
 
+    folder = Writable(settings.data / agreement.id)
+
     def unready() -> list[str]:
-        return agent.unready() + unwritable(settings.data / agreement.id)
+        return agent.unready() + folder.unready()
 
     run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
 
@@ -135,5 +143,5 @@ def _probes(
 ) -> Probes | None:
     if settings.health_address is None:
         return None
-    registry = registry_of(WorkerFigures(app.pulse, role, agreement), figures)
-    return Probes(settings.health_address, app.pulse, unready, registry)
+    registry = registry_of(WorkerFigures(app.pulse, app.lane, app.reach, role, agreement), figures)
+    return Probes(settings.health_address, app.pulse, lambda: app.reach.unready() + unready(), registry)

@@ -28,14 +28,23 @@ _OF_THE_TESTS = frozenset(
 )
 
 
+#: A name, an address of four numbers, or one of IPv6 in brackets: nothing that a password could stand in.
+_HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
+_BROKER = rf"^kafka://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*$"
+_ADDRESSES = re.compile(rf"{_HOST}(:\d+)?(,{_HOST}(:\d+)?)*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 class Settings(BaseSettings):
     """What may be set, each as ``TRUCEWATCH_<NAME>`` or by the command's option of the same name."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    broker: Annotated[str, StringConstraints(pattern=r"^kafka://[^@/,\s]+:\d+(,[^@/,\s]+:\d+)*$")] | None = Field(
-        None,
-        description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
+    broker: Annotated[str, StringConstraints(pattern=rf"^kafka://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*$")] | None = (
+        Field(
+            None,
+            description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
+        )
     )
     data: Path = Field(
         Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it."
@@ -126,7 +135,7 @@ def load(options: Mapping[str, Any] | None = None) -> Settings:
         for each in error.errors():
             name = str(each["loc"][0])
             source = f"--{name.replace('_', '-')}" if name in given else variable(name)
-            faults.append(f"{source}: {_reason(each['msg'], name)}, not {_without_secrets(str(each['input']))!r}")
+            faults.append(f"{source}: {_reason(each['msg'], name)}, not {_shown(name, str(each['input']))!r}")
         raise UsageError("; ".join(faults)) from None
 
 
@@ -145,9 +154,19 @@ def settings_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _without_secrets(value: str) -> str:
-    """Return a refused value without what stands before an ``@``: in an address that is a name and a password."""
-    return re.sub(r"(?<=//).*@|^[^/]*@", "***@", value, flags=re.DOTALL)
+def _shown(name: str, value: str) -> str:
+    """Return a refused value; of an address only scheme, hosts and ports: a password may stand anywhere else."""
+    if name not in ("broker", "health_address"):
+        return value
+    scheme = found[0] if (found := _SCHEME.match(value)) else ""
+    rest = value[len(scheme) :]
+    head = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    before, _, hosts = head.rpartition("@")
+    tail = rest[len(head) :]
+    # An @ further on may be one of a query, or end a password that holds what else begins a query.
+    if "@" in tail or not _ADDRESSES.fullmatch(hosts):
+        return f"{scheme}***"
+    return f"{scheme}{before and '***@'}{hosts}{tail and '***'}"
 
 
 def _reason(message: str, name: str) -> str:

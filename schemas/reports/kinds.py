@@ -90,6 +90,11 @@ class ConvoyReport(Report):
     same_convoy_as: ReportReference | None = Field(
         None, description="'feed/convoy_id' of another feed's name for this convoy: claims of both are one convoy's."
     )
+    not_same_convoy_as: list[ReportReference] = Field(
+        default_factory=list,
+        max_length=20,
+        description="'feed/convoy_id' of claims that are another convoy's: never joined to this one.",
+    )
     step: ConvoyStep = Field(description="How far the convoy had come; only offloaded and distributed are deliveries.")
     occurred: Interval = Field(description="When it was at this step.")
     place: Place = Field(description="The destination: the region access is owed to.")

@@ -16,13 +16,25 @@ from schemas.rows.reports import (
     CoverageRow,
     DeclarationRow,
     Identity,
+    JoinedClaimRow,
     PositionFindingRow,
     PositionRow,
     ReportRow,
 )
-from schemas.rows.verdicts import DayTallyRow, Evidence, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+from schemas.rows.verdicts import (
+    Amendment,
+    DayTallyRow,
+    Evidence,
+    FeedTallyRow,
+    FiguresRow,
+    GateRow,
+    Hour,
+    VerdictRow,
+    WindowRow,
+)
 
 __all__ = [
+    "Amendment",
     "BulletinRow",
     "Changes",
     "Claim",
@@ -35,9 +47,11 @@ __all__ = [
     "Evidence",
     "FeedRow",
     "FeedTallyRow",
+    "FiguresRow",
     "GateRow",
     "Hour",
     "Identity",
+    "JoinedClaimRow",
     "Linkable",
     "LinkedIncident",
     "LinkedReport",

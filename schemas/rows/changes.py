@@ -15,11 +15,21 @@ from schemas.rows.reports import (
     CoverageRow,
     DeclarationRow,
     Identity,
+    JoinedClaimRow,
     PositionFindingRow,
     PositionRow,
     ReportRow,
 )
-from schemas.rows.verdicts import DayTallyRow, FeedTallyRow, GateRow, Hour, VerdictRow, WindowRow
+from schemas.rows.verdicts import (
+    Amendment,
+    DayTallyRow,
+    FeedTallyRow,
+    FiguresRow,
+    GateRow,
+    Hour,
+    VerdictRow,
+    WindowRow,
+)
 from schemas.truceday import Micros
 
 
@@ -38,11 +48,14 @@ class Changes:
 
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
     identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
-    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys``. ``verdicts`` holds
-    present rows (the last one of a region and day counts), ``versions`` new versions, which are only ever added.
+    of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys`` and ``joined_claims``.
+    ``verdicts`` holds present rows (the last one of a region and day counts), ``versions`` new versions and ``figures``
+    what came of them since, which are only ever added, as are ``declarations``, one for every revision. ``amendments``
+    are those versions that somebody has to be told of; they are in no table of their own.
     ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
     incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
-    holds the highest source offset counted, by topic, partition and log, where it has risen.
+    holds the highest source offset counted, by topic, partition and log, where it has risen. ``last_digest`` is the
+    fingerprint of the record before ``next_offset``; ``term`` and ``writer`` tell whose ticks count.
     """
 
     next_offset: int = 0
@@ -50,6 +63,9 @@ class Changes:
     now: Micros | None = None
     last_tick: int = -1
     pending: str = "{}"
+    last_digest: int | None = None
+    term: int = 0
+    writer: str = ""
     reports: list[ReportRow] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
@@ -68,8 +84,11 @@ class Changes:
     position_findings: list[PositionFindingRow] = field(default_factory=list)
     touched_convoys: set[tuple[str, str]] = field(default_factory=set)
     convoys: list[ConvoyRow] = field(default_factory=list)
+    joined_claims: list[JoinedClaimRow] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
     versions: list[VerdictRow] = field(default_factory=list)
+    figures: list[FiguresRow] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
     windows: list[WindowRow] = field(default_factory=list)
     gate: GateRow | None = None
     gate_history: list[GateRow] = field(default_factory=list)
@@ -102,6 +121,9 @@ class Resumed:
     feeds: list[FeedRow]
     redrives: list[RedriveRow]
     pending: str
+    last_digest: int | None = None
+    term: int = 0
+    writer: str = ""
     reporting: list[tuple[str, date, str]] = field(default_factory=list)
     cells: list[tuple[str, int]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)

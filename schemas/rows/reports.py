@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -64,8 +65,10 @@ class ReportRow(NamedTuple):
 class ConvoyStepRow(NamedTuple):
     """One present, active convoy report, and what it counts for among all claims of its convoy.
 
-    ``items_removed`` is a JSON list. ``convoy`` names the convoy, ``flaw`` says in words why a step is not legal or
-    does not count; these and the two flags are worked out from all steps of the convoy, the rest is the report's.
+    ``items_removed`` is a JSON list. ``town`` is the most exact place name, as names are compared, when it is more than
+    a region's; ``not_same_convoy_as`` is None when the report names none. ``convoy`` names the convoy, ``flaw`` says in
+    words why a step is not legal or does not count; these and the two flags are worked out from all steps of the
+    convoy, the rest is the report's.
     """
 
     feed: str
@@ -93,6 +96,24 @@ class ConvoyStepRow(NamedTuple):
     access_constraint: str | None
     reached_place: str | None
     same_convoy_as: str | None
+    not_same_convoy_as: Sequence[str] | None
+    town: str | None
+
+
+class JoinedClaimRow(NamedTuple):
+    """One claim of a convoy of several, with the first of the joins it is part of.
+
+    ``why`` is ``same_convoy_as`` or ``same_place_and_time``; ``seconds_apart`` lie between the roads of two claims that
+    were joined by place and time, 0 when they overlap.
+    """
+
+    feed: str
+    convoy_id: str
+    convoy: str
+    joined_to: str
+    why: str
+    seconds_apart: int | None
+    certainty: str
 
 
 class ConvoyRow(NamedTuple):
@@ -168,10 +189,12 @@ class BulletinRow(NamedTuple):
 
 
 class DeclarationRow(NamedTuple):
-    """One present, active declaration."""
+    """One revision of a declaration, whether it stands or not: what was declared then is told from all of them."""
 
     feed: str
     report_id: str
+    revision: int
+    retracted: bool
     act: str
     declared_by: str
     effective_at: Micros

@@ -50,6 +50,8 @@ class FeedTallyRow(NamedTuple):
 class VerdictRow(NamedTuple):
     """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
 
+    Counts, tolls, the share and ``reasons`` may move within a version, until the day is final: see ``FiguresRow``.
+
     ``bulletin_incidents`` is the count held against the limit where the agreement measures by bulletins; None where it
     does not, or where there was none.
 
@@ -69,11 +71,50 @@ class VerdictRow(NamedTuple):
     bulletin_incidents: int | None
     violence_limit: float
     covered_share: float
+    deaths_low: int
     deaths_best: int
+    deaths_high: int
     reasons: str
     evidence: str
     recorded_at: Micros
     tick_offset: int
+    cause: str
+
+
+class FiguresRow(NamedTuple):
+    """What the figures of a verdict came to at a tick that made no version; each stands until the next of its day.
+
+    ``recorded_at``, ``tick_offset`` and ``cause`` are of that tick, not of the version.
+    """
+
+    region: str
+    truce_day: date
+    version: int
+    state: str
+    incidents: int
+    incidents_out_of_scope: int
+    bulletin_incidents: int | None
+    covered_share: float
+    deaths_low: int
+    deaths_best: int
+    deaths_high: int
+    reasons: str
+    recorded_at: Micros
+    tick_offset: int
+    cause: str
+
+
+class Amendment(NamedTuple):
+    """A version of a day that was final, with another verdict or finding: what somebody has to be told of.
+
+    ``before`` and ``after`` hold the verdict, the violence leg's finding and the access leg's.
+    """
+
+    region: str
+    truce_day: date
+    version: int
+    before: tuple[str, str, str]
+    after: tuple[str, str, str]
     cause: str
 
 

@@ -2,10 +2,17 @@
 -- Views and macros over the table declarations. Nothing that is computed reads them.
 
 CREATE OR REPLACE MACRO declared_fold(t) AS TABLE
-WITH RECURSIVE told AS (
-    SELECT declared_by, act, effective_at, until, reported_at, feed, report_id FROM declarations
+WITH RECURSIVE revisions AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY feed, report_id ORDER BY revision DESC) = 1 AS last
+    FROM declarations
     WHERE reported_at <= CAST(t AS TIMESTAMPTZ)
-), events AS (
+), told AS MATERIALIZED (
+    SELECT declared_by, act, effective_at, until, reported_at, feed, report_id FROM revisions
+    WHERE last AND NOT retracted
+        -- A correction may have made of a declaration a report of another kind.
+        AND NOT EXISTS (FROM reports r WHERE r.type <> 'declaration' AND r.feed = revisions.feed AND r.report_id = revisions.report_id
+                        AND r.revision > revisions.revision AND r.reported_at <= CAST(t AS TIMESTAMPTZ))
+), events AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY declared_by ORDER BY effective_at, reported_at, feed, report_id, act) AS n,
            until <= effective_at AND act IN ('start', 'extension', 'reset') AS backwards
     FROM (
@@ -76,6 +83,8 @@ WITH fold AS (
     SELECT declared_by, stretch, any_value(since) AS since, last(ends ORDER BY n) AS ends,
            first(feed || '/' || report_id ORDER BY n) AS opened_by
     FROM fold WHERE stretch > 0 GROUP BY ALL
+), held AS (
+    SELECT * FROM verdicts_as_of(t)
 ), timed AS (
     SELECT declared_by, row_number() OVER (PARTITION BY declared_by ORDER BY stretch) AS stretch, since,
            coalesce(closed_at, ends) AS until, coalesce(closed_by, 'until') AS by_what, opened_by, closing_report,
@@ -99,7 +108,7 @@ SELECT
         WHERE d.starts_at >= since AND d.ends_at <= least(coalesce(until, 'infinity'::TIMESTAMPTZ), CAST(t AS TIMESTAMPTZ))) AS truce_days,
     (SELECT count(*) FROM truce_days d
         WHERE d.starts_at >= since AND d.ends_at <= least(coalesce(until, 'infinity'::TIMESTAMPTZ), CAST(t AS TIMESTAMPTZ))
-          AND NOT EXISTS (FROM day_verdicts v JOIN regions ON pcode = v.region AND in_gate
+          AND NOT EXISTS (FROM held v JOIN regions ON pcode = v.region AND in_gate
                           WHERE v.truce_day = d.truce_day AND v.verdict <> 'MET')) AS truce_days_met,
     opened_by,
     CASE WHEN until <= CAST(t AS TIMESTAMPTZ) THEN closing_report END AS ended_by_report
@@ -125,7 +134,7 @@ COMMENT ON COLUMN declared_clock.ended_by_report IS 'feed/report_id of the decla
 
 CREATE OR REPLACE MACRO declared_as_of(t) AS TABLE
 SELECT p.declared_by, coalesce(s.in_force, false) AS in_force, s.* EXCLUDE (declared_by, in_force)
-FROM (SELECT DISTINCT declared_by FROM declarations WHERE reported_at <= CAST(t AS TIMESTAMPTZ)) p
+FROM (SELECT DISTINCT declared_by FROM declared_fold(t)) p
 LEFT JOIN declared_stretches(t) s USING (declared_by)
 -- The latest stretch that has begun; of a party whose truce is only announced the first to come.
 QUALIFY row_number() OVER (
@@ -133,11 +142,11 @@ QUALIFY row_number() OVER (
     ORDER BY s.since <= CAST(t AS TIMESTAMPTZ) DESC NULLS LAST, CASE WHEN s.since <= CAST(t AS TIMESTAMPTZ) THEN -s.stretch ELSE s.stretch END
 ) = 1
 ORDER BY p.declared_by;
-COMMENT ON MACRO TABLE declared_as_of IS 'Each party''s declared clock at an instant, by the declarations reported by then that still stand: columns as in declared_clock; since is NULL where it never declared a truce of its own.';
+COMMENT ON MACRO TABLE declared_as_of IS 'Each party''s declared clock at an instant, by the declarations reported by then, in the revisions reported by then: columns as in declared_clock; since is NULL where it never declared a truce of its own.';
 
-CREATE OR REPLACE VIEW declared_acts AS
+CREATE OR REPLACE MACRO declared_acts_as_of(t) AS TABLE
 WITH fold AS (
-    SELECT * FROM declared_fold((SELECT now FROM ledger_state)) WHERE act <> 'resumption'
+    SELECT * FROM declared_fold(t) WHERE act <> 'resumption'
 )
 SELECT
     declared_by,
@@ -158,6 +167,10 @@ SELECT
     END AS flag
 FROM fold
 ORDER BY effective_at, reported_at, feed, report_id;
+COMMENT ON MACRO TABLE declared_acts_as_of IS 'Every declaration that stood at an instant with what it did to its party''s declared clock: columns as in declared_acts.';
+
+CREATE OR REPLACE VIEW declared_acts AS
+SELECT * FROM declared_acts_as_of((SELECT now FROM ledger_state)) ORDER BY effective_at, reported_at, feed, report_id;
 COMMENT ON VIEW declared_acts IS 'Every declaration with what it did to its party''s declared clock.';
 COMMENT ON COLUMN declared_acts.declared_by IS 'The party, as the declaration names it.';
 COMMENT ON COLUMN declared_acts.act IS 'start, extension, suspension, reset or end.';

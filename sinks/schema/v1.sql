@@ -114,7 +114,7 @@ COMMENT ON COLUMN reports.deaths_best IS 'Best estimate of deaths as the source 
 COMMENT ON COLUMN reports.deaths_high IS 'High estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
-COMMENT ON COLUMN reports.place_precision IS 'How exactly an incident''s place is stated: exact, near, district, governorate, country or unknown.';
+COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of a convoy governorate when its most exact name is a region''s.';
 COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
 COMMENT ON COLUMN reports.place_key IS 'What an incident''s place is compared by when it is linked by name: one for all known spellings of a place. NULL where the name is none, a region''s or left open.';
 COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';
@@ -254,31 +254,33 @@ COMMENT ON COLUMN convoys.steps IS 'Number of steps known, of all claims.';
 COMMENT ON COLUMN convoys.steps_flagged IS 'How many of them are not legal or are contradicted.';
 
 CREATE TABLE convoy_events (
-    feed              VARCHAR NOT NULL,
-    report_id         VARCHAR NOT NULL,
-    convoy_id         VARCHAR NOT NULL,
-    convoy            VARCHAR NOT NULL,
-    region            VARCHAR NOT NULL,
-    place             VARCHAR,
-    step              VARCHAR NOT NULL,
-    legal             BOOLEAN NOT NULL,
-    counts            BOOLEAN NOT NULL,
-    flaw              VARCHAR,
-    occurred_from     TIMESTAMPTZ NOT NULL,
-    occurred_to       TIMESTAMPTZ NOT NULL,
-    reported_at       TIMESTAMPTZ NOT NULL,
-    mode              VARCHAR NOT NULL,
-    trucks            INTEGER,
-    trucks_hit        INTEGER,
-    people_requested  INTEGER,
-    people_approved   INTEGER,
-    people_reached    INTEGER,
-    items_removed     JSON NOT NULL,
-    blocker           VARCHAR,
-    reason            VARCHAR,
-    access_constraint VARCHAR,
-    reached_place     VARCHAR,
-    same_convoy_as    VARCHAR
+    feed               VARCHAR NOT NULL,
+    report_id          VARCHAR NOT NULL,
+    convoy_id          VARCHAR NOT NULL,
+    convoy             VARCHAR NOT NULL,
+    region             VARCHAR NOT NULL,
+    place              VARCHAR,
+    step               VARCHAR NOT NULL,
+    legal              BOOLEAN NOT NULL,
+    counts             BOOLEAN NOT NULL,
+    flaw               VARCHAR,
+    occurred_from      TIMESTAMPTZ NOT NULL,
+    occurred_to        TIMESTAMPTZ NOT NULL,
+    reported_at        TIMESTAMPTZ NOT NULL,
+    mode               VARCHAR NOT NULL,
+    trucks             INTEGER,
+    trucks_hit         INTEGER,
+    people_requested   INTEGER,
+    people_approved    INTEGER,
+    people_reached     INTEGER,
+    items_removed      JSON NOT NULL,
+    blocker            VARCHAR,
+    reason             VARCHAR,
+    access_constraint  VARCHAR,
+    reached_place      VARCHAR,
+    same_convoy_as     VARCHAR,
+    not_same_convoy_as VARCHAR[],
+    town               VARCHAR
 );
 COMMENT ON TABLE convoy_events IS 'One present, active convoy report: one step of one convoy, and what it counts for.';
 COMMENT ON COLUMN convoy_events.feed IS 'Who said it.';
@@ -306,6 +308,26 @@ COMMENT ON COLUMN convoy_events.reason IS 'Reason given for a refusal, a hold or
 COMMENT ON COLUMN convoy_events.access_constraint IS 'What stood in the way, by OCHA''s nine categories of access constraints.';
 COMMENT ON COLUMN convoy_events.reached_place IS 'Where the convoy was at this step, as written.';
 COMMENT ON COLUMN convoy_events.same_convoy_as IS 'feed/convoy_id of another claim the report says is this convoy''s.';
+COMMENT ON COLUMN convoy_events.not_same_convoy_as IS 'feed/convoy_id of claims the report says are another convoy''s; NULL when none.';
+COMMENT ON COLUMN convoy_events.town IS 'Most exact name of the destination, as names are compared; NULL when there is none, or only a region''s.';
+
+CREATE TABLE joined_claims (
+    feed          VARCHAR NOT NULL,
+    convoy_id     VARCHAR NOT NULL,
+    convoy        VARCHAR NOT NULL,
+    joined_to     VARCHAR NOT NULL,
+    why           VARCHAR NOT NULL,
+    seconds_apart INTEGER,
+    certainty     VARCHAR NOT NULL
+);
+COMMENT ON TABLE joined_claims IS 'One claim of a convoy that several feeds, or names, tell of, and what joined it. A claim that is a convoy of its own is not here.';
+COMMENT ON COLUMN joined_claims.feed IS 'Who tells of it.';
+COMMENT ON COLUMN joined_claims.convoy_id IS 'The feed''s own name for the convoy.';
+COMMENT ON COLUMN joined_claims.convoy IS 'The convoy, as feed/convoy_id of the claim it is called after.';
+COMMENT ON COLUMN joined_claims.joined_to IS 'The claim, as feed/convoy_id, that it is joined to first.';
+COMMENT ON COLUMN joined_claims.why IS 'same_convoy_as: a report says so. same_place_and_time: each is the closest of its feed to the other, bound for one place.';
+COMMENT ON COLUMN joined_claims.seconds_apart IS 'Seconds between what the two tell of the road; 0 when that overlaps, NULL when a report says so.';
+COMMENT ON COLUMN joined_claims.certainty IS 'asserted, or doubtful: place and time cannot tell a second convoy of the day from it.';
 
 CREATE TABLE coverage (
     feed          VARCHAR NOT NULL,
@@ -362,15 +384,19 @@ COMMENT ON COLUMN bulletins.reported_at IS 'When the monitor said it.';
 CREATE TABLE declarations (
     feed         VARCHAR NOT NULL,
     report_id    VARCHAR NOT NULL,
+    revision     INTEGER NOT NULL,
+    retracted    BOOLEAN NOT NULL,
     act          VARCHAR NOT NULL,
     declared_by  VARCHAR NOT NULL,
     effective_at TIMESTAMPTZ NOT NULL,
     until        TIMESTAMPTZ,
     reported_at  TIMESTAMPTZ NOT NULL
 );
-COMMENT ON TABLE declarations IS 'What parties declare of the truce. Recorded beside the computed streak; never changes it.';
+COMMENT ON TABLE declarations IS 'What parties declare of the truce, in every revision. Recorded beside the computed streak; never changes it. Rows are only added; declared_acts has those that stand.';
 COMMENT ON COLUMN declarations.feed IS 'Who said it.';
 COMMENT ON COLUMN declarations.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN declarations.revision IS 'Counts up from 1; as of an instant the highest one reported by then is what was declared.';
+COMMENT ON COLUMN declarations.retracted IS 'Whether this revision withdraws the declaration.';
 COMMENT ON COLUMN declarations.act IS 'start, extension, suspension, reset or end.';
 COMMENT ON COLUMN declarations.declared_by IS 'Who declares.';
 COMMENT ON COLUMN declarations.effective_at IS 'From when.';
@@ -486,7 +512,9 @@ CREATE TABLE day_verdicts (
     bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
     deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
     reasons                JSON NOT NULL,
     evidence               JSON NOT NULL,
     recorded_at            TIMESTAMPTZ NOT NULL,
@@ -507,7 +535,9 @@ COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the 
 COMMENT ON COLUMN day_verdicts.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdicts.deaths_low IS 'Sum of low estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
@@ -527,14 +557,16 @@ CREATE TABLE day_verdict_versions (
     bulletin_incidents     INTEGER,
     violence_limit         DOUBLE NOT NULL,
     covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
     deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
     reasons                JSON NOT NULL,
     evidence               JSON NOT NULL,
     recorded_at            TIMESTAMPTZ NOT NULL,
     tick_offset            BIGINT NOT NULL,
     cause                  JSON NOT NULL
 );
-COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict. Rows are only added; verdicts_as_of(t) picks the ones valid at t.';
+COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict, with the figures it was made with. Rows are only added; day_figures tells what the figures came to until the next one, and verdicts_as_of(t) what was held at t.';
 COMMENT ON COLUMN day_verdict_versions.region IS 'P-code of the region.';
 COMMENT ON COLUMN day_verdict_versions.truce_day IS 'Local date on which the truce-day starts.';
 COMMENT ON COLUMN day_verdict_versions.version IS 'Number of the version, from 1.';
@@ -547,12 +579,48 @@ COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outs
 COMMENT ON COLUMN day_verdict_versions.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_verdict_versions.deaths_low IS 'Sum of low estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of deaths, in scope.';
 COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
 COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
+
+CREATE TABLE day_figures (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    version                INTEGER NOT NULL,
+    state                  VARCHAR NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    bulletin_incidents     INTEGER,
+    covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT NOT NULL,
+    deaths_best            BIGINT NOT NULL,
+    deaths_high            BIGINT NOT NULL,
+    reasons                JSON NOT NULL,
+    recorded_at            TIMESTAMPTZ NOT NULL,
+    tick_offset            BIGINT NOT NULL,
+    cause                  JSON NOT NULL
+);
+COMMENT ON TABLE day_figures IS 'What the figures of a verdict came to at a tick that made no version: until a day is final, other figures alone make none. Rows are only added; each stands until the next of its day, be it here or a version.';
+COMMENT ON COLUMN day_figures.region IS 'P-code of the region.';
+COMMENT ON COLUMN day_figures.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN day_figures.version IS 'The version whose figures they became.';
+COMMENT ON COLUMN day_figures.state IS 'State of the day at that tick.';
+COMMENT ON COLUMN day_figures.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN day_figures.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN day_figures.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
+COMMENT ON COLUMN day_figures.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN day_figures.deaths_low IS 'Sum of low estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.reasons IS 'Why, as JSON.';
+COMMENT ON COLUMN day_figures.recorded_at IS 'The ledger''s time at the tick at which they moved.';
+COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the figures rest on.';
+COMMENT ON COLUMN day_figures.cause IS 'What changed, as JSON: the reports told since the tick before.';
 
 CREATE TABLE region_windows (
     region                 VARCHAR PRIMARY KEY,
@@ -706,6 +774,7 @@ CREATE TABLE sink_offsets (
     role         VARCHAR NOT NULL,
     next_offset  BIGINT NOT NULL,
     log_identity VARCHAR NOT NULL,
+    last_digest  BIGINT,
     PRIMARY KEY (topic, partition, log_identity)
 );
 COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same transaction as everything else in it.';
@@ -714,13 +783,16 @@ COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
 COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
 COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file.';
 COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the offsets belong to; a topic made anew has another. For sources the beginning of the topic''s id; empty when not known.';
+COMMENT ON COLUMN sink_offsets.last_digest IS 'Fingerprint of the fact before next_offset, by which a topic that lost records is recognised. NULL for sources and before the first fact.';
 
 CREATE TABLE ledger_state (
     next_offset BIGINT NOT NULL,
     log_start   BIGINT NOT NULL,
     now         TIMESTAMPTZ,
     last_tick   BIGINT NOT NULL,
-    pending     JSON NOT NULL
+    pending     JSON NOT NULL,
+    term        BIGINT NOT NULL,
+    writer      VARCHAR NOT NULL
 );
 COMMENT ON TABLE ledger_state IS 'What the ledger needs to go on where it stopped: one row. Internal.';
 COMMENT ON COLUMN ledger_state.next_offset IS 'The fact_offset the next fact will get.';
@@ -728,3 +800,5 @@ COMMENT ON COLUMN ledger_state.log_start IS 'The fact_offset at which the presen
 COMMENT ON COLUMN ledger_state.now IS 'The ledger''s time: the highest stamp of a tick it has read. NULL before the first.';
 COMMENT ON COLUMN ledger_state.last_tick IS 'fact_offset of the last tick judged; -1 before the first.';
 COMMENT ON COLUMN ledger_state.pending IS 'What changed since the last tick and has not been judged yet, as JSON.';
+COMMENT ON COLUMN ledger_state.term IS 'Number of the last ledger whose ticks count; ticks of a lower one are read over. 0 before the first tick of a ledger.';
+COMMENT ON COLUMN ledger_state.writer IS 'The ledger that has that number. Empty before the first.';

@@ -175,6 +175,41 @@ COMMENT ON COLUMN last_seven.incidents IS 'Incidents in scope over the window''s
 COMMENT ON COLUMN last_seven.incidents_168h IS 'Incidents in scope that began in the last 168 hours.';
 
 CREATE OR REPLACE VIEW verdict_changes AS
+WITH last_figures AS (
+    SELECT * FROM day_figures
+    QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
+), replaced AS (
+    -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
+    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons),
+           coalesce(f.incidents, v.incidents) AS incidents,
+           coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
+           CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
+           coalesce(f.covered_share, v.covered_share) AS covered_share,
+           coalesce(f.deaths_low, v.deaths_low) AS deaths_low,
+           coalesce(f.deaths_best, v.deaths_best) AS deaths_best,
+           coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
+           coalesce(f.reasons, v.reasons) AS reasons
+    FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
+), paired AS (
+    -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
+    SELECT later, earlier,
+           CASE
+               WHEN later.recorded_at < d.ends_at THEN 'OPEN'
+               WHEN later.recorded_at < d.final_at THEN 'PROVISIONAL'
+               WHEN earlier.state = 'AMENDED' THEN 'AMENDED'
+               ELSE 'FINAL'
+           END AS state_before,
+           (later.verdict, later.violence, later.access, later.incidents, later.incidents_out_of_scope,
+            later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high)
+           IS NOT DISTINCT FROM
+           (earlier.verdict, earlier.violence, earlier.access, earlier.incidents, earlier.incidents_out_of_scope,
+            earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high)
+               AS only_reasons
+    FROM day_verdict_versions later
+    JOIN truce_days d USING (truce_day)
+    LEFT JOIN replaced earlier
+        ON earlier.region = later.region AND earlier.truce_day = later.truce_day AND earlier.version = later.version - 1
+)
 SELECT
     later.region,
     coalesce(regions.name, later.region) AS region_name,
@@ -183,10 +218,12 @@ SELECT
     later.recorded_at,
     later.tick_offset,
     later.verdict,
+    later.state,
+    earlier.verdict AS verdict_before,
     list_filter(
         [
             {'field': 'verdict', 'old': to_json(earlier.verdict), 'new': to_json(later.verdict)},
-            {'field': 'state', 'old': to_json(earlier.state), 'new': to_json(later.state)},
+            {'field': 'state', 'old': to_json(state_before), 'new': to_json(later.state)},
             {'field': 'violence', 'old': to_json(earlier.violence), 'new': to_json(later.violence)},
             {'field': 'access', 'old': to_json(earlier.access), 'new': to_json(later.access)},
             {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
@@ -197,9 +234,13 @@ SELECT
              'new': coalesce(to_json(later.bulletin_incidents), 'null'::JSON)},
             {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
             {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
-            {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)}
+            {'field': 'deaths_low', 'old': to_json(earlier.deaths_low), 'new': to_json(later.deaths_low)},
+            {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)},
+            {'field': 'deaths_high', 'old': to_json(earlier.deaths_high), 'new': to_json(later.deaths_high)},
+            -- The sentences tell the figures too: they are worth telling where nothing else moved.
+            {'field': 'reasons', 'old': to_json(earlier.reasons ->> '$[*].text'), 'new': to_json(later.reasons ->> '$[*].text')}
         ],
-        lambda each: earlier.version IS NOT NULL AND each.old IS DISTINCT FROM each.new
+        lambda each: earlier.version IS NOT NULL AND each.old IS DISTINCT FROM each.new AND (each.field <> 'reasons' OR only_reasons)
     ) AS changed,
     list_concat(
         list_filter(later.evidence ->> '$.violence[*]',
@@ -215,11 +256,9 @@ SELECT
     ) AS evidence_removed,
     later.cause ->> '$.reports[*]' AS reports,
     coalesce((later.cause ->> '$.more')::INTEGER, 0) AS more_reports
-FROM day_verdict_versions later
-LEFT JOIN day_verdict_versions earlier
-    ON earlier.region = later.region AND earlier.truce_day = later.truce_day AND earlier.version = later.version - 1
+FROM paired
 LEFT JOIN regions ON pcode = later.region;
-COMMENT ON VIEW verdict_changes IS 'Every version of every verdict with what it changed of the version before, and the reports that caused it.';
+COMMENT ON VIEW verdict_changes IS 'Every version of every verdict with what it changed of the row it replaced, and the reports that caused it.';
 COMMENT ON COLUMN verdict_changes.region IS 'P-code of the region.';
 COMMENT ON COLUMN verdict_changes.region_name IS 'Name of the region.';
 COMMENT ON COLUMN verdict_changes.truce_day IS 'Local date on which the truce-day starts.';
@@ -227,7 +266,9 @@ COMMENT ON COLUMN verdict_changes.version IS 'Number of the version, from 1.';
 COMMENT ON COLUMN verdict_changes.recorded_at IS 'The ledger''s time at the tick that made this version.';
 COMMENT ON COLUMN verdict_changes.tick_offset IS 'That tick''s place in the facts topic.';
 COMMENT ON COLUMN verdict_changes.verdict IS 'Verdict of this version.';
-COMMENT ON COLUMN verdict_changes.changed IS 'Fields that differ from the version before, each with its old and new value as JSON; empty for version 1.';
+COMMENT ON COLUMN verdict_changes.state IS 'State of the day when the version was made.';
+COMMENT ON COLUMN verdict_changes.verdict_before IS 'Verdict of the version before; NULL for version 1.';
+COMMENT ON COLUMN verdict_changes.changed IS 'Fields that differ from the row it replaced, the version before with the figures it had last, each with its old and new value as JSON; empty for version 1.';
 COMMENT ON COLUMN verdict_changes.evidence_added IS 'Incidents and convoys that decide the day now and did not before, as feed/name.';
 COMMENT ON COLUMN verdict_changes.evidence_removed IS 'Those that decided it before and no longer do.';
 COMMENT ON COLUMN verdict_changes.reports IS 'Reports that came since the day was last judged, as feed/report_id@revision: the first ten. Empty when it was only time.';
@@ -282,8 +323,13 @@ SELECT
     last(people_reached ORDER BY occurred_from, reported_at, report_id) FILTER (people_reached IS NOT NULL) AS people_reached,
     max(reported_at) AS last_reported_at,
     count(*) AS steps,
-    count(flaw) AS steps_flagged
+    count(flaw) AS steps_flagged,
+    any_value(joined_to) AS joined_to,
+    any_value(why) AS why,
+    any_value(seconds_apart) AS seconds_apart,
+    any_value(certainty) AS certainty
 FROM convoy_events
+LEFT JOIN joined_claims USING (convoy, feed, convoy_id)
 GROUP BY convoy, feed, convoy_id;
 COMMENT ON VIEW convoy_claims IS 'Convoys side by side as each feed tells them: its latest step, and the figures it stated last.';
 COMMENT ON COLUMN convoy_claims.convoy IS 'The convoy, as feed/convoy_id of the claim it is called after.';
@@ -304,6 +350,10 @@ COMMENT ON COLUMN convoy_claims.people_reached IS 'People reached, as this feed 
 COMMENT ON COLUMN convoy_claims.last_reported_at IS 'When the feed last spoke of it.';
 COMMENT ON COLUMN convoy_claims.steps IS 'Number of steps the feed tells of.';
 COMMENT ON COLUMN convoy_claims.steps_flagged IS 'How many of them are not legal or are contradicted.';
+COMMENT ON COLUMN convoy_claims.joined_to IS 'The claim, as feed/convoy_id, that it is joined to first; NULL when it is a convoy of its own.';
+COMMENT ON COLUMN convoy_claims.why IS 'same_convoy_as: a report says so. same_place_and_time: each is the closest of its feed to the other, bound for one place.';
+COMMENT ON COLUMN convoy_claims.seconds_apart IS 'Seconds between what the two tell of the road; 0 when that overlaps, NULL when a report says so.';
+COMMENT ON COLUMN convoy_claims.certainty IS 'asserted, or doubtful: place and time cannot tell a second convoy of the day from it.';
 
 CREATE OR REPLACE VIEW access_constraints AS
 SELECT
@@ -415,13 +465,19 @@ WITH spans AS (
 ), inside AS (
     SELECT span, first_day, last_day, region, sum(people)::BIGINT AS people FROM besieged GROUP BY ALL
 ), due AS (
-    -- What was known by the end and neither delivered nor closed before the start: whoever is reached was asked for.
+    -- What was known by the end and, before the start, neither delivered nor, once it was closed, made good by another
+    -- delivery: whoever is reached was asked for, and a refusal takes nobody out of those who were.
     SELECT span, first_day, last_day, region, place, people_requested,
            coalesce(delivered_at < ends_at, false) AS delivered,
            CASE WHEN delivered_at < ends_at THEN people_reached END AS people_reached
     FROM spans
-    JOIN convoys ON first_known < ends_at AND coalesce(delivered_at >= starts_at, true)
-        AND (delivered_at IS NOT NULL OR state NOT IN ('denied', 'turned_back', 'attacked') OR since >= starts_at)
+    JOIN convoys asked ON first_known < ends_at AND coalesce(delivered_at >= starts_at, true)
+        AND (delivered_at IS NOT NULL OR state NOT IN ('denied', 'turned_back', 'attacked') OR since >= starts_at
+            OR NOT EXISTS (
+                SELECT 1 FROM convoys other
+                WHERE other.region = asked.region AND (asked.place IS NULL OR other.place = asked.place)
+                    AND other.delivered_at >= asked.since AND other.delivered_at < starts_at
+            ))
 )
 SELECT
     span,
@@ -442,7 +498,7 @@ LEFT JOIN due USING (span, first_day, last_day, region)
 LEFT JOIN besieged USING (span, first_day, last_day, region, place)
 LEFT JOIN inside USING (span, first_day, last_day, region)
 GROUP BY span, first_day, last_day, region, name;
-COMMENT ON VIEW access_score IS 'People reached over people requested, by region, for each truce-day and for the window: of the convoys known by the end of it and neither delivered nor closed before its start.';
+COMMENT ON VIEW access_score IS 'People reached over people requested, by region, for each truce-day and for the window: of the convoys known by the end of it and, before its start, neither delivered nor, where they were denied, turned back or attacked, made good by another delivery.';
 COMMENT ON COLUMN access_score.span IS 'day or window.';
 COMMENT ON COLUMN access_score.first_day IS 'First truce-day of the span.';
 COMMENT ON COLUMN access_score.last_day IS 'Last truce-day of the span.';
@@ -458,6 +514,15 @@ COMMENT ON COLUMN access_score.besieged_reached IS 'People reached in besieged p
 COMMENT ON COLUMN access_score.besieged_share IS 'Those over the people in besieged places.';
 
 CREATE OR REPLACE MACRO verdicts_as_of(t) AS TABLE
+WITH versions AS (
+    SELECT * FROM day_verdict_versions
+    WHERE recorded_at <= CAST(t AS TIMESTAMPTZ)
+    QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY version DESC) = 1
+), figures AS (
+    SELECT * FROM day_figures
+    WHERE recorded_at <= CAST(t AS TIMESTAMPTZ)
+    QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY tick_offset DESC) = 1
+)
 SELECT
     v.region,
     coalesce(regions.name, v.region) AS region_name,
@@ -473,25 +538,29 @@ SELECT
     END AS state,
     v.violence,
     v.access,
-    v.incidents,
-    v.incidents_out_of_scope,
-    v.bulletin_incidents,
+    coalesce(f.incidents, v.incidents) AS incidents,
+    coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
+    CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
     v.violence_limit,
-    v.covered_share,
-    v.deaths_best,
-    v.reasons,
+    coalesce(f.covered_share, v.covered_share) AS covered_share,
+    coalesce(f.deaths_low, v.deaths_low) AS deaths_low,
+    coalesce(f.deaths_best, v.deaths_best) AS deaths_best,
+    coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
+    coalesce(f.reasons, v.reasons) AS reasons,
     v.evidence,
     v.recorded_at,
     v.tick_offset,
     v.cause,
-    d.ends_at
-FROM day_verdict_versions v
+    d.ends_at,
+    coalesce(f.recorded_at, v.recorded_at) AS figures_at,
+    coalesce(f.tick_offset, v.tick_offset) AS figures_offset
+FROM versions v
+-- Figures of an earlier version say nothing of this one.
+LEFT JOIN figures f USING (region, truce_day, version)
 JOIN truce_days d USING (truce_day)
 CROSS JOIN ledger_state l
-LEFT JOIN regions ON pcode = v.region
-WHERE v.recorded_at <= CAST(t AS TIMESTAMPTZ)
-QUALIFY row_number() OVER (PARTITION BY v.region, v.truce_day ORDER BY v.version DESC) = 1;
-COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each region and truce-day the version valid then, its state as it was then. Counts are those of the version.';
+LEFT JOIN regions ON pcode = v.region;
+COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each region and truce-day the row as it stood then, columns as in day_verdicts. figures_at and figures_offset are the time and the tick of its figures, which may be later than the version''s.';
 
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
 WITH held AS (
@@ -519,7 +588,7 @@ SELECT
     any_value(missed_by) AS streak_ended_by
 FROM held, last_miss
 GROUP BY region, region_name;
-COMMENT ON MACRO TABLE window_as_of IS 'A region''s seven truce-days and streak as held at an instant, from the verdict versions valid then.';
+COMMENT ON MACRO TABLE window_as_of IS 'A region''s seven truce-days and streak as held at an instant, from the verdicts and figures as they stood then.';
 
 CREATE OR REPLACE MACRO utc_text(instant) AS strftime(instant AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ');
 COMMENT ON MACRO utc_text IS 'An instant as ISO 8601 text in UTC, whatever the session''s time zone.';
@@ -549,7 +618,7 @@ WITH verdict AS (
     UNION ALL SELECT 5, 1, 'incidents', incidents::VARCHAR, 'in scope' FROM verdict
     UNION ALL SELECT 5, 2, 'limit', violence_limit::VARCHAR, 'incidents allowed' FROM verdict
     UNION ALL SELECT 5, 3, 'out of scope', incidents_out_of_scope::VARCHAR, 'incidents that break nothing' FROM verdict
-    UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope' FROM verdict
+    UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope; low ' || deaths_low || ', high ' || deaths_high FROM verdict
     UNION ALL SELECT 5, 6, 'bulletin count', bulletin_incidents::VARCHAR, 'held against the limit in place of incidents' FROM verdict
         WHERE bulletin_incidents IS NOT NULL
     UNION ALL SELECT 5, 5, 'covered share', covered_share::VARCHAR, 'of the truce-day, by enough feeds' FROM verdict
@@ -638,3 +707,17 @@ COMMENT ON COLUMN reject_states.redriven_at IS 'When intake received the last re
 COMMENT ON COLUMN reject_states.redrive_outcome IS 'What became of the last redrive; NULL when there was none.';
 COMMENT ON COLUMN reject_states.redrive_offset IS 'fact_offset of the last redrive: of the report, or of the new reject, that came of it.';
 COMMENT ON COLUMN reject_states.of_redrive IS 'Whether it is itself an earlier reject published again.';
+
+CREATE OR REPLACE VIEW refused_places AS
+SELECT fact_offset, feed, report_id, hint, received_at
+FROM reject_states r
+-- Of one published again the redrive's own reject stands for it, if that was refused as well.
+WHERE code = 'ambiguous_place' AND redrive_outcome IS NULL
+    AND NOT EXISTS (FROM reports later WHERE later.feed = r.feed AND later.report_id = r.report_id AND later.present
+                    AND later.fact_offset > r.fact_offset);
+COMMENT ON VIEW refused_places IS 'Records refused because their place may be in several regions, and not told anew since: for a person to look at, beside ambiguous_places.';
+COMMENT ON COLUMN refused_places.fact_offset IS 'Names the reject, as in rejects.';
+COMMENT ON COLUMN refused_places.feed IS 'Who sent it.';
+COMMENT ON COLUMN refused_places.report_id IS 'The feed''s own name for the report.';
+COMMENT ON COLUMN refused_places.hint IS 'Which regions it may be in.';
+COMMENT ON COLUMN refused_places.received_at IS 'When intake received it.';

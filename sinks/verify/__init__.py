@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sinks.faults import mapped
+from sinks.interrupts import interruptible
 from sinks.verify.bookkeeping import check_about, check_feeds, check_offsets, check_rejects
 from sinks.verify.by_type import (
     check_bulletins,
@@ -23,6 +24,7 @@ from sinks.verify.by_type import (
     check_convoys,
     check_coverage,
     check_declarations,
+    check_joined_claims,
 )
 from sinks.verify.causes import check_causes
 from sinks.verify.difference import Difference
@@ -64,6 +66,7 @@ STEPS: tuple[Step, ...] = (
     Step("counts by feed", check_feed_tallies),
     Step("the incidents one by one", check_incidents),
     Step("convoys", check_convoys),
+    Step("why each claim belongs to its convoy", check_joined_claims),
     # Versions first: a present row is compared with its last version.
     Step("every version of every verdict", check_versions),
     Step("what each version came of", check_causes),
@@ -88,8 +91,9 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit
 
     Raises:
         StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
+        KeyboardInterrupt: Ctrl-C, which ends the query under way.
     """
-    with Published(path) as file:
+    with Published(path) as file, interruptible(file.interrupt):
         for done, step in enumerate(STEPS):
             if progress is not None:
                 progress(done, len(STEPS))

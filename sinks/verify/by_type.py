@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from schemas.placenames import parts_of, words_of
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration, Report
-from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow
-from schemas.truceday import to_micros
+from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow, JoinedClaimRow
+from schemas.truceday import MICROS_PER_SECOND, to_micros
 from sinks.verify.bulletins import accused_in_scope, adds_up, day_of
-from sinks.verify.convoys import DELIVERIES, Standing, convoys_of
+from sinks.verify.claims import DELIVERIES, group_claims, listed_place, town_of
+from sinks.verify.convoys import Standing, convoys_of
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
 from sinks.verify.published import Published
@@ -30,11 +30,15 @@ def check_convoy_events(file: Published) -> Iterator[Difference]:
     """Check every step against its report; the region is the one intake found, which ``reports`` keeps."""
     names = tuple(name for name in ConvoyStepRow._fields if name not in _OF_A_CONVOY)
     recounted = {}
-    for report, region in standing_reports(file, "convoy", ConvoyReport):
+    sql = """
+        select raw, region, place_precision from reports
+        where present and not retracted and type = 'convoy' order by fact_offset"""
+    for raw, region, precision in file.stream(sql):
+        report = ConvoyReport.model_validate_json(raw)
         recounted[report.feed, report.report_id] = (
             report.convoy_id,
             region,
-            _listed_place(file, report, region),
+            listed_place(file.agreement, region, report.place.names[-1]) if report.place.names else None,
             str(report.step),
             to_micros(report.occurred.from_),
             to_micros(report.occurred.to),
@@ -51,18 +55,10 @@ def check_convoy_events(file: Published) -> Iterator[Difference]:
             None if report.constraint is None else str(report.constraint),
             report.reached_place,
             report.same_convoy_as,
+            report.not_same_convoy_as or None,
+            town_of(report.place.names, precision),
         )
     yield from file.compare("convoy_events", names, 2, recounted)
-
-
-def _listed_place(file: Published, report: ConvoyReport, region: str) -> str | None:
-    """Return the place on the agreement's list that the report's most exact name means, if it is only one."""
-    if not report.place.names:
-        return None
-    told = [words_of(part) for part in parts_of(report.place.names[-1]).names]
-    listed = [place for place in file.agreement.access.places if place.region == region]
-    meant = {place.name for place in listed if any(words_of(name) in told for name in (place.name, *place.names))}
-    return meant.pop() if len(meant) == 1 else None
 
 
 def check_convoys(file: Published) -> Iterator[Difference]:
@@ -71,7 +67,9 @@ def check_convoys(file: Published) -> Iterator[Difference]:
     events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
     told = {(event.feed, event.report_id): event for event in events}
     recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for convoy in convoys_of(map(_naive, events)):
+    naive = [_naive(event) for event in events]
+    convoys = convoys_of(file.agreement, naive)
+    for convoy in convoys:
         in_order = [told[step.feed, step.report_id] for step in convoy.steps]
         flawed = 0
         for number, (event, legal, counts) in enumerate(zip(in_order, convoy.legal(), convoy.counting(), strict=True)):
@@ -93,7 +91,7 @@ def check_convoys(file: Published) -> Iterator[Difference]:
             last.occurred_from,
             convoy.first_known,
             standing.delivered_at,
-            convoy.attacks[0] if convoy.attacks else None,
+            convoy.attacks[0].occurred_from if convoy.attacks else None,
             *(figure for name in _FIGURES for figure in _stated([getattr(event, name) for event in in_order])),
             json.dumps(sorted(set(removed), key=removed.index), ensure_ascii=False),
             len(in_order),
@@ -117,7 +115,37 @@ def _naive(event: ConvoyStepRow) -> NaiveReport:
         kind=event.step,
         convoy_id=event.convoy_id,
         same_convoy_as=event.same_convoy_as,
+        not_same_convoy_as=tuple(event.not_same_convoy_as or ()),
+        destination=_destination(event),
+        place=event.place,
     )
+
+
+def _destination(event: ConvoyStepRow) -> tuple[str, str, str] | None:
+    if event.place is not None:
+        return event.region, event.place, ""
+    return None if event.town is None else (event.region, "", event.town)
+
+
+def check_joined_claims(file: Published) -> Iterator[Difference]:
+    """Check why each claim belongs to a convoy of several: by the first of the links that joined it."""
+    columns = file.columns("convoy_events", ConvoyStepRow._fields)
+    events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
+    naive = [_naive(event) for event in events]
+    called = {
+        (step.feed, step.convoy_id): convoy.name
+        for convoy in convoys_of(file.agreement, naive)
+        for step in convoy.steps
+    }
+    recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for link in group_claims(file.agreement, naive).links:
+        why: tuple[str, int | None, str] = ("same_convoy_as", None, "asserted")
+        if link.gap is not None:
+            why = ("same_place_and_time", link.gap // MICROS_PER_SECOND, "doubtful")
+        for claim, other in ((link.one, link.other), (link.other, link.one)):
+            key = (claim.feed, claim.convoy_id)
+            recounted.setdefault(key, (called[key], other.name, *why))
+    yield from file.compare("joined_claims", JoinedClaimRow._fields, 2, recounted)
 
 
 def check_coverage(file: Published) -> Iterator[Difference]:
@@ -179,21 +207,25 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
 
 
 def check_declarations(file: Published) -> Iterator[Difference]:
-    """Check every declaration against its report."""
+    """Check every revision of every declaration against its report."""
     names = DeclarationRow._fields
     recounted = {}
-    for report, _ in standing_reports(file, "declaration", Declaration):
+    sql = "select raw, retracted from reports where type = 'declaration' order by fact_offset"
+    for raw, retracted in file.stream(sql):
+        report = Declaration.model_validate_json(raw)
         row = DeclarationRow(
             report.feed,
             report.report_id,
+            report.revision,
+            retracted,
             report.act,
             report.declared_by,
             to_micros(report.effective_at),
             to_micros(report.until) if report.until else None,
             to_micros(report.reported_at),
         )
-        recounted[row[:2]] = row[2:]
-    yield from file.compare("declarations", names, 2, recounted)
+        recounted[row[:3]] = row[3:]
+    yield from file.compare("declarations", names, 3, recounted)
 
 
 def standing_reports(file: Published, name: str, model: type[OneReport]) -> Iterator[tuple[OneReport, str]]:

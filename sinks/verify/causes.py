@@ -1,4 +1,4 @@
-"""What every version says it came of: as far as the file can prove it.
+"""What every version, and every line of figures, says it came of: as far as the file can prove it.
 
 Which reports the ledger counted is not told in full, so they are not recounted. A report that is named has to have
 been told after the tick before; and once a day is over nothing but a report changes it.
@@ -21,17 +21,20 @@ MOST_NAMED = 10
 #: incidents, and it keeps 10,000.
 MOST_SURELY_NAMED = 1_000
 
-_VERSIONS = """
-select region, truce_day, version, tick_offset, epoch_us(recorded_at), cause
-from day_verdict_versions order by region, truce_day, version
+_MADE = """
+select 'day_verdict_versions' as made_in, region, truce_day, version, tick_offset, epoch_us(recorded_at) as time, cause
+from day_verdict_versions
+union all
+select 'day_figures', region, truce_day, version, tick_offset, epoch_us(recorded_at), cause from day_figures
 """
-_NAMED = """
-select v.region, v.truce_day, v.version, v.tick_offset, v.report, min(r.fact_offset)
+_IN_ORDER = f"select * from ({_MADE}) order by region, truce_day, tick_offset, made_in"  # noqa: S608
+_NAMED = f"""
+select v.made_in, v.region, v.truce_day, v.version, v.tick_offset, v.report, min(r.fact_offset)
 from (
-    select region, truce_day, version, tick_offset, unnest(cause ->> '$.reports[*]') as report from day_verdict_versions
+    select made_in, region, truce_day, version, tick_offset, unnest(cause ->> '$.reports[*]') as report from ({_MADE})
 ) v left join (select feed || '/' || report_id || '@' || revision as report, fact_offset from reports) r using (report)
 group by all order by all
-"""
+"""  # noqa: S608
 
 
 def check_causes(file: Published) -> Iterator[Difference]:
@@ -44,16 +47,16 @@ def check_causes(file: Published) -> Iterator[Difference]:
         return ticks[index - 1] if index else -1
 
     before: tuple[Any, ...] = (None, None)
-    for region, day, version, offset, time, cause in file.stream(_VERSIONS):
-        row = Row("day_verdict_versions", region, day, f"version {version}")
+    for table, region, day, version, offset, time, cause in file.stream(_IN_ORDER):
+        row = Row(table, region, day, f"version {version}")
         named = _named(cause)
         yield from row.claim("cause", cause, named is not None, f"at most {MOST_NAMED} reports, and how many more")
         over = before[:2] == (region, day) and before[2] >= file.days.end(day)
         if over and offset - tick_before(offset) <= MOST_SURELY_NAMED:
             yield from row.claim("cause", cause, bool(named), "a report: no time changes a day that is over")
         before = (region, day, time)
-    for region, day, version, offset, report, told in file.select(_NAMED):
-        row = Row("day_verdict_versions", region, day, f"version {version}")
+    for table, region, day, version, offset, report, told in file.select(_NAMED):
+        row = Row(table, region, day, f"version {version}")
         since = tick_before(offset)
         right = told is not None and since < told < offset
         yield from row.claim("cause", report, right, f"reports told after tick {since} and before tick {offset}")

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
+from sinks.verify.claims import DELIVERIES, ROAD, group_claims
 from sinks.verify.history import NaiveReport
 
-DELIVERIES = ("offloaded", "distributed")
 ANSWERS = ("denied", "approved_in_principle", "approved_in_part", "approved")
-ROAD = ("loaded", "dispatched", "held", "turned_back", "attacked", "arrived")
 SETBACKS = ("denied", "held", "turned_back", "attacked")
 CONTRADICTING = ("denied", "held", "turned_back")
 CLOSINGS = ("denied", "turned_back", "attacked")
@@ -33,8 +32,6 @@ LEGAL = {
     "offloaded": ("turned_back", "attacked", "distributed"),
     "distributed": (),
 }
-
-Claim = tuple[str, str]
 
 
 class Leg(NamedTuple):
@@ -62,9 +59,9 @@ class NaiveConvoy(NamedTuple):
         return self.steps[0].occurred_from
 
     @property
-    def attacks(self) -> list[Micros]:
-        """When each attacked step began."""
-        return [step.occurred_from for step in self.steps if step.kind == "attacked"]
+    def attacks(self) -> list[NaiveReport]:
+        """Return the attacked steps."""
+        return [step for step in self.steps if step.kind == "attacked"]
 
     def before(self, horizon: Micros) -> NaiveConvoy | None:
         """Return the convoy by the steps that began before ``horizon``; it keeps its name."""
@@ -129,21 +126,24 @@ class Standing(NamedTuple):
         )
         return cls(convoy, last, next(deliveries, None))
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was stopped for good, as far as is known."""
+        return self.delivered_at is None and self.last.kind in CLOSINGS
 
-def convoys_of(steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
+    def made_good_by(self, other: Standing) -> bool:
+        """Whether what ``other`` delivered stands in for this one, which is bound for the same region."""
+        if not self.closed or other.delivered_at is None:
+            return False
+        same_place = self.last.place is None or self.last.place == other.last.place
+        return same_place and other.delivered_at >= self.last.occurred_from
+
+
+def convoys_of(agreement: Agreement, steps: Iterable[NaiveReport]) -> list[NaiveConvoy]:
     """Return the convoys these present, active steps make, in the order of their names."""
-    told: dict[Claim, list[NaiveReport]] = {}
-    for step in steps:
-        told.setdefault((step.feed, step.convoy_id), []).append(step)
-    called = {f"{feed}/{convoy_id}": (feed, convoy_id) for feed, convoy_id in told}
-    same: dict[Claim, set[Claim]] = {claim: {claim} for claim in told}
-    for claim, its in told.items():
-        for other in [called[step.same_convoy_as] for step in its if step.same_convoy_as in called]:
-            together = same[claim] | same[other]
-            same |= dict.fromkeys(together, together)
     convoys = []
-    for claims in {min(group): group for group in same.values()}.values():
-        its = [step for claim in claims for step in told[claim]]
+    for group in group_claims(agreement, steps).groups:
+        its = [step for claim in group for step in claim.steps]
         _, feed, convoy_id = min((step.reported_at, step.feed, step.convoy_id) for step in its)
         its.sort(key=lambda step: (step.occurred_from, step.reported_at, step.feed, step.report_id))
         convoys.append(NaiveConvoy(feed, convoy_id, tuple(its)))
@@ -161,11 +161,16 @@ def judge_access(
     if region not in agreement.access.regions:
         return Leg("NOT_OWED")
     horizon = min(end, now)
-    known = [convoy.before(horizon) for convoy in convoys_of(steps)]
-    states = [Standing.of(convoy) for convoy in known if convoy is not None]
-    states = [state for state in states if state.last.regions[0] == region]
+    known = [convoy.before(horizon) for convoy in convoys_of(agreement, steps)]
+    everywhere = [Standing.of(convoy) for convoy in known if convoy is not None]
+    states = [state for state in everywhere if state.last.regions[0] == region]
 
-    attacked = [state for state in states if any(start <= moment < end for moment in state.convoy.attacks)]
+    attacked = [
+        state
+        for state in everywhere
+        for step in state.convoy.attacks
+        if start <= step.occurred_from < end and region in (*step.regions, *state.last.regions)
+    ]
     if attacked:
         return Leg("BROKEN", names(attacked))
 
@@ -174,7 +179,7 @@ def judge_access(
         state
         for state in states
         if state.delivered_at is None
-        and state.last.kind not in CLOSINGS
+        and not any(state.made_good_by(other) for other in states)
         and horizon - max(state.convoy.first_known, agreement.effective) >= tolerance
     ]
     if overdue:
@@ -193,4 +198,4 @@ def judge_access(
 
 def names(states: Iterable[Standing]) -> tuple[str, ...]:
     """Return the convoys as evidence lists them."""
-    return tuple(sorted(state.convoy.name for state in states))
+    return tuple(sorted({state.convoy.name for state in states}))

@@ -22,12 +22,15 @@ class NaiveReport(NamedTuple):
     """One accepted report revision; of declarations only the identity matters.
 
     ``offset`` is its place in the facts topic. ``regions`` holds one region for an incident or a convoy, all
-    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step.
+    watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step, ``place`` the listed place a
+    convoy is bound for.
+
+    ``destination`` is where a step of a convoy is bound: region, listed place and town, of which one is empty; None
+    where it names no place. ``not_same_convoy_as`` holds names of claims.
 
     The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``place_key`` what the place's
-    name is compared by, ``tellers`` who told it first
-    by each of its sources, ``same_as`` and ``not_same_as`` hold names of reports, ``merged_into`` the report id of
-    the same feed that this one was merged into.
+    name is compared by, ``tellers`` who told it first by each of its sources, ``same_as`` and ``not_same_as`` hold
+    names of reports, ``merged_into`` the report id of the same feed that this one was merged into.
     """
 
     offset: int
@@ -45,6 +48,9 @@ class NaiveReport(NamedTuple):
     deaths_best: int | None = None
     convoy_id: str = ""
     same_convoy_as: str | None = None
+    not_same_convoy_as: tuple[str, ...] = ()
+    destination: tuple[str, str, str] | None = None
+    place: str | None = None
     lines: tuple[NaiveLine, ...] = ()
     deaths_low: int | None = None
     deaths_high: int | None = None

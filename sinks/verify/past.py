@@ -18,6 +18,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
+from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
@@ -79,6 +80,8 @@ class RegionPast:
         for report in linking.by_region[region]:
             self._leading[_day(file, report)].add(report.identity)
         self.notices = _by_day(file, notices)
+        self._notices = notices
+        self._unlocated = list(unclear)
         self._unclear = _by_day(file, unclear)
         self.steps = _steps_to(region, steps)
         self._baseline = baseline_days(file.agreement, file.days)
@@ -91,6 +94,7 @@ class RegionPast:
     def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
         """Measure by bulletins: those of the monitor, and those of them whose regions can no longer be told."""
         agreement, days = self.file.agreement, self.file.days
+        self._unlocated += unclear
         self._bulletins = [each for each in bulletins if of_days(agreement, days, self.region, [each.report])]
         self._bulletins_by_day = _by_day(self.file, self._bulletins)
         for day, group in _by_day(self.file, unclear).items():
@@ -104,6 +108,11 @@ class RegionPast:
 
     def judge(self, day: date, now: int, before: int) -> NaiveVerdict:
         """Judge ``day`` as a tick at offset ``before`` had to, its time being ``now``."""
+        notices = standing(self.notices.get(day, []), before)
+        bulletins = standing(self._bulletins_by_day.get(day, []), before)
+        if not notices and not bulletins:
+            # Nobody watched it: who had before is told. Of other days these would only be passed over.
+            notices, bulletins = standing(self._notices, before), standing(self._bulletins, before)
         return judge(
             self.file.agreement,
             self.file.days,
@@ -112,9 +121,9 @@ class RegionPast:
             now,
             self.limit(before),
             self.incidents(day, before),
-            standing(self.notices.get(day, []), before),
+            notices,
             standing(self.steps, before),
-            standing(self._bulletins_by_day.get(day, []), before),
+            bulletins,
         )
 
     def incidents(self, day: date, before: int) -> list[NaiveIncident]:
@@ -124,6 +133,10 @@ class RegionPast:
     def unclear(self, day: date, before: int) -> bool:
         """Whether a notice or bulletin of unknown regions stood, so that ``day`` can no longer be judged again."""
         return bool(standing(self._unclear.get(day, []), before) or standing(self._unclear_of_baseline, before))
+
+    def unlocated(self, before: int) -> bool:
+        """Whether any notice or bulletin of unknown regions stood: who had watched before can no longer be told."""
+        return bool(standing(self._unlocated, before))
 
     def limit(self, before: int) -> Fraction:
         """Return the limit as of ``before``; it is counted anew only where the baseline may have changed."""
@@ -188,12 +201,18 @@ def _day(file: Published, report: NaiveReport) -> date:
 
 def _steps(file: Published) -> list[Stood]:
     steps = []
-    for spine, (region, kind, raw, replaced_at) in _ever_active(
-        file, "region, kind, raw, replaced_at", "type = 'convoy'", []
+    for spine, (region, kind, precision, raw, replaced_at) in _ever_active(
+        file, "region, kind, place_precision, raw, replaced_at", "type = 'convoy'", []
     ):
         told = ConvoyReport.model_validate_json(raw)
         step = spine._replace(
-            regions=(region,), kind=kind, convoy_id=told.convoy_id, same_convoy_as=told.same_convoy_as
+            regions=(region,),
+            kind=kind,
+            convoy_id=told.convoy_id,
+            same_convoy_as=told.same_convoy_as,
+            not_same_convoy_as=tuple(told.not_same_convoy_as),
+            destination=destination_of(file.agreement, region, told.place.names, precision),
+            place=listed_place(file.agreement, region, told.place.names[-1]) if told.place.names else None,
         )
         steps.append(Stood(step, replaced_at))
     return steps
@@ -202,13 +221,14 @@ def _steps(file: Published) -> list[Stood]:
 def _steps_to(region: str, steps: list[Stood]) -> list[Stood]:
     """Return all steps of every convoy that ever went to ``region``: it counts for the region its latest step names.
 
-    A convoy here is whatever was ever said to be one, so that no join of any time is missed.
+    A convoy here is whatever was ever said to be one, or bound for one place, so that no join of any time is missed.
     """
 
-    def names(step: NaiveReport) -> set[str]:
-        return {f"{step.feed}/{step.convoy_id}"} | ({step.same_convoy_as} if step.same_convoy_as else set())
+    def names(step: NaiveReport) -> set[object]:
+        found: set[object] = {f"{step.feed}/{step.convoy_id}", step.same_convoy_as, step.destination}
+        return found - {None}
 
-    bound: set[str] = set().union(*(names(stood.report) for stood in steps if region in stood.report.regions))
+    bound: set[object] = set().union(*(names(stood.report) for stood in steps if region in stood.report.regions))
     while more := set().union(*(names(stood.report) for stood in steps if names(stood.report) & bound)) - bound:
         bound |= more
     return [stood for stood in steps if names(stood.report) & bound]

@@ -56,6 +56,7 @@ class Published:
         # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
         # stays read-only.
         self._connection = duckdb.connect(config=_CONFIG)
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             with mapped(path):
                 quoted = str(path).replace("'", "''")
@@ -97,6 +98,11 @@ class Published:
     ) -> None:
         self.close()
 
+    def interrupt(self) -> None:
+        """End the queries under way, with an error; any thread may ask."""
+        for connection in (self._connection, *self._cursors):
+            connection.interrupt()
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
@@ -111,10 +117,14 @@ class Published:
         A cursor of its own: an unread result on the shared connection would block the next query.
         """
         with self._connection.cursor() as cursor:
-            cursor.execute(_USE)
-            result = cursor.execute(sql, parameters)
-            while batch := result.fetchmany(BATCH):
-                yield from batch
+            self._cursors = [*self._cursors, cursor]
+            try:
+                cursor.execute(_USE)
+                result = cursor.execute(sql, parameters)
+                while batch := result.fetchmany(BATCH):
+                    yield from batch
+            finally:
+                self._cursors = [each for each in self._cursors if each is not cursor]
 
     def columns(self, table: str, names: Sequence[str]) -> str:
         """Return a select list that gives instants as microseconds."""

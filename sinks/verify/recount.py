@@ -17,7 +17,7 @@ from statistics import median
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.verify.bulletins import bulletin_limit, count, judge_by_bulletin, of_days, used
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
@@ -26,6 +26,8 @@ from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
 
 EVIDENCE = 10
+#: Feeds named of a day nobody watched.
+WATCHED_BEFORE = 3
 WINDOW_DAYS = 7
 TRAILING_HOURS = 168
 
@@ -42,9 +44,13 @@ class NaiveVerdict(NamedTuple):
     bulletin_incidents: int | None
     limit: Fraction
     share: Fraction
+    deaths_low: int
     deaths_best: int
+    deaths_high: int
     violence_evidence: tuple[str, ...]
     access_evidence: tuple[str, ...]
+    #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
+    watch_told: str | None
 
 
 class NaiveStreak(NamedTuple):
@@ -98,6 +104,8 @@ def judge(
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
+    ``notices`` and ``bulletins`` may be of other days: who watched before is told of a day nobody watched.
+
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that measure the region, none where
     the agreement measures by incidents. Reports must be present and active.
@@ -125,10 +133,41 @@ def judge(
         bulletin_incidents=counted_by_it,
         limit=limit,
         share=share,
+        deaths_low=sum(incident.content.deaths_low or 0 for incident in inside),
         deaths_best=sum(incident.content.deaths_best or 0 for incident in inside),
+        deaths_high=sum(incident.content.deaths_high or 0 for incident in inside),
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
+        watch_told=_watch_told(agreement, start, min(end, now), inside, [*notices, *bulletins])
+        if violence.finding == "UNKNOWN"
+        else None,
     )
+
+
+def _watch_told(
+    agreement: Agreement, start: Micros, horizon: Micros, inside: Iterable[NaiveIncident], notices: list[NaiveReport]
+) -> str:
+    """Say which feeds stopped watching before ``horizon``; of a stretch nobody watched, who had ended by its start."""
+    told = [notice for notice in notices if notice.occurred_from < notice.occurred_to]
+    here = [notice for notice in told if notice.occurred_from < horizon and notice.occurred_to > start]
+    reported: set[str] = set()
+    if agreement.coverage.reports_cover_the_day:
+        reported = {feed for incident in inside for feed in incident.content.feeds}
+    if here or reported:
+        ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported)}
+        return ", ".join(f"{feed} watched until {_minute(end)}" for feed, end in ends.items() if end < horizon)
+    ended = [notice for notice in told if notice.occurred_to <= start]
+    before = sorted((-_ends(ended, feed), feed) for feed in {notice.feed for notice in ended})
+    last = ", ".join(f"{feed} until {_minute(-end)}" for end, feed in before[:WATCHED_BEFORE])
+    return f"no feed watched it, before it {last}" if last else "no feed watched it"
+
+
+def _ends(notices: Iterable[NaiveReport], feed: str) -> Micros:
+    return max(notice.occurred_to for notice in notices if notice.feed == feed)
+
+
+def _minute(instant: Micros) -> str:
+    return from_micros(instant).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def in_scope(incidents: Iterable[NaiveIncident]) -> list[NaiveIncident]:

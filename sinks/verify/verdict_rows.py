@@ -1,4 +1,4 @@
-"""``day_verdicts`` and ``day_verdict_versions``, judged again from only the facts each of them could know."""
+"""``day_verdicts``, ``day_verdict_versions`` and ``day_figures``, judged again from what each of them could know."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from schemas.rows import VerdictRow
+from schemas.rows import FiguresRow, VerdictRow
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
 from sinks.verify.past import Past, RegionPast
@@ -25,29 +25,41 @@ JUDGED = (
     "bulletin_incidents",
     "violence_limit",
     "covered_share",
+    "deaths_low",
     "deaths_best",
+    "deaths_high",
     "evidence",
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
-FIGURES = ("incidents", "incidents_out_of_scope", "bulletin_incidents", "covered_share", "deaths_best")
+FIGURES = (
+    "incidents",
+    "incidents_out_of_scope",
+    "bulletin_incidents",
+    "covered_share",
+    "deaths_low",
+    "deaths_best",
+    "deaths_high",
+)
 
-_TICKS = "select tick_offset from day_verdict_versions union select tick_offset from gate_history"
+_TICKS = """
+select tick_offset, epoch_us(recorded_at) from day_verdict_versions
+union select tick_offset, epoch_us(recorded_at) from day_figures
+union select tick_offset, epoch_us(recorded_at) from gate_history
+"""
 #: Places that are said to be a tick's and are a record's.
 _NO_TICKS = f"""
-select tick_offset from ({_TICKS} union select last_tick from ledger_state)
+select tick_offset from (select tick_offset from ({_TICKS}) union select last_tick from ledger_state)
 where tick_offset in (select fact_offset from reports union all select fact_offset from rejects) order by all
 """  # noqa: S608
 
 
 class Ticks:
-    """The ticks the file tells of: wherever a version or a line of the gate's history was written, and the last one."""
+    """The ticks the file tells of: where a version, figures or a line of the gate's was written, and the last one."""
 
     def __init__(self, file: Published) -> None:
         self.now = file.judged_at
-        found = file.select("""
-            select tick_offset, epoch_us(recorded_at) from day_verdict_versions
-            union select tick_offset, epoch_us(recorded_at) from gate_history""")
+        found = file.select(_TICKS)
         if self.now is not None:
             found.append((file.last_tick, self.now))
         self.told = sorted(set(found))
@@ -90,8 +102,10 @@ def check_verdicts(file: Published) -> Iterator[Difference]:
         of_region = past.of(region)
         stored = _by_day(file, "day_verdicts", region)
         versions = _by_day(file, "day_verdict_versions", region)
+        figures = _figures_by_day(file, region)
         for day in sorted(stored.keys() & versions.keys()):
-            yield from _check_present(file, of_region, stored[day], versions[day], day, now)
+            held = History(versions[day], figures.get(day, []))
+            yield from _check_present(file, of_region, stored[day], held, day, now)
 
 
 def _check_judged(file: Published, table: str, due: list[date]) -> Iterator[Difference]:
@@ -104,20 +118,20 @@ def _check_judged(file: Published, table: str, due: list[date]) -> Iterator[Diff
 
 
 def _check_present(
-    file: Published, past: RegionPast, rows: list[VerdictRow], versions: list[VerdictRow], day: date, now: Micros
+    file: Published, past: RegionPast, rows: list[VerdictRow], held: History, day: date, now: Micros
 ) -> Iterator[Difference]:
     row = Row("day_verdicts", past.region, day)
     stored = rows[0]
     yield from row.claim("", f"{len(rows)} rows", len(rows) == 1, "1 row")
     recounted = past.judge(day, now, file.last_tick)
     yield from row.compare(JUDGED, _stored(stored), _recounted(recounted))
-    yield from _check_texts(row, stored)
-    last = versions[-1]
-    settled = _final(file, day, last.recorded_at)
-    state = _state(file, versions, day, now)
+    yield from _check_texts(row, past, stored, recounted, file.last_tick)
+    last = held.at(file.last_tick)
+    state = _state(file, held.versions, day, now)
     yield from row.claim("state", stored.state, stored.state == state, state)
-    same = ("version", "recorded_at", "tick_offset", "cause", *FINDINGS, *(FIGURES if settled else ()))
-    yield from row.compare(same, (getattr(stored, name) for name in same), (getattr(last, name) for name in same))
+    if last is not None:
+        same = ("version", "recorded_at", "tick_offset", "cause", "reasons", *FINDINGS, *FIGURES)
+        yield from row.compare(same, (getattr(stored, name) for name in same), (getattr(last, name) for name in same))
 
 
 def check_versions(file: Published) -> Iterator[Difference]:
@@ -131,13 +145,43 @@ def check_versions(file: Published) -> Iterator[Difference]:
     past = Past(file)
     for region in file.agreement.regions:
         of_region = past.of(region)
+        figures = _figures_by_day(file, region)
         for day, versions in _by_day(file, "day_verdict_versions", region).items():
-            yield from _check_history(file, ticks, of_region, versions, day)
+            held = History(versions, figures.pop(day, []))
+            yield from _check_history(file, ticks, of_region, held, day)
+            yield from _check_figures(file, of_region, held, day)
+        for day in figures:
+            yield Row("day_figures", region, day).differs("", "a row", None)
 
 
-def _check_history(
-    file: Published, ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date
-) -> Iterator[Difference]:
+class History:
+    """The versions of a region and day, and what their figures came to between: the row as it stood at any tick."""
+
+    def __init__(self, versions: list[VerdictRow], figures: list[FiguresRow]) -> None:
+        self.versions = versions
+        self.figures = figures
+        self._made = [version.tick_offset for version in versions]
+        self._moved = [row.tick_offset for row in figures]
+
+    def rows_at(self, tick: int) -> int:
+        """Return how many versions and lines of figures ``tick`` made."""
+        return self._made.count(tick) + self._moved.count(tick)
+
+    def at(self, tick: int) -> VerdictRow | None:
+        """Return the row as it stood once ``tick`` was judged; None when there was none yet."""
+        index = bisect_right(self._made, tick)
+        if not index:
+            return None
+        version = self.versions[index - 1]
+        moved = bisect_right(self._moved, tick)
+        if not moved or self._moved[moved - 1] <= version.tick_offset:
+            return version
+        last = self.figures[moved - 1]
+        return version._replace(reasons=last.reasons, **{name: getattr(last, name) for name in FIGURES})
+
+
+def _check_history(file: Published, ticks: Ticks, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
+    versions = held.versions
     numbers = [version.version for version in versions]
     row = Row("day_verdict_versions", past.region, day)
     yield from row.claim("version", numbers, numbers == list(range(1, len(numbers) + 1)), f"1 to {len(numbers)}")
@@ -145,40 +189,65 @@ def _check_history(
     yield from row.claim("tick_offset", versions[0].tick_offset, versions[0].tick_offset == first, first)
     for number, version in enumerate(versions):
         row = Row("day_verdict_versions", past.region, day, f"version {version.version}")
+        recounted = None
         if not past.unclear(day, version.tick_offset):
             recounted = past.judge(day, version.recorded_at, version.tick_offset)
             yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
-        yield from _check_texts(row, version)
+        yield from _check_texts(row, past, version, recounted, version.tick_offset)
         state = _state(file, versions[: number + 1], day, version.recorded_at)
         yield from row.claim("state", version.state, version.state == state, state)
         if number:
-            yield from _check_step(file, row, versions[number - 1], version, day)
-    yield from _check_between(ticks, past, versions, day)
+            before = held.at(version.tick_offset - 1) or versions[number - 1]
+            yield from _check_step(file, row, before, version, day)
+    yield from _check_between(ticks, past, held, day)
 
 
 def _check_step(file: Published, row: Row, before: VerdictRow, version: VerdictRow, day: date) -> Iterator[Difference]:
     """A version came later than the one before, and says something new by the rule of its time."""
     yield from row.claim("tick_offset", version.tick_offset, version.tick_offset > before.tick_offset, "a later tick")
-    new = [name for name in FINDINGS if getattr(version, name) != getattr(before, name)]
-    if _final(file, day, before.recorded_at):
-        new += [name for name in FIGURES if getattr(version, name) != getattr(before, name)]
-    elif _final(file, day, version.recorded_at):
-        # Figures may have moved, and moved back, between the two without leaving a version.
-        return
+    may_be_new = (*FINDINGS, *FIGURES, "reasons") if _final(file, day, version.recorded_at) else FINDINGS
+    new = [name for name in may_be_new if getattr(version, name) != getattr(before, name)]
     yield from row.claim("version", version.version, bool(new), "nothing new, so no version")
 
 
-def _check_between(ticks: Ticks, past: RegionPast, versions: list[VerdictRow], day: date) -> Iterator[Difference]:
-    made = [version.tick_offset for version in versions]
+def _check_figures(file: Published, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
+    """Figures moved at a tick of their own, to what it had to count, and while the day was not final."""
+    for figures in held.figures:
+        row = Row("day_figures", past.region, day, f"tick {figures.tick_offset}")
+        stood, now = held.at(figures.tick_offset), held.at(figures.tick_offset - 1)
+        alone = held.rows_at(figures.tick_offset) == 1
+        yield from row.claim("tick_offset", figures.tick_offset, alone, "a tick that nothing else moved the day at")
+        if stood is None or now is None:
+            yield row.differs("", "a row", "a version first")
+            continue
+        yield from row.claim("version", figures.version, figures.version == stood.version, stood.version)
+        state = file.days.state(day, file.agreement.lateness, figures.recorded_at)
+        yield from row.claim("state", figures.state, figures.state == state != "FINAL", f"{state}, and not FINAL")
+        moved = [name for name in (*FIGURES, "reasons") if getattr(stood, name) != getattr(now, name)]
+        yield from row.claim("", figures.tick_offset, bool(moved), "nothing moved, so no row")
+        recounted = None
+        if not past.unclear(day, figures.tick_offset):
+            recounted = past.judge(day, figures.recorded_at, figures.tick_offset)
+            told = dict(zip(JUDGED, _recounted(recounted), strict=True))
+            yield from row.compare(FIGURES, (getattr(figures, name) for name in FIGURES), (told[n] for n in FIGURES))
+        yield from _check_texts(row, past, figures, recounted, figures.tick_offset)
+
+
+def _check_between(ticks: Ticks, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
+    """Between two rows nothing moved either: what the file holds of the day is what every tick had to find."""
     for tick in _moments(ticks, past, day):
         offset, now = tick
-        in_force = bisect_right(made, offset) - 1
-        if in_force < 0 or made[in_force] == offset or past.unclear(day, offset):
+        in_force = held.at(offset)
+        if in_force is None or past.unclear(day, offset):
             continue
-        row = Row("day_verdict_versions", past.region, day, f"version {versions[in_force].version} at tick {offset}")
-        judged = dict(zip(JUDGED, _recounted(past.judge(day, now, offset)), strict=True))
-        stored = dict(zip(JUDGED, _stored(versions[in_force]), strict=True))
-        yield from row.compare(FINDINGS, (stored[name] for name in FINDINGS), (judged[name] for name in FINDINGS))
+        recounted = past.judge(day, now, offset)
+        judged, stored = (
+            dict(zip(JUDGED, values, strict=True)) for values in (_recounted(recounted), _stored(in_force))
+        )
+        for table, names in (("day_verdict_versions", FINDINGS), ("day_figures", FIGURES)):
+            row = Row(table, past.region, day, f"version {in_force.version} at tick {offset}")
+            yield from row.compare(names, (stored[name] for name in names), (judged[name] for name in names))
+        yield from _check_texts(row, past, in_force, recounted, offset)
 
 
 def _moments(ticks: Ticks, past: RegionPast, day: date) -> list[tuple[int, Micros]]:
@@ -200,6 +269,18 @@ def _by_day(file: Published, table: str, region: str) -> dict[date, list[Verdict
     return found
 
 
+def _figures_by_day(file: Published, region: str) -> dict[date, list[FiguresRow]]:
+    columns = file.columns("day_figures", FiguresRow._fields)
+    found: dict[date, list[FiguresRow]] = {}
+    for values in file.stream(
+        f"select {columns} from day_figures where region = ? order by truce_day, tick_offset",  # noqa: S608
+        [region],
+    ):
+        row = FiguresRow(*values)
+        found.setdefault(row.truce_day, []).append(row)
+    return found
+
+
 def _stored(row: VerdictRow) -> tuple[Any, ...]:
     return tuple(_evidence(row.evidence) if name == "evidence" else getattr(row, name) for name in JUDGED)
 
@@ -214,7 +295,9 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         verdict.bulletin_incidents,
         float(verdict.limit),
         float(verdict.share),
+        verdict.deaths_low,
         verdict.deaths_best,
+        verdict.deaths_high,
         {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)},
     )
 
@@ -226,12 +309,23 @@ def _evidence(text: str) -> object:
         return text
 
 
-def _check_texts(row: Row, stored: VerdictRow) -> Iterator[Difference]:
+def _check_texts(
+    row: Row, past: RegionPast, stored: VerdictRow | FiguresRow, recounted: NaiveVerdict | None, before: int
+) -> Iterator[Difference]:
+    """Both texts are JSON; of the sentences only who watched until when is told anew."""
     for column, text in (("reasons", stored.reasons), ("cause", stored.cause)):
         try:
             json.loads(text)
         except ValueError:
             yield row.differs(column, text, "JSON")
+            return
+    if recounted is None or recounted.watch_told is None or past.unlocated(before):
+        return
+    reasons = _evidence(stored.reasons)
+    sentences = [each for each in reasons if isinstance(each, dict)] if isinstance(reasons, list) else []
+    sentence = next((str(each.get("text")) for each in sentences if each.get("leg") == "violence"), "")
+    wanted = f"% needed; {recounted.watch_told}" if recounted.watch_told else "% needed"
+    yield from row.claim("reasons", sentence, sentence.endswith(wanted), f"a sentence that ends with {wanted!r}")
 
 
 def _final(file: Published, day: date, now: Micros) -> bool:

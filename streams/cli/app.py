@@ -11,7 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from schemas.errors import TrucewatchError, UsageError
-from streams.cli import check, explain, feed, rejects, replay, run, schemas_command, status, whatif
+from sinks.faults import is_interrupted
+from streams.cli import check, explain, feed, rejects, replay, run, schemas_command, status, verify, whatif
 from streams.cli.leaving import OWN_FAULT, asks_for_json, described, leave, misused
 from streams.settings import variable
 
@@ -34,7 +35,7 @@ app.command("publish")(feed.publish_command)
 app.command("replay")(replay.replay)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
-app.command("verify")(status.verify_command)
+app.command("verify")(verify.verify_command)
 app.add_typer(rejects.app, name="rejects")
 app.command("whatif")(whatif.whatif)
 app.command("check-config")(check.check_config)
@@ -56,6 +57,8 @@ def main() -> NoReturn:
         what = f"{error.filename}: " if error.filename else ""
         leave({"code": "system", "message": f"{what}{error.strerror or error}"}, 3, as_json=as_json)
     except Exception as error:
+        if is_interrupted(error):
+            leave({"code": "interrupted", "message": "stopped"}, _INTERRUPTED, as_json=as_json)
         if (wrong := misused(error)) is not None:
             leave({"code": "usage_error", "message": wrong}, UsageError.exit_code, as_json=as_json)
         if os.environ.get(variable("log_level"), "").lower() == "debug":

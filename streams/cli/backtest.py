@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.agreement import Agreement
-from schemas.errors import DependencyUnavailable, TrucewatchError, UsageError
+from schemas.errors import DependencyUnavailable, ResultIncomplete, TrucewatchError, UsageError
 from schemas.topics import Topics
 from schemas.truceday import to_micros
 from sinks.clearing import clear, left_behind
@@ -25,9 +25,11 @@ from streams.engine.admin import committed_offsets, delete_topics, end_offsets, 
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
+from streams.feeds.readback import read_back
 from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
-from streams.ops.standing import copy_path
+from streams.ops.standing import copy_path, read_standing
+from streams.ops.wording import counted
 from streams.settings import Settings
 
 #: Past this without a record moving, something hangs that will not end by itself.
@@ -73,6 +75,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         BrokerUnavailable: there is no broker at the address given, or the own one ended by itself.
         StoreUnavailable: the result to be replaced is one that a ledger is at work on.
         WorkerDied: a worker ended by itself; the result is not complete.
+        ResultIncomplete: not every report became an outcome.
     """
     began = time.monotonic()
     _check_files(plan)
@@ -107,9 +110,12 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         # Intake first: the ledger must be there to take what intake still hands over while it stops.
         with running(("intake", "ledger"), settings) as workers:
             watched: list[EmbeddedBroker | Worker] = [own, *workers] if own else [*workers]
-            asyncio.run(_Run(broker, topics, plan.agreement.id, watched, progress).through(archive))
+            replay = _Run(broker, topics, plan.agreement.id, watched, progress)
+            asyncio.run(replay.through(archive))
+        copy = copy_path(plan.settings.data, plan.agreement.id)
+        asyncio.run(replay.check_outcomes(archive, copy))
     return Finished(
-        copy=copy_path(plan.settings.data, plan.agreement.id),
+        copy=copy,
         reports=len(archive),
         ticks=len(archive.ticks()),
         seconds=time.monotonic() - began,
@@ -154,6 +160,26 @@ class _Run:
             following.cancel()
             await asyncio.gather(watching, following, return_exceptions=True)
 
+    async def check_outcomes(self, archive: Archive, copy: Path) -> None:
+        """Compare the outcomes in the result with the reports of the archive; both workers have ended.
+
+        Raises:
+            ResultIncomplete: there are fewer or more.
+        """
+        total, reports = _size(archive), len(archive)
+        if await self._end(self._archive) != total:
+            # Something was written twice: each time counts, as a duplicate.
+            there = await read_back(self._broker, self._archive, total)
+            if there.distinct != total:
+                raise ResultIncomplete(f"{total - there.distinct:,} of {total:,} records did not reach the topic")
+            reports = there.reports
+        found = sum(read_standing(copy, days=1).outcomes.values())
+        if found != reports:
+            raise ResultIncomplete(
+                f"{counted(reports, 'report')} went in and {counted(found, 'outcome')} came out: "
+                f"{copy} is not to be used"
+            )
+
     def _check(self) -> None:
         for each in self._watched:
             each.check()
@@ -164,7 +190,7 @@ class _Run:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _follow(self, archive: Archive) -> None:
-        total = len(archive) + len(archive.ticks())
+        total = _size(archive)
         publishing = asyncio.create_task(self._publish(archive, total))
         seen: tuple[int, ...] = ()
         moved = time.monotonic()
@@ -194,8 +220,8 @@ class _Run:
                 await publishing
 
     async def _publish(self, archive: Archive, total: int) -> None:
-        # A run gone on with: the archive has one order, so what is in the topic is how it begins.
-        there = await self._end(self._archive)
+        # A run gone on with: the archive has one order, so the topic holds a beginning of it, some perhaps twice.
+        there = (await read_back(self._broker, self._archive, total)).first_missing
         producer = BatchProducer(self._broker)
         await producer.start()
         try:
@@ -214,6 +240,11 @@ class _Run:
 
     async def _end(self, topic: str) -> int:
         return (await end_offsets(self._broker, topic)).get(0, 0)
+
+
+def _size(archive: Archive) -> int:
+    """Return how many records the archive is published as."""
+    return len(archive) + len(archive.ticks())
 
 
 def _check_files(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""``status`` and ``verify``: how things stand, and whether the file says what its reports say."""
+"""``status``: how things stand."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.ops.pullback import show_pullback
 from streams.ops.report import (
+    show_amended,
     show_as_of,
     show_declared,
     show_feeds,
@@ -23,17 +24,16 @@ from streams.ops.report import (
     show_gate,
     show_grid,
     show_outcomes,
+    show_to_check,
     show_told,
     show_windows,
     standing_json,
 )
 from streams.ops.standing import check_published, copy_path, gate_sentence, read_standing
-from streams.ops.wording import counted
 from streams.settings import Settings, load
 
 #: A week and the running day, as the window has it.
 _DAYS = 8
-_MOST_SHOWN = 20
 #: What DuckDB writes behind the checksum of a file's first block.
 _MAGIC, _MAGIC_AT = b"DUCK", 8
 
@@ -91,54 +91,22 @@ def status(
         show_as_of(console, standing, held_at)
         show_grid(console, standing, (_day(first), _day(last)))
         show_gate(console, standing)
+        show_amended(console, standing)
+        show_declared(console, standing)
     else:
         console = answers()
         show_outcomes(console, standing)
+        show_to_check(console, standing)
         show_freshness(console, standing)
         show_grid(console, standing, (_day(first), _day(last)))
         show_windows(console, standing)
         show_gate(console, standing)
+        show_amended(console, standing)
         show_declared(console, standing)
         show_told(console, standing)
         show_pullback(console, standing)
         show_feeds(console, standing)
     if gate and not (standing.gate and standing.gate.is_open):
-        raise typer.Exit(1)
-
-
-def verify_command(
-    file: Annotated[
-        Path | None, typer.Argument(help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
-    agreement: options.Agreement = None,
-    data: options.Data = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Recompute every tally, verdict and streak from the raw reports, apart from the streaming code, and compare.
-
-    Exits with 1 at any difference.
-
-    [bold]Examples[/bold]
-
-      trucewatch verify
-
-      trucewatch verify trucewatch-demo/syria-2016/compliance.duckdb
-    """
-    from sinks.verify import verify
-
-    file = published_file(file, load({"agreement": agreement, "data": data}))
-    differences = verify(file)
-    if as_json:
-        print_json({"file": str(file), "differences": [_fields(each) for each in differences]})
-    else:
-        console = answers()
-        for each in differences[:_MOST_SHOWN]:
-            console.print(Text(str(each)))
-        if len(differences) > _MOST_SHOWN:
-            console.print(Text(f"... and {len(differences) - _MOST_SHOWN:,} more; --json lists them all"))
-        found = counted(len(differences), "difference") if differences else "no difference"
-        console.print(Text(f"{file}: {found} between what is stored and what its reports say"))
-    if differences:
         raise typer.Exit(1)
 
 
@@ -163,11 +131,6 @@ def _is_database(file: Path) -> bool:
     """Return whether a file begins as those of DuckDB do, so that a damaged one is still told apart from another."""
     with file.open("rb") as opened:
         return opened.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
-
-
-def _fields(difference: object) -> dict[str, str]:
-    names = ("table", "key", "column", "found", "expected")
-    return {name: str(getattr(difference, name)) for name in names}
 
 
 def _day(given: datetime | None) -> date | None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
     KafkaConnectionError,
     NodeNotReadyError,
@@ -25,6 +25,8 @@ from schemas.topics import KEEP_FOR_EVER, REPLICAS, TopicSpec
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
 from streams.engine.metadata import Metadata, ask_any, bootstrap, connected, metadata
+
+_Record = ConsumerRecord[bytes | None, bytes | None]
 
 #: What a topic's configuration must say for its records to be kept.
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -91,6 +93,39 @@ async def committed_offsets(broker: str, group: str, topic: str) -> dict[int, in
     async with _reader(broker, topic, group) as (reader, partitions):
         committed = {partition: await reader.committed(partition) for partition in partitions}
     return _by_partition({partition: offset for partition, offset in committed.items() if offset is not None})
+
+
+async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Record | None:
+    """Return the record that lies at ``offset``; None where there is none that a reader is given.
+
+    Raises:
+        BrokerUnavailable: nobody answers.
+    """
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap(broker),
+        group_id=None,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=10,
+        isolation_level="read_committed",
+    )
+    with kafka_errors(broker):
+        try:
+            await reader.start()
+            reader.assign([partition])
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                # Beyond the end a client starts over at the beginning, without a word.
+                if offset >= (await ends_of(reader, [partition]))[partition]:
+                    return None
+                reader.seek(partition, offset)
+                found: list[_Record] = []
+                # Past it without a record: what lies there is a marker, or was taken back.
+                while not found and await reader.position(partition) <= offset:
+                    found = (await reader.getmany(partition, timeout_ms=100, max_records=1)).get(partition, [])
+                return next((record for record in found if record.offset == offset), None)
+        except TimeoutError:
+            raise BrokerUnavailable(f"the broker did not give the record at {partition} offset {offset}") from None
+        finally:
+            await reader.stop()
 
 
 async def log_identity(broker: str, topic: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from streams.engine.lane import LAST_BATCH_SECONDS, LAST_COMMIT_SECONDS, Batch, 
 from streams.engine.lane_driver import LaneTransport
 from streams.engine.metadata import addresses
 from streams.engine.pulse import STALL_SECONDS, Pulse
+from streams.engine.reach import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -195,9 +197,11 @@ class LaneApp(faust.App):
         handler: BatchHandler,
         resume: Resume | None,
         stall_seconds: float,
+        patience_seconds: float,
         **options: Any,
     ) -> None:
         super().__init__(app_id, **options)
+        self.reach = Reach(address, patience_seconds)
         self.lane = lane
         self.address = address
         self.failure: BaseException | None = None
@@ -262,6 +266,7 @@ def build_app(
     max_records: int = MAX_RECORDS,
     fetch_bytes: int = FETCH_BYTES,
     stall_seconds: float = STALL_SECONDS,
+    patience_seconds: float = math.inf,
 ) -> LaneApp:
     """Build the app of one worker; it starts nothing yet.
 
@@ -276,6 +281,7 @@ def build_app(
         max_records: the largest batch.
         fetch_bytes: bytes fetched at once from one partition. At most four such fetches per partition are in memory.
         stall_seconds: how long nothing may move while records wait, before the process ends.
+        patience_seconds: how long no broker may answer, before the process ends, whether it has anything to do or not.
     """
     lane = Lane(frozenset(topics), idle_seconds)
     app = LaneApp(
@@ -285,6 +291,7 @@ def build_app(
         handler=handler,
         resume=resume,
         stall_seconds=stall_seconds,
+        patience_seconds=patience_seconds,
         # Faust lets an environment variable win over an argument: with an empty environment none does.
         env={},
         broker=[URL(address) for address in addresses(broker)],

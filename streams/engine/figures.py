@@ -9,14 +9,18 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from streams.engine.lane import Lane
 from streams.engine.pulse import Pulse
+from streams.engine.reach import Reach
 
 
 class WorkerFigures(Collector):
-    """Read from the pulse when they are asked for: nothing is counted for them."""
+    """Read from pulse, lane and reach when they are asked for: nothing is counted for them."""
 
-    def __init__(self, pulse: Pulse, role: str, agreement: str) -> None:
+    def __init__(self, pulse: Pulse, lane: Lane, reach: Reach, role: str, agreement: str) -> None:
         self._pulse = pulse
+        self._lane = lane
+        self._reach = reach
         self._role = role
         self._agreement = agreement
 
@@ -40,6 +44,25 @@ class WorkerFigures(Collector):
         for partition, age in sorted(pulse.lag_seconds().items()):
             seconds.add_metric((partition.topic, str(partition.partition)), age)
         yield seconds
+        lost = CounterMetricFamily(
+            "trucewatch_records_lost_total",
+            "Records that were deleted from the topic before they were read.",
+            labels=("topic",),
+        )
+        for topic, count in sorted(self._lane.lost.items()):
+            lost.add_metric((topic,), count)
+        yield lost
+        yield GaugeMetricFamily(
+            "trucewatch_held_records_most",
+            "The most records that ever were in memory at once, read and not committed.",
+            value=self._lane.most_records,
+        )
+        yield GaugeMetricFamily(
+            "trucewatch_held_bytes_most", "The bytes of such records, at most.", value=self._lane.most_bytes
+        )
+        yield GaugeMetricFamily(
+            "trucewatch_broker_away_seconds", "For how long no broker has answered.", value=self._reach.away_seconds
+        )
         yield CounterMetricFamily("trucewatch_commits_total", "Commits of this process.", value=pulse.commits)
         yield GaugeMetricFamily(
             "trucewatch_still_seconds", "For how long records wait and none was committed.", value=pulse.still_seconds

@@ -16,13 +16,17 @@ Three rules make a re-read exact:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
+
+logger = logging.getLogger(__name__)
 
 Record = ConsumerRecord[bytes | None, bytes | None]
 Resume = Callable[[str, int], Awaitable[int | None]]
@@ -55,6 +59,17 @@ class Batch:
     epoch: int = 0
 
 
+def fingerprint(record: Record) -> int:
+    """Return a signed 64-bit fingerprint of what a record says, its headers included, and not of where it lies."""
+    digest = blake2b(digest_size=8)
+    parts = [part for name, value in record.headers for part in (name.encode(), value)]
+    for part in (record.key, record.value, *parts):
+        # With its length: what ends one part and begins the next must not run together.
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return int.from_bytes(digest.digest(), "little", signed=True)
+
+
 class Consumer(Protocol):
     """What the lane asks of the consumer below it."""
 
@@ -75,6 +90,7 @@ class Handed(NamedTuple):
     next_offset: int
     records: int
     written_ms: int
+    value_bytes: int
 
 
 class Lane:
@@ -89,8 +105,14 @@ class Lane:
         self.feed: asyncio.Queue[Batch] | None = None
         self.consumer: Consumer | None = None
         self.commit_seconds = COMMIT_SECONDS
-        #: How often the handler said that it has come further, wherever it keeps that.
+        #: How often the group took an offset that is further than the one before.
         self.commits = 0
+        #: The most that ever was in memory at once, handed over and not committed: what bounds memory must bound this.
+        self.most_records = 0
+        self.most_bytes = 0
+        #: Records of each topic that were deleted before they were read, as far as this process met the gap.
+        self.lost = dict.fromkeys(topics, 0)
+        self._lost_up_to: dict[TP, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._handed: dict[TopicPartition, deque[Handed]] = {}
         self._changed = asyncio.Event()
@@ -101,19 +123,24 @@ class Lane:
         False means that the group is rebalancing, that the partitions are not ours any more or that the broker does
         not answer: the records may be read again, here or elsewhere. Any other failure stops the process.
         """
-        for tp, offset in offsets.items():
+        if self.consumer is None or not offsets:
+            return False
+        held = self.consumer.assignment()
+        named = {TP(*tp): offset for tp, offset in offsets.items()}
+        mine = {tp: offset for tp, offset in named.items() if tp in held}
+        if not mine or not await self.consumer.commit_within(mine, self.commit_seconds):
+            # No progress, wherever else the handler keeps it: one that the group refuses for ever publishes nothing
+            # and moves no time, and would pass for one that gets on.
+            return False
+        for each, offset in mine.items():
+            tp = TopicPartition(each.topic, each.partition)
             # The same offset told again is no progress.
             self.commits += offset > self._done.get(tp, -1)
             self._done[tp] = offset
             handed = self._handed.get(tp, ())
             while handed and handed[0].next_offset <= offset:
                 handed.popleft()
-        if self.consumer is None or not offsets:
-            return False
-        held = self.consumer.assignment()
-        named = {TP(*tp): offset for tp, offset in offsets.items()}
-        mine = {tp: offset for tp, offset in named.items() if tp in held}
-        return bool(mine) and await self.consumer.commit_within(mine, self.commit_seconds)
+        return True
 
     async def first_offset(self, partition: TopicPartition) -> int:
         """Ask the broker for the first offset it still holds of a partition; 0 where there is no broker."""
@@ -135,6 +162,12 @@ class Lane:
         """When the oldest record handed over and not committed was written, in ms since 1970, per partition."""
         return {tp: handed[0].written_ms for tp, handed in list(self._handed.items()) if handed}
 
+    def note_lost(self, tp: TP, expected: int, first: int) -> None:
+        """Count records before offset ``first`` that were deleted unread; a gap met again does not count again."""
+        logger.warning("%s/%d: records %d to %d were deleted before they were read", *tp, expected, first - 1)
+        self.lost[tp.topic] += max(0, first - max(expected, self._lost_up_to.get(tp, 0)))
+        self._lost_up_to[tp] = max(first, self._lost_up_to.get(tp, 0))
+
     def sought(self) -> None:
         """Note that every partition was sought to its offset: what was handed over before comes again."""
         self._handed, self._done = {}, {}
@@ -144,8 +177,12 @@ class Lane:
         if self.feed is None:
             raise RuntimeError("a batch was fetched before there was an agent")
         if batch.records:
-            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp)
+            size = sum([len(record.value or b"") for record in batch.records])
+            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp, size)
             self._handed.setdefault(TopicPartition(batch.topic, batch.partition), deque()).append(handed)
+            held = [each for partition in self._handed.values() for each in partition]
+            self.most_records = max(self.most_records, sum(each.records for each in held))
+            self.most_bytes = max(self.most_bytes, sum(each.value_bytes for each in held))
         self.feed.put_nowait(batch)
 
     def is_current(self, batch: Batch) -> bool:

@@ -31,8 +31,6 @@ FETCH_WAIT_MS = 100
 #: How long one poll lasts at most, in seconds: the end of the process waits for it.
 LONGEST_POLL_SECONDS = 0.5
 
-_LOST = "%s/%d: records %d to %d were deleted before they were read"
-
 
 class Fetched(dict[TP, list[Record]]):
     """Records by partition, with the epoch they were fetched in."""
@@ -62,6 +60,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer."""
 
     Worker = _DaemonThread
+    consumer: LaneConsumer
     epoch = 0
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
@@ -133,7 +132,7 @@ class LaneThread(driver.AIOKafkaConsumerThread):
                 committed = await consumer.committed(partition)
                 offset = first if committed is None else committed
                 if offset < first:
-                    logger.warning(_LOST, tp.topic, tp.partition, offset, first - 1)
+                    self.consumer.lane.note_lost(tp, offset, first)
             elif offset < first:
                 raise _deleted(tp, offset, first)
             targets[tp] = max(offset, first)
@@ -326,7 +325,7 @@ class LaneConsumer(driver.Consumer):
             return
         if tp in self.lane.wanted:
             raise _deleted(tp, expected, first)
-        logger.warning(_LOST, tp.topic, tp.partition, expected, first - 1)
+        self.lane.note_lost(tp, expected, first)
 
     def _advance(self, batch: Batch) -> None:
         tp = TP(batch.topic, batch.partition)

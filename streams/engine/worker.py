@@ -7,12 +7,14 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from time import monotonic
 
-from schemas.errors import TopicReplaced, TrucewatchError, UsageError
+from schemas.errors import BrokerUnavailable, TopicReplaced, TrucewatchError, UsageError
 from streams.engine.app import LaneApp
 from streams.engine.metadata import connected, metadata
 from streams.engine.probes import Probes
 from streams.engine.pulse import TICK_SECONDS
+from streams.engine.reach import apart
 from streams.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -20,7 +22,8 @@ logger = logging.getLogger(__name__)
 #: How long leaving the group and closing connections may take once the handler has flushed: a broker that stopped
 #: answering must not keep a process that has nothing left to do.
 LEAVE_SECONDS = 2.0
-#: How often the identity of the topics is looked at: a topic made anew is read from the wrong place for so long.
+#: How often the identity of the topics is looked at, and for how long an answer is waited for: a topic made anew is
+#: read from the wrong place for so long.
 WATCH_SECONDS = 5.0
 
 
@@ -91,22 +94,34 @@ async def _logs(app: LaneApp) -> dict[str, str]:
 
 
 async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
-    """Stop ``app`` once a topic it reads is another log, or none: a client goes on at the old offset without a word."""
+    """Stop ``app`` once a topic it reads is another log, or none: a client goes on at the old offset without a word.
+
+    And once no broker has answered for longer than it waits for one: with nothing to write it would never end.
+    """
     missed: frozenset[str] = frozenset()
+    looked = monotonic()
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         try:
-            async with asyncio.timeout(WATCH_SECONDS):
-                found = await _logs(app)
+            found = await apart(lambda: _logs(app), WATCH_SECONDS)
         except (TrucewatchError, TimeoutError):
-            continue  # a broker that is gone is waited for
+            # A time in which the whole process was stopped is none in which a broker was asked.
+            passed, looked = min(monotonic() - looked, 2 * WATCH_SECONDS), monotonic()
+            try:
+                app.reach.unanswered(passed)
+            except BrokerUnavailable as gone:
+                app.fail(gone)
+                return
+            continue
         except Exception as error:  # unseen, nobody would look after the topics any more
             app.fail(error)
             raise
+        looked = monotonic()
+        app.reach.answered()
         # A broker that has just started may not know its topics yet: only one missing twice is gone.
-        gone = frozenset(logs.keys() - found.keys())
-        changed = sorted((gone & missed) | {name for name in found if found[name] != logs[name]})
-        missed = gone
+        absent = frozenset(logs.keys() - found.keys())
+        changed = sorted((absent & missed) | {name for name in found if found[name] != logs[name]})
+        missed = absent
         if changed:
             app.fail(TopicReplaced(changed))
             return

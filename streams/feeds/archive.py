@@ -30,12 +30,19 @@ ArchiveRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 CHUNK_RECORDS = 2_000
 CHUNK_BYTES = 4 * 1_048_576
 
+#: Which record of the archive it is, from 0: the topic may hold one twice.
+NUMBER_HEADER = "number"
+
 _NO_STAMP = np.iinfo(np.int64).min
 
 
-def tick(stamp: Micros) -> ArchiveRecord:
+def tick(stamp: Micros, number: int) -> ArchiveRecord:
     """The control record that says time has reached ``stamp``."""
-    return None, b"", [(TICK_HEADER, b"%d" % stamp)]
+    return None, b"", [(TICK_HEADER, b"%d" % stamp), _numbered(number)]
+
+
+def _numbered(number: int) -> tuple[str, bytes]:
+    return NUMBER_HEADER, b"%d" % number
 
 
 class Archive:
@@ -103,7 +110,7 @@ class Archive:
         return sorted(found)
 
     def chunks(self) -> Iterator[list[ArchiveRecord]]:
-        """Yield the archive in order, each tick before the first report of its time or later.
+        """Yield the archive in order and numbered, each tick before the first report of its time or later.
 
         The sequence is the same on every call, record for record: a replay that was cut off goes on where it was.
         """
@@ -111,19 +118,21 @@ class Archive:
         ticks = self.ticks()
         chunk: list[ArchiveRecord] = []
         size = 0
-        ticked = 0
+        ticked = number = 0
         with self._values() as values:
             for index in order:
                 due = bisect_right(ticks, int(stamps[index]), lo=ticked)
-                chunk.extend(tick(stamp) for stamp in ticks[ticked:due])
+                chunk.extend(tick(stamp, at) for at, stamp in enumerate(ticks[ticked:due], start=number))
+                number += due - ticked
                 ticked = due
                 offset, length = self._offsets[index], self._lengths[index]
-                chunk.append((None, values[offset : offset + length], []))
+                chunk.append((None, values[offset : offset + length], [_numbered(number)]))
+                number += 1
                 size += length
                 if len(chunk) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
                     yield chunk
                     chunk, size = [], 0
-        chunk.extend(tick(stamp) for stamp in ticks[ticked:])
+        chunk.extend(tick(stamp, at) for at, stamp in enumerate(ticks[ticked:], start=number))
         if chunk:
             yield chunk
 

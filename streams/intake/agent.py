@@ -49,6 +49,8 @@ class IntakeAgent:
         self._log_identity = log_identity
         self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
+        #: Offsets whose facts are written and that the group has not taken.
+        self._untold: dict[TopicPartition, int] = {}
         self.figures = IntakeFigures()
 
     async def started(self, lane: Lane) -> None:
@@ -58,7 +60,10 @@ class IntakeAgent:
 
     async def handle(self, batch: Batch) -> None:
         """Write the facts of one batch; return when they are acknowledged and the offset is committed."""
-        if not batch.records or self._lane is None:
+        if self._lane is None:
+            return
+        if not batch.records:
+            await self._tell(self._lane)
             return
         reached("intake.read")
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
@@ -86,7 +91,8 @@ class IntakeAgent:
             await self._producer.send(topic, 0, records)
             reached("intake.produced")
         reached("intake.acknowledged")
-        await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+        self._untold[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        await self._tell(self._lane)
         reached("intake.committed")
         self.figures.committed(batch.topic, len(batch.records), rejected)
         log.debug(
@@ -97,8 +103,15 @@ class IntakeAgent:
             rejected=rejected,
         )
 
+    async def _tell(self, lane: Lane) -> None:
+        """Commit what is done; what a broker that was gone did not take is told again when nothing arrives."""
+        if self._untold and await lane.commit(self._untold):
+            self._untold = {}
+
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Ask which logs these are: without it a topic created anew would pass for the one read before."""
+        # What was not taken before is read again.
+        self._untold = {}
         topics = sorted({partition.topic for partition in partitions})
         self._logs = {topic: _short(await self._log_identity(topic)) for topic in topics}
 

@@ -26,6 +26,7 @@ from schemas.reports import (
     IncidentReport,
     Party,
     Place,
+    PlacePrecision,
     PositionReport,
     Report,
     Source,
@@ -94,9 +95,10 @@ class FactMaker:
 
     def convoy(self, report: ConvoyReport, times: Times, origin: Origin, stamp: Micros) -> ConvoyFact:
         """Return the fact of one step of a convoy."""
+        place = self._gazetteer.locate(report.place)
         return ConvoyFact(
             **_spine(report, times, origin, stamp),
-            place=self._gazetteer.locate(report.place),
+            place=place,
             from_=times.from_,
             to=times.to,
             convoy_id=report.convoy_id,
@@ -113,6 +115,9 @@ class FactMaker:
             constraint=report.constraint,
             reached_place=report.reached_place,
             same_convoy_as=report.same_convoy_as,
+            not_same_convoy_as=tuple(report.not_same_convoy_as),
+            # Two convoys to "Aleppo" are bound for anywhere in a governorate: no place they have in common.
+            place_precision=PlacePrecision.GOVERNORATE if place.names_region else report.place.precision,
         )
 
     def coverage(self, report: CoverageNotice, times: Times, origin: Origin, stamp: Micros) -> CoverageFact:

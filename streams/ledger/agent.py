@@ -13,8 +13,9 @@ The order of a flush, and what each step prevents:
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -24,18 +25,19 @@ from aiokafka import TopicPartition
 
 from schemas import facts
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable, LedgerStopped, StoreInUse
+from schemas.errors import FactUnreadable, LedgerStopped, LogMismatch, StoreInUse
 from schemas.facts import TickFact
 from schemas.failpoints import reached
 from schemas.rows import Evidence, Prior
 from sinks.linking import LinkingAnswers
 from sinks.publishing import Cadence
 from sinks.store import Store
-from streams.engine.lane import Batch, Lane, Record
+from streams.engine.lane import Batch, Lane, Record, fingerprint
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
 from streams.ledger.figures import LedgerFigures
+from streams.ledger.stopped_holder import StoppedHolder
 from streams.ledger.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,8 @@ log = structlog.get_logger(__name__)
 BREATH, LONGEST_BREATH = 1.0, 3.0
 
 
+#: What an amendment may have changed that somebody is told of.
+_FINDINGS = ("verdict", "violence", "access")
 #: How often a standby tries a file that another process holds, and how often it says so.
 LOCK_SECONDS, TELL_SECONDS = 0.25, 30.0
 #: How long an offset that the group took stands for being its member.
@@ -76,6 +80,8 @@ class LedgerAgent:
             so that a standby holds no lock.
         cadence: when to publish a copy.
         ticker: publishes ticks in a live deployment; None in a replay, which carries its own.
+        record_at: asks the broker for the record at an offset; None where there is no broker.
+        stopped_holder: looks after the process that holds the file while this one waits for it; None to wait only.
     """
 
     def __init__(
@@ -85,12 +91,16 @@ class LedgerAgent:
         cadence: Cadence,
         flush: FlushRules,
         ticker: Ticker | None,
+        record_at: Callable[[TopicPartition, int], Awaitable[Record | None]] | None = None,
+        stopped_holder: StoppedHolder | None = None,
     ) -> None:
         self._agreement = agreement
         self._open_store = open_store
         self._cadence = cadence
         self._flush = flush
         self._ticker = ticker
+        self._record_at = record_at
+        self._stopped_holder = stopped_holder
         self._lane: Lane | None = None
         self._store: Store | None = None
         self._ledger: Ledger | None = None
@@ -105,6 +115,8 @@ class LedgerAgent:
         #: When the group last took an offset of this ledger's, on the monotonic clock, which runs on while it hangs.
         self._told = float("-inf")
         self._refused = False
+        #: The fingerprint of the last record committed.
+        self._last_digest: int | None = None
 
     # -- life cycle
 
@@ -116,7 +128,9 @@ class LedgerAgent:
 
         Raises:
             StoreInUse: outside a consumer group, where nobody else is expected to have the file.
+            LogMismatch: the topic lost records that were judged.
         """
+        began = time.monotonic()
         self._partition = TopicPartition(topic, partition)
         lane = self._lane
         epoch = None if lane is None else lane.epoch
@@ -127,14 +141,46 @@ class LedgerAgent:
             if lane is not None and lane.epoch != epoch:
                 return None
             try:
-                return self._take_up(begins).next_offset
+                ledger = self._take_up(begins)
             except StoreInUse as error:
                 if lane is None:
                     raise
+                if self._stopped_holder is not None:
+                    self._stopped_holder.look(error.holder)
                 if time.monotonic() - told >= TELL_SECONDS:
                     told = time.monotonic()
                     log.warning("standby_waits_for_the_file", agreement=self._agreement.id, reason=str(error))
+            else:
+                await self._check_last_read(self._partition, ledger, begins)
+                if lane is not None and lane.epoch != epoch:
+                    self._give_up()
+                    return None
+                log.info("ledger_leads", agreement=self._agreement.id, seconds=round(time.monotonic() - began, 3))
+                return ledger.next_offset
             await asyncio.sleep(LOCK_SECONDS)
+
+    async def _check_last_read(self, partition: TopicPartition, ledger: Ledger, log_begins: int) -> None:
+        """Read the last fact once more: where it is gone, or another, the topic lost facts that were judged.
+
+        A broker that lost the end of its log goes on counting where it ends now, under the same id. What is written
+        up to the stored offset would never be read, and nobody would be told. A log that was deleted up to the stored
+        offset, on purpose, has nothing to compare.
+        """
+        last = ledger.next_offset - 1
+        if self._record_at is None or self._last_digest is None or log_begins > last:
+            return
+        found = await self._record_at(partition, last)
+        if found is not None and fingerprint(found) == self._last_digest:
+            return
+        self._give_up()
+        state = "is gone" if found is None else "is another one now"
+        raise LogMismatch(
+            f"{partition.topic}/{partition.partition}: the record at offset {last}, the last one read, {state}: the "
+            "topic lost records that were judged, and what is written in their place would never be read",
+            hint="nothing was changed, and the data folder alone holds what the topic lost: keep it. To miss nothing, "
+            "begin with another topic prefix and an empty data folder and let the feeds publish again; with this topic "
+            "and an empty data folder what is left of it is judged",
+        )
 
     def _take_up(self, log_begins: int) -> Ledger:
         """Open the store and rebuild the ledger from its last commit."""
@@ -143,6 +189,9 @@ class LedgerAgent:
         ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
         resumed = store.resume()
         ledger.resume(resumed)
+        self._last_digest = resumed.last_digest
+        if self._ticker is not None:
+            self._ticker.begin()
         self.figures.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
@@ -188,7 +237,7 @@ class LedgerAgent:
         if self._store is not None:
             while self._waiting:
                 await self._flush_some()
-            if self._unpublished:
+            if self._unpublished and await self._leads():
                 self._publish()
         if self._ticker is not None:
             await self._ticker.stop()
@@ -216,8 +265,9 @@ class LedgerAgent:
             facts_arrived |= await self._flush_some()
         if self._unpublished and self._cadence.due(time.monotonic()) and await self._leads():
             self._publish()
-        if self._ticker is not None:
-            await self._ticker.beat(facts_arrived=facts_arrived)
+        ticker = self._ticker
+        if ticker is not None and ticker.due(facts_arrived=facts_arrived) and await self._leads():
+            await ticker.tick(self._ledger.term, self._ledger.writer)
 
     async def _flush_some(self) -> bool:
         """Fold and commit the oldest records waiting; return whether any was more than a tick.
@@ -239,7 +289,7 @@ class LedgerAgent:
         for entry in entries:
             ledger.fold(entry, priors)
         reached("ledger.folded")
-        self._commit(ledger, self._store)
+        self._commit(ledger, self._store, taken[-1])
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
@@ -258,7 +308,8 @@ class LedgerAgent:
         """Whether the group takes this ledger for the one that has the partition.
 
         A ledger that hung and wakes up does not know yet that another one took over. What it commits to its own file
-        is what any ledger commits there; but a copy that says it was made just now would pass for the newest.
+        is what any ledger commits there; but a copy that says it was made just now would pass for the newest, and a
+        tick would move time for everybody.
         """
         if self._lane is None or self._ledger is None:
             return True
@@ -266,12 +317,26 @@ class LedgerAgent:
             await self._tell(self._ledger)
         return time.monotonic() - self._told <= TOLD_SECONDS
 
-    def _commit(self, ledger: Ledger, store: Store) -> None:
+    def _commit(self, ledger: Ledger, store: Store, last: Record) -> None:
         changes = ledger.drain()
+        # Records read again after a seek may all lie before the last one committed.
+        if last.offset + 1 == changes.next_offset:
+            self._last_digest = fingerprint(last)
+        changes.last_digest = self._last_digest
         self.figures.rejected(changes.rejects)
         began = time.monotonic()
         store.commit(changes)
         self.figures.committed(changes, time.monotonic() - began)
+        for amended in changes.amendments:
+            log.warning(
+                "verdict_amended",
+                region=amended.region,
+                truce_day=amended.truce_day.isoformat(),
+                version=amended.version,
+                before=dict(zip(_FINDINGS, amended.before, strict=True)),
+                after=dict(zip(_FINDINGS, amended.after, strict=True)),
+                cause=json.loads(amended.cause),
+            )
 
     def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about the identities it may know; all are remembered."""

@@ -37,6 +37,7 @@ class LedgerFigures(Collector):
     def __init__(self) -> None:
         self._feeds: dict[str, FeedRow] = {}
         self._rejects: Counter[str] = Counter()
+        self._amended: Counter[str] = Counter()
         self._windows: dict[str, WindowRow] = {}
         self._verdicts: dict[tuple[str, date], str] = {}
         self._gate: GateRow | None = None
@@ -71,6 +72,7 @@ class LedgerFigures(Collector):
         self._feeds.update((row.feed, row) for row in changes.feeds)
         if changes.windows:
             self._windows = {row.region: row for row in changes.windows}
+        self._amended.update(each.region for each in changes.amendments)
         if changes.gate is not None:
             self._gate = changes.gate
         if changes.verdicts:
@@ -99,6 +101,16 @@ class LedgerFigures(Collector):
         for code, count in sorted(self._rejects.copy().items()):
             rejects.add_metric((code,), count)
         yield rejects
+        amended = CounterMetricFamily(
+            "trucewatch_amended_verdicts_total",
+            "Versions of final truce-days that have another verdict or finding, by region.",
+            labels=("region",),
+        )
+        # Each region from the start: of a series that begins with 1 no increase is ever seen.
+        counts = self._amended.copy()
+        for region in sorted({region for region, _ in self._verdicts.copy()} | counts.keys()):
+            amended.add_metric((region,), counts[region])
+        yield amended
         streaks = GaugeMetricFamily(
             "trucewatch_region_streak_days", "Truce-days MET in a row, to the last completed one.", labels=("region",)
         )

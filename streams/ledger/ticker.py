@@ -6,13 +6,18 @@ A tick is a fact like any other, so that whoever reads the facts topic later jud
 from __future__ import annotations
 
 import time
+from uuid import uuid4
 
 from schemas.facts import TickFact, header_of
 from streams.engine.producer import BatchProducer
 
 
 class Ticker:
-    """Publishes a tick at most once a second while facts arrive and once a minute while none do."""
+    """Publishes a tick at most once a second while facts arrive and once a minute while none do.
+
+    Every tick carries a number that is higher than those of the ledgers before, and a name that no other ledger has:
+    whoever reads the topic passes over what an earlier one sent off and only now arrived.
+    """
 
     def __init__(
         self, producer: BatchProducer, facts_topic: str, *, busy_seconds: float = 1.0, idle_seconds: float = 60.0
@@ -23,6 +28,7 @@ class Ticker:
         self._idle_seconds = idle_seconds
         self._last = float("-inf")
         self._owed = False
+        self._term, self._name = 0, ""
 
     async def start(self) -> None:
         """Connect to the broker."""
@@ -32,11 +38,26 @@ class Ticker:
         """Disconnect."""
         await self._producer.stop()
 
-    async def beat(self, *, facts_arrived: bool) -> None:
-        """Called after every batch, empty ones too: publish a tick when one is due."""
+    def begin(self) -> None:
+        """Take a new name, and owe a tick at once: from then on those of the ledger before are void."""
+        self._term, self._name = 0, uuid4().hex[:12]
+        self._last = float("-inf")
+
+    def due(self, *, facts_arrived: bool) -> bool:
+        """Called after every batch, empty ones too: whether a tick is due."""
         self._owed = self._owed or facts_arrived
         since = time.monotonic() - self._last
-        if since >= self._idle_seconds or (self._owed and since >= self._busy_seconds):
-            self._last, self._owed = time.monotonic(), False
-            tick = TickFact(stamp=time.time_ns() // 1_000)
-            await self._producer.send(self._topic, 0, [(None, b"", header_of(tick))])
+        return since >= self._idle_seconds or (self._owed and since >= self._busy_seconds)
+
+    async def tick(self, term: int, writer: str) -> None:
+        """Publish a tick.
+
+        Args:
+            term: the number of the ledger whose ticks count, by what was read so far.
+            writer: which ledger that is. Where it is another one, this one takes the next number.
+        """
+        if term > self._term or (term == self._term and writer != self._name):
+            self._term = term + (writer != self._name)
+        self._last, self._owed = time.monotonic(), False
+        tick = TickFact(stamp=time.time_ns() // 1_000, term=self._term, writer=self._name)
+        await self._producer.send(self._topic, 0, [(None, b"", header_of(tick))])

@@ -178,5 +178,7 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
 def _row(step: Step) -> ConvoyStepRow:
     known: dict[str, Any] = {name: getattr(step, name, None) for name in ConvoyStepRow._fields}
     instants = {name: to_micros(known[name]) for name in ("occurred_from", "occurred_to", "reported_at")}
-    # What follows from all steps of a convoy is worked out anew; figures change no finding.
+    # What follows from all steps of a convoy is worked out anew; figures change no finding. Whose step it is the file
+    # says: claims of other regions, which are not here, had a say in that.
+    known["same_convoy_as"] = step.convoy
     return ConvoyStepRow(**{**known, **instants, "mode": "unstated", "legal": True, "items_removed": "[]"})

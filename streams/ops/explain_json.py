@@ -48,6 +48,7 @@ def explanation_json(told: Explanation) -> dict[str, Any]:
                 "convoy": convoy.label,
                 "state": convoy.state,
                 "decides": convoy.label in deciding,
+                "joined": jsonable([each for each in known.joined if each.convoy == convoy.label]),
                 "steps": jsonable([step for step in known.steps if step.convoy == convoy.label]),
             }
             for convoy in told.convoys

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros, to_micros
-from sinks.dossier import Change, Incident, Judged, Step, Told
+from sinks.dossier import Change, Incident, JoinedClaim, Judged, Step, Told
 from streams.ops.explain import Explanation, Held
 from streams.ops.grid import number
 from streams.ops.lever_text import both_legs, lever_text
@@ -90,12 +90,7 @@ def show_explanation(console: Console, told: Explanation) -> None:
 def show_held(console: Console, told: Held) -> None:
     """Print what was held of a truce-day at an instant, and on what evidence."""
     page = _Page(console, told.agreement)
-    page.line(f"as held at {page.at(told.as_of)}, from the verdict version valid then", 0, "bold")
-    page.line(
-        "counts and shares are that version's: on a day not yet final, other ones alone make no new version",
-        0,
-        "grey50",
-    )
+    page.line(f"as held at {page.at(told.as_of)}, from the verdict version and the figures valid then", 0, "bold")
     _verdict(page, told.judged)
     _legs(page, told.judged)
     page.head("Reports that decided violence, as they were known then")
@@ -126,7 +121,8 @@ def _legs(page: _Page, held: Judged) -> None:
         page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
         page.line(reason["text"], 2)
     apart = f"; {held.incidents_out_of_scope} out of scope, which break nothing" if held.incidents_out_of_scope else ""
-    page.line(f"{counted(held.incidents, 'incident')} in scope, {held.deaths_best} killed by best estimates{apart}")
+    toll = f"{held.deaths_best} (low {held.deaths_low}, high {held.deaths_high})"
+    page.line(f"{counted(held.incidents, 'incident')} in scope, {toll} killed{apart}")
 
 
 def _limit(page: _Page, told: Explanation) -> None:
@@ -235,9 +231,19 @@ def _convoys(page: _Page, told: Explanation) -> None:
     for convoy in sorted(told.convoys, key=lambda each: (each.label not in deciding, each.first_known)):
         decides = ", decided it" if convoy.label in deciding else ""
         page.line(f"{convoy.label}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
+        for joined in told.dossier.joined:
+            if joined.convoy == convoy.label:
+                page.line(_joined(joined), 2)
         for step in steps[convoy.label]:
             if to_micros(step.occurred_from) < told.case.horizon:
                 _convoy_step(page, step)
+
+
+def _joined(joined: JoinedClaim) -> str:
+    if joined.seconds_apart is None:
+        return f"{joined.claim} is the same as {joined.joined_to}: a report says so"
+    apart = f"{joined.seconds_apart / 3600:.1f} h apart" if joined.seconds_apart else "at the same time"
+    return f"{joined.claim} is taken for the same as {joined.joined_to}: bound for one place, {apart}; doubtful"
 
 
 def _convoy_step(page: _Page, step: Step) -> None:

@@ -58,8 +58,11 @@ def _change(lever: Lever, case: Case) -> str:
         case "deliver":
             each = " each" if len(lever.names) > 1 else ""
             road = "dispatched and then " if len(lever.steps) > 1 else ""
-            after = _at(lever.after, agreement)
-            return f"{names}{each} reported {road}offloaded or distributed after {after} and before {before}"
+            told = [f"{names}{each} reported {road}offloaded or distributed"] if names else []
+            if lever.closed:
+                where = " and ".join(f"one to {place or 'the region'}" for place in lever.places)
+                told.append(f"another convoy, {where}, reported offloaded or distributed for {', '.join(lever.closed)}")
+            return f"{', and '.join(told)} after {_at(lever.after, agreement)} and before {before}"
         case "deliver_any":
             after = _at(lever.after, agreement)
             return f"a convoy to the region reported offloaded or distributed after {after} and before {before}"
@@ -69,7 +72,7 @@ def _change(lever: Lever, case: Case) -> str:
                 f"a convoy to the region known by steps, no attack and no delivery, that began {after}before {before}"
             )
         case "overdue":
-            return f"{names} not delivered, denied or turned back before {before}"
+            return f"{names} neither delivered nor made good before {before}"
         case "gap":
             return f"no delivery before {before}"
         case _:

@@ -6,7 +6,7 @@ incidents retracted, a delivery before an instant. Each says what the leg would 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -16,7 +16,7 @@ from schemas.agreement import Agreement
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyStepRow, Identity
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
-from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
+from streams.ledger.core.access import Access, AccessFinding
 from streams.ledger.core.convoy import Convoy, ConvoyName
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import watched
@@ -41,8 +41,9 @@ class Case:
 
     ``horizon`` is the day's end, or ``now``, the last judgement, while it runs. ``incidents`` are those in scope
     that count, ``notices`` the stretches each feed watched, ``all_day`` the feeds whose incidents count as watching the
-    whole day, ``steps`` those of every convoy that ever had the region as its destination, ``bulletin`` the
-    count held against the limit where the agreement measures by a monitor's bulletins and there is one.
+    whole day, ``steps`` those of every convoy that ever had the region as its destination, each of which says whose it
+    is, ``bulletin`` the count held against the limit where the agreement measures by a monitor's bulletins and there is
+    one.
     """
 
     agreement: Agreement
@@ -84,23 +85,23 @@ class Case:
         return self.seen(self.agreement.coverage.min_feeds, all_day) >= self.needed
 
     def convoys(self, *more: ConvoyStepRow) -> list[Convoy]:
-        """Return the convoys to the region as known by the horizon, with more steps than are known."""
-        convoys = Convoys()
-        for number, step in enumerate((*self.steps, *more)):
-            convoys.add(Identity(step.feed, f"{step.report_id} {number}"), step)
-        return convoys.bound_for(self.region, self.horizon)
+        """Return the convoys to the region as known by the horizon, with more steps than are known.
+
+        Which claims are one convoy is taken as it is: no step more makes or parts one here.
+        """
+        return self._told(more).bound_for(self.region, self.horizon)
 
     def access(self, *more: ConvoyStepRow) -> AccessFinding:
         """Find the access leg, with more steps than are known."""
-        if self.region not in self.agreement.access.regions:
-            return NOT_OWED
-        return judge_access(
-            self.convoys(*more),
-            self.agreement.access,
-            start=self.start,
-            horizon=self.horizon,
-            effective=self.agreement.effective,
-        )
+        access = Access(self.agreement, self._told(more))
+        access.take_in()
+        return access.judge(self.region, self.start, self.horizon)
+
+    def _told(self, more: Iterable[ConvoyStepRow]) -> Convoys:
+        convoys = Convoys()
+        for number, step in enumerate((*self.steps, *more)):
+            convoys.add(Identity(step.feed, f"{step.report_id} {number}"), step)
+        return convoys
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ class Lever:
 
     ``change`` says which it is. ``number`` counts incidents or feeds, ``names`` are incidents, convoys or reports,
     ``span`` is how long and ``stretches`` where, ``after`` and ``before`` bound when a step must have begun,
-    ``besides`` names reports that have to be retracted as well, ``steps`` are those each convoy has to take.
+    ``besides`` names reports that have to be retracted as well, ``steps`` are those each convoy has to take. ``closed``
+    names those that were denied, turned back or attacked, ``places`` where another one has to deliver to make them
+    good, None standing for anywhere in the region.
     ``finding`` is what the leg would be found to be, ``verdict`` the day; None when that depends on which incidents go.
     """
 
@@ -125,6 +128,8 @@ class Lever:
     before: Micros | None = None
     besides: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    places: tuple[str | None, ...] = ()
 
 
 def levers(case: Case) -> list[Lever]:
@@ -227,18 +232,7 @@ def _of_access(case: Case) -> Iterator[Lever]:
                 yield from (replace(lever, besides=told) for lever in _of_access(left))
             return
         case "overdue":
-            names = [ConvoyName.parse(label) for label in found.convoys]
-            steps: tuple[ConvoyStep, ...] = (ConvoyStep.OFFLOADED,)
-            arrived = [_step(case, ConvoyStep.OFFLOADED, name) for name in names]
-            if set(case.access(*arrived).convoys) & set(found.convoys):
-                # A delivery counts only on a road that was told of.
-                steps = (ConvoyStep.DISPATCHED, ConvoyStep.OFFLOADED)
-                arrived = [_step(case, step, name, 2 - n) for name in names for n, step in enumerate(steps)]
-            finding = case.access(*arrived).finding
-            # A delivery dated before what is known would not follow, and one too old would leave a gap.
-            after = max(since, *(step.occurred_from for step in _known(case) if step.convoy in found.convoys))
-            told_of = tuple(map(str, steps))
-            yield Lever("access", "deliver", finding, names=found.convoys, steps=told_of, after=after, before=case.end)
+            yield _deliver(case, found, since)
             return
         case "gap":
             yield Lever("access", "deliver_any", delivered, after=since, before=case.end)
@@ -257,17 +251,62 @@ def _of_access(case: Case) -> Iterator[Lever]:
     yield Lever("access", "attack", attacked, after=case.start, before=case.end)
 
 
+def _deliver(case: Case, found: AccessFinding, since: Micros) -> Lever:
+    """Say which convoys have to be delivered, and where others have to deliver in place of those that are closed."""
+    closed = tuple(name for name, _, _ in found.closed)
+    waited_for = tuple(name for name in found.convoys if name not in closed)
+    place_of = {convoy.label: convoy.place for convoy in case.convoys()}
+    places = sorted({place_of[name] for name in closed}, key=lambda place: place or "")
+    others = [
+        _step(case, ConvoyStep.OFFLOADED, ConvoyName("", f"another {n}"))._replace(place=place)
+        for n, place in enumerate(places)
+    ]
+    names = [ConvoyName.parse(label) for label in waited_for]
+    steps: tuple[ConvoyStep, ...] = (ConvoyStep.OFFLOADED,)
+    arrived = [_step(case, ConvoyStep.OFFLOADED, name) for name in names]
+    if set(case.access(*others, *arrived).convoys) & set(waited_for):
+        # A delivery counts only on a road that was told of.
+        steps = (ConvoyStep.DISPATCHED, ConvoyStep.OFFLOADED)
+        arrived = [_step(case, step, name, 2 - n) for name in names for n, step in enumerate(steps)]
+    finding = case.access(*others, *arrived).finding
+    # A delivery dated before what is known would not follow, and one too old would leave a gap.
+    after = max(
+        since,
+        *(step.occurred_from for step in _known(case) if step.convoy in waited_for),
+        *(
+            # What is delivered at the very instant of a refusal makes it good.
+            at - 1
+            for _, _, at in found.closed
+        ),
+    )
+    return Lever(
+        "access",
+        "deliver",
+        finding,
+        names=waited_for,
+        steps=tuple(map(str, steps)) if waited_for else (),
+        after=after,
+        before=case.end,
+        closed=closed,
+        places=tuple(places),
+    )
+
+
 def _known(case: Case) -> list[ConvoyStepRow]:
     return [step for step in case.steps if step.occurred_from < case.horizon]
 
 
 def _attacks(case: Case, convoys: Sequence[str]) -> tuple[str, ...]:
-    """Return the reports of attacks on these convoys that began within the day."""
+    """Return the reports of the attacks on these convoys that break the day."""
+    bound = {convoy.label for convoy in case.convoys()}
     return tuple(
         sorted(
             f"{step.feed}/{step.report_id}"
             for step in _known(case)
-            if step.step == ConvoyStep.ATTACKED and step.occurred_from >= case.start and step.convoy in convoys
+            if step.step == ConvoyStep.ATTACKED
+            and step.occurred_from >= case.start
+            and step.convoy in convoys
+            and (step.region == case.region or step.convoy in bound)
         )
     )
 
@@ -276,9 +315,9 @@ def _overdue_soon(case: Case) -> Iterator[Lever]:
     """Yield what the passing of time alone would break within a running day, and when."""
     rules, effective = case.agreement.access, case.agreement.effective
     convoys = case.convoys()
-    for convoy in sorted(convoys):
+    for convoy in sorted(convoys, key=lambda convoy: convoy.label):
         due = max(convoy.first_known, effective) + rules.overdue_after_hours * MICROS_PER_HOUR
-        if convoy.pending and due <= case.end:
+        if due <= case.end and convoy.delivered_at is None and not any(map(convoy.made_good_by, convoys)):
             yield Lever("access", "overdue", Finding.BROKEN, names=(convoy.label,), before=due)
     last = max((convoy.delivered_at for convoy in convoys if convoy.delivered_at is not None), default=effective)
     due = max(last, effective) + rules.max_gap_days * 24 * MICROS_PER_HOUR
@@ -315,6 +354,8 @@ def _step(case: Case, step: ConvoyStep, convoy: ConvoyName, before: int = 1) -> 
         access_constraint=None,
         reached_place=None,
         same_convoy_as=None,
+        not_same_convoy_as=None,
+        town=None,
     )
 
 

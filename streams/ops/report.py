@@ -12,9 +12,11 @@ from rich.text import Text
 from sinks.records import DeclaredClock, jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
 from streams.ops.rejects import growth
-from streams.ops.standing import Standing, ago, freshness, gate_sentence, silence
+from streams.ops.standing import AMENDED_LATELY, Standing, ago, freshness, gate_sentence, silence
 from streams.ops.wording import local_time, one_line
 
+#: Amended days told in text; JSON has all.
+_MOST_AMENDED = 10
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
 _FLAGS = {
     "ends_before_it_starts": "ends before it starts: changes nothing",
@@ -66,13 +68,47 @@ def show_gate(console: Console, standing: Standing) -> None:
 def show_as_of(console: Console, standing: Standing, instant: datetime) -> None:
     """Print the heading of a standing of the past: what is below is what was held then, not what is known now."""
     console.print(Text(standing.agreement.title))
-    console.print(Text(f"as held at {_at(instant, standing)}, from the verdict versions valid then", style="bold"))
+    console.print(Text(f"as held at {_at(instant, standing)}, from the verdicts and figures of then", style="bold"))
     if standing.now is not None and standing.now < instant:
         console.print(
             Text(f"  the ledger's time has come to {_at(standing.now, standing)} only: that is what is shown")
         )
-    if standing.judged is not None:
-        console.print(Text("  incidents and limits are those of the version held", style="grey50"))
+
+
+def show_amended(console: Console, standing: Standing) -> None:
+    """Print which final days were amended in the last seven days: from what to what, by which report, and when."""
+    if not standing.days:
+        return
+    console.print(Text(f"\nFinal days amended in the last {AMENDED_LATELY.days} days", style="bold"))
+    if not standing.amended:
+        console.print(Text("  none"))
+    for each in standing.amended[:_MOST_AMENDED]:
+        turned = f"{each.verdict_before} to {each.verdict}" if each.verdict_before != each.verdict else each.verdict
+        told = f"{each.region} {each.region_name} {each.truce_day}: {turned}, {_at(each.recorded_at, standing)}"
+        console.print(Text(f"  {told}"))
+        moved = [
+            f"{one['field']} {one['old']} to {one['new']}"
+            for one in each.changed
+            if one["field"] not in ("verdict", "state", "reasons")
+        ]
+        decides = [*each.evidence_added, *(f"no longer {name}" for name in each.evidence_removed)]
+        moved += [f"decides: {', '.join(map(one_line, decides))}"] if decides else []
+        more = f" and {each.more_reports:,} more" if each.more_reports else ""
+        by = f"; by {', '.join(map(one_line, each.reports))}{more}" if each.reports else "; by the passing of time"
+        console.print(Text(f"    {', '.join(moved) or 'its reasons'}{by}", style="grey50"))
+    if len(standing.amended) > _MOST_AMENDED:
+        console.print(Text(f"  ... and {len(standing.amended) - _MOST_AMENDED:,} more; --json tells all"))
+
+
+def show_to_check(console: Console, standing: Standing) -> None:
+    """Print how many place names wait for a person to look at them, and what lists them."""
+    if standing.to_check is None:
+        return
+    waiting = standing.to_check
+    doubt = f"{waiting.ambiguous:,} in doubt (the view ambiguous_places)"
+    refused = f"{waiting.refused:,} refused (trucewatch rejects list --code ambiguous_place; the view refused_places)"
+    none = not waiting.ambiguous and not waiting.refused
+    console.print(Text(f"place names to check: {'none' if none else f'{doubt}, {refused}'}"))
 
 
 def show_outcomes(console: Console, standing: Standing) -> None:
@@ -194,6 +230,8 @@ def standing_json(standing: Standing) -> dict[str, Any]:
             {**jsonable(feed), "silent_seconds": None if span is None else span.total_seconds()}
             for feed, span in zip(standing.feeds, silent.values(), strict=True)
         ],
+        "amended": jsonable(standing.amended),
+        "places_to_check": jsonable(standing.to_check),
         "declared": jsonable(standing.declared),
         "declared_clocks": jsonable(standing.declared_clocks),
         "bulletins": jsonable(standing.tallied),

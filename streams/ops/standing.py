@@ -15,10 +15,23 @@ from schemas.truceday import from_micros
 from sinks import reading
 from sinks.opening import PUBLISHED
 from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
-from sinks.records import Cell, Declared, DeclaredClock, FeedState, Gate, RejectCount, Window
+from sinks.records import (
+    Amended,
+    Cell,
+    Declared,
+    DeclaredClock,
+    FeedState,
+    Gate,
+    PlacesToCheck,
+    RejectCount,
+    Window,
+)
 from sinks.rejects import RejectRate, reject_rates
 from streams.ledger.core.feeds import Outcome
 from streams.ops.wording import counted
+
+#: How long a status tells of a final day that was amended.
+AMENDED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -48,8 +61,9 @@ class Standing:
     ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``; ``judged`` the first and the last of all
     there are, None when there are none. ``windows`` holds those regions first that
     keep the gate shut. ``turns`` are the moments at which the gate opened or closed. With ``as_of`` it is how things
-    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, declarations,
-    tallies and positions.
+    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, tallies,
+    positions and places to check. ``amended`` are the versions of final days of the last seven days, by the ledger's
+    time.
     """
 
     agreement: Agreement
@@ -68,6 +82,8 @@ class Standing:
     declared_clocks: list[DeclaredClock]
     tallied: list[Tallied]
     as_of: datetime | None = None
+    amended: list[Amended] = field(default_factory=list)
+    to_check: PlacesToCheck | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
     positions: list[FoundPosition] = field(default_factory=list)
     reject_rates: list[RejectRate] = field(default_factory=list)
@@ -197,6 +213,8 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
         tallied=_tallied(connection, agreement, *asked) if asked else [],
         pullback_days=pullback_days(connection, shown[0], shown[-1]) if shown else [],
         positions=found_positions(connection, shown[0], shown[-1]) if shown else [],
+        amended=_amended_lately(connection, about.now),
+        to_check=reading.places_to_check(connection),
     )
 
 
@@ -224,11 +242,16 @@ def _read_held(
         feeds=[],
         outcomes={},
         rejects=[],
-        declared=[],
-        declared_clocks=[],
+        declared=reading.declarations(connection, instant),
+        declared_clocks=reading.declared_clocks(connection, instant),
         tallied=[],
         as_of=as_of,
+        amended=_amended_lately(connection, instant),
     )
+
+
+def _amended_lately(connection: duckdb.DuckDBPyConnection, now: datetime | None) -> list[Amended]:
+    return [] if now is None else reading.amended(connection, now - AMENDED_LATELY, now)
 
 
 def _last_days(cells: list[Cell], days: int | None) -> tuple[list[date], list[Cell]]:

@@ -24,7 +24,9 @@ CELL_FIELDS = (
     "incidents_out_of_scope",
     "violence_limit",
     "covered_share",
+    "deaths_low",
     "deaths_best",
+    "deaths_high",
     "state",
 )
 STREAK_FIELDS = ("in_gate", "streak_days", "streak_ended_day", "streak_ended_by")

@@ -18,6 +18,7 @@ from schemas.errors import GazetteerError
 from schemas.facts import Fact, Located, Origin, TickFact, header_of
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
+from schemas.reports import PlacePrecision
 from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
 from streams.engine.lane import Batch
@@ -201,6 +202,8 @@ def _located(record: Record, region: str) -> Located:
         record.longitude,
         record.place_conflict,
         record.place_key,
+        # A convoy's precision is the gazetteer's where its place is a region, which the report need not have said.
+        record.type == "convoy" and record.place_precision == PlacePrecision.GOVERNORATE,
     )
 
 

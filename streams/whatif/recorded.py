@@ -26,11 +26,11 @@ CHUNK = 10_000
 _RECORDS = """
 SELECT fact_offset, encode(raw) AS body, epoch_us(received_at) AS received_at, type, feed, report_id,
        present AND NOT retracted AS stands, region, located_by, place_name, latitude, longitude, place_conflict,
-       place_key, NULL AS code
+       place_key, place_precision, NULL AS code
 FROM reports WHERE fact_offset >= $low AND fact_offset < $high
 UNION ALL
 SELECT fact_offset, original, epoch_us(received_at), NULL, feed, report_id,
-       false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, code
+       false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, code
 FROM rejects WHERE fact_offset >= $low AND fact_offset < $high AND list_contains($codes::VARCHAR[], code)
 ORDER BY fact_offset
 """
@@ -74,6 +74,7 @@ class Record(NamedTuple):
     longitude: float | None
     place_conflict: str | None
     place_key: str | None
+    place_precision: str | None
     code: str | None
 
 

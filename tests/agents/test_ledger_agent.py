@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,17 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable, StoreFull, StoreInUse
-from schemas.facts import Fact
+from schemas.errors import FactUnreadable, LogMismatch, StoreFull, StoreInUse
+from schemas.facts import Fact, TickFact, decode
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
-from streams.engine.lane import Batch, Lane
+from streams.engine.lane import Batch, Lane, Record
+from streams.engine.producer import Outgoing
 from streams.ledger.agent import FlushRules, LedgerAgent
 from streams.ledger.core.identity import Hashes, SeenFilter
+from streams.ledger.ticker import Ticker
 from tests.property.test_any_history import histories
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, batches, record, tables
 from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
 
@@ -28,7 +32,13 @@ NEVER = 3_600.0
 
 
 def agent_on(
-    folder: Path, *, flush: FlushRules | None = None, truce: Agreement = TRUCE, log: str = "embedded-1"
+    folder: Path,
+    *,
+    flush: FlushRules | None = None,
+    truce: Agreement = TRUCE,
+    log: str = "embedded-1",
+    ticker: Ticker | None = None,
+    log_of_facts: Sequence[Record] | None = None,
 ) -> LedgerAgent:
     """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
 
@@ -43,14 +53,24 @@ def agent_on(
             log_begins=log_begins,
         )
 
-    return LedgerAgent(truce, open_store, Cadence(timedelta(hours=1)), flush or FlushRules(1, NEVER), None)
+    async def record_at(_: object, offset: int) -> Record | None:
+        return next((each for each in log_of_facts or () if each.offset == offset), None)
+
+    return LedgerAgent(
+        truce,
+        open_store,
+        Cadence(timedelta(hours=1)),
+        flush or FlushRules(1, NEVER),
+        ticker,
+        None if log_of_facts is None else record_at,
+    )
 
 
 async def run(
     folder: Path, facts: list[Fact], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
 ) -> None:
     """Feed facts in batches of ``size``; at each offset of ``stops`` the ledger dies with what it has not committed."""
-    lane = Lane(frozenset({TOPIC}), 0.25)
+    lane = lane_of(Group())
     remaining = list(stops)
     while True:
         agent = agent_on(folder, flush=flush)
@@ -275,13 +295,32 @@ async def test_a_report_sent_again_takes_no_more_room_in_the_filter(
     assert sum(added) == 5
 
 
+async def test_reports_whose_identities_have_one_hash_count_once_each_however_often_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 64-bit fingerprint finds rows, and tells nothing apart: names do."""
+    monkeypatch.setattr("streams.ledger.agent.key_hash", lambda feed, report_id: 7)
+    told: list[Fact] = [
+        *[incident(f"i{n}", when=at(0, n)) for n in range(3)],
+        tick(at(1)),
+        *[incident(f"i{n}", when=at(0, n)) for n in range(3)],
+        *[incident(f"i{n}", when=at(0, n), revision=2) for n in range(2)],
+        tick(at(2)),
+    ]
+    await run(tmp_path, told, size=4, flush=FlushRules(4, NEVER), stops=(4,))
+    found = tables(tmp_path / PUBLISHED)
+    present = [row[:6] for row in found["reports"] if row[5]]
+    assert [(row[3], row[4]) for row in present] == [("i2", 1), ("i0", 2), ("i1", 2)]
+    assert [row[2] for row in found["day_tallies"]] == [3]
+
+
 async def test_what_waits_for_a_flush_is_bounded_in_records_and_in_bytes(tmp_path: Path) -> None:
     """However patient the ledger is, and however slow its disk."""
     facts = [incident(f"i{n}", when=at(0)) for n in range(60)]
     size = len(record(0, facts[0]).value or b"")
     for rules, most in ((FlushRules(10, NEVER), 9), (FlushRules(1_000, NEVER, bytes=10 * size), 10)):
         agent = agent_on(tmp_path / str(most), flush=rules)
-        await agent.started(Lane(frozenset({TOPIC}), 0.25))
+        await agent.started(lane_of(Group()))
         await agent.resume(TOPIC, 0)
         waited = []
         for batch in batches(facts, 4):
@@ -289,3 +328,102 @@ async def test_what_waits_for_a_flush_is_bounded_in_records_and_in_bytes(tmp_pat
             waited.append(len(agent._waiting))
         assert 0 < max(waited) <= most
         await agent.stopped()
+
+
+class Sent:
+    """A producer that keeps the ticks it is given."""
+
+    def __init__(self) -> None:
+        self.ticks: list[TickFact] = []
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        for _, _, headers in records:
+            fact = decode(headers[0][1] or b"")
+            assert isinstance(fact, TickFact)
+            self.ticks.append(fact)
+
+
+def ticker_to(sent: Sent) -> Ticker:
+    """Return a ticker that is always due."""
+    return Ticker(sent, TOPIC, idle_seconds=0.0)  # type: ignore[arg-type]  # of a producer it needs no more
+
+
+async def test_a_ledger_that_its_group_refuses_publishes_nothing_when_it_is_stopped(tmp_path: Path) -> None:
+    """It hung, lost the partition and is told to stop: a copy said to be of now would pass for the newest."""
+    group = Group()
+    agent = agent_on(tmp_path)
+    await agent.started(lane_of(group))
+    await agent.resume(TOPIC, 0)
+    first, second, *_ = batches(HISTORY, 5)
+    await agent.handle(first)
+    before = tables(tmp_path / PUBLISHED)
+    group.takes = False
+    await agent.handle(second)
+    await agent.stopped()
+    assert tables(tmp_path / PUBLISHED) == before
+    assert tables(tmp_path / LIVE)["ledger_state"][0][0] == 10, "what it has read is in its own file"
+
+
+async def test_a_ledger_that_its_group_refuses_makes_no_tick(tmp_path: Path) -> None:
+    """Ticks alone move time: a host that wakes up with a clock that is ahead would move it for everybody."""
+    group, sent = Group(), Sent()
+    agent = agent_on(tmp_path, ticker=ticker_to(sent))
+    await agent.started(lane_of(group))
+    await agent.resume(TOPIC, 0)
+    await agent.handle(batches(HISTORY, 5)[0])
+    assert len(sent.ticks) == 1
+    group.takes = False
+    await agent.handle(batches(HISTORY, 5)[1])
+    await agent.handle(Batch("", -1, [], 0))
+    assert len(sent.ticks) == 1
+    group.takes = True
+    await agent.handle(Batch("", -1, [], 0))
+    assert len(sent.ticks) == 2
+    await agent.stopped()
+
+
+async def test_each_ledger_that_leads_makes_ticks_under_a_higher_number(tmp_path: Path) -> None:
+    sent = Sent()
+    told: list[Fact] = list(HISTORY[:3])
+    for _ in range(3):
+        agent = agent_on(tmp_path, ticker=ticker_to(sent))
+        await agent.started(lane_of(Group()))
+        start = await agent.resume(TOPIC, 0)
+        for _ in range(2):
+            await agent.handle(Batch(TOPIC, 0, [record(n, fact) for n, fact in enumerate(told)][start:], len(told)))
+            start, told = len(told), [*told, sent.ticks[-1]]
+        await agent.stopped()
+    assert [tick.term for tick in sent.ticks] == [1, 1, 2, 2, 3, 3]
+    assert [tick.writer for tick in sent.ticks[::2]] == [tick.writer for tick in sent.ticks[1::2]]
+    assert len({tick.writer for tick in sent.ticks}) == 3
+
+
+@pytest.mark.parametrize("lost", ["the end", "the end, and others are there by now"])
+async def test_a_log_that_lost_records_already_judged_is_refused_however_often_it_is_tried(
+    tmp_path: Path, lost: str
+) -> None:
+    await run(tmp_path, HISTORY, size=5)
+    there = [record(offset, fact) for offset, fact in enumerate(HISTORY[:10])]
+    if lost != "the end":
+        there += [record(offset, incident(f"new-{offset}")) for offset in range(10, 3 * len(HISTORY))]
+    for _ in range(3):
+        agent = agent_on(tmp_path, log_of_facts=there)
+        await agent.started(lane_of(Group()))
+        with pytest.raises(LogMismatch, match=f"the record at offset {len(HISTORY) - 1}, the last one read, is "):
+            await agent.resume(TOPIC, 0)
+
+
+async def test_a_log_that_still_has_the_last_record_judged_is_gone_on_with(tmp_path: Path) -> None:
+    """And one that was deleted on purpose up to there: nothing is left to compare."""
+    await run(tmp_path, HISTORY[:10], size=3)
+    whole = [record(offset, fact) for offset, fact in enumerate(HISTORY)]
+    for begins, there in ((0, whole), (10, whole[10:])):
+        group = Group(begins)
+        agent = agent_on(tmp_path, log_of_facts=there)
+        await agent.started(lane_of(group))
+        assert await agent.resume(TOPIC, 0) == 10
+        await agent.revoked([])

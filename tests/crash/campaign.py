@@ -19,13 +19,15 @@ from typing import Literal
 
 import duckdb
 
+from schemas.errors import WorkerDied
 from schemas.failpoints import STEPS
 from schemas.topics import Topics
 from streams.cli.processes import running, worker_environment
 from streams.engine.admin import end_offsets
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Settings
-from tests.crash.figures import Figures
+from tests.crash.figures import Figures, Tables
+from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
 from tests.support.records import tables, tables_without_places
@@ -79,14 +81,15 @@ def ledger_campaign(
     steps = _steps(only or STEPS_OF["ledger"], draw, always=bool(only))
     while figures.met < kills:
         figures.rounds += 1
-        disturbed = settings.modelcopy_of(update={"data": folder / f"round-{figures.rounds}"})
+        disturbed = settings.model_copy(update={"data": folder / f"round-{figures.rounds}"})
         # A last life more, with the file all but finished, dies while nothing is left to do.
         while figures.met < kills and judged_to(copy_of(disturbed)) < facts:
-            _live_and_die("ledger", disturbed, figures, steps, draw)
-            figures.look_at(copy_of(disturbed))
-        _finish(disturbed, facts)
-        figures.compare(tables(copy_of(disturbed)), whole)
-        figures.recount(copy_of(disturbed))
+            begun = _live_and_die("ledger", disturbed, figures, steps, draw)
+            figures.look_at(copy_of(begun))
+            if begun.data != disturbed.data:
+                # Killed as it made its file: another ledger is to find all of it, or nothing.
+                _finish_and_compare(begun, facts, whole, figures)
+        _finish_and_compare(disturbed, facts, whole, figures)
     return figures
 
 
@@ -120,6 +123,8 @@ def intake_campaign(
         kept, distinct, outcomes = _counted(copy_of(settings))
         figures.lost += max(0, len(reports) - outcomes) + max(0, len(reports) - reports.count(BROKEN) - distinct)
         figures.doubled += (kept - distinct) + max(0, outcomes - len(reports))
+        unreadable = {offset for offset, (_, value, _) in enumerate(archive) if value == BROKEN}
+        figures.lost += len(unreadable - _dead_letters(broker, topics))
     return figures
 
 
@@ -146,17 +151,17 @@ def _steps(steps: Sequence[str], draw: random.Random, *, always: bool) -> Iterat
 
 def _live_and_die(
     role: Role, settings: Settings, figures: Kills, steps: Iterator[str | None], draw: random.Random
-) -> None:
-    """Run one worker until it dies at a step, or at a random instant."""
+) -> Settings:
+    """Run one worker until it dies at a step, or at a random instant; return what it ran with."""
     step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
-        settings = settings.modelcopy_of(update={"data": settings.data / f"new-{figures.met}"})
+        settings = settings.model_copy(update={"data": settings.data / f"new-{figures.met}"})
     # Of a portion an intake makes one batch; a file is opened once a life, and copied now and then.
     often = step is not None and step.startswith("ledger.")
     failpoint = None if step is None else f"{step}:{draw.randint(1, 3) if often else 1}"
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "streams", "worker", "--role", role],
-        env=worker_environment(settings.modelcopy_of(update={"failpoint": failpoint})),
+        env=worker_environment(settings.model_copy(update={"failpoint": failpoint})),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -170,12 +175,32 @@ def _live_and_die(
         process.kill()
         process.communicate()
         figures.faults["at random"] += 1
+    return settings
+
+
+def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: Kills) -> None:
+    """Hold what a last ledger makes of a folder against an undisturbed one; one that none can go on with is lost."""
+    try:
+        _finish(settings, facts)
+    except WorkerDied as death:
+        figures.lost += 1
+        figures.examples.append(f"no ledger goes on: {death}")
+        return
+    figures.compare(tables(copy_of(settings)), whole)
+    figures.recount(copy_of(settings))
 
 
 def _finish(settings: Settings, facts: int) -> None:
     """Let a ledger come to the end of the facts topic and stop in peace."""
     with running(("ledger",), settings) as (ledger,):
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+
+
+def _dead_letters(broker: str, topics: Topics) -> set[int]:
+    """Return the offsets in the archive of the records that were rejected, as the topic of rejects has them."""
+    end = asyncio.run(end_offsets(broker, topics.rejects))[0]
+    records = asyncio.run(read_all(broker, topics.rejects, end))
+    return {int(dict(record.headers)["__streams.errors.offset"]) for record in records}
 
 
 def _counted(copy: Path) -> tuple[int, int, int]:

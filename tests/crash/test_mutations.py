@@ -57,6 +57,34 @@ MUTATIONS = {
 """,
         (*CAMPAIGN, "--role", "intake", "--steps", "intake.examined"),
     ),
+    "tables are committed before what they are": Mutation(
+        "sinks/migrations.py",
+        """        connection.execute(sql)
+""",
+        """        connection.execute(sql)
+        connection.execute("COMMIT")
+        connection.execute("BEGIN")
+""",
+        ("-m", "tests.crash", "--kills", "1", "--role", "ledger", "--steps", "store.migrating"),
+    ),
+    "what is rejected is written once the offset is committed": Mutation(
+        "streams/intake/agent.py",
+        """        for topic, records in by_topic.items():
+            await self._producer.send(topic, 0, records)
+            reached("intake.produced")
+        reached("intake.acknowledged")
+        await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+        reached("intake.committed")
+""",
+        """        refused = by_topic.pop(self._topics.rejects, [])
+        for topic, records in by_topic.items():
+            await self._producer.send(topic, 0, records)
+        await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+        reached("intake.committed")
+        await self._producer.send(self._topics.rejects, 0, refused)
+""",
+        ("-m", "tests.crash", "--kills", "8", "--role", "intake", "--steps", "intake.committed"),
+    ),
     "the copy is written over the old one": Mutation(
         "sinks/publishing.py",
         """    fresh = target.with_name(f"{target.name}.publishing")

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.errors import LogMismatch, TopicReplaced, UsageError
 from schemas.topics import THIRTY_DAYS_MS, Topics, TopicSpec
+from sinks.verify import verify
 from streams.engine.admin import (
     _create,
     beginning_offsets,
@@ -22,13 +23,17 @@ from streams.engine.admin import (
     end_offsets,
     ensure_topics,
     log_identity,
+    record_at,
 )
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
+from streams.settings import Settings
 from tests.support.absences import Own, own_broker
-from tests.support.brokers import numbered, read_all, topic_of, write
+from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
+from tests.support.kafka import node_of
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 from tests.support.month import month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
@@ -73,6 +78,7 @@ def test_intake_and_ledger_wait_for_a_broker_that_is_gone_and_go_on(own: Own, tm
         intake.check()
     whole = recorded(own.url, f"{prefix}.whole", tmp_path / "whole", reports)
     assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+    assert verify(copy_of(settings)) == []
 
 
 async def test_a_producer_sends_a_batch_again_until_the_broker_is_back(
@@ -239,6 +245,33 @@ class TestGaps:
             )
 
     @pytest.mark.kafka
+    async def test_records_that_retention_took_before_intake_read_them_are_counted_once(
+        self, apache_kafka: str, prefix: str
+    ) -> None:
+        """Intake follows its group's offset and goes on; what it never saw must not be seen nowhere."""
+        topic, group = await topic_of(apache_kafka, f"{prefix}.in"), f"{prefix}.g"
+        await write(apache_kafka, topic, 0, numbered(10))
+        first = Remembering(commits=True)
+        async with running(app_of(apache_kafka, group, (topic,), first)):
+            await until(lambda: len(first.records) == 10)
+            assert first.lane is not None
+            assert first.lane.lost == {topic: 0}
+        await write(apache_kafka, topic, 0, numbered(40, start=10))
+        await _delete_before(apache_kafka, topic, 30)
+        # It commits nothing: at every rebalance it meets the same gap.
+        second = Remembering()
+        app = app_of(apache_kafka, group, (topic,), second)
+        async with running(app):
+            await until(lambda: len(second.records) >= 20)
+            assert app.lane.lost == {topic: 20}
+            async with running(app_of(apache_kafka, group, (topic,), Remembering())):
+                await until(lambda: second.calls.count("assigned") >= 2)
+            await until(lambda: len(second.records) >= 40)
+            assert app.lane.lost == {topic: 20}
+        figures = WorkerFigures(app.pulse, app.lane, app.reach, "intake", AGREEMENT)
+        assert registry_of(figures).get_sample_value("trucewatch_records_lost_total", {"topic": topic}) == 20
+
+    @pytest.mark.kafka
     async def test_where_the_log_begins_can_be_asked_when_partitions_are_taken_up(
         self, apache_kafka: str, prefix: str
     ) -> None:
@@ -318,6 +351,91 @@ def test_a_cluster_whose_log_is_another_is_refused(apache_kafka: str, prefix: st
         assert code == 3
         assert any(f"was read from log {before} of {topic}" in line for line in ledger._tail)
         assert any("start with an empty data directory" in line for line in ledger._tail)
+
+
+@pytest.mark.broker
+@pytest.mark.kafka
+def test_a_facts_topic_that_lost_records_already_judged_is_refused_for_good(tmp_path: Path) -> None:
+    """A power cut: Kafka acknowledges before the disk has it. The topic keeps its id, and grows past where it was."""
+    need_kafka()
+    node = node_of(tmp_path / "kafka")
+    try:
+        url = node.start(0)
+        topics, archive = Topics(), archive_of(month(300))
+        settings = settings_for(url, topics.prefix, tmp_path / "data")
+        topic, half = topics.facts(AGREEMENT), len(archive) // 2
+        asyncio.run(publish_archive(url, topics, []))
+        with worker(settings, "intake") as intake, worker(settings) as ledger:
+            # In portions: each becomes a batch of the log, which is lost as a whole.
+            for upto in range(half // 6, half + 1, half // 6):
+                asyncio.run(publish_archive(url, topics, archive[upto - half // 6 : upto]))
+                wait_until(lambda upto=upto: taken_in(url, topics, topics.archive) >= upto, intake)
+            half = upto
+            end = asyncio.run(end_offsets(url, topic))[0]
+            wait_until(lambda: judged_to(copy_of(settings)) >= end, ledger)
+            for each in (ledger, intake):
+                each.ask_to_stop()
+                each.join(time.monotonic() + 30)
+        identity = asyncio.run(log_identity(url, topic))
+        os.kill(node.pid(), signal.SIGKILL)
+        node.stop()
+        _cut_short(tmp_path / "kafka", topic)
+        node.start(int(url.rpartition(":")[2]))
+        assert asyncio.run(log_identity(url, topic)) == identity
+        assert 0 < asyncio.run(end_offsets(url, topic))[0] < end
+        assert _refusal(settings).count("is gone") == 1
+        asyncio.run(publish_archive(url, topics, archive[half:]))
+        with worker(settings, "intake") as intake:
+            wait_until(lambda: asyncio.run(end_offsets(url, topic))[0] > end, intake)
+        for _ in range(2):
+            assert _refusal(settings).count("is another one now") == 1
+        assert judged_to(copy_of(settings)) == end
+    finally:
+        node.stop()
+
+
+def _refusal(settings: Settings) -> str:
+    """Return the last line of a ledger that refuses to go on."""
+    with worker(settings) as ledger:
+        assert ledger._process.wait(60) == 3
+        ledger._reader.join(5)
+        return ledger._tail[-1]
+
+
+def _cut_short(folder: Path, topic: str) -> None:
+    """Take the last part of a topic's log away, as a power cut does that comes before the disk has it."""
+    (segment,) = [path for path in folder.rglob("0000*.log") if topic in path.parent.name]
+    os.truncate(segment, int(segment.stat().st_size * 0.6))
+    for path in (*segment.parent.glob("*index"), *segment.parent.parent.glob("*checkpoint")):
+        path.unlink()
+
+
+async def test_the_record_at_an_offset_is_read_back_and_one_that_is_not_there_is_none(broker: str, prefix: str) -> None:
+    topic = await topic_of(broker, f"{prefix}.in")
+    here = TopicPartition(topic, 0)
+    assert await record_at(broker, here, 0) is None
+    await write(broker, topic, 0, numbered(5))
+    for offset in (0, 2, 4):
+        found = await record_at(broker, here, offset)
+        assert found is not None
+        assert (found.offset, found.value) == (offset, str(offset).encode())
+    assert await record_at(broker, here, 5) is None
+    assert await record_at(broker, here, 500) is None
+
+
+async def test_where_a_transaction_left_its_marker_no_record_is_read_back(apache_kafka: str, prefix: str) -> None:
+    topic = await topic_of(apache_kafka, f"{prefix}.in")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"said", partition=0)
+    finally:
+        await producer.stop()
+    said = await record_at(apache_kafka, TopicPartition(topic, 0), 0)
+    assert said is not None
+    assert said.value == b"said"
+    assert await record_at(apache_kafka, TopicPartition(topic, 0), 1) is None
 
 
 async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> None:

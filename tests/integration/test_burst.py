@@ -1,34 +1,88 @@
-"""A burst of reports on a slow disk: memory stays bounded, nothing is lost, and slow work is no stall."""
+"""A burst of reports on a slow disk: what waits stays bounded, nothing is lost, and slow work is no stall."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from schemas.agreement_file import load_agreement
 from schemas.topics import Topics
-from tests.bench import stages
-from tests.bench.burst import through
+from schemas.truceday import to_micros
+from sinks.verify import verify
+from streams.cli.processes import running
+from streams.engine.admin import end_offsets
+from streams.feeds.archive import Archive
+from streams.feeds.jsonl import peek
+from streams.feeds.recorded import Recorded
+from tests.bench.burst import slow_ledger
 from tests.bench.reports import reports
 from tests.integration.test_live import settings_for
+from tests.integration.test_probes import figures
+from tests.support.brokers import free_port
+from tests.support.recorded_archive import AGREEMENT, judged_to, publish_archive, wait_until
+from tests.support.records import tables
+from tests.support.standbys import copy_of, taken_in, told, worker
 
 pytestmark = pytest.mark.broker
 
-COUNT = 40_000
-COMMIT_SECONDS = 1.5
-#: What the ledger may have in hand, of reports of about a kilobyte, over a small burst and a large one alike.
-ROOM_BYTES = 400 * 2**20
+COUNT = 14_000
+#: What makes a report some five kilobytes: few of them are many bytes.
+PADDING = b"told at length, " * 256
+FLUSH_RECORDS = 1_000
+COMMIT_SECONDS = 0.6
+#: What README promises is in memory at most, beside what the next flush takes: four fetches of a partition. The
+#: embedded broker adds the batch with which 4 MiB are passed. Not taken from the code, so that a bound dropped there
+#: shows here.
+FETCHES, FETCH_BYTES = 4, 2 * 4 * 2**20
 
 
-def test_a_burst_on_a_slow_disk_is_worked_off_within_bounded_memory(
+def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_lost(
     embedded_broker: str, prefix: str, tmp_path: Path
 ) -> None:
+    """All facts lie there when the slow ledger starts: whatever does not bound it takes in nearly all of them."""
+    topics = Topics(prefix)
     settings = settings_for(embedded_broker, prefix, tmp_path).model_copy(
-        update={"flush_records": 4_000, "stall_seconds": 20.0, "publish_seconds": 3_600.0, "memory_limit": "256MB"}
+        update={"stamps": "archive", "flush_records": FLUSH_RECORDS, "stall_seconds": 20.0, "publish_seconds": 3_600.0}
     )
-    count = asyncio.run(stages.load(embedded_broker, Topics(prefix), reports(COUNT)))
-    memory = asyncio.run(through(settings, count, COMMIT_SECONDS, 0.2))
-    for role in ("intake", "ledger"):
-        started, peak = min(memory[role]), memory[f"{role} peak"][0]
-        assert peak - started < ROOM_BYTES, role
+    bodies = [body.replace(b'"note":"', b'"note":"' + PADDING) for _, body in reports(COUNT)]
+    with Archive([load_agreement(settings.agreement).calendar], "listed", now=to_micros(datetime.now(UTC))) as archive:
+        # No time of reporting but that of the last: a tick judges, and it is not judging that is slow here.
+        archive.add(Recorded(body, None, "incident", line) for line, body in enumerate(bodies[:-1], start=1))
+        archive.add([peek(bodies[-1], COUNT)])
+        records = [record for chunk in archive.chunks() for record in chunk]
+    asyncio.run(publish_archive(embedded_broker, topics, records))
+    with worker(settings, "intake", health_address=f"127.0.0.1:{(port := free_port())}") as intake:
+        wait_until(lambda: taken_in(embedded_broker, topics, topics.archive) >= len(records), intake)
+        held_by_intake = held(port)
+    facts = asyncio.run(end_offsets(embedded_broker, topics.facts(AGREEMENT)))[0]
+
+    with slow_ledger(settings.model_copy(update={"health_address": f"127.0.0.1:{port}"}), COMMIT_SECONDS) as slow:
+        wait_until(lambda: slow.poll() is not None or told(settings) >= facts)
+        held_by_ledger = held(port)
+        slow.send_signal(signal.SIGTERM)
+        assert slow.wait(60) == 0
+    value_bytes = sum(map(len, bodies)) / len(bodies)
+    print(held_by_intake, held_by_ledger, value_bytes)
+    for what, (most_records, most_bytes), flush in (
+        ("intake", held_by_intake, 0),
+        ("ledger", held_by_ledger, FLUSH_RECORDS),
+    ):
+        assert 0 < most_bytes <= flush * value_bytes + FETCHES * FETCH_BYTES, what
+        assert 0 < most_records <= flush + FETCHES * FETCH_BYTES / value_bytes, what
+
+    print(held_by_intake, held_by_ledger, value_bytes)
+    assert verify(copy_of(settings)) == []
+    undisturbed = settings.model_copy(update={"data": tmp_path / "undisturbed", "flush_records": 20_000})
+    with running(("ledger",), undisturbed) as (ledger,):
+        wait_until(lambda: judged_to(copy_of(undisturbed)) >= facts, ledger)
+    assert tables(copy_of(settings)) == tables(copy_of(undisturbed))
+
+
+def held(port: int) -> tuple[float, float]:
+    """Return the most records and bytes that a worker ever had in memory."""
+    found = figures(f"http://127.0.0.1:{port}")
+    return tuple(found[f"trucewatch_held_{what}_most", frozenset()] for what in ("records", "bytes"))  # type: ignore[return-value]

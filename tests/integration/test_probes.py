@@ -22,8 +22,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.topics import Topics
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
+from streams.engine.broker import EmbeddedBroker
+from streams.engine.reach import READY_AWAY_SECONDS
 from tests.integration.test_live import AGREEMENT, report, settings_for, wait_for
 from tests.support.brokers import write
+from tests.support.standbys import said, worker
 
 pytestmark = pytest.mark.broker
 
@@ -137,3 +140,40 @@ def test_a_worker_that_is_stopped_is_not_answered_for(up: dict[str, Any]) -> Non
     finally:
         os.kill(intake.pid, signal.SIGCONT)
     wait_for(lambda: get(f"{up['intake']}/livez")[0] == 200)
+
+
+def reasons(url: str) -> list[str]:
+    """Return why a worker is not ready; nothing when it is."""
+    return list(get(f"{url}/readyz")[1]["reasons"])
+
+
+def test_workers_with_nothing_to_do_are_unready_without_a_broker_and_end_when_patience_does(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        assert broker.pid is not None
+        settings = settings_for(broker.url, "truce", tmp_path).model_copy(
+            update={"health_address": "127.0.0.1:0", "log_level": "info", "broker_patience_seconds": 35.0}
+        )
+        with worker(settings, "intake") as intake, worker(settings) as ledger:
+            both = (intake, ledger)
+            wait_for(lambda: all(each.probes for each in both))
+            urls = [str(each.probes) for each in both]
+            wait_for(lambda: not any(reasons(url) for url in urls))
+            assert all(figures(url)["trucewatch_broker_away_seconds", frozenset()] == 0 for url in urls)
+            os.kill(broker.pid, signal.SIGSTOP)
+            gone = time.monotonic()
+            away = re.compile(r"no broker has answered for \d+ s")
+            for url in urls:
+                wait_for(lambda url=url: any(away.fullmatch(each) for each in reasons(url)))
+                assert figures(url)["trucewatch_broker_away_seconds", frozenset()] >= READY_AWAY_SECONDS
+            assert time.monotonic() - gone < READY_AWAY_SECONDS + 15
+            os.kill(broker.pid, signal.SIGCONT)
+            wait_for(lambda: not any(reasons(url) for url in urls))
+            os.kill(broker.pid, signal.SIGSTOP)
+            try:
+                gone = time.monotonic()
+                for each in both:
+                    assert each._process.wait(80) == 3
+                    assert said(each, f"no Kafka broker answered at {broker.url} for")
+                assert 25 < time.monotonic() - gone < 75
+            finally:
+                os.kill(broker.pid, signal.SIGCONT)

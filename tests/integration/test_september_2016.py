@@ -93,13 +93,13 @@ def test_the_compiled_tables_of_convoys_and_tallies_are_replayed_as_they_are(tmp
     assert judged.one("SELECT count(*) FROM incidents") == 0
 
 
-@pytest.mark.parametrize("name", ["good", "doubtful"])
-def test_the_links_the_page_tells_of_are_made(name: str, judged: Outcome) -> None:
+@pytest.mark.parametrize(("name", "count"), [("good", 10), ("named", 3), ("doubtful", 10)])
+def test_the_links_the_page_tells_of_are_made(name: str, count: int, judged: Outcome) -> None:
     page = PAGE.read_text(encoding="utf-8")
     told = re.search(f"<!-- {name} links: begin -->\n(.*?)\n<!-- {name} links: end -->", page, re.DOTALL)
     assert told is not None
     pairs = re.findall(r"^\| (\d+) \| (\d+) \|", told[1], re.MULTILINE)
-    assert len(pairs) == 10
+    assert len(pairs) == count
     linked = """
         SELECT event.report_id, video.report_id
         FROM incident_reports event JOIN incident_reports video USING (incident_id)

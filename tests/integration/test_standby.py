@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shutil
+import signal
 import time
 import uuid
 from contextlib import ExitStack
@@ -11,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.facts import HEADER, TickFact, decode
 from schemas.topics import Topics
 from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import end_offsets
+from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import (
     AGREEMENT,
@@ -92,6 +97,70 @@ def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(fact
         leader.kill()
         wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
     assert tables(copy_of(settings)) == facts.tables
+
+
+def test_a_standby_ends_a_stopped_ledger_that_holds_the_file_and_says_how_long_it_took(
+    facts: Recorded, tmp_path: Path
+) -> None:
+    settings = facts.settings.model_copy(update={"data": tmp_path})
+    with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
+        wait_until(lambda: stands_still(leader))
+        standby = stack.enter_context(worker(settings, stall_seconds=5.0, log_level="info"))
+        assert said(standby, f'"process": {leader.pid}', 60)
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
+        assert leader._process.wait(10) == -signal.SIGKILL
+        (took,) = [json.loads(line)["seconds"] for line in list(standby._tail) if "ledger_leads" in line]
+        assert 5 < took < 30
+    assert tables(copy_of(settings)) == facts.tables
+
+
+def test_a_ledger_that_is_stopped_as_it_wakes_up_on_another_machine_publishes_nothing(
+    facts: Recorded, tmp_path: Path
+) -> None:
+    """What it has read was never published: a copy made on its way out would say that it is of now."""
+    first = facts.settings.model_copy(update={"data": tmp_path / "first"})
+    second = first.model_copy(update={"data": tmp_path / "second"})
+    with worker(first, failpoint="store.written:12:stop") as leader:
+        wait_until(lambda: stands_still(leader))
+        with worker(second) as standby:
+            wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
+            before = _published(first)
+            leader.ask_to_stop()
+            wake(leader)
+            leader.join(time.monotonic() + 30)
+            assert _published(first) == before
+            standby.check()
+    assert tables(copy_of(second)) == facts.tables
+
+
+def test_a_ledger_that_wakes_up_makes_no_tick_beside_the_one_that_leads(
+    broker: str, prefix: str, tmp_path: Path
+) -> None:
+    """Live: ticks alone move time, and a host that slept may wake up with any clock."""
+    whole = recorded(broker, prefix, tmp_path / "whole", month(60))
+    first = whole.settings.model_copy(update={"data": tmp_path / "first", "stamps": "clock", "log_level": "info"})
+    second = first.model_copy(update={"data": tmp_path / "second"})
+    topic = Topics(prefix).facts(AGREEMENT)
+    with worker(first) as leader:
+        wait_until(lambda: len(_writers(broker, topic)) == 1, leader)
+        (slept,) = _writers(broker, topic)
+        os.kill(leader.pid, signal.SIGSTOP)
+        with worker(second) as standby:
+            wait_until(lambda: len(set(_writers(broker, topic))) == 2, standby)
+            wake(leader)
+            time.sleep(6)
+            for each in (leader, standby):
+                each.check()
+    writers = _writers(broker, topic)
+    followed = next(place for place, writer in enumerate(writers) if writer != slept)
+    assert slept not in writers[followed:]
+
+
+def _writers(broker: str, topic: str) -> list[str]:
+    """Return the writers of the ticks of a facts topic, in its order."""
+    records = asyncio.run(read_all(broker, topic, asyncio.run(end_offsets(broker, topic))[0]))
+    ticks = [decode(value) for record in records for name, value in record.headers if name == HEADER]
+    return [tick.writer for tick in ticks if isinstance(tick, TickFact) and tick.writer]
 
 
 def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recorded, tmp_path: Path) -> None:
@@ -186,6 +255,7 @@ def test_intakes_that_come_leave_and_die_under_load_lose_nothing_and_double_noth
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
     whole = recorded(broker, f"{prefix}.whole", tmp_path / "whole", REPORTS)
     assert tables_without_places(copy_of(settings)) == tables_without_places(copy_of(whole.settings))
+    assert verify(copy_of(settings)) == []
     assert REPORTS.count(BROKEN) > 0
 
 

@@ -6,7 +6,9 @@ September, the ICRC of 19 September, agencies' reports of 13 and 22 September.
 
 from __future__ import annotations
 
+import json
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,65 @@ def test_three_reports_of_moadamiyeh_are_one_delivery_with_their_figures_side_by
     ]
 
 
+@pytest.fixture(scope="module")
+def recorded(syria: Agreement, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    """The shipped record, judged and found right."""
+    history = History(syria)
+    for line in (resources.files("streams.demo") / "september-2016.jsonl").read_text(encoding="utf-8").splitlines():
+        history.tell(json.loads(line))
+    path = history.tick(syria.calendar.start_of(date(2016, 9, 27))).judged(tmp_path_factory.mktemp("recorded"))
+    assert verify(path) == []
+    return duckdb.connect(str(path), read_only=True)
+
+
+def test_the_record_has_one_delivered_convoy_to_moadamiyeh_that_three_feeds_tell_of(
+    recorded: duckdb.DuckDBPyConnection,
+) -> None:
+    figures = "trucks_least, trucks_most, people_requested_least, people_requested_most"
+    found = recorded.execute(
+        f"SELECT claims, state, delivered_at IS NOT NULL, {figures} FROM convoys WHERE place = 'Moadamiyeh'"
+    ).fetchall()
+    assert found == [(3, "offloaded", True, 23, 25, 35_000, 40_000)]
+    claims = recorded.execute(
+        "SELECT feed, latest_step, why, seconds_apart, certainty "
+        "FROM convoy_claims WHERE place = 'Moadamiyeh' ORDER BY 1"
+    ).fetchall()
+    assert claims == [
+        ("ap", "offloaded", "same_place_and_time", 0, "doubtful"),
+        ("nyt", "dispatched", "same_place_and_time", 0, "doubtful"),
+        ("un-ocha", "arrived", "same_place_and_time", 0, "doubtful"),
+    ]
+    asked = (
+        "SELECT people_requested FROM access_score WHERE span = 'day' AND region = 'SY03' AND first_day = '2016-09-21'"
+    )
+    assert recorded.execute(asked).fetchall() == [(40_000,)]
+
+
+def test_the_record_has_one_convoy_at_the_border_that_was_never_delivered(recorded: duckdb.DuckDBPyConnection) -> None:
+    found = recorded.execute(
+        "SELECT claims, state, delivered_at, trucks_least, trucks_most FROM convoys WHERE place = 'Eastern Aleppo'"
+    ).fetchall()
+    assert found == [(3, "held", None, 20, 40)]
+    ends = recorded.execute("SELECT feed, latest_step, why FROM convoy_claims WHERE convoy LIKE 'anadolu/%' ORDER BY 1")
+    assert ends.fetchall() == [
+        ("anadolu", "arrived", "same_convoy_as"),
+        ("un-ocha", "held", "same_convoy_as"),
+        ("xinhua", "held", "same_place_and_time"),
+    ]
+
+
+def test_the_record_does_not_take_madaya_for_moadamiyeh(recorded: duckdb.DuckDBPyConnection) -> None:
+    found = recorded.execute("SELECT feed, claims, state FROM convoys WHERE place = 'Madaya and Bqine'").fetchall()
+    assert found == [("sohr", 1, "dispatched")]
+
+
+def test_a_convoy_to_madaya_on_the_same_day_is_not_the_one_to_moadamiyeh(told: Told) -> None:
+    told.step("ap", "one", "offloaded", told.at(22, 16), place=MOADAMIYEH)
+    told.step("paper", "other", "offloaded", told.at(22, 16), place=["Rif Dimashq", "Madaya"])
+    told.tick(told.at(23, 0))
+    assert told.ask("SELECT place FROM convoys ORDER BY 1") == [("Madaya and Bqine",), ("Moadamiyeh",)]
+
+
 def test_claims_stand_side_by_side(told: Told) -> None:
     found = (
         border(told)
@@ -251,6 +312,21 @@ def test_people_reached_are_measured_against_people_asked_for_and_people_besiege
         "WHERE span = 'day' AND region = 'SY03' AND first_day = '2016-09-13'"
     )
     assert day == (2, 60_000, None)
+
+
+def test_people_who_were_refused_stay_among_those_asked_for_until_others_are_reached_in_their_place(told: Told) -> None:
+    told.step("ocha", "duma", "requested", told.at(13, 8), place=["Rif Dimashq", "Duma"], people_requested=15_000)
+    told.step("ocha", "duma", "denied", told.at(14, 8), place=["Rif Dimashq", "Duma"])
+    told.step("icrc", "duma-2", "dispatched", told.at(17, 8), place=["Rif Dimashq", "Duma"])
+    told.step("icrc", "duma-2", "offloaded", told.at(17, 20), place=["Rif Dimashq", "Duma"], people_reached=900)
+    told.tick(told.at(20, 20))
+    days = told.ask(
+        "SELECT first_day::VARCHAR, convoys, people_requested FROM access_score "
+        "WHERE span = 'day' AND region = 'SY03' ORDER BY 1"
+    )
+    asked = {day: (convoys, people) for day, convoys, people in days}
+    assert (asked["2016-09-14"], asked["2016-09-16"]) == ((1, 15_000), (2, 15_000))
+    assert (asked["2016-09-17"], asked["2016-09-18"]) == ((2, 15_000), (0, None))
 
 
 def test_the_compiled_table_of_the_autumns_convoys_is_judged_as_it_reads(syria: Agreement, tmp_path: Path) -> None:

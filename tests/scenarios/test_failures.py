@@ -12,6 +12,8 @@ import pytest
 
 from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros, to_micros
+from sinks.records import PlacesToCheck
+from streams.ops.standing import read_standing
 from tests.support.judged import History, report
 from tests.support.scenarios import SIDES, outcome, shelling, truck, watched
 from tests.support.worlds import LINKING, TRUCE, agreement, at, day
@@ -118,6 +120,93 @@ def test_a_late_report_changes_a_past_day_as_a_new_version_that_says_what_was_he
     }
     cause = judged.one("SELECT cause::VARCHAR FROM day_verdicts WHERE region = 'SY01' AND truce_day = ?", day(0))
     assert "feed-a/late1" in cause
+    told = "SELECT changed, reports FROM verdict_changes WHERE region = 'SY01' AND truce_day = ? AND version = 3"
+    ((changed, by),) = judged.ask(told, day(0))
+    assert [(each["field"], each["old"], each["new"]) for each in changed] == [
+        ("verdict", '"MET"', '"BROKEN"'),
+        ("state", '"FINAL"', '"AMENDED"'),
+        ("violence", '"MET"', '"BROKEN"'),
+        ("incidents", "0", "2"),
+    ]
+    assert by == ["feed-a/late1@1", "feed-a/late2@1"]
+    (amended,) = read_standing(judged.file).amended
+    assert (amended.region, amended.truce_day, amended.verdict_before, amended.verdict) == (
+        *("SY01", day(0)),
+        *("MET", "BROKEN"),
+    )
+
+
+def test_counts_that_moved_before_are_not_blamed_on_the_report_that_broke_the_day(tmp_path: Path) -> None:
+    five = agreement(violence={"floor": 5})
+    history = History(five).tell(watched("w", at(0), at(1), *BOTH)).tick(at(0, 1))
+    history.tell(*(shelling(f"i{n}", at(0, 1 + n)) for n in range(5))).tick(at(0, 12))
+    judged = outcome(history.tell(shelling("six", at(0, 13))).tick(at(0, 15)), tmp_path)
+    held = "SELECT incidents FROM verdicts_as_of(CAST(? AS TIMESTAMPTZ)) WHERE region = 'SY01'"
+    moments = [datetime.fromtimestamp(at(0, hour) / 1e6, UTC).isoformat() for hour in (1, 12, 15)]
+    assert [judged.ask(held, moment) for moment in moments] == [[(0,)], [(5,)], [(6,)]]
+    ((changed, by),) = judged.ask("SELECT changed, reports FROM verdict_changes WHERE region = 'SY01' AND version = 2")
+    assert [(each["old"], each["new"]) for each in changed if each["field"] == "incidents"] == [("5", "6")]
+    assert by == ["feed-a/six@1"]
+
+
+def test_a_final_day_changes_in_nothing_without_a_version_that_says_by_whom(tmp_path: Path) -> None:
+    """Another range of a toll, and another feed that watched: both were written over what had been final."""
+    history = History(agreement(violence={"floor": 5})).tell(watched("w", at(0), at(0, 6), *BOTH))
+    history.tell(shelling("i1", at(0, 2), deaths={"best": 3})).tick(at(1, 1), at(4))
+    history.tell(shelling("i1", at(0, 2), revision=2, reported_at=at(4, 1), deaths={"low": 1, "best": 3, "high": 50}))
+    history.tick(at(4, 2)).tell(watched("x", at(0), at(0, 3), *BOTH, feed="other", reported_at=at(4, 3)))
+    judged = outcome(history.tick(at(4, 4)), tmp_path)
+    told = (
+        "SELECT state, changed, reports FROM verdict_changes WHERE region = 'SY01' AND truce_day = ? ORDER BY version"
+    )
+    _, toll, watch = judged.ask(told, day(0))
+    assert [each["field"] for each in toll[1]] == ["state", "deaths_low", "deaths_high"]
+    assert (toll[0], toll[2]) == ("AMENDED", ["feed-a/i1@2"])
+    assert [each["field"] for each in watch[1]] == ["reasons"]
+    assert (watch[0], watch[2]) == ("AMENDED", ["other/x@1"])
+
+
+def test_a_day_nobody_watched_says_who_had_watched_before_and_until_when(tmp_path: Path) -> None:
+    history = History(TRUCE).tell(watched("w", at(0), at(1), *BOTH)).tick(at(3, 1))
+    history.tell(watched("late", at(1), at(1, 2), "SY01", feed="other", reported_at=at(3, 2))).tick(at(3, 3))
+    judged = outcome(history, tmp_path)
+    reason = "SELECT reasons ->> '$[0].text' FROM day_verdicts WHERE region = ? AND truce_day = ?"
+    told, watch = judged.one(reason, "SY01", day(2)), "watch until 2016-09-13 16:00 UTC"
+    assert told.endswith(f"no feed watched it, before it other until 2016-09-13 18:00 UTC, {watch}")
+    assert judged.one(reason, "SY02", day(2)).endswith(f"no feed watched it, before it {watch}")
+    figures = "SELECT cause ->> '$.reports[*]' FROM day_figures WHERE region = 'SY01' AND truce_day = ?"
+    assert (["other/late@1"],) in judged.ask(figures, day(2))
+
+
+def test_what_was_declared_then_is_told_though_it_was_corrected_and_taken_back_later(tmp_path: Path) -> None:
+    def said(revision: int, told: Micros, until: Micros, **fields: Any) -> dict[str, Any]:
+        term = {"effective_at": _iso(at(0)), "until": _iso(until), "act": "start", "declared_by": "Army"}
+        return report("declaration", "d", feed="army", reported_at=told, revision=revision, **term, **fields)
+
+    history = History(TRUCE).tell(said(1, at(0), at(2))).tick(at(1)).tell(said(2, at(2), at(7))).tick(at(3))
+    judged = outcome(history.tell(said(3, at(4), at(7), status="retracted")).tick(at(6)), tmp_path)
+    clock = "SELECT in_force, until FROM declared_as_of(CAST(? AS TIMESTAMPTZ))"
+    until = [datetime.fromtimestamp(at(days) / 1e6, UTC) for days in (2, 7)]
+    assert [judged.ask(clock, _iso(at(days))) for days in (1, 3, 5)] == [[(True, until[0])], [(True, until[1])], []]
+    shown = read_standing(judged.file, as_of=datetime.fromtimestamp(at(1) / 1e6, UTC))
+    assert [(each.declared_by, each.until) for each in shown.declared_clocks] == [("Army", until[0])]
+    assert judged.one("SELECT count(*) FROM declarations") == 3
+
+
+def _iso(instant: Micros) -> str:
+    return datetime.fromtimestamp(instant / 1e6, UTC).isoformat()
+
+
+def test_names_to_check_are_counted_until_they_are_corrected(tmp_path: Path) -> None:
+    when = {"reported_at": local(13, 10), "occurred": (local(13, 9), local(13, 9)), "kind": "shelling"}
+    refused = [report("incident", f"r{n}", place={"names": ["Mansoura"]}, **when) for n in (1, 2)]
+    doubt = [report("incident", f"d{n}", place={"names": ["Rif Dimashq", "Madaya"]}, **when) for n in (1, 2)]
+    history = History(load_agreement("syria-2016")).tell(*refused, *doubt).tick(local(14, 0))
+    before = read_standing(outcome(history, tmp_path / "before").file).to_check
+    assert before == PlacesToCheck(ambiguous=2, refused=2)
+    history.tell({**refused[0], "place": {"pcode": "SY02"}}, {**doubt[0], "revision": 2, "place": {"pcode": "SY03"}})
+    after = read_standing(outcome(history.tick(local(14, 1)), tmp_path / "after").file).to_check
+    assert after == PlacesToCheck(ambiguous=1, refused=1)
 
 
 def test_a_toll_that_is_revised_or_retracted_keeps_the_chain_and_its_range(tmp_path: Path) -> None:
@@ -220,6 +309,21 @@ def test_a_delivery_that_one_side_announces_and_the_convoys_own_people_contradic
     assert judged.verdict("SY02", day(3))["access"] == "BROKEN"
 
 
+def test_access_is_scored_by_people_reached_over_people_asked_for_and_not_by_trucks(tmp_path: Path) -> None:
+    """Two feeds tell of one convoy: its people are asked for and reached once, however many trucks each counted."""
+    truce = agreement(access={"same_convoy_hours": 24})
+    there = {"place": {"pcode": "SY02", "names": ["A village"]}}
+    history = History(truce).tell(
+        truck("sent", "dispatched", at(0, 2), trucks=25, people_requested=40_000) | there,
+        truck("came", "offloaded", at(0, 8), feed="ap", convoy_id="x", trucks=23, people_reached=30_000) | there,
+        truck("stuck", "held", at(0, 9), feed="icrc", convoy_id="y", trucks=60, people_requested=60_000),
+    )
+    judged = outcome(history.tick(at(1, 1)), tmp_path)
+    score = "convoys, convoys_delivered, people_requested, people_reached, reached_share"
+    found = judged.ask(f"SELECT {score} FROM access_score WHERE span = 'window' AND region = 'SY02'")
+    assert found == [(2, 1, 100_000, 30_000, 0.3)]
+
+
 def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Path) -> None:
     """The test asked for calm and for access: day seven of quiet with trucks at the border is day nought."""
     history = History(agreement(clock={"required_days": 7}))
@@ -231,6 +335,85 @@ def test_a_quiet_day_on_which_aid_is_blocked_is_no_day_of_the_seven(tmp_path: Pa
     assert judged.streak("SY01") == 7
     assert judged.streak("SY02") == 0
     assert judged.ask("SELECT is_open, regions_holding FROM gate") == [(False, 1)]
+
+
+STOPPED = pytest.mark.parametrize("stopped", ["denied", "turned_back", "attacked", "no_response"])
+
+
+@STOPPED
+def test_aid_that_was_stopped_is_no_aid_however_quiet_the_days_are(stopped: str, tmp_path: Path) -> None:
+    """Else whoever holds a road would only have to say no: the convoy would be out of the way, and the gate open."""
+    history = History(agreement(clock={"required_days": 3}))
+    history.tell(truck("s1", "requested", at(0, 1)), truck("s2", stopped, at(0, 2)))
+    history.tell(*(watched(f"w{n}", at(n), at(n + 1), *BOTH) for n in range(7)))
+    judged = outcome(history.tick(*(at(n, 1) for n in range(1, 8))), tmp_path)
+    assert [judged.verdict("SY02", day(n))["access"] for n in range(3, 7)] == ["BROKEN"] * 4
+    assert judged.streak("SY02") == 0
+    assert judged.one("SELECT is_open FROM gate") is False
+    (text,) = judged.ask("SELECT reasons::VARCHAR FROM day_verdicts WHERE region = 'SY02' AND truce_day = ?", day(6))
+    assert stopped == "no_response" or f"un/aid-1 ({stopped.replace('_', ' ')} 2016-09-12 18:00 UTC" in text[0]
+
+
+def test_everything_refused_for_six_days_and_one_truck_on_the_seventh_opens_no_gate(tmp_path: Path) -> None:
+    truce = load_agreement("syria-2016")
+    regions, history = truce.regions, History(truce)
+    places = [{"pcode": region} for region in regions]
+    for n in range(8):
+        spine = {"feed": "watch", "reported_at": at(n + 1), "occurred": (at(n), at(n + 1))}
+        history.tell(report("coverage", f"w{n}", nil=True, places=places, **spine))
+    for region in truce.access.regions:
+        for n in range(6):
+            aid: dict[str, Any] = {"region": region, "convoy_id": f"{region}-{n}"}
+            history.tell(truck(f"{region}-q{n}", "requested", at(n, 1), **aid))
+            history.tell(truck(f"{region}-d{n}", "denied", at(n, 2), **aid))
+        history.tell(truck(f"{region}-one", "offloaded", at(6, 20), region=region, convoy_id=f"{region}-z"))
+    judged = outcome(history.tick(*(at(n, 1) for n in range(1, 8))), tmp_path)
+    access = [judged.verdict("SY02", day(n))["access"] for n in range(7)]
+    assert access == ["MET", "MET", "MET", "BROKEN", "BROKEN", "BROKEN", "MET"]
+    assert judged.ask("SELECT DISTINCT is_open FROM gate_history") == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("to", "begun", "healed"),
+    [
+        pytest.param(["Old Town"], at(4, 3), True, id="the same place"),
+        pytest.param(["Old Town"], at(0, 2) - 1_000_000, False, id="the same place, before the refusal"),
+        pytest.param(["New Town"], at(4, 3), False, id="another place of the region"),
+        pytest.param([], at(4, 3), False, id="somewhere in the region"),
+    ],
+)
+def test_a_refusal_is_made_good_by_a_later_delivery_to_the_same_place(
+    to: list[str], begun: Micros, healed: bool, tmp_path: Path
+) -> None:
+    places = [
+        {"name": name, "region": "SY02", "status": "besieged", "source": "none"} for name in ("Old Town", "New Town")
+    ]
+    history = History(agreement(access={"places": places}))
+    refused = {"place": {"pcode": "SY02", "names": ["Old Town"]}}
+    no = truck("no", "denied", at(0, 2))
+    history.tell({**no, **refused})
+    aid = truck("aid", "offloaded", begun, convoy_id="aid-2")
+    history.tell({**aid, "place": {"pcode": "SY02", "names": to}})
+    judged = outcome(history.tick(at(6)), tmp_path)
+    assert judged.verdict("SY02", day(3))["access"] == "BROKEN"
+    assert judged.verdict("SY02", day(5))["access"] == ("MET" if healed else "BROKEN")
+
+
+@pytest.mark.parametrize("sent_on", ["dispatched", "turned_back"])
+def test_an_attack_breaks_the_day_wherever_the_trucks_are_sent_afterwards(sent_on: str, tmp_path: Path) -> None:
+    truce = agreement(access={"regions": list(BOTH)})
+    for first, then in (BOTH, BOTH[::-1]):
+        history = History(truce).tell(
+            truck("t0", "dispatched", at(0, 1), region=first),
+            truck("t1", "attacked", at(0, 3), region=first),
+            truck("t2", sent_on, at(0, 8), region=then),
+        )
+        judged = outcome(history.tick(at(0, 5), at(2)), tmp_path / first)
+        broken = "SELECT region, truce_day FROM day_verdicts WHERE access = 'BROKEN' ORDER BY ALL"
+        assert judged.ask(broken) == [("SY01", day(0)), ("SY02", day(0))]
+        assert judged.ask("SELECT DISTINCT evidence ->> '$.access[*]' FROM day_verdicts WHERE access = 'BROKEN'") == [
+            (["un/aid-1"],)
+        ]
 
 
 def test_fights_of_those_outside_the_truce_are_counted_apart_and_break_nothing(tmp_path: Path) -> None:

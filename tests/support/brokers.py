@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def need_kafka() -> None:
         pytest.fail(f"REQUIRE_BROKER=1, but {missing}")
     if missing:
         pytest.skip(missing)
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def topic_of(broker: str, name: str, partitions: int = 1) -> str:

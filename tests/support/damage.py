@@ -15,9 +15,10 @@ from schemas.errors import StoreDamaged
 from schemas.facts import header_of
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
-from streams.engine.lane import Batch, Lane, Record
+from streams.engine.lane import Batch, Record
 from streams.ledger.agent import FlushRules, LedgerAgent
 from tests.support.judged import History
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC
 from tests.support.worlds import TRUCE
 
@@ -62,7 +63,7 @@ class Facts:
         for starts_left in (2, 1, 0):
             ledger = self.ledger(folder, begins=begins)
             start = await ledger.resume(TOPIC, 0)
-            await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+            await ledger.started(lane_of(Group()))
             try:
                 await self.read(ledger, start, len(self))
                 await ledger.stopped()
@@ -78,11 +79,11 @@ class Facts:
         """Leave in ``left`` what a power cut would: a copy of the first half, and commits behind it in the log."""
         half = len(self) // 20 * 10
         ledger = self.ledger(folder)
-        await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+        await ledger.started(lane_of(Group()))
         await self.read(ledger, await ledger.resume(TOPIC, 0), half)
         await ledger.stopped()
         again = self.ledger(folder)
-        await again.started(Lane(frozenset({TOPIC}), 0.25))
+        await again.started(lane_of(Group()))
         # Published at the first batch: what follows is in the log alone.
         await self.read(again, await again.resume(TOPIC, 0), half + 20)
         shutil.copytree(folder, left)

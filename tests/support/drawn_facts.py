@@ -28,7 +28,7 @@ from schemas.facts import (
 )
 from schemas.reports import ConvoyStep
 from schemas.truceday import Micros
-from sinks.verify.convoys import DELIVERIES
+from sinks.verify.claims import DELIVERIES, destination_of, listed_place
 from sinks.verify.history import NaiveLine, NaiveReport
 from tests.support.worlds import HOUR, at, bulletin, convoy, coverage, declaration, incident, position, tick
 
@@ -39,7 +39,10 @@ FEEDS = ("m", "m-x", "z", "videos", "videos")
 NAMES = ("r1", "r2", "r3", "r4", "r5")
 SIDES = ((), (("Government",), ("Opposition",)), (("Government",), ("ISIL",)), (("Nusra",),))
 REGIONS = ("SY01", "SY02")
-STEPS = (*ConvoyStep, *DELIVERIES, *DELIVERIES)
+STEPS = (*ConvoyStep, *DELIVERIES, *DELIVERIES, "denied", "turned_back", "attacked")
+#: What an agreement may list, two of them in one region, and what else a convoy may be bound for.
+LISTED = {"Old Town": "SY01", "New Town": "SY02", "Upper Town": "SY02"}
+BOUND_FOR = (*LISTED, *LISTED, None, "Nowhere")
 CONVOYS = ("aid-1", "aid-2", "aid/3")
 
 #: An hour of a day, the end of that day, where whole days touch, and an hour of the baseline.
@@ -132,7 +135,7 @@ def _notice(draw: Random) -> CoverageFact:
 
 
 def _step(draw: Random) -> ConvoyFact:
-    when = _moment(draw)
+    when, region = _moment(draw), draw.choice(REGIONS)
     return convoy(
         **_spine(draw),
         step=draw.choice(STEPS),
@@ -140,8 +143,10 @@ def _step(draw: Random) -> ConvoyFact:
         to=when + draw.randint(0, 30) * HOUR,
         reported_at=when + draw.randint(0, 30) * HOUR,
         convoy_id=draw.choice(CONVOYS),
-        region=draw.choice(REGIONS),
-        same_convoy_as=draw.choice((None, f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}")),
+        place=Located(region, name=draw.choice((*BOUND_FOR, "a village", "another", "Aleppo"))),
+        place_precision=draw.choice(PLACES),
+        same_convoy_as=draw.choice((None, None, f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}")),
+        not_same_convoy_as=draw.choice(((), (), (f"{draw.choice(FEEDS)}/{draw.choice(CONVOYS)}",))),
     )
 
 
@@ -246,7 +251,11 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
             return NaiveReport(**spine, **when, type="coverage", regions=fact.regions)
         case ConvoyFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to, "convoy_id": fact.convoy_id}
-            when |= {"same_convoy_as": fact.same_convoy_as}
+            when |= {"same_convoy_as": fact.same_convoy_as, "not_same_convoy_as": fact.not_same_convoy_as}
+            if fact.place.name is not None:
+                names, listed = [fact.place.name], listed_place(truce, fact.place.region, fact.place.name)
+                when |= {"destination": destination_of(truce, fact.place.region, names, fact.place_precision)}
+                when |= {"place": listed}
             return NaiveReport(**spine, **when, type="convoy", regions=(fact.place.region,), kind=fact.step)
         case IncidentFact():
             latitude, longitude = fact.place.latitude, fact.place.longitude

@@ -121,7 +121,7 @@ class History:
             key = key_hash(fact.feed, fact.report_id) if isinstance(fact, ReportFact) else 0
             entries.append(Entry(first + number, fact, body, key))
         wanted = {
-            entry.key_hash: Identity(entry.fact.feed, entry.fact.report_id)
+            Identity(entry.fact.feed, entry.fact.report_id): entry.key_hash
             for entry in entries
             if isinstance(entry.fact, ReportFact)
         }

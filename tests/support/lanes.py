@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
+from faust.types import TP
 
 from streams.engine.app import GroupTiming, LaneApp, build_app
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.worker import serve
+from tests.support.records import TOPIC as FACTS
 
 PATIENCE = 20.0
 #: The embedded broker's group follows its session: this makes joining it a second time as quick as the first.
 QUICK = GroupTiming(session=1.0, heartbeat=0.2, rebalance=4.0)
+
+
+class Group:
+    """A consumer whose group takes every offset, or refuses all; its log begins at ``begins``."""
+
+    def __init__(self, begins: int = 0) -> None:
+        self.takes = True
+        self.begins = begins
+        self.partitions: set[TP] = set()
+
+    def assignment(self) -> set[TP]:
+        return self.partitions
+
+    def lag(self) -> dict[TP, int]:
+        return {}
+
+    def stop_flow(self) -> None: ...
+
+    async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool:
+        return self.takes
+
+    async def first_offset(self, tp: TP) -> int:
+        return self.begins
+
+
+def lane_of(group: Group) -> Lane:
+    """Return the lane of a worker that holds the partition of the facts topic of the tests."""
+    lane = Lane(frozenset({FACTS}), 0.25)
+    group.partitions = {TP(FACTS, 0)}
+    lane.consumer = group
+    return lane
 
 
 class Remembering:

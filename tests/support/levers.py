@@ -43,7 +43,12 @@ def applied(lever: Lever, told: Explanation, now: Micros, *, short: bool = False
             return retracted(told, lever.names[short:], now)
         case "deliver":
             names = [name.split("/", 1) for name in lever.names[short:]]
-            return besides + [
+            others = [
+                step("feed-a", f"another-{n}", "offloaded", region, last, now)
+                | {"place": {"pcode": region, "names": [place] if place else []}}
+                for n, place in enumerate(lever.places[short and not lever.names :])
+            ]
+            return [*besides, *others] + [
                 step(feed, convoy, kind, region, last + n, now)
                 for feed, convoy in names
                 for n, kind in enumerate(lever.steps)

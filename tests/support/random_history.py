@@ -19,6 +19,8 @@ PARTIES: tuple[list[dict[str, str]], ...] = (
     [{"name": "ISIL"}, {"name": "Nusra"}],
 )
 FEEDS = ("feed-a", "feed-b", "feed-c")
+#: Destinations: listed by two names, not listed, and a region's own name, which is no place.
+NAMED: tuple[list[str], ...] = ([], ["Old Town"], ["The Hill"], ["A village"], ["Aleppo"])
 STEPS = (*ConvoyStep, "offloaded", "distributed", "held")
 
 
@@ -29,6 +31,7 @@ def drawn_agreement(draw: random.Random, *, linking: bool = False) -> Agreement:
         access={
             "overdue_after_hours": 30,
             "max_gap_days": 3,
+            "same_convoy_hours": draw.choice([None, 0, 12, 24]),
             "places": [
                 {"name": name, "names": ["The Hill"], "region": region, "status": "besieged", "source": "none"}
                 for name, region in (("Old Town", "SY01"), ("New Town", "SY02"), ("Upper Town", "SY02"))
@@ -127,6 +130,10 @@ def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dic
     return reported_at, raised | {"occurred": occurred}
 
 
+def _claim(draw: random.Random) -> str:
+    return f"feed-{draw.choice('abc')}/aid-{draw.randrange(6)}"
+
+
 def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> tuple[Micros, dict[str, Any]]:
     """Return one report with the time it is reported; few identities, so that many are told more than once."""
     if linking and draw.random() < 0.6:
@@ -162,14 +169,18 @@ def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> t
             }
         case "convoy":
             fields |= {
-                "place": {"pcode": region, "names": draw.choice([[], ["Old Town"], ["The Hill"]])},
+                "place": {
+                    "pcode": region,
+                    "names": draw.choice([[], ["Old Town"], ["The Hill"], ["A village"], ["Aleppo"]]),
+                },
                 "convoy_id": f"aid-{draw.randrange(6)}",
                 "step": draw.choice(STEPS),
                 "trucks": draw.choice([1, 5, 20]),
                 "trucks_hit": draw.choice([None, 0, 3]),
                 "items_removed": draw.choice([[], ["surgical kits"], ["insulin", "surgical kits"]]),
                 "constraint": draw.choice([None, "interference"]),
-                "same_convoy_as": draw.choice([None, None, f"feed-{draw.choice('abc')}/aid-{draw.randrange(6)}"]),
+                "same_convoy_as": draw.choice([None, None, None, _claim(draw)]),
+                "not_same_convoy_as": draw.choice([[], [], [_claim(draw)]]),
             }
         case "bulletin":
             lines = [

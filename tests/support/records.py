@@ -22,6 +22,7 @@ TABLES = (
     "linked_reports",
     "convoys",
     "convoy_events",
+    "joined_claims",
     "coverage",
     "bulletins",
     "declarations",

@@ -17,6 +17,7 @@ from schemas.rows import (
     DeclarationRow,
     FeedRow,
     FeedTallyRow,
+    FiguresRow,
     GateRow,
     PositionFindingRow,
     PositionRow,
@@ -125,7 +126,9 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         bulletin_incidents=None,
         violence_limit=1.0,
         covered_share=0.25,
+        deaths_low=0,
         deaths_best=1,
+        deaths_high=2,
         reasons='[{"leg": "violence", "finding": "BROKEN", "rule": "count_above_limit", "text": "2 incidents"}]',
         evidence='{"violence": ["feed-a/i1"], "access": []}',
         recorded_at=hours(4),
@@ -133,6 +136,12 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         cause='{"reports": ["feed-a/i1@1"], "more": 0}',
     )
     return row._replace(**given)
+
+
+def figures_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> FiguresRow:
+    """Return the figures of version 1 as they moved an hour after it was made."""
+    same = {name: getattr(verdict_row(region, day), name) for name in FiguresRow._fields}
+    return FiguresRow(**{**same, "recorded_at": hours(5), "tick_offset": 4, **given})
 
 
 def tally_row(region: str = "SY02", day: date = DAY_ONE, incidents: int = 2, **given: Any) -> DayTallyRow:
@@ -173,6 +182,8 @@ def step_row(report_id: str, step: str = "dispatched", **given: Any) -> ConvoySt
         access_constraint=None,
         reached_place=None,
         same_convoy_as=None,
+        not_same_convoy_as=None,
+        town=None,
     )
     return row._replace(**given)
 
@@ -293,7 +304,7 @@ def full_changes() -> Changes:
             bulletin_row("b1", line=1, region="SY02", accused="Government", kind_as_given="shelling", incidents=7),
             bulletin_row("b1", line=2, incidents=40),
         ],
-        declarations=[DeclarationRow("parties", "d1", "start", "Government", hours(0), None, hours(0))],
+        declarations=[DeclarationRow("parties", "d1", 1, False, "start", "Government", hours(0), None, hours(0))],
         positions=[position_row("p1")],
         position_findings=[
             PositionFindingRow("observers", "p1", "road", "VIOLATION", "band", "north", 1110.1, 150.0, 3000)
@@ -302,6 +313,7 @@ def full_changes() -> Changes:
         convoys=[convoy_row()],
         verdicts=[verdict_row()],
         versions=[verdict_row()],
+        figures=[figures_row()],
         windows=[WindowRow("SY02", hours(4), DAY_ONE, DAY_ONE, 0, 1, 0, 2, 0, 1, 2, 2, 0, None, None)],
         gate=gate_row(),
         gate_history=[gate_row()],

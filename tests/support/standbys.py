@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.topics import Topics
+from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, end_offsets
 from streams.settings import Settings
@@ -35,7 +36,10 @@ class Recorded(NamedTuple):
 
 
 def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> Recorded:
-    """Take reports in, and let one ledger judge them."""
+    """Take reports in, let one ledger judge them, and have the referee recount what it found.
+
+    Tables equal to these have then been recounted as well.
+    """
     topics = Topics(prefix)
     archive = archive_of(reports)
     asyncio.run(publish_archive(broker, topics, archive))
@@ -45,6 +49,8 @@ def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> 
     facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
     with running(("ledger",), settings) as (ledger,):
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+    if differences := verify(copy_of(settings)):
+        raise AssertionError(f"the recount differs: {differences[0]}")
     return Recorded(settings, facts, tables(copy_of(settings)))
 
 

@@ -42,6 +42,7 @@ from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.remembered import Bounds
 from streams.ledger.core.report_rows import Entry
+from tests.support.kept import Kept
 
 FIRST = date(2016, 9, 12)
 HOUR = 3_600_000_000
@@ -280,9 +281,11 @@ class MemoryStore:
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the earliest incidents in scope."""
         linked = {row.fact_offset for row in self.members}
+        feeds = self.truce.violence.feeds
         rows = [
             Evidence(row.occurred_from or 0, row.feed, row.report_id)
             for row in self.reports
+            if not feeds or row.feed in feeds
             if row.present and not row.retracted and row.in_scope and (row.region, row.truce_day) == (region, day)
             if row.fact_offset not in linked
             if kinds is None or row.kind in kinds
@@ -325,9 +328,9 @@ class MemoryStore:
             if row.fact_offset in places
         ]
 
-    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
+    def present_at(self, wanted: Mapping[Identity, int]) -> dict[Identity, int]:
         """Return the places of the present revisions of identities."""
-        names = set(wanted.values())
+        names = set(wanted)
         rows = [row for row in self._incident_reports() if row.present and (row.feed, row.report_id) in names]
         return {Identity(row.feed, row.report_id): row.fact_offset for row in rows}
 
@@ -336,11 +339,11 @@ class MemoryStore:
         names = {row[:2] for row in self.members if row.fact_offset in places}
         return [self.incidents[name] for name in names], [row for row in self.members if row[:2] in names]  # type: ignore[index] # a tuple equals an Identity
 
-    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
+    def first_told(self, wanted: Mapping[Identity, int]) -> dict[Identity, Micros]:
         """Return the least time at which any known revision of each was told."""
         return {
             identity: min(row.reported_at for row in self.reports if (row.feed, row.report_id) == identity)
-            for identity in wanted.values()
+            for identity in wanted
         }
 
 
@@ -364,12 +367,27 @@ def _contribution(row: ReportRow) -> Contribution:
 
 
 class World:
-    """A ledger fed by hand. ``flush_every`` cuts the facts into flushes, which must never show."""
+    """A ledger fed by hand.
 
-    def __init__(self, truce: Agreement = TRUCE, *, flush_every: int = 1_000, bounds: Bounds | None = None) -> None:
+    ``flush_every`` cuts the facts into flushes, and after every ``restart_every`` of these another ledger goes on from
+    the rows alone: neither must ever show.
+    """
+
+    def __init__(
+        self,
+        truce: Agreement = TRUCE,
+        *,
+        flush_every: int = 1_000,
+        restart_every: int | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
         self.store = MemoryStore(truce)
+        self.kept = Kept(truce)
+        self._truce, self._bounds = truce, bounds
         self.ledger = Ledger(truce, self._earliest, self._staged, bounds)
         self._flush_every = flush_every
+        self._restart_every = restart_every
+        self._flushes = 0
         self._unflushed = 0
         self._offset = 0
 
@@ -420,9 +438,18 @@ class World:
     def flush(self) -> Changes:
         """Write what changed, as the agent does."""
         self._unflushed = 0
+        self._flushes += 1
         changes = self.ledger.drain()
         self.store.write(changes)
+        self.kept.write(changes)
+        if self._restart_every is not None and self._flushes % self._restart_every == 0:
+            self.restart()
         return changes
+
+    def restart(self) -> None:
+        """Let another ledger go on from what was written."""
+        self.ledger = Ledger(self._truce, self._earliest, self._staged, self._bounds)
+        self.ledger.resume(self.kept.resumed(self.store.reports, self.store.incidents.values(), self.store.members))
 
     def verdict(self, region: str, number: int) -> VerdictRow:
         """Return the present verdict of a region and truce-day."""

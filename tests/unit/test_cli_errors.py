@@ -106,6 +106,13 @@ def test_a_broker_address_of_another_shape_is_refused(run: Run) -> None:
     assert (ended.code, "--broker: should be kafka://host:port[,host:port]" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_what_stands_around_a_brokers_address_is_not_told_on(run: Run, json_too: tuple[str, ...]) -> None:
+    for address in ("kafka://h:9092?password=s3cret", "kafka://me:s3cret@h:9092", "kafka://h:9092#s3cret"):
+        ended = run("up", "--broker", address, *json_too)
+        assert (ended.code, "s3cret" in ended.out + ended.err, "h:9092" in ended.err) == (2, False, True)
+
+
 def test_a_taken_port_is_told(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

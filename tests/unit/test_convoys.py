@@ -248,3 +248,28 @@ def test_a_convoy_of_twice_as_many_claims_takes_twice_the_work_to_tell() -> None
         told_of = [told("requested", n / 100, convoy_id=f"c{n}", same_convoy_as=f"un/c{n - 1}") for n in range(number)]
         work.append(calls(lambda facts=told_of: File(*facts)))
     assert work[1] < 2.5 * work[0]
+
+
+@pytest.mark.parametrize("step", ["offloaded", "denied", "held"])
+def test_a_step_of_today_takes_as_much_work_after_four_times_the_days_and_convoys(step: str) -> None:
+    """Of the convoys delivered, or denied and made good, none is asked again; all days lie before the clocks change."""
+    work = []
+    for days in (10, 40):
+        world = World()
+        for number in range(days):
+            for hour, kind in ((1, "dispatched"), (5, "offloaded")):
+                world.tell(convoy(f"{kind}-{number}", kind, when=at(number, hour), convoy_id=f"c{number}"))
+            world.tell(convoy(f"no-{number}", "denied", when=at(number, 2), convoy_id=f"d{number}"))
+        world.tell(tick(at(days)))
+        late = convoy("late", step, when=at(days - 1, 20), convoy_id="late")
+        work.append(calls(lambda world=world, late=late, days=days: world.tell(late, tick(at(days, 1)))))
+    assert work[1] < 1.5 * work[0]
+
+
+def test_a_day_that_ended_before_a_step_began_is_not_judged_again() -> None:
+    world = World().tell(told("dispatched", 1), told("offloaded", 5), tick(at(60)))
+    work = []
+    for number, begun in enumerate((at(59, 12), at(5))):
+        late = convoy(f"late-{number}", "offloaded", when=begun, convoy_id=f"late-{number}")
+        work.append(calls(lambda late=late, number=number: world.tell(late, tick(at(60, number + 1)))))
+    assert work[1] > 5 * work[0]

@@ -21,12 +21,22 @@ MINUTE = 1 / 60
 
 
 def says(
-    act: str, at: float, until: float | None = None, *, by: str = "Army", name: str = "", told: float | None = None
+    act: str,
+    at: float,
+    until: float | None = None,
+    *,
+    by: str = "Army",
+    name: str = "",
+    told: float | None = None,
+    revision: int = 1,
+    retracted: bool = False,
 ):
     """Return a declaration, its times in hours from the start of the truce; told when it takes effect, unless said."""
     report_id = name or f"{act}-{at}"
     term = None if until is None else hours(until)
-    return DeclarationRow("feed", report_id, act, by, hours(at), term, hours(at if told is None else told))
+    return DeclarationRow(
+        "feed", report_id, revision, retracted, act, by, hours(at), term, hours(at if told is None else told)
+    )
 
 
 @pytest.fixture
@@ -37,7 +47,7 @@ def file(tmp_path: Path) -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
     def make(*told: DeclarationRow, now: float = 300, verdicts: Sequence[VerdictRow] = ()) -> duckdb.DuckDBPyConnection:
         folder = tmp_path / str(len(opened))
         store = open_store(folder)
-        store.commit(Changes(declarations=list(told), now=hours(now), verdicts=list(verdicts)))
+        store.commit(Changes(declarations=list(told), now=hours(now), verdicts=list(verdicts), versions=list(verdicts)))
         store.close()
         connection = duckdb.connect(str(folder / "live.duckdb"))
         connection.execute("SET TimeZone = 'UTC'")

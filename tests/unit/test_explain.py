@@ -163,6 +163,22 @@ def test_an_attack_hides_an_overdue_convoy_and_both_are_told(tmp_path: Path) -> 
     assert (lever.names, lever.besides, lever.verdict) == (("un/aid-1",), ("un/lever-aid-2-attacked",), "MET")
 
 
+def test_what_joined_the_claims_of_a_convoy_is_told(tmp_path: Path) -> None:
+    truce = agreement(access={"same_convoy_hours": 24})
+    here = {"place": {"pcode": "SY02", "names": ["A village"]}}
+    other = step("ap", "x", "held", "SY02", at(0, 4), at(1)) | here
+    third = step("icrc", "y", "held", "SY02", at(0, 4), at(1)) | {"same_convoy_as": "ap/x"}
+    found = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)) | here, other, third], at(1)).plain
+    page = Console(file=StringIO(), width=200)
+    show_explanation(page, found)
+    told = page.file.getvalue()  # type: ignore[attr-defined]
+    assert "un/aid-1 is taken for the same as ap/x: bound for one place, 3.0 h apart; doubtful" in told
+    assert "icrc/y is the same as ap/x: a report says so" in told
+    (convoy,) = explanation_json(found)["convoys"]
+    assert [each["certainty"] for each in convoy["joined"]] == ["asserted", "asserted", "doubtful"]
+    assert len(convoy["steps"]) == 3
+
+
 def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day_ends(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 12})
     reports = [aid("dispatched", at(0, 1)), aid("held", at(0, 2), convoy="aid-2"), watch(at(0), at(1))]
@@ -171,6 +187,29 @@ def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day
     assert (lever.names, lever.before, lever.verdict) == (("un/aid-1", "un/aid-2"), at(1), "MET")
     late = [step("un", name, "offloaded", "SY02", at(1), ground.now) for name in ("aid-1", "aid-2")]
     assert ground.told(late).dossier.judged.access == "BROKEN"
+
+
+@pytest.mark.parametrize("stopped", ["denied", "turned_back", "attacked"])
+def test_a_convoy_that_was_stopped_asks_for_another_one_to_be_delivered_instead(tmp_path: Path, stopped: str) -> None:
+    reports = [aid("requested", at(0, 1)), aid(stopped, at(0, 5)), watch(at(4), at(5))]
+    ground = Ground(tmp_path, agreement(), reports, at(5))
+    told = ground.told(number=4)
+    (lever,) = [each for each in told.changes if each.change == "deliver"]
+    assert (lever.names, lever.closed, lever.places, lever.verdict) == ((), ("un/aid-1",), (None,), "MET")
+    text = lever_text(lever, told.case, "BROKEN")
+    assert text.startswith("another convoy, one to the region, reported offloaded or distributed for un/aid-1 after")
+    for begun, access in ((at(0, 5) - MINUTE, "BROKEN"), (at(0, 5), "MET")):
+        instead = aid("offloaded", begun, convoy="aid-2")
+        assert ground.told([instead], number=4).dossier.judged.access == access
+
+
+def test_beside_a_stopped_convoy_the_one_still_waited_for_has_to_be_delivered_itself(tmp_path: Path) -> None:
+    listed = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
+    truce = agreement(access={"places": [listed], "overdue_after_hours": 12})
+    refused = {**aid("denied", at(0, 2)), "place": {"pcode": "SY02", "names": ["Old Town"]}}
+    reports = [refused, aid("dispatched", at(0, 1), convoy="aid-2"), watch(at(0), at(1))]
+    lever = Ground(tmp_path, truce, reports, at(1)).proves("deliver")
+    assert (lever.names, lever.closed, lever.places) == (("un/aid-2",), ("un/aid-1",), ("Old Town",))
 
 
 def test_a_convoy_that_was_only_asked_for_has_to_take_to_the_road_first(tmp_path: Path) -> None:

@@ -35,11 +35,12 @@ def recorded(*files: list[Recorded], order: Order = "reported") -> list[ArchiveR
 def told(records: list[ArchiveRecord]) -> list[str]:
     """Reports by name and ticks as minutes after NOON."""
     lines = []
-    for key, value, headers in records:
+    for number, (key, value, headers) in enumerate(records):
         assert key is None
         assert value is not None
-        if headers:
-            ((name, stamp),) = headers
+        assert headers[-1] == ("number", str(number).encode())
+        if len(headers) > 1:
+            (name, stamp), _ = headers
             assert (name, value) == ("tick", b"")
             lines.append(f"tick {(int(stamp) - NOON) // MINUTE}")
         else:

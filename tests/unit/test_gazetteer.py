@@ -489,3 +489,24 @@ def test_a_repeated_place_costs_next_to_nothing(syria: Gazetteer) -> None:
                 syria.locate(place)
             best = min(best, (time.perf_counter() - began) / 2_000)
         assert best < 15e-6
+
+
+@pytest.mark.parametrize(
+    ("names", "of_region"),
+    [
+        (["Aleppo"], True),
+        (["Halab (Aleppo)"], True),
+        (["Rif Dimashq"], True),
+        (["Aleppo governorate"], True),
+        (["Aleppo", "Urum al-Kubra"], False),
+        (["Rif Dimashq", "Moadamiyeh"], False),
+        (["Moadamiyeh, Rif Dimashq"], False),
+        (["Aleppo", "a hamlet nobody lists"], False),
+    ],
+)
+def test_the_most_exact_name_may_be_a_regions_own(names: list[str], of_region: bool, syria: Gazetteer) -> None:
+    assert syria.locate(Place.model_validate({"names": names})).names_region is of_region
+
+
+def test_a_place_without_a_name_names_no_region(syria: Gazetteer) -> None:
+    assert not syria.locate(Place.model_validate({"pcode": "SY02"})).names_region

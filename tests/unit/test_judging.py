@@ -7,8 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from streams.ledger.core.access import judge_access
+from schemas.rows import Identity
+from streams.ledger.core.access import Access
 from streams.ledger.core.convoy import Convoy, Timeline
+from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import watched, watched_until
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.report_rows import step_row
@@ -112,10 +114,13 @@ def _fold(*steps: tuple[str, float], until: float = 1_000) -> Convoy | None:
 
 
 def _judge(*steps: tuple[str, float], hours: float, start: float = 0) -> tuple[Finding, str]:
-    folded = _fold(*steps, until=hours)
-    found = judge_access(
-        [folded] if folded else [], TRUCE.access, start=at(0, start), horizon=at(0, hours), effective=TRUCE.effective
-    )
+    convoys = Convoys()
+    for number, (step, begun) in enumerate(steps):
+        fact = convoy(f"s{number}", step, when=at(0, begun))
+        convoys.add(Identity(fact.feed, fact.report_id), step_row(fact, TRUCE))
+    access = Access(TRUCE, convoys)
+    access.take_in()
+    found = access.judge("SY02", at(0, start), at(0, hours))
     return found.finding, found.rule
 
 
@@ -142,8 +147,10 @@ def test_an_offloaded_convoy_is_delivered() -> None:
     assert _judge(("dispatched", 0), ("offloaded", 50), hours=100) == (M, "in_time")
 
 
-def test_a_convoy_turned_back_is_no_longer_waited_for() -> None:
-    assert _judge(("dispatched", 0), ("turned_back", 50), hours=100) == (M, "in_time")
+@pytest.mark.parametrize("closing", ["denied", "turned_back", "attacked"])
+def test_a_convoy_that_was_stopped_is_owed_all_the_same(closing: str) -> None:
+    assert _judge(("dispatched", 0), (closing, 50), start=60, hours=71) == (M, "in_time")
+    assert _judge(("dispatched", 0), (closing, 50), start=60, hours=100) == (B, "overdue")
 
 
 def test_an_attack_breaks_the_day_it_happens_on_only() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.facts import RejectFact, TickFact
 from schemas.rows import FeedRow
+from schemas.truceday import Micros
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
 from tests.support.worlds import (
@@ -357,6 +358,33 @@ def test_a_tick_of_a_clock_that_is_behind_judges_at_the_time_there_was() -> None
     world = World().tell(tick(at(1)), incident(when=at(0, 5)), tick(at(0, 20)))
     row = world.verdict("SY01", 0)
     assert (row.incidents, row.state, world.ledger.now) == (1, "PROVISIONAL", at(1))
+
+
+def by(writer: str, term: int, when: Micros) -> TickFact:
+    """Return a tick of one ledger."""
+    return TickFact(stamp=when, term=term, writer=writer)
+
+
+def test_a_tick_of_a_ledger_that_another_has_followed_is_read_over() -> None:
+    """It was on its way when its writer was stopped, with a clock that is years ahead by now: time does not go back."""
+    late = by("first", 1, at(3_000))
+    world = World().tell(by("first", 1, at(0, 6)), incident(when=at(0, 5)), by("second", 2, at(0, 7)), late)
+    assert (world.ledger.now, world.ledger.last_tick) == (at(0, 7), 2)
+    assert world.verdict("SY01", 0).state == "OPEN"
+    world.restart()
+    world.tell(late, by("second", 2, at(1)))
+    assert (world.ledger.now, world.ledger.last_tick) == (at(1), 5)
+    assert world.verdict("SY01", 0).state == "PROVISIONAL"
+
+
+def test_of_two_ledgers_under_one_number_the_first_to_tick_owns_it() -> None:
+    world = World().tell(by("second", 2, at(0, 6)), by("other", 2, at(3_000)), by("third", 3, at(0, 7)))
+    assert (world.ledger.now, world.ledger.writer) == (at(0, 7), "third")
+
+
+def test_a_tick_of_an_archive_always_counts() -> None:
+    world = World().tell(by("first", 4, at(0, 6)), tick(at(0, 7)))
+    assert (world.ledger.now, world.ledger.term) == (at(0, 7), 4)
 
 
 def test_trailing_hours_are_counted_to_the_hour() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
-from schemas.rows import Changes, FeedRow, RejectRow, VerdictRow
+import yaml
+
+from schemas.rows import Amendment, Changes, FeedRow, RejectRow, VerdictRow
 from streams.engine.figures import registry_of
 from streams.ledger.figures import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerFigures
 
@@ -17,7 +20,7 @@ REJECT = RejectRow(1, "not_json", "", None, None, None, None, None, None, None, 
 
 
 def verdict(day: date, found: str) -> VerdictRow:
-    return VerdictRow("SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, "", "", 0, 0, "")
+    return VerdictRow("SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "")
 
 
 def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:
@@ -46,6 +49,20 @@ def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
     assert sorted((one.labels["days_ago"], one.labels["verdict"]) for one in shown) == [
         (str(ago), "BROKEN" if ago == 1 else "MET") for ago in range(WINDOW_DAYS)
     ]
+
+
+def test_amendments_are_counted_by_region_from_nought_on_and_an_alert_names_them() -> None:
+    figures = LedgerFigures()
+    registry = registry_of(figures)
+    day, name = date(2016, 9, 12), "trucewatch_amended_verdicts_total"
+    figures.committed(Changes(verdicts=[verdict(day, "MET")]), 0.1)
+    assert registry.get_sample_value(name, {"region": "SY01"}) == 0
+    amended = Amendment("SY01", day, 2, ("MET", "MET", "MET"), ("BROKEN", "BROKEN", "MET"), "{}")
+    figures.committed(Changes(amendments=[amended]), 0.1)
+    assert registry.get_sample_value(name, {"region": "SY01"}) == 1
+    rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
+    found = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
+    assert found["TrucewatchVerdictAmended"]["expr"] == f"sum by (region) (increase({name}[1h])) > 0"
 
 
 def test_rejects_are_counted_by_code_and_commits_by_how_long_they_took() -> None:

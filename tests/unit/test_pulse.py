@@ -151,8 +151,25 @@ async def test_the_lane_counts_a_batch_until_its_end_is_committed() -> None:
     assert lane.uncommitted() == {HERE: 7}
 
 
+async def test_commits_that_the_group_refuses_are_no_progress_and_the_records_wait_on() -> None:
+    """One that is no member any more may write for ever: it publishes nothing, and is to be started again."""
+    lane = Lane(frozenset({TOPIC}), 0.25)
+    lane.feed, lane.consumer = asyncio.Queue(), (consumer := _Consumer())
+    record = ConsumerRecord(TOPIC, 0, 0, 1_000, 0, None, b"", None, 0, 0, ())
+    consumer.takes = False
+    for offset in range(1, 4):
+        lane.hand_over(Batch(TOPIC, 0, [record], offset))
+        assert not await lane.commit({HERE: offset})
+    assert (lane.commits, lane.uncommitted()) == (0, {HERE: 10})
+    consumer.takes = True
+    assert await lane.commit({HERE: 3})
+    assert (lane.commits, lane.uncommitted()) == (1, {HERE: 7})
+
+
 class _Consumer:
     """Seven records are in Kafka that were not handed over."""
+
+    takes = True
 
     def assignment(self) -> set[TP]:
         return {TP(TOPIC, 0)}
@@ -164,4 +181,4 @@ class _Consumer:
         raise NotImplementedError
 
     async def commit_within(self, offsets: object, seconds: float) -> bool:
-        return True
+        return self.takes

@@ -254,6 +254,14 @@ def test_an_attack_breaks_the_day_it_began_in_and_no_other() -> None:
     assert access(attack, number=2)[0] == "MET"
 
 
+def test_an_attack_breaks_the_day_of_the_region_it_names_and_of_the_one_the_trucks_are_bound_for() -> None:
+    truce = agreement(access={"regions": ["SY01", "SY02"]})
+    told = [step("attacked", at(0, 1)), step("dispatched", at(0, 5), region="SY01")]
+    for region in ("SY01", "SY02"):
+        verdict = judged(*told, region=region, number=0, now=at(1), truce=truce)
+        assert (verdict.access, verdict.access_evidence) == ("BROKEN", ("un/aid-1",))
+
+
 def test_an_attack_before_a_convoy_was_sent_on_still_breaks_the_day_of_its_destination_then() -> None:
     told = [step("attacked", at(0, 1)), step("dispatched", at(1, 1), region="SY01")]
     assert access(*told, number=0, now=at(4)) == ("BROKEN", ("un/aid-1",))
@@ -273,8 +281,18 @@ def test_a_convoy_known_before_the_truce_is_overdue_only_from_its_start() -> Non
 
 
 @pytest.mark.parametrize("closing", ["denied", "turned_back", "attacked"])
-def test_a_closed_convoy_is_no_longer_waited_for(closing: str) -> None:
-    assert access(step("requested", at(0, 1)), step(closing, at(1, 1)), number=5)[0] == "MET"
+def test_a_closed_convoy_is_owed_until_another_is_delivered_after_it_was_closed(closing: str) -> None:
+    told = [step("requested", at(0, 1)), step(closing, at(1, 1))]
+    assert access(*told, number=5) == ("BROKEN", ("un/aid-1",))
+    assert access(*told, step("offloaded", at(1, 1) - 1, convoy_id="aid-2"), number=5)[0] == "BROKEN"
+    assert access(*told, step("offloaded", at(1, 1), convoy_id="aid-2"), number=5)[0] == "MET"
+
+
+def test_a_closed_convoy_is_made_good_only_at_the_place_it_was_bound_for() -> None:
+    told = [step("denied", at(1, 1), place="Old Town")]
+    assert access(*told, step("offloaded", at(2), convoy_id="aid-2"), number=5)[0] == "BROKEN"
+    assert access(*told, step("offloaded", at(2), convoy_id="aid-2", place="Old Town"), number=5)[0] == "MET"
+    assert access(*told, step("offloaded", at(2), convoy_id="aid-2", place="New Town"), number=5)[0] == "BROKEN"
 
 
 @pytest.mark.parametrize("delivery", ["offloaded", "distributed"])
@@ -292,7 +310,7 @@ def test_the_gap_runs_from_the_last_delivery_or_the_start_of_the_truce() -> None
     assert access(delivered, number=8, now=at(9)) == ("BROKEN", ("un/aid-1",))
     assert access(step("offloaded", at(-30)), number=5)[0] == "MET"
     assert access(step("offloaded", at(-30)), number=6) == ("BROKEN", ("un/aid-1",))
-    assert access(step("denied", at(1)), number=6) == ("BROKEN", ())
+    assert access(step("requested", at(6)), number=6) == ("BROKEN", ())
 
 
 def test_of_two_last_deliveries_at_once_the_name_that_sorts_last_is_the_evidence() -> None:
@@ -319,7 +337,7 @@ def test_steps_are_ordered_by_start_then_report_time_then_report_id() -> None:
         step("offloaded", at(0), reported_at=3, report_id="a"),
         step("requested", at(0), reported_at=1, report_id="z"),
     ]
-    (convoy,) = convoys_of(told)
+    (convoy,) = convoys_of(TRUCE, told)
     assert [one.kind for one in convoy.steps] == ["requested", "held", "denied", "offloaded"]
 
 

@@ -75,6 +75,48 @@ def test_a_wrong_option_is_named_as_the_option_it_is() -> None:
         load({"broker": "nonsense"})
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("kafka://h:9092?password=s3cret", "kafka://h:9092***"),
+        ("kafka://h:9092?password=s3cret:1", "kafka://h:9092***"),
+        ("kafka://h:9092/s3cret", "kafka://h:9092***"),
+        ("kafka://h:9092#s3cret", "kafka://h:9092***"),
+        ("kafka://h:9092?a=b@s3cret", "kafka://***"),
+        ("kafka://h:9092?a=b,s3cret:1", "kafka://h:9092***"),
+        ("kafka://me:s3cret@h:9092", "kafka://***@h:9092"),
+        ("kafka://me:a@s3cret@h:9092,g:9093", "kafka://***@h:9092,g:9093"),
+        ("kafka://me:1,s3cret:2@h:9092", "kafka://***@h:9092"),
+        ("kafka://me:s3/cret@h:9092", "kafka://***"),
+        ("kafka://me:s3?cret#s3cret@h:9092", "kafka://***"),
+        ("kafka://h:s3cret", "kafka://***"),
+        ("me:s3cret@h:9092", "***@h:9092"),
+        ("sasl.password=s3cret", "***"),
+        ("SASL+SSL://me:s3cret@h:9092?password=s3cret", "SASL+SSL://***@h:9092***"),
+        ("https://h:9092", "https://h:9092"),
+        ("kafka://[::1]:9092?s3cret", "kafka://[::1]:9092***"),
+        ("localhost", "localhost"),
+    ],
+)
+@pytest.mark.parametrize("name", ["broker", "health_address"])
+def test_of_a_refused_address_only_scheme_hosts_and_ports_are_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, address: str, shown: str
+) -> None:
+    for given in ({name: address}, {}):
+        if not given:
+            monkeypatch.setenv(variable(name), address)
+        with pytest.raises(UsageError) as refused:
+            load(given)
+        assert "s3" not in str(refused.value)
+        assert "cret" not in str(refused.value)
+        assert str(refused.value).endswith(f", not {shown!r}")
+
+
+@pytest.mark.parametrize("address", ["kafka://h:1", "kafka://h:1,g.example-1.org:65535,[::1]:9092,127.0.0.1:9"])
+def test_addresses_of_every_kind_are_taken(address: str) -> None:
+    assert load({"broker": address}).broker == address
+
+
 def test_a_worker_reads_back_the_settings_it_was_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = load({"broker": "kafka://127.0.0.1:9092", "data": tmp_path, "stamps": "archive", "flush_seconds": 0.5})
     for name, value in environment(given).items():

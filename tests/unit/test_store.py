@@ -57,9 +57,9 @@ from tests.support.worlds import agreement
 I1 = Identity("feed-a", "i1")
 
 
-def wanted(*identities: Identity) -> dict[int, Identity]:
-    """Return identities by key hash, as the ledger asks for them."""
-    return {key_hash(*identity): identity for identity in identities}
+def wanted(*identities: Identity) -> dict[Identity, int]:
+    """Return identities with their key hashes, as the ledger asks for them."""
+    return {identity: key_hash(*identity) for identity in identities}
 
 
 def select(directory: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -197,6 +197,17 @@ class TestPriors:
         store = open_store(tmp_path)
         store.commit(Changes(reports=[incident_row("other", key_hash=key_hash(*I1))]))
         assert store.priors(wanted(I1)) == {}
+        store.close()
+
+    def test_two_identities_with_one_hash_are_both_answered(self, tmp_path: Path) -> None:
+        store = open_store(tmp_path)
+        other = Identity("feed-b", "other")
+        rows = [incident_row("i1", key_hash=7), incident_row("other", feed="feed-b", key_hash=7, fact_offset=1)]
+        store.commit(Changes(reports=rows))
+        asked = {I1: 7, other: 7}
+        assert {name: prior.fact_offset for name, prior in store.priors(asked).items()} == {I1: 0, other: 1}
+        assert store.linking().present_at(asked) == {I1: 0, other: 1}
+        assert set(store.linking().first_told(asked)) == {I1, other}
         store.close()
 
     def test_staged_rows_are_seen(self, tmp_path: Path) -> None:

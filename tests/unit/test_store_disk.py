@@ -14,9 +14,9 @@ import pytest
 
 from schemas.errors import StoreFull, StoreUnavailable
 from sinks.store import PUBLISHED
-from streams.engine.lane import Lane
 from tests.support.damage import Facts
 from tests.support.disks import mount, need_disks, small_disk
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
 from tests.unit.test_store_recovery import facts, whole
 
@@ -43,7 +43,7 @@ async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, 
     """Too small for the tables, for the log, or for the checkpoint."""
     mount(disk, f"remount,size={kilobytes}k")
     ledger = facts.ledger(disk / "data")
-    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+    await ledger.started(lane_of(Group()))
 
     async def run() -> None:
         await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
@@ -61,17 +61,21 @@ async def test_a_copy_that_finds_no_room_leaves_the_earlier_one(facts: Facts, wh
     mount(disk, "remount,size=200m")
     folder = disk / "data"
     half = facts.ledger(folder)
-    await half.started(Lane(frozenset({TOPIC}), 0.25))
+    await half.started(lane_of(Group()))
     await facts.read(half, await half.resume(TOPIC, 0), 30)
     await half.stopped()
     before = (folder / PUBLISHED).read_bytes()
     free = os.statvfs(disk)
     (disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_frsize - 2_000_000))
     ledger = facts.ledger(folder)
-    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
-    await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
-    with pytest.raises(StoreFull):
+    await ledger.started(lane_of(Group()))
+
+    async def run() -> None:
+        await facts.read(ledger, await ledger.resume(TOPIC, 0), len(facts))
         await ledger.stopped()
+
+    with pytest.raises(StoreFull):
+        await run()
     await ledger.revoked([])
     assert (folder / PUBLISHED).read_bytes() == before
     assert not list(folder.glob("*.publishing"))

@@ -14,9 +14,9 @@ from schemas.topics import EMBEDDED_CLUSTER
 from sinks.recovery import MOST_SET_ASIDE
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
-from streams.engine.lane import Lane
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
 from tests.support.judged import History, report
+from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
 from tests.support.worlds import TRUCE, at
 from tests.unit.test_store_faults import another_ledger
@@ -170,7 +170,7 @@ async def test_what_a_killed_ledger_left_half_copied_is_cleared(facts: Facts, le
 async def test_a_file_moved_under_a_running_ledger_stops_it(facts: Facts, whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     ledger = facts.ledger(folder)
-    await ledger.started(Lane(frozenset({TOPIC}), 0.25))
+    await ledger.started(lane_of(Group()))
     await ledger.resume(TOPIC, 0)
     shutil.rmtree(folder)
     with pytest.raises(StoreUnavailable, match="was moved or deleted while the ledger wrote it: start again"):

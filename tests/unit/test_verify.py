@@ -27,11 +27,12 @@ UNPROVABLE = {
     "redrives": {"reject_topic", "reject_partition", "reject_offset", "reject_log", "number"},
     "day_verdicts": {"reasons"},
     "day_verdict_versions": {"reasons"},
+    "day_figures": {"reasons"},
     "gate_history": {"reason"},
     "feeds": {"duplicate"},
     # The last record of a source may have been a duplicate, as here.
-    "sink_offsets": {"log_identity", "next_offset"},
-    "ledger_state": {"pending"},
+    "sink_offsets": {"log_identity", "next_offset", "last_digest"},
+    "ledger_state": {"pending", "term", "writer"},
 }
 ALTERED = {
     "BIGINT": "{} + 1",
@@ -68,6 +69,7 @@ def small_history() -> History:
         "reached_place": "the ring road",
     }
     other = {**step, "feed": "feed-b", "convoy_id": "aid/2", "same_convoy_as": "feed-a/aid-1"}
+    third = {**step, "feed": "feed-c", "convoy_id": "aid-3", "not_same_convoy_as": ["feed-c/aid-4"]}
     both = [{"pcode": "SY01"}, {"pcode": "SY02"}]
 
     def incident(number: int, when: float, **fields: Any) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def small_history() -> History:
         return report("incident", f"i{number}", **{**spine, **facts, **fields})
 
     old_town = {"name": "Old Town", "region": "SY02", "status": "besieged", "source": "none"}
-    history = History(agreement(access={"places": [old_town]})).tick(at(-2))
+    history = History(agreement(access={"places": [old_town], "same_convoy_hours": 24})).tick(at(-2))
     history.tell(*(incident(n, -3 - n / 10) for n in range(12))).tick(at(0, 1))
     history.tell(incident(20, 0.5), incident(21, 0.4), incident(22, 0.3, kind="attack_on_aid"))
     history.tell(report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=both, nil=False))
@@ -104,6 +106,7 @@ def small_history() -> History:
     history.tell(report("convoy", "s2", reported_at=at(4, 2), occurred=(at(2), at(2)), step="offloaded", **step))
     history.tell(report("convoy", "s3", reported_at=at(4, 2), occurred=(at(3), at(3)), step="attacked", **other))
     history.tell(report("convoy", "s4", reported_at=at(4, 2), occurred=(at(3, 1), at(3, 1)), step="loaded", **other))
+    history.tell(report("convoy", "s5", reported_at=at(4, 2), occurred=(at(3, 9), at(3, 9)), step="held", **third))
     history.tick(at(4, 3)).tell(incident(30, 4.1))
     broken = next(number for number, (_, body) in enumerate(history.facts) if body == b"{")
     return history.redriven(broken).redriven(broken, incident(31, 4.05)).tick(at(4, 6))
@@ -188,6 +191,7 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
             "reports",
             "convoy_events",
             "convoys",
+            "joined_claims",
             "coverage",
             "bulletins",
             "declarations",
@@ -196,7 +200,16 @@ def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> Non
             "day_tallies",
             "feed_tallies",
         ),
-        *("day_verdicts", "day_verdict_versions", "region_windows", "gate", "feeds", "regions", "truce_days"),
+        *(
+            "day_verdicts",
+            "day_verdict_versions",
+            "day_figures",
+            "region_windows",
+            "gate",
+            "feeds",
+            "regions",
+            "truce_days",
+        ),
     ],
 )
 def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
@@ -205,7 +218,19 @@ def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["reports", "rejects", "convoy_events", "convoys", "coverage", "bulletins", "day_verdict_versions", "gate"]
+    "table",
+    [
+        "reports",
+        "rejects",
+        "convoy_events",
+        "convoys",
+        "joined_claims",
+        "coverage",
+        "bulletins",
+        "day_verdict_versions",
+        "day_figures",
+        "gate",
+    ],
 )
 def test_a_row_told_twice_is_found(table: str, copy: Path) -> None:
     alter(copy, f"insert into {table} select * from {table} where rowid = (select max(rowid) from {table})")
@@ -232,6 +257,15 @@ def linked_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at(3)
     )
     return history.judged(tmp_path_factory.mktemp("linked"))
+
+
+def test_a_claim_moved_to_another_convoy_is_found_though_every_row_agrees_with_it(copy: Path) -> None:
+    """The held trucks of feed-c as a convoy of their own, in all tables alike."""
+    alter(copy, "update convoy_events set convoy = 'feed-c/aid-3' where feed = 'feed-c'")
+    alter(copy, "delete from joined_claims where feed = 'feed-c'")
+    alter(copy, "update convoys set claims = claims - 1, steps = steps - 1")
+    alter(copy, "insert into convoys select * replace ('feed-c' as feed, 'aid-3' as convoy_id) from convoys")
+    assert [(one.table, one.column) for one in verify(copy)] == [("convoy_events", "convoy")]
 
 
 def test_a_silence_that_was_not_is_found(published: Path, tmp_path: Path) -> None:
@@ -300,6 +334,28 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
         connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
         connection.execute(f"update day_verdicts set version = version - 1 where {which}")
     assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+
+
+@pytest.mark.parametrize("column", ["incidents", "covered_share", "deaths_high", "version", "tick_offset"])
+def test_every_line_of_figures_is_recounted_and_not_the_last_alone(column: str, copy: Path) -> None:
+    alter(copy, f"update day_figures set {column} = {column} + 1 where rowid = 0")
+    assert {difference.table for difference in verify(copy)} <= {"day_figures", "day_verdict_versions"}
+    assert verify(copy) != []
+
+
+def test_figures_in_which_nothing_moved_are_found(copy: Path) -> None:
+    alter(
+        copy,
+        "insert into day_figures select region, truce_day, version, state, incidents, incidents_out_of_scope, "
+        "bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, recorded_at, "
+        "tick_offset, cause from verdicts_as_of((select now from ledger_state)) where state = 'OPEN' limit 1",
+    )
+    assert {difference.table for difference in verify(copy)} == {"day_figures"}
+
+
+def test_a_reason_that_tells_another_end_of_the_watch_is_found(copy: Path) -> None:
+    alter(copy, "update day_verdicts set reasons = replace(reasons::varchar, ' UTC', ' GMT')::json")
+    assert [(each.table, each.column) for each in verify(copy)] == [("day_verdicts", "reasons")]
 
 
 def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:

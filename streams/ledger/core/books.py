@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from fractions import Fraction
 from itertools import groupby
 
@@ -48,7 +50,9 @@ class Books:
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, list[Bucket]] = {}
         self._watches: dict[Bucket, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
-        self.convoys = Convoys()
+        #: By region and feed, in order, the ends of what it watched.
+        self._watch_ends: dict[str, dict[str, list[Micros]]] = defaultdict(dict)
+        self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
 
@@ -146,8 +150,11 @@ class Books:
     def remove_coverage(self, identity: Identity) -> list[Bucket]:
         """Take a coverage notice out again; return the regions and days it watched."""
         touched = self._notices.pop(identity, [])
-        for bucket in touched:
-            del self._watches[bucket][identity]
+        stretches = {bucket[0]: self._watches[bucket].pop(identity) for bucket in touched}
+        for region, (low, high) in stretches.items():
+            if low < high:
+                ends = self._watch_ends[region][identity.feed]
+                del ends[bisect_left(ends, high)]
         return touched
 
     def _watch(self, identity: Identity, regions: tuple[str, ...], low: Micros, high: Micros) -> list[Bucket]:
@@ -157,7 +164,37 @@ class Books:
         for bucket in touched:
             self._watches[bucket][identity] = (low, high)
         self._notices.setdefault(identity, []).extend(touched)
+        if low < high:
+            # What lasts no time watches nothing, so nothing ends with it.
+            for region in dict.fromkeys(regions):
+                insort(self._watch_ends[region].setdefault(identity.feed, []), high)
         return touched
+
+    def watch_ends(self, region: str) -> Mapping[str, list[Micros]]:
+        """Return, by feed and in order, the ends of all its notices, and bulletins that measure, of a region."""
+        return self._watch_ends[region]
+
+    def unwatched_after(self, feed: str, buckets: Iterable[Bucket], last: date) -> Iterator[Bucket]:
+        """Yield the days up to ``last`` whose reason may tell that ``feed`` had watched before, in ``buckets``.
+
+        They are those that nobody watches, up to the next that the feed watches once more.
+        """
+        last_watched: dict[str, date] = {}
+        for region, day in buckets:
+            last_watched[region] = max(day, last_watched.get(region, day))
+        for region, day in last_watched.items():
+            following = day + timedelta(days=1)
+            while following <= last:
+                feeds = {
+                    identity.feed
+                    for identity, (low, high) in self._watches.get((region, following), {}).items()
+                    if low < high
+                }
+                if feed in feeds:
+                    break
+                if not feeds:
+                    yield region, following
+                following += timedelta(days=1)
 
     def watches(self, bucket: Bucket) -> dict[str, list[tuple[Micros, Micros]]]:
         """Return the stretches each feed says it watched of a region and day."""
@@ -175,21 +212,28 @@ class Books:
 
     # -- bulletins
 
-    def add_bulletin(self, identity: Identity, fact: BulletinFact) -> list[tuple[str, date | None]]:
-        """Enter a bulletin; return the regions and days whose count or watch it changes, None for every day."""
+    def add_bulletin(
+        self, identity: Identity, fact: BulletinFact
+    ) -> tuple[list[Bucket], list[tuple[str, date | None]]]:
+        """Enter a bulletin; return the regions and days it watches, and those whose count it changes.
+
+        Of the latter a day of None stands for every day of the region.
+        """
         if fact.feed != self.monitor.feed:
-            return []
+            return [], []
         return self._measure(identity, bulletin_rows(fact, self.agreement))
 
     def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
         """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
         return self._moved(self.monitor.remove(identity))
 
-    def _measure(self, identity: Identity, rows: list[BulletinRow]) -> list[tuple[str, date | None]]:
+    def _measure(
+        self, identity: Identity, rows: list[BulletinRow]
+    ) -> tuple[list[Bucket], list[tuple[str, date | None]]]:
         told_of = self.monitor.enter(rows)
         regions = tuple(region for region, _ in told_of)
         watched = self._watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to) if told_of else []
-        return [*watched, *self._moved(told_of)]
+        return watched, self._moved(told_of)
 
     def _moved(self, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
         moved: list[tuple[str, date | None]] = list(buckets)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from schemas.rows import ConvoyRow, ConvoyStepRow
 from schemas.truceday import Micros
 from streams.ledger.core.convoy_steps import CLOSED, CONTRADICTIONS, DELIVERIES, SETBACKS, is_legal
+from streams.ledger.core.stretches import FOREVER
 
 
 class ConvoyName(NamedTuple):
@@ -39,17 +40,17 @@ class Convoy(NamedTuple):
     since: Micros
     first_known: Micros
     delivered_at: Micros | None
-    attacks: Sequence[Micros]
-
-    def attacked_within(self, start: Micros, end: Micros) -> bool:
-        """Whether an attack on it began in ``[start, end)``; ``end`` is no later than the horizon."""
-        first = bisect_left(self.attacks, start)
-        return first < len(self.attacks) and self.attacks[first] < end
 
     @property
-    def pending(self) -> bool:
-        """Whether it still is to be delivered."""
-        return self.delivered_at is None and self.state not in CLOSED
+    def closed(self) -> bool:
+        """Whether it was denied, turned back or attacked before it was delivered, and not sent again since."""
+        return self.delivered_at is None and self.state in CLOSED
+
+    def made_good_by(self, other: Convoy) -> bool:
+        """Whether the delivery of ``other``, bound for the same region, stands in for this one that is closed."""
+        if not self.closed or other.delivered_at is None:
+            return False
+        return self.place in (None, other.place) and other.delivered_at >= self.since
 
 
 class _Claimed:
@@ -90,6 +91,9 @@ class Timeline:
         self.steps = sorted(steps, key=in_order)
         self.name = _called_after(self.steps)
         self.claims = frozenset(ConvoyName(step.feed, step.convoy_id) for step in self.steps)
+        self.regions = frozenset(step.region for step in self.steps)
+        #: When each attack on it began, and the region that was named as its destination then; legal or not.
+        self.attacks = [(step.occurred_from, step.region) for step in self.steps if step.step == "attacked"]
         self._starts = [step.occurred_from for step in self.steps]
         self._before: list[str | None] = []
         self._legal: list[bool] = []
@@ -103,6 +107,12 @@ class Timeline:
         known = bisect_left(self._starts, horizon)
         return self._known[known - 1] if known else None
 
+    def stretches(self) -> Iterator[tuple[Micros, Micros, Convoy]]:
+        """Yield all that the convoy was ever known to be, with the horizons: from the first to before the second."""
+        for known, start, end in zip(self._known, self._starts, [*self._starts[1:], FOREVER], strict=True):
+            if start < end:
+                yield start + 1, min(end + 1, FOREVER), known
+
     @property
     def now(self) -> Convoy:
         """The convoy by every step known."""
@@ -111,8 +121,6 @@ class Timeline:
     def _fold(self) -> None:
         state: str | None = None
         moved = 0
-        # One list for all: whoever asks, asks for attacks before his horizon.
-        attacks: list[Micros] = []
         label = str(self.name)
         contradictions: list[int] = []
         for position, step in enumerate(self.steps):
@@ -129,8 +137,6 @@ class Timeline:
             if step.step in CONTRADICTIONS:
                 contradictions.append(position)
                 self._contradict(position, step.feed)
-            if step.step == "attacked":
-                attacks.append(step.occurred_from)
             counting = self._counting()
             latest = self.steps[max((moved, *(one.positions[-1] for one in counting)))]
             # What was unloaded elsewhere has not come to where the rest was sent on to.
@@ -145,7 +151,6 @@ class Timeline:
                     since=latest.occurred_from,
                     first_known=self._starts[0],
                     delivered_at=self._starts[min(there)] if there else None,
-                    attacks=attacks,
                 )
             )
 
@@ -206,7 +211,7 @@ class Timeline:
             now.since,
             now.first_known,
             now.delivered_at,
-            now.attacks[0] if now.attacks else None,
+            self.attacks[0][0] if self.attacks else None,
             *trucks,
             *hit,
             *requested,

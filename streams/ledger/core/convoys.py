@@ -1,166 +1,99 @@
-"""All convoys of one agreement: which claims are one convoy, each folded once until one of its steps changes."""
+"""All convoys of one agreement, each folded once until one of its steps changes."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Set
-from typing import TypeVar
 
-from schemas.rows import ConvoyStepRow, Identity
-from schemas.truceday import Micros
+from schemas.rows import ConvoyStepRow, Identity, JoinedClaimRow
+from schemas.truceday import MICROS_PER_SECOND, Micros
+from streams.ledger.core.claims import Changed, Claims
 from streams.ledger.core.convoy import Convoy, ConvoyName, Timeline
-
-_A = TypeVar("_A")
-_B = TypeVar("_B")
-
-
-class _Whole:
-    """The claims of one convoy, how many of their steps name each region, and, once asked for, what they amount to."""
-
-    __slots__ = ("claims", "regions", "timeline")
-
-    def __init__(self, claims: set[ConvoyName], regions: Counter[str]) -> None:
-        self.claims = claims
-        self.regions = regions
-        self.timeline: Timeline | None = None
 
 
 class Convoys:
     """Steps by claim, claims joined to convoys. Every ``add`` has its exact ``remove``.
 
-    To add a step costs the same however many claims its convoy has; to part claims costs as much as there are.
+    Args:
+        same_convoy_hours: the agreement's; None when claims are joined by what reports say alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, same_convoy_hours: int | None = None) -> None:
+        self._claims = Claims(same_convoy_hours)
         self._steps: dict[ConvoyName, dict[Identity, ConvoyStepRow]] = {}
         self._claim_of: dict[Identity, ConvoyName] = {}
-        #: How many standing steps say that two claims are one convoy, by either of them. A claim nobody has made yet
-        #: may be named: it joins once it is there.
-        self._same: defaultdict[ConvoyName, Counter[ConvoyName]] = defaultdict(Counter)
-        self._regions: defaultdict[ConvoyName, Counter[str]] = defaultdict(Counter)
         self._bound: defaultdict[str, Counter[ConvoyName]] = defaultdict(Counter)
-        #: By claim; those that were parted are missing until they are asked for.
-        self._wholes: dict[ConvoyName, _Whole] = {}
-        self._to: dict[str, list[Timeline]] = {}
+        #: Claims whose convoys were entered, changed, joined or parted since they were last taken.
+        self._moved: set[ConvoyName] = set()
 
-    def add(self, identity: Identity, step: ConvoyStepRow) -> ConvoyName:
-        """Enter one step; return its claim."""
+    def add(self, identity: Identity, step: ConvoyStepRow) -> Changed:
+        """Enter one step; return what it may have changed."""
         claim = ConvoyName(step.feed, step.convoy_id)
-        joins: list[ConvoyName] = []
-        if claim in self._steps:
-            whole = self._whole(claim)
-        else:
-            whole = self._wholes[claim] = _Whole({claim}, Counter())
-            joins += self._same.get(claim, ())
         self._steps.setdefault(claim, {})[identity] = step
         self._claim_of[identity] = claim
-        self._count_in(claim, step, 1)
-        whole.regions[step.region] += 1
-        if step.same_convoy_as is not None:
-            joins.append(ConvoyName.parse(step.same_convoy_as))
-        for other in joins:
-            if other in self._steps:
-                # To find what hangs together with the other may find this claim as well.
-                theirs = self._whole(other)
-                self._join(self._wholes[claim], theirs)
-        self._forget(self._wholes[claim])
-        return claim
+        self._bound[step.region][claim] += 1
+        return self._note(claim, self._claims.add(claim, step))
 
-    def remove(self, identity: Identity) -> None:
-        """Take one step out again."""
+    def remove(self, identity: Identity) -> Changed:
+        """Take one step out again; return what that may have changed."""
         claim = self._claim_of.pop(identity)
-        whole = self._whole(claim)
-        self._forget(whole)
         step = self._steps[claim].pop(identity)
-        self._count_in(claim, step, -1)
-        parted = step.same_convoy_as is not None and ConvoyName.parse(step.same_convoy_as) not in self._same.get(
-            claim, ()
-        )
         if not self._steps[claim]:
             del self._steps[claim]
-            parted = True
-        if parted:
-            for one in whole.claims:
-                del self._wholes[one]
-        else:
-            whole.regions -= Counter((step.region,))
+        bound = self._bound[step.region]
+        bound[claim] -= 1
+        if not bound[claim]:
+            del bound[claim]
+        return self._note(claim, self._claims.remove(claim, step))
 
     def claim_of(self, identity: Identity) -> ConvoyName | None:
         """Return the claim a report tells a step of, if it does."""
         return self._claim_of.get(identity)
 
-    def claims(self, claim: ConvoyName) -> Set[ConvoyName]:
-        """Return every claim of the convoy that ``claim`` is of; none when no step of it stands."""
-        return self._whole(claim).claims if claim in self._steps else frozenset()
-
-    def regions(self, claim: ConvoyName) -> list[str]:
-        """Return, sorted, every region that a step of the convoy names that ``claim`` is of."""
-        return sorted(self._whole(claim).regions) if claim in self._steps else []
+    def hanging_together(self, claim: ConvoyName) -> set[ConvoyName]:
+        """Return every claim that ``claim`` hangs together with, itself included; none when no step of it stands."""
+        return self._claims.cluster(claim).claims if claim in self._claims else set()
 
     def timeline(self, claim: ConvoyName) -> Timeline | None:
         """Return the convoy a claim is of; None when no step of the claim stands."""
-        if claim not in self._steps:
+        if claim not in self._claims:
             return None
-        whole = self._whole(claim)
-        if whole.timeline is None:
-            whole.timeline = Timeline(step for one in whole.claims for step in self._steps[one].values())
-        return whole.timeline
+        cluster = self._claims.cluster(claim)
+        if not cluster.timelines:
+            for claims in self._claims.joined(cluster).convoys:
+                whole = Timeline(step for one in claims for step in self._steps[one].values())
+                cluster.timelines.update(dict.fromkeys(claims, whole))
+        return cluster.timelines[claim]
+
+    def joined_rows(self, timeline: Timeline) -> list[JoinedClaimRow]:
+        """Return what joined each claim of a convoy of several."""
+        rows = []
+        firsts = self._claims.joined(self._claims.cluster(timeline.name)).firsts
+        for claim in sorted(timeline.claims) if len(timeline.claims) > 1 else ():
+            other, close = firsts[claim]
+            names = (*claim, str(timeline.name), str(other))
+            if close is None:
+                rows.append(JoinedClaimRow(*names, "same_convoy_as", None, "asserted"))
+            else:
+                apart = close.gap // MICROS_PER_SECOND
+                rows.append(JoinedClaimRow(*names, "same_place_and_time", apart, "doubtful"))
+        return rows
 
     def bound_for(self, region: str, horizon: Micros) -> list[Convoy]:
         """Return the convoys whose destination is ``region`` as known by ``horizon``."""
-        timelines = self._to.get(region)
-        if timelines is None:
-            found = (self.timeline(claim) for claim in self._bound.get(region, ()))
-            timelines = self._to[region] = list({one.name: one for one in found if one is not None}.values())
+        found = (self.timeline(claim) for claim in self._bound.get(region, ()))
+        timelines = {one.name: one for one in found if one is not None}
         # A convoy may have been re-routed since: what is known by the horizon decides.
-        known = (timeline.at(horizon) for timeline in timelines)
+        known = (timeline.at(horizon) for timeline in timelines.values())
         return [convoy for convoy in known if convoy is not None and convoy.region == region]
 
-    def _count_in(self, claim: ConvoyName, step: ConvoyStepRow, sign: int) -> None:
-        _count(self._bound, step.region, claim, sign)
-        _count(self._regions, claim, step.region, sign)
-        if step.same_convoy_as is not None:
-            other = ConvoyName.parse(step.same_convoy_as)
-            _count(self._same, claim, other, sign)
-            _count(self._same, other, claim, sign)
+    def take_moved(self) -> set[ConvoyName]:
+        """Return claims of every convoy that is another one since the last call, gone ones and parted ones included.
 
-    def _whole(self, claim: ConvoyName) -> _Whole:
-        found = self._wholes.get(claim)
-        if found is None:
-            found = _Whole(self._joined(claim), Counter())
-            for one in found.claims:
-                found.regions.update(self._regions[one])
-                self._wholes[one] = found
-        return found
+        All that hangs together with a changed claim is named: one step may join and part others of it.
+        """
+        moved, self._moved = self._moved, set()
+        return moved.union(*map(self.hanging_together, moved))
 
-    def _joined(self, claim: ConvoyName) -> set[ConvoyName]:
-        joined, todo = {claim}, [claim]
-        while todo:
-            for other in self._same.get(todo.pop(), ()):
-                if other in self._steps and other not in joined:
-                    joined.add(other)
-                    todo.append(other)
-        return joined
-
-    def _join(self, one: _Whole, other: _Whole) -> None:
-        """Make one of two; claims move from the smaller, so that a claim moves few times."""
-        if one is other:
-            return
-        smaller, larger = sorted((one, other), key=lambda whole: len(whole.claims))
-        larger.claims |= smaller.claims
-        larger.regions.update(smaller.regions)
-        self._wholes.update(dict.fromkeys(smaller.claims, larger))
-
-    def _forget(self, whole: _Whole) -> None:
-        """Forget what was folded of a convoy, which is the larger one: after a step came, before one goes."""
-        whole.timeline = None
-        for region in whole.regions:
-            self._to.pop(region, None)
-
-
-def _count(counts: defaultdict[_A, Counter[_B]], key: _A, value: _B, sign: int) -> None:
-    counts[key][value] += sign
-    if not counts[key][value]:
-        del counts[key][value]
-        if not counts[key]:
-            del counts[key]
+    def _note(self, claim: ConvoyName, changed: Changed) -> Changed:
+        self._moved |= {claim, *changed.claims}
+        return changed

@@ -8,16 +8,16 @@ from fractions import Fraction
 from typing import Protocol
 
 from schemas.agreement import Agreement
-from schemas.rows import Changes, Evidence, GateRow, VerdictRow, WindowRow
+from schemas.rows import Amendment, Changes, Evidence, FiguresRow, GateRow, VerdictRow, WindowRow
 from schemas.truceday import Micros
-from streams.ledger.core.access import NOT_OWED, AccessFinding, judge_access
+from streams.ledger.core.access import Access
 from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import Told
-from streams.ledger.core.coverage import watched, watched_until
+from streams.ledger.core.coverage import watched, watched_before, watched_until
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
-from streams.ledger.core.verdict import Judgement, is_new_version, state_at
+from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, state_at
 from streams.ledger.core.violence import judge_violence
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
 
@@ -37,7 +37,7 @@ class Court:
         self._earliest = earliest
         self._present: dict[Bucket, VerdictRow] = {}
         self._judged: dict[Bucket, tuple[Judgement, State]] = {}
-        self._owed = frozenset(agreement.access.regions)
+        self._access = Access(agreement, books.convoys)
         self._severe_kinds = tuple(str(kind) for kind in agreement.violence.severe_kinds)
         self._streaks: dict[str, Streak] = {}
         self._streaks_to: date | None = None
@@ -80,6 +80,7 @@ class Court:
 
     def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
         """Return, in a fixed order, the buckets to judge."""
+        access = self._access.take_in()
         first, regions = self._agreement.first_day, self._agreement.regions
         known = frozenset(regions)
         due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
@@ -87,10 +88,21 @@ class Court:
             if region not in known:
                 continue
             if touched is None:
-                due.update((region, day) for day in self._agreement.calendar.days_between(first, today))
+                since = first if region in pending.every_day else self._since(access.get(region), now)
+                if since is not None:
+                    due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
                 due.add((region, touched))
         return sorted(due)
+
+    def _since(self, horizon: Micros | None, now: Micros) -> date | None:
+        """Return the first day that is judged by ``horizon`` or a later one: those before it look as they did."""
+        if horizon is None or horizon > now:
+            return None
+        first = self._agreement.first_day
+        if horizon <= self._agreement.calendar.start_of(first):
+            return first
+        return self._agreement.calendar.day_at(horizon - 1)
 
     def _moved_by_time(self, now: Micros, today: date, judged_to: Micros | None) -> Iterator[date]:
         """Yield the days that ran, ended or became FINAL since the last tick."""
@@ -128,8 +140,12 @@ class Court:
             if now >= final_at:
                 row = row._replace(state=State.AMENDED)
                 self._judged[bucket] = (judgement, State.AMENDED)
+                _note_amendment(present, row, changes)
             changes.versions.append(row)
         else:
+            if figures_of(row) != figures_of(present):
+                # Else nobody could ever tell what was held between two versions.
+                changes.figures.append(_figures(row, present.version))
             row = row._replace(
                 version=present.version,
                 recorded_at=present.recorded_at,
@@ -154,11 +170,12 @@ class Court:
         told = books.monitor.used(bucket)
         counted = incidents if books.monitor.feed is None else told.incidents if told else None
         violence = judge_violence(counted, tally.severe.total, limit, covered=covered)
+        until = watched_until(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else ()
         return Judgement(
             region=region,
             truce_day=day,
             violence=violence,
-            access=self._access(region, start, horizon),
+            access=self._access.judge(region, start, horizon),
             incidents=incidents,
             severe=tally.severe.total,
             out_of_scope=tally.out_of_scope,
@@ -166,21 +183,13 @@ class Court:
             baseline=baseline,
             covered_share=float(Fraction(seen, ends - start)),
             covered=covered,
-            watched_until=watched_until(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else (),
+            watched_until=until,
+            watched_before=watched_before(books.watch_ends(region), start) if until is None else (),
+            deaths_low=tally.deaths_low,
             deaths_best=tally.deaths_best,
+            deaths_high=tally.deaths_high,
             evidence=self._evidence(bucket, tally, violence, told),
             told=told,
-        )
-
-    def _access(self, region: str, start: Micros, horizon: Micros) -> AccessFinding:
-        if region not in self._owed:
-            return NOT_OWED
-        return judge_access(
-            self._books.convoys.bound_for(region, horizon),
-            self._agreement.access,
-            start=start,
-            horizon=horizon,
-            effective=self._agreement.effective,
         )
 
     def _evidence(self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None) -> tuple[Evidence, ...]:
@@ -217,7 +226,9 @@ class Court:
             bulletin_incidents=judgement.told.incidents if judgement.told else None,
             violence_limit=float(judgement.limit),
             covered_share=judgement.covered_share,
+            deaths_low=judgement.deaths_low,
             deaths_best=judgement.deaths_best,
+            deaths_high=judgement.deaths_high,
             reasons=judgement.reasons_text(self._agreement),
             evidence=judgement.evidence_text(),
             recorded_at=now,
@@ -236,3 +247,15 @@ class Court:
         if self._gate is None or gate[2:] != self._gate[2:]:
             self._gate = gate
             changes.gate_history.append(gate)
+
+
+def _figures(row: VerdictRow, version: int) -> FiguresRow:
+    shared = {name: getattr(row, name) for name in FiguresRow._fields}
+    return FiguresRow(**{**shared, "version": version})
+
+
+def _note_amendment(present: VerdictRow, row: VerdictRow, changes: Changes) -> None:
+    """Note a final day whose verdict or finding is another one now; other figures alone call nobody."""
+    before, after = ((each.verdict, each.violence, each.access) for each in (present, row))
+    if before != after:
+        changes.amendments.append(Amendment(row.region, row.truce_day, row.version, before, after, row.cause))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.truceday import Micros
+
+#: Of a day nobody watched so many feeds are named that had watched before.
+MOST_NAMED = 3
 
 
 def watched(
@@ -58,6 +62,15 @@ def watched_until(
     if not last and not everywhere:
         return None
     return tuple(sorted((feed, end) for feed, end in last.items() if end < horizon and feed not in everywhere))
+
+
+def watched_before(ends: Mapping[str, Sequence[Micros]], start: Micros) -> tuple[tuple[str, Micros], ...]:
+    """Return the feeds that had watched by ``start`` and until when: those that watched last, at most ``MOST_NAMED``.
+
+    ``ends`` has per feed, in order, the ends of all it says it watched; later ones than ``start`` are no part of it.
+    """
+    last = [(-told[ended - 1], feed) for feed, told in ends.items() if (ended := bisect_right(told, start))]
+    return tuple((feed, -end) for end, feed in sorted(last)[:MOST_NAMED])
 
 
 def _union(stretches: Iterable[tuple[Micros, Micros]], start: Micros, end: Micros) -> list[tuple[Micros, Micros]]:

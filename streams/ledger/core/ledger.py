@@ -35,8 +35,9 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books
+from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import bulletin_rows
+from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
@@ -76,6 +77,8 @@ class Ledger:
         self.now: Micros | None = None
         self.next_offset = 0
         self.last_tick = -1
+        #: The number under which the last ledger leads whose tick counted, and which one it is.
+        self.term, self.writer = 0, ""
         self._origins: dict[tuple[str, int, str], int] = {}
         self._books = Books(agreement)
         self._pending = Pending()
@@ -99,6 +102,7 @@ class Ledger:
         self.now = resumed.now
         self.next_offset = resumed.next_offset
         self.last_tick = resumed.last_tick
+        self.term, self.writer = resumed.term, resumed.writer
         self._origins = dict(resumed.origins)
         self._pending = Pending.from_text(resumed.pending, resumed.last_tick)
         self._books.restore(
@@ -117,15 +121,18 @@ class Ledger:
 
     # -- facts
 
-    def unknown(self, entries: Iterable[Entry]) -> dict[int, Identity]:
-        """Return the identities of ``entries`` that only the store can tell about, by key hash."""
+    def unknown(self, entries: Iterable[Entry]) -> dict[Identity, int]:
+        """Return the identities of ``entries`` that only the store can tell about, with their key hashes.
+
+        By name: of two identities with one hash both are asked about.
+        """
         wanted = {}
         for entry in entries:
             fact = entry.fact
             if isinstance(fact, REPORT_FACTS):
                 identity = Identity(fact.feed, fact.report_id)
                 if identity not in self._fresh:
-                    wanted[entry.key_hash] = identity
+                    wanted[identity] = entry.key_hash
         return wanted
 
     def fold(self, entry: Entry, priors: Mapping[tuple[str, str], Prior]) -> None:
@@ -139,7 +146,7 @@ class Ledger:
         self.next_offset = entry.offset + 1
         fact = entry.fact
         if isinstance(fact, TickFact):
-            if not self._passed(fact):
+            if not self._passed(fact) and self._counts(fact):
                 self._tick(entry.offset, fact.stamp)
             return
         if self._passed(fact):
@@ -224,6 +231,8 @@ class Ledger:
             # Withdrawn, or moved out of the agreement by a correction: known, and counted nowhere.
             adds = None
         self.changes.reports.append(row)
+        if isinstance(fact, DeclarationFact):
+            self.changes.declarations.append(_declaration_row(fact))
         if prior is not None and superseded:
             self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
             if self._links is not None:
@@ -269,16 +278,11 @@ class Ledger:
             self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
             self._touched[identity] = None
-            for region, day in self._books.remove_coverage(identity):
-                self._pending.touch(region, day, fact)
+            self._touch_watched(identity.feed, self._books.remove_coverage(identity), fact)
             for told_of in self._books.remove_bulletin(identity):
                 self._pending.touch(*told_of, fact)
-            claim = self._books.convoys.claim_of(identity)
-            if claim is not None:
-                self._touch_convoy(claim, fact)
-                # Those that the step held together are apart once it is gone.
-                self._convoys |= self._books.convoys.claims(claim)
-                self._books.convoys.remove(identity)
+            if self._books.convoys.claim_of(identity) is not None:
+                self._touch_convoys(self._books.convoys.remove(identity), fact)
 
     def _tell_again(self, entry: Entry, fact: ReportFact, prior: Prior) -> None:
         if prior.type == "incident":
@@ -291,25 +295,34 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
-    def _touch_convoy(self, claim: ConvoyName, fact: ReportFact) -> None:
-        """Note that every region a step of the convoy names may look another way."""
-        for region in self._books.convoys.regions(claim):
-            self._pending.touch(region, None, fact)
+    def _touch_watched(self, feed: str, watched: list[Bucket], fact: ReportFact) -> None:
+        """Note that a feed watches these days by another report than before, or no longer, and what follows of it."""
+        for region, day in watched:
+            self._pending.touch(region, day, fact)
+        if watched and self.now is not None:
+            today = self.agreement.calendar.day_at(self.now)
+            for region, day in self._books.unwatched_after(feed, watched, today):
+                self._pending.touch(region, day, fact)
+
+    def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
+        """Note that every region a step of these convoys names may look another way."""
+        self._convoys |= changed.claims
+        for region in sorted(changed.regions):
+            self._pending.touch_access(region, fact)
 
     def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
         self._touched[identity] = None if fact.retracted else fact
         if fact.retracted:
             return
         if isinstance(fact, CoverageFact):
-            for region, day in self._books.add_coverage(identity, fact):
-                self._pending.touch(region, day, fact)
+            self._touch_watched(identity.feed, self._books.add_coverage(identity, fact), fact)
         elif isinstance(fact, BulletinFact):
-            for told_of in self._books.add_bulletin(identity, fact):
+            watched, moved = self._books.add_bulletin(identity, fact)
+            self._touch_watched(identity.feed, watched, fact)
+            for told_of in moved:
                 self._pending.touch(*told_of, fact)
         elif isinstance(fact, ConvoyFact):
-            claim = self._books.convoys.add(identity, step_row(fact, self.agreement))
-            self._touch_convoy(claim, fact)
-            self._convoys.add(claim)
+            self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
@@ -334,6 +347,19 @@ class Ledger:
         return Outcome.REJECTED
 
     # -- judging
+
+    def _counts(self, tick: TickFact) -> bool:
+        """Whether a tick was written by the ledger that leads, by all that was read before it.
+
+        The first to use a number owns it, and a higher one ends all lower: what a ledger sent off before it lost the
+        partition may arrive at any time after, with any clock's stamp, and time does not go back. Ticks that name no
+        writer are an archive's.
+        """
+        if not tick.writer:
+            return True
+        if tick.term > self.term:
+            self.term, self.writer = tick.term, tick.writer
+        return (tick.term, tick.writer) == (self.term, self.writer)
 
     def _tick(self, offset: int, stamp: Micros | None) -> None:
         """Judge everything that time or a report may have changed since the last tick."""
@@ -360,6 +386,7 @@ class Ledger:
         changes.next_offset = self.next_offset
         changes.now = self.now
         changes.last_tick = self.last_tick
+        changes.term, changes.writer = self.term, self.writer
         changes.pending = self._pending.to_text(self.last_tick)
         changes.tallies, changes.feed_tallies = self._books.tally_rows()
         changes.feeds = self._feeds.changed_rows()
@@ -379,18 +406,6 @@ class Ledger:
                     )
                 case BulletinFact():
                     changes.bulletins.extend(bulletin_rows(fact, self.agreement))
-                case DeclarationFact():
-                    changes.declarations.append(
-                        DeclarationRow(
-                            fact.feed,
-                            fact.report_id,
-                            fact.act,
-                            fact.declared_by,
-                            fact.effective_at,
-                            fact.until,
-                            fact.reported_at,
-                        )
-                    )
                 case PositionFact():
                     changes.positions.append(self._pullback.position_row(fact))
                     changes.position_findings.extend(self._pullback.finding_rows(fact))
@@ -404,11 +419,26 @@ class Ledger:
         convoys, standing = self._books.convoys, set[ConvoyName]()
         for claim in self._convoys:
             if claim not in standing:
-                standing |= convoys.claims(claim)
+                standing |= convoys.hanging_together(claim)
         changes.touched_convoys = {*self._convoys, *standing}
         found = (convoys.timeline(claim) for claim in sorted(standing))
         for timeline in {one.name: one for one in found if one is not None}.values():
             changes.convoys.append(timeline.row())
             changes.convoy_steps += timeline.step_rows()
+            changes.joined_claims += convoys.joined_rows(timeline)
         changes.touched_reports |= {Identity(step.feed, step.report_id) for step in changes.convoy_steps}
         self._convoys.clear()
+
+
+def _declaration_row(fact: DeclarationFact) -> DeclarationRow:
+    return DeclarationRow(
+        fact.feed,
+        fact.report_id,
+        fact.revision,
+        fact.retracted,
+        fact.act,
+        fact.declared_by,
+        fact.effective_at,
+        fact.until,
+        fact.reported_at,
+    )

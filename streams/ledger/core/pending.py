@@ -40,6 +40,8 @@ class Pending:
 
     def __init__(self) -> None:
         self._causes: dict[tuple[str, date | None], Cause] = {}
+        #: Regions of which something moved that every day rests on, and not only their convoys.
+        self.every_day: set[str] = set()
         self._by: ReportFact | None = None
         self._touched_by_it: set[tuple[str, date | None]] = set()
         self.linked = LinkedSince()
@@ -48,6 +50,18 @@ class Pending:
 
     def touch(self, region: str, day: date | None, fact: ReportFact) -> None:
         """Note that a report changed what ``region`` and ``day`` rest on; one report's touches follow each other."""
+        if day is None:
+            self.every_day.add(region)
+        self._name(region, day, fact)
+
+    def touch_access(self, region: str, fact: ReportFact) -> None:
+        """Note that a step of a convoy to ``region`` came or went: it is named on every day of the region.
+
+        Which of these it may have moved the convoys tell themselves, at the tick.
+        """
+        self._name(region, None, fact)
+
+    def _name(self, region: str, day: date | None, fact: ReportFact) -> None:
         bucket = (region, day)
         if fact is not self._by:
             self._by, self._touched_by_it = fact, set()
@@ -69,8 +83,10 @@ class Pending:
     def touch_by_link(self, by: ByLink) -> None:
         """Note that a report changed days through linking, beside those it has touched by itself."""
         touched = by.own | by.days
-        for bucket in by.days:
-            self._causes.setdefault(bucket, Cause()).add(by.report)
+        for region, day in by.days:
+            self._causes.setdefault((region, day), Cause()).add(by.report)
+            if day is None:
+                self.every_day.add(region)
         for region, day in touched:
             every = (region, None)
             if day is not None and every in touched and not {(region, day), every} <= by.own:
@@ -79,6 +95,8 @@ class Pending:
     def move(self, region: str, day: date | None) -> None:
         """Note that what ``region`` and ``day`` rest on may have changed, whoever did it."""
         self._causes.setdefault((region, day), Cause())
+        if day is None:
+            self.every_day.add(region)
 
     def days(self) -> list[tuple[str, date | None]]:
         """Return what was touched."""
@@ -94,6 +112,7 @@ class Pending:
     def judged(self, now: Micros) -> None:
         """Forget everything: it was judged, at ``now``."""
         self._causes.clear()
+        self.every_day.clear()
         self.linked.clear()
         self._by = None
         self.judged_to = now
@@ -104,7 +123,12 @@ class Pending:
             [region, day and day.isoformat(), cause.reports, cause.more, cause.shared]
             for (region, day), cause in self._causes.items()
         ]
-        pending = {"judged_to": self.judged_to, "causes": causes, "linked": self.linked.to_values(last_tick)}
+        pending = {
+            "judged_to": self.judged_to,
+            "causes": causes,
+            "every_day": sorted(self.every_day),
+            "linked": self.linked.to_values(last_tick),
+        }
         return json.dumps(pending, ensure_ascii=False)
 
     @classmethod
@@ -115,6 +139,7 @@ class Pending:
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
             pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more, shared)
+        pending.every_day = set(stored.get("every_day", ()))
         if "linked" in stored:
             pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
         return pending

@@ -47,8 +47,8 @@ class LinkingStore(Protocol):
         that it asserts or was merged into itself.
         """
 
-    def present_at(self, wanted: Mapping[int, Identity]) -> dict[Identity, int]:
-        """Return the places of the present incident revisions of identities, given by key hash."""
+    def present_at(self, wanted: Mapping[Identity, int]) -> dict[Identity, int]:
+        """Return the places of the present incident revisions of identities, given with their key hashes."""
 
     def reports_at(self, places: Collection[int]) -> list[Linkable]:
         """Return the incident revisions at ``places``."""
@@ -56,8 +56,8 @@ class LinkingStore(Protocol):
     def linked_with(self, places: Collection[int]) -> tuple[list[LinkedIncident], list[LinkedReport]]:
         """Return the stored incidents that the revisions at ``places`` belong to, with all their reports."""
 
-    def first_told(self, wanted: Mapping[int, Identity]) -> dict[Identity, Micros]:
-        """Return the least time at which any known revision of each was told; identities are given by key hash."""
+    def first_told(self, wanted: Mapping[Identity, int]) -> dict[Identity, Micros]:
+        """Return the least time at which any known revision of each was told; identities come with their key hashes."""
 
 
 class Replaced(NamedTuple):
@@ -169,7 +169,7 @@ class Remembered:
         named = {report.fact_offset: names for report in reports if (names := _named(report))}
         if named:
             identities = {Identity(*name.split("/", 1)) for name in chain.from_iterable(named.values())}
-            stand = self._staged().present_at({key_hash(*identity): identity for identity in identities})
+            stand = self._staged().present_at({identity: key_hash(*identity) for identity in identities})
             at = {f"{feed}/{report_id}": place for (feed, report_id), place in stand.items()}
             pairs += [(place, at[name]) for place, names in named.items() for name in names if name in at]
         return pairs
@@ -192,7 +192,7 @@ class Remembered:
 
     def first_told(self, identities: Collection[Identity]) -> dict[Identity, Micros]:
         """Return the least time at which any known revision of each was told."""
-        return self._staged().first_told({key_hash(*identity): identity for identity in identities})
+        return self._staged().first_told({identity: key_hash(*identity) for identity in identities})
 
 
 def _named(report: ReportRow | Linkable | Claim) -> list[str]:

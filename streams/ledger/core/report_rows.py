@@ -17,8 +17,12 @@ from schemas.facts import (
     PositionFact,
     ReportFact,
 )
+from schemas.placenames import words_of
+from schemas.reports import PlacePrecision
 from schemas.rows import Contribution, ConvoyStepRow, ReportRow
 
+#: Precisions of places that are no one place.
+_NO_PLACE = frozenset({PlacePrecision.GOVERNORATE, PlacePrecision.COUNTRY})
 #: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
 NO_ORIGIN = Origin("", -1, -1)
 _TYPES: dict[type, str] = {
@@ -125,7 +129,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         deaths_high=None,
         latitude=stood.latitude if stood else place.latitude if place else None,
         longitude=stood.longitude if stood else place.longitude if place else None,
-        place_precision=None,
+        place_precision=fact.place_precision if isinstance(fact, ConvoyFact) else None,
         place_name=stood.place_name if stood else place.name if place else None,
         place_key=None,
         located_by=place.by if place else None,
@@ -183,4 +187,13 @@ def step_row(fact: ConvoyFact, agreement: Agreement) -> ConvoyStepRow:
         access_constraint=fact.constraint,
         reached_place=fact.reached_place,
         same_convoy_as=fact.same_convoy_as,
+        not_same_convoy_as=fact.not_same_convoy_as or None,
+        town=_town(fact),
     )
+
+
+def _town(fact: ConvoyFact) -> str | None:
+    """Return the most exact name of a convoy's destination as names are compared; None for a region as a whole."""
+    if fact.place.name is None or fact.place_precision in _NO_PLACE:
+        return None
+    return " ".join(words_of(fact.place.name)) or None

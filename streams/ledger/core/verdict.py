@@ -34,7 +34,11 @@ class Judgement(NamedTuple):
     covered: bool
     #: Of an UNKNOWN day: the feeds that stopped watching it and until when they did; None when none watched any of it.
     watched_until: tuple[tuple[str, Micros], ...] | None
+    #: Of a day that no feed watched: those that had watched before, and until when.
+    watched_before: tuple[tuple[str, Micros], ...]
+    deaths_low: int
     deaths_best: int
+    deaths_high: int
     evidence: tuple[Evidence, ...]
     told: Told | None
 
@@ -101,10 +105,9 @@ class Judgement(NamedTuple):
         if self.violence is not Finding.UNKNOWN:
             return ""
         if self.watched_until is None:
-            return "; no feed watched it"
-        told = ", ".join(
-            f"{feed} watched until {from_micros(until):%Y-%m-%d %H:%M} UTC" for feed, until in self.watched_until
-        )
+            before = ", ".join(f"{feed} until {_minute(until)}" for feed, until in self.watched_before)
+            return "; no feed watched it" + (f", before it {before}" if before else "")
+        told = ", ".join(f"{feed} watched until {_minute(until)}" for feed, until in self.watched_until)
         return f"; {told}" if told else ""
 
     def _access_text(self, agreement: Agreement) -> str:
@@ -114,7 +117,7 @@ class Judgement(NamedTuple):
             case "attacked":
                 return f"convoy attacked: {named}"
             case "overdue":
-                return f"not delivered {rules.overdue_after_hours} h or more after its first known step: {named}"
+                return f"not delivered {rules.overdue_after_hours} h or more after its first known step: {self._late()}"
             case "gap":
                 since = f"the last delivery ({named})" if named else "the truce took effect"
                 return f"{rules.max_gap_days} days or more since {since}"
@@ -124,6 +127,14 @@ class Judgement(NamedTuple):
                 return "the agreement owes this region no access"
             case _:
                 return "no convoy attacked or overdue, no gap too long"
+
+    def _late(self) -> str:
+        """Name the overdue convoys, with what closed those that are no longer on their way."""
+        closed = {
+            label: f"{label} ({state.replace('_', ' ')} {from_micros(since):%Y-%m-%d %H:%M} UTC, not made good since)"
+            for label, state, since in self.access.closed
+        }
+        return ", ".join(closed.get(label, label) for label in self.access.convoys)
 
 
 def state_at(now: Micros, ends: Micros, final_at: Micros, *, amended: bool) -> State:
@@ -138,7 +149,8 @@ def state_at(now: Micros, ends: Micros, final_at: Micros, *, amended: bool) -> S
 def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> bool:
     """Whether ``judged`` is a new version of ``present``, not a mere update of counts.
 
-    Until a day is FINAL only a change of finding, limit or deciding report counts; afterwards every change.
+    Until a day is FINAL only a change of finding, limit or deciding report counts; afterwards every change but that of
+    its state.
     """
     if (judged.violence, judged.access, judged.violence_limit, judged.evidence) != (
         present.violence,
@@ -147,15 +159,29 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
         present.evidence,
     ):
         return True
-    return final and _figures(judged) != _figures(present)
+    return final and figures_of(judged) != figures_of(present)
 
 
-def _figures(row: VerdictRow) -> tuple[object, ...]:
-    return row.incidents, row.incidents_out_of_scope, row.bulletin_incidents, row.covered_share, row.deaths_best
+def figures_of(row: VerdictRow) -> tuple[object, ...]:
+    """Return what may change of a row without a new version, while its day is not FINAL, but for its state."""
+    return (
+        row.incidents,
+        row.incidents_out_of_scope,
+        row.bulletin_incidents,
+        row.covered_share,
+        row.deaths_low,
+        row.deaths_best,
+        row.deaths_high,
+        row.reasons,
+    )
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _minute(instant: Micros) -> str:
+    return f"{from_micros(instant):%Y-%m-%d %H:%M} UTC"
 
 
 def _number(value: Fraction) -> str:

@@ -1,0 +1,133 @@
+"""What a ledger is started again from, kept in plain dictionaries and worked out by scanning them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.rows import Changes, Claim, Hour, LinkedIncident, LinkedReport, ReportRow, Resumed
+from schemas.truceday import MICROS_PER_HOUR
+from streams.ledger.core.window import first_trailing_hour
+
+DAY = 24 * MICROS_PER_HOUR
+#: Tables of present rows by the number of leading columns that make their key, as the store upserts them.
+UPSERTED = {"tallies": 2, "feed_tallies": 3, "verdicts": 2, "windows": 1, "feeds": 1}
+#: Tables whose rows belong to one report and are replaced with it.
+OF_A_REPORT = ("convoy_steps", "coverage", "bulletins", "positions", "position_findings")
+#: Tables that only grow.
+APPENDED = ("gate_history", "redrives", "rejects", "figures", "declarations")
+
+
+class Kept:
+    """Every table of a ledger but those of reports and links."""
+
+    def __init__(self, truce: Agreement) -> None:
+        self._truce = truce
+        self.present: dict[str, dict[tuple[Any, ...], Any]] = {table: {} for table in UPSERTED}
+        self.of_a_report: dict[str, list[Any]] = {table: [] for table in OF_A_REPORT}
+        self.appended: dict[str, list[Any]] = {table: [] for table in APPENDED}
+        self.convoys: list[Any] = []
+        self.origins: dict[tuple[str, int, str], int] = {}
+        self.last = Changes()
+
+    def write(self, changes: Changes) -> None:
+        """Take what one flush writes."""
+        for table, key in UPSERTED.items():
+            self.present[table] |= {tuple(row[:key]): row for row in getattr(changes, table)}
+        self.present["feed_tallies"] = {key: row for key, row in self.present["feed_tallies"].items() if row.incidents}
+        self.present["tallies"] = {key: row for key, row in self.present["tallies"].items() if any(row[2:])}
+        touched = {tuple(identity) for identity in changes.touched_reports}
+        for table in OF_A_REPORT:
+            stays = [row for row in self.of_a_report[table] if (row.feed, row.report_id) not in touched]
+            self.of_a_report[table] = [*stays, *dict.fromkeys(getattr(changes, table))]
+        moved = {tuple(name) for name in changes.touched_convoys}
+        stays = [row for row in self.convoys if tuple(row[:2]) not in moved]
+        self.convoys = [*stays, *dict.fromkeys(changes.convoys)]
+        for table in APPENDED:
+            self.appended[table] += getattr(changes, table)
+        self.origins |= changes.origins
+        gate = changes.gate if changes.gate is not None else self.last.gate
+        self.last = changes
+        self.last.gate = gate
+
+    def tables(self) -> dict[str, list[str]]:
+        """Return every table as text, in a fixed order."""
+        whole = {name: [*rows.values()] for name, rows in self.present.items()}
+        whole |= self.of_a_report | self.appended | {"convoys": self.convoys, "gate": [self.last.gate]}
+        return {name: sorted(map(str, rows)) for name, rows in whole.items()}
+
+    def resumed(
+        self, reports: list[ReportRow], incidents: Iterable[LinkedIncident], members: Iterable[LinkedReport]
+    ) -> Resumed:
+        """Return what a ledger goes on from."""
+        linked = sorted({row.fact_offset for row in members})
+        last = self.last
+        return Resumed(
+            next_offset=last.next_offset,
+            origins=dict(self.origins),
+            now=last.now,
+            last_tick=last.last_tick,
+            tallies=[*self.present["tallies"].values()],
+            feed_tallies=[*self.present["feed_tallies"].values()],
+            hours=self._hours(reports, incidents, frozenset(linked)),
+            convoy_steps=self.of_a_report["convoy_steps"],
+            coverage=self.of_a_report["coverage"],
+            bulletins=self.of_a_report["bulletins"] if self._truce.violence.bulletins_of else [],
+            verdicts=[*self.present["verdicts"].values()],
+            gate=last.gate,
+            feeds=[*self.present["feeds"].values()],
+            redrives=self.appended["redrives"],
+            pending=last.pending,
+            last_digest=last.last_digest,
+            term=last.term,
+            writer=last.writer,
+            **(_of_linking(reports, linked) if self._truce.linking else {}),
+        )
+
+    def _hours(
+        self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]
+    ) -> list[Hour]:
+        oldest = 0 if self.last.now is None else first_trailing_hour(self.last.now)
+        counts: Counter[tuple[str, int]] = Counter()
+        deaths: Counter[tuple[str, int]] = Counter()
+        for one in self._counted(reports, incidents, linked):
+            hour = one.begun - one.begun % MICROS_PER_HOUR
+            if hour >= oldest:
+                counts[one.region, hour] += 1
+                deaths[one.region, hour] += one.deaths
+        return [Hour(*where, count, deaths[where]) for where, count in counts.items()]
+
+    def _counted(
+        self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]
+    ) -> Iterator[_Counted]:
+        feeds = self._truce.violence.feeds
+        for row in reports:
+            stands = row.type == "incident" and row.present and not row.retracted and row.in_scope
+            if stands and row.fact_offset not in linked and (not feeds or row.feed in feeds):
+                yield _Counted(row.region or "", row.occurred_from or 0, row.deaths_best or 0)
+        for one in incidents:
+            if one.counted and one.in_scope:
+                yield _Counted(one.region, one.occurred_from, one.deaths_best or 0)
+
+
+class _Counted(NamedTuple):
+    region: str
+    begun: int
+    deaths: int
+
+
+def _of_linking(reports: list[ReportRow], linked: list[int]) -> dict[str, Any]:
+    told = [row for row in reports if row.type == "incident"]
+    standing = [row for row in told if row.present]
+    return {
+        "reporting": sorted({(row.region, row.truce_day, row.feed) for row in told}),
+        "cells": sorted({(row.region, (row.occurred_from or 0) // DAY) for row in standing if not row.merged_into}),
+        "claims": [
+            Claim(row.fact_offset, row.feed, row.merged_into, row.same_as)
+            for row in standing
+            if row.same_as is not None or row.merged_into is not None
+        ],
+        "linked": linked,
+    }

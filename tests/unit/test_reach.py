@@ -1,0 +1,72 @@
+"""Whether the broker answers, as a worker with nothing to do finds out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from schemas.errors import BrokerUnavailable
+from streams.engine.reach import READY_AWAY_SECONDS, Reach, apart
+
+
+def test_a_worker_is_unready_once_nobody_has_answered_for_two_sessions() -> None:
+    reach = Reach("kafka://h:1", 90.0)
+    reach.unanswered(READY_AWAY_SECONDS - 1)
+    assert reach.unready() == []
+    reach.unanswered(1)
+    assert reach.unready() == ["no broker has answered for 20 s"]
+    reach.answered()
+    assert reach.unready() == []
+
+
+def test_patience_ends_and_says_for_how_long_it_lasted() -> None:
+    reach = Reach("kafka://h:1", 90.0)
+    for _ in range(8):
+        reach.unanswered(10)
+    reach.answered()
+    for _ in range(8):
+        reach.unanswered(10)
+    with pytest.raises(BrokerUnavailable, match="no Kafka broker answered at kafka://h:1 for 90 s"):
+        reach.unanswered(10)
+
+
+async def test_an_answer_is_heard_though_the_loop_is_busy() -> None:
+    """A ledger whose disk is slow must not take its broker for gone."""
+    asked = []
+
+    async def ask() -> str:
+        for number in range(5):
+            asked.append(number)
+            await asyncio.sleep(0.01)
+        return "here"
+
+    asking = asyncio.create_task(apart(ask, 0.5))
+    await asyncio.sleep(0)
+    time.sleep(1.0)  # noqa: ASYNC251 - the loop is to stand still
+    assert (await asking, asked) == ("here", [*range(5)])
+
+
+async def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_told() -> None:
+    with pytest.raises(TimeoutError):
+        await apart(lambda: asyncio.sleep(60), 0.05)
+
+
+async def test_an_error_is_raised_where_the_answer_is_awaited() -> None:
+    async def ask() -> None:
+        raise BrokerUnavailable("refused")
+
+    with pytest.raises(BrokerUnavailable, match="refused"):
+        await apart(ask, 1.0)
+
+
+def test_an_answer_that_comes_after_the_end_disturbs_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        asking = asyncio.create_task(apart(lambda: asyncio.sleep(0.2), 1.0))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+
+    asyncio.run(main())
+    time.sleep(0.4)
+    assert capfd.readouterr() == ("", "")
