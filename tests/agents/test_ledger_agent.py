@@ -112,6 +112,19 @@ async def test_restarts_and_batch_sizes_never_show_in_any_history(
     assert tables(folder / "cut" / PUBLISHED) == tables(folder / "whole" / PUBLISHED)
 
 
+async def test_a_final_day_with_another_finding_is_told_in_the_log_and_one_with_other_figures_alone_is_not(
+    tmp_path: Path,
+) -> None:
+    history: list[Fact] = [coverage(low=at(0), high=at(1)), tick(at(1)), tick(at(4))]
+    history += [incident("i1", when=at(0, 5)), tick(at(4, 1)), incident("i2", when=at(0, 6)), tick(at(4, 2))]
+    with capture_logs() as logs:
+        await run(tmp_path, history, size=1)
+    (told,) = [entry for entry in logs if entry["event"] == "verdict_amended"]
+    assert (told["region"], told["truce_day"], told["version"]) == ("SY01", "2016-09-12", 3)
+    assert (told["before"]["verdict"], told["after"]["verdict"]) == ("MET", "BROKEN")
+    assert told["cause"] == {"reports": ["feed-a/i2@1"], "more": 0}
+
+
 async def test_what_is_not_committed_is_read_again(tmp_path: Path) -> None:
     agent = agent_on(tmp_path, flush=FlushRules(100, NEVER))
     assert await agent.resume(TOPIC, 0) == 0

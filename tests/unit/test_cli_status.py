@@ -88,7 +88,9 @@ def a_cell(**fields: object) -> Cell:
         counted=12,
         violence_limit=3.2,
         covered_share=1.0,
+        deaths_low=0,
         deaths_best=0,
+        deaths_high=0,
         version=1,
         reasons=[],
     )

@@ -280,6 +280,18 @@ def test_status_says_as_of_when_it_tells(run_held: Run) -> None:
     assert "silent for" not in ended.out
 
 
+def test_status_tells_of_days_amended_in_the_last_seven_and_only_once_they_were(run_held: Run) -> None:
+    now = run_held("status").out
+    assert "place names to check: none" in now
+    assert "SY02 Aleppo 2016-09-12: MET to BROKEN, 2016-09-16 20:00+03:00" in now
+    assert "violence MET to BROKEN, incidents 0 to 2" in " ".join(now.split())
+    assert "feed-a/i0@1, feed-a/i1@1" in " ".join(now.split())
+    before = run_held("status", "--as-of", "2016-09-15T19:00:00+03:00").out
+    assert "Final days amended in the last 7 days\n  none" in before
+    (told,) = [each for each in json.loads(run_held("status", "--json").out)["amended"] if each["region"] == "SY02"]
+    assert (told["truce_day"], told["verdict_before"], told["verdict"]) == ("2016-09-12", "MET", "BROKEN")
+
+
 def test_status_as_of_speaks_json(run_held: Run) -> None:
     told = json.loads(run_held("status", "--as-of", "2016-09-13T18:00:00Z", "--json").out)
     assert told["as_of"] == "2016-09-13T18:00:00Z"

@@ -15,7 +15,7 @@ from schemas.rows import Changes, LinkedIncident, LinkedReport
 from schemas.truceday import from_micros
 from sinks.migrations import migrations
 from sinks.opening import PUBLISHED
-from tests.support.rows import DAY_ONE, full_changes, hours, incident_row, open_store, verdict_row
+from tests.support.rows import DAY_ONE, figures_row, full_changes, hours, incident_row, open_store, verdict_row
 from tests.support.worlds import agreement
 
 
@@ -202,6 +202,28 @@ def test_the_past_is_told_as_it_was_then(
     assert file.execute(f"SELECT version, state FROM verdicts_as_of('{instant.isoformat()}')").fetchone() == found
 
 
+@pytest.mark.parametrize(("when", "incidents"), [(4, 2), (5, 2), (6, 3), (7, 4), (29, 4), (30, 1), (99, 1), (100, 5)])
+def test_figures_that_moved_within_a_version_are_told_as_they_were_then(
+    tmp_path: Path, when: float, incidents: int
+) -> None:
+    """Version 1 is made at 4 hours and moves at 6 and 7; those of version 1 say nothing of the second."""
+    store = open_store(tmp_path)
+    moved = [
+        figures_row(incidents=n, recorded_at=hours(n + 3), tick_offset=n + 3, bulletin_incidents=None) for n in (3, 4)
+    ]
+    later = [verdict_row(version=2, incidents=1, recorded_at=hours(30), tick_offset=30)]
+    later.append(verdict_row(version=3, incidents=5, recorded_at=hours(100), tick_offset=100))
+    store.commit(Changes(now=hours(100), versions=[verdict_row(), *later], figures=moved))
+    store.close()
+    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT incidents FROM verdicts_as_of(?)", [from_micros(hours(when))]).fetchall()
+        sql = "SELECT changed FROM verdict_changes WHERE version > 1 ORDER BY version"
+        changed = [row[0] for row in connection.execute(sql).fetchall()]
+    assert found == [(incidents,)]
+    moves = [[(one["old"], one["new"]) for one in each if one["field"] == "incidents"] for each in changed]
+    assert moves == [[("4", "1")], [("1", "5")]]
+
+
 def test_past_the_last_judgement_a_day_is_told_as_that_one_left_it(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     version = verdict_row(recorded_at=hours(4))
@@ -246,7 +268,7 @@ def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnect
     assert ("evidence: violence", "feed-a/i1", '{"report_id": "i1"}') in told
     assert ("feed", "feed-a", "2 incidents in scope") in told
     assert [fact for fact, _, _ in told][-3:] == ["version 1", "version 2", "version 3"]
-    assert told[-2][2].startswith('2016-09-13T22:00:00Z: verdict "BROKEN" to "MET", state "OPEN" to "PROVISIONAL"')
+    assert told[-2][2].startswith('2016-09-13T22:00:00Z: verdict "BROKEN" to "MET", incidents 2 to 1')
     assert any(fact == "bulletin" and value == "monitor/b1" for fact, value, _ in told)
 
 
