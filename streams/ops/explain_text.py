@@ -121,7 +121,11 @@ def _legs(page: _Page, held: Judged) -> None:
         page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
         page.line(reason["text"], 2)
     apart = f"; {held.incidents_out_of_scope} out of scope, which break nothing" if held.incidents_out_of_scope else ""
-    toll = f"{held.deaths_best} (low {held.deaths_low}, high {held.deaths_high})"
+    # Few sources state a range: sums of what is stated may lie below, or above, the sum of the best ones.
+    low = f"low {held.deaths_low}" if 0 < held.deaths_low <= held.deaths_best else ""
+    high = f"high {held.deaths_high}" if held.deaths_high >= held.deaths_best > 0 else ""
+    stated = ", ".join(filter(None, (low, high)))
+    toll = f"{held.deaths_best} ({stated})" if stated else f"{held.deaths_best}"
     page.line(f"{counted(held.incidents, 'incident')} in scope, {toll} killed{apart}")
 
 
