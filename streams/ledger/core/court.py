@@ -49,6 +49,8 @@ class Court:
         """Take up the present verdicts and the gate where the rows left them."""
         self._present = {(row.region, row.truce_day): row for row in verdicts}
         self._gate = gate
+        # A step that goes is held against what the convoys come to now; what moved before is in the pending regions.
+        self._access.take_in()
 
     def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> None:
         """Judge every region and day that a report or the passing of time may have changed."""

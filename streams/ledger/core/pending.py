@@ -126,7 +126,6 @@ class Pending:
         pending = {
             "judged_to": self.judged_to,
             "causes": causes,
-            "every_day": sorted(self.every_day),
             "linked": self.linked.to_values(last_tick),
         }
         return json.dumps(pending, ensure_ascii=False)
@@ -139,7 +138,8 @@ class Pending:
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
             pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more, shared)
-        pending.every_day = set(stored.get("every_day", ()))
+        # Which days a step moved that came or went before the restart, nobody can tell any more.
+        pending.every_day = {region for region, day in pending._causes if day is None}
         if "linked" in stored:
             pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
         return pending
