@@ -108,6 +108,10 @@ class Gazetteer:
         self._boundaries = boundaries
         # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
         self._answer = lru_cache(maxsize=CACHED_PLACES)(self._resolve)
+        # Points are nearly as many as reports, names are few: a new point must not take its names apart once more.
+        self._search = lru_cache(maxsize=CACHED_PLACES)(self._find)
+        self._key = lru_cache(maxsize=CACHED_PLACES)(self._find_key)
+        self._is_region = lru_cache(maxsize=CACHED_PLACES)(self._find_whether_region)
 
     def names(self) -> Mapping[str, str]:
         """Return the English name of every region, by P-code."""
@@ -181,7 +185,7 @@ class Gazetteer:
             names_region=bool(names) and self._is_region(names[-1]),
         )
 
-    def _key(self, name: str) -> str | None:
+    def _find_key(self, name: str) -> str | None:
         """Return what a place of this name is compared by; None for the name of a region, or one that is left open.
 
         That is the first known place among its parts, or else all of it that is no region's: a market or a quarter is
@@ -233,7 +237,7 @@ class Gazetteer:
         shown = ", ".join(list(dict.fromkeys(self._spellings[key] for key in close))[:3])
         return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
 
-    def _search(self, name: str) -> _Entry | None:
+    def _find(self, name: str) -> _Entry | None:
         """Return what a name stands for: as a whole, without words such as governorate, or by its parts."""
         words = words_of(name)
         if (entry := self._entries.get(words)) is not None:
@@ -257,7 +261,7 @@ class Gazetteer:
             return None
         return _Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
 
-    def _is_region(self, name: str) -> bool:
+    def _find_whether_region(self, name: str) -> bool:
         """Whether a name, or every part of it, is a region's own: "Aleppo" and "Halab (Aleppo)"."""
         parts = parts_of(name).names
         found = self._search(name)

@@ -510,3 +510,11 @@ def test_the_most_exact_name_may_be_a_regions_own(names: list[str], of_region: b
 
 def test_a_place_without_a_name_names_no_region(syria: Gazetteer) -> None:
     assert not syria.locate(Place.model_validate({"pcode": "SY02"})).names_region
+
+
+def test_a_new_point_does_not_take_a_known_name_apart_again(syria: Gazetteer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points are nearly as many as reports: what is remembered by name and point together is hardly ever met again."""
+    names = ("Aleppo Governorate", "Jabal Tharda, near the airport")
+    first = syria.locate(named(*names, at=(34.8, 36.7)))
+    monkeypatch.setattr("schemas.gazetteer.words_of", lambda name: pytest.fail(f"{name} was taken apart"))
+    assert syria.locate(named(*names, at=(34.9, 36.7))).key == first.key == "jabal tharda"
