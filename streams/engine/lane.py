@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -88,9 +89,14 @@ class Handed(NamedTuple):
     """A batch that was handed over and whose offset was not committed yet."""
 
     next_offset: int
-    records: int
-    written_ms: int
-    value_bytes: int
+    offsets: list[int]
+    value_bytes: list[int]
+    written_ms: list[int]
+
+    def after(self, offset: int) -> Handed:
+        """Return what is left of it once everything before ``offset`` is committed."""
+        done = bisect_left(self.offsets, offset)
+        return Handed(self.next_offset, self.offsets[done:], self.value_bytes[done:], self.written_ms[done:])
 
 
 class Lane:
@@ -137,9 +143,11 @@ class Lane:
             # The same offset told again is no progress.
             self.commits += offset > self._done.get(tp, -1)
             self._done[tp] = offset
-            handed = self._handed.get(tp, ())
+            handed = self._handed.get(tp, deque())
             while handed and handed[0].next_offset <= offset:
                 handed.popleft()
+            if handed:
+                handed[0] = handed[0].after(offset)
         return True
 
     async def first_offset(self, partition: TopicPartition) -> int:
@@ -152,15 +160,13 @@ class Lane:
         return {TopicPartition(tp.topic, tp.partition): lag for tp, lag in lags.items()}
 
     def uncommitted(self) -> dict[TopicPartition, int]:
-        """Records that wait, in Kafka or in memory, for the handler to commit them, per assigned partition.
-
-        A batch counts as a whole until the last of it is committed.
-        """
-        return {tp: lag + sum(each.records for each in self._handed.get(tp, ())) for tp, lag in self.lag().items()}
+        """Records that wait, in Kafka or in memory, for the handler to commit them, per assigned partition."""
+        return {tp: lag + sum(len(each.offsets) for each in self._handed.get(tp, ())) for tp, lag in self.lag().items()}
 
     def oldest_ms(self) -> dict[TopicPartition, int]:
         """When the oldest record handed over and not committed was written, in ms since 1970, per partition."""
-        return {tp: handed[0].written_ms for tp, handed in list(self._handed.items()) if handed}
+        oldest = ((tp, handed[0].written_ms) for tp, handed in list(self._handed.items()) if handed)
+        return {tp: written_ms[0] for tp, written_ms in oldest if written_ms}
 
     def note_lost(self, tp: TP, expected: int, first: int) -> None:
         """Count records before offset ``first`` that were deleted unread; a gap met again does not count again."""
@@ -177,12 +183,16 @@ class Lane:
         if self.feed is None:
             raise RuntimeError("a batch was fetched before there was an agent")
         if batch.records:
-            size = sum([len(record.value or b"") for record in batch.records])
-            handed = Handed(batch.next_offset, len(batch.records), batch.records[0].timestamp, size)
+            handed = Handed(
+                batch.next_offset,
+                [record.offset for record in batch.records],
+                [len(record.value or b"") for record in batch.records],
+                [record.timestamp for record in batch.records],
+            )
             self._handed.setdefault(TopicPartition(batch.topic, batch.partition), deque()).append(handed)
             held = [each for partition in self._handed.values() for each in partition]
-            self.most_records = max(self.most_records, sum(each.records for each in held))
-            self.most_bytes = max(self.most_bytes, sum(each.value_bytes for each in held))
+            self.most_records = max(self.most_records, sum(len(each.offsets) for each in held))
+            self.most_bytes = max(self.most_bytes, sum(sum(each.value_bytes) for each in held))
         self.feed.put_nowait(batch)
 
     def is_current(self, batch: Batch) -> bool:

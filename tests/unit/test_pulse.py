@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
 
 from streams.engine import pulse
-from streams.engine.lane import Batch, Lane
+from streams.engine.lane import Batch, Lane, Record
 from streams.engine.probes import behind
 from streams.engine.pulse import OPENING_SECONDS, Pulse
 
@@ -129,21 +129,22 @@ def test_who_has_no_partition_or_is_far_behind_is_not_ready(worker: Worker) -> N
     assert behind(worker.pulse) == ["facts/0: 5 records wait, the oldest for 90 s; at most 60 s are ready"]
 
 
-async def test_the_lane_counts_a_batch_until_its_end_is_committed() -> None:
+async def test_the_lane_counts_a_record_until_it_is_committed() -> None:
     lane = Lane(frozenset({TOPIC}), 0.25)
     lane.feed = asyncio.Queue()
     lane.consumer = _Consumer()
-    record = ConsumerRecord(TOPIC, 0, 0, 1_000, 0, None, b"", None, 0, 0, ())
-    lane.hand_over(Batch(TOPIC, 0, [record, record], 2))
-    lane.hand_over(Batch(TOPIC, 0, [record], 3))
+    records = [_record(offset) for offset in range(4)]
+    lane.hand_over(Batch(TOPIC, 0, records[:2], 2))
+    lane.hand_over(Batch(TOPIC, 0, records[2:3], 3))
     assert (lane.uncommitted(), lane.oldest_ms()) == ({HERE: 10}, {HERE: 1_000})
     await lane.commit({HERE: 1})
-    assert lane.uncommitted() == {HERE: 10}
+    assert (lane.uncommitted(), lane.oldest_ms()) == ({HERE: 9}, {HERE: 1_001})
     await lane.commit({HERE: 2})
     assert lane.uncommitted() == {HERE: 8}
     await lane.commit({HERE: 3})
     assert (lane.uncommitted(), lane.oldest_ms()) == ({HERE: 7}, {})
-    lane.hand_over(Batch(TOPIC, 0, [record], 4))
+    assert (lane.most_records, lane.most_bytes) == (3, 3 * len(records[0].value or b""))
+    lane.hand_over(Batch(TOPIC, 0, records[3:], 4))
     before = lane.commits
     await lane.commit({HERE: 3})
     assert lane.commits == before, "the same offset told again is no progress"
@@ -155,15 +156,18 @@ async def test_commits_that_the_group_refuses_are_no_progress_and_the_records_wa
     """One that is no member any more may write for ever: it publishes nothing, and is to be started again."""
     lane = Lane(frozenset({TOPIC}), 0.25)
     lane.feed, lane.consumer = asyncio.Queue(), (consumer := _Consumer())
-    record = ConsumerRecord(TOPIC, 0, 0, 1_000, 0, None, b"", None, 0, 0, ())
     consumer.takes = False
     for offset in range(1, 4):
-        lane.hand_over(Batch(TOPIC, 0, [record], offset))
+        lane.hand_over(Batch(TOPIC, 0, [_record(offset - 1)], offset))
         assert not await lane.commit({HERE: offset})
     assert (lane.commits, lane.uncommitted()) == (0, {HERE: 10})
     consumer.takes = True
     assert await lane.commit({HERE: 3})
     assert (lane.commits, lane.uncommitted()) == (1, {HERE: 7})
+
+
+def _record(offset: int) -> Record:
+    return ConsumerRecord(TOPIC, 0, offset, 1_000 + offset, 0, None, b"told", None, 0, 0, ())
 
 
 class _Consumer:
