@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from schemas.failpoints import STEPS
-from tests.crash.campaign import intake_campaign, ledger_campaign
+from tests.crash.campaign import REPORTS, intake_campaign, ledger_campaign
 from tests.crash.faults import full_disks, outages, takeovers
 from tests.crash.figures import Figures
 from tests.support import brokers
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--broker", choices=("embedded", "kafka"), default="embedded")
     parser.add_argument("--role", choices=("ledger", "intake"), help="kills: only this one's workers")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=(), help="kills: die at these steps only")
+    parser.add_argument("--reports", type=int, default=REPORTS, help="kills: how many reports are on their way")
     parser.add_argument("--seed", type=int, default=2016)
     chosen = parser.parse_args()
     if not (chosen.kills or chosen.takeovers or chosen.full_disks or chosen.outages):
@@ -57,7 +58,7 @@ def _campaigns(chosen: argparse.Namespace) -> Iterator[tuple[str, Campaign]]:
             yield (
                 role,
                 lambda broker, prefix, folder, kill=kill, kills=kills: kill(
-                    broker, prefix, folder, kills, draw, chosen.steps
+                    broker, prefix, folder, kills, draw, chosen.steps, chosen.reports
                 ),
             )
     for title, fault, count in (

@@ -29,7 +29,15 @@ from streams.settings import Settings
 from tests.crash.figures import Figures, Tables
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
-from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
+from tests.support.recorded_archive import (
+    AGREEMENT,
+    archive_of,
+    in_peace,
+    judged_to,
+    publish_archive,
+    settings_for,
+    wait_until,
+)
 from tests.support.records import tables, tables_without_places
 from tests.support.standbys import copy_of, taken_in
 
@@ -65,12 +73,18 @@ class Kills(Figures):
 
 
 def ledger_campaign(
-    broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
+    broker: str,
+    prefix: str,
+    folder: Path,
+    kills: int,
+    draw: random.Random,
+    only: Sequence[str] = (),
+    count: int = REPORTS,
 ) -> Kills:
     """Kill a ledger ``kills`` times over one facts topic, and compare each finished file with an undisturbed one."""
     figures = Kills()
     topics = Topics(prefix)
-    archive = archive_of(month(REPORTS))
+    archive = archive_of(month(count))
     asyncio.run(publish_archive(broker, topics, archive))
     settings = settings_for(broker, prefix, folder / "whole")
     with running(("intake",), settings) as (intake,):
@@ -94,11 +108,17 @@ def ledger_campaign(
 
 
 def intake_campaign(
-    broker: str, prefix: str, folder: Path, kills: int, draw: random.Random, only: Sequence[str] = ()
+    broker: str,
+    prefix: str,
+    folder: Path,
+    kills: int,
+    draw: random.Random,
+    only: Sequence[str] = (),
+    count: int = REPORTS,
 ) -> Kills:
     """Kill an intake ``kills`` times; the facts it leaves must judge as those of an intake that never died."""
     figures = Kills()
-    reports = month(REPORTS)
+    reports = month(count)
     archive = archive_of(reports)
     whole = _undisturbed(broker, f"{prefix}.whole", folder, archive)
     # Every life finds some records more than the one before left.
@@ -192,7 +212,7 @@ def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: 
 
 def _finish(settings: Settings, facts: int) -> None:
     """Let a ledger come to the end of the facts topic and stop in peace."""
-    with running(("ledger",), settings) as (ledger,):
+    with running(("ledger",), in_peace(settings)) as (ledger,):
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
 
 

@@ -27,7 +27,15 @@ from tests.crash.figures import Figures
 from tests.support.absences import Absence, own_broker
 from tests.support.disks import mount, small_disk
 from tests.support.month import month
-from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for, wait_until
+from tests.support.recorded_archive import (
+    AGREEMENT,
+    archive_of,
+    in_peace,
+    judged_to,
+    publish_archive,
+    settings_for,
+    wait_until,
+)
 from tests.support.records import tables, tables_without_places
 from tests.support.standbys import copy_of, has_ended, recorded, said, taken_in, worker
 
@@ -101,7 +109,7 @@ def _chain(
         facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, leader)
     whole = settings.model_copy(update={"data": folder / "whole"})
-    with running(("ledger",), whole) as (ledger,):
+    with running(("ledger",), in_peace(whole)) as (ledger,):
         wait_until(lambda: judged_to(copy_of(whole)) >= facts, ledger)
     figures.compare(tables(copy_of(settings)), tables(copy_of(whole)))
     figures.recount(copy_of(settings))
@@ -194,7 +202,7 @@ def full_disks(broker: str, prefix: str, folder: Path, count: int, draw: random.
                 figures.look_at(copy_of(settings))
                 figures.faults[f"{size:,} KiB"] += 1
             mount(disk, "remount,size=500m")
-            with running(("ledger",), settings) as (ledger,):
+            with running(("ledger",), in_peace(settings)) as (ledger,):
                 wait_until(lambda settings=settings: judged_to(copy_of(settings)) >= facts.facts, ledger)
             # The disk goes with the block.
             copy = folder / f"copy-{figures.rounds}.duckdb"

@@ -23,7 +23,7 @@ from tests.bench.reports import reports
 from tests.integration.test_live import settings_for
 from tests.integration.test_probes import figures
 from tests.support.brokers import free_port
-from tests.support.recorded_archive import AGREEMENT, judged_to, publish_archive, wait_until
+from tests.support.recorded_archive import AGREEMENT, in_peace, judged_to, publish_archive, wait_until
 from tests.support.records import tables
 from tests.support.standbys import copy_of, taken_in, told, worker
 
@@ -75,7 +75,7 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
 
     assert verify(copy_of(settings)) == []
     undisturbed = settings.model_copy(update={"data": tmp_path / "undisturbed", "publish_seconds": 0.3})
-    with running(("ledger",), undisturbed) as (ledger,):
+    with running(("ledger",), in_peace(undisturbed)) as (ledger,):
         wait_until(lambda: judged_to(copy_of(undisturbed)) >= facts, ledger)
     assert tables(copy_of(settings)) == tables(copy_of(undisturbed))
 

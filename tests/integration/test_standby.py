@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import shutil
 import signal
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,7 @@ from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import (
     AGREEMENT,
     archive_of,
+    in_peace,
     judged_to,
     publish_archive,
     settings_for,
@@ -43,22 +47,46 @@ from tests.support.standbys import (
     worker,
 )
 
-REPORTS = month(900)
+REPORTS = month(600)
+
+#: Who may write to a file, locks decide and no broker: that is tried on one broker; who leads, on both.
+EMBEDDED = pytest.mark.parametrize("broker", [pytest.param("embedded", marks=pytest.mark.broker)], indirect=True)
+
+
+def on_kafka(*values: str) -> Any:
+    """Parameters of which the first is the kind of broker."""
+    return pytest.param("kafka", *values, marks=[pytest.mark.broker, pytest.mark.kafka])
+
+
+def embedded(*values: str) -> Any:
+    """The same, for the embedded broker."""
+    return pytest.param("embedded", *values, marks=pytest.mark.broker)
 
 
 @pytest.fixture(scope="module")
-def facts(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    return recorded(broker, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("whole"), REPORTS)
+def facts_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
+    @functools.cache
+    def on(broker: str) -> Recorded:
+        return recorded(broker, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("whole"), REPORTS)
+
+    return on
+
+
+@pytest.fixture
+def facts(broker: str, facts_on: Callable[[str], Recorded]) -> Recorded:
+    return facts_on(broker)
 
 
 @pytest.mark.parametrize(
-    ("step", "folder"),
+    ("broker", "step", "folder"),
     [
-        ("store.written:8:kill", "one"),
-        ("store.committed:8:kill", "two"),
-        ("copy.written:2:kill", "one"),
-        ("copy.written:2:kill", "two"),
+        embedded("store.written:8:kill", "one"),
+        embedded("store.committed:8:kill", "two"),
+        embedded("copy.written:2:kill", "one"),
+        embedded("copy.written:2:kill", "two"),
+        on_kafka("store.committed:8:kill", "two"),
     ],
+    indirect=["broker"],
 )
 def test_a_standby_goes_on_where_a_dead_ledger_was(facts: Recorded, tmp_path: Path, folder: str, step: str) -> None:
     """On the same folder it takes the file up; on its own it judges the whole topic."""
@@ -66,7 +94,7 @@ def test_a_standby_goes_on_where_a_dead_ledger_was(facts: Recorded, tmp_path: Pa
     second = first if folder == "one" else first.model_copy(update={"data": tmp_path / "second"})
     with worker(first, failpoint=step) as leader:
         wait_until(lambda: (first.data / AGREEMENT / "live.duckdb").exists(), leader)
-        with worker(second) as standby:
+        with worker(in_peace(second)) as standby:
             wait_until(lambda: has_ended(leader))
             assert leader._process.returncode == -9
             wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
@@ -79,18 +107,19 @@ def test_a_standby_takes_over_from_one_that_leaves(facts: Recorded, tmp_path: Pa
     settings = facts.settings.model_copy(update={"data": tmp_path})
     with worker(settings) as leader:
         wait_until(lambda: judged_to(copy_of(settings)) > 0, leader)
-        with worker(settings) as standby:
+        with worker(in_peace(settings)) as standby:
             leader.ask_to_stop()
             leader.join(time.monotonic() + 30)
             wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
     assert tables(copy_of(settings)) == facts.tables
 
 
+@EMBEDDED
 def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(facts: Recorded, tmp_path: Path) -> None:
     settings = facts.settings.model_copy(update={"data": tmp_path})
     with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
         wait_until(lambda: stands_still(leader))
-        standby = stack.enter_context(worker(settings))
+        standby = stack.enter_context(worker(in_peace(settings)))
         assert said(standby, f"live.duckdb is in use by process {leader.pid}")
         time.sleep(2)
         standby.check()
@@ -105,7 +134,7 @@ def test_a_standby_ends_a_stopped_ledger_that_holds_the_file_and_says_how_long_i
     settings = facts.settings.model_copy(update={"data": tmp_path})
     with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
         wait_until(lambda: stands_still(leader))
-        standby = stack.enter_context(worker(settings, stall_seconds=5.0, log_level="info"))
+        standby = stack.enter_context(worker(in_peace(settings), stall_seconds=5.0, log_level="info"))
         assert said(standby, f'"process": {leader.pid}', 60)
         wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts, standby)
         assert leader._process.wait(10) == -signal.SIGKILL
@@ -114,6 +143,7 @@ def test_a_standby_ends_a_stopped_ledger_that_holds_the_file_and_says_how_long_i
     assert tables(copy_of(settings)) == facts.tables
 
 
+@EMBEDDED
 def test_a_ledger_that_is_stopped_as_it_wakes_up_on_another_machine_publishes_nothing(
     facts: Recorded, tmp_path: Path
 ) -> None:
@@ -122,7 +152,7 @@ def test_a_ledger_that_is_stopped_as_it_wakes_up_on_another_machine_publishes_no
     second = first.model_copy(update={"data": tmp_path / "second"})
     with worker(first, failpoint="store.written:12:stop") as leader:
         wait_until(lambda: stands_still(leader))
-        with worker(second) as standby:
+        with worker(in_peace(second)) as standby:
             wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
             before = _published(first)
             leader.ask_to_stop()
@@ -145,7 +175,7 @@ def test_a_ledger_that_wakes_up_makes_no_tick_beside_the_one_that_leads(
         wait_until(lambda: len(_writers(broker, topic)) == 1, leader)
         (slept,) = _writers(broker, topic)
         os.kill(leader.pid, signal.SIGSTOP)
-        with worker(second) as standby:
+        with worker(in_peace(second)) as standby:
             wait_until(lambda: len(set(_writers(broker, topic))) == 2, standby)
             wake(leader)
             time.sleep(6)
@@ -163,11 +193,12 @@ def _writers(broker: str, topic: str) -> list[str]:
     return [tick.writer for tick in ticks if isinstance(tick, TickFact) and tick.writer]
 
 
+@EMBEDDED
 def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recorded, tmp_path: Path) -> None:
     settings = facts.settings.model_copy(update={"data": tmp_path})
     with worker(settings, failpoint="store.written:8:stop") as leader, ExitStack() as stack:
         wait_until(lambda: stands_still(leader))
-        standby = stack.enter_context(worker(settings))
+        standby = stack.enter_context(worker(in_peace(settings)))
         assert said(standby, "standby_waits_for_the_file")
         wake(leader)
         wait_until(lambda: judged_to(copy_of(settings)) >= facts.facts)
@@ -176,7 +207,16 @@ def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recor
     assert tables(copy_of(settings)) == facts.tables
 
 
-@pytest.mark.parametrize("step", ["store.written:12:stop", "ledger.told:12:stop", "copy.written:1:stop"])
+@pytest.mark.parametrize(
+    ("broker", "step"),
+    [
+        embedded("store.written:12:stop"),
+        embedded("ledger.told:12:stop"),
+        embedded("copy.written:1:stop"),
+        on_kafka("ledger.told:12:stop"),
+    ],
+    indirect=["broker"],
+)
 def test_a_ledger_that_wakes_up_on_another_machine_publishes_and_tells_nothing(
     facts: Recorded, tmp_path: Path, step: str
 ) -> None:
@@ -188,7 +228,7 @@ def test_a_ledger_that_wakes_up_on_another_machine_publishes_and_tells_nothing(
     second = first.model_copy(update={"data": tmp_path / "second"})
     with worker(first, failpoint=step, log_level="info") as leader:
         wait_until(lambda: stands_still(leader))
-        with worker(second) as standby:
+        with worker(in_peace(second)) as standby:
             wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
             assert told(second) == facts.facts
             before = _published(first)
@@ -213,6 +253,7 @@ def _leads_again(leader: Worker) -> bool:
     return sum("ledger_resumed" in line for line in list(leader._tail)) > 1
 
 
+@EMBEDDED
 def test_a_standby_begins_with_the_copy_it_is_given(facts: Recorded, tmp_path: Path) -> None:
     first = facts.settings.model_copy(update={"data": tmp_path / "first"})
     second = first.model_copy(update={"data": tmp_path / "second"})
@@ -222,7 +263,7 @@ def test_a_standby_begins_with_the_copy_it_is_given(facts: Recorded, tmp_path: P
     shutil.copy(copy_of(first), copy_of(second))
     begun = judged_to(copy_of(second))
     assert 0 < begun < facts.facts
-    with worker(second, log_level="info") as standby:
+    with worker(in_peace(second), log_level="info") as standby:
         assert said(standby, f'"next_offset": {begun}')
         wait_until(lambda: judged_to(copy_of(second)) >= facts.facts, standby)
     assert tables(copy_of(second)) == facts.tables

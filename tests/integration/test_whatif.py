@@ -26,7 +26,7 @@ REDUCTIONS = (50, 75, 90)
 #: Every figure of a verdict, and of the counts under it.
 FIGURES = """
 SELECT region, truce_day::VARCHAR AS truce_day, verdict, violence, access, incidents, incidents_out_of_scope,
-       violence_limit, covered_share, deaths_best, reasons, state
+       violence_limit, covered_share, deaths_low, deaths_best, deaths_high, reasons, state
 FROM day_verdicts ORDER BY ALL
 """
 

@@ -21,6 +21,8 @@ from streams.settings import Settings
 
 AGREEMENT = "syria-2016"
 PATIENCE = 120.0
+#: How often it is looked whether something is done: each look opens a file or asks the broker.
+GLANCE = 0.2
 
 
 def settings_for(broker: str, prefix: str, data: Path) -> Settings:
@@ -34,6 +36,11 @@ def settings_for(broker: str, prefix: str, data: Path) -> Settings:
         publish_seconds=0.2,
         log_level="warning",
     )
+
+
+def in_peace(settings: Settings) -> Settings:
+    """Return settings for a ledger that nothing disturbs: its commits are few, and where they fall never shows."""
+    return settings.model_copy(update={"flush_records": 1_000})
 
 
 def archive_of(reports: Sequence[bytes]) -> list[ArchiveRecord]:
@@ -63,7 +70,7 @@ def wait_until(done: Callable[[], bool], worker: Worker | None = None) -> None:
             worker.check()
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(0.05)
+        time.sleep(GLANCE)
 
 
 def judged_to(copy: Path) -> int:

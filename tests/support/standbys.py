@@ -19,6 +19,7 @@ from streams.settings import Settings
 from tests.support.recorded_archive import (
     AGREEMENT,
     archive_of,
+    in_peace,
     judged_to,
     publish_archive,
     settings_for,
@@ -47,7 +48,7 @@ def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> 
     with running(("intake",), settings) as (intake,):
         wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
     facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
-    with running(("ledger",), settings) as (ledger,):
+    with running(("ledger",), in_peace(settings)) as (ledger,):
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
     if differences := verify(copy_of(settings)):
         raise AssertionError(f"the recount differs: {differences[0]}")
