@@ -5,41 +5,78 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from schemas.errors import TrucewatchError, UsageError
 from sinks.faults import is_interrupted
-from streams.cli import check, explain, feed, rejects, replay, run, schemas_command, status, verify, whatif
 from streams.cli.leaving import OWN_FAULT, asks_for_json, described, leave, misused
 from streams.settings import variable
 
 _INTERRUPTED = 130
 
+#: Each command's module and what it is called there. One is loaded when it is asked for: all together take a second
+#: longer than most commands have to do.
+_COMMANDS = {
+    "demo": ("replay", "demo"),
+    "up": ("run", "up"),
+    "worker": ("run", "worker"),
+    "publish": ("feed", "publish_command"),
+    "replay": ("replay", "replay"),
+    "status": ("status", "status"),
+    "explain": ("explain", "explain"),
+    "verify": ("verify", "verify_command"),
+    "rejects": ("rejects", "app"),
+    "whatif": ("whatif", "whatif"),
+    "check-config": ("check", "check_config"),
+    "schemas": ("schemas_command", "schemas"),
+}
+
+
+class _Commands(TyperGroup):
+    """The commands, each loaded when its name or its help is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Load a command; None where there is none of that name."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            module, name = _COMMANDS[cmd_name]
+            found = getattr(import_module(f"streams.cli.{module}"), name)
+            if not isinstance(found, typer.Typer):
+                # A Typer of one command stands for that command.
+                found, function = typer.Typer(**_SETTINGS), found
+                found.command(cmd_name)(function)
+            self.commands[cmd_name] = command = get_command(found)
+            command.name = cmd_name
+        if cmd_name not in _COMMANDS:
+            # The error offers the names near to it, out of the commands that are there.
+            for each in _COMMANDS:
+                self.get_command(ctx, each)
+        return self.commands.get(cmd_name)
+
+
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "rich",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 app = typer.Typer(
     name="trucewatch",
+    cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
     help="Does the truce hold, where, and on what evidence?\n\nStart with [bold]trucewatch demo[/bold]. "
     "Exit codes: 0 fine, 1 the answer is no, 2 bad usage or configuration, 3 a dependency is unavailable.",
+    **_SETTINGS,
 )
-app.command("demo")(replay.demo)
-app.command("up")(run.up)
-app.command("worker")(run.worker)
-app.command("publish")(feed.publish_command)
-app.command("replay")(replay.replay)
-app.command("status")(status.status)
-app.command("explain")(explain.explain)
-app.command("verify")(verify.verify_command)
-app.add_typer(rejects.app, name="rejects")
-app.command("whatif")(whatif.whatif)
-app.command("check-config")(check.check_config)
-app.command("schemas")(schemas_command.schemas)
 
 
 def main() -> NoReturn:

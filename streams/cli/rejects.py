@@ -36,6 +36,7 @@ from streams.settings import Settings, load
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
     help="List, show, export and publish again what was rejected.",
 )
