@@ -99,7 +99,7 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
     And once no broker has answered for longer than it waits for one: with nothing to write it would never end.
     """
     missed: frozenset[str] = frozenset()
-    looked = monotonic()
+    looked, taken = monotonic(), app.lane.commits
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         try:
@@ -107,6 +107,10 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
         except (TrucewatchError, TimeoutError):
             # A time in which the whole process was stopped is none in which a broker was asked.
             passed, looked = min(monotonic() - looked, 2 * WATCH_SECONDS), monotonic()
+            if app.lane.commits > taken:
+                # A broker that was back for less than the time between two questions did answer.
+                app.reach.answered()
+            taken = app.lane.commits
             try:
                 app.reach.unanswered(passed)
             except BrokerUnavailable as gone:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from schemas.errors import BrokerUnavailable
+from streams.engine import worker
+from streams.engine.app import LaneApp
+from streams.engine.lane import Lane
 from streams.engine.reach import READY_AWAY_SECONDS, Reach, apart
 
 
@@ -30,6 +36,29 @@ def test_patience_ends_and_says_for_how_long_it_lasted() -> None:
         reach.unanswered(10)
     with pytest.raises(BrokerUnavailable, match="no Kafka broker answered at kafka://h:1 for 90 s"):
         reach.unanswered(10)
+
+
+@pytest.mark.parametrize(("taken_at", "asked_in_all"), [(None, 6), (4, 9)])
+async def test_a_commit_that_was_taken_is_an_answer_though_nobody_asked(
+    taken_at: int | None, asked_in_all: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Away, back for a moment, away again: that is not as long as both together."""
+    lane = Lane(frozenset({"t"}), 0.25)
+    asked, gone = [], []
+    app: Any = SimpleNamespace(lane=lane, reach=Reach("kafka://h:1", 0.6), fail=gone.append)
+
+    async def logs(app: LaneApp) -> dict[str, str]:
+        asked.append(app)
+        lane.commits += len(asked) == taken_at
+        raise BrokerUnavailable("refused")
+
+    # No more than 0.1 s are counted each time, however slow the machine is.
+    monkeypatch.setattr(worker, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "monotonic", count().__next__)
+    monkeypatch.setattr(worker, "_logs", logs)
+    await worker._watch(app, {})
+    assert [str(each) for each in gone] == ["no Kafka broker answered at kafka://h:1 for 1 s"]
+    assert len(asked) == asked_in_all
 
 
 async def test_an_answer_is_heard_though_the_loop_is_busy() -> None:
