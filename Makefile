@@ -34,7 +34,7 @@ up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the work
 	@$(BIN)/trucewatch up
 
 test: $(READY) ## Run every test, two at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .

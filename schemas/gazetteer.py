@@ -332,21 +332,27 @@ def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazette
         raise GazetteerError(
             f"{name_or_path}: cannot be read: {error.strerror}; shipped gazetteers: {names}"
         ) from error
-    try:
-        toml = parse_toml(body)
-        file = GazetteerFile.model_validate(toml.data)
-    except TomlSyntaxError as error:
-        raise GazetteerError(f"{name_or_path}: {error}") from error
-    except ValidationError as error:
-        faults = sorted(toml.faults(error, GazetteerFile))
-        raise GazetteerError(f"{name_or_path}: {'; '.join(map(str, faults))}") from error
-    gazetteer = Gazetteer(file, name_or_path)
+    file, gazetteer = _read(name_or_path, body)
     if boundaries is None:
         return gazetteer
     # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
     from schemas.boundaries import load_boundaries
 
     return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names()))
+
+
+@lru_cache(maxsize=4)
+def _read(source: str, body: bytes) -> tuple[GazetteerFile, Gazetteer]:
+    """Parse a gazetteer, once for the same bytes: a worker that starts and a recount ask for it several times."""
+    try:
+        toml = parse_toml(body)
+        file = GazetteerFile.model_validate(toml.data)
+    except TomlSyntaxError as error:
+        raise GazetteerError(f"{source}: {error}") from error
+    except ValidationError as error:
+        faults = sorted(toml.faults(error, GazetteerFile))
+        raise GazetteerError(f"{source}: {'; '.join(map(str, faults))}") from error
+    return file, Gazetteer(file, source)
 
 
 def _folder() -> Traversable:

@@ -22,11 +22,12 @@ _OF_THE_TESTS = frozenset(
     {
         "TRUCEWATCH_SHARED_DATA",
         "TRUCEWATCH_TEST_ABSENCES",
+        "TRUCEWATCH_TEST_BODIES",
         "TRUCEWATCH_TEST_HISTORIES",
         "TRUCEWATCH_TEST_KILLS",
+        "TRUCEWATCH_TEST_LINKED",
     }
 )
-
 
 #: A name, an address of four numbers, or one of IPv6 in brackets: nothing that a password could stand in.
 _HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"

@@ -11,7 +11,7 @@ import pytest
 from tests.crash.campaign import Kills, intake_campaign, ledger_campaign
 
 #: A campaign of hundreds is ``make crash``.
-KILLS = int(os.environ.get("TRUCEWATCH_TEST_KILLS", "9"))
+KILLS = int(os.environ.get("TRUCEWATCH_TEST_KILLS", "6"))
 REPORTS = 1_000
 
 

@@ -46,7 +46,6 @@ ABSENCES = [float(each) for each in os.environ.get("TRUCEWATCH_TEST_ABSENCES", "
 @pytest.fixture(
     params=[
         pytest.param("embedded hangs", marks=pytest.mark.broker),
-        pytest.param("kafka hangs", marks=[pytest.mark.broker, pytest.mark.kafka]),
         pytest.param("kafka restarts", marks=[pytest.mark.broker, pytest.mark.kafka]),
     ]
 )

@@ -58,6 +58,9 @@ def on_kafka(*values: str) -> Any:
     return pytest.param("kafka", *values, marks=[pytest.mark.broker, pytest.mark.kafka])
 
 
+KAFKA = pytest.mark.parametrize("broker", [on_kafka()], indirect=True)
+
+
 def embedded(*values: str) -> Any:
     """The same, for the embedded broker."""
     return pytest.param("embedded", *values, marks=pytest.mark.broker)
@@ -128,6 +131,7 @@ def test_a_standby_waits_for_a_hung_ledger_that_holds_the_file_and_says_why(fact
     assert tables(copy_of(settings)) == facts.tables
 
 
+@EMBEDDED
 def test_a_standby_ends_a_stopped_ledger_that_holds_the_file_and_says_how_long_it_took(
     facts: Recorded, tmp_path: Path
 ) -> None:
@@ -163,6 +167,7 @@ def test_a_ledger_that_is_stopped_as_it_wakes_up_on_another_machine_publishes_no
     assert tables(copy_of(second)) == facts.tables
 
 
+@KAFKA
 def test_a_ledger_that_wakes_up_makes_no_tick_beside_the_one_that_leads(
     broker: str, prefix: str, tmp_path: Path
 ) -> None:
@@ -211,7 +216,6 @@ def test_a_ledger_that_wakes_up_lets_go_of_the_file_for_its_standby(facts: Recor
     ("broker", "step"),
     [
         embedded("store.written:12:stop"),
-        embedded("ledger.told:12:stop"),
         embedded("copy.written:1:stop"),
         on_kafka("ledger.told:12:stop"),
     ],
@@ -269,6 +273,7 @@ def test_a_standby_begins_with_the_copy_it_is_given(facts: Recorded, tmp_path: P
     assert tables(copy_of(second)) == facts.tables
 
 
+@KAFKA
 def test_intakes_that_come_leave_and_die_under_load_lose_nothing_and_double_nothing(
     broker: str, prefix: str, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.records import present_tables
 from tests.support.worlds import LINKING, agreement, at
 
 #: A file costs what some hundred histories in memory cost.
-SEEDS = range(max(4, int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "400")) // 50))
+SEEDS = range(max(4, int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300")) // 50))
 
 any_linking = pytest.mark.parametrize("linking", [False, True], ids=["each report by itself", "linked"])
 
