@@ -36,6 +36,13 @@ _COMMANDS = {
     "check-config": ("check", "check_config"),
     "schemas": ("schemas_command", "schemas"),
 }
+#: What holds for all of them.
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "rich",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 
 class _Commands(TyperGroup):
@@ -63,12 +70,6 @@ class _Commands(TyperGroup):
         return self.commands.get(cmd_name)
 
 
-_SETTINGS: dict[str, Any] = {
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": "rich",
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
 app = typer.Typer(
     name="trucewatch",
     cls=_Commands,

@@ -379,20 +379,21 @@ def test_every_command_has_help_and_json(run: Run, command: str) -> None:
     assert "--json" in ended.out
 
 
+@pytest.mark.parametrize("module", ["app", "status"])
 @pytest.mark.parametrize(("options", "said"), [([], "trucewatch: stopped\n"), (["--json"], '"interrupted"')])
-def test_ctrl_c_while_the_command_loads_shows_no_traceback(options: list[str], said: str) -> None:
-    interrupted = """
+def test_ctrl_c_while_the_command_loads_shows_no_traceback(options: list[str], said: str, module: str) -> None:
+    interrupted = f"""
 import sys
 class Finder:
     def find_spec(self, name, *_):
-        if name == "streams.cli.app":
+        if name == "streams.cli.{module}":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Finder())
 from streams.__main__ import main
 main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", interrupted, *options],
+        [sys.executable, "-c", interrupted, "status", *options],
         cwd=ROOT,
         env=clean_environment(),
         capture_output=True,
