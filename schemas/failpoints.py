@@ -27,7 +27,7 @@ Step = Literal[
     "ledger.told",  # committed, and Kafka's group offset with it
     "store.migrating",  # the tables are made, not committed
     "store.migrated",
-    "store.viewing",  # views and macros are made anew, not committed
+    "store.viewing",  # views, macros and comments are made anew, not committed
     "store.settling",  # the log was compared, not committed
     "store.opened",
     "store.staged",  # rows are written in the open transaction, for the court to ask about

@@ -1,8 +1,14 @@
-"""The schema of the store, as numbered SQL files applied in order, each in one transaction."""
+"""Schema of a store.
+
+Tables are numbered SQL files, applied in order, each in one transaction. Views, macros and comments belong to the
+software: a file that has others, or none, gets them anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,8 +23,11 @@ from schemas.failpoints import reached
 #: Views and macros, in the order in which they build on each other.
 _VIEWS = ("views.sql", "bulletins.sql", "declared.sql", "pullback.sql")
 _NUMBERED = re.compile(r"^v(\d+)\.sql$")
+#: A comment stands beside its column, and on a line of its own.
+_COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
 
 
+@cache
 def software_version() -> str:
     """Return the version of trucewatch that runs; "source" when it is not installed."""
     try:
@@ -27,17 +36,23 @@ def software_version() -> str:
         return "source"
 
 
-def migrations() -> dict[int, str]:
-    """Return the SQL that leads to each schema version from the one before."""
+@cache
+def _numbered() -> dict[int, str]:
     files = (resources.files("sinks") / "schema").iterdir()
     numbered = {int(match[1]): file.read_text("utf-8") for file in files if (match := _NUMBERED.match(file.name))}
     return dict(sorted(numbered.items()))
 
 
-def views() -> str:
-    """Return the SQL of every view and macro."""
+def migrations() -> dict[int, str]:
+    """Return the SQL that leads to each schema version from the one before, without comments on tables."""
+    return {number: _COMMENT.sub("", sql) for number, sql in _numbered().items()}
+
+
+def definitions() -> str:
+    """Return the SQL of every comment, view and macro."""
+    comments = [line for sql in _numbered().values() for line in _COMMENT.findall(sql)]
     folder = resources.files("sinks") / "schema"
-    return "\n".join((folder / name).read_text("utf-8") for name in _VIEWS)
+    return "\n".join(["".join(comments), *((folder / name).read_text("utf-8") for name in _VIEWS)])
 
 
 def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -94,7 +109,7 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
-    """Bring the schema from version ``stored`` up to date, and its views and macros with it."""
+    """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them."""
     for number, sql in migrations().items():
         if number <= stored:
             continue
@@ -110,8 +125,12 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
         reached("store.migrating")
         connection.execute("COMMIT")
         reached("store.migrated")
+    sql = definitions()
+    present = (software_version(), hashlib.sha256(sql.encode()).hexdigest())
+    if connection.execute("SELECT software_version, definitions FROM about").fetchall() == [present]:
+        return
     connection.execute("BEGIN")
-    connection.execute(views())
-    connection.execute("UPDATE about SET software_version = ?", [software_version()])
+    connection.execute(sql)
+    connection.execute("UPDATE about SET software_version = ?, definitions = ?", present)
     reached("store.viewing")
     connection.execute("COMMIT")

@@ -1,4 +1,4 @@
--- Views and macros. They belong to the software, not to the file: made anew whenever a ledger opens its store.
+-- Views and macros. They belong to the software, not to the file: made anew by a ledger that finds those of another.
 
 CREATE OR REPLACE VIEW incidents AS
 WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),

@@ -50,7 +50,7 @@ PATIENCE_FOR_A_STEP = 30.0
 #: Some steps are not reached in a life that has too little to do, which then ends at random: together that makes half.
 RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
-ONCE = ("store.migrating", "store.migrated")
+ONCE = ("store.migrating", "store.migrated", "store.viewing")
 REPORTS = 3_000
 LIVES_A_ROUND = 60
 STEPS_OF: dict[Role, tuple[str, ...]] = {

@@ -20,6 +20,7 @@ from streams.intake.examine import Examiner
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
+from tests.support.stores import begin_store
 
 SOURCE = "truce.incidents.v1"
 
@@ -82,7 +83,8 @@ class History:
         return self
 
     def judged(self, folder: Path, *, flush_every: int = 10_000, restart_every: int = 10**9) -> Path:
-        """Run the ledger over all facts and return the file it publishes."""
+        """Run the ledger over all facts in an empty folder and return the file it publishes."""
+        begin_store(folder, self.agreement)
         store = self._open(folder)
         ledger = self._ledger(store)
         for flushes, first in enumerate(range(0, len(self.facts), flush_every), start=1):

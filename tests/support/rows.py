@@ -32,6 +32,7 @@ from schemas.topics import EMBEDDED_CLUSTER
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.store import Store
 from streams.ledger.core.identity import body_digest, key_hash
+from tests.support.stores import begin_store
 from tests.support.worlds import TRUCE
 
 DAY_ONE = TRUCE.first_day
@@ -54,6 +55,12 @@ def open_store(
     return Store.open(
         directory, truce, REGIONS, facts_topic=TOPIC, log_identity=log, new_log_allowed=new_log_allowed, **limits
     )
+
+
+def new_store(directory: Path, truce: Agreement = TRUCE, **given: Any) -> Store:
+    """Open a store in an empty ``directory``, as ``open_store`` does, without the work of a first opening."""
+    begin_store(directory, truce)
+    return open_store(directory, truce, **given)
 
 
 def incident_row(report_id: str, **given: Any) -> ReportRow:

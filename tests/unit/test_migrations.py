@@ -1,0 +1,98 @@
+"""Files of other versions of the software: tables are brought up to date, views and comments made where they differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from schemas.rows import Changes
+from sinks.migrations import definitions, migrations, software_version
+from sinks.opening import StoreLimits, connect
+from sinks.store import LIVE
+from tests.support.rows import incident_row, new_store, open_store
+from tests.support.stores import begin_store
+from tests.support.worlds import TRUCE, agreement
+
+#: Without the SQL of views and macros: DuckDB writes the columns they leave out in any order.
+CATALOG = {
+    "duckdb_tables()": "table_name, sql, comment",
+    "duckdb_views()": "view_name, comment",
+    "duckdb_columns()": "table_name, column_name, data_type, comment",
+    "duckdb_functions()": "function_name, parameters, comment",
+}
+
+
+def run(directory: Path, *statements: str) -> list[tuple[Any, ...]]:
+    """Run SQL on a closed store's file; return what the last statement finds."""
+    with duckdb.connect(str(directory / LIVE)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return [connection.execute(sql) for sql in statements][-1].fetchall()
+
+
+def catalog(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table, view, column and macro of a file with its comment."""
+    ours = "NOT internal AND schema_name = 'main' ORDER BY ALL"
+    return {
+        listing: run(directory, f"SELECT {names} FROM {listing} WHERE {ours}") for listing, names in CATALOG.items()
+    }
+
+
+def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table."""
+    tables = [name for (name,) in run(directory, "SELECT table_name FROM duckdb_tables()")]
+    return {name: run(directory, f"FROM {name} ORDER BY ALL") for name in tables}
+
+
+CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
+
+
+def test_an_opening_makes_no_definition_that_the_file_has(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    run(tmp_path, *CHANGED)
+    changed = catalog(tmp_path)
+    open_store(tmp_path).close()
+    assert catalog(tmp_path) == changed
+
+
+@pytest.mark.parametrize("written_by", ["definitions = 'others'", "definitions = NULL", "software_version = '0.0.1'"])
+def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    made, about = catalog(tmp_path), rows(tmp_path)["about"]
+    run(tmp_path, *CHANGED, f"UPDATE about SET {written_by}")
+    open_store(tmp_path).close()
+    assert catalog(tmp_path) == made
+    assert rows(tmp_path)["about"] == about
+    assert run(tmp_path, "SELECT software_version FROM about") == [(software_version(),)]
+
+
+def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "new")
+    store.commit(Changes(reports=[incident_row("i1")]))
+    store.close()
+    old = tmp_path / "old"
+    old.mkdir()
+    with connect(old / LIVE, StoreLimits()) as connection:
+        connection.execute(migrations()[1])
+        # The definitions of today, but of columns that the first version lacks.
+        connection.execute(definitions().replace("COMMENT ON COLUMN about.definitions", "-- "))
+        connection.execute(f"ATTACH '{tmp_path / 'new' / LIVE}' AS new (READ_ONLY)")
+        for (table,) in connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'new'"
+        ).fetchall():
+            kept = "* EXCLUDE (definitions) REPLACE (1 AS schema_version)" if table == "about" else "*"
+            connection.execute(f"INSERT INTO {table} SELECT {kept} FROM new.{table}")
+    open_store(old).close()
+    assert catalog(old) == catalog(tmp_path / "new")
+    assert rows(old) == rows(tmp_path / "new")
+
+
+@pytest.mark.parametrize("truce", [TRUCE, agreement(id="another", title="Another", access={"regions": ["SY01"]})])
+def test_a_copied_store_of_the_tests_is_what_a_first_opening_makes(truce: Any, tmp_path: Path) -> None:
+    begin_store(tmp_path / "copied", truce)
+    for name in ("made", "copied"):
+        open_store(tmp_path / name, truce).close()
+    assert catalog(tmp_path / "copied") == catalog(tmp_path / "made")
+    assert rows(tmp_path / "copied") == rows(tmp_path / "made")
