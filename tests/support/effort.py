@@ -1,14 +1,23 @@
-"""How much work something takes, counted and not timed: a busy machine changes nothing about it."""
+"""How much work the code under test takes, and how much the tests take on."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from types import FrameType
 
 
+def examples(full: int) -> int:
+    """Return how many examples a test draws: ``full`` under ``TRUCEWATCH_TEST_EFFORT=full``, few otherwise."""
+    return full if os.environ.get("TRUCEWATCH_TEST_EFFORT") == "full" else max(3, full // 20)
+
+
 def calls(work: Callable[[], object]) -> int:
-    """Return how many calls of functions, Python's own included, and steps of generators ``work`` takes."""
+    """Return how many calls of functions, Python's own included, and steps of generators ``work`` takes.
+
+    Counted and not timed: a busy machine changes nothing about it.
+    """
     number = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:
