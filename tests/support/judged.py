@@ -82,6 +82,12 @@ class History:
         self.facts += [(TickFact(stamp=moment), b"") for moment in moments]
         return self
 
+    def first(self, facts: int | None = None) -> History:
+        """Return a history of its own that goes on from the first facts of this one, or from all."""
+        other = History(self.agreement)
+        other.facts, other._sources = self.facts[:facts], self._sources
+        return other
+
     def judged(self, folder: Path, *, flush_every: int = 10_000, restart_every: int = 10**9) -> Path:
         """Run the ledger over all facts in an empty folder and return the file it publishes."""
         begin_store(folder, self.agreement)

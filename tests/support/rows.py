@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from schemas.agreement import Agreement
 from schemas.rows import (
     BulletinRow,
     Changes,
@@ -28,39 +26,18 @@ from schemas.rows import (
     WindowRow,
     Withdrawal,
 )
-from schemas.topics import EMBEDDED_CLUSTER
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from sinks.store import Store
 from streams.ledger.core.identity import body_digest, key_hash
-from tests.support.stores import begin_store
 from tests.support.worlds import TRUCE
 
 DAY_ONE = TRUCE.first_day
 #: The instant the truce took effect.
 START = TRUCE.effective
-TOPIC = "truce.facts.test-truce.v1"
-LOG = f"{EMBEDDED_CLUSTER}1/facts"
-REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
 
 
 def hours(number: float) -> Micros:
     """Return the instant so many hours after the truce took effect."""
     return START + round(number * MICROS_PER_HOUR)
-
-
-def open_store(
-    directory: Path, truce: Agreement = TRUCE, *, log: str = LOG, new_log_allowed: bool = False, **limits: Any
-) -> Store:
-    """Open a store of the test agreement in ``directory``."""
-    return Store.open(
-        directory, truce, REGIONS, facts_topic=TOPIC, log_identity=log, new_log_allowed=new_log_allowed, **limits
-    )
-
-
-def new_store(directory: Path, truce: Agreement = TRUCE, **given: Any) -> Store:
-    """Open a store in an empty ``directory``, as ``open_store`` does, without the work of a first opening."""
-    begin_store(directory, truce)
-    return open_store(directory, truce, **given)
 
 
 def incident_row(report_id: str, **given: Any) -> ReportRow:

@@ -1,4 +1,4 @@
-"""New stores for tests that are not about opening one: the file a first opening makes, copied."""
+"""Stores of the test agreement, and files to ask views and macros of, made without the work of a first opening."""
 
 from __future__ import annotations
 
@@ -6,15 +6,40 @@ import tempfile
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from schemas.agreement import Agreement
-from sinks.opening import StoreLimits, connect
+from schemas.rows import Changes
+from schemas.topics import EMBEDDED_CLUSTER
+from sinks.opening import StoreLimits, connect, name_regions
 from sinks.store import LIVE, Store
+from sinks.writing import Writer
 from tests.support.worlds import TRUCE
+
+TOPIC = "truce.facts.test-truce.v1"
+LOG = f"{EMBEDDED_CLUSTER}1/facts"
+REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
+
+
+def open_store(
+    directory: Path, truce: Agreement = TRUCE, *, log: str = LOG, new_log_allowed: bool = False, **limits: Any
+) -> Store:
+    """Open a store in ``directory``."""
+    return Store.open(
+        directory, truce, REGIONS, facts_topic=TOPIC, log_identity=log, new_log_allowed=new_log_allowed, **limits
+    )
+
+
+def new_store(directory: Path, truce: Agreement = TRUCE, **given: Any) -> Store:
+    """Open a store in an empty directory: for tests that are not about a first opening."""
+    begin_store(directory, truce)
+    return open_store(directory, truce, **given)
 
 
 def begin_store(directory: Path, truce: Agreement = TRUCE) -> None:
-    """Make ``directory`` with the live file of a store that was opened and closed.
+    """Make ``directory`` with a copy of the file that a first opening makes.
 
     Whoever opens it names the regions and the log, as at any opening.
     """
@@ -29,7 +54,7 @@ def _new_file(truce_json: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         live = Path(folder) / LIVE
         if truce == TRUCE:
-            Store.open(live.parent, truce, {}, facts_topic="", log_identity="", new_log_allowed=False).close()
+            open_store(live.parent).close()
         else:
             live.write_bytes(_new_file(TRUCE.model_dump_json()))
             with closing(connect(live, StoreLimits())) as connection:
@@ -38,3 +63,28 @@ def _new_file(truce_json: str) -> bytes:
                 )
                 connection.execute("DELETE FROM regions")
         return live.read_bytes()
+
+
+class Scratch:
+    """An open file that holds some rows at a time, for questions to views and macros."""
+
+    def __init__(self, directory: Path, truce: Agreement = TRUCE) -> None:
+        begin_store(directory, truce)
+        self._connection = connect(directory / LIVE, StoreLimits())
+        name_regions(self._connection, truce, REGIONS)
+        self._writer = Writer(self._connection, truce)
+        self._connection.execute("BEGIN")
+
+    def holding(self, changes: Changes) -> duckdb.DuckDBPyConnection:
+        """Return the connection; these rows are seen on it, and none given earlier."""
+        self._connection.execute("ROLLBACK")
+        self._writer.forget()
+        self._connection.execute("BEGIN")
+        self._writer.stage(changes, 0)
+        self._writer.write(changes, 0)
+        self._writer.write_offsets(changes, TOPIC, 0)
+        return self._connection
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()

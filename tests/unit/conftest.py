@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,14 @@ import pytest
 from streams.cli.app import main
 from streams.settings import Settings, variable
 from tests.support.commands import Ended, Run
+from tests.support.stores import Scratch
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """A file of the test agreement to ask views and macros of."""
+    with closing(Scratch(tmp_path_factory.mktemp("scratch"))) as file:
+        yield file
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,7 +13,8 @@ import pytest
 from schemas.rows import Changes, DeclarationRow, VerdictRow
 from schemas.truceday import Micros, from_micros
 from sinks.reading import declarations, declared_clocks
-from tests.support.rows import DAY_ONE, hours, open_store, verdict_row
+from tests.support.rows import DAY_ONE, hours, verdict_row
+from tests.support.stores import Scratch
 
 Rows = list[tuple[object, ...]]
 Ask = Callable[..., Rows]
@@ -40,23 +41,14 @@ def says(
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[Callable[..., duckdb.DuckDBPyConnection]]:
-    """Opens a file that holds some declarations, its ledger's time being ``now`` hours into the truce."""
-    opened: list[duckdb.DuckDBPyConnection] = []
+def file(scratch: Scratch) -> Callable[..., duckdb.DuckDBPyConnection]:
+    """Puts declarations into a file, in place of those before, its ledger's time being ``now`` hours into the truce."""
 
-    def make(*told: DeclarationRow, now: float = 300, verdicts: Sequence[VerdictRow] = ()) -> duckdb.DuckDBPyConnection:
-        folder = tmp_path / str(len(opened))
-        store = open_store(folder)
-        store.commit(Changes(declarations=list(told), now=hours(now), verdicts=list(verdicts), versions=list(verdicts)))
-        store.close()
-        connection = duckdb.connect(str(folder / "live.duckdb"))
-        connection.execute("SET TimeZone = 'UTC'")
-        opened.append(connection)
-        return connection
+    def holding(*told: DeclarationRow, now: float = 300, verdicts: Sequence[VerdictRow] = ()) -> Any:
+        rows = {"declarations": list(told), "verdicts": list(verdicts), "versions": list(verdicts)}
+        return scratch.holding(Changes(now=hours(now), **rows))
 
-    yield make
-    for connection in opened:
-        connection.close()
+    return holding
 
 
 def stretches(connection: duckdb.DuckDBPyConnection) -> Rows:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from schemas.agreement import Agreement
 from schemas.errors import UsageError
+from schemas.rows import VerdictRow
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
 from streams.ops.explain import Explanation, read_explanation, read_held
@@ -26,7 +27,7 @@ from tests.support.commands import Run
 from tests.support.judged import History, report
 from tests.support.levers import MINUTE, applied, incident, step
 from tests.support.random_history import random_history
-from tests.support.worlds import DAY, HOUR, LINKING, agreement, at, day
+from tests.support.worlds import DAY, HOUR, LINKING, World, agreement, at, day
 
 NO_ACCESS: dict[str, Any] = {"access": {"regions": []}}
 
@@ -41,22 +42,22 @@ def shellings(number: int, kind: str = "shelling", feed: str = "feed-a") -> list
 
 
 class Ground:
-    """A history with the first truce-day of Aleppo explained."""
+    """A history whose judgement of Aleppo is explained, and what a ledger would judge after more reports."""
 
     def __init__(self, folder: Path, truce: Agreement, reports: Iterable[dict[str, Any]], now: Micros) -> None:
-        self.folder, self.now = folder, now
+        self.now = now
         self.history = History(truce).tell(*reports).tick(now)
-        self._files = 0
-        self.plain = self.told()
+        self._file = self.history.judged(folder)
+        self.plain = self.told(0)
 
-    def told(self, more: Iterable[dict[str, Any]] = (), now: Micros | None = None, number: int = 0) -> Explanation:
-        """Explain a day of Aleppo after more reports."""
-        history = History(self.history.agreement)
-        history.facts = [*self.history.facts]
-        history._sources = len(history.facts)
-        history.tell(*more).tick(now or self.now)
-        self._files += 1
-        return read_explanation(history.judged(self.folder / str(self._files)), "SY02", day(number))
+    def told(self, number: int) -> Explanation:
+        """Explain a truce-day."""
+        return read_explanation(self._file, "SY02", day(number))
+
+    def judged(self, *more: dict[str, Any], now: Micros | None = None, number: int = 0) -> VerdictRow:
+        """Judge a truce-day after more reports."""
+        history = self.history.first().tell(*more).tick(now or self.now)
+        return World(history.agreement).tell_bodies(history.facts).verdict("SY02", number)
 
     def lever(self, change: str) -> Lever:
         """Return the one lever of a kind."""
@@ -67,10 +68,10 @@ class Ground:
         """Make a lever's change and see what it says come true; and with a little less of it, see that it does not."""
         before = self.plain
         lever = self.lever(change)
-        after = self.told(applied(lever, before, self.now)).dossier.judged
+        after = self.judged(*applied(lever, before, self.now))
         assert (after.verdict, getattr(after, lever.leg)) == (lever.verdict, lever.finding)
         if short:
-            less = self.told(applied(lever, before, self.now, short=True)).dossier.judged
+            less = self.judged(*applied(lever, before, self.now, short=True))
             assert getattr(less, lever.leg) == getattr(before.dossier.judged, lever.leg) != lever.finding
         return lever
 
@@ -100,8 +101,8 @@ def test_with_two_feeds_needed_and_none_watching_two_more_are_asked_for(tmp_path
     lever = ground.proves("watch")
     assert (lever.number, lever.span) == (2, 18 * HOUR)
     before = ground.plain
-    one = ground.told(applied(replace(lever, number=1), before, ground.now))
-    assert one.dossier.judged.violence == "UNKNOWN"
+    one = ground.judged(*applied(replace(lever, number=1), before, ground.now))
+    assert one.violence == "UNKNOWN"
 
 
 @pytest.mark.parametrize(("watched", "verdict"), [(24, "MET"), (3, "UNKNOWN")])
@@ -115,7 +116,7 @@ def test_incidents_found_out_of_scope_do_as_well_as_retracted_ones(tmp_path: Pat
     ground = Ground(tmp_path, agreement(**NO_ACCESS), [*shellings(3), watch(at(0), at(1))], at(1))
     outside = [each | {"revision": 2, "parties": [{"name": "ISIL"}, {"name": "Nusra"}]} for each in shellings(2)]
     assert ground.lever("retract").number == 2
-    assert ground.told(outside).dossier.judged.verdict == "MET"
+    assert ground.judged(*outside).verdict == "MET"
 
 
 def test_broken_by_a_severe_incident_names_it_and_what_the_count_asks_for_besides(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_met_says_how_much_it_would_bear(tmp_path: Path) -> None:
     assert (spare.span, spare.verdict) == (2 * HOUR, "UNKNOWN")
     for less, verdict in ((0, "MET"), (MINUTE, "UNKNOWN")):
         shorter = watch(at(0), at(0, 20) - spare.span - less, revision=2)
-        assert ground.told([shorter]).dossier.judged.verdict == verdict
+        assert ground.judged(shorter).verdict == verdict
 
 
 def aid(kind: str, when: Micros, name: str | None = None, convoy: str = "aid-1") -> dict[str, Any]:
@@ -186,21 +187,21 @@ def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day
     lever = ground.proves("deliver")
     assert (lever.names, lever.before, lever.verdict) == (("un/aid-1", "un/aid-2"), at(1), "MET")
     late = [step("un", name, "offloaded", "SY02", at(1), ground.now) for name in ("aid-1", "aid-2")]
-    assert ground.told(late).dossier.judged.access == "BROKEN"
+    assert ground.judged(*late).access == "BROKEN"
 
 
 @pytest.mark.parametrize("stopped", ["denied", "turned_back", "attacked"])
 def test_a_convoy_that_was_stopped_asks_for_another_one_to_be_delivered_instead(tmp_path: Path, stopped: str) -> None:
     reports = [aid("requested", at(0, 1)), aid(stopped, at(0, 5)), watch(at(4), at(5))]
     ground = Ground(tmp_path, agreement(), reports, at(5))
-    told = ground.told(number=4)
+    told = ground.told(4)
     (lever,) = [each for each in told.changes if each.change == "deliver"]
     assert (lever.names, lever.closed, lever.places, lever.verdict) == ((), ("un/aid-1",), (None,), "MET")
     text = lever_text(lever, told.case, "BROKEN")
     assert text.startswith("another convoy, one to the region, reported offloaded or distributed for un/aid-1 after")
     for begun, access in ((at(0, 5) - MINUTE, "BROKEN"), (at(0, 5), "MET")):
         instead = aid("offloaded", begun, convoy="aid-2")
-        assert ground.told([instead], number=4).dossier.judged.access == access
+        assert ground.judged(instead, number=4).access == access
 
 
 def test_beside_a_stopped_convoy_the_one_still_waited_for_has_to_be_delivered_itself(tmp_path: Path) -> None:
@@ -223,8 +224,7 @@ def test_access_broken_by_a_gap_asks_for_any_delivery_within_it(tmp_path: Path) 
     ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(0), at(1))], at(1))
     lever = ground.proves("deliver_any", short=False)
     assert (lever.after, lever.before, lever.verdict) == (at(0), at(1), "MET")
-    just_too_early = ground.told([aid("offloaded", at(0), convoy="aid-9")])
-    assert just_too_early.dossier.judged.access == "BROKEN"
+    assert ground.judged(aid("offloaded", at(0), convoy="aid-9")).access == "BROKEN"
 
 
 @pytest.mark.parametrize("gap_days", [1, 7])
@@ -243,39 +243,39 @@ def test_a_running_day_says_when_time_alone_will_break_it(tmp_path: Path) -> Non
     ground = Ground(
         tmp_path, truce, [aid("dispatched", at(1, 1)), aid("offloaded", at(0, 9), convoy="aid-2")], at(1, 5)
     )
-    told = ground.told(number=1)
+    told = ground.told(1)
     due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
     assert due == {"overdue": at(1, 13), "gap": at(1, 9)}
     for moment in due.values():
         assert moment is not None
-        assert ground.told(now=moment, number=1).dossier.judged.access == "BROKEN"
-    assert ground.told(now=at(1, 9) - MINUTE, number=1).dossier.judged.access == "MET"
+        assert ground.judged(now=moment, number=1).access == "BROKEN"
+    assert ground.judged(now=at(1, 9) - MINUTE, number=1).access == "MET"
 
 
 def test_a_convoy_becomes_overdue_at_the_very_end_of_a_day_too(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(1))], at(1, 5))
-    told = ground.told(number=1)
+    told = ground.told(1)
     due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
     assert due == {"overdue": at(2), "gap": at(2)}
-    assert ground.told(now=at(2), number=1).dossier.judged.access == "BROKEN"
+    assert ground.judged(now=at(2), number=1).access == "BROKEN"
 
 
 def test_a_delivery_asked_for_has_to_follow_what_is_known_and_leave_no_gap(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(5), at(6))], at(6))
-    (lever,) = [each for each in ground.told(number=5).changes if each.change == "deliver"]
+    (lever,) = [each for each in ground.told(5).changes if each.change == "deliver"]
     assert (lever.after, lever.before, lever.finding) == (at(4), at(6), "MET")
     for moment, access in ((at(4), "BROKEN"), (at(4) + MINUTE, "MET")):
-        assert ground.told([aid("offloaded", moment)], number=5).dossier.judged.access == access
+        assert ground.judged(aid("offloaded", moment), number=5).access == access
 
 
 def test_a_convoy_asked_for_must_not_be_overdue_already(tmp_path: Path) -> None:
     ground = Ground(tmp_path, agreement(), [watch(at(5), at(6))], at(6))
-    (lever,) = [each for each in ground.told(number=5).changes if each.change == "know_convoy"]
+    (lever,) = [each for each in ground.told(5).changes if each.change == "know_convoy"]
     assert (lever.after, lever.finding) == (at(3), "MET")
     for moment, access in ((at(3), "BROKEN"), (at(3) + MINUTE, "MET")):
-        assert ground.told([aid("requested", moment)], number=5).dossier.judged.access == access
+        assert ground.judged(aid("requested", moment), number=5).access == access
 
 
 def test_where_only_some_feeds_count_more_incidents_are_theirs(tmp_path: Path) -> None:
@@ -331,8 +331,8 @@ def test_measured_by_a_monitors_bulletins_it_is_their_count_that_would_have_to_c
     assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("BROKEN", "BROKEN")
     lever = ground.lever("bulletin_within")
     assert (lever.number, lever.verdict) == (1, "MET")
-    assert ground.told([tallied(lever.number + 1, revision=2)]).dossier.judged.verdict == "BROKEN"
-    assert ground.told([tallied(lever.number, revision=2)]).dossier.judged.verdict == "MET"
+    assert ground.judged(tallied(lever.number + 1, revision=2)).verdict == "BROKEN"
+    assert ground.judged(tallied(lever.number, revision=2)).verdict == "MET"
 
 
 def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
@@ -366,17 +366,11 @@ def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_levers_h
                 seen.setdefault(lever.change, (lever, told))
     now = to_micros(days[0][2])
     for lever, told in seen.values():
-        after = History(history.agreement)
-        after.facts = [*history.facts]
-        after._sources = len(after.facts)
-        after.tell(*applied(lever, told, now)).tick(now)
-        folder = tmp_path / f"{lever.change}-{told.case.region}"
-        judged = read_explanation(after.judged(folder), told.case.region, told.dossier.judged.truce_day).dossier.judged
-        assert (lever.change, getattr(judged, lever.leg), judged.verdict) == (
-            lever.change,
-            lever.finding,
-            lever.verdict,
-        )
+        after = history.first().tell(*applied(lever, told, now)).tick(now)
+        world = World(after.agreement).tell_bodies(after.facts)
+        world.flush()
+        row = world.store.verdicts[told.case.region, told.dossier.judged.truce_day]
+        assert (lever.change, getattr(row, lever.leg), row.verdict) == (lever.change, lever.finding, lever.verdict)
     assert len(seen) >= 5
 
 
@@ -508,11 +502,11 @@ def test_a_day_of_25_hours_says_so_and_needs_more_watching(tmp_path: Path) -> No
     number = (date(2016, 10, 27) - date(2016, 9, 12)).days
     start = at(number)
     ground = Ground(tmp_path, truce, [watch(start, start + DAY)], start + 25 * HOUR)
-    told = ground.told(number=number)
+    told = ground.told(number)
     (lever,) = [each for each in told.changes if each.change == "watch"]
     assert lever.span == HOUR
     more = applied(lever, told, ground.now)
-    assert ground.told(more, number=number).dossier.judged.verdict == "MET"
+    assert ground.judged(*more, number=number).verdict == "MET"
     assert explanation_json(told)["coverage"]["stretches"][1]["feeds"] == []
 
 

@@ -12,8 +12,8 @@ from schemas.rows import Changes
 from sinks.migrations import definitions, migrations, software_version
 from sinks.opening import StoreLimits, connect
 from sinks.store import LIVE
-from tests.support.rows import incident_row, new_store, open_store
-from tests.support.stores import begin_store
+from tests.support.rows import incident_row
+from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import TRUCE, agreement
 
 #: Without the SQL of views and macros: DuckDB writes the columns they leave out in any order.

@@ -23,7 +23,8 @@ from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
 from sinks.verify import verify
 from streams.ops.standing import read_standing
-from tests.support.rows import DAY_ONE, full_changes, incident_row, open_store
+from tests.support.rows import DAY_ONE, full_changes, incident_row
+from tests.support.stores import open_store
 
 THEN = datetime(2016, 9, 13, 12, tzinfo=UTC)
 COUNT = "SELECT count(*) FROM reports"

@@ -40,18 +40,17 @@ from sinks.writing import Writer
 from streams.ledger.core.identity import key_hash
 from tests.support.rows import (
     DAY_ONE,
-    TOPIC,
     full_changes,
     gate_row,
     hours,
     incident_row,
-    open_store,
     reject_row,
     step_row,
     tally_row,
     verdict_row,
     withdrawal,
 )
+from tests.support.stores import TOPIC, Scratch, new_store, open_store
 from tests.support.worlds import agreement
 
 I1 = Identity("feed-a", "i1")
@@ -70,7 +69,7 @@ def select(directory: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def written(directory: Path, *flushes: Changes) -> None:
     """Commit each of ``flushes`` and close."""
-    store = open_store(directory)
+    store = new_store(directory)
     for changes in flushes:
         store.commit(changes)
     store.close()
@@ -136,11 +135,9 @@ def test_every_field_of_a_report_reaches_its_column(tmp_path: Path) -> None:
         ("feeds", FeedRow),
     ],
 )
-def test_a_columns_name_is_its_fields_name(tmp_path: Path, table: str, row_type: Any) -> None:
-    written(tmp_path)
-    columns = f"duckdb_columns() WHERE table_name = '{table}'"
-    names = select(tmp_path, f"SELECT column_name FROM {columns} ORDER BY column_index")
-    assert tuple(name for (name,) in names) == row_type._fields
+def test_a_columns_name_is_its_fields_name(scratch: Scratch, table: str, row_type: Any) -> None:
+    described = scratch.holding(Changes()).execute(f"DESCRIBE {table}").fetchall()
+    assert tuple(name for name, *_ in described) == row_type._fields
 
 
 def test_a_rejected_record_keeps_its_bytes(tmp_path: Path) -> None:
@@ -169,13 +166,13 @@ def test_a_revision_may_be_withdrawn_in_the_flush_that_brought_it(tmp_path: Path
 
 class TestPriors:
     def test_an_unknown_identity_has_none(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         assert store.priors({}) == {}
         assert store.priors(wanted(I1)) == {}
         store.close()
 
     def test_a_prior_tells_every_digest_and_what_the_present_revision_adds(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         first = incident_row("i1", body_digest=11, deaths_best=3)
         second = incident_row("i1", revision=2, body_digest=22, region="SY01", kind="airstrike", deaths_high=9)
         store.commit(Changes(reports=[first]))
@@ -186,7 +183,7 @@ class TestPriors:
         assert found == {I1: Prior(2, {1: 11, 2: 22}, "incident", adds, 0)}
 
     def test_a_retracted_incident_and_another_kind_of_report_add_nothing(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         notice = incident_row("c1", type="coverage", region=None, truce_day=None, kind=None, in_scope=None)
         store.commit(Changes(reports=[incident_row("i1", retracted=True), notice]))
         found = store.priors(wanted(I1, Identity("feed-a", "c1")))
@@ -194,13 +191,13 @@ class TestPriors:
         assert {prior.type: prior.contribution for prior in found.values()} == {"incident": None, "coverage": None}
 
     def test_an_identity_with_the_same_hash_is_not_taken_for_another(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(reports=[incident_row("other", key_hash=key_hash(*I1))]))
         assert store.priors(wanted(I1)) == {}
         store.close()
 
     def test_two_identities_with_one_hash_are_both_answered(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         other = Identity("feed-b", "other")
         rows = [incident_row("i1", key_hash=7), incident_row("other", feed="feed-b", key_hash=7, fact_offset=1)]
         store.commit(Changes(reports=rows))
@@ -211,13 +208,13 @@ class TestPriors:
         store.close()
 
     def test_staged_rows_are_seen(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.stage(Changes(reports=[incident_row("i1")]))
         assert I1 in store.priors(wanted(I1))
         store.close()
 
     def test_the_hashes_to_remember_are_those_of_every_identity(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(reports=[incident_row(f"i{n}") for n in range(3)]))
         store.commit(Changes(reports=[incident_row("i0", revision=2)], withdrawn=[withdrawal("i0")]))
         hashes = np.concatenate(list(store.key_hashes()))
@@ -243,7 +240,7 @@ class TestEarliest:
         return store.earliest("SY02", DAY_ONE, kinds, limit)
 
     def test_only_what_counts_is_evidence_in_order_of_time_and_identity(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(reports=list(self.ROWS)))
         assert self.ask(store) == [
             Evidence(hours(2), "feed-a", "early"),
@@ -256,7 +253,7 @@ class TestEarliest:
         store.close()
 
     def test_staged_rows_and_withdrawals_are_seen_and_their_lists_cleared(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(reports=[incident_row("i1")]))
         changes = Changes(reports=[incident_row("i2")], withdrawn=[withdrawal("i1")], rejects=[reject_row()])
         store.stage(changes)
@@ -270,7 +267,7 @@ class TestEarliest:
         assert select(tmp_path, "SELECT count(*) FROM reports") == [(3,)]
 
     def test_feeds_the_agreement_does_not_count_are_no_evidence_and_in_no_hour(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path, agreement(violence={"feeds": ["feed-b"]}))
+        store = new_store(tmp_path, agreement(violence={"feeds": ["feed-b"]}))
         store.commit(Changes(now=hours(10), reports=list(self.ROWS)))
         assert [item.report_id for item in self.ask(store)] == ["twin"]
         assert store.resume().hours == [Hour("SY02", hours(2), 1, 1)]
@@ -278,7 +275,7 @@ class TestEarliest:
 
 
 def test_hours_before_the_trailing_window_are_left_behind(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     rows = [incident_row(f"i{n}", occurred_from=hours(n)) for n in (0, 1, 167)]
     store.commit(Changes(now=hours(168.5), reports=rows))
     assert [hour.hour for hour in store.resume().hours] == [hours(1), hours(167)]
@@ -301,7 +298,7 @@ class TestPresentRows:
     def test_a_tally_of_nothing_is_deleted_and_may_come_back(self, tmp_path: Path) -> None:
         nothing = tally_row(incidents=0)
         line = FeedTallyRow("SY02", DAY_ONE, "feed-a", 2)
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(tallies=[tally_row()], feed_tallies=[line]))
         store.commit(Changes(tallies=[tally_row(), nothing], feed_tallies=[line._replace(incidents=0)]))
         assert (store.resume().tallies, store.resume().feed_tallies) == ([], [])
@@ -323,7 +320,7 @@ class TestPresentRows:
 
     def test_rows_of_a_touched_report_are_replaced_by_the_ones_given(self, tmp_path: Path) -> None:
         notice = CoverageRow("feed-a", "c1", "SY01", hours(0), hours(24), True)
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(coverage=[notice, notice._replace(region="SY02")], convoy_steps=[step_row("s1")]))
         store.commit(
             Changes(
@@ -337,7 +334,7 @@ class TestPresentRows:
         assert resumed.convoy_steps == []
 
     def test_a_touched_convoy_without_a_row_is_gone(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(full_changes())
         store.commit(Changes(touched_convoys={("un", "aid-1"), ("un", "never-known")}))
         store.close()
@@ -351,14 +348,14 @@ class TestPresentRows:
 
 class TestSources:
     def test_a_high_water_never_goes_back(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(origins={("t", 0, "log-a"): 9, ("t", 1, "log-a"): 4}))
         store.commit(Changes(origins={("t", 0, "log-a"): 3, ("t", 1, "log-a"): 5}))
         assert store.resume().origins == {("t", 0, "log-a"): 9, ("t", 1, "log-a"): 5}
         store.close()
 
     def test_every_log_of_a_topic_has_a_high_water_of_its_own(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path)
+        store = new_store(tmp_path)
         store.commit(Changes(origins={("t", 0, "log-a"): 9}))
         store.commit(Changes(origins={("t", 0, "log-b"): 3}))
         assert store.resume().origins == {("t", 0, "log-a"): 9, ("t", 0, "log-b"): 3}
@@ -404,7 +401,7 @@ class TestSources:
         store.close()
 
     def test_what_was_read_of_a_real_cluster_is_never_given_up(self, tmp_path: Path) -> None:
-        store = open_store(tmp_path, log="q9Zt1k/topic")
+        store = new_store(tmp_path, log="q9Zt1k/topic")
         store.commit(full_changes())
         store.close()
         with pytest.raises(LogMismatch, match="was read from log q9Zt1k/topic"):

@@ -11,7 +11,8 @@ from schemas.errors import StoreUnavailable
 from sinks.clearing import clear, left_behind
 from streams.cli.backtest import Plan, run_backtest
 from streams.settings import Settings
-from tests.support.rows import full_changes, open_store
+from tests.support.rows import full_changes
+from tests.support.stores import open_store
 from tests.unit.test_store_faults import another_ledger, said_by
 
 

@@ -21,7 +21,8 @@ from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from sinks.opening import LIVE, PUBLISHED
-from tests.support.rows import full_changes, incident_row, open_store, tally_row
+from tests.support.rows import full_changes, incident_row, tally_row
+from tests.support.stores import open_store
 from tests.support.worlds import agreement
 
 PREAMBLE = """
@@ -31,7 +32,8 @@ from pathlib import Path
 from schemas.errors import TrucewatchError
 from schemas.rows import Changes
 from sinks.opening import PUBLISHED
-from tests.support.rows import full_changes, incident_row, open_store
+from tests.support.rows import full_changes, incident_row
+from tests.support.stores import open_store
 directory = Path(sys.argv[1])
 """
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from sinks.store import Store
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
-from tests.support.rows import open_store
+from tests.support.stores import open_store
 from tests.support.worlds import HOUR, World, at, convoy, coverage, incident, tick
 
 FACTS = 250

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from schemas.rows import Changes, LinkedIncident, LinkedReport
 from schemas.truceday import from_micros
 from sinks.migrations import migrations
 from sinks.opening import PUBLISHED
-from tests.support.rows import DAY_ONE, figures_row, full_changes, hours, incident_row, open_store, verdict_row
+from tests.support.rows import DAY_ONE, figures_row, full_changes, hours, incident_row, verdict_row
+from tests.support.stores import Scratch, open_store
 from tests.support.worlds import agreement
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A store's file with a row in every table and three versions of one verdict."""
-    store = open_store(tmp_path)
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A published file with a row in every table and three versions of one verdict."""
+    folder = tmp_path_factory.mktemp("views")
+    store = open_store(folder)
     store.commit(full_changes())
     store.commit(
         Changes(
@@ -36,7 +39,7 @@ def file(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     )
     store.publish(datetime(2016, 9, 13, tzinfo=UTC))
     store.close()
-    with duckdb.connect(str(tmp_path / PUBLISHED), read_only=True) as connection:
+    with duckdb.connect(str(folder / PUBLISHED), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 
@@ -82,25 +85,23 @@ def test_regions_have_names_and_roles(file: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
-def test_incidents_are_the_reports_that_count(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_incidents_are_the_reports_that_count(scratch: Scratch) -> None:
     gone, old = incident_row("gone", retracted=True), incident_row("old", present=False)
-    store.commit(Changes(reports=[incident_row("i1"), gone, old, incident_row("c", type="coverage")]))
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        found = connection.execute("SELECT incident_id, region_name FROM incidents").fetchall()
-        made_of = connection.execute("FROM incident_reports").fetchall()
+    connection = scratch.holding(Changes(reports=[incident_row("i1"), gone, old, incident_row("c", type="coverage")]))
+    found = connection.execute("SELECT incident_id, region_name FROM incidents").fetchall()
+    made_of = connection.execute("FROM incident_reports").fetchall()
     assert found == [("feed-a/i1", "Aleppo")]
     assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "active", None, "alone", None, None, None, 0)]
 
 
 @pytest.mark.parametrize("differs", [{"occurred_to": hours(9)}, {"time_precision": "hour"}])
-def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path: Path, differs: dict[str, Any]) -> None:
+def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(
+    scratch: Scratch, differs: dict[str, Any]
+) -> None:
     """It is placed by the report that tells the time most exactly.
 
     And its day is explained with every report of it, the withdrawn one marked.
     """
-    store = open_store(tmp_path)
     changes = full_changes()
     changes.reports = [
         incident_row("i1", accused="A", claimant="B", **differs),
@@ -119,15 +120,11 @@ def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path:
         LinkedReport("feed-a", "i1", "feed-b", "i2", 1, 1, "active", "feed-a/i1", *why[1:]),
         LinkedReport("feed-a", "i1", "feed-c", "i3", 1, 2, "retracted", *why),
     ]
-    store.commit(changes)
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        columns = "incident_id, reports, feeds, certainty, accused, claimant, place_name, fact_offset"
-        found = connection.execute(f"SELECT {columns} FROM incidents").fetchall()
-        made_of = connection.execute(
-            "SELECT feed, standing, linked_to, metres FROM incident_reports ORDER BY 1"
-        ).fetchall()
-        told = connection.execute("FROM explain_day('SY02', '2016-09-12')").fetchall()
+    connection = scratch.holding(changes)
+    columns = "incident_id, reports, feeds, certainty, accused, claimant, place_name, fact_offset"
+    found = connection.execute(f"SELECT {columns} FROM incidents").fetchall()
+    made_of = connection.execute("SELECT feed, standing, linked_to, metres FROM incident_reports ORDER BY 1").fetchall()
+    told = connection.execute("FROM explain_day('SY02', '2016-09-12')").fetchall()
     assert found == [("feed-a/i1", 2, ["feed-a", "feed-b"], "good", "A; C", "B", "Castello", 1)]
     assert made_of == [
         ("feed-a", "active", "feed-b/i2", 900),
@@ -142,23 +139,18 @@ def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(tmp_path:
     ]
 
 
-def test_a_report_moved_out_of_the_agreement_makes_no_incident(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
-    store.commit(Changes(reports=[incident_row("here"), incident_row("gone", region="SY14")]))
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        for view in ("incidents", "incident_reports"):
-            assert connection.execute(f"SELECT incident_id FROM {view}").fetchall() == [("feed-a/here",)]
+def test_a_report_moved_out_of_the_agreement_makes_no_incident(scratch: Scratch) -> None:
+    connection = scratch.holding(Changes(reports=[incident_row("here"), incident_row("gone", region="SY14")]))
+    for view in ("incidents", "incident_reports"):
+        assert connection.execute(f"SELECT incident_id FROM {view}").fetchall() == [("feed-a/here",)]
 
 
 @pytest.mark.parametrize(("feeds", "counted"), [([], [True, True]), (["feed-b", "feed-c"], [False, True])])
 def test_only_feeds_the_agreement_names_are_counted(tmp_path: Path, feeds: list[str], counted: list[bool]) -> None:
-    store = open_store(tmp_path, agreement(violence={"feeds": feeds}))
     changes = full_changes()
     changes.reports = [incident_row("i1"), incident_row("i2", feed="feed-b")]
-    store.commit(changes)
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
+    with closing(Scratch(tmp_path, agreement(violence={"feeds": feeds}))) as scratch:
+        connection = scratch.holding(changes)
         found = connection.execute("SELECT counted FROM incidents ORDER BY incident_id").fetchall()
         beside = connection.execute("SELECT DISTINCT counted_incidents FROM bulletin_counts").fetchall()
     assert [each for (each,) in found] == counted
@@ -204,56 +196,47 @@ def test_the_past_is_told_as_it_was_then(
 
 @pytest.mark.parametrize(("when", "incidents"), [(4, 2), (5, 2), (6, 3), (7, 4), (29, 4), (30, 1), (99, 1), (100, 5)])
 def test_figures_that_moved_within_a_version_are_told_as_they_were_then(
-    tmp_path: Path, when: float, incidents: int
+    scratch: Scratch, when: float, incidents: int
 ) -> None:
     """Version 1 is made at 4 hours and moves at 6 and 7; those of version 1 say nothing of the second."""
-    store = open_store(tmp_path)
     moved = [
         figures_row(incidents=n, recorded_at=hours(n + 3), tick_offset=n + 3, bulletin_incidents=None) for n in (3, 4)
     ]
     later = [verdict_row(version=2, incidents=1, recorded_at=hours(30), tick_offset=30)]
     later.append(verdict_row(version=3, incidents=5, recorded_at=hours(100), tick_offset=100))
-    store.commit(Changes(now=hours(100), versions=[verdict_row(), *later], figures=moved))
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        found = connection.execute("SELECT incidents FROM verdicts_as_of(?)", [from_micros(hours(when))]).fetchall()
-        sql = "SELECT changed FROM verdict_changes WHERE version > 1 ORDER BY version"
-        changed = [row[0] for row in connection.execute(sql).fetchall()]
+    connection = scratch.holding(Changes(now=hours(100), versions=[verdict_row(), *later], figures=moved))
+    found = connection.execute("SELECT incidents FROM verdicts_as_of(?)", [from_micros(hours(when))]).fetchall()
+    sql = "SELECT changed FROM verdict_changes WHERE version > 1 ORDER BY version"
+    changed = [row[0] for row in connection.execute(sql).fetchall()]
     assert found == [(incidents,)]
     moves = [[(one["old"], one["new"]) for one in each if one["field"] == "incidents"] for each in changed]
     assert moves == [[("4", "1")], [("1", "5")]]
 
 
-def test_past_the_last_judgement_a_day_is_told_as_that_one_left_it(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_past_the_last_judgement_a_day_is_told_as_that_one_left_it(scratch: Scratch) -> None:
     version = verdict_row(recorded_at=hours(4))
-    store.commit(Changes(versions=[version], verdicts=[version], now=hours(23)))
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        found = connection.execute("SELECT state FROM verdicts_as_of(?)", [from_micros(hours(999))]).fetchall()
+    connection = scratch.holding(Changes(versions=[version], verdicts=[version], now=hours(23)))
+    found = connection.execute("SELECT state FROM verdicts_as_of(?)", [from_micros(hours(999))]).fetchall()
     assert found == [("OPEN",)]
 
 
-def test_a_window_is_told_as_it_was_then(tmp_path: Path) -> None:
+def test_a_window_is_told_as_it_was_then(scratch: Scratch) -> None:
     """The second day is first judged at 24 hours: from then on the first one is over."""
     next_day = {"truce_day": DAY_ONE + timedelta(days=1), "verdict": "UNKNOWN", "incidents": 0}
-    store = open_store(tmp_path)
     versions = [
         verdict_row(version=1, recorded_at=hours(4)),
         verdict_row(version=1, recorded_at=hours(24), **next_day),
         verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
         verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
     ]
-    store.commit(Changes(versions=versions, verdicts=[versions[1], versions[3]]))
-    store.close()
+    connection = scratch.holding(Changes(versions=versions, verdicts=[versions[1], versions[3]]))
     columns = "days_met, days_broken, incidents, streak_days, streak_ended_day, streak_ended_by"
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        sql = f"SELECT {columns} FROM window_as_of('SY02', ?)"
-        assert connection.execute(sql, [from_micros(hours(3))]).fetchall() == []
-        assert connection.execute(sql, [from_micros(hours(5))]).fetchone() == (0, 1, 2, 0, None, None)
-        assert connection.execute(sql, [from_micros(hours(25))]).fetchone() == (0, 1, 2, 0, DAY_ONE, "BROKEN")
-        assert connection.execute(sql, [from_micros(hours(40))]).fetchone() == (1, 0, 1, 1, None, None)
-        assert connection.execute(sql, [from_micros(hours(101))]).fetchone() == (0, 1, 5, 0, DAY_ONE, "BROKEN")
+    sql = f"SELECT {columns} FROM window_as_of('SY02', ?)"
+    assert connection.execute(sql, [from_micros(hours(3))]).fetchall() == []
+    assert connection.execute(sql, [from_micros(hours(5))]).fetchone() == (0, 1, 2, 0, None, None)
+    assert connection.execute(sql, [from_micros(hours(25))]).fetchone() == (0, 1, 2, 0, DAY_ONE, "BROKEN")
+    assert connection.execute(sql, [from_micros(hours(40))]).fetchone() == (1, 0, 1, 1, None, None)
+    assert connection.execute(sql, [from_micros(hours(101))]).fetchone() == (0, 1, 5, 0, DAY_ONE, "BROKEN")
 
 
 def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnection) -> None:
@@ -272,31 +255,25 @@ def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnect
     assert any(fact == "bulletin" and value == "monitor/b1" for fact, value, _ in told)
 
 
-def test_a_day_explained_says_how_many_more_reports_a_version_came_of(tmp_path: Path) -> None:
+def test_a_day_explained_says_how_many_more_reports_a_version_came_of(scratch: Scratch) -> None:
     named = ", ".join(f"feed-a/i{n}@1" for n in range(10))
     causes = [([f"feed-a/i{n}@1" for n in range(10)], 3), (["feed-a/i1@1"], 0), ([], 0)]
-    store = open_store(tmp_path)
     changes = full_changes()
     changes.versions = [
         verdict_row(version=version, cause=json.dumps({"reports": reports, "more": more}))
         for version, (reports, more) in enumerate(causes, start=1)
     ]
-    store.commit(changes)
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        sql = "SELECT detail FROM explain_day('SY02', ?) WHERE fact LIKE 'version %'"
-        details = [detail.partition("; ")[2] for (detail,) in connection.execute(sql, [DAY_ONE]).fetchall()]
+    connection = scratch.holding(changes)
+    sql = "SELECT detail FROM explain_day('SY02', ?) WHERE fact LIKE 'version %'"
+    details = [detail.partition("; ")[2] for (detail,) in connection.execute(sql, [DAY_ONE]).fetchall()]
     assert details == [f"by {named} and 3 more", "by feed-a/i1@1", "by the passing of time"]
 
 
-def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(scratch: Scratch) -> None:
     changes = full_changes()
     changes.reports.append(incident_row("s1", feed="un", type="convoy", raw='{"step": "attacked"}'))
     changes.convoy_steps = [changes.convoy_steps[0]._replace(step="attacked")]
     changes.verdicts = [verdict_row(evidence='{"violence": [], "access": ["un/aid-1"]}')]
-    store.commit(changes)
-    store.close()
-    with duckdb.connect(str(tmp_path / "live.duckdb"), read_only=True) as connection:
-        told = connection.execute("FROM explain_day('SY02', ?) WHERE fact = 'evidence: access'", [DAY_ONE]).fetchall()
+    connection = scratch.holding(changes)
+    told = connection.execute("FROM explain_day('SY02', ?) WHERE fact = 'evidence: access'", [DAY_ONE]).fetchall()
     assert told == [("evidence: access", "un/aid-1: attacked at 2016-09-12T17:00:00Z", '{"step": "attacked"}')]
