@@ -41,11 +41,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    broker: Annotated[str, StringConstraints(pattern=rf"^kafka://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*$")] | None = (
-        Field(
-            None,
-            description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
-        )
+    broker: Annotated[str, StringConstraints(pattern=_BROKER)] | None = Field(
+        None,
+        description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
     )
     data: Path = Field(
         Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it."
