@@ -1,4 +1,7 @@
-"""Every setting of a deployment, read from the environment once, in the command line, and passed down as values."""
+"""Settings of a deployment and the roles of its workers.
+
+The command line reads the environment once and passes the settings down as values.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from schemas.errors import UsageError
 from schemas.failpoints import PATTERN
 
 PREFIX = "TRUCEWATCH_"
+
+#: Role of a worker process.
+Role = Literal["intake", "ledger"]
 
 #: Variables with our prefix that the tests read and no command does.
 _OF_THE_TESTS = frozenset(
