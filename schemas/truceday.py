@@ -1,7 +1,8 @@
-"""Truce-days: half-open days from an anchor hour to the next, in the agreement's time zone.
+"""Truce-days, instants and the trailing window of clock hours.
 
-A truce-day is named by the ISO date on which it starts. Where clocks change, a truce-day is 23 or 25
-hours long, because it runs from one anchor on the wall clock to the next.
+A truce-day is half-open and runs from an anchor hour to the next, in the agreement's time zone. It is
+named by the ISO date on which it starts. Where clocks change, a truce-day is 23 or 25 hours long,
+because it runs from one anchor on the wall clock to the next.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-#: An instant as whole microseconds since 1970-01-01T00:00:00Z: what facts carry and the core computes with.
+#: An instant in whole microseconds since 1970-01-01T00:00:00Z, as facts carry it.
 Micros = int
 
 MICROS_PER_SECOND = 1_000_000
 MICROS_PER_HOUR = 3_600 * MICROS_PER_SECOND
+MICROS_PER_DAY = 24 * MICROS_PER_HOUR
+#: Length of the trailing window in clock hours, the running hour included.
+TRAILING_HOURS = 168
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,6 +32,11 @@ def to_micros(instant: datetime) -> Micros:
 def from_micros(micros: Micros) -> datetime:
     """Return microseconds since the epoch as an aware UTC datetime, exactly."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def first_trailing_hour(now: Micros) -> Micros:
+    """Return the start of the oldest clock hour of the trailing window that ends with the running hour."""
+    return now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
 
 
 class TruceCalendar:

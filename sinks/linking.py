@@ -14,10 +14,8 @@ import duckdb
 import numpy as np
 
 from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport, Placed
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, Micros
 from sinks.columns import hash_table, key_table, place_table
-
-_MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 
 _R = TypeVar("_R", bound=NamedTuple)
 
@@ -90,9 +88,9 @@ class LinkingAnswers:
         days = [day for _, day in cells]
         parameters = {
             "start": self._start,
-            "length": _MICROS_PER_DAY,
-            "from": min(days) * _MICROS_PER_DAY,
-            "to": (max(days) + 1) * _MICROS_PER_DAY,
+            "length": MICROS_PER_DAY,
+            "from": min(days) * MICROS_PER_DAY,
+            "to": (max(days) + 1) * MICROS_PER_DAY,
         }
         with self._guarded():
             self._connection.register("wanted", key_table(("region", "day"), list(cells)))

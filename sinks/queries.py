@@ -30,11 +30,8 @@ from schemas.rows import (
     Resumed,
     VerdictRow,
 )
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
 from sinks.columns import hash_table
-
-#: The trailing window, the running hour included.
-TRAILING_HOURS = 168
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
 SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
@@ -186,7 +183,7 @@ def _of_linking(connection: duckdb.DuckDBPyConnection, log_start: int) -> dict[s
     start = {"start": log_start}
     return {
         "reporting": connection.execute(_REPORTING).fetchall(),
-        "cells": connection.execute(_CELLS, {"day": 24 * MICROS_PER_HOUR}).fetchall(),
+        "cells": connection.execute(_CELLS, {"day": MICROS_PER_DAY}).fetchall(),
         "claims": [Claim._make(row) for row in connection.execute(_CLAIMS, start).fetchall()],
         "linked": [place for (place,) in connection.execute(_LINKED, start).fetchall()],
     }
@@ -203,6 +200,6 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callabl
 def _hours(connection: duckdb.DuckDBPyConnection, agreement: Agreement, now: Micros | None) -> list[Hour]:
     """Return the clock hours of the trailing window, and any later ones, that incidents in scope began in."""
     # Before the first tick nobody knows where the window will end: every hour counts still.
-    oldest = 0 if now is None else now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
+    oldest = 0 if now is None else first_trailing_hour(now)
     parameters = {"hour": MICROS_PER_HOUR, "oldest": oldest, "feeds": list(agreement.violence.feeds) or None}
     return [Hour(*row) for row in connection.execute(_HOURS, parameters).fetchall()]

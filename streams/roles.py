@@ -6,7 +6,6 @@ import asyncio
 import gc
 from datetime import timedelta
 from functools import partial
-from typing import Literal
 
 from prometheus_client.registry import Collector
 
@@ -30,9 +29,7 @@ from streams.intake.examine import Examiner
 from streams.ledger.agent import FlushRules, LedgerAgent
 from streams.ledger.stopped_holder import StoppedHolder
 from streams.ledger.ticker import Ticker
-from streams.settings import Settings
-
-Role = Literal["intake", "ledger"]
+from streams.settings import Role, Settings
 
 #: Batches leave some hundred thousand short-lived tuples; collecting after every 700 of them costs a third of the time.
 YOUNG_OBJECTS = 200_000

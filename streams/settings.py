@@ -1,4 +1,7 @@
-"""Every setting of a deployment, read from the environment once, in the command line, and passed down as values."""
+"""Settings of a deployment and the roles of its workers.
+
+The command line reads the environment once and passes the settings down as values.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from schemas.errors import UsageError
 from schemas.failpoints import PATTERN
 
 PREFIX = "TRUCEWATCH_"
+
+#: Role of a worker process.
+Role = Literal["intake", "ledger"]
 
 #: Variables with our prefix that the tests read and no command does.
 _OF_THE_TESTS = frozenset(
@@ -41,11 +47,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    broker: Annotated[str, StringConstraints(pattern=rf"^kafka://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*$")] | None = (
-        Field(
-            None,
-            description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
-        )
+    broker: Annotated[str, StringConstraints(pattern=_BROKER)] | None = Field(
+        None,
+        description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
     )
     data: Path = Field(
         Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it."

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.placenames import parts_of, words_of
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros
 from sinks.verify.history import NaiveReport
 
 DELIVERIES = ("offloaded", "distributed")
 ROAD = ("loaded", "dispatched", "held", "turned_back", "attacked", "arrived")
 
-DAY: Micros = 24 * MICROS_PER_HOUR
 LONGEST_DAYS = 31
 MOST_TOGETHER = 50
 
@@ -52,7 +51,7 @@ class Stretch(NamedTuple):
 
     def days(self, hours: int) -> range:
         """Return the days by UTC, counted from 1970, that it touches when it lasts so many hours longer."""
-        return range(self.start // DAY, (self.end + hours * MICROS_PER_HOUR) // DAY + 1)
+        return range(self.start // MICROS_PER_DAY, (self.end + hours * MICROS_PER_HOUR) // MICROS_PER_DAY + 1)
 
 
 class Link(NamedTuple):
@@ -187,7 +186,7 @@ def _road(claim: Claim) -> Stretch | None:
     if not to:
         return None
     start, end = min(step.occurred_from for step in claim.road), max(step.occurred_to for step in claim.road)
-    return None if end - start > LONGEST_DAYS * DAY else Stretch(claim, to[-1], start, end)
+    return None if end - start > LONGEST_DAYS * MICROS_PER_DAY else Stretch(claim, to[-1], start, end)
 
 
 def _in_order(one: str, other: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros
 from sinks.verify.claims import DELIVERIES, ROAD, group_claims
 from sinks.verify.history import NaiveReport
 
@@ -191,7 +191,7 @@ def judge_access(
     deliveries = [(state.delivered_at, state.convoy.name) for state in states if state.delivered_at is not None]
     last = max(deliveries, default=None)
     since = agreement.effective if last is None else max(last[0], agreement.effective)
-    if horizon - since >= agreement.access.max_gap_days * 24 * MICROS_PER_HOUR:
+    if horizon - since >= agreement.access.max_gap_days * MICROS_PER_DAY:
         return Leg("BROKEN", () if last is None else (last[1],))
     return Leg("MET")
 

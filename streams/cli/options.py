@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,6 @@ import typer
 
 from schemas.errors import UsageError
 from streams.feeds.readers import FORMATS
-
-
-class OrderChoice(StrEnum):
-    """In what order a replay publishes its reports."""
-
-    REPORTED = "reported"
-    LISTED = "listed"
-
 
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")

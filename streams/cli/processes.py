@@ -13,14 +13,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import streams
 from schemas.errors import BrokerUnavailable, StoreFull, WorkerDied, WorkerStalled
 from streams.cli.last_words import last_words
-from streams.settings import PREFIX, Settings, environment
-
-Role = Literal["intake", "ledger"]
+from streams.settings import PREFIX, Role, Settings, environment
 
 #: A ledger publishes its last copy when it stops; past this it is held to be stuck.
 STOP_SECONDS = 60.0

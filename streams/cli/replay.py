@@ -24,6 +24,7 @@ from schemas.errors import UsageError
 from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
 from streams.cli.output import answers, news, print_json, say_missing
+from streams.feeds.archive import Order
 from streams.feeds.readers import missing_companions
 from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
 from streams.ops.standing import Standing, read_standing
@@ -40,9 +41,7 @@ def replay(
     file_format: options.FileFormat = None,
     agreement: options.Agreement = None,
     boundaries: options.Boundaries = None,
-    order: Annotated[
-        options.OrderChoice, typer.Option("--order", help="By reporting time, or as the files list them.")
-    ] = options.OrderChoice.REPORTED,
+    order: Annotated[Order, typer.Option("--order", help="By reporting time, or as the files list them.")] = "reported",
     data: options.Data = None,
     broker: options.Broker = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the result the folder holds.")] = False,
@@ -69,7 +68,7 @@ def replay(
     judged = load_agreement(settings.agreement)
     if not as_json:
         say_missing(missing_companions(files, file_format))
-    finished = _run(Plan(settings, judged, files, file_format, order.value, replace, run))
+    finished = _run(Plan(settings, judged, files, file_format, order, replace, run))
     first = last = None
     if days is None:
         first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,18 +24,11 @@ from streams.cli.output import news, print_json_line
 from streams.cli.processes import end_with_parent, running
 from streams.cli.restarts import Watched
 from streams.engine.broker import EmbeddedBroker
-from streams.settings import load
+from streams.settings import Role, load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
 _STATUS_SECONDS = 30.0
 _LOOK_SECONDS = 0.25
-
-
-class RoleChoice(StrEnum):
-    """What a worker does."""
-
-    INTAKE = "intake"
-    LEDGER = "ledger"
 
 
 def up(
@@ -90,7 +82,7 @@ def up(
 
 
 def worker(
-    role: Annotated[RoleChoice, typer.Option("--role", help="What this process does.")],
+    role: Annotated[Role, typer.Option("--role", help="What this process does.")],
     broker: options.Broker = None,
     agreement: options.Agreement = None,
     boundaries: options.Boundaries = None,
@@ -120,7 +112,7 @@ def worker(
     if until_eof:
         end_with_parent()
     try:
-        run_role(role.value, settings)
+        run_role(role, settings)
     finally:
         # A worker freezes its heap for speed. DuckDB's bindings print thirty lines about leaks when it stays frozen.
         gc.unfreeze()

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date
+from functools import partial
 from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.feeds.recorded import Recorded, day_of
-from streams.feeds.table import Row, recorded, rows_of, whole_number
+from streams.feeds.table import Row, midnight, midnight_after, recorded, reports_of, rows_of, whole_number
 
 FEED = "compiled-2016"
 
@@ -56,11 +57,8 @@ def read_convoys(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[R
     Raises:
         InputFileError: no header, columns missing, not UTF-8, or not CSV.
     """
-    for row in rows_of(source, name, "compiled convoys", CONVOY_COLUMNS):
-        if row.cells is None:
-            yield row.torn("convoy", FEED)
-        else:
-            yield recorded(convoy(row.cells, time_zone), row.line)
+    rows = rows_of(source, name, "compiled convoys", CONVOY_COLUMNS)
+    yield from reports_of(rows, "convoy", FEED, partial(convoy, time_zone=time_zone))
 
 
 def read_tallies(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[Recorded]:
@@ -89,7 +87,7 @@ def convoy(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "type": "convoy",
         "feed": FEED,
         "report_id": f"convoy-{row['row']}",
-        "reported_at": _end(span, time_zone) if span else row["date"],
+        "reported_at": midnight_after(span.last, time_zone) if span else row["date"],
         "convoy_id": f"{row['date']} {row['location']}",
         "step": _step(row),
         "occurred": _occurred(span, row["date"], time_zone, row["date_basis"]),
@@ -113,7 +111,7 @@ def bulletin(rows: list[dict[str, str]], time_zone: ZoneInfo) -> dict[str, Any]:
         "type": "bulletin",
         "feed": feed,
         "report_id": f"{head['monitor']} {head['covers']}",
-        "reported_at": _end(published, time_zone) if published else head["published"],
+        "reported_at": midnight_after(published.last, time_zone) if published else head["published"],
         "occurred": _occurred(span, head["covers"], time_zone, "calendar days"),
         "tallies": [_tally(row) for row in rows],
         "total": whole_number(head["report_total"]),
@@ -176,9 +174,5 @@ def _span(cell: str) -> _Span | None:
 def _occurred(span: _Span | None, cell: str, time_zone: ZoneInfo, basis: str) -> dict[str, str]:
     if span is None:
         return {"from": cell, "to": cell, "precision": "day"}
-    start = datetime.combine(span.first, time.min, time_zone).isoformat()
-    return {"from": start, "to": _end(span, time_zone), "precision": span.precision, "source_precision": basis}
-
-
-def _end(span: _Span, time_zone: ZoneInfo) -> str:
-    return datetime.combine(span.last + timedelta(days=1), time.min, time_zone).isoformat()
+    start, end = midnight(span.first, time_zone), midnight_after(span.last, time_zone)
+    return {"from": start, "to": end, "precision": span.precision, "source_precision": basis}

@@ -16,13 +16,22 @@ an agreement may call severe.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from streams.feeds.kind_words import bombardment_told_of
-from streams.feeds.recorded import Recorded, day_of
-from streams.feeds.table import recorded, rows_of, whole_number
+from streams.feeds.recorded import Recorded
+from streams.feeds.table import (
+    day_or_none,
+    decimal_number,
+    midnight,
+    midnight_after,
+    reports_of,
+    rows_of,
+    whole_number,
+)
 
 FEED = "ucdp-ged"
 
@@ -53,16 +62,13 @@ def read_ged(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[Recor
     Raises:
         InputFileError: no header, columns missing, not UTF-8, or not CSV.
     """
-    for row in rows_of(source, name, "UCDP GED", REQUIRED):
-        if row.cells is None:
-            yield row.torn("incident", FEED)
-        else:
-            yield recorded(incident(row.cells, time_zone), row.line)
+    rows = rows_of(source, name, "UCDP GED", REQUIRED)
+    yield from reports_of(rows, "incident", FEED, partial(incident, time_zone=time_zone))
 
 
 def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
     """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
-    start, end = _day(row["date_start"]), _day(row["date_end"])
+    start, end = day_or_none(row["date_start"]), day_or_none(row["date_end"])
     told = _bombardment(row)
     reported = _reported_on(end, row["source_date"]) if end else None
     return {
@@ -70,16 +76,16 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "feed": FEED,
         "report_id": row["id"],
         "revision": 1,
-        "reported_at": _midnight_after(reported, time_zone) if reported else row["source_date"],
+        "reported_at": midnight_after(reported, time_zone) if reported else row["source_date"],
         "occurred": {
-            "from": _midnight(start, time_zone) if start else row["date_start"],
-            "to": _midnight_after(end, time_zone) if end else row["date_end"],
+            "from": midnight(start, time_zone) if start else row["date_start"],
+            "to": midnight_after(end, time_zone) if end else row["date_end"],
             "precision": _TIME_PRECISION.get(row["date_prec"], row["date_prec"]),
             "source_precision": f"ucdp date_prec {row['date_prec']}",
         },
         "place": {
             "names": [row[column] for column in ("adm_1", "adm_2", "where_coordinates") if row[column]],
-            "point": {"latitude": _degrees(row["latitude"]), "longitude": _degrees(row["longitude"])},
+            "point": {"latitude": decimal_number(row["latitude"]), "longitude": decimal_number(row["longitude"])},
             "wkt": row.get("geom_wkt") or None,
             "precision": _PLACE_PRECISION.get(row["where_prec"], row["where_prec"]),
             "source_precision": f"ucdp where_prec {row['where_prec']}",
@@ -130,28 +136,5 @@ def _sources(row: dict[str, str]) -> list[dict[str, str]]:
 
 def _reported_on(end: date, source_dates: str) -> date:
     """The first day a source is dated within the longest delay after the event's end, else the day it ended."""
-    stated = (_day(part.strip()) for part in source_dates.split(";"))
+    stated = (day_or_none(part.strip()) for part in source_dates.split(";"))
     return min((day for day in stated if day and end <= day <= end + LONGEST_REPORTING_DELAY), default=end)
-
-
-def _day(cell: str) -> date | None:
-    """Read ``2016-09-12``, with or without the midnight later releases append."""
-    try:
-        return day_of(cell)
-    except ValueError:
-        return None
-
-
-def _midnight(day: date, time_zone: ZoneInfo) -> str:
-    return datetime.combine(day, time.min, time_zone).isoformat()
-
-
-def _midnight_after(day: date, time_zone: ZoneInfo) -> str:
-    return _midnight(day + timedelta(days=1), time_zone)
-
-
-def _degrees(cell: str) -> float | str:
-    try:
-        return float(cell)
-    except ValueError:
-        return cell

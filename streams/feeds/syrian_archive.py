@@ -21,14 +21,15 @@ row is an ``attack_on_aid``: how it was struck is told, and the kind says that.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
-from streams.feeds.recorded import Recorded, day_of, opened
-from streams.feeds.table import recorded, rows_of
+from streams.feeds.recorded import Recorded, opened
+from streams.feeds.table import day_or_none, decimal_number, midnight, midnight_after, reports_of, rows_of
 
 FEED = "syrian-archive"
 #: The list of places, as the archive's own package names it.
@@ -81,11 +82,8 @@ def read_syrian_archive(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Ite
     if beside.is_file():
         with opened(beside) as listed:
             places = read_places(listed, str(beside))
-    for row in rows_of(source, name, "Syrian Archive", REQUIRED):
-        if row.cells is None:
-            yield row.torn("incident", FEED)
-        else:
-            yield recorded(incident(row.cells, places, time_zone), row.line)
+    rows = rows_of(source, name, "Syrian Archive", REQUIRED)
+    yield from reports_of(rows, "incident", FEED, partial(incident, places=places, time_zone=time_zone))
 
 
 def read_places(source: BinaryIO, name: str) -> Places:
@@ -110,7 +108,7 @@ def read_places(source: BinaryIO, name: str) -> Places:
 
 def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[str, Any]:
     """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
-    day = _day(row["Recording_Date"])
+    day = day_or_none(row["Recording_Date"])
     alleged = row["Violation_Type"] == _ALLEGES_RUSSIA
     return {
         "type": "incident",
@@ -119,8 +117,8 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
         "revision": 1,
         "reported_at": _published(day, row, time_zone) if day else row["Recording_Date"],
         "occurred": {
-            "from": _midnight(day, time_zone) if day else row["Recording_Date"],
-            "to": _midnight(day + timedelta(days=1), time_zone) if day else row["Recording_Date"],
+            "from": midnight(day, time_zone) if day else row["Recording_Date"],
+            "to": midnight_after(day, time_zone) if day else row["Recording_Date"],
             "precision": "day",
             "source_precision": "day of publication",
         },
@@ -140,7 +138,7 @@ def _place(row: dict[str, str], places: Places) -> dict[str, Any]:
     city, quarter = (_given(row[column]) for column in ("City", "Neighborhood"))
     names = [name for name in (_GOVERNORATES.get(city or "", city), quarter) if name]
     if _given(row["Latitude"]) and _given(row["Longitude"]):
-        point = {"latitude": _number(row["Latitude"]), "longitude": _number(row["Longitude"])}
+        point = {"latitude": decimal_number(row["Latitude"]), "longitude": decimal_number(row["Longitude"])}
         return {"names": names, "point": point, "precision": "exact", "source_precision": "coordinates of the row"}
     if quarter is None:
         return {"names": names, "precision": "governorate", "source_precision": "governorate named"}
@@ -186,7 +184,7 @@ def _published(day: date, row: dict[str, str], time_zone: ZoneInfo) -> str:
     except (ValueError, OverflowError):
         told = time.min
     if told == time.min:
-        return _midnight(day + timedelta(days=1), time_zone)
+        return midnight_after(day, time_zone)
     return datetime.combine(day, told, UTC).isoformat()
 
 
@@ -197,21 +195,3 @@ def _key(city: str, quarter: str) -> tuple[str, str]:
 def _given(cell: str) -> str | None:
     text = cell.strip()
     return None if text in _MISSING else text
-
-
-def _day(cell: str) -> date | None:
-    try:
-        return day_of(cell)
-    except ValueError:
-        return None
-
-
-def _midnight(day: date, time_zone: ZoneInfo) -> str:
-    return datetime.combine(day, time.min, time_zone).isoformat()
-
-
-def _number(cell: str) -> float | str:
-    try:
-        return float(cell)
-    except ValueError:
-        return cell

@@ -1,16 +1,18 @@
-"""Tables of recorded reports: CSV with a line of column names, read row by row."""
+"""CSV tables of recorded reports, and the values of their cells."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from schemas.errors import InputFileError
-from streams.feeds.recorded import Recorded, instant_of
+from streams.feeds.recorded import Recorded, day_of, instant_of
 
 #: What JSON's writer and the store's columns hold.
 _MOST_BITS = 63
@@ -25,10 +27,18 @@ class Row(NamedTuple):
     columns: int
 
     def torn(self, report_type: str, feed: str) -> Recorded:
-        """Return a report for intake to reject, with the cells of a row that an unquoted comma tore apart."""
+        """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
         value = orjson.dumps({"type": report_type, "feed": feed, "raw": raw})
         return Recorded(value, None, report_type, self.line, feed)
+
+
+def reports_of(
+    rows: Iterator[Row], report_type: str, feed: str, made: Callable[[dict[str, str]], Any]
+) -> Iterator[Recorded]:
+    """Yield one report per row, as ``made`` turns its cells into one; a torn row is left to intake."""
+    for row in rows:
+        yield row.torn(report_type, feed) if row.cells is None else recorded(made(row.cells), row.line)
 
 
 def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> Iterator[Row]:
@@ -79,7 +89,33 @@ def whole_number(cell: str) -> int | str | None:
     return cell if number is not None and number.bit_length() > _MOST_BITS else number
 
 
+def decimal_number(cell: str) -> float | str:
+    """Return the number in a cell, or the cell as written."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def day_or_none(cell: str) -> date | None:
+    """Return the calendar day in a cell, with or without a time of day behind it."""
+    try:
+        return day_of(cell)
+    except ValueError:
+        return None
+
+
+def midnight(day: date, time_zone: ZoneInfo) -> str:
+    """Return the instant at which a calendar day begins, in ISO 8601."""
+    return datetime.combine(day, time.min, time_zone).isoformat()
+
+
+def midnight_after(day: date, time_zone: ZoneInfo) -> str:
+    """Return the instant at which a calendar day ends, in ISO 8601."""
+    return midnight(day + timedelta(days=1), time_zone)
+
+
 def recorded(report: dict[str, Any], line: int) -> Recorded:
     """Return a report made from a row, as it is published."""
-    told = instant_of(report["reported_at"])
-    return Recorded(orjson.dumps(report), told, report["type"], line, report["feed"], report["report_id"])
+    reported_at = instant_of(report["reported_at"])
+    return Recorded(orjson.dumps(report), reported_at, report["type"], line, report["feed"], report["report_id"])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyStepRow, Identity
-from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
 from streams.ledger.core.access import Access, AccessFinding
 from streams.ledger.core.convoy import Convoy, ConvoyName
 from streams.ledger.core.convoys import Convoys
@@ -219,7 +219,7 @@ def _watch_more(case: Case) -> Lever:
 def _of_access(case: Case) -> Iterator[Lever]:
     found = case.access()
     delivered = case.access(_step(case, ConvoyStep.OFFLOADED, _ANOTHER)).finding
-    since = case.horizon - case.agreement.access.max_gap_days * 24 * MICROS_PER_HOUR
+    since = case.horizon - case.agreement.access.max_gap_days * MICROS_PER_DAY
     match found.rule:
         case "not_owed":
             return
@@ -320,7 +320,7 @@ def _overdue_soon(case: Case) -> Iterator[Lever]:
         if due <= case.end and convoy.delivered_at is None and not any(map(convoy.made_good_by, convoys)):
             yield Lever("access", "overdue", Finding.BROKEN, names=(convoy.label,), before=due)
     last = max((convoy.delivered_at for convoy in convoys if convoy.delivered_at is not None), default=effective)
-    due = max(last, effective) + rules.max_gap_days * 24 * MICROS_PER_HOUR
+    due = max(last, effective) + rules.max_gap_days * MICROS_PER_DAY
     if due <= case.end:
         yield Lever("access", "gap", Finding.BROKEN, before=due)
 

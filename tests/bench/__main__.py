@@ -17,9 +17,8 @@ from time import perf_counter
 
 from schemas.topics import Topics
 from sinks.verify import verify
-from streams.cli.processes import Role
 from streams.engine.broker import EmbeddedBroker
-from streams.settings import Settings
+from streams.settings import Role, Settings
 from tests.bench import stages
 from tests.bench.reports import reports, running_truce, span_of
 

@@ -16,11 +16,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import Topics
-from streams.cli.processes import Role, Worker, running
+from streams.cli.processes import Worker, running
 from streams.engine.admin import ensure_topics
 from streams.engine.metadata import bootstrap
 from streams.engine.producer import BatchProducer
-from streams.settings import Settings
+from streams.settings import Role, Settings
 
 AGREEMENT = "syria-2016"
 LOOK_SECONDS = 0.1

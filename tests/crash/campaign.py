@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
@@ -25,7 +24,7 @@ from schemas.topics import Topics
 from streams.cli.processes import running, worker_environment
 from streams.engine.admin import end_offsets
 from streams.feeds.archive import ArchiveRecord
-from streams.settings import Settings
+from streams.settings import Role, Settings
 from tests.crash.figures import Figures, Tables
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
@@ -40,8 +39,6 @@ from tests.support.recorded_archive import (
 )
 from tests.support.records import tables, tables_without_places
 from tests.support.standbys import copy_of, taken_in
-
-Role = Literal["intake", "ledger"]
 
 #: A worker reads its first record after some seconds: random deaths fall before, into recovery, and behind it.
 LONGEST_RANDOM_LIFE = 5.0

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.rows import Changes, Claim, Hour, LinkedIncident, LinkedReport, ReportRow, Resumed
-from schemas.truceday import MICROS_PER_HOUR
-from streams.ledger.core.window import first_trailing_hour
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, first_trailing_hour
 
-DAY = 24 * MICROS_PER_HOUR
 #: Tables of present rows by the number of leading columns that make their key, as the store upserts them.
 UPSERTED = {"tallies": 2, "feed_tallies": 3, "verdicts": 2, "windows": 1, "feeds": 1}
 #: Tables whose rows belong to one report and are replaced with it.
@@ -123,7 +121,9 @@ def _of_linking(reports: list[ReportRow], linked: list[int]) -> dict[str, Any]:
     standing = [row for row in told if row.present]
     return {
         "reporting": sorted({(row.region, row.truce_day, row.feed) for row in told}),
-        "cells": sorted({(row.region, (row.occurred_from or 0) // DAY) for row in standing if not row.merged_into}),
+        "cells": sorted(
+            {(row.region, (row.occurred_from or 0) // MICROS_PER_DAY) for row in standing if not row.merged_into}
+        ),
         "claims": [
             Claim(row.fact_offset, row.feed, row.merged_into, row.same_as)
             for row in standing

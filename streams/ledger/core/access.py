@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros
 from streams.ledger.core.convoy import ConvoyName, Timeline
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.docket import Docket
@@ -36,7 +36,7 @@ class Access:
     def __init__(self, agreement: Agreement, convoys: Convoys) -> None:
         self._convoys = convoys
         self._effective = agreement.effective
-        self._longest_gap = agreement.access.max_gap_days * 24 * MICROS_PER_HOUR
+        self._longest_gap = agreement.access.max_gap_days * MICROS_PER_DAY
         tolerance = agreement.access.overdue_after_hours * MICROS_PER_HOUR
         self._dockets = {region: Docket(region, tolerance, self._effective) for region in agreement.access.regions}
         #: The convoys as they stand in the dockets, by each of their claims.

@@ -22,12 +22,11 @@ from schemas.rows import (
     Identity,
     LinkedIncident,
 )
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.bulletins import Monitor, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.violence import baseline_of, limit_of
-from streams.ledger.core.window import first_trailing_hour
 
 Bucket = tuple[str, date]
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from schemas.rows import ConvoyStepRow
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.convoy_steps import DELIVERIES, ROAD
 
@@ -20,8 +20,7 @@ from streams.ledger.core.convoy_steps import DELIVERIES, ROAD
 #: would cost each of ten thousand claims of a day as much as all the others.
 CROWD = 50
 #: The longest road that is one convoy's: a name used for longer would lie near every convoy to its place.
-LONGEST: Micros = 31 * 24 * MICROS_PER_HOUR
-_DAY: Micros = 24 * MICROS_PER_HOUR
+LONGEST: Micros = 31 * MICROS_PER_DAY
 _ON_THE_ROAD = frozenset(map(str, ROAD | DELIVERIES))
 
 #: Where a claim is bound: the region, the listed place or nothing, the town's name or nothing.
@@ -138,7 +137,7 @@ class ClaimLinks:
     def _cells_of(self, road: Road | None) -> Iterator[Cell]:
         if road is not None:
             # Two roads in reach of each other both touch the day on which the later one starts.
-            for day in range(road.start // _DAY, (road.end + self._reach) // _DAY + 1):
+            for day in range(road.start // MICROS_PER_DAY, (road.end + self._reach) // MICROS_PER_DAY + 1):
                 yield road.to, day
 
     def _enter(self, cell: Cell, claim: ConvoyName) -> set[ConvoyName]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from schemas.agreement import LinkingRules
 from schemas.rows import Placed
-from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
 from streams.ledger.core.linking import (
     GOVERNORATE,
     KIND_BITS,
@@ -29,7 +29,6 @@ from streams.ledger.core.linking import (
     reaches_of,
 )
 
-MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 #: About 200 MB.
 ROWS_KEPT = 6_000_000
 #: Cells read from the store at once: what a question may hold in memory beyond the rows kept.

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.rows import GateRow, VerdictRow, WindowRow
-from schemas.truceday import MICROS_PER_HOUR, Micros
+from schemas.truceday import Micros, first_trailing_hour
 from streams.ledger.core.findings import Finding
 
 WINDOW_DAYS = 7
-TRAILING_HOURS = 168
 
 VerdictOf = Callable[[str, date], VerdictRow | None]
 
@@ -35,11 +34,6 @@ def streak_of(region: str, first_day: date, last_completed: date, verdict_of: Ve
         days += 1
         day -= timedelta(days=1)
     return Streak(days, None, None)
-
-
-def first_trailing_hour(now: Micros) -> Micros:
-    """Return the start of the oldest of the 168 clock hours that end with the running one."""
-    return now - now % MICROS_PER_HOUR - (TRAILING_HOURS - 1) * MICROS_PER_HOUR
 
 
 def window_of(
