@@ -11,7 +11,7 @@ def calls(work: Callable[[], object]) -> int:
     """Return how many calls of functions, Python's own included, and steps of generators ``work`` takes."""
     number = 0
 
-    def count(frame: FrameType, event: str, argument: object) -> None:
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal number
         number += event in ("call", "c_call")
 
