@@ -12,16 +12,16 @@ READY := $(VENV)/.ready
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trucewatch needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-dev.lock && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps -e . && \
 	  uv pip check --quiet --python $(BIN)/python ; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.lock && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && \
 	  $(BIN)/python -m pip check --quiet ; \
 	fi
@@ -58,8 +58,12 @@ format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+# What is pinned stays pinned until pyproject.toml rules it out; `make lock UV="--upgrade-package pydantic"` moves one on.
+# The second lock is cut out of the first, so that what is tested is what is installed.
+LOCK := uv pip compile --quiet --custom-compile-command "make lock" --universal --generate-hashes --python-version 3.11 pyproject.toml
+lock: ## Write both lock files anew from pyproject.toml (needs uv)
+	$(LOCK) --group dev $(UV) -o requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove the environment, caches and demo data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka

@@ -1,0 +1,1 @@
+"""Language of reports, agreements, facts and rows."""

@@ -185,8 +185,12 @@ def _regions(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
     for index, code in _places_in(toml):
         if listed and code not in known:
             yield toml.fault(("access", "places", index, "region"), f"{found(code)} is not among regions")
-    if not isinstance(gazetteer, str):
-        return
+    if isinstance(gazetteer, str):
+        yield from _strangers(toml, listed, gazetteer)
+
+
+def _strangers(toml: TomlFile, listed: list[tuple[int, str]], gazetteer: str) -> Iterator[Fault]:
+    """Yield a fault for each region unknown to the gazetteer, or one for the gazetteer."""
     try:
         names = load_gazetteer(gazetteer).names()
     except GazetteerError as error:

@@ -6,7 +6,7 @@ place's ``conflict``, for a person to look at; it never changes the region.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.facts import Located
+from schemas.gazetteer_index import Entry, Index
 from schemas.language import Language
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
@@ -73,15 +74,6 @@ class GazetteerFile(Language):
     ambiguous: list[AmbiguousEntry] = Field(default_factory=list)
 
 
-class _Entry(NamedTuple):
-    """What a name stands for: one region, or several candidates. ``key`` is that of a place, however it is spelled."""
-
-    regions: tuple[str, ...]
-    look_alike: str | None = None
-    is_region: bool = False
-    key: str | None = None
-
-
 class _Found(NamedTuple):
     """One way a place was resolved; ``what`` names it in a conflict."""
 
@@ -90,7 +82,6 @@ class _Found(NamedTuple):
     what: str
 
 
-_Words = tuple[str, ...]
 _Answer = Located | tuple[RejectCode, str]
 
 
@@ -104,7 +95,8 @@ class Gazetteer:
         self._neutral = frozenset(word for name in file.neutral_words for word in words_of(name))
         self._rural = frozenset(word for name in file.rural_words for word in words_of(name))
         self._countryside = {region.pcode: region.countryside for region in file.regions if region.countryside}
-        self._entries, self._spellings = _index(file, source)
+        index = _index(file, source)
+        self._entries, self._spellings = index.entries, index.spellings
         self._boundaries = boundaries
         # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
         self._answer = lru_cache(maxsize=CACHED_PLACES)(self._resolve)
@@ -139,32 +131,10 @@ class Gazetteer:
     def _resolve(
         self, pcode: str | None, names: tuple[str, ...], latitude: float | None, longitude: float | None
     ) -> _Answer:
-        found: list[_Found] = []
         notes: list[str] = []
-        open_names: list[tuple[str, tuple[str, ...]]] = []
-        if pcode is not None:
-            if pcode[:4] in self._names:
-                found.append(_Found("pcode", pcode[:4], f"P-code {pcode}"))
-            elif pcode != self._country:
-                notes.append(f"P-code {pcode} is unknown")
-        for name in names:
-            entry = self._search(name)
-            if entry is None:
-                continue
-            if entry.look_alike:
-                notes.append(f"{name!r} is easily confused with {entry.look_alike!r}")
-            if len(entry.regions) == 1:
-                found.append(_Found("name", entry.regions[0], f"name {name!r}"))
-            else:
-                open_names.append((name, entry.regions))
-        if latitude is not None and longitude is not None and self._boundaries is not None:
-            hit = self._boundaries.at(latitude, longitude)
-            if hit is None:
-                notes.append("point lies outside every region")
-            else:
-                found.append(_Found("point", hit.region, "point"))
-                if hit.note and (found[0].by == "point" or found[0].region != hit.region):
-                    notes.append(hit.note)
+        found = [*self._by_pcode(pcode, notes)]
+        open_names = self._by_names(names, found, notes)
+        self._by_point(latitude, longitude, found, notes)
         if not found:
             return self._unresolved(pcode, names, open_names, latitude is not None)
         by, region, _ = found[0]
@@ -184,6 +154,44 @@ class Gazetteer:
             key=self._key(names[-1]) if names else None,
             names_region=bool(names) and self._is_region(names[-1]),
         )
+
+    def _by_pcode(self, pcode: str | None, notes: list[str]) -> Iterator[_Found]:
+        """Yield the region of a P-code. An unknown one is noted."""
+        if pcode is None:
+            return
+        if pcode[:4] in self._names:
+            yield _Found("pcode", pcode[:4], f"P-code {pcode}")
+        elif pcode != self._country:
+            notes.append(f"P-code {pcode} is unknown")
+
+    def _by_names(
+        self, names: tuple[str, ...], found: list[_Found], notes: list[str]
+    ) -> list[tuple[str, tuple[str, ...]]]:
+        """Add the regions of unambiguous names; return the other names with their candidates."""
+        open_names = []
+        for name in names:
+            entry = self._search(name)
+            if entry is None:
+                continue
+            if entry.look_alike:
+                notes.append(f"{name!r} is easily confused with {entry.look_alike!r}")
+            if len(entry.regions) == 1:
+                found.append(_Found("name", entry.regions[0], f"name {name!r}"))
+            else:
+                open_names.append((name, entry.regions))
+        return open_names
+
+    def _by_point(self, latitude: float | None, longitude: float | None, found: list[_Found], notes: list[str]) -> None:
+        """Add the region of a point. A point outside every region, or near a border, is noted."""
+        if latitude is None or longitude is None or self._boundaries is None:
+            return
+        hit = self._boundaries.at(latitude, longitude)
+        if hit is None:
+            notes.append("point lies outside every region")
+            return
+        found.append(_Found("point", hit.region, "point"))
+        if hit.note and (found[0].by == "point" or found[0].region != hit.region):
+            notes.append(hit.note)
 
     def _find_key(self, name: str) -> str | None:
         """Return what a place of this name is compared by; None for the name of a region, or one that is left open.
@@ -237,7 +245,7 @@ class Gazetteer:
         shown = ", ".join(list(dict.fromkeys(self._spellings[key] for key in close))[:3])
         return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
 
-    def _find(self, name: str) -> _Entry | None:
+    def _find(self, name: str) -> Entry | None:
         """Return what a name stands for: as a whole, without words such as governorate, or by its parts."""
         words = words_of(name)
         if (entry := self._entries.get(words)) is not None:
@@ -259,7 +267,7 @@ class Gazetteer:
         regions = sure or list(dict.fromkeys(region for hit in hits for region in hit.regions))
         if not regions:
             return None
-        return _Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
+        return Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
 
     def _find_whether_region(self, name: str) -> bool:
         """Whether a name, or every part of it, is a region's own: "Aleppo" and "Halab (Aleppo)"."""
@@ -276,40 +284,26 @@ class Gazetteer:
         return " or ".join(map(self._label, regions))
 
 
-def _index(file: GazetteerFile, source: str) -> tuple[dict[_Words, _Entry], dict[str, str]]:
-    """Return entries by folded words, and how to suggest each; refuse names that stand for two things."""
-    entries: dict[_Words, _Entry] = {}
-    spellings: dict[str, str] = {}
-    faults: list[str] = []
+def _index(file: GazetteerFile, source: str) -> Index:
+    """Return the index of a gazetteer.
+
+    Raises:
+        GazetteerError: with every fault.
+    """
     known = [region.pcode for region in file.regions]
-    faults += [f"region {code} is listed twice" for code in sorted({code for code in known if known.count(code) > 1})]
-
-    def add(names: list[str], entry: _Entry) -> None:
-        for code in entry.regions:
-            if code not in known:
-                faults.append(f"{names[0]!r} lies in {code}, which is not among the regions")
-        for name in names:
-            words = words_of(name)
-            if not words:
-                faults.append(f"{name!r} has no letters to compare")
-            elif entries.setdefault(words, entry).regions != entry.regions:
-                faults.append(f"{name!r} stands for {entries[words].regions[0]} and for {entry.regions[0]}")
-            else:
-                where = " or ".join(entry.regions)
-                spellings.setdefault(" ".join(words), names[0] if entry.is_region else f"{names[0]} ({where})")
-
+    index = Index(known)
     for region in file.regions:
-        add([region.english, region.arabic, *region.names], _Entry((region.pcode,), is_region=True))
+        index.add([region.english, region.arabic, *region.names], Entry((region.pcode,), is_region=True))
         if region.countryside is not None and region.countryside not in known:
-            faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
+            index.faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
     for place in file.places:
         key = " ".join(words_of(place.name))
-        add([place.name, *place.names], _Entry((place.region,), place.easily_confused_with, key=key))
+        index.add([place.name, *place.names], Entry((place.region,), place.easily_confused_with, key=key))
     for shared in file.ambiguous:
-        add([shared.name, *shared.names], _Entry(tuple(shared.regions), key=" ".join(words_of(shared.name))))
-    if faults:
-        raise GazetteerError(f"{source}: {'; '.join(faults)}")
-    return entries, spellings
+        index.add([shared.name, *shared.names], Entry(tuple(shared.regions), key=" ".join(words_of(shared.name))))
+    if index.faults:
+        raise GazetteerError(f"{source}: {'; '.join(index.faults)}")
+    return index
 
 
 def shipped_gazetteers() -> list[str]:

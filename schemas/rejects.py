@@ -38,6 +38,7 @@ class RejectCode(StrEnum):
     hint: str
 
     def __new__(cls, value: str, meaning: str, hint: str) -> RejectCode:
+        """Make a member of its code, meaning and hint."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

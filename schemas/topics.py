@@ -63,18 +63,22 @@ class Topics:
 
     @property
     def incidents(self) -> str:
+        """Input topic of incident reports."""
         return f"{self.prefix}.incidents.v1"
 
     @property
     def convoys(self) -> str:
+        """Input topic of convoy reports."""
         return f"{self.prefix}.convoys.v1"
 
     @property
     def notices(self) -> str:
+        """Input topic of coverage notices, bulletins and declarations."""
         return f"{self.prefix}.notices.v1"
 
     @property
     def positions(self) -> str:
+        """Input topic of unit positions."""
         return f"{self.prefix}.positions.v1"
 
     @property
@@ -84,6 +88,7 @@ class Topics:
 
     @property
     def rejects(self) -> str:
+        """Output topic of rejected records."""
         return f"{self.prefix}.rejects.v1"
 
     def facts(self, agreement: str) -> str:

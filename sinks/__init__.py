@@ -1,0 +1,1 @@
+"""Storage of rows in DuckDB, and the reading of published files."""

@@ -1,0 +1,1 @@
+"""Streaming pipeline from field reports to verdicts, and its command line."""

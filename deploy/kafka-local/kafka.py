@@ -228,6 +228,7 @@ def _serves(port: int) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="kafka.py", description=__doc__, formatter_class=raw)
     parser.add_argument("command", choices=("start", "stop", "status"))

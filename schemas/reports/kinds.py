@@ -123,7 +123,10 @@ class ConvoyReport(Report):
 
 
 class CoverageNotice(Report):
-    """ "We watched these regions from a to b": what turns silence into a finding. ``nil`` says nothing was seen."""
+    """Statement of a feed that it watched some regions for a stretch.
+
+    Without one, silence is no finding. ``nil`` says that nothing was seen.
+    """
 
     type: Literal["coverage"] = Field(description="Which kind of report this is.")
     occurred: Interval = Field(description="The stretch that was watched.")

@@ -61,6 +61,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
+        """Process id of the worker."""
         return self._process.pid
 
     def check(self) -> None:

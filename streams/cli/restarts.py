@@ -22,7 +22,8 @@ FULL_SECONDS = 5.0
 class Say(Protocol):
     """Tells the person, or the program, what happens."""
 
-    def __call__(self, event: str, text: str, **fields: object) -> None: ...
+    def __call__(self, event: str, text: str, **fields: object) -> None:
+        """Tell one event, as a line of text or as fields."""
 
 
 class Watched:

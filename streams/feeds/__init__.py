@@ -1,0 +1,1 @@
+"""Readers of recorded reports, and their publication to Kafka."""

@@ -12,7 +12,8 @@ from streams.ops.wording import counted, local_time, span_text
 def lever_text(lever: Lever, case: Case, verdict: str) -> str:
     """Say a change and what it would do; ``verdict`` is that of the day as it stands."""
     besides = f"besides that, {', '.join(lever.besides)} being retracted, " if lever.besides else ""
-    return f"{besides}{_change(lever, case)}: {_outcome(lever, verdict)}"
+    change = _violence_change if lever.leg == "violence" else _access_change
+    return f"{besides}{change(lever, case)}: {_outcome(lever, verdict)}"
 
 
 def _outcome(lever: Lever, verdict: str) -> str:
@@ -24,9 +25,8 @@ def _outcome(lever: Lever, verdict: str) -> str:
     return f"{leg}, the verdict {lever.verdict}"
 
 
-def _change(lever: Lever, case: Case) -> str:
+def _violence_change(lever: Lever, case: Case) -> str:
     agreement, names = case.agreement, ", ".join(lever.names)
-    before = _at(lever.before, agreement)
     match lever.change:
         case "watch":
             runs = f" (the day runs until {_at(case.end, agreement)})" if case.runs else ""
@@ -51,8 +51,14 @@ def _change(lever: Lever, case: Case) -> str:
             )
         case "bulletin_above":
             return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {lever.number} or more"
-        case "severe_incident":
+        case _:
             return f"one incident in scope of a severe kind ({names})"
+
+
+def _access_change(lever: Lever, case: Case) -> str:
+    agreement, names = case.agreement, ", ".join(lever.names)
+    before = _at(lever.before, agreement)
+    match lever.change:
         case "retract_attack":
             return f"{names} retracted, or corrected to another step or day"
         case "deliver":

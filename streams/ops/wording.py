@@ -35,7 +35,7 @@ def span_text(span: Micros) -> str:
 
 
 def visible(text: str) -> str:
-    """Return text that can only be read: what steers a terminal becomes ``\\x1b`` or ``\\u202e``. Line breaks stay."""
+    r"""Return text with what steers a terminal escaped, as ``\x1b`` or ``\u202e``. Line breaks stay."""
     return _UNSAFE.sub(_number, text)
 
 

@@ -289,7 +289,7 @@ class TestGaps:
 
     @pytest.mark.kafka
     async def test_records_deleted_under_a_running_reader_stop_it(self, apache_kafka: str, prefix: str) -> None:
-        """aiokafka goes on at the first record there is, without a word."""
+        """The client goes on at the first record there is, without a word."""
         topic = await topic_of(apache_kafka, f"{prefix}.in")
         await write(apache_kafka, topic, 0, numbered(10))
         handler = Remembering()
@@ -457,7 +457,7 @@ async def _delete_before(broker: str, topic: str, offset: int) -> None:
 
 
 def _from(offset: int):  # type: ignore[no-untyped-def]
-    async def resume(topic: str, partition: int) -> int:
+    async def resume(_topic: str, _partition: int) -> int:
         return offset
 
     return resume

@@ -113,7 +113,7 @@ async def test_a_topic_cut_or_replaced_while_it_is_read_stops_the_process(embedd
 
 
 async def test_offsets_that_run_backwards_stop_the_process(broker: str, prefix: str) -> None:
-    """aiokafka starts over without a word when its position has vanished, and every record would count as new."""
+    """The client starts over without a word when its position has vanished, and every record would count as new."""
     topic = await topic_of(broker, f"{prefix}.in")
     await write(broker, topic, 0, numbered(50))
     handler = Remembering()
@@ -359,7 +359,7 @@ async def test_a_topic_that_is_not_batched_still_reaches_its_agent(broker: str, 
 
 
 def _offsets(known: dict[int, int]):  # type: ignore[no-untyped-def]
-    async def resume(topic: str, partition: int) -> int | None:
+    async def resume(_topic: str, partition: int) -> int | None:
         return known.get(partition)
 
     return resume

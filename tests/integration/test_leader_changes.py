@@ -56,7 +56,7 @@ def test_two_brokers_die_one_after_the_other_and_nothing_is_lost_or_counted_twic
             cluster.kill(leaders[-1])
             chunk = archive[number * third : (number + 1) * third if number == 1 else None]
             asyncio.run(publish_archive(cluster.url, topics, chunk))
-            wait_until(lambda number=number: _leader(cluster, FACTS) not in (-1, leaders[-1]), ledger)
+            wait_until(lambda: _leader(cluster, FACTS) not in (-1, leaders[-1]), ledger)
             cluster.start()
         wait_until(lambda: taken_in(cluster.url, topics, topics.archive) >= len(archive), intake)
         facts = asyncio.run(end_offsets(cluster.url, FACTS))[0]

@@ -40,7 +40,7 @@ NOW = at(30)
 ROAD = open_road(IncidentReport)
 FAST = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(examine, "road_for", lambda model: lambda body: None)
+    patch.setattr(examine, "road_for", lambda _model: lambda _body: None)
     SLOW = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 
 FULL: dict[str, Any] = {

@@ -20,7 +20,7 @@ def calls(work: Callable[[], object]) -> int:
     """
     number = 0
 
-    def count(frame: FrameType, event: str, argument: object) -> None:
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal number
         number += event in ("call", "c_call")
 

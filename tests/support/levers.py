@@ -55,10 +55,6 @@ def applied(lever: Lever, told: Explanation, now: Micros, *, short: bool = False
             ]
         case "deliver_any":
             return [*besides, step("feed-a", "another", "offloaded", region, last, now)]
-        case "bulletin_within":
-            return [bulletin(told, lever.number + short, now)]
-        case "bulletin_above":
-            return [bulletin(told, lever.number - short, now)]
         case "know_convoy":
             return [*besides, step("feed-a", "another", "dispatched", region, last, now)]
         case _:
@@ -113,14 +109,6 @@ def incident(
 ) -> dict[str, Any]:
     """Return an incident that names no party: it is in scope."""
     return report("incident", name, reported_at=now, region=region, occurred=occurred, kind=kind, **fields)
-
-
-def bulletin(told: Explanation, count: int, now: Micros) -> dict[str, Any]:
-    """Return a later bulletin of the monitor the agreement measures by, of a minute of the day."""
-    tallies = [{"count": count, "place": {"pcode": told.case.region}}]
-    occurred = (told.case.start, told.case.start + MINUTE)
-    feed = told.agreement.violence.bulletins_of
-    return report("bulletin", "lever", feed=feed or "", reported_at=now, occurred=occurred, tallies=tallies)
 
 
 def step(

@@ -167,7 +167,7 @@ def test_claims_that_overlap_alike_are_told_apart_by_their_starts() -> None:
 
 
 def test_no_convoy_has_two_claims_of_a_feed_by_place_and_time() -> None:
-    """c is the closest of all to both of b's, by way of a and by itself."""
+    """Of all, c is the closest to both of b's, by way of a and by itself."""
     facts = [told("a"), told("b", hours=1, convoy_id="x"), told("c", hours=13), told("b", hours=14, convoy_id="y")]
     assert all(group.count("b/") < 2 for group in grouped(*facts))
 

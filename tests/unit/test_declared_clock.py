@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -215,46 +215,67 @@ def test_what_is_declared_stands_beside_what_was_found(file) -> None:
 # -- against a fold written from the prose
 
 
-def naive(told: Iterable[DeclarationRow]) -> Rows:
+class NaiveClock:
+    """The clock of one party, one act after another."""
+
+    def __init__(self) -> None:
+        self.ended: Rows = []
+        self.live: list[Micros | None] | None = None  # since and end of the stretch in force, or run out
+        self.suspended: tuple[str, Micros | None] | None = None
+
+    def runs(self, at: Micros) -> bool:
+        return self.live is not None and (self.live[1] is None or at < self.live[1])
+
+    def take(self, at: Micros, act: str, report_id: str, term: Micros | None) -> None:
+        if act in ("start", "extension", "reset") and term is not None and term <= at:
+            return
+        if act in ("start", "extension"):
+            self.begin(at, act, term)
+        elif act == "resumption":
+            self.resume(at, report_id)
+        elif act == "end" and self.suspended is not None:
+            self.suspended = None
+        elif self.live is not None and self.runs(at):
+            if at != self.live[0]:
+                self.ended.append((self.live[0], at, act))
+            self.suspended = (report_id, self.live[1]) if act == "suspension" else None
+            self.live = [at, term or self.live[1]] if act == "reset" else None
+
+    def begin(self, at: Micros, act: str, term: Micros | None) -> None:
+        if self.live is not None and (self.runs(at) or (act == "extension" and at == self.live[1])):
+            open_ended = self.live[1] is None or (act == "extension" and term is None)
+            self.live[1] = None if open_ended else max(self.live[1], term or self.live[1])
+            return
+        if self.live is not None:
+            self.ended.append((*self.live, "until"))
+        self.live, self.suspended = [at, term], None
+
+    def resume(self, at: Micros, report_id: str) -> None:
+        if self.suspended is None or self.suspended[0] != report_id:
+            return
+        if self.suspended[1] is None or at < self.suspended[1]:
+            self.live, self.suspended = [at, self.suspended[1]], None
+
+    def stretches(self) -> Rows:
+        """Return (since, until, what ended it) of every stretch, 300 hours into the truce."""
+        if self.live is None:
+            return self.ended
+        runs = self.live[1] is None or self.live[1] > hours(300)
+        return [*self.ended, (*self.live, None if runs else "until")]
+
+
+def naive(told: Sequence[DeclarationRow]) -> Rows:
     """Return (party, since, until, what ended it) of every stretch."""
-    found: Rows = []
-    events = [(row.effective_at, row.reported_at, row.feed, row.report_id, row.act, row) for row in told]
+    events = [(row.effective_at, row.reported_at, row.report_id, row.act, row) for row in told]
     events += [
-        (row.until, row.reported_at, row.feed, row.report_id, "resumption", row)
+        (row.until, row.reported_at, row.report_id, "resumption", row)
         for row in told
         if row.act == "suspension" and row.until is not None and row.until > row.effective_at
     ]
-    for party in {row.declared_by for row in told}:
-        live: list[Micros | None] | None = None  # since and end of the stretch in force, or run out
-        suspended: tuple[str, Micros | None] | None = None
-        for at, _, _, report_id, act, row in sorted(events, key=lambda event: event[:5]):
-            if row.declared_by != party:
-                continue
-            running = live is not None and (live[1] is None or at < live[1])
-            term = row.until if act != "resumption" else None
-            if act in ("start", "extension", "reset") and term is not None and term <= at:
-                continue
-            if act == "start" and running and live is not None:
-                live[1] = None if live[1] is None else max(live[1], term or live[1])
-            elif act == "extension" and live is not None and (running or at == live[1]):
-                live[1] = None if term is None or live[1] is None else max(live[1], term)
-            elif act in ("start", "extension"):
-                if live is not None:
-                    found.append((party, *live, "until"))
-                live, suspended = [at, term], None
-            elif act == "resumption" and suspended is not None and suspended[0] == report_id:
-                if suspended[1] is None or at < suspended[1]:
-                    live, suspended = [at, suspended[1]], None
-            elif act == "end" and suspended is not None:
-                suspended = None
-            elif act in ("suspension", "reset", "end") and running and live is not None:
-                if at != live[0]:
-                    found.append((party, live[0], at, act))
-                suspended = (report_id, live[1]) if act == "suspension" else None
-                live = [at, term or live[1]] if act == "reset" else None
-        if live is not None:
-            found.append((party, *live, None if live[1] is None or live[1] > hours(300) else "until"))
-    return sorted(found, key=repr)
+    clocks = {row.declared_by: NaiveClock() for row in told}
+    for at, _, report_id, act, row in sorted(events, key=lambda event: event[:4]):
+        clocks[row.declared_by].take(at, act, report_id, None if act == "resumption" else row.until)
+    return sorted(((party, *each) for party, clock in clocks.items() for each in clock.stretches()), key=repr)
 
 
 @pytest.mark.parametrize("seed", range(25))

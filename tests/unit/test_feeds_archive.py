@@ -49,7 +49,7 @@ def told(records: list[ArchiveRecord]) -> list[str]:
 
 
 def test_every_hour_in_which_something_was_reported_ends_with_a_tick() -> None:
-    """::
+    """The hours of the archive, and where their ticks stand.
 
     09:00      09:10   09:59   10:00            12:30
     a          b       c  tick d        tick    e      tick

@@ -242,7 +242,7 @@ def at_time(copy: Path, when: Micros) -> Standing:
     return read_standing(copy, as_of=from_micros(when))
 
 
-def test_before_the_first_judgement_there_is_nothing(run: Run, copy: Path) -> None:
+def test_before_the_first_judgement_there_is_nothing(copy: Path) -> None:
     told = at_time(copy, at(0))
     assert (told.cells, told.windows, told.gate, told.judged) == ([], [], None, None)
 

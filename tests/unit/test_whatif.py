@@ -99,7 +99,7 @@ def _reported(line: bytes) -> int:
 def whatif(file: Path, other: Agreement, as_of: datetime | None = None) -> Judged:
     with Recorded(file) as recorded:
         moment = recorded.last_judged() if as_of is None else recorded.as_of(as_of)
-        return judge(recorded, other, moment=moment, progress=lambda done, total: None)
+        return judge(recorded, other, moment=moment, progress=lambda *_: None)
 
 
 def findings(standing: Standing) -> tuple[list[Any], list[Any], Any]:
@@ -453,7 +453,7 @@ def test_days_asked_for_are_the_ones_compared(run: Run, published: Path) -> None
     assert "Verdicts and runs" not in run("whatif", published, "--set", "violence.floor=9").out
 
 
-def test_another_agreement_file_with_another_id(run: Run, published: Path, tmp_path: Path) -> None:
+def test_another_agreement_file_with_another_id(run: Run, published: Path) -> None:
     ended = run("whatif", published, "--agreement", "syria-2016", "--json")
     (other,) = json.loads(ended.out)["alternatives"]
     assert other["agreement"]["id"] == "syria-2016"

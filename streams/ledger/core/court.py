@@ -25,7 +25,8 @@ from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
 class EarliestOf(Protocol):
     """Asks the store for the earliest present, active incidents in scope of a day, of some kinds or of all."""
 
-    def __call__(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]: ...
+    def __call__(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        """Return at most ``limit`` of them."""
 
 
 class Court:

@@ -31,6 +31,7 @@ from schemas.rows import (
     Identity,
     Prior,
     RejectRow,
+    ReportRow,
     Resumed,
     Withdrawal,
 )
@@ -208,6 +209,31 @@ class Ledger:
         self, entry: Entry, fact: ReportFact, identity: tuple[str, str], prior: Prior | None, digest: int
     ) -> Outcome:
         superseded = prior is not None and fact.revision < prior.revision
+        row, adds = self._row_of(entry, fact, digest, present=not superseded)
+        self.changes.reports.append(row)
+        if isinstance(fact, DeclarationFact):
+            self.changes.declarations.append(_declaration_row(fact))
+        digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
+        if prior is not None and superseded:
+            self._fresh[identity] = prior._replace(digests=digests)
+            if self._links is not None:
+                # It may have been told before what names the incident.
+                self._links.told_before(prior)
+                self._tell_again(entry, fact, prior)
+            outcome = Outcome.SUPERSEDED
+        else:
+            self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
+            self._replace(entry, fact, identity, prior, adds)
+            outcome = Outcome.ACCEPTED if prior is None else Outcome.CORRECTED
+            if fact.retracted:
+                outcome = Outcome.RETRACTED
+        self._feeds.count(fact.feed, outcome, fact)
+        return outcome
+
+    def _row_of(
+        self, entry: Entry, fact: ReportFact, digest: int, *, present: bool
+    ) -> tuple[ReportRow, Contribution | None]:
+        """Return the row of a revision, and its contribution to a day if it has one."""
         if isinstance(fact, IncidentFact):
             day, uncertain = self._day_of(fact.from_, fact.to)
             in_scope = self._in_scope(fact.sides)
@@ -221,26 +247,26 @@ class Ledger:
                 fact.deaths_best,
                 fact.deaths_high,
             )
-            row = incident_row(entry, fact, digest, adds, uncertain, present=not superseded)
+            row = incident_row(entry, fact, digest, adds, uncertain, present=present)
             if self._links is not None:
                 self._links.tell(fact, adds.region, day)
         else:
             adds = None
-            row = other_row(entry, fact, digest, self.agreement, present=not superseded)
+            row = other_row(entry, fact, digest, self.agreement, present=present)
         if fact.retracted or (adds is not None and adds.region not in self._regions):
             # Withdrawn, or moved out of the agreement by a correction: known, and counted nowhere.
             adds = None
-        self.changes.reports.append(row)
-        if isinstance(fact, DeclarationFact):
-            self.changes.declarations.append(_declaration_row(fact))
-        if prior is not None and superseded:
-            self._fresh[identity] = prior._replace(digests={**prior.digests, fact.revision: digest})
-            if self._links is not None:
-                # It may have been told before what names the incident.
-                self._links.told_before(prior)
-                self._tell_again(entry, fact, prior)
-            self._feeds.count(fact.feed, Outcome.SUPERSEDED, fact)
-            return Outcome.SUPERSEDED
+        return row, adds
+
+    def _replace(
+        self,
+        entry: Entry,
+        fact: ReportFact,
+        identity: tuple[str, str],
+        prior: Prior | None,
+        adds: Contribution | None,
+    ) -> None:
+        """Withdraw the prior revision's contribution and add this one's."""
         if prior is not None:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
             if self._links is not None:
@@ -252,14 +278,6 @@ class Ledger:
             self._touch_day(adds, fact)
         elif not isinstance(fact, IncidentFact):
             self._enter_other(Identity(*identity), fact)
-        digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
-        self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
-        if fact.retracted:
-            outcome = Outcome.RETRACTED
-        else:
-            outcome = Outcome.ACCEPTED if prior is None else Outcome.CORRECTED
-        self._feeds.count(fact.feed, outcome, fact)
-        return outcome
 
     def _in_scope(self, sides: Sides) -> bool:
         known = self._scope.get(sides)

@@ -159,6 +159,20 @@ class Candidates:
             return None
         if one.region != other.region or not KIND_BITS[one.kind] & KIND_BITS[other.kind]:
             return None
+        in_time = self._in_time(one, other, alike=alike)
+        in_place = self._in_place(one, other, alike=alike) if in_time is not None else None
+        if in_time is None or in_place is None:
+            return None
+        time_rank, apart = in_time
+        place_rank, away = in_place
+        first, second = sorted((one.name, other.name))
+        return Closeness(place_rank, time_rank, apart + away, first, second)
+
+    def _in_time(self, one: Linkable, other: Linkable, *, alike: bool) -> tuple[int, int] | None:
+        """Return the rank of the coarser time, and the gap in thousandths of the patience.
+
+        None when the gap is too long. ``alike`` says that both are of one feed.
+        """
         time_rank = max(TIME_ORDER[one.time_precision], TIME_ORDER[other.time_precision])
         if time_rank > DAY_STATED or (alike and time_rank > HOUR_STATED):
             return None
@@ -168,6 +182,13 @@ class Candidates:
         gap = gap_between(one, other)
         if gap > patience or (time_rank > HOUR_STATED and not share_an_instant(one, other)):
             return None
+        return time_rank, 1_000 * gap // patience if patience else 0
+
+    def _in_place(self, one: Linkable, other: Linkable, *, alike: bool) -> tuple[int, int] | None:
+        """Return the coarser place class, and the distance in thousandths of the reach.
+
+        None when the distance is too long. ``alike`` says that both are of one feed.
+        """
         classes = (place_class(one), place_class(other))
         if classes[0] is None or classes[1] is None:
             return None
@@ -178,15 +199,13 @@ class Candidates:
             coarser = class_by_name(one, other) or coarser
         if coarser > (min(NEAR, self._weakest) if alike else self._weakest):
             return None
-        thousandths = 1_000 * gap // patience if patience else 0
-        if located:
-            metres = metres_between(one, other) or 0
-            reach = self._reaches[classes[0]] + self._reaches[classes[1]]
-            if metres > reach:
-                return None
-            thousandths += 1_000 * metres // reach if reach else 0
-        first, second = sorted((one.name, other.name))
-        return Closeness(coarser, time_rank, thousandths, first, second)
+        if not located:
+            return coarser, 0
+        metres = metres_between(one, other) or 0
+        reach = self._reaches[classes[0]] + self._reaches[classes[1]]
+        if metres > reach:
+            return None
+        return coarser, 1_000 * metres // reach if reach else 0
 
     def asserted(self, one: Linkable, other: Linkable) -> Link:
         """Return the link of two reports one of which asserts it."""

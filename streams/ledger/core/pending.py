@@ -26,6 +26,7 @@ class Cause:
         self.shared = shared
 
     def add(self, report: str) -> None:
+        """Add a report, by name while few are known."""
         if len(self.reports) < CAUSES_SHOWN:
             self.reports.append(report)
         else:

@@ -43,8 +43,9 @@ class LinkingStore(Protocol):
         """Yield in portions the present incident reports, merged ones apart, of some regions and UTC days."""
 
     def naming(self, places: Collection[int]) -> list[tuple[int, int]]:
-        """Return pairs of one of ``places`` and a present incident report that asserts it, or was merged into it, or
-        that it asserts or was merged into itself.
+        """Return pairs of one of ``places`` and a present incident report.
+
+        One of each pair asserts the other, or was merged into it.
         """
 
     def present_at(self, wanted: Mapping[Identity, int]) -> dict[Identity, int]:

@@ -28,6 +28,7 @@ class Earliest:
         self.total = total
 
     def add(self, occurred_from: Micros, feed: str, report_id: str) -> None:
+        """Count an incident, and keep it if it is among the earliest."""
         kept = self.kept
         # Most incidents of a busy day come after those kept: they are told apart before anything is built.
         if len(kept) == self.total or (kept and occurred_from <= kept[-1].occurred_from):
@@ -39,6 +40,7 @@ class Earliest:
         self.total += 1
 
     def remove(self, evidence: Evidence) -> None:
+        """Count an incident no longer."""
         self.total -= 1
         index = bisect_left(self.kept, evidence)
         if index < len(self.kept) and self.kept[index] == evidence:
