@@ -20,15 +20,15 @@ from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
 from sinks.writable import Writable
 from streams.engine.admin import ensure_topics, log_identity, record_at
-from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
-from streams.engine.figures import WorkerFigures, registry_of
+from streams.engine.app import CLUSTER, EMBEDDED, BatchApp, build_app
+from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import run_worker
-from streams.intake.agent import IntakeAgent
 from streams.intake.examine import Examiner
-from streams.ledger.agent import FlushRules, LedgerAgent
-from streams.ledger.stopped_holder import StoppedHolder
+from streams.intake.handler import IntakeHandler
+from streams.ledger.handler import FlushRules, LedgerHandler
+from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 from streams.settings import Settings
 
@@ -67,7 +67,7 @@ def _forgets(identity: str) -> bool:
 def _run_intake(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
 ) -> None:
-    agent = IntakeAgent(
+    agent = IntakeHandler(
         Examiner([agreement], gazetteer, settings.stamps),
         BatchProducer(broker, settings.broker_patience_seconds),
         topics,
@@ -85,7 +85,7 @@ def _run_intake(
         stall_seconds=settings.stall_seconds,
         patience_seconds=settings.broker_patience_seconds,
     )
-    run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
+    run_worker(app, _probes(settings, "intake", agreement.id, app, agent.metrics, list))
 
 
 def _run_ledger(
@@ -106,7 +106,7 @@ def _run_ledger(
             limits=StoreLimits(memory=settings.memory_limit),
         )
 
-    agent = LedgerAgent(
+    agent = LedgerHandler(
         agreement,
         open_store,
         Cadence(timedelta(seconds=settings.publish_seconds)),
@@ -115,7 +115,7 @@ def _run_ledger(
         if settings.stamps == "clock"
         else None,
         record_at=partial(record_at, broker),
-        stopped_holder=StoppedHolder(settings.data / agreement.id / LIVE, settings.stall_seconds),
+        stale_lock_reaper=StaleLockReaper(settings.data / agreement.id / LIVE, settings.stall_seconds),
     )
     app = build_app(
         app_id=topics.ledger_group(agreement.id),
@@ -135,13 +135,13 @@ def _run_ledger(
     def unready() -> list[str]:
         return agent.unready() + folder.unready()
 
-    run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
+    run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.metrics, unready))
 
 
 def _probes(
-    settings: Settings, role: Role, agreement: str, app: LaneApp, figures: Collector, unready: Reasons
+    settings: Settings, role: Role, agreement: str, app: BatchApp, metrics: Collector, unready: Reasons
 ) -> Probes | None:
     if settings.health_address is None:
         return None
-    registry = registry_of(WorkerFigures(app.pulse, app.lane, app.reach, role, agreement), figures)
-    return Probes(settings.health_address, app.pulse, lambda: app.reach.unready() + unready(), registry)
+    registry = registry_of(WorkerMetrics(app.heartbeat, app.lane, app.reachability, role, agreement), metrics)
+    return Probes(settings.health_address, app.heartbeat, lambda: app.reachability.unready() + unready(), registry)

@@ -17,7 +17,7 @@ from typing import Literal
 
 import streams
 from schemas.errors import BrokerUnavailable, StoreFull, WorkerDied, WorkerStalled
-from streams.cli.last_words import last_words
+from streams.cli.exit_reason import exit_reason
 from streams.settings import PREFIX, Settings, environment
 
 Role = Literal["intake", "ledger"]
@@ -76,7 +76,7 @@ class Worker:
         if code is not None:
             self._reported = True
             self._reader.join(timeout=5)
-            said = last_words(list(self._tail), code)
+            said = exit_reason(list(self._tail), code)
             stalled = said.startswith(WorkerStalled.SAID)
             raise WorkerDied(
                 f"the {self.role} worker ended: {said}",
@@ -111,7 +111,7 @@ class Worker:
         self._close()
         # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
         if code not in (0, -signal.SIGTERM) and not self._reported:
-            said = last_words(list(self._tail), code)
+            said = exit_reason(list(self._tail), code)
             raise WorkerDied(f"the {self.role} worker failed while stopping: {said}", code if code > 0 else 3)
 
     def kill(self) -> None:

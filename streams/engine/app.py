@@ -18,12 +18,12 @@ from faust.tables import TableManager
 from faust.types import TP, ChannelT, StreamT
 from yarl import URL
 
+from streams.engine.batch_transport import BatchTransport
+from streams.engine.heartbeat import STALL_SECONDS, Heartbeat
 from streams.engine.kafka_errors import our_error
 from streams.engine.lane import LAST_BATCH_SECONDS, LAST_COMMIT_SECONDS, Batch, Lane, Resume
-from streams.engine.lane_driver import LaneTransport
 from streams.engine.metadata import addresses
-from streams.engine.pulse import STALL_SECONDS, Pulse
-from streams.engine.reach import Reach
+from streams.engine.reachability import BrokerReachability
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class _NoTables(TableManager):
         await self.recovery.start()
 
 
-class LaneApp(faust.App):
+class BatchApp(faust.App):
     """A Faust app whose one agent is fed by the batch lane."""
 
     BootStrategy = _ConsumerOnly
@@ -201,13 +201,13 @@ class LaneApp(faust.App):
         **options: Any,
     ) -> None:
         super().__init__(app_id, **options)
-        self.reach = Reach(address, patience_seconds)
+        self.reachability = BrokerReachability(address, patience_seconds)
         self.lane = lane
         self.address = address
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self.turns = Turns(handler, resume, lane, self.fail)
-        self.pulse = Pulse(lane, self.turns, stall_seconds)
+        self.heartbeat = Heartbeat(lane, self.turns, stall_seconds)
         # Strong references: mode's signals forget a bound method as soon as nothing else holds it.
         self.on_rebalance_complete.connect(self._on_assigned, weak=False)
         self.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
@@ -267,7 +267,7 @@ def build_app(
     fetch_bytes: int = FETCH_BYTES,
     stall_seconds: float = STALL_SECONDS,
     patience_seconds: float = math.inf,
-) -> LaneApp:
+) -> BatchApp:
     """Build the app of one worker; it starts nothing yet.
 
     Args:
@@ -284,7 +284,7 @@ def build_app(
         patience_seconds: how long no broker may answer, before the process ends, whether it has anything to do or not.
     """
     lane = Lane(frozenset(topics), idle_seconds)
-    app = LaneApp(
+    app = BatchApp(
         app_id,
         lane=lane,
         address=broker,
@@ -318,7 +318,7 @@ def build_app(
         store="memory://",
         cache="memory://",
     )
-    app.transport = LaneTransport(app.conf.broker_consumer, app, lane, app.fail)
+    app.transport = BatchTransport(app.conf.broker_consumer, app, lane, app.fail)
 
     async def batches(stream: StreamT[Batch]) -> None:
         lane.feed = cast("ChannelT[Batch]", stream.channel).queue

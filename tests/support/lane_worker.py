@@ -19,7 +19,7 @@ from aiokafka import TopicPartition
 
 from schemas.errors import StoreFull, TrucewatchError
 from streams.cli.leaving import OWN_FAULT, described, leave
-from streams.engine.app import EMBEDDED, LaneApp, build_app
+from streams.engine.app import EMBEDDED, BatchApp, build_app
 from streams.engine.lane import Batch, Lane
 from streams.engine.worker import run_worker
 
@@ -38,7 +38,7 @@ class Reporting:
     """Commits when it is stopped, and every batch when told to; raises or stands still at the value it was told."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.app: LaneApp | None = None
+        self.app: BatchApp | None = None
         self._still: str | None = given.still
         self._stall_seconds: float = given.stall_seconds
         self._commits = given.commits

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from streams.engine.app import GroupTiming, LaneApp, build_app
+from streams.engine.app import BatchApp, GroupTiming, build_app
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.worker import serve
 from tests.support.records import TOPIC as FACTS
@@ -92,14 +92,14 @@ class Remembering:
         return [record.offset for record in self.records if record.partition == partition]
 
 
-def app_of(broker: str, group: str, topics: tuple[str, ...], handler: Any, **options: Any) -> LaneApp:
+def app_of(broker: str, group: str, topics: tuple[str, ...], handler: Any, **options: Any) -> BatchApp:
     """Build an app with what tests rarely care about filled in."""
     given: dict[str, Any] = {"resume": None, "idle_seconds": 0.2, "data_dir": Path("unused"), "timing": QUICK}
     return build_app(app_id=group, broker=broker, topics=topics, handler=handler, **(given | options))
 
 
 @asynccontextmanager
-async def running(app: LaneApp) -> AsyncIterator[None]:
+async def running(app: BatchApp) -> AsyncIterator[None]:
     """Serve ``app`` during the block and stop it cleanly; an error of it is raised at the end."""
     stop = asyncio.Event()
     served = asyncio.create_task(serve(app, stop))

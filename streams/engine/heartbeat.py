@@ -27,7 +27,7 @@ _LONGEST_TICK_SECONDS = 1.0
 
 
 class Backlog(Protocol):
-    """What the pulse asks of the lane."""
+    """What the heartbeat asks of the lane."""
 
     commits: int
 
@@ -37,13 +37,13 @@ class Backlog(Protocol):
 
 
 class Calls(Protocol):
-    """What the pulse asks of the calls to the handler."""
+    """What the heartbeat asks of the calls to the handler."""
 
     call: str | None
     calls: int
 
 
-class Pulse:
+class Heartbeat:
     """Written by the event loop alone, read by any thread."""
 
     def __init__(self, lane: Backlog, turns: Calls, stall_seconds: float) -> None:

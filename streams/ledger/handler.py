@@ -36,8 +36,8 @@ from streams.engine.lane import Batch, Lane, Record, fingerprint
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
-from streams.ledger.figures import LedgerFigures
-from streams.ledger.stopped_holder import StoppedHolder
+from streams.ledger.metrics import LedgerMetrics
+from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class FlushRules:
         return min(max(self.seconds, BREATH * last_took), LONGEST_BREATH * self.seconds)
 
 
-class LedgerAgent:
+class LedgerHandler:
     """Handles batches of one agreement's facts topic.
 
     Args:
@@ -81,7 +81,7 @@ class LedgerAgent:
         cadence: when to publish a copy.
         ticker: publishes ticks in a live deployment; None in a replay, which carries its own.
         record_at: asks the broker for the record at an offset; None where there is no broker.
-        stopped_holder: looks after the process that holds the file while this one waits for it; None to wait only.
+        stale_lock_reaper: looks after the process that holds the file while this one waits for it; None to wait only.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class LedgerAgent:
         flush: FlushRules,
         ticker: Ticker | None,
         record_at: Callable[[TopicPartition, int], Awaitable[Record | None]] | None = None,
-        stopped_holder: StoppedHolder | None = None,
+        stale_lock_reaper: StaleLockReaper | None = None,
     ) -> None:
         self._agreement = agreement
         self._open_store = open_store
@@ -100,7 +100,7 @@ class LedgerAgent:
         self._flush = flush
         self._ticker = ticker
         self._record_at = record_at
-        self._stopped_holder = stopped_holder
+        self._stale_lock_reaper = stale_lock_reaper
         self._lane: Lane | None = None
         self._store: Store | None = None
         self._ledger: Ledger | None = None
@@ -110,7 +110,7 @@ class LedgerAgent:
         self._waiting_since = 0.0
         self._flush_took = 0.0
         self._unpublished = False
-        self.figures = LedgerFigures()
+        self.metrics = LedgerMetrics()
         self._partition: TopicPartition | None = None
         #: When the group last took an offset of this ledger's, on the monotonic clock, which runs on while it hangs.
         self._told = float("-inf")
@@ -145,8 +145,8 @@ class LedgerAgent:
             except StoreInUse as error:
                 if lane is None:
                     raise
-                if self._stopped_holder is not None:
-                    self._stopped_holder.look(error.holder)
+                if self._stale_lock_reaper is not None:
+                    self._stale_lock_reaper.look(error.holder)
                 if time.monotonic() - told >= TELL_SECONDS:
                     told = time.monotonic()
                     log.warning("standby_waits_for_the_file", agreement=self._agreement.id, reason=str(error))
@@ -192,7 +192,7 @@ class LedgerAgent:
         self._last_digest = resumed.last_digest
         if self._ticker is not None:
             self._ticker.begin()
-        self.figures.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
+        self.metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
             self._seen.add(hashes)
@@ -323,10 +323,10 @@ class LedgerAgent:
         if last.offset + 1 == changes.next_offset:
             self._last_digest = fingerprint(last)
         changes.last_digest = self._last_digest
-        self.figures.rejected(changes.rejects)
+        self.metrics.rejected(changes.rejects)
         began = time.monotonic()
         store.commit(changes)
-        self.figures.committed(changes, time.monotonic() - began)
+        self.metrics.committed(changes, time.monotonic() - began)
         for amended in changes.amendments:
             log.warning(
                 "verdict_amended",
@@ -363,7 +363,7 @@ class LedgerAgent:
         return self._store.linking()
 
     def _stage(self, ledger: Ledger, store: Store) -> None:
-        self.figures.rejected(ledger.changes.rejects)
+        self.metrics.rejected(ledger.changes.rejects)
         store.stage(ledger.changes)
 
     def unready(self) -> list[str]:
@@ -378,7 +378,7 @@ class LedgerAgent:
             return
         now = datetime.now(UTC)
         seconds = self._store.publish(now)
-        self.figures.published(now.timestamp(), seconds)
+        self.metrics.published(now.timestamp(), seconds)
         self._cadence.published(time.monotonic(), seconds)
         self._unpublished = False
         log.debug("published", seconds=round(seconds, 3))

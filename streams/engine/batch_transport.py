@@ -56,11 +56,11 @@ class _DaemonThread(WorkerThread):
             logger.debug("the consumer thread ended", exc_info=True)
 
 
-class LaneThread(driver.AIOKafkaConsumerThread):
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer."""
 
     Worker = _DaemonThread
-    consumer: LaneConsumer
+    consumer: BatchConsumer
     epoch = 0
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
@@ -180,11 +180,11 @@ def _deleted(tp: TP, offset: int, first: int) -> LogMismatch:
     )
 
 
-class LaneConsumer(driver.Consumer):
+class BatchConsumer(driver.Consumer):
     """Faust's consumer, with batched topics taken off its road before the conductor."""
 
-    _thread: LaneThread
-    transport: LaneTransport
+    _thread: BatchConsumerThread
+    transport: BatchTransport
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -193,8 +193,8 @@ class LaneConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}
         self._arrived = monotonic()
 
-    def _new_consumer_thread(self) -> LaneThread:
-        return LaneThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool:
         """Commit to the group, past Faust's own bookkeeping of acknowledged events."""
@@ -347,10 +347,10 @@ class LaneConsumer(driver.Consumer):
             self._read_offset[tp] = record.offset
 
 
-class LaneTransport(driver.Transport):
+class BatchTransport(driver.Transport):
     """Faust's Kafka transport, with the lane's consumer."""
 
-    Consumer = LaneConsumer
+    Consumer = BatchConsumer
 
     def __init__(self, url: list[URL], app: AppT, lane: Lane, fail: Callable[[BaseException], None]) -> None:
         super().__init__(url, app)
