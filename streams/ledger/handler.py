@@ -1,87 +1,77 @@
-"""The ledger agent: facts in, one DuckDB transaction per flush out.
+"""Handler of one agreement's facts, which flushes them into DuckDB.
 
-The order of a flush, and what each step prevents:
+A flush is described in :mod:`streams.ledger.open_ledger`. The order around it:
 
-1. decode every header, so that an unreadable one stops the ledger before anything is folded;
-2. ask the store once for the identities that may have been seen before;
-3. fold in topic order; ticks judge, wherever the flush ends;
-4. commit rows and offsets in one transaction: a crash before it changes nothing, a crash after it loses nothing;
-5. tell Kafka the group's offset, for monitoring, and to hear whether this is still the group's ledger;
-6. publish a copy now and then, while it is.
+1. Flush: rows and offset are on disk.
+2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its lease.
+3. Publish a copy and make a tick, when they are due and while the lease lasts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 
-import numpy as np
 import structlog
 from aiokafka import TopicPartition
 
-from schemas import facts
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable, LedgerStopped, LogMismatch, StoreInUse
-from schemas.facts import TickFact
+from schemas.errors import LogMismatch, StoreInUse
 from schemas.failpoints import reached
-from schemas.rows import Evidence, Prior
-from sinks.linking import LinkingAnswers
 from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Lane, Record, fingerprint
-from streams.ledger.core.identity import SeenFilter, key_hash
-from streams.ledger.core.ledger import Ledger
-from streams.ledger.core.report_rows import Entry
 from streams.ledger.metrics import LedgerMetrics
+from streams.ledger.open_ledger import OpenLedger
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 
 log = structlog.get_logger(__name__)
 
-
-#: A flush has a price of its own, whatever it holds. Under load the next one waits at least as long as the last
-#: one took, so that more records share it; but never longer than so many times the patience it was given.
-BREATH, LONGEST_BREATH = 1.0, 3.0
-
-
-#: What an amendment may have changed that somebody is told of.
-_FINDINGS = ("verdict", "violence", "access")
+#: Under load records linger at most this many times as long as without load.
+LONGEST_LINGER = 3.0
 #: How often a standby tries a file that another process holds, and how often it says so.
-LOCK_SECONDS, TELL_SECONDS = 0.25, 30.0
-#: How long an offset that the group took stands for being its member.
-TOLD_SECONDS = 1.0
+LOCK_SECONDS, LOG_SECONDS = 0.25, 30.0
+#: How long an offset accepted by the group counts as a lease on the partition.
+LEASE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class FlushRules:
-    """When rows go to disk: at so many records or bytes, or so long after the first of them was read, more under load.
+    """Rules for when waiting records are flushed.
 
-    With a batch of the lane more, records and bytes are all that ever waits in memory, however slow the disk.
+    With one batch of the lane more, records and bytes are all that ever waits in memory, however slow the disk.
+
+    Attributes:
+        records: flush at so many, and no more at once.
+        seconds: how long the first record lingers without load.
+        bytes: flush at so many.
     """
 
     records: int = 20_000
     seconds: float = 0.25
     bytes: int = 64 * 1_048_576
 
-    def patience(self, last_took: float) -> float:
-        """Return how long records may wait, given the seconds the last flush took."""
-        return min(max(self.seconds, BREATH * last_took), LONGEST_BREATH * self.seconds)
+    def linger(self, last_took: float) -> float:
+        """Return how many seconds records linger, given the seconds the last flush took.
+
+        A flush has a fixed cost. Under load, wait as long as the last flush took, so that more records share it.
+        """
+        return min(max(self.seconds, last_took), LONGEST_LINGER * self.seconds)
 
 
 class LedgerHandler:
-    """Handles batches of one agreement's facts topic.
+    """Handler of one agreement's facts topic.
 
     Args:
-        open_store: opens the store, given the first offset the log still holds; called when the partition is assigned,
-            so that a standby holds no lock.
+        open_store: opens the store, given the first offset the log still holds. It is called when the partition is
+            assigned, so that a standby holds no lock.
         cadence: when to publish a copy.
-        ticker: publishes ticks in a live deployment; None in a replay, which carries its own.
-        record_at: asks the broker for the record at an offset; None where there is no broker.
-        stale_lock_reaper: looks after the process that holds the file while this one waits for it; None to wait only.
+        ticker: publishes ticks in a live deployment. None in a replay, which carries its own.
+        record_at: asks the broker for the record at an offset. None where there is no broker.
+        stale_lock_reaper: ends a stopped process that holds the file this ledger waits for. None to wait only.
     """
 
     def __init__(
@@ -94,83 +84,130 @@ class LedgerHandler:
         record_at: Callable[[TopicPartition, int], Awaitable[Record | None]] | None = None,
         stale_lock_reaper: StaleLockReaper | None = None,
     ) -> None:
+        self.metrics = LedgerMetrics()
         self._agreement = agreement
         self._open_store = open_store
         self._cadence = cadence
-        self._flush = flush
+        self._flush_rules = flush
         self._ticker = ticker
         self._record_at = record_at
         self._stale_lock_reaper = stale_lock_reaper
         self._lane: Lane | None = None
-        self._store: Store | None = None
-        self._ledger: Ledger | None = None
-        self._seen = SeenFilter()
+        self._partition: TopicPartition | None = None
+        self._open: OpenLedger | None = None
         self._waiting: list[Record] = []
         self._waiting_bytes = 0
         self._waiting_since = 0.0
         self._flush_took = 0.0
         self._unpublished = False
-        self.metrics = LedgerMetrics()
-        self._partition: TopicPartition | None = None
-        #: When the group last took an offset of this ledger's, on the monotonic clock, which runs on while it hangs.
-        self._told = float("-inf")
+        #: When the group last accepted an offset, on the monotonic clock, which runs on while the process hangs.
+        self._lease_began = float("-inf")
         self._refused = False
-        #: The fingerprint of the last record committed.
-        self._last_digest: int | None = None
 
     # -- life cycle
+
+    async def started(self, lane: Lane) -> None:
+        """Keep the lane and connect the ticker, before the first batch."""
+        self._lane = lane
+        if self._ticker is not None:
+            await self._ticker.start()
+
+    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Release the file when another ledger has the partition; ``resume`` opens it when this one has."""
+        if self._partition not in partitions:
+            self._give_up()
+        if not partitions:
+            log.info("stands_by", agreement=self._agreement.id)
 
     async def resume(self, topic: str, partition: int) -> int | None:
         """Open the store and return the offset to read from.
 
-        A ledger that hung lost its partition to this one and still holds the file: this one waits until it is let go.
-        None when the partition was taken away again, or the process is to end, meanwhile.
+        A ledger that hung loses its partition and still holds the file. This one waits until the file is released. It
+        returns None when the partition was revoked meanwhile, or the process is to end.
 
         Raises:
             StoreInUse: outside a consumer group, where nobody else is expected to have the file.
             LogMismatch: the topic lost records that were judged.
         """
         began = time.monotonic()
-        self._partition = TopicPartition(topic, partition)
+        here = self._partition = TopicPartition(topic, partition)
         lane = self._lane
         epoch = None if lane is None else lane.epoch
-        told = float("-inf")
+        logged = float("-inf")
         while True:
             # Asked again at each attempt: a standby may wait for months, and what it could have read then may be gone.
-            begins = 0 if lane is None else await lane.first_offset(self._partition)
+            begins = 0 if lane is None else await lane.first_offset(here)
             if lane is not None and lane.epoch != epoch:
                 return None
             try:
-                ledger = self._take_up(begins)
+                opened = self._take_up(begins)
             except StoreInUse as error:
                 if lane is None:
                     raise
                 if self._stale_lock_reaper is not None:
                     self._stale_lock_reaper.look(error.holder)
-                if time.monotonic() - told >= TELL_SECONDS:
-                    told = time.monotonic()
+                if time.monotonic() - logged >= LOG_SECONDS:
+                    logged = time.monotonic()
                     log.warning("standby_waits_for_the_file", agreement=self._agreement.id, reason=str(error))
             else:
-                await self._check_last_read(self._partition, ledger, begins)
+                await self._check_last_read(here, opened, begins)
                 if lane is not None and lane.epoch != epoch:
                     self._give_up()
                     return None
                 log.info("ledger_leads", agreement=self._agreement.id, seconds=round(time.monotonic() - began, 3))
-                return ledger.next_offset
+                return opened.ledger.next_offset
             await asyncio.sleep(LOCK_SECONDS)
 
-    async def _check_last_read(self, partition: TopicPartition, ledger: Ledger, log_begins: int) -> None:
-        """Read the last fact once more: where it is gone, or another, the topic lost facts that were judged.
+    async def revoked(self, _partitions: Sequence[TopicPartition]) -> None:
+        """Release the file; the ledger that takes over reads again from the last commit."""
+        self._give_up()
 
-        A broker that lost the end of its log goes on counting where it ends now, under the same id. What is written
-        up to the stored offset would never be read, and nobody would be told. A log that was deleted up to the stored
-        offset, on purpose, has nothing to compare.
+    async def stopped(self) -> None:
+        """Commit and publish what is left, then release the file."""
+        opened = self._open
+        if opened is not None:
+            while self._waiting:
+                await self._flush(opened)
+            if self._unpublished and await self._leads(opened):
+                self._publish(opened)
+        if self._ticker is not None:
+            await self._ticker.stop()
+        self._give_up()
+
+    def unready(self) -> list[str]:
+        """Return what keeps this ledger from committing; any thread may ask."""
+        return (
+            [] if self._open is not None else ["no store is open: another ledger has it, or this one is taking it up"]
+        )
+
+    def _take_up(self, log_begins: int) -> OpenLedger:
+        """Open the store and rebuild the ledger from its last commit."""
+        self._give_up()
+        store = self._open_store(log_begins)
+        try:
+            opened = OpenLedger(self._agreement, store, self.metrics)
+        except BaseException:
+            store.close()
+            raise
+        self._open = opened
+        if self._ticker is not None:
+            self._ticker.begin()
+        # Stopped between a commit and its copy, the last run may have left a copy that is behind.
+        self._unpublished = store.new_epoch or opened.ledger.next_offset > 0
+        self._cadence.begin_anew()
+        return opened
+
+    async def _check_last_read(self, partition: TopicPartition, opened: OpenLedger, log_begins: int) -> None:
+        """Compare the last fact read with the log, which may have lost its end.
+
+        Such a log goes on counting where it ends now, under the same id. Facts written up to the stored offset would
+        never be read. A log deleted up to the stored offset on purpose has nothing to compare.
         """
-        last = ledger.next_offset - 1
-        if self._record_at is None or self._last_digest is None or log_begins > last:
+        last = opened.ledger.next_offset - 1
+        if self._record_at is None or opened.last_digest is None or log_begins > last:
             return
         found = await self._record_at(partition, last)
-        if found is not None and fingerprint(found) == self._last_digest:
+        if found is not None and fingerprint(found) == opened.last_digest:
             return
         self._give_up()
         state = "is gone" if found is None else "is another one now"
@@ -182,72 +219,19 @@ class LedgerHandler:
             "and an empty data folder what is left of it is judged",
         )
 
-    def _take_up(self, log_begins: int) -> Ledger:
-        """Open the store and rebuild the ledger from its last commit."""
-        self._give_up()
-        store = self._store = self._open_store(log_begins)
-        ledger = self._ledger = Ledger(self._agreement, self._earliest, self._staged)
-        resumed = store.resume()
-        ledger.resume(resumed)
-        self._last_digest = resumed.last_digest
-        if self._ticker is not None:
-            self._ticker.begin()
-        self.metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
-        self._seen = SeenFilter()
-        for hashes in store.key_hashes():
-            self._seen.add(hashes)
-        # Stopped between a commit and its copy, the last run may have left a copy that is behind.
-        self._unpublished = store.new_epoch or ledger.next_offset > 0
-        self._cadence.begin_anew()
-        if (aside := store.set_aside) is not None:
-            files = [str(path) for path in aside.files]
-            log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)
-        if store.new_epoch:
-            log.warning("new_epoch", agreement=self._agreement.id)
-        log.info("ledger_resumed", agreement=self._agreement.id, next_offset=ledger.next_offset, now=resumed.now)
-        return ledger
-
     def _give_up(self) -> None:
-        """Drop what was not committed and release the file."""
+        """Drop everything not committed and release the file."""
         self._waiting, self._waiting_bytes = [], 0
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-            self._ledger = None
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
 
-    async def started(self, lane: Lane) -> None:
-        """Called once, before the first batch."""
-        self._lane = lane
-        if self._ticker is not None:
-            await self._ticker.start()
-
-    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Let go of the file when another ledger has the partition; ``resume`` opens it when this one has."""
-        if self._partition not in partitions:
-            self._give_up()
-        if not partitions:
-            log.info("stands_by", agreement=self._agreement.id)
-
-    async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Another ledger takes over: what is not committed is its to read again."""
-        self._give_up()
-
-    async def stopped(self) -> None:
-        """Commit and publish what is left, then release the file."""
-        if self._store is not None:
-            while self._waiting:
-                await self._flush_some()
-            if self._unpublished and await self._leads():
-                self._publish()
-        if self._ticker is not None:
-            await self._ticker.stop()
-        self._give_up()
-
-    # -- facts
+    # -- batches
 
     async def handle(self, batch: Batch) -> None:
-        """Take in one batch; fold and commit when it is time to."""
-        if self._ledger is None:
+        """Take in one batch; flush, publish and tick when each is due."""
+        opened = self._open
+        if opened is None:
             return
         if batch.records:
             if not self._waiting:
@@ -255,148 +239,62 @@ class LedgerHandler:
             self._waiting.extend(batch.records)
             self._waiting_bytes += _bytes_of(batch.records)
             reached("ledger.read")
-        facts_arrived = False
-        while len(self._waiting) >= self._flush.records or self._waiting_bytes >= self._flush.bytes:
-            facts_arrived |= await self._flush_some()
+        rules, facts_arrived = self._flush_rules, False
+        while len(self._waiting) >= rules.records or self._waiting_bytes >= rules.bytes:
+            facts_arrived |= await self._flush(opened)
             if self._refused:
-                # Perhaps another ledger leads: let that be told before the next flush.
+                # Perhaps another ledger leads: let the group say so before the next flush.
                 break
-        if self._waiting and time.monotonic() - self._waiting_since >= self._flush.patience(self._flush_took):
-            facts_arrived |= await self._flush_some()
-        if self._unpublished and self._cadence.due(time.monotonic()) and await self._leads():
-            self._publish()
+        if self._waiting and time.monotonic() - self._waiting_since >= rules.linger(self._flush_took):
+            facts_arrived |= await self._flush(opened)
+        if self._unpublished and self._cadence.due(time.monotonic()) and await self._leads(opened):
+            self._publish(opened)
         ticker = self._ticker
-        if ticker is not None and ticker.due(facts_arrived=facts_arrived) and await self._leads():
-            await ticker.tick(self._ledger.term, self._ledger.writer)
+        if ticker is not None and ticker.due(facts_arrived=facts_arrived) and await self._leads(opened):
+            await ticker.tick(opened.ledger.term, opened.ledger.writer)
 
-    async def _flush_some(self) -> bool:
-        """Fold and commit the oldest records waiting; return whether any was more than a tick.
+    async def _flush(self, opened: OpenLedger) -> bool:
+        """Flush the oldest waiting records; return whether any was more than a tick.
 
-        Records wait unread: the store is asked about all their identities at once, and a rebalance drops nothing
-        that was folded.
+        Records wait unread. The store is asked about all their identities at once, and a rebalance drops nothing that
+        was folded.
         """
-        if self._store is None or self._ledger is None:
-            raise LedgerStopped("facts are waiting while no store is open")
         began = time.monotonic()
-        taken, self._waiting = self._waiting[: self._flush.records], self._waiting[self._flush.records :]
+        most = self._flush_rules.records
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
         self._waiting_bytes = _bytes_of(self._waiting)
-        ledger = self._ledger
-        first = ledger.next_offset
-        entries = [read_entry(record) for record in taken if record.offset >= first]
-        reached("ledger.decoded")
-        priors = self._priors(ledger, self._store, entries)
-        reached("ledger.asked")
-        for entry in entries:
-            ledger.fold(entry, priors)
-        reached("ledger.folded")
-        self._commit(ledger, self._store, taken[-1])
+        facts_arrived = opened.flush(taken)
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
-        await self._tell(ledger)
+        await self._renew_lease(opened)
         reached("ledger.told")
-        return any(type(entry.fact) is not TickFact for entry in entries)
+        return facts_arrived
 
-    async def _tell(self, ledger: Ledger) -> None:
-        """Tell the group how far the store is, and note when it agreed: it refuses one that is no member any more."""
+    async def _renew_lease(self, opened: OpenLedger) -> None:
+        """Commit the group's offset; the group refuses a ledger that is no member any more."""
         if self._lane is not None and self._partition is not None:
-            taken = await self._lane.commit({self._partition: ledger.next_offset})
-            self._refused = not taken
-            self._told = time.monotonic() if taken else float("-inf")
+            accepted = await self._lane.commit({self._partition: opened.ledger.next_offset})
+            self._refused = not accepted
+            self._lease_began = time.monotonic() if accepted else float("-inf")
 
-    async def _leads(self) -> bool:
-        """Whether the group takes this ledger for the one that has the partition.
+    async def _leads(self, opened: OpenLedger) -> bool:
+        """Return whether this ledger holds the lease on the partition.
 
-        A ledger that hung and wakes up does not know yet that another one took over. What it commits to its own file
-        is what any ledger commits there; but a copy that says it was made just now would pass for the newest, and a
-        tick would move time for everybody.
+        A ledger that hung and wakes up does not know yet that another one took over. Its commits to its own file are
+        those of any ledger. But its copy would claim to be the newest, and its tick would move time for everybody.
         """
-        if self._lane is None or self._ledger is None:
+        if self._lane is None:
             return True
-        if time.monotonic() - self._told > TOLD_SECONDS:
-            await self._tell(self._ledger)
-        return time.monotonic() - self._told <= TOLD_SECONDS
+        if time.monotonic() - self._lease_began > LEASE_SECONDS:
+            await self._renew_lease(opened)
+        return time.monotonic() - self._lease_began <= LEASE_SECONDS
 
-    def _commit(self, ledger: Ledger, store: Store, last: Record) -> None:
-        changes = ledger.drain()
-        # Records read again after a seek may all lie before the last one committed.
-        if last.offset + 1 == changes.next_offset:
-            self._last_digest = fingerprint(last)
-        changes.last_digest = self._last_digest
-        self.metrics.rejected(changes.rejects)
-        began = time.monotonic()
-        store.commit(changes)
-        self.metrics.committed(changes, time.monotonic() - began)
-        for amended in changes.amendments:
-            log.warning(
-                "verdict_amended",
-                region=amended.region,
-                truce_day=amended.truce_day.isoformat(),
-                version=amended.version,
-                before=dict(zip(_FINDINGS, amended.before, strict=True)),
-                after=dict(zip(_FINDINGS, amended.after, strict=True)),
-                cause=json.loads(amended.cause),
-            )
-
-    def _priors(self, ledger: Ledger, store: Store, entries: list[Entry]) -> Mapping[tuple[str, str], Prior]:
-        """Ask the store about the identities it may know; all are remembered."""
-        reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
-        hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
-        maybe = self._seen.maybe_seen(hashes)
-        # Those sent again are in the filter: adding them once more would fill it with what it holds.
-        self._seen.add(hashes[~maybe])
-        wanted = ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
-        return store.priors(wanted)
-
-    def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Answer the court from the store, after giving it the rows folded since the last commit."""
-        if self._store is None or self._ledger is None:
-            raise LedgerStopped("asked for evidence while no store is open")
-        self._stage(self._ledger, self._store)
-        return self._store.earliest(region, day, kinds, limit)
-
-    def _staged(self) -> LinkingAnswers:
-        """Answer linking from the store, after giving it the rows folded since the last commit."""
-        if self._store is None or self._ledger is None:
-            raise LedgerStopped("asked for partners while no store is open")
-        self._stage(self._ledger, self._store)
-        return self._store.linking()
-
-    def _stage(self, ledger: Ledger, store: Store) -> None:
-        self.metrics.rejected(ledger.changes.rejects)
-        store.stage(ledger.changes)
-
-    def unready(self) -> list[str]:
-        """Return what keeps this ledger from committing; any thread may ask."""
-        return (
-            [] if self._store is not None else ["no store is open: another ledger has it, or this one is taking it up"]
-        )
-
-    def _publish(self) -> None:
-        """Make the copy analysts open."""
-        if self._store is None:
-            return
-        now = datetime.now(UTC)
-        seconds = self._store.publish(now)
-        self.metrics.published(now.timestamp(), seconds)
+    def _publish(self, opened: OpenLedger) -> None:
+        seconds = opened.publish()
         self._cadence.published(time.monotonic(), seconds)
         self._unpublished = False
-        log.debug("published", seconds=round(seconds, 3))
 
 
 def _bytes_of(records: Sequence[Record]) -> int:
     return sum([len(record.value or b"") for record in records])
-
-
-def read_entry(record: Record) -> Entry:
-    """Read one record of the facts topic.
-
-    Raises:
-        FactUnreadable: it carries no readable fact header.
-    """
-    header = next((value for name, value in record.headers if name == facts.HEADER), None)
-    if header is None:
-        raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")
-    fact = facts.decode(header)
-    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, facts.REPORT_FACTS) else 0
-    return Entry(record.offset, fact, record.value or b"", key)
