@@ -30,7 +30,8 @@ from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
 from streams.engine.app import BatchApp
-from streams.engine.batch_transport import FETCH_WAIT_MS, BatchConsumer, BatchTransport
+from streams.engine.batch_transport import BatchConsumer, BatchTransport
+from streams.engine.consumer_thread import FETCH_WAIT_MS
 from tests.support.lanes import Remembering, app_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.errors import LogMismatch
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets
-from streams.engine.batch_transport import FETCH_WAIT_MS
+from streams.engine.consumer_thread import FETCH_WAIT_MS
 from streams.engine.lane import Batch
 from streams.engine.metadata import bootstrap
 from streams.engine.worker import serve
