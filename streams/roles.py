@@ -1,4 +1,4 @@
-"""The composition root of a worker: settings in, a running agent out."""
+"""Composition root of a worker, from its settings to a running app."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from sinks.publishing import Cadence
 from sinks.store import Store, StoreLimits
 from sinks.writable import Writable
 from streams.engine.admin import ensure_topics, log_identity, record_at
-from streams.engine.app import CLUSTER, EMBEDDED, LaneApp, build_app
-from streams.engine.figures import WorkerFigures, registry_of
+from streams.engine.app import CLUSTER, EMBEDDED, AppOptions, BatchApp
+from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import run_worker
-from streams.intake.agent import IntakeAgent
+from streams.intake.app import intake_app
 from streams.intake.examine import Examiner
-from streams.ledger.agent import FlushRules, LedgerAgent
-from streams.ledger.stopped_holder import StoppedHolder
+from streams.intake.handler import IntakeHandler
+from streams.ledger.app import ledger_app
+from streams.ledger.handler import FlushRules, LedgerHandler
+from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 from streams.settings import Role, Settings
 
-#: Batches leave some hundred thousand short-lived tuples; collecting after every 700 of them costs a third of the time.
+#: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs a third of the time.
 YOUNG_OBJECTS = 200_000
 
 
@@ -39,7 +41,7 @@ def run_role(role: Role, settings: Settings) -> None:
     """Run one worker until it is told to stop.
 
     Raises:
-        TrucewatchError: it could not start, or something stopped it.
+        TrucewatchError: the worker could not start, or something stopped it.
     """
     failpoints.arm(settings.failpoint)
     agreement = load_agreement(settings.agreement)
@@ -57,53 +59,54 @@ def run_role(role: Role, settings: Settings) -> None:
 
 
 def _forgets(identity: str) -> bool:
-    """Whether a log belongs to an embedded broker, which forgets it when it stops."""
+    """Return whether a log belongs to an embedded broker, which forgets it when it stops."""
     return identity.startswith(EMBEDDED_CLUSTER)
+
+
+def _options(settings: Settings, broker: str, identity: str) -> AppOptions:
+    return AppOptions(
+        broker=broker,
+        data_dir=settings.data,
+        idle_seconds=settings.flush_seconds,
+        timing=EMBEDDED if _forgets(identity) else CLUSTER,
+        stall_seconds=settings.stall_seconds,
+        patience_seconds=settings.broker_patience_seconds,
+    )
 
 
 def _run_intake(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
 ) -> None:
-    agent = IntakeAgent(
+    handler = IntakeHandler(
         Examiner([agreement], gazetteer, settings.stamps),
         BatchProducer(broker, settings.broker_patience_seconds),
         topics,
         partial(log_identity, broker),
     )
-    app = build_app(
-        app_id=topics.intake_group,
-        broker=broker,
-        topics=(topics.archive,) if settings.stamps == "archive" else topics.inputs,
-        handler=agent,
-        resume=None,
-        idle_seconds=settings.flush_seconds,
-        data_dir=settings.data,
-        timing=EMBEDDED if _forgets(identity) else CLUSTER,
-        stall_seconds=settings.stall_seconds,
-        patience_seconds=settings.broker_patience_seconds,
-    )
-    run_worker(app, _probes(settings, "intake", agreement.id, app, agent.figures, list))
+    inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
+    app = intake_app(topics.intake_group, inputs, handler, _options(settings, broker, identity))
+    run_worker(app, _probes(settings, "intake", agreement.id, app, handler.metrics, list))
 
 
 def _run_ledger(
     settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
 ) -> None:
     facts_topic = topics.facts(agreement.id)
-    embedded = _forgets(identity)
+    data = settings.data / agreement.id
 
     def open_store(log_begins: int) -> Store:
         return Store.open(
-            settings.data / agreement.id,
+            data,
             agreement,
             gazetteer.names(),
             facts_topic=facts_topic,
             log_identity=identity,
-            new_log_allowed=embedded,
+            new_log_allowed=_forgets(identity),
             log_begins=log_begins,
             limits=StoreLimits(memory=settings.memory_limit),
         )
 
-    agent = LedgerAgent(
+    handler = LedgerHandler(
         agreement,
         open_store,
         Cadence(timedelta(seconds=settings.publish_seconds)),
@@ -112,33 +115,20 @@ def _run_ledger(
         if settings.stamps == "clock"
         else None,
         record_at=partial(record_at, broker),
-        stopped_holder=StoppedHolder(settings.data / agreement.id / LIVE, settings.stall_seconds),
+        stale_lock_reaper=StaleLockReaper(data / LIVE, settings.stall_seconds),
     )
-    app = build_app(
-        app_id=topics.ledger_group(agreement.id),
-        broker=broker,
-        topics=(facts_topic,),
-        handler=agent,
-        resume=agent.resume,
-        idle_seconds=settings.flush_seconds,
-        data_dir=settings.data,
-        timing=EMBEDDED if _forgets(identity) else CLUSTER,
-        stall_seconds=settings.stall_seconds,
-        patience_seconds=settings.broker_patience_seconds,
+    app = ledger_app(topics.ledger_group(agreement.id), facts_topic, handler, _options(settings, broker, identity))
+    folder = Writable(data)
+    run_worker(
+        app,
+        _probes(settings, "ledger", agreement.id, app, handler.metrics, lambda: handler.unready() + folder.unready()),
     )
-
-    folder = Writable(settings.data / agreement.id)
-
-    def unready() -> list[str]:
-        return agent.unready() + folder.unready()
-
-    run_worker(app, _probes(settings, "ledger", agreement.id, app, agent.figures, unready))
 
 
 def _probes(
-    settings: Settings, role: Role, agreement: str, app: LaneApp, figures: Collector, unready: Reasons
+    settings: Settings, role: Role, agreement: str, app: BatchApp, metrics: Collector, unready: Reasons
 ) -> Probes | None:
     if settings.health_address is None:
         return None
-    registry = registry_of(WorkerFigures(app.pulse, app.lane, app.reach, role, agreement), figures)
-    return Probes(settings.health_address, app.pulse, lambda: app.reach.unready() + unready(), registry)
+    registry = registry_of(WorkerMetrics(app.heartbeat, app.lane, app.reachability, role, agreement), metrics)
+    return Probes(settings.health_address, app.heartbeat, lambda: app.reachability.unready() + unready(), registry)

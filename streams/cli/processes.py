@@ -16,7 +16,7 @@ from pathlib import Path
 
 import streams
 from schemas.errors import BrokerUnavailable, StoreFull, WorkerDied, WorkerStalled
-from streams.cli.last_words import last_words
+from streams.cli.exit_reason import exit_reason
 from streams.settings import PREFIX, Role, Settings, environment
 
 #: A ledger publishes its last copy when it stops; past this it is held to be stuck.
@@ -74,7 +74,7 @@ class Worker:
         if code is not None:
             self._reported = True
             self._reader.join(timeout=5)
-            said = last_words(list(self._tail), code)
+            said = exit_reason(list(self._tail), code)
             stalled = said.startswith(WorkerStalled.SAID)
             raise WorkerDied(
                 f"the {self.role} worker ended: {said}",
@@ -109,7 +109,7 @@ class Worker:
         self._close()
         # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
         if code not in (0, -signal.SIGTERM) and not self._reported:
-            said = last_words(list(self._tail), code)
+            said = exit_reason(list(self._tail), code)
             raise WorkerDied(f"the {self.role} worker failed while stopping: {said}", code if code > 0 else 3)
 
     def kill(self) -> None:

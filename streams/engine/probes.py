@@ -1,8 +1,8 @@
-"""The probes of a worker over HTTP: does it live, is it ready, and its figures.
+"""The probes of a worker over HTTP: does it live, is it ready, and its metrics.
 
 They are answered by a thread with an event loop of its own. The worker's loop stands still while DuckDB commits, for
 seconds on a slow disk, and a probe that waited for it would have a healthy worker killed. What the answers rest on is
-the pulse: it tells when the worker's loop ticked last.
+the heartbeat: it tells when the worker's loop ticked last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.errors import UsageError
-from streams.engine.pulse import Pulse
+from streams.engine.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +35,15 @@ class Probes:
 
     Args:
         address: ``host:port``; port 0 has the system choose one.
-        unready: why the worker's part in the pipeline cannot be done now, besides what the pulse tells.
-        registry: the figures.
+        unready: why the worker's part in the pipeline cannot be done now, besides what the heartbeat tells.
+        registry: the metrics.
     """
 
-    def __init__(self, address: str, pulse: Pulse, unready: Reasons, registry: CollectorRegistry) -> None:
+    def __init__(self, address: str, heartbeat: Heartbeat, unready: Reasons, registry: CollectorRegistry) -> None:
         self._address = address
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._unready = unready
         self._registry = registry
 
@@ -87,27 +87,27 @@ class Probes:
 
     async def _livez(self, _: web.Request) -> web.Response:
         """200 while the worker's loop ticks; 503 once it has stood still for longer than it may."""
-        silent, limit = self._pulse.silent_seconds(), self._pulse.limit_seconds
+        silent, limit = self._heartbeat.silent_seconds(), self._heartbeat.limit_seconds
         alive = silent < limit
         body = {"alive": alive, "loop_silent_seconds": round(silent, 1), "limit_seconds": limit}
         return web.json_response(body, status=200 if alive else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         """200 when the worker does its part and has caught up; 503 with the reasons otherwise."""
-        reasons = [*behind(self._pulse), *self._unready()]
+        reasons = [*behind(self._heartbeat), *self._unready()]
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def behind(pulse: Pulse) -> list[str]:
-    """Return what of the pulse keeps a worker from being ready."""
-    if not pulse.uncommitted:
+def behind(heartbeat: Heartbeat) -> list[str]:
+    """Return what of the heartbeat keeps a worker from being ready."""
+    if not heartbeat.uncommitted:
         return ["no partition is assigned"]
     return [
-        f"{partition.topic}/{partition.partition}: {pulse.uncommitted.get(partition, 0):,} records wait, "
+        f"{partition.topic}/{partition.partition}: {heartbeat.uncommitted.get(partition, 0):,} records wait, "
         f"the oldest for {seconds:.0f} s; at most {READY_LAG_SECONDS:.0f} s are ready"
-        for partition, seconds in sorted(pulse.lag_seconds().items())
+        for partition, seconds in sorted(heartbeat.lag_seconds().items())
         if seconds > READY_LAG_SECONDS
     ]

@@ -10,11 +10,11 @@ from contextlib import contextmanager, nullcontext
 from time import monotonic
 
 from schemas.errors import BrokerUnavailable, TopicReplaced, TrucewatchError, UsageError
-from streams.engine.app import LaneApp
+from streams.engine.app import BatchApp
+from streams.engine.heartbeat import TICK_SECONDS
 from streams.engine.metadata import connected, metadata
 from streams.engine.probes import Probes
-from streams.engine.pulse import TICK_SECONDS
-from streams.engine.reach import apart
+from streams.engine.reachability import apart
 from streams.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ LEAVE_SECONDS = 2.0
 WATCH_SECONDS = 5.0
 
 
-def run_worker(app: LaneApp, probes: Probes | None = None) -> None:
+def run_worker(app: BatchApp, probes: Probes | None = None) -> None:
     """Run ``app`` until SIGTERM or SIGINT.
 
     A second signal ends the process at once, and so does the watchdog when the event loop stands still.
@@ -36,7 +36,7 @@ def run_worker(app: LaneApp, probes: Probes | None = None) -> None:
         TrucewatchError: what stopped it before. Any other error is logged with its traceback, and raised as well.
     """
     try:
-        with Watchdog(app.pulse), probes.serving() if probes else nullcontext():
+        with Watchdog(app.heartbeat), probes.serving() if probes else nullcontext():
             asyncio.run(_until_signalled(app))
     except TrucewatchError:
         raise
@@ -45,7 +45,7 @@ def run_worker(app: LaneApp, probes: Probes | None = None) -> None:
         raise
 
 
-async def serve(app: LaneApp, stop: asyncio.Event) -> None:
+async def serve(app: BatchApp, stop: asyncio.Event) -> None:
     """Run ``app`` in the running loop until ``stop`` is set, then stop it cleanly.
 
     Raises:
@@ -75,7 +75,7 @@ async def serve(app: LaneApp, stop: asyncio.Event) -> None:
         raise app.failure
 
 
-async def _knock(app: LaneApp) -> dict[str, str]:
+async def _knock(app: BatchApp) -> dict[str, str]:
     """Return the identity of each topic's log.
 
     A missing broker or topic is found before Faust finds it: it reports the one in pages, and the other never.
@@ -87,13 +87,13 @@ async def _knock(app: LaneApp) -> dict[str, str]:
     return logs
 
 
-async def _logs(app: LaneApp) -> dict[str, str]:
+async def _logs(app: BatchApp) -> dict[str, str]:
     async with connected(app.address) as client:
         found = await metadata(client, sorted(app.lane.topics))
     return {name: f"{found.cluster_id}/{topic.id}" for name, topic in found.topics.items()}
 
 
-async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
+async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
     """Stop ``app`` once a topic it reads is another log, or none: a client goes on at the old offset without a word.
 
     And once no broker has answered for longer than it waits for one: with nothing to write it would never end.
@@ -109,10 +109,10 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
             passed, looked = min(monotonic() - looked, 2 * WATCH_SECONDS), monotonic()
             if app.lane.commits > taken:
                 # A broker that was back for less than the time between two questions did answer.
-                app.reach.answered()
+                app.reachability.answered()
             taken = app.lane.commits
             try:
-                app.reach.unanswered(passed)
+                app.reachability.unanswered(passed)
             except BrokerUnavailable as gone:
                 app.fail(gone)
                 return
@@ -121,7 +121,7 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
             app.fail(error)
             raise
         looked = monotonic()
-        app.reach.answered()
+        app.reachability.answered()
         # A broker that has just started may not know its topics yet: only one missing twice is gone.
         absent = frozenset(logs.keys() - found.keys())
         changed = sorted((absent & missed) | {name for name in found if found[name] != logs[name]})
@@ -131,7 +131,7 @@ async def _watch(app: LaneApp, logs: dict[str, str]) -> None:
             return
 
 
-async def _run(app: LaneApp) -> None:
+async def _run(app: BatchApp) -> None:
     """Start ``app`` and return when Faust has stopped it, with the reason recorded."""
     try:
         await app.start()
@@ -142,21 +142,21 @@ async def _run(app: LaneApp) -> None:
         app.fail(app.crash_reason or RuntimeError("Faust stopped without a reason"))
 
 
-async def _tick(app: LaneApp) -> None:
+async def _tick(app: BatchApp) -> None:
     """Show that the event loop runs, and end the worker when nothing else does."""
     stalled = None
     while stalled is None:
         try:
-            app.pulse.tick()
+            app.heartbeat.tick()
         except Exception as error:  # unseen, it would pass for a loop that stands still
             app.fail(error)
             raise
-        stalled = app.pulse.stalled()
+        stalled = app.heartbeat.stalled()
         await asyncio.sleep(TICK_SECONDS)
     app.fail(stalled)
 
 
-async def _leave(app: LaneApp) -> None:
+async def _leave(app: BatchApp) -> None:
     leaving = asyncio.create_task(app.stop())
     _, late = await asyncio.wait([leaving], timeout=LEAVE_SECONDS)
     if late:
@@ -164,7 +164,7 @@ async def _leave(app: LaneApp) -> None:
         leaving.cancel()
 
 
-async def _until_signalled(app: LaneApp) -> None:
+async def _until_signalled(app: BatchApp) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 

@@ -25,7 +25,7 @@ from streams.engine.lane import Batch
 from streams.engine.lane import Record as KafkaRecord
 from streams.intake.examine import Examined, Examiner
 from streams.intake.facts import Locator
-from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ops.standing import Standing, copy_path, read_standing
 from streams.whatif.places import RecordedPlaces
 from streams.whatif.recorded import Moment, Record, Recorded
@@ -92,13 +92,13 @@ def judge(
                 limits=StoreLimits(memory=memory),
             )
 
-        agent = LedgerAgent(agreement, open_store, _at_the_end(), _BY_RECORDS, None)
+        agent = LedgerHandler(agreement, open_store, _at_the_end(), _BY_RECORDS, None)
         asyncio.run(_run(agent, intake, moment, progress))
         standing = read_standing(copy_path(Path(folder), agreement.id))
     return Judged(standing, intake.records, intake.outside, dict(intake.refused), intake.admitted)
 
 
-async def _run(agent: LedgerAgent, intake: _Intake, moment: Moment, progress: Progress) -> None:
+async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: Progress) -> None:
     await agent.resume(_TOPIC, 0)
     try:
         for reached, facts in intake.facts(moment.before):

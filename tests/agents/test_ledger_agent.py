@@ -20,8 +20,8 @@ from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import Outgoing
-from streams.ledger.agent import FlushRules, LedgerAgent
 from streams.ledger.core.identity import Hashes, SeenFilter
+from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ledger.ticker import Ticker
 from tests.property.test_any_history import histories
 from tests.support.lanes import Group, lane_of
@@ -39,7 +39,7 @@ def agent_on(
     log: str = "embedded-1",
     ticker: Ticker | None = None,
     log_of_facts: Sequence[Record] | None = None,
-) -> LedgerAgent:
+) -> LedgerHandler:
     """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
 
     def open_store(log_begins: int) -> Store:
@@ -56,7 +56,7 @@ def agent_on(
     async def record_at(_: object, offset: int) -> Record | None:
         return next((each for each in log_of_facts or () if each.offset == offset), None)
 
-    return LedgerAgent(
+    return LedgerHandler(
         truce,
         open_store,
         Cadence(timedelta(hours=1)),
@@ -209,7 +209,7 @@ class Shrinking:
         return self.begins
 
 
-def waiting_standby(given: list[int], tries: int) -> LedgerAgent:
+def waiting_standby(given: list[int], tries: int) -> LedgerHandler:
     """Return a ledger for which another process holds the file until it tried so often; keeps what it is given."""
 
     def open_store(log_begins: int) -> Store:
@@ -218,7 +218,7 @@ def waiting_standby(given: list[int], tries: int) -> LedgerAgent:
             raise StoreInUse("another ledger has it")
         raise StoreFull("enough")
 
-    return LedgerAgent(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(1, NEVER), None)
+    return LedgerHandler(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(1, NEVER), None)
 
 
 async def test_where_the_log_begins_is_asked_when_a_standby_takes_over_and_not_before() -> None:
@@ -312,7 +312,7 @@ async def test_reports_whose_identities_have_one_hash_count_once_each_however_of
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 64-bit fingerprint finds rows, and tells nothing apart: names do."""
-    monkeypatch.setattr("streams.ledger.agent.key_hash", lambda *_: 7)
+    monkeypatch.setattr("streams.ledger.open_ledger.key_hash", lambda *_: 7)
     told: list[Fact] = [
         *[incident(f"i{n}", when=at(0, n)) for n in range(3)],
         tick(at(1)),

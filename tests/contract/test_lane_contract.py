@@ -29,8 +29,9 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from streams.engine.app import LaneApp
-from streams.engine.lane_driver import FETCH_WAIT_MS, LaneConsumer, LaneTransport
+from streams.engine.app import BatchApp
+from streams.engine.batch_transport import BatchConsumer, BatchTransport
+from streams.engine.consumer_thread import FETCH_WAIT_MS
 from tests.support.lanes import Remembering, app_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,10 +148,10 @@ def test_revoking_stops_the_flow_before_it_clears_the_queue() -> None:
 
 def test_the_apps_parts_are_the_lanes() -> None:
     app = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering())
-    assert isinstance(app, LaneApp)
-    assert isinstance(app.transport, LaneTransport)
-    assert LaneTransport.Consumer is LaneConsumer
-    assert issubclass(LaneConsumer, driver.Consumer)
+    assert isinstance(app, BatchApp)
+    assert isinstance(app.transport, BatchTransport)
+    assert BatchTransport.Consumer is BatchConsumer
+    assert issubclass(BatchConsumer, driver.Consumer)
     assert isinstance(app.boot_strategy, BootStrategy)
     assert isinstance(app.topics, Conductor)
 

@@ -50,7 +50,7 @@ MUTATIONS = {
         (*CAMPAIGN, "--role", "ledger", "--steps", "store.committed"),
     ),
     "intake commits before it produces": Mutation(
-        "streams/intake/agent.py",
+        "streams/intake/handler.py",
         """        reached("intake.examined")
 """,
         """        await self._lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
@@ -69,7 +69,7 @@ MUTATIONS = {
         (*CAMPAIGN, "--role", "ledger", "--steps", "store.migrating"),
     ),
     "what is rejected is written once the offset is committed": Mutation(
-        "streams/intake/agent.py",
+        "streams/intake/handler.py",
         """        for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
             reached("intake.produced")

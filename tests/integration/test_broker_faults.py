@@ -26,8 +26,8 @@ from streams.engine.admin import (
     record_at,
 )
 from streams.engine.broker import EmbeddedBroker
-from streams.engine.figures import WorkerFigures, registry_of
 from streams.engine.metadata import bootstrap, connected
+from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.producer import BatchProducer
 from streams.engine.worker import serve
 from streams.settings import Settings
@@ -267,8 +267,8 @@ class TestGaps:
                 await until(lambda: second.calls.count("assigned") >= 2)
             await until(lambda: len(second.records) >= 40)
             assert app.lane.lost == {topic: 20}
-        figures = WorkerFigures(app.pulse, app.lane, app.reach, "intake", AGREEMENT)
-        assert registry_of(figures).get_sample_value("trucewatch_records_lost_total", {"topic": topic}) == 20
+        metrics = WorkerMetrics(app.heartbeat, app.lane, app.reachability, "intake", AGREEMENT)
+        assert registry_of(metrics).get_sample_value("trucewatch_records_lost_total", {"topic": topic}) == 20
 
     @pytest.mark.kafka
     async def test_where_the_log_begins_can_be_asked_when_partitions_are_taken_up(

@@ -12,8 +12,8 @@ from schemas.topics import Topics
 from streams.engine.admin import delete_topics, ensure_topics, log_identity
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer
-from streams.intake.agent import IntakeAgent
 from streams.intake.examine import Examiner
+from streams.intake.handler import IntakeHandler
 from tests.support.brokers import read_all
 from tests.support.worlds import TRUCE
 
@@ -22,7 +22,7 @@ async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(broker: s
     topics = Topics(prefix, partitions=1)
     await ensure_topics(broker, topics.specs((TRUCE.id,)))
     examiner = Examiner([TRUCE], load_gazetteer(TRUCE.gazetteer), "clock")
-    agent = IntakeAgent(examiner, BatchProducer(broker), topics, partial(log_identity, broker))
+    agent = IntakeHandler(examiner, BatchProducer(broker), topics, partial(log_identity, broker))
     source = TopicPartition(topics.incidents, 0)
     batch = Batch(*source, [ConsumerRecord(*source, 0, 0, 0, None, b"{", None, 0, 1, ())], 1)
     await agent.started(Lane(frozenset(topics.inputs), 0.25))

@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.errors import LogMismatch
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets
+from streams.engine.consumer_thread import FETCH_WAIT_MS
 from streams.engine.lane import Batch
-from streams.engine.lane_driver import FETCH_WAIT_MS
 from streams.engine.metadata import bootstrap
 from streams.engine.worker import serve
 from tests.support.brokers import numbered, topic_of, write

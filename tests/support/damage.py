@@ -16,7 +16,7 @@ from schemas.facts import header_of
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Record
-from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.handler import FlushRules, LedgerHandler
 from tests.support.judged import History
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC
@@ -39,7 +39,7 @@ class Facts:
     def __len__(self) -> int:
         return len(self._records)
 
-    def ledger(self, folder: Path, *, log: str = LOG, begins: int = 0) -> LedgerAgent:
+    def ledger(self, folder: Path, *, log: str = LOG, begins: int = 0) -> LedgerHandler:
         """Return a ledger on ``folder`` that commits every ten facts and publishes when it stops."""
 
         def open_store(_: int) -> Store:
@@ -47,9 +47,9 @@ class Facts:
                 folder, TRUCE, {}, facts_topic=TOPIC, log_identity=log, new_log_allowed=False, log_begins=begins
             )
 
-        return LedgerAgent(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(10, NEVER), None)
+        return LedgerHandler(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(10, NEVER), None)
 
-    async def read(self, ledger: LedgerAgent, start: int, upto: int) -> None:
+    async def read(self, ledger: LedgerHandler, start: int, upto: int) -> None:
         """Give a ledger the facts from one offset up to another, in batches of ten."""
         for first in range(start, upto, 10):
             some = self._records[first : min(first + 10, upto)]

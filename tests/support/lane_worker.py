@@ -13,15 +13,15 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from aiokafka import TopicPartition
 
 from schemas.errors import StoreFull, TrucewatchError
 from streams.cli.leaving import OWN_FAULT, described, leave
-from streams.engine.app import EMBEDDED, LaneApp, build_app
+from streams.engine.app import EMBEDDED, BatchApp
 from streams.engine.lane import Batch, Lane
 from streams.engine.worker import run_worker
+from tests.support.lanes import app_of
 
 #: What a worker may do at the record it is told: none of them raises anything.
 STILL = (
@@ -38,7 +38,7 @@ class Reporting:
     """Commits when it is stopped, and every batch when told to; raises or stands still at the value it was told."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.app: LaneApp | None = None
+        self.app: BatchApp | None = None
         self._still: str | None = given.still
         self._stall_seconds: float = given.stall_seconds
         self._commits = given.commits
@@ -115,14 +115,11 @@ def main() -> None:
     # The tests are about what the engine says; aiokafka reports a broker that is gone in its own way.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     handler = Reporting(given)
-    handler.app = app = build_app(
-        app_id=given.group,
-        broker=given.broker,
-        topics=(given.topic,),
-        handler=handler,
-        resume=None,
-        idle_seconds=0.2,
-        data_dir=Path("unused"),
+    handler.app = app = app_of(
+        given.broker,
+        given.group,
+        (given.topic,),
+        handler,
         timing=EMBEDDED,
         max_records=10,
         stall_seconds=given.stall_seconds,

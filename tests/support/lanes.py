@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
-from faust.types import TP
+from faust.types import TP, StreamT
 
-from streams.engine.app import GroupTiming, LaneApp, build_app
-from streams.engine.lane import Batch, Lane, Record
+from streams.engine.app import AppOptions, BatchApp, GroupTiming
+from streams.engine.lane import Batch, Lane, Record, Resume
 from streams.engine.worker import serve
 from tests.support.records import TOPIC as FACTS
 
@@ -92,14 +92,23 @@ class Remembering:
         return [record.offset for record in self.records if record.partition == partition]
 
 
-def app_of(broker: str, group: str, topics: tuple[str, ...], handler: Any, **options: Any) -> LaneApp:
-    """Build an app with what tests rarely care about filled in."""
-    given: dict[str, Any] = {"resume": None, "idle_seconds": 0.2, "data_dir": Path("unused"), "timing": QUICK}
-    return build_app(app_id=group, broker=broker, topics=topics, handler=handler, **(given | options))
+def app_of(
+    broker: str, group: str, topics: tuple[str, ...], handler: Any, *, resume: Resume | None = None, **options: Any
+) -> BatchApp:
+    """Build an app and its agent, with options filled in that tests rarely care about."""
+    given: dict[str, Any] = {"idle_seconds": 0.2, "data_dir": Path("unused"), "timing": QUICK}
+    app = BatchApp(group, topics, handler, AppOptions(broker, **(given | options)), resume)
+
+    @app.agent(app.topic(*topics, value_serializer="raw"), name="batches")
+    async def batches(stream: StreamT[Batch]) -> None:
+        async for batch in app.batches(stream):
+            await app.serializer.handle(batch)
+
+    return app
 
 
 @asynccontextmanager
-async def running(app: LaneApp) -> AsyncIterator[None]:
+async def running(app: BatchApp) -> AsyncIterator[None]:
     """Serve ``app`` during the block and stop it cleanly; an error of it is raised at the end."""
     stop = asyncio.Event()
     served = asyncio.create_task(serve(app, stop))

@@ -61,7 +61,7 @@ def test_levels_below_the_one_asked_for_are_silent(stream: io.StringIO) -> None:
 
 def test_chatter_about_services_starting_is_dropped(stream: io.StringIO) -> None:
     log.configure(Settings(), stream)
-    logging.getLogger("streams.engine.app").info("[^%s]: Starting...", "LaneApp")
+    logging.getLogger("streams.engine.app").info("[^%s]: Starting...", "BatchApp")
     logging.getLogger("aiokafka.consumer").info("subscribed")
     assert stream.getvalue() == ""
 

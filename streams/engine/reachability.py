@@ -17,7 +17,7 @@ READY_AWAY_SECONDS = 20.0
 T = TypeVar("T")
 
 
-class Reach:
+class BrokerReachability:
     """Written by the event loop alone, read by any thread.
 
     Args:

@@ -1,4 +1,4 @@
-"""The pulse: what counts as standing still."""
+"""The heartbeat: what counts as standing still."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from faust.types import TP
 
-from streams.engine import pulse
+from streams.engine import heartbeat
+from streams.engine.heartbeat import OPENING_SECONDS, Heartbeat
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.probes import behind
-from streams.engine.pulse import OPENING_SECONDS, Pulse
 
 TOPIC = "facts"
 HERE = TopicPartition(TOPIC, 0)
@@ -28,7 +28,7 @@ class Worker:
         self.oldest: dict[TopicPartition, int] = {}
         self.call: str | None = None
         self.calls = 0
-        self.pulse = Pulse(self, self, 10.0)
+        self.heartbeat = Heartbeat(self, self, 10.0)
         self._now = 0.0
         self._set_clock = set_clock
 
@@ -43,14 +43,14 @@ class Worker:
         for _ in range(round(seconds / every)):
             self._now += every
             self._set_clock(self._now)
-            self.pulse.tick()
-        return self.pulse.stalled() is not None
+            self.heartbeat.tick()
+        return self.heartbeat.stalled() is not None
 
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    monkeypatch.setattr(pulse, "monotonic", lambda: 0.0)
-    return Worker(lambda now: monkeypatch.setattr(pulse, "monotonic", lambda: now))
+    monkeypatch.setattr(heartbeat, "monotonic", lambda: 0.0)
+    return Worker(lambda now: monkeypatch.setattr(heartbeat, "monotonic", lambda: now))
 
 
 def test_nothing_to_do_is_no_stall(worker: Worker) -> None:
@@ -61,7 +61,7 @@ def test_records_that_wait_while_nothing_is_committed_are_one(worker: Worker) ->
     worker.waiting = 1_234
     assert not worker.passes(9)
     assert worker.passes(2)
-    assert str(worker.pulse.stalled()).startswith("stalled: 1,234 records wait and none was committed for 1")
+    assert str(worker.heartbeat.stalled()).startswith("stalled: 1,234 records wait and none was committed for 1")
 
 
 def test_a_commit_is_progress_and_a_call_that_returns_is_none(worker: Worker) -> None:
@@ -77,7 +77,7 @@ def test_a_commit_is_progress_and_a_call_that_returns_is_none(worker: Worker) ->
 def test_a_call_that_never_returns_is_one_though_nothing_waits(worker: Worker) -> None:
     worker.call = "stopped"
     assert worker.passes(11)
-    assert "the handler is in stopped() for 1" in str(worker.pulse.stalled())
+    assert "the handler is in stopped() for 1" in str(worker.heartbeat.stalled())
 
 
 def test_calls_that_follow_each_other_while_nothing_waits_are_none(worker: Worker) -> None:
@@ -91,7 +91,7 @@ def test_calls_that_follow_each_other_while_nothing_waits_are_none(worker: Worke
 def test_time_in_which_the_loop_did_not_run_hardly_counts(worker: Worker) -> None:
     """A commit on a slow disk keeps it busy; a process that was stopped comes back from nowhere."""
     worker.waiting = 5
-    worker.pulse.tick()
+    worker.heartbeat.tick()
     assert not worker.passes(3_600, every=3_600)
     assert not worker.passes(25, every=5)
 
@@ -99,17 +99,17 @@ def test_time_in_which_the_loop_did_not_run_hardly_counts(worker: Worker) -> Non
 def test_a_standby_may_wait_for_ever_and_opening_a_store_may_keep_the_loop_for_longer(worker: Worker) -> None:
     worker.call = "resume"
     assert not worker.passes(3_600)
-    assert worker.pulse.limit_seconds == OPENING_SECONDS
+    assert worker.heartbeat.limit_seconds == OPENING_SECONDS
     worker.call = "handle"
-    assert worker.pulse.limit_seconds == 10
+    assert worker.heartbeat.limit_seconds == 10
 
 
 def test_lag_is_the_age_of_the_oldest_record_that_waits(worker: Worker) -> None:
     worker.passes(1)
-    assert worker.pulse.lag_seconds() == {HERE: 0.0}
+    assert worker.heartbeat.lag_seconds() == {HERE: 0.0}
     worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
     worker.passes(1)
-    assert worker.pulse.lag_seconds()[HERE] == pytest.approx(90, abs=1)
+    assert worker.heartbeat.lag_seconds()[HERE] == pytest.approx(90, abs=1)
 
 
 def test_of_records_still_in_kafka_it_is_known_since_when_they_were_seen(worker: Worker) -> None:
@@ -117,16 +117,16 @@ def test_of_records_still_in_kafka_it_is_known_since_when_they_were_seen(worker:
     worker.passes(1)
     time.sleep(0.2)
     worker.passes(1)
-    assert 0.2 <= worker.pulse.lag_seconds()[HERE] < 5
+    assert 0.2 <= worker.heartbeat.lag_seconds()[HERE] < 5
 
 
 def test_who_has_no_partition_or_is_far_behind_is_not_ready(worker: Worker) -> None:
-    assert behind(worker.pulse) == ["no partition is assigned"]
+    assert behind(worker.heartbeat) == ["no partition is assigned"]
     worker.passes(1)
-    assert behind(worker.pulse) == []
+    assert behind(worker.heartbeat) == []
     worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
     worker.passes(1)
-    assert behind(worker.pulse) == ["facts/0: 5 records wait, the oldest for 90 s; at most 60 s are ready"]
+    assert behind(worker.heartbeat) == ["facts/0: 5 records wait, the oldest for 90 s; at most 60 s are ready"]
 
 
 async def test_the_lane_counts_a_record_until_it_is_committed() -> None:

@@ -1,4 +1,4 @@
-"""The figures every worker has, as Prometheus reads them: how far behind it is, and whether it gets on."""
+"""The metrics every worker has, as Prometheus reads them: how far behind it is, and whether it gets on."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from streams.engine.heartbeat import Heartbeat
 from streams.engine.lane import Lane
-from streams.engine.pulse import Pulse
-from streams.engine.reach import Reach
+from streams.engine.reachability import BrokerReachability
 
 
-class WorkerFigures(Collector):
-    """Read from pulse, lane and reach when they are asked for: nothing is counted for them."""
+class WorkerMetrics(Collector):
+    """Read from heartbeat, lane and reachability when they are asked for: nothing is counted for them."""
 
-    def __init__(self, pulse: Pulse, lane: Lane, reach: Reach, role: str, agreement: str) -> None:
-        self._pulse = pulse
+    def __init__(
+        self, heartbeat: Heartbeat, lane: Lane, reachability: BrokerReachability, role: str, agreement: str
+    ) -> None:
+        self._heartbeat = heartbeat
         self._lane = lane
-        self._reach = reach
+        self._reachability = reachability
         self._role = role
         self._agreement = agreement
 
     def collect(self) -> Iterable[Metric]:
-        pulse = self._pulse
+        heartbeat = self._heartbeat
         build = GaugeMetricFamily("trucewatch_build_info", "What runs here.", labels=("version", "role", "agreement"))
         build.add_metric((version("trucewatch"), self._role, self._agreement), 1)
         yield build
@@ -33,7 +35,7 @@ class WorkerFigures(Collector):
         records = GaugeMetricFamily(
             "trucewatch_consumer_lag_records", "Records that wait to be committed by this worker.", labels=where
         )
-        for partition, waiting in sorted(pulse.uncommitted.items()):
+        for partition, waiting in sorted(heartbeat.uncommitted.items()):
             records.add_metric((partition.topic, str(partition.partition)), waiting)
         yield records
         seconds = GaugeMetricFamily(
@@ -41,7 +43,7 @@ class WorkerFigures(Collector):
             "How long ago the oldest record that waits was written; of one not read yet, since when it is known.",
             labels=where,
         )
-        for partition, age in sorted(pulse.lag_seconds().items()):
+        for partition, age in sorted(heartbeat.lag_seconds().items()):
             seconds.add_metric((partition.topic, str(partition.partition)), age)
         yield seconds
         lost = CounterMetricFamily(
@@ -61,24 +63,28 @@ class WorkerFigures(Collector):
             "trucewatch_held_bytes_most", "The bytes of such records, at most.", value=self._lane.most_bytes
         )
         yield GaugeMetricFamily(
-            "trucewatch_broker_away_seconds", "For how long no broker has answered.", value=self._reach.away_seconds
+            "trucewatch_broker_away_seconds",
+            "For how long no broker has answered.",
+            value=self._reachability.away_seconds,
         )
-        yield CounterMetricFamily("trucewatch_commits_total", "Commits of this process.", value=pulse.commits)
+        yield CounterMetricFamily("trucewatch_commits_total", "Commits of this process.", value=heartbeat.commits)
         yield GaugeMetricFamily(
-            "trucewatch_still_seconds", "For how long records wait and none was committed.", value=pulse.still_seconds
+            "trucewatch_still_seconds",
+            "For how long records wait and none was committed.",
+            value=heartbeat.still_seconds,
         )
         yield GaugeMetricFamily(
-            "trucewatch_loop_silent_seconds", "How long ago the event loop ticked.", value=pulse.silent_seconds()
+            "trucewatch_loop_silent_seconds", "How long ago the event loop ticked.", value=heartbeat.silent_seconds()
         )
         yield GaugeMetricFamily(
             "trucewatch_stall_limit_seconds",
             "How long the worker may stand still before it ends itself.",
-            value=pulse.limit_seconds,
+            value=heartbeat.limit_seconds,
         )
 
 
 def registry_of(*collectors: Collector) -> CollectorRegistry:
-    """Return a registry of these figures, and of what the process itself uses."""
+    """Return a registry of these metrics, and of what the process itself uses."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
     for collector in collectors:

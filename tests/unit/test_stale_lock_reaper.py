@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.ledger.stopped_holder import StoppedHolder
+from streams.ledger.stale_lock_reaper import StaleLockReaper
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
 SECONDS = 0.3
@@ -38,23 +38,23 @@ def stop(process: subprocess.Popen[str]) -> None:
     os.waitpid(process.pid, os.WUNTRACED)
 
 
-def looks(holder: StoppedHolder, pid: int, seconds: float) -> bool:
+def looks(reaper: StaleLockReaper, pid: int, seconds: float) -> bool:
     """Look for so long; return whether the process was ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if holder.look(pid):
+        if reaper.look(pid):
             return True
         time.sleep(0.05)
     return False
 
 
-def test_one_that_was_stopped_for_longer_than_the_patience_is_ended(tmp_path: Path) -> None:
+def test_one_that_was_stopped_for_longer_than_its_limit_is_ended(tmp_path: Path) -> None:
     live = tmp_path / "live.duckdb"
     with process_with(live) as process:
         stop(process)
-        holder = StoppedHolder(live, SECONDS)
+        reaper = StaleLockReaper(live, SECONDS)
         began = time.monotonic()
-        assert looks(holder, process.pid, 10)
+        assert looks(reaper, process.pid, 10)
         assert time.monotonic() - began > SECONDS
         assert process.wait(10) == -signal.SIGKILL
 
@@ -62,17 +62,17 @@ def test_one_that_was_stopped_for_longer_than_the_patience_is_ended(tmp_path: Pa
 def test_one_that_runs_is_never_ended(tmp_path: Path) -> None:
     live = tmp_path / "live.duckdb"
     with process_with(live) as process:
-        assert not looks(StoppedHolder(live, 0.0), process.pid, 0.5)
+        assert not looks(StaleLockReaper(live, 0.0), process.pid, 0.5)
         assert process.poll() is None
 
 
 def test_one_that_ran_in_between_begins_anew(tmp_path: Path) -> None:
     live = tmp_path / "live.duckdb"
     with process_with(live) as process:
-        holder = StoppedHolder(live, 1.0)
+        reaper = StaleLockReaper(live, 1.0)
         for _ in range(4):
             stop(process)
-            assert not looks(holder, process.pid, 0.6)
+            assert not looks(reaper, process.pid, 0.6)
             os.kill(process.pid, signal.SIGCONT)
             time.sleep(0.1)
         assert process.poll() is None
@@ -84,7 +84,7 @@ def test_one_that_has_another_file_open_is_never_ended(tmp_path: Path) -> None:
     live.touch()
     with process_with(tmp_path / "other") as process:
         stop(process)
-        assert not looks(StoppedHolder(live, 0.0), process.pid, 0.5)
+        assert not looks(StaleLockReaper(live, 0.0), process.pid, 0.5)
 
 
 def test_one_of_another_user_is_never_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,12 +93,12 @@ def test_one_of_another_user_is_never_ended(tmp_path: Path, monkeypatch: pytest.
         stop(process)
         other = os.geteuid() + 1
         monkeypatch.setattr(os, "geteuid", lambda: other)
-        assert not looks(StoppedHolder(live, 0.0), process.pid, 0.5)
+        assert not looks(StaleLockReaper(live, 0.0), process.pid, 0.5)
 
 
 def test_nothing_is_ended_where_proc_does_not_tell(tmp_path: Path) -> None:
     live = tmp_path / "live.duckdb"
     with process_with(live) as process:
         stop(process)
-        assert not looks(StoppedHolder(live, 0.0, proc=tmp_path / "proc"), process.pid, 0.5)
-        assert not StoppedHolder(live, 0.0).look(None)
+        assert not looks(StaleLockReaper(live, 0.0, proc=tmp_path / "proc"), process.pid, 0.5)
+        assert not StaleLockReaper(live, 0.0).look(None)

@@ -20,7 +20,7 @@ from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topic
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.intake.examine import Examiner, cut
-from streams.intake.figures import IntakeFigures
+from streams.intake.metrics import IntakeMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 ID_LETTERS = 13
 
 
-class IntakeAgent:
+class IntakeHandler:
     """Handles batches of the input topics: examine every record, write its facts, commit.
 
     Args:
@@ -51,7 +51,7 @@ class IntakeAgent:
         self._lane: Lane | None = None
         #: Offsets whose facts are written and that the group has not taken.
         self._untold: dict[TopicPartition, int] = {}
-        self.figures = IntakeFigures()
+        self.metrics = IntakeMetrics()
 
     async def started(self, lane: Lane) -> None:
         """Called once, before the first batch."""
@@ -94,7 +94,7 @@ class IntakeAgent:
         self._untold[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._tell(self._lane)
         reached("intake.committed")
-        self.figures.committed(batch.topic, len(batch.records), rejected)
+        self.metrics.committed(batch.topic, len(batch.records), rejected)
         log.debug(
             "batch_taken_in",
             topic=batch.topic,

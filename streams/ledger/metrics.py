@@ -1,8 +1,8 @@
-"""The ledger's figures, as Prometheus reads them: taken from the rows a flush commits anyway.
+"""The ledger's metrics, as Prometheus reads them: taken from the rows a flush commits anyway.
 
 The loop notes rows, the thread of the probes reads them: every change here replaces or adds whole values, so that a
 reader sees an earlier figure or a later one. No label is taken from a report but the feed, and feeds are free text:
-so many have figures of their own, the rest are one.
+so many have metrics of their own, the rest are one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.rows import Changes, FeedRow, GateRow, RejectRow, VerdictRow, Windo
 from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding
 
-#: Feeds with figures of their own: those with most records when the worker starts, then those heard first.
+#: Feeds with metrics of their own: those with most records when the worker starts, then those heard first.
 MOST_FEEDS = 100
 #: What the other feeds are together.
 OTHER_FEEDS = "(other)"
@@ -31,7 +31,7 @@ _VERDICTS = (Finding.MET, Finding.BROKEN, Finding.UNKNOWN)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
-class LedgerFigures(Collector):
+class LedgerMetrics(Collector):
     """What one ledger has committed and published."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ class Stillness(NamedTuple):
     switches: tuple[str, ...]
 
 
-class StoppedHolder:
+class StaleLockReaper:
     """Watches who holds ``live`` and ends it once it was stopped, without a break, for longer than ``seconds``.
 
     Only a process of this user, on this host, in state T of /proc (a stop by a signal; a debugger's stop is another

@@ -12,30 +12,30 @@ import pytest
 
 from schemas.errors import BrokerUnavailable
 from streams.engine import worker
-from streams.engine.app import LaneApp
+from streams.engine.app import BatchApp
 from streams.engine.lane import Lane
-from streams.engine.reach import READY_AWAY_SECONDS, Reach, apart
+from streams.engine.reachability import READY_AWAY_SECONDS, BrokerReachability, apart
 
 
 def test_a_worker_is_unready_once_nobody_has_answered_for_two_sessions() -> None:
-    reach = Reach("kafka://h:1", 90.0)
-    reach.unanswered(READY_AWAY_SECONDS - 1)
-    assert reach.unready() == []
-    reach.unanswered(1)
-    assert reach.unready() == ["no broker has answered for 20 s"]
-    reach.answered()
-    assert reach.unready() == []
+    reachability = BrokerReachability("kafka://h:1", 90.0)
+    reachability.unanswered(READY_AWAY_SECONDS - 1)
+    assert reachability.unready() == []
+    reachability.unanswered(1)
+    assert reachability.unready() == ["no broker has answered for 20 s"]
+    reachability.answered()
+    assert reachability.unready() == []
 
 
 def test_patience_ends_and_says_for_how_long_it_lasted() -> None:
-    reach = Reach("kafka://h:1", 90.0)
+    reachability = BrokerReachability("kafka://h:1", 90.0)
     for _ in range(8):
-        reach.unanswered(10)
-    reach.answered()
+        reachability.unanswered(10)
+    reachability.answered()
     for _ in range(8):
-        reach.unanswered(10)
+        reachability.unanswered(10)
     with pytest.raises(BrokerUnavailable, match="no Kafka broker answered at kafka://h:1 for 90 s"):
-        reach.unanswered(10)
+        reachability.unanswered(10)
 
 
 @pytest.mark.parametrize(("taken_at", "asked_in_all"), [(None, 6), (4, 9)])
@@ -45,9 +45,9 @@ async def test_a_commit_that_was_taken_is_an_answer_though_nobody_asked(
     """Away, back for a moment, away again: that is not as long as both together."""
     lane = Lane(frozenset({"t"}), 0.25)
     asked, gone = [], []
-    app: Any = SimpleNamespace(lane=lane, reach=Reach("kafka://h:1", 0.6), fail=gone.append)
+    app: Any = SimpleNamespace(lane=lane, reachability=BrokerReachability("kafka://h:1", 0.6), fail=gone.append)
 
-    async def logs(app: LaneApp) -> dict[str, str]:
+    async def logs(app: BatchApp) -> dict[str, str]:
         asked.append(app)
         lane.commits += len(asked) == taken_at
         raise BrokerUnavailable("refused")

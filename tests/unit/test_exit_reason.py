@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from schemas.errors import WorkerStalled
-from streams.cli.last_words import last_words
+from streams.cli.exit_reason import exit_reason
 
 HANG = """
 import faulthandler, re, threading, time
@@ -33,11 +33,11 @@ judge()
     ],
 )
 def test_the_last_words_say_why(lines: list[str], code: int, said: str) -> None:
-    assert last_words(lines, code) == said
+    assert exit_reason(lines, code) == said
 
 
 def test_one_the_interpreters_own_timer_ended_is_said_to_have_stood_still_and_where() -> None:
     """A new Python may write this otherwise: then nothing would start such a worker again."""
     run = subprocess.run([sys.executable, "-c", HANG], capture_output=True, text=True, check=False)
-    said = last_words(run.stderr.splitlines(), run.returncode)
+    said = exit_reason(run.stderr.splitlines(), run.returncode)
     assert said.startswith(f"{WorkerStalled.SAID}none of its threads could run any more; the main one was in match() (")

@@ -27,7 +27,7 @@ _LONGEST_TICK_SECONDS = 1.0
 
 
 class Backlog(Protocol):
-    """What the pulse asks of the lane."""
+    """What the heartbeat asks of the lane."""
 
     commits: int
 
@@ -37,16 +37,16 @@ class Backlog(Protocol):
 
 
 class Calls(Protocol):
-    """What the pulse asks of the calls to the handler."""
+    """What the heartbeat asks of the calls to the handler."""
 
     call: str | None
     calls: int
 
 
-class Pulse:
+class Heartbeat:
     """Written by the event loop alone, read by any thread."""
 
-    def __init__(self, lane: Backlog, turns: Calls, stall_seconds: float) -> None:
+    def __init__(self, lane: Backlog, serializer: Calls, stall_seconds: float) -> None:
         self.ticks = 0
         self.ticked_at = monotonic()
         self.stall_seconds = stall_seconds
@@ -56,13 +56,13 @@ class Pulse:
         self.uncommitted: dict[TopicPartition, int] = {}
         self.waits_since: dict[TopicPartition, float] = {}
         self._lane = lane
-        self._turns = turns
+        self._serializer = serializer
         self._mark: tuple[int, int | None] = (0, None)
 
     @property
     def doing(self) -> str | None:
         """The handler's method under way."""
-        return self._turns.call
+        return self._serializer.call
 
     @property
     def limit_seconds(self) -> float:
@@ -92,7 +92,7 @@ class Pulse:
         self.waits_since = self._oldest()
         waiting = any(self.uncommitted.values())
         # Calls that end are no progress while records wait: an idle batch is handled also by one who never commits.
-        mark = self._lane.commits, None if waiting else self._turns.calls
+        mark = self._lane.commits, None if waiting else self._serializer.calls
         # A standby may wait for ever in resume(), for a file that another process holds.
         if mark != self._mark or not (waiting or self.doing) or self.doing == "resume":
             self._mark = mark

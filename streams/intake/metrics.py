@@ -1,4 +1,4 @@
-"""Intake's figures, as Prometheus reads them: what it read, and whether that became facts."""
+"""Intake's metrics, as Prometheus reads them: what it read, and whether that became facts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class IntakeFigures(Collector):
+class IntakeMetrics(Collector):
     """Records of committed batches; a batch read again counts again."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ _THREAD = "Thread 0x"
 _CALL = re.compile(r' *File "(.+)", line ([0-9]+) in (.+)')
 
 
-def last_words(lines: Sequence[str], code: int) -> str:
+def exit_reason(lines: Sequence[str], code: int) -> str:
     """Return why a worker ended, in one line; it begins with ``WorkerStalled.SAID`` when it had stood still.
 
     Args:

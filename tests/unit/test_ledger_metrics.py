@@ -1,4 +1,4 @@
-"""The ledger's figures: bounded, and taken from rows."""
+"""The ledger's metrics: bounded, and taken from rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from schemas.rows import Amendment, Changes, FeedRow, RejectRow, VerdictRow
-from streams.engine.figures import registry_of
-from streams.ledger.figures import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerFigures
+from streams.engine.metrics import registry_of
+from streams.ledger.metrics import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerMetrics
 
 
 def feed(name: str, accepted: int) -> FeedRow:
@@ -24,10 +24,10 @@ def verdict(day: date, found: str) -> VerdictRow:
 
 
 def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:
-    figures = LedgerFigures()
-    figures.resumed([feed("small", 1), feed("large", 500)], [], None)
-    registry = registry_of(figures)
-    figures.committed(Changes(feeds=[feed(f"feed-{number:04}", 1) for number in range(1_000)]), 0.1)
+    metrics = LedgerMetrics()
+    metrics.resumed([feed("small", 1), feed("large", 500)], [], None)
+    registry = registry_of(metrics)
+    metrics.committed(Changes(feeds=[feed(f"feed-{number:04}", 1) for number in range(1_000)]), 0.1)
     name = "trucewatch_events_total"
     series = [one.labels for each in registry.collect() for one in each.samples if one.name == name]
     assert len({labels["feed"] for labels in series}) == MOST_FEEDS + 1
@@ -38,12 +38,12 @@ def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> No
 
 
 def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
-    figures = LedgerFigures()
-    registry = registry_of(figures)
+    metrics = LedgerMetrics()
+    registry = registry_of(metrics)
     first = date(2016, 9, 1)
     days = [first + timedelta(days=number) for number in range(20)]
-    figures.committed(Changes(verdicts=[verdict(day, "MET") for day in days]), 0.1)
-    figures.committed(Changes(verdicts=[verdict(days[-2], "BROKEN")]), 0.1)
+    metrics.committed(Changes(verdicts=[verdict(day, "MET") for day in days]), 0.1)
+    metrics.committed(Changes(verdicts=[verdict(days[-2], "BROKEN")]), 0.1)
     name = "trucewatch_window_day_state"
     shown = [one for each in registry.collect() for one in each.samples if one.name == name and one.value]
     assert sorted((one.labels["days_ago"], one.labels["verdict"]) for one in shown) == [
@@ -52,13 +52,13 @@ def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
 
 
 def test_amendments_are_counted_by_region_from_nought_on_and_an_alert_names_them() -> None:
-    figures = LedgerFigures()
-    registry = registry_of(figures)
+    metrics = LedgerMetrics()
+    registry = registry_of(metrics)
     day, name = date(2016, 9, 12), "trucewatch_amended_verdicts_total"
-    figures.committed(Changes(verdicts=[verdict(day, "MET")]), 0.1)
+    metrics.committed(Changes(verdicts=[verdict(day, "MET")]), 0.1)
     assert registry.get_sample_value(name, {"region": "SY01"}) == 0
     amended = Amendment("SY01", day, 2, ("MET", "MET", "MET"), ("BROKEN", "BROKEN", "MET"), "{}")
-    figures.committed(Changes(amendments=[amended]), 0.1)
+    metrics.committed(Changes(amendments=[amended]), 0.1)
     assert registry.get_sample_value(name, {"region": "SY01"}) == 1
     rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
     found = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
@@ -66,10 +66,10 @@ def test_amendments_are_counted_by_region_from_nought_on_and_an_alert_names_them
 
 
 def test_rejects_are_counted_by_code_and_commits_by_how_long_they_took() -> None:
-    figures = LedgerFigures()
-    registry = registry_of(figures)
-    figures.rejected([REJECT] * 3)
-    figures.committed(Changes(), 7.0)
+    metrics = LedgerMetrics()
+    registry = registry_of(metrics)
+    metrics.rejected([REJECT] * 3)
+    metrics.committed(Changes(), 7.0)
     assert registry.get_sample_value("trucewatch_rejects_total", {"code": "not_json"}) == 3
     commits = "trucewatch_sink_commit_duration_seconds"
     assert registry.get_sample_value(f"{commits}_bucket", {"le": "5.0"}) == 0

@@ -1,0 +1,154 @@
+"""A ledger with its store open, and the flush that folds facts and commits them.
+
+The steps of a flush, and the failure each prevents:
+
+1. Decode every header. An unreadable one stops the ledger before anything is folded.
+2. Ask the store once for the identities that may be known.
+3. Fold in topic order. Ticks judge, wherever the flush ends.
+4. Commit rows and offset in one transaction. A crash before it changes nothing, a crash after it loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import numpy as np
+import structlog
+
+from schemas import facts
+from schemas.agreement import Agreement
+from schemas.errors import FactUnreadable
+from schemas.facts import TickFact
+from schemas.failpoints import reached
+from schemas.rows import Evidence, Prior
+from sinks.linking import LinkingAnswers
+from sinks.store import Store
+from streams.engine.lane import Record, fingerprint
+from streams.ledger.core.identity import SeenFilter, key_hash
+from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.report_rows import Entry
+from streams.ledger.metrics import LedgerMetrics
+
+log = structlog.get_logger(__name__)
+
+#: Columns of a verdict whose change in an amendment is worth a warning.
+_FINDINGS = ("verdict", "violence", "access")
+
+
+class OpenLedger:
+    """A ledger rebuilt from the last commit of its store, which stays open until ``close``.
+
+    Attributes:
+        ledger: the ledger, with every record folded that was given to ``flush``.
+        last_digest: fingerprint of the last record committed.
+    """
+
+    def __init__(self, agreement: Agreement, store: Store, metrics: LedgerMetrics) -> None:
+        self._store = store
+        self._metrics = metrics
+        self.ledger = Ledger(agreement, self._earliest, self._staged)
+        resumed = store.resume()
+        self.ledger.resume(resumed)
+        self.last_digest = resumed.last_digest
+        metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
+        self._seen = SeenFilter()
+        for hashes in store.key_hashes():
+            self._seen.add(hashes)
+        if (aside := store.set_aside) is not None:
+            files = [str(path) for path in aside.files]
+            log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)
+        if store.new_epoch:
+            log.warning("new_epoch", agreement=agreement.id)
+        log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
+
+    def flush(self, records: Sequence[Record]) -> bool:
+        """Fold and commit consecutive records; return whether any was more than a tick.
+
+        Raises:
+            FactUnreadable: a record carries no readable fact header. Nothing was folded.
+        """
+        ledger = self.ledger
+        first = ledger.next_offset
+        entries = [_read_entry(record) for record in records if record.offset >= first]
+        reached("ledger.decoded")
+        priors = self._priors(entries)
+        reached("ledger.asked")
+        for entry in entries:
+            ledger.fold(entry, priors)
+        reached("ledger.folded")
+        self._commit(records[-1])
+        return any(type(entry.fact) is not TickFact for entry in entries)
+
+    def publish(self) -> float:
+        """Make the copy analysts open; return the seconds it took."""
+        now = datetime.now(UTC)
+        seconds = self._store.publish(now)
+        self._metrics.published(now.timestamp(), seconds)
+        log.debug("published", seconds=round(seconds, 3))
+        return seconds
+
+    def close(self) -> None:
+        """Release the file; rows not committed are dropped."""
+        self._store.close()
+
+    def _commit(self, last: Record) -> None:
+        changes = self.ledger.drain()
+        # Records read again after a seek may all lie before the last one committed.
+        if last.offset + 1 == changes.next_offset:
+            self.last_digest = fingerprint(last)
+        changes.last_digest = self.last_digest
+        self._metrics.rejected(changes.rejects)
+        began = time.monotonic()
+        self._store.commit(changes)
+        self._metrics.committed(changes, time.monotonic() - began)
+        for amended in changes.amendments:
+            log.warning(
+                "verdict_amended",
+                region=amended.region,
+                truce_day=amended.truce_day.isoformat(),
+                version=amended.version,
+                before=dict(zip(_FINDINGS, amended.before, strict=True)),
+                after=dict(zip(_FINDINGS, amended.after, strict=True)),
+                cause=json.loads(amended.cause),
+            )
+
+    def _priors(self, entries: Sequence[Entry]) -> Mapping[tuple[str, str], Prior]:
+        """Ask the store about the identities it may know, and remember all of them."""
+        reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
+        hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
+        maybe = self._seen.maybe_seen(hashes)
+        # Those sent again are in the filter: adding them once more would fill it with what it holds.
+        self._seen.add(hashes[~maybe])
+        wanted = self.ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
+        return self._store.priors(wanted)
+
+    def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
+        """Answer the court from the store, after giving it the rows folded since the last commit."""
+        self._stage()
+        return self._store.earliest(region, day, kinds, limit)
+
+    def _staged(self) -> LinkingAnswers:
+        """Answer linking from the store, after giving it the rows folded since the last commit."""
+        self._stage()
+        return self._store.linking()
+
+    def _stage(self) -> None:
+        self._metrics.rejected(self.ledger.changes.rejects)
+        self._store.stage(self.ledger.changes)
+
+
+def _read_entry(record: Record) -> Entry:
+    """Read one record of the facts topic.
+
+    Raises:
+        FactUnreadable: it carries no readable fact header.
+    """
+    header = next((value for name, value in record.headers if name == facts.HEADER), None)
+    if header is None:
+        raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")
+    fact = facts.decode(header)
+    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, facts.REPORT_FACTS) else 0
+    return Entry(record.offset, fact, record.value or b"", key)
