@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench crash kafka kafka-stop lock format clean
+#: Two processes share the tests, file by file. A file's stores and brokers are made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo up test test-slow check bench crash kafka kafka-stop lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,8 +36,11 @@ demo: $(READY) ## Run September 2016 through the whole pipeline and show what it
 up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the workers; Ctrl-C stops them
 	@$(BIN)/trucewatch up
 
-test: $(READY) ## Run every test, two at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes on two cores
+	@$(PYTEST) -m "not slow"
+
+test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
+	@TRUCEWATCH_TEST_EFFORT=full $(PYTEST) -m slow
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .

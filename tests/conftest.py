@@ -1,13 +1,30 @@
-"""Fixtures every test may use: a broker of each kind, started once, and names no other test has."""
+"""The two halves of the tests, and the brokers any test may use."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support import brokers
+from tests.support.effort import FULL
+
+#: Folders of the slow half. Elsewhere a test is slow only by its own mark.
+SLOW_FOLDERS = frozenset({"crash", "fuzz", "integration"})
+if FULL:
+    # With all its examples a property is slow; the fast half tries a few of them.
+    SLOW_FOLDERS |= {"property"}
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole folders, and everything that needs Apache Kafka, as slow."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in SLOW_FOLDERS or item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
