@@ -36,7 +36,8 @@ from streams.settings import Settings
 
 Role = Literal["intake", "ledger"]
 
-#: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs a third of the time.
+#: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs
+#: a third of the time.
 YOUNG_OBJECTS = 200_000
 
 
@@ -62,7 +63,7 @@ def run_role(role: Role, settings: Settings) -> None:
 
 
 def _forgets(identity: str) -> bool:
-    """Return whether a log belongs to an embedded broker, which forgets it when it stops."""
+    """Return whether a log ends with its embedded broker."""
     return identity.startswith(EMBEDDED_CLUSTER)
 
 
