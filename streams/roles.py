@@ -33,7 +33,8 @@ from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 from streams.settings import Role, Settings
 
-#: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs a third of the time.
+#: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs
+#: a third of the time.
 YOUNG_OBJECTS = 200_000
 
 
@@ -59,7 +60,7 @@ def run_role(role: Role, settings: Settings) -> None:
 
 
 def _forgets(identity: str) -> bool:
-    """Return whether a log belongs to an embedded broker, which forgets it when it stops."""
+    """Return whether a log ends with its embedded broker."""
     return identity.startswith(EMBEDDED_CLUSTER)
 
 

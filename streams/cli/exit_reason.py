@@ -1,4 +1,4 @@
-"""What a worker that ended by itself said last: why it ended, as far as that can be told from outside."""
+"""Exit reason of a worker, as far as it shows from outside."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from schemas.errors import WorkerStalled
 
-#: What the interpreter's own timer writes before the stacks of all threads, and the exit code it has
-#: (``streams/engine/watchdog.py`` sets it, for calls that let no other thread run).
+#: Line the interpreter's own timer writes before the stacks of all threads, and its exit code. The
+#: watchdog (``streams/engine/watchdog.py``) sets the timer for calls that let no other thread run.
 _TIMED_OUT, _TIMED_OUT_CODE = re.compile(r"Timeout \([0-9:.]+\)!"), 1
 _THREAD = "Thread 0x"
 #: One call of a stack, the innermost first.
@@ -16,7 +16,9 @@ _CALL = re.compile(r' *File "(.+)", line ([0-9]+) in (.+)')
 
 
 def exit_reason(lines: Sequence[str], code: int) -> str:
-    """Return why a worker ended, in one line; it begins with ``WorkerStalled.SAID`` when it had stood still.
+    """Return why a worker ended, in one line.
+
+    It begins with ``WorkerStalled.SAID`` after a stall.
 
     Args:
         lines: the last lines of its standard error.
@@ -33,7 +35,7 @@ def exit_reason(lines: Sequence[str], code: int) -> str:
 
 
 def _where(lines: Sequence[str]) -> str:
-    """Return where the main thread was, whose stack comes last."""
+    """Return the call the main thread was in, whose stack comes last."""
     stack: list[str] = []
     for line in reversed(lines):
         if line.startswith(_THREAD):

@@ -1,1 +1,1 @@
-"""The engine: Kafka records in batches, Faust around them, and the brokers they come from."""
+"""Engine of the workers, with Faust, the batch lane and the brokers."""

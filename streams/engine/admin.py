@@ -1,6 +1,6 @@
-"""Topics and offsets, asked of the broker once: creating, measuring, telling one log from another.
+"""Administration of topics and offsets, one connection a call.
 
-Every function connects, asks and hangs up, and raises BrokerUnavailable when nobody answers.
+Every function raises BrokerUnavailable when no broker answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from streams.engine.metadata import Metadata, ask_any, bootstrap, connected, met
 
 _Record = ConsumerRecord[bytes | None, bytes | None]
 
-#: What a topic's configuration must say for its records to be kept.
+#: Configuration of a topic that keeps its records.
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _TOPIC_RESOURCE = 2
 _SETTLE_SECONDS = 15.0
@@ -37,12 +37,14 @@ _REQUEST_MS = 15_000
 
 
 async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
-    """Create the topics that are missing, and return when every one of them can be written.
+    """Create missing topics and wait until all of ``specs`` are writable.
 
-    A new topic is kept on three brokers, or on all where there are fewer; of three, two must have what is written.
+    A new topic is replicated on three brokers, or on all where there are fewer. Of three, two must
+    acknowledge.
 
     Raises:
-        UsageError: a topic exists with another number of partitions, or is to be kept for ever and is not.
+        UsageError: a topic exists with another number of partitions, or should keep its records and
+            does not.
     """
     wanted = {spec.name: spec for spec in specs}
     async with connected(broker) as client:
@@ -67,7 +69,7 @@ async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
 
 
 async def delete_topics(broker: str, names: Iterable[str]) -> None:
-    """Delete those of the topics that exist."""
+    """Delete the topics that exist."""
     async with connected(broker) as client:
         request = DeleteTopicsRequest(list(names), _REQUEST_MS)
         response = await _ask_controller(client, request)
@@ -77,29 +79,29 @@ async def delete_topics(broker: str, names: Iterable[str]) -> None:
 
 
 async def end_offsets(broker: str, topic: str) -> dict[int, int]:
-    """Return the offset the next record of each partition will get; empty when there is no such topic."""
+    """Return the end offset of each partition, none for an unknown topic."""
     async with _reader(broker, topic) as (reader, partitions), asyncio.timeout(_SETTLE_SECONDS):
         return _by_partition(await ends_of(reader, partitions)) if partitions else {}
 
 
 async def beginning_offsets(broker: str, topic: str) -> dict[int, int]:
-    """Return the first offset still kept of each partition; empty when there is no such topic."""
+    """Return the first offset of each partition, none for an unknown topic."""
     async with _reader(broker, topic) as (reader, partitions):
         return _by_partition(await reader.beginning_offsets(partitions)) if partitions else {}
 
 
 async def committed_offsets(broker: str, group: str, topic: str) -> dict[int, int]:
-    """Return the next offsets a consumer group has committed, for those partitions where it has."""
+    """Return the offsets a consumer group has committed, for partitions with one."""
     async with _reader(broker, topic, group) as (reader, partitions):
         committed = {partition: await reader.committed(partition) for partition in partitions}
     return _by_partition({partition: offset for partition, offset in committed.items() if offset is not None})
 
 
 async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Record | None:
-    """Return the record that lies at ``offset``; None where there is none that a reader is given.
+    """Return the record at ``offset``; None where a reader is given none.
 
     Raises:
-        BrokerUnavailable: nobody answers.
+        BrokerUnavailable: no broker answers.
     """
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap(broker),
@@ -118,7 +120,8 @@ async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Rec
                     return None
                 reader.seek(partition, offset)
                 found: list[_Record] = []
-                # Past it without a record: what lies there is a marker, or was taken back.
+                # Past it without a record: there lies a marker, or a record of an aborted
+                # transaction.
                 while not found and await reader.position(partition) <= offset:
                     found = (await reader.getmany(partition, timeout_ms=100, max_records=1)).get(partition, [])
                 return next((record for record in found if record.offset == offset), None)
@@ -129,10 +132,11 @@ async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Rec
 
 
 async def log_identity(broker: str, topic: str) -> str:
-    """Return what stays the same exactly as long as offsets of ``topic`` mean the same records.
+    """Return the identity of a topic's log.
 
-    It names the cluster and the topic's id, which is new when the topic is created again; an embedded broker is a
-    new cluster at every start.
+    It changes whenever offsets of the topic mean other records. It names the cluster and the
+    topic's id. The id is new when the topic is created again, and an embedded broker is a new
+    cluster at every start.
 
     Raises:
         UsageError: there is no such topic.
@@ -145,7 +149,7 @@ async def log_identity(broker: str, topic: str) -> str:
 
 
 async def _configs(client: Any, names: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-    """Return each topic's configuration; one the broker has no value for is left out."""
+    """Return each topic's configuration, without topics unknown to the broker."""
     if not names:
         return []
     # All keys are asked for: the embedded broker hangs up on a request that names some.
@@ -166,7 +170,8 @@ async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> 
     request = CreateTopicsRequest(create_topic_requests=topics, timeout=_REQUEST_MS, validate_only=False)
     response = await _ask_controller(client, request)
     for name, code, *words in response.topic_errors:
-        # Two workers that start at once both find it missing; the partition count is checked afterwards.
+        # Two workers that start at once both find it missing; the partition count is checked
+        # afterwards.
         if code not in (0, TopicAlreadyExistsError.errno):
             raise BrokerUnavailable(
                 f"topic {name} cannot be created: {words[0] if words and words[0] else for_code(code).__name__}"
@@ -174,7 +179,7 @@ async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> 
 
 
 async def _ask_controller(client: Any, request: Any) -> Any:
-    """Send a request to the controller, and again to the next one when it has just died."""
+    """Send a request to the controller, or to its successor."""
     deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
     while True:
         await client.force_metadata_update()
@@ -189,7 +194,10 @@ async def _ask_controller(client: Any, request: Any) -> Any:
 
 
 async def _settled(client: Any, names: list[str]) -> Metadata:
-    """Wait until every topic has its leaders: a topic just created refuses its first records otherwise."""
+    """Wait until every partition has a leader.
+
+    A topic just created refuses its first records otherwise.
+    """
     try:
         async with asyncio.timeout(_SETTLE_SECONDS):
             while True:
@@ -203,7 +211,7 @@ async def _settled(client: Any, names: list[str]) -> Metadata:
 
 @asynccontextmanager
 async def _reader(broker: str, topic: str, group: str | None = None) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
-    """A consumer that reads nothing, and the partitions of ``topic``."""
+    """Yield a consumer that reads nothing, and the partitions of ``topic``."""
     async with connected(broker) as client:
         known = (await metadata(client, [topic])).topics.get(topic)
     if known is None:

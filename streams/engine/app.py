@@ -31,7 +31,8 @@ class GroupTiming:
     """Timing of a consumer group, in seconds.
 
     Attributes:
-        session: how long a silent member keeps its partitions. Apache Kafka refuses less than 6 s by default.
+        session: how long a silent member keeps its partitions. Apache Kafka refuses less than 6 s
+            by default.
         heartbeat: time between two heartbeats to the group.
         rebalance: how long the others wait for a member to finish :meth:`BatchHandler.revoked`.
     """
@@ -42,7 +43,8 @@ class GroupTiming:
 
 
 CLUSTER = GroupTiming(session=10.0, heartbeat=2.0, rebalance=30.0)
-#: The embedded broker keeps the first member waiting for half a session, so a short one makes a start quick.
+#: The embedded broker keeps the first member waiting for half a session, so a short one makes a
+#: start quick.
 EMBEDDED = GroupTiming(session=2.0, heartbeat=0.3, rebalance=4.0)
 
 
@@ -53,13 +55,14 @@ class AppOptions:
     Attributes:
         broker: ``kafka://host:port``, several separated by commas.
         data_dir: keeps Faust from falling back to the working directory; nothing is written there.
-        idle_seconds: how long nothing may arrive before an idle batch is handled. Without partitions there are none.
+        idle_seconds: how long nothing may arrive before an idle batch is handled. Without
+            partitions there are none.
         timing: of the consumer group.
         stall_seconds: how long records may wait without progress before the process ends.
         patience_seconds: how long no broker may answer before the process ends, idle or not.
         max_records: records of one fetch over all partitions, and so of the largest batch.
-        fetch_bytes: bytes of one fetch and partition. A single larger record is still delivered. At most four such
-            fetches per partition are in memory.
+        fetch_bytes: bytes of one fetch and partition. A single larger record is still delivered. At
+            most four such fetches per partition are in memory.
     """
 
     broker: str
@@ -80,7 +83,10 @@ class _ConsumerOnly(BootStrategy):
 
 
 class _NoTables(TableManager):
-    """Table manager that does not wait for tables; Faust's own waits a second at each start."""
+    """Table manager that does not wait for tables.
+
+    Faust's own waits a second for them at each start.
+    """
 
     async def on_start(self) -> None:
         await self._update_channels()
@@ -94,8 +100,9 @@ class BatchApp(faust.App):
         app_id: the consumer group.
         topics: names of the topics read in batches; they must exist.
         handler: handles the agent's batches.
-        resume: returns the next offset of an assigned (topic, partition). It is asked after ``handler.assigned`` and
-            before the first batch. None, or an answer of None, means the group's committed offset, else the beginning.
+        resume: returns the next offset of an assigned (topic, partition). It is asked after
+            ``handler.assigned`` and before the first batch. None, or an answer of None, means the
+            group's committed offset, else the beginning.
     """
 
     BootStrategy = _ConsumerOnly
@@ -110,7 +117,8 @@ class BatchApp(faust.App):
     ) -> None:
         super().__init__(
             app_id,
-            # Faust lets an environment variable win over an argument: with an empty environment none does.
+            # Faust lets an environment variable win over an argument: with an empty environment
+            # none does.
             env={},
             broker=[URL(address) for address in addresses(options.broker)],
             datadir=options.data_dir,
@@ -142,7 +150,10 @@ class BatchApp(faust.App):
         self.on_partitions_revoked.connect(cast("Any", self._on_revoked), weak=False)
 
     def batches(self, stream: StreamT[Batch]) -> StreamT[Batch]:
-        """Return an agent's stream with the lane attached, which puts batches into it past Faust's conductor."""
+        """Return an agent's stream, fed by the lane from now on.
+
+        The lane puts batches into the stream's queue, past Faust's conductor.
+        """
         self.lane.feed = cast("ChannelT[Batch]", stream.channel).queue
         return stream
 
@@ -154,17 +165,23 @@ class BatchApp(faust.App):
             self.failed.set()
 
     async def on_first_start(self) -> None:
-        """Create no folders: Faust keeps nothing on disk here."""
+        """Create no folders, because Faust keeps nothing on disk here."""
 
     async def flush(self) -> None:
-        """Stop reading and let the handler flush, unless an error came first; the group is still ours."""
+        """Stop reading and let the handler flush, still within the group.
+
+        After an error nothing is flushed.
+        """
         if self.lane.consumer is not None:
             self.lane.consumer.stop_flow()
         self.lane.commit_seconds = LAST_COMMIT_SECONDS
         await self.serializer.stopped()
 
     async def rewind(self, topics: Collection[str]) -> None:
-        """Commit offset 0 of ``topics``: the group's offset may lie beyond records of a topic created anew."""
+        """Commit offset 0 of ``topics``, which were created anew.
+
+        The group's offset may lie beyond their first records.
+        """
         self.serializer.call_off()
         held = self.lane.consumer.assignment() if self.lane.consumer is not None else set()
         await self.lane.commit({each: 0 for each in _partitions(held) if each.topic in topics})
@@ -178,7 +195,8 @@ class BatchApp(faust.App):
         await self.serializer.assigned(_partitions(self.consumer.assignment()))
 
     async def _on_revoked(self, _: Any, revoked: Iterable[Any], **__: Any) -> None:
-        # Faust stops the flow only while it still holds an assignment; a member the broker gave up has none.
+        # Faust stops the flow only while it still holds an assignment; a member the broker gave up
+        # has none.
         self.lane.new_epoch()
         await self.serializer.revoked(_partitions(revoked))
 

@@ -1,6 +1,7 @@
-"""Faust's Kafka transport, with whole batches handed to the agent instead of single events.
+"""Kafka transport for Faust that hands whole batches to the agent.
 
-Everything overridden here is private to Faust; tests/contract/test_lane_contract.py holds what is relied on.
+Everything overridden here is private to Faust; tests/contract/test_lane_contract.py holds what is
+relied on.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class BatchConsumer(driver.Consumer):
         return await self._thread.commit_within(offsets, seconds)
 
     async def first_offset(self, tp: TP) -> int:
-        """Ask the broker for the first offset it still holds of a partition."""
+        """Return the first offset the broker still holds of a partition."""
         return await self._thread.first_offset(tp)
 
     def lag(self) -> dict[TP, int]:
@@ -60,7 +61,7 @@ class BatchConsumer(driver.Consumer):
             return None  # the consumer's thread is giving it up at this moment
 
     def stop_flow(self) -> None:
-        """Stop handing over; a rebalance or the end of the process has begun."""
+        """Stop handing over, as a rebalance or the end begins."""
         super().stop_flow()
         self.lane.new_epoch()
 
@@ -70,15 +71,18 @@ class BatchConsumer(driver.Consumer):
         self.lane.notify()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Check for a stuck partition, except of batched topics, whose events Faust never sees pass."""
+        """Check for a stuck partition of a topic that is not batched.
+
+        Faust sees no event of a batched topic pass, and would take its partitions for stuck.
+        """
         if tp.topic not in self.lane.topics:
             super().verify_event_path(now, tp)
 
     async def perform_seek(self) -> None:
         """Seek after a rebalance, within a time limit.
 
-        Faust takes a seek that exceeds its request timeout for a request to stop, and goes on with a worker that
-        reads nothing. The limit here is shorter, and passing it stops the process.
+        Faust takes a seek that exceeds its request timeout for a request to stop, and goes on with
+        a worker that reads nothing. The limit here is shorter, and passing it stops the process.
         """
         try:
             async with asyncio.timeout(0.8 * self.app.conf.broker_request_timeout):
@@ -93,7 +97,7 @@ class BatchConsumer(driver.Consumer):
             raise ServiceStopped from error
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek to the offsets the reader asked for, or to the group's where it asked for none."""
+        """Seek to the reader's offsets, or to the group's."""
         targets = await self._thread.seek_all(self.lane.wanted, self.lane.new_epoch())
         self._next = {tp: offset for tp, offset in targets.items() if tp.topic in self.lane.topics}
         self.lane.sought()
@@ -134,9 +138,13 @@ class BatchConsumer(driver.Consumer):
                 return
 
     async def _put(self, batch: Batch, fetcher: Any) -> bool:
-        """Wait for room and hand over; False when a rebalance or the end of the process made the batch void."""
+        """Wait for room and hand over; return False for a void batch.
+
+        A rebalance or the end of the process makes a batch void.
+        """
         lane = self.lane
-        # Faust clears the agent's queue at the moment it resumes the flow: a batch put in before that is lost.
+        # Faust clears the agent's queue at the moment it resumes the flow: a batch put in before
+        # that is lost.
         while lane.is_current(batch) and (not self.flow_active or lane.waiting >= WAITING):
             if self.should_stop or fetcher.should_stop:
                 return False
@@ -149,14 +157,20 @@ class BatchConsumer(driver.Consumer):
         return True
 
     def _pass_markers(self, fetched: Fetched) -> None:
-        """Advance past transaction markers after the last record, which would count as waiting records."""
+        """Advance past transaction markers after the last record.
+
+        They would count as waiting records.
+        """
         if fetched.epoch != self.lane.epoch or not self.flow_active:
             return
         for tp, following in self._next.items():
             self._next[tp] = max(following, self._thread.read_up_to(tp) or 0)
 
     def _check_ends(self, fetched: Fetched) -> None:
-        """Stop at a position beyond the end, to which the embedded broker answers nothing, for ever."""
+        """Raise an error for a position beyond the end of its log.
+
+        The embedded broker answers such a position with nothing, for ever.
+        """
         for tp, position in self._next.items():
             end = self._end_of(tp, self.highwater) if fetched.epoch == self.lane.epoch and self.flow_active else None
             if end is not None and end < position:
@@ -180,7 +194,7 @@ class BatchConsumer(driver.Consumer):
         self._next[tp] = batch.next_offset
 
     async def _hand_to_conductor(self, tp: TP, records: list[Record]) -> None:
-        """Deliver records of a topic that is not batched, the way Faust does."""
+        """Deliver records of an unbatched topic the way Faust does."""
         for record in records:
             if not self.flow_active:
                 return

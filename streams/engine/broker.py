@@ -1,4 +1,4 @@
-"""The embedded broker: a Kafka-compatible one in a child process, in memory, for demos, replays and tests."""
+"""Embedded Kafka-compatible broker, in memory, for demos, replays and tests."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from schemas.topics import EMBEDDED_CLUSTER
 _READY_SECONDS = 10.0
 _STOP_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
-#: The start of a Metadata request (version 0, correlation id 1, null client id, no topics): an answer means ready.
+#: A Metadata request (version 0, correlation id 1, null client id, no topics); an answer means
+#: ready.
 _METADATA_REQUEST = bytes.fromhex("0000000e 0003 0000 00000001 ffff 00000000")
 
 
 class EmbeddedBroker:
-    """A broker on 127.0.0.1 for the length of a ``with`` block; it forgets everything at the end.
+    """Broker process on 127.0.0.1 for the length of a block.
+
+    It forgets everything at the end.
 
     Args:
-        directory: where its log goes, as ``broker.log``; created if missing.
-        port: the port to listen on; a free one unless given.
+        directory: folder of its log, ``broker.log``; created if missing.
+        port: port to listen on; a free one unless given.
 
     Raises:
         UsageError: the port is taken.
@@ -43,17 +46,17 @@ class EmbeddedBroker:
         self._wanted = port
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or 0
-        #: New at every start: what was read before is another log.
+        #: New at every start: records read before belong to another log.
         self.cluster_id = f"{EMBEDDED_CLUSTER}{uuid.uuid4().hex}"
 
     @property
     def url(self) -> str:
-        """The broker's address, as every command takes it."""
+        """Address of the broker, as every command takes it."""
         return f"kafka://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """Process id of the broker while it runs."""
         return None if self._process is None else self._process.pid
 
     def __enter__(self) -> Self:
@@ -71,7 +74,8 @@ class EmbeddedBroker:
         arguments = [binary, "broker", "--cluster-id", self.cluster_id, "--storage-engine", "memory://tansu/"]
         arguments += ["--listener-url", address, "--advertised-listener-url", address]
         with self._log.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal must reach the workers first, so that they can flush.
+            # A session of its own: Ctrl-C in the terminal must reach the workers first, so that
+            # they can flush.
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
@@ -97,7 +101,7 @@ class EmbeddedBroker:
         """Do nothing while the broker runs, or before it was started.
 
         Raises:
-            BrokerUnavailable: it ended by itself, and all that was published to it is gone.
+            BrokerUnavailable: it ended by itself, and all records published to it are gone.
         """
         code = None if self._process is None else self._process.poll()
         if code is not None:
@@ -120,19 +124,19 @@ class EmbeddedBroker:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise BrokerUnavailable(f"the embedded broker ended as it started: {self._last_words()}")
+                raise BrokerUnavailable(f"the embedded broker ended as it started: {self._last_line()}")
             if _is_ready(self.port):
                 return
             time.sleep(0.01)
         raise BrokerUnavailable(f"the embedded broker did not come up in {_READY_SECONDS:.0f} s; see {self._log}")
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
 
 def _own_environment() -> dict[str, str]:
-    # The broker reads CLUSTER_ID, LISTENER_URL, STORAGE_ENGINE ... of whoever started us.
+    # The broker would read CLUSTER_ID, LISTENER_URL, STORAGE_ENGINE ... from our own environment.
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
@@ -165,7 +169,7 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def _die_with_parent() -> None:
-    # Without it a broker outlives a parent that was killed, and holds its port. Linux ends it with the thread that
-    # started it, so start it from the main one.
+    # Without it a broker outlives a parent that was killed, and holds its port. Linux ends it with
+    # the thread that started it, so start it from the main one.
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,6 +1,7 @@
 """Thread that owns the aiokafka consumer of the batch transport.
 
-Everything overridden here is private to Faust; tests/contract/test_lane_contract.py holds what is relied on.
+Everything overridden here is private to Faust; tests/contract/test_lane_contract.py holds what is
+relied on.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from streams.engine.lane import Lane, Record
 
 logger = logging.getLogger(__name__)
 
-#: How long the broker may hold a fetch that finds nothing. Faust's 1,500 ms would be the delay of every seek, of a
-#: record on a partition fetched beside idle ones, and (a third of it) of any record on the embedded broker.
+#: How long the broker may hold a fetch that finds nothing. Faust's 1,500 ms would be the delay of
+#: every seek, of a record on a partition fetched beside idle ones, and (a third of it) of any
+#: record on the embedded broker.
 FETCH_WAIT_MS = 100
 
 
@@ -35,7 +37,10 @@ class Fetched(dict[TP, list[Record]]):
 
 
 class _DaemonThread(WorkerThread):
-    """Daemon thread, so that a broker which stopped answering cannot keep the process from ending."""
+    """Daemon thread, which cannot keep the process from ending.
+
+    A broker that stopped answering would otherwise.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,7 +56,10 @@ class _DaemonThread(WorkerThread):
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with fetches stamped by epoch and seeks to the reader's own offsets."""
+    """Consumer thread that stamps fetches with their epoch.
+
+    It seeks to the reader's own offsets.
+    """
 
     Worker = _DaemonThread
     epoch = 0
@@ -75,12 +83,12 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Mapping[TP, list[Record]]:
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        # Nothing runs in this thread between aiokafka taking the records and this line, so the stamp cannot be
-        # that of a later seek.
+        # Nothing runs in this thread between aiokafka taking the records and this line, so the
+        # stamp cannot be that of a later seek.
         return Fetched(records, self.epoch)
 
     def read_up_to(self, tp: TP) -> int | None:
-        """Return the offset up to which the log was read, markers included; None while it is unknown."""
+        """Return the offset read up to, markers included, if known."""
         subscription: Any = self._ensure_consumer()._subscription.subscription
         if subscription is None or subscription.assignment is None:
             return None
@@ -88,9 +96,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return None if state is None or not state.has_valid_position else int(state.position)
 
     def readable_end(self, tp: TP) -> int | None:
-        """Return the end of the records that may be read; None while it is unknown.
+        """Return the end of the readable records, if known.
 
-        A transaction that is still open ends it: a feed that leaves one open must not have this reader taken for stuck.
+        A transaction that is still open ends it: a feed that leaves one open must not have this
+        reader taken for stuck.
         """
         consumer: Any = self._ensure_consumer()
         partition = TopicPartition(tp.topic, tp.partition)
@@ -160,12 +169,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             self._stopped.set()
 
     def on_crash(self, msg: str, *fmt: Any, **_: Any) -> None:
-        """Log a crash at debug level; whoever runs the app reports the same error once."""
+        """Log a crash at debug level.
+
+        The worker reports the same error once.
+        """
         logger.debug(msg.format(*fmt))
 
 
 def mismatch(tp: TP, offset: int, fault: str) -> LogMismatch:
-    """Return the error of a topic that is not the one read before."""
+    """Return the error of a topic that is another log now."""
     return LogMismatch(f"{tp.topic}/{tp.partition}: the next offset to read is {offset}, but the topic {fault}")
 
 

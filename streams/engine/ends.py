@@ -1,7 +1,8 @@
-"""Where a partition ends, on every broker.
+"""End offsets of partitions, right on every broker.
 
-The embedded broker answers ListOffsets with the end of the first record of its last batch, however many follow. The
-high watermark in its answers to fetches is right, as it is on Apache Kafka; so that is what counts here.
+The embedded broker answers ListOffsets with the end of the first record of its last batch, however
+many follow. The high watermark in its answers to fetches is right, as it is on Apache Kafka, so it
+counts here.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from aiokafka import TopicPartition
 
 
 async def ends_of(consumer: Any, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Return the offset the next record of each partition will get.
+    """Return the next offset of each partition.
 
-    ``consumer`` is an aiokafka consumer assigned to them; it is left at some other position than before.
+    ``consumer`` is an aiokafka consumer assigned to them. Its position is another one afterwards.
     """
     reported = await consumer.end_offsets(partitions)
     for partition in partitions:

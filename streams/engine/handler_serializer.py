@@ -15,28 +15,37 @@ from streams.engine.lane import LAST_BATCH_SECONDS, Batch, Lane, Resume
 class BatchHandler(Protocol):
     """Handler of an agent's batches.
 
-    Calls never overlap. An error in any of them stops the process, and nothing else is called after it. The next
-    process reads again from the last commit.
+    Calls never overlap. An error in any of them stops the process, and nothing else is called after
+    it. The next process reads again from the last commit.
     """
 
     async def started(self, lane: Lane) -> None:
-        """Start, once, when the consumer group has been joined and before anything else."""
+        """Start, once, after the consumer group was joined.
+
+        It is the first call.
+        """
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Take note of all partitions held from now on, possibly none; ``resume`` is asked for their offsets next."""
+        """Take note of all partitions held from now on, possibly none.
+
+        Their offsets are asked of ``resume`` next.
+        """
 
     async def handle(self, batch: Batch) -> None:
         """Handle one batch. An idle batch notes that time passed."""
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Give up all partitions. Offsets can still be committed; drop everything not flushed."""
+        """Give up all partitions and drop everything not flushed.
+
+        Offsets can still be committed.
+        """
 
     async def stopped(self) -> None:
-        """Flush and commit at a clean end of the process, before it leaves the group."""
+        """Flush and commit before a clean end leaves the group."""
 
 
 class HandlerSerializer:
-    """Serializer of a handler's calls, up to the first error or the end.
+    """Serializer of a handler's calls, up to the first error.
 
     Attributes:
         call: name of the handler's method under way.
@@ -63,7 +72,10 @@ class HandlerSerializer:
         await self._call("handle", lambda: self._handler.handle(batch), still=lambda: self._lane.is_current(batch))
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Start the handler if this is the first assignment, tell it its partitions, and ask where to resume."""
+        """Give the handler its partitions and ask where to resume.
+
+        The first assignment starts the handler.
+        """
         if not self._started:
             self._started = True
             await self._call("started", lambda: self._handler.started(self._lane))
@@ -71,12 +83,15 @@ class HandlerSerializer:
         await self._call("resume", lambda: self._ask(partitions))
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Wait for the batch in hand, then have the handler give up its partitions."""
+        """Have the handler give up its partitions after the batch in hand."""
         if self._started and partitions:
             await self._call("revoked", lambda: self._handler.revoked(partitions))
 
     async def stopped(self) -> None:
-        """Wait some seconds for the batch in hand, then let the handler flush; nothing is handled afterwards."""
+        """Let the handler flush, as the last call.
+
+        The batch in hand has some seconds to finish.
+        """
         if self._started:
             # A handler that waits for an absent broker is cancelled: its records are read again.
             cut = (
@@ -92,7 +107,7 @@ class HandlerSerializer:
         self._over = True
 
     def call_off(self, running: asyncio.Future[None] | None = None) -> None:
-        """Cancel a call, the one under way unless another is given, if it has not ended."""
+        """Cancel a call, by default the one under way."""
         running = running or self._running
         if running is not None:
             running.cancel()

@@ -1,9 +1,11 @@
-"""Whether a worker is alive and gets on: what its event loop says of itself at every tick.
+"""Heartbeat of a worker's event loop, with the progress it makes.
 
-Two things can go wrong without an error. The loop can stand still, in a call that does not return; then nobody but
-another thread can notice (``streams/engine/watchdog.py``). Or the loop runs and nothing moves: a fetch loop that
-ended, a handler that waits for ever, a batch that fell between two tasks. That shows in records that wait while
-nothing is committed.
+Two things can go wrong without an error:
+
+* The loop stands still in a call that does not return. Only another thread can notice
+  (:mod:`streams.engine.watchdog`).
+* The loop runs and nothing moves, because a fetch loop ended, a handler waits for ever or a batch
+  was lost between two tasks. Records then wait while nothing is committed.
 """
 
 from __future__ import annotations
@@ -17,42 +19,56 @@ from schemas.errors import WorkerStalled
 
 #: How often the loop shows that it runs.
 TICK_SECONDS = 0.25
-#: How long a worker may stand still unless told otherwise: longer than the longest flush and the longest copy.
+#: How long a worker may stand still unless told otherwise: longer than the longest flush and the
+#: longest copy.
 STALL_SECONDS = 120.0
-#: Opening a store reads every identity there is, and replays a log after a crash: a restart would begin that anew.
+#: Opening a store reads every identity there is, and replays a log after a crash: a restart would
+#: begin that anew.
 OPENING_SECONDS = 1_800.0
-#: Between two ticks at most this much counts as time in which nothing moved. The rest the loop was busy, or the
-#: process was stopped: neither is a stall.
+#: Between two ticks at most this much counts as time without progress. For the rest the loop was
+#: busy, or the process was stopped: neither is a stall.
 _LONGEST_TICK_SECONDS = 1.0
 
 
 class Backlog(Protocol):
-    """What the heartbeat asks of the lane."""
+    """Backlog of the lane."""
 
     commits: int
 
-    def uncommitted(self) -> dict[TopicPartition, int]: ...
+    def uncommitted(self) -> dict[TopicPartition, int]:
+        """Return the records waiting, per partition."""
 
-    def oldest_ms(self) -> dict[TopicPartition, int]: ...
+    def oldest_ms(self) -> dict[TopicPartition, int]:
+        """Return the timestamp of the oldest record in hand, per partition.
+
+        Timestamps are in ms since 1970.
+        """
 
 
 class Calls(Protocol):
-    """What the heartbeat asks of the calls to the handler."""
+    """Calls to the handler."""
 
     call: str | None
     calls: int
 
 
 class Heartbeat:
-    """Written by the event loop alone, read by any thread."""
+    """Heartbeat, written by the event loop alone and read by any thread.
+
+    Attributes:
+        ticks: number of ticks.
+        ticked_at: monotonic time of the last tick.
+        stall_seconds: how long there may be no progress.
+        still_seconds: how long records have waited without a commit.
+        uncommitted: records waiting at the last tick, per partition.
+        waits_since: since when the oldest of them waits, in seconds since 1970.
+    """
 
     def __init__(self, lane: Backlog, serializer: Calls, stall_seconds: float) -> None:
         self.ticks = 0
         self.ticked_at = monotonic()
         self.stall_seconds = stall_seconds
-        #: Seconds for which records have waited and nothing was committed.
         self.still_seconds = 0.0
-        #: Records that wait, as of the last tick, and since when the oldest of them does, in seconds since 1970.
         self.uncommitted: dict[TopicPartition, int] = {}
         self.waits_since: dict[TopicPartition, float] = {}
         self._lane = lane
@@ -61,37 +77,38 @@ class Heartbeat:
 
     @property
     def doing(self) -> str | None:
-        """The handler's method under way."""
+        """Name of the handler's method under way."""
         return self._serializer.call
 
     @property
     def limit_seconds(self) -> float:
-        """How long the loop may stand still in what it is doing now."""
+        """Seconds the loop may stand still in its present call."""
         return max(self.stall_seconds, OPENING_SECONDS) if self.doing == "resume" else self.stall_seconds
 
     @property
     def commits(self) -> int:
-        """How often something was committed."""
+        """Number of commits."""
         return self._lane.commits
 
     def lag_seconds(self) -> dict[TopicPartition, float]:
-        """How long the oldest record has waited that was written and not committed, 0 where none does."""
+        """Return the age of the oldest uncommitted record, or 0."""
         now, since = time(), self.waits_since
         return {tp: max(0.0, now - since.get(tp, now)) for tp in self.uncommitted}
 
     def silent_seconds(self) -> float:
-        """How long ago the loop ticked."""
+        """Return the seconds since the last tick."""
         return monotonic() - self.ticked_at
 
     def tick(self) -> None:
-        """Note that the loop runs, and whether anything moved since it was here last."""
+        """Record a tick, and the progress since the last one."""
         now = monotonic()
         passed, self.ticked_at = now - self.ticked_at, now
         self.ticks += 1
         self.uncommitted = self._lane.uncommitted()
         self.waits_since = self._oldest()
         waiting = any(self.uncommitted.values())
-        # Calls that end are no progress while records wait: an idle batch is handled also by one who never commits.
+        # Calls that end are no progress while records wait: a handler that never commits handles
+        # idle batches too.
         mark = self._lane.commits, None if waiting else self._serializer.calls
         # A standby may wait for ever in resume(), for a file that another process holds.
         if mark != self._mark or not (waiting or self.doing) or self.doing == "resume":
@@ -101,13 +118,16 @@ class Heartbeat:
             self.still_seconds += min(passed, _LONGEST_TICK_SECONDS)
 
     def _oldest(self) -> dict[TopicPartition, float]:
-        """Of a record in hand when it was written is known; of one still in Kafka, since when it was seen there."""
+        """Return since when the oldest record of each partition waits.
+
+        A record in hand has a timestamp. One still in Kafka counts from when it was first seen.
+        """
         in_hand = {tp: at / 1_000 for tp, at in self._lane.oldest_ms().items()}
         now, before = time(), self.waits_since
         return {tp: in_hand.get(tp) or before.get(tp, now) for tp, waiting in self.uncommitted.items() if waiting}
 
     def stalled(self) -> WorkerStalled | None:
-        """Return what ends the worker when nothing has moved for too long."""
+        """Return the error that ends a worker without progress."""
         if self.still_seconds < self.stall_seconds:
             return None
         waiting = sum(self.uncommitted.values())

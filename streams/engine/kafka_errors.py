@@ -1,4 +1,4 @@
-"""The one place where errors of the Kafka client become ours."""
+"""Mapping of the Kafka client's errors to ours, made nowhere else."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, Timeo
 
 
 def our_error(error: BaseException, broker: str) -> TrucewatchError:
-    """Return what ``error`` means for a person who runs trucewatch against ``broker``.
+    """Return our error for an error met while talking to ``broker``.
 
-    Any error of the client without a case of its own is a :class:`BrokerUnavailable` that names it, so that none
-    leaves the engine as a traceback. An error that is ours already is returned as it is.
+    Any error of the client without a case of its own becomes a :class:`BrokerUnavailable` that
+    names it, so that none leaves the engine as a traceback. An error of ours is returned as it is.
     """
     match error:
         case TrucewatchError():
@@ -55,16 +55,17 @@ def our_error(error: BaseException, broker: str) -> TrucewatchError:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether the same request may succeed once the broker, or the leader of a partition, is back.
+    """Return whether the same request may succeed later.
 
-    A topic that is unknown is one of them: a client that has not heard of it when the broker goes calls it that.
+    It may once the broker or a partition's leader is back. An unknown topic counts: a client that
+    lost the broker before it heard of the topic calls it unknown.
     """
     return isinstance(error, (*_UNREACHABLE, KafkaTimeoutError)) or (isinstance(error, KafkaError) and error.retriable)
 
 
 @contextmanager
 def kafka_errors(broker: str) -> Iterator[None]:
-    """Raise errors of the Kafka client within the block as ours."""
+    """Raise the Kafka client's errors within the block as ours."""
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:

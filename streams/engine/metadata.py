@@ -1,6 +1,6 @@
-"""The broker's metadata, with the ids of topics: aiokafka asks for an older version, which has none.
+"""Metadata of a cluster, with topic ids, which aiokafka's older request lacks.
 
-A topic that was deleted and created again keeps its name; its id tells the two logs apart.
+A topic that was deleted and created again keeps its name. Its id tells the two logs apart.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEADER_MISSING = 5
 
 @dataclass(frozen=True)
 class KnownTopic:
-    """A topic as the broker describes it; ``ready`` once every partition has a leader."""
+    """Description of a topic; ``ready`` once every partition has a leader."""
 
     name: str
     id: UUID
@@ -44,7 +44,7 @@ class KnownTopic:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Who is in the cluster, and which of the topics asked for exist."""
+    """Description of a cluster and of its topics that were asked for."""
 
     cluster_id: str
     brokers: int
@@ -126,13 +126,14 @@ class _MetadataRequest(Request[_MetadataStruct]):
 
     def build(self, request_struct_class: type[_MetadataStruct]) -> _MetadataStruct:
         topics: list[Any] = [(UUID(int=0), name, {}) for name in self._topics]
-        # Asking must not create: a broker that creates topics by itself gives them its own partition count.
+        # Asking must not create: a broker that creates topics by itself gives them its own
+        # partition count.
         return request_struct_class(topics, False, False, False, {})
 
 
 @asynccontextmanager
 async def connected(broker: str) -> AsyncIterator[Any]:
-    """A client of ``broker`` for the length of the block; errors of Kafka within it are raised as ours."""
+    """Yield a client of ``broker``, with Kafka's errors raised as ours."""
     client = AIOKafkaClient(bootstrap_servers=bootstrap(broker))
     with kafka_errors(broker):
         try:
@@ -143,7 +144,7 @@ async def connected(broker: str) -> AsyncIterator[Any]:
 
 
 async def metadata(client: Any, topics: list[str]) -> Metadata:
-    """Describe the cluster and those of ``topics`` that exist."""
+    """Return the description of the cluster and of existing ``topics``."""
     response = await ask_any(client, _MetadataRequest(topics))
     known: dict[str, KnownTopic] = {}
     for error, name, id_, _internal, partitions, *_ in response.topics:
@@ -157,10 +158,12 @@ async def metadata(client: Any, topics: list[str]) -> Metadata:
 
 
 async def ask_any(client: Any, request: Any) -> Any:
-    """Send a request that any broker answers: one that has just died is still listed, and passed over.
+    """Send a request to any broker that answers.
+
+    A broker that has just died is still listed, and skipped.
 
     Raises:
-        NodeNotReadyError: none of them can be reached.
+        NodeNotReadyError: no broker can be reached.
     """
     first = client.get_random_node()
     others = [node.nodeId for node in client.cluster.brokers() if node.nodeId != first]
@@ -174,7 +177,7 @@ async def ask_any(client: Any, request: Any) -> Any:
 
 
 def addresses(broker: str) -> list[str]:
-    """Return the ``kafka://host:port`` URLs of a broker setting, which separates them by commas."""
+    """Return the ``kafka://host:port`` URLs of a broker setting."""
     hosts = [part.strip().removeprefix("kafka://") for part in broker.split(",")]
     return [f"kafka://{host}" for host in hosts if host]
 

@@ -1,4 +1,4 @@
-"""The metrics every worker has, as Prometheus reads them: how far behind it is, and whether it gets on."""
+"""Prometheus metrics of every worker, on its lag and its progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streams.engine.reachability import BrokerReachability
 
 
 class WorkerMetrics(Collector):
-    """Read from heartbeat, lane and reachability when they are asked for: nothing is counted for them."""
+    """Collector that reads heartbeat, lane and reachability at each scrape."""
 
     def __init__(
         self, heartbeat: Heartbeat, lane: Lane, reachability: BrokerReachability, role: str, agreement: str
@@ -27,6 +27,7 @@ class WorkerMetrics(Collector):
         self._agreement = agreement
 
     def collect(self) -> Iterable[Metric]:
+        """Yield the metrics of a scrape."""
         heartbeat = self._heartbeat
         build = GaugeMetricFamily("trucewatch_build_info", "What runs here.", labels=("version", "role", "agreement"))
         build.add_metric((version("trucewatch"), self._role, self._agreement), 1)
@@ -84,7 +85,7 @@ class WorkerMetrics(Collector):
 
 
 def registry_of(*collectors: Collector) -> CollectorRegistry:
-    """Return a registry of these metrics, and of what the process itself uses."""
+    """Return a registry of these metrics and of the process's own."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
     for collector in collectors:

@@ -1,8 +1,8 @@
-"""The probes of a worker over HTTP: does it live, is it ready, and its metrics.
+"""HTTP probes of a worker for liveness, readiness and metrics.
 
-They are answered by a thread with an event loop of its own. The worker's loop stands still while DuckDB commits, for
-seconds on a slow disk, and a probe that waited for it would have a healthy worker killed. What the answers rest on is
-the heartbeat: it tells when the worker's loop ticked last.
+A thread with an event loop of its own answers them. The worker's loop stands still while DuckDB
+commits, for seconds on a slow disk, and a probe that waited for it would have a healthy worker
+killed. The answers rest on the heartbeat, which holds when the worker's loop ticked last.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ Reasons = Callable[[], list[str]]
 
 
 class Probes:
-    """Answers ``/livez``, ``/readyz`` and ``/metrics``; says nothing that needs the broker or the disk to be asked.
+    """Server of ``/livez``, ``/readyz`` and ``/metrics``.
+
+    It asks neither the broker nor the disk.
 
     Args:
         address: ``host:port``; port 0 has the system choose one.
-        unready: why the worker's part in the pipeline cannot be done now, besides what the heartbeat tells.
+        heartbeat: of the worker's event loop.
+        unready: reasons of the worker's own for not being ready, besides those of the heartbeat.
         registry: the metrics.
     """
 
@@ -49,7 +52,7 @@ class Probes:
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Answer for the length of the block; yields the base address, ``http://host:port``.
+        """Serve for the length of the block; yield the base address, ``http://host:port``.
 
         Raises:
             UsageError: the address cannot be listened on.
@@ -86,14 +89,14 @@ class Probes:
         return app
 
     async def _livez(self, _: web.Request) -> web.Response:
-        """200 while the worker's loop ticks; 503 once it has stood still for longer than it may."""
+        """Answer 200 while the worker's loop ticks, else 503."""
         silent, limit = self._heartbeat.silent_seconds(), self._heartbeat.limit_seconds
         alive = silent < limit
         body = {"alive": alive, "loop_silent_seconds": round(silent, 1), "limit_seconds": limit}
         return web.json_response(body, status=200 if alive else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        """200 when the worker does its part and has caught up; 503 with the reasons otherwise."""
+        """Answer 200 when the worker is ready, else 503 with the reasons."""
         reasons = [*behind(self._heartbeat), *self._unready()]
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
@@ -102,7 +105,7 @@ class Probes:
 
 
 def behind(heartbeat: Heartbeat) -> list[str]:
-    """Return what of the heartbeat keeps a worker from being ready."""
+    """Return why a worker is not ready, by its heartbeat."""
     if not heartbeat.uncommitted:
         return ["no partition is assigned"]
     return [

@@ -1,4 +1,7 @@
-"""Writing records in whole batches: aiokafka spends most of its time per record on futures nobody looks at."""
+"""Producer of whole batches.
+
+Sending record by record, aiokafka spends most of its time on futures that nobody awaits.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,13 @@ from streams.engine.metadata import bootstrap
 #: Key, value, headers.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 
-#: Bytes of one batch on the wire: as much as the lane fetches at once. A larger record travels alone.
+#: Bytes of one batch on the wire: as much as the lane fetches at once. A larger record travels
+#: alone.
 BATCH_BYTES = 4 * 1_048_576
 #: Room for the envelope of the largest record, and of the request around it.
 _ENVELOPE_BYTES = 1_048_576
-#: Shorter than any patience worth the name: while a request waits for a broker that hangs, nothing else is tried.
+#: Shorter than any sensible patience: while a request waits for a broker that hangs, nothing else
+#: is tried.
 _REQUEST_MS = 10_000
 _AGAIN_SECONDS = 0.5
 
@@ -31,14 +36,17 @@ logger = logging.getLogger(__name__)
 
 
 class BatchProducer:
-    """Sends lists of records to one partition at a time, in order.
+    """Producer of lists of records, to one partition at a time.
 
-    Every replica must have acknowledged (``acks=all``), and a batch is handed to the client only after the one before
-    it was: what is in the log is always a beginning of what was sent. A retry can repeat records, which readers must
-    bear: the embedded broker knows no idempotent producers.
+    Every replica must have acknowledged (``acks=all``), and a batch is handed to the client only
+    after the one before it was. The log therefore always holds a prefix of the records sent. A
+    retry can repeat records, which readers must bear: the embedded broker knows no idempotent
+    producers.
 
     Args:
-        patience_seconds: how long a broker may be gone. A batch is sent again for so long before it is an error.
+        broker: ``kafka://host:port``, several separated by commas.
+        patience_seconds: how long a broker may be gone. A batch is sent again for so long before it
+            is an error.
     """
 
     def __init__(self, broker: str, patience_seconds: float = 0.0) -> None:
@@ -74,7 +82,7 @@ class BatchProducer:
             await producer.stop()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
-        """Append ``records`` to a partition and return when the broker has them all.
+        """Append ``records`` to a partition; return when all are acknowledged.
 
         After an error some of them may have been written.
 
@@ -86,13 +94,17 @@ class BatchProducer:
         if producer is None:
             raise BrokerUnavailable("the producer is not connected")
         with kafka_errors(self._broker):
-            # One batch at a time: had the client the next one too, it would send that after giving this one up, and
-            # leave a gap that a reader who takes each source's records to come in order never sees filled.
+            # One batch at a time: the client would send the next one after giving this one up, and
+            # leave a gap. A reader that relies on the order of each source's records never sees it
+            # filled.
             for batch in _batches(producer, records):
                 await self._send_batch(producer, batch, topic, partition)
 
     async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
-        """Send one batch, again and again while the broker is gone and patience lasts."""
+        """Send one batch, again while the broker is gone.
+
+        The patience bounds the attempts.
+        """
         began = time.monotonic()
         while True:
             try:
@@ -108,7 +120,10 @@ class BatchProducer:
 
 
 def _batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:
-    """Cut ``records`` into batches of at most BATCH_BYTES, a larger record into one of its own."""
+    """Cut ``records`` into batches of at most BATCH_BYTES.
+
+    A larger record has a batch of its own.
+    """
     batch = producer.create_batch()
     for key, value, headers in records:
         if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:

@@ -1,4 +1,4 @@
-"""Whether the broker answers: asked on purpose, because a worker with nothing to do would never find out."""
+"""Broker reachability. Polled, because an idle worker never talks to the broker."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any, TypeVar
 
 from schemas.errors import BrokerUnavailable
 
-#: For how long nobody may have answered while a worker counts as ready: two sessions of its group, in which the group
-#: has given its partitions to another.
+#: How long the broker may be away while a worker counts as ready. After two sessions of its group,
+#: the group has given the worker's partitions to another.
 READY_AWAY_SECONDS = 20.0
 
 T = TypeVar("T")
 
 
 class BrokerReachability:
-    """Written by the event loop alone, read by any thread.
+    """Reachability of a broker, readable by any thread.
+
+    The event loop alone writes it.
 
     Args:
+        address: of the broker, for the error.
         patience_seconds: how long a broker may be away before the worker ends.
     """
 
@@ -30,14 +33,14 @@ class BrokerReachability:
         self._patience_seconds = patience_seconds
 
     def answered(self) -> None:
-        """Note that a broker answered."""
+        """Record that a broker answered."""
         self.away_seconds = 0.0
 
     def unanswered(self, seconds: float) -> None:
-        """Note that for so many seconds more none did.
+        """Record that no broker answered for so many seconds more.
 
         Raises:
-            BrokerUnavailable: patience has run out.
+            BrokerUnavailable: the broker has been away for ``patience_seconds``.
         """
         self.away_seconds += seconds
         if self.away_seconds >= self._patience_seconds:
@@ -47,16 +50,16 @@ class BrokerReachability:
             )
 
     def unready(self) -> list[str]:
-        """Return what keeps a worker from being ready; any thread may ask."""
+        """Return why a worker is not ready; any thread may ask."""
         away = self.away_seconds
         return [f"no broker has answered for {away:.0f} s"] if away >= READY_AWAY_SECONDS else []
 
 
 async def apart(ask: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T:
-    """Await what ``ask`` returns in a loop and thread of its own, for so many seconds at most.
+    """Await ``ask`` in a thread of its own, with a timeout.
 
-    Asked in the worker's loop, a broker would seem to be away while that loop is busy with a slow disk. The thread is
-    a daemon: the end of the process does not wait for an answer.
+    Asked in the worker's loop, a broker would seem to be away while that loop is busy with a slow
+    disk. The thread is a daemon, so the end of the process does not wait for an answer.
 
     Raises:
         TimeoutError: there was no answer in time.

@@ -1,8 +1,9 @@
-"""A thread that ends the process when its event loop stands still.
+"""Watchdog thread that ends the process when its event loop stands still.
 
-Kafka's client lives in a thread of its own and goes on telling the broker that all is well, so without this a worker
-stuck in one call would keep its partitions, and a standby would wait for ever. A process that is stopped altogether
-(SIGSTOP) stops this thread too; then the client is silent as well and the standby takes over.
+Kafka's client has a thread of its own, which goes on sending heartbeats to the group. Without the
+watchdog a worker stuck in one call would keep its partitions, and a standby would wait for ever. A
+process that is stopped (SIGSTOP) stops this thread too. Then the client is silent as well, and the
+standby takes over.
 """
 
 from __future__ import annotations
@@ -18,24 +19,26 @@ from schemas.errors import WorkerStalled
 from streams.engine.heartbeat import Heartbeat
 
 _STDERR = 2
-#: Between two looks; a shorter limit is looked at more often.
+#: Between two looks; a shorter limit is checked more often.
 _LOOK_SECONDS = 1.0
-#: How much later than this thread the interpreter's own timer ends the process, and no more than so many times the
-#: limit. It needs no lock of Python's, which a call that stands still may hold, as a regular expression does. It can
-#: choose neither exit code nor words: ``streams/cli/exit_reason.py`` knows its own. It counts the time in which the
-#: process was stopped, so one that was for longer than limit and this together ends when it goes on.
+#: How much later than this thread the interpreter's own timer ends the process, and no more than so
+#: many times the limit. The timer needs no lock of Python's, which a call that stands still may
+#: hold, as a regular expression does. It chooses neither exit code nor words;
+#: ``streams/cli/exit_reason.py`` knows its own. It counts the time in which the process was
+#: stopped: a process stopped for longer than limit and backstop together ends when it goes on.
 _BACKSTOP_SECONDS, _BACKSTOP_LIMITS = 10.0, 3
-#: How long the last words may take: whoever reads standard error may have stopped reading.
-_LAST_WORDS_SECONDS = 5.0
+#: How long writing the exit reason may take: the reader of standard error may have stopped reading.
+_REASON_SECONDS = 5.0
 
 
 class Watchdog:
-    """Watches a heartbeat for the length of a block, and ends the process with exit code 3 when it stops.
+    """Watchdog of a heartbeat for the length of a block.
 
-    The stacks of all threads and then one line with the reason go to standard error. Nothing is flushed: what was
-    committed stays, as after any other sudden death. Where the call under way holds the lock of the interpreter, no
-    thread of Python's can say or do this: the interpreter's timer ends the process then, with exit code 1, and the
-    stacks alone tell.
+    The process ends with exit code 3 when the heartbeat stops. The stacks of all threads and then
+    one line with the reason go to standard error. Nothing is flushed; committed rows stay, as after
+    any other sudden death. While the call under way holds the interpreter's lock, no thread of
+    Python's can run. The interpreter's timer ends the process then, with exit code 1 and the stacks
+    alone.
     """
 
     def __init__(self, heartbeat: Heartbeat) -> None:
@@ -60,7 +63,8 @@ class Watchdog:
         while not self._done.wait(interval):
             faulthandler.dump_traceback_later(heartbeat.limit_seconds + backstop, exit=True, file=_STDERR)
             now = monotonic()
-            # Of a time in which this thread did not run either only a little counts: the whole process was stopped.
+            # While this thread did not run either, the whole process was stopped: such time hardly
+            # counts.
             still = 0.0 if heartbeat.ticks != ticks else still + min(now - looked, 2 * interval)
             ticks, looked = heartbeat.ticks, now
             if still >= heartbeat.limit_seconds:
@@ -71,7 +75,7 @@ class Watchdog:
         reason = WorkerStalled(f"the event loop has stood still for {still:.0f} s, {doing}")
         telling = threading.Thread(target=_tell, args=(reason,), daemon=True)
         telling.start()
-        telling.join(_LAST_WORDS_SECONDS)
+        telling.join(_REASON_SECONDS)
         os._exit(reason.exit_code)
 
 

@@ -1,4 +1,4 @@
-"""Running an app until it is told to stop or something stops it."""
+"""Life of a worker's app, from start to stop."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from streams.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-#: How long leaving the group and closing connections may take once the handler has flushed: a broker that stopped
-#: answering must not keep a process that has nothing left to do.
+#: How long leaving the group and closing connections may take once the handler has flushed. A
+#: broker that stopped answering must not keep a process that has nothing left to do.
 LEAVE_SECONDS = 2.0
-#: How often the identity of the topics is looked at, and for how long an answer is waited for: a topic made anew is
-#: read from the wrong place for so long.
+#: How often the identity of the topics is polled, and how long an answer may take. A topic created
+#: anew is read from the wrong offset for so long.
 WATCH_SECONDS = 5.0
 
 
 def run_worker(app: BatchApp, probes: Probes | None = None) -> None:
     """Run ``app`` until SIGTERM or SIGINT.
 
-    A second signal ends the process at once, and so does the watchdog when the event loop stands still.
+    A second signal ends the process at once, and so does the watchdog when the event loop stands
+    still.
 
     Raises:
-        TrucewatchError: what stopped it before. Any other error is logged with its traceback, and raised as well.
+        TrucewatchError: it stopped the app before. Any other error is logged with its traceback,
+            and raised as well.
     """
     try:
         with Watchdog(app.heartbeat), probes.serving() if probes else nullcontext():
@@ -46,10 +48,11 @@ def run_worker(app: BatchApp, probes: Probes | None = None) -> None:
 
 
 async def serve(app: BatchApp, stop: asyncio.Event) -> None:
-    """Run ``app`` in the running loop until ``stop`` is set, then stop it cleanly.
+    """Run ``app`` until ``stop`` is set, then stop it cleanly.
 
     Raises:
-        TrucewatchError: what stopped it before, or any other error of its handler. Nothing was flushed then.
+        TrucewatchError: it stopped the app before, as any other error of the handler does. Nothing
+            was flushed then.
     """
     logs = await _knock(app)
     app.in_worker = True
@@ -78,7 +81,8 @@ async def serve(app: BatchApp, stop: asyncio.Event) -> None:
 async def _knock(app: BatchApp) -> dict[str, str]:
     """Return the identity of each topic's log.
 
-    A missing broker or topic is found before Faust finds it: it reports the one in pages, and the other never.
+    A missing broker or topic is found here first. Faust reports a missing broker in pages, a
+    missing topic never.
     """
     logs = await _logs(app)
     missing = sorted(app.lane.topics.difference(logs))
@@ -94,9 +98,10 @@ async def _logs(app: BatchApp) -> dict[str, str]:
 
 
 async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
-    """Stop ``app`` once a topic it reads is another log, or none: a client goes on at the old offset without a word.
+    """Stop ``app`` when a topic is replaced or the broker stays away.
 
-    And once no broker has answered for longer than it waits for one: with nothing to write it would never end.
+    A client goes on at the old offset of a new topic without a word. An idle worker would never
+    notice a lost broker.
     """
     missed: frozenset[str] = frozenset()
     looked, taken = monotonic(), app.lane.commits
@@ -105,10 +110,10 @@ async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
         try:
             found = await apart(lambda: _logs(app), WATCH_SECONDS)
         except (TrucewatchError, TimeoutError):
-            # A time in which the whole process was stopped is none in which a broker was asked.
+            # While the whole process was stopped no broker was asked: such time does not count.
             passed, looked = min(monotonic() - looked, 2 * WATCH_SECONDS), monotonic()
             if app.lane.commits > taken:
-                # A broker that was back for less than the time between two questions did answer.
+                # A commit between two polls is an answer too.
                 app.reachability.answered()
             taken = app.lane.commits
             try:
@@ -122,7 +127,8 @@ async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
             raise
         looked = monotonic()
         app.reachability.answered()
-        # A broker that has just started may not know its topics yet: only one missing twice is gone.
+        # A broker that has just started may not know its topics yet: only one missing twice is
+        # gone.
         absent = frozenset(logs.keys() - found.keys())
         changed = sorted((absent & missed) | {name for name in found if found[name] != logs[name]})
         missed = absent
@@ -132,7 +138,7 @@ async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
 
 
 async def _run(app: BatchApp) -> None:
-    """Start ``app`` and return when Faust has stopped it, with the reason recorded."""
+    """Run ``app`` until Faust has stopped it, and record the reason."""
     try:
         await app.start()
         await app.wait_until_stopped()
@@ -143,7 +149,7 @@ async def _run(app: BatchApp) -> None:
 
 
 async def _tick(app: BatchApp) -> None:
-    """Show that the event loop runs, and end the worker when nothing else does."""
+    """Beat the heartbeat, and stop ``app`` when there is no progress."""
     stalled = None
     while stalled is None:
         try:
@@ -179,12 +185,15 @@ async def _until_signalled(app: BatchApp) -> None:
         await serve(app, stop)
 
 
-#: Where services of Faust's kind log: their own, and those derived from them here.
+#: Loggers of Faust's services, and of those derived from them here.
 _SERVICES = ("faust", "mode", "streams.engine")
 
 
 class _SaidOnce(logging.Filter):
-    """Drops Faust's reports of a crash, one per service with a traceback: the error itself is reported once."""
+    """Filter of Faust's crash reports.
+
+    There is one per service, with a traceback. The error itself is reported once.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "Crashed reason=" not in str(record.msg)

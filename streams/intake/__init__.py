@@ -1,1 +1,1 @@
-"""From the input topics to the facts topic: decode, validate, locate, route."""
+"""Intake, from the input topics to the facts topic."""

@@ -15,12 +15,15 @@ from streams.intake.handler import IntakeHandler
 
 
 def intake_app(group: str, inputs: Sequence[str], handler: IntakeHandler, options: AppOptions) -> BatchApp:
-    """Return the app of the intake worker, which reads the topics ``inputs`` from its group's offsets."""
+    """Return the app of the intake worker over the topics ``inputs``.
+
+    It reads from its group's offsets.
+    """
     app = BatchApp(group, inputs, handler, options)
 
     @app.agent(app.topic(*inputs, value_serializer="raw"), name="intake")
     async def intake(stream: StreamT[Batch]) -> None:
-        """Examine every record of a batch, write its facts or its reject, then commit the offset."""
+        """Write the facts or rejects of each batch, then commit its offset."""
         async for batch in app.batches(stream):
             await app.serializer.handle(batch)
 

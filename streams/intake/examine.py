@@ -1,6 +1,7 @@
-"""Examine one record: validated, located, stamped and routed, or rejected with a reason.
+"""Examination of one record, which becomes facts or a reject.
 
-No state but caches: examining a record twice gives the same answer, apart from the stamp a clock gives.
+There is no state but caches. Examining a record twice gives the same answer, apart from the stamp a
+clock gives.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ from schemas.reports import (
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
 from streams.intake.facts import FactMaker, Locator, Times
-from streams.intake.fast import Road, road_for
+from streams.intake.fast_decoder import FastDecoder, decoder_for
 
 TICK_HEADER = "tick"
 #: How far a feed's clock may run ahead of ours before its times count as future.
 CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
-#: Longer stretches say nothing about a day, and would enter every day they touch.
+#: Longer intervals say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
-#: Sixteen digits end in the year 2286: beyond lie instants no calendar has.
+#: Sixteen digits end in the year 2286; beyond lie instants no calendar has.
 _TICK = re.compile(rb"[0-9]{1,16}").fullmatch
 _FEED_NAME = re.compile(FEED_NAME).fullmatch
 
@@ -58,20 +59,26 @@ Stamps = Literal["clock", "archive"]
 
 
 class Examined(NamedTuple):
-    """What became of a record: for each agreement it goes to, the fact to write. ``rejected`` when it failed."""
+    """Outcome of a record.
+
+    Attributes:
+        facts: the fact to write, for each agreement the record goes to.
+        rejected: the reason, when the record was rejected.
+    """
 
     facts: list[tuple[str, Fact]]
     rejected: RejectFact | None = None
 
 
 class Examiner:
-    """Turns source records into facts.
+    """Examiner of source records, which makes facts of them.
 
     Args:
-        agreements: every agreement this intake serves; a record goes to those whose regions it concerns.
+        agreements: every agreement this intake serves. A record goes to those whose regions it
+            concerns.
         gazetteer: resolves places.
-        stamps: ``clock`` stamps the time of reading; ``archive`` the report's own ``reported_at``, and lets
-            recorded ticks pass.
+        stamps: ``clock`` stamps the time of reading. ``archive`` stamps the report's own
+            ``reported_at``, and lets recorded ticks pass.
     """
 
     def __init__(self, agreements: Sequence[Agreement], gazetteer: Locator, stamps: Stamps) -> None:
@@ -79,12 +86,12 @@ class Examiner:
         self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
         self._make = FactMaker(gazetteer)
         self._stamps = stamps
-        self._read_incident: Road = road_for(IncidentReport)
+        self._read_incident: FastDecoder = decoder_for(IncidentReport)
 
     def examine(
         self, body: bytes | None, headers: Sequence[tuple[str, bytes]], origin: Origin, read_at: Micros
     ) -> Examined:
-        """Examine one record read at ``read_at``. Never raises for what a feed may have sent."""
+        """Examine one record read at ``read_at``; no content of a record raises."""
         if not headers:
             return self._examine(body, origin, read_at)
         tick = next((value for name, value in headers if name == TICK_HEADER), None)
@@ -115,7 +122,7 @@ class Examiner:
                 RejectCode.TICK_NOT_ALLOWED, "a tick header holds microseconds since 1970 as digits, at most 16 of them"
             )
             return self._reject(reason, body, origin, read_at)
-        # Written again after a crash, a tick would judge at its old time what was reported after it.
+        # Written again after a crash, a tick would judge later reports at its old time.
         tick = TickFact(origin=origin, stamp=int(value))
         return Examined([(agreement, tick) for agreement in self._agreements])
 
@@ -134,7 +141,8 @@ class Examiner:
             report = ANY_REPORT.validate_json(body)
         except pydantic.ValidationError as error:
             raise explain(error) from None
-        # The parser takes NaN and Infinity, which are no JSON and which no analyst's query could read again.
+        # The parser takes NaN and Infinity, which are no JSON; no analyst's query could read them
+        # again.
         if (b"NaN" in body or b"Infinity" in body) and not _is_json(body):
             raise ReportRejected(RejectCode.NOT_JSON, "NaN and Infinity are no JSON numbers; leave the field out")
         return report
@@ -156,7 +164,8 @@ class Examiner:
                 declaration = self._make.declaration(report, times, origin, stamp)
                 return [(agreement, declaration) for agreement in to]
             case PositionReport():
-                # A line may lie in no region of its agreement's: a position is for every agreement, like a bulletin.
+                # A line may lie in no region of its agreement's: a position is for every agreement,
+                # like a bulletin.
                 position = self._make.position(report, times, origin, stamp)
                 return [(agreement, position) for agreement in to]
         raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
@@ -171,7 +180,8 @@ class Examiner:
 
     def _by_region(self, fact: IncidentFact | ConvoyFact, to: list[str]) -> list[tuple[str, Fact]]:
         region = fact.place.region
-        # A correction may move a report out of an agreement, which must learn that it is gone: it goes to all.
+        # A correction may move a report out of an agreement, which must learn that it is gone: it
+        # goes to all.
         served: list[tuple[str, Fact]] = [
             (name, fact) for name in to if region in self._regions[name] or fact.revision > 1
         ]
@@ -204,20 +214,20 @@ class Examiner:
 
 
 def cut(examined: Examined, size: int) -> Examined:
-    """Return a rejection that says that only the beginning of a record of ``size`` bytes is kept."""
+    """Return a rejection with the size of a record that was cut."""
     facts = [(to, msgspec.structs.replace(fact, size=size)) for to, fact in examined.facts]
     return examined._replace(facts=facts)
 
 
 def _as_redrive(examined: Examined, redrive: Redrive) -> Examined:
-    """Return the same facts, which say that the record is a redrive."""
+    """Return the same facts, marked as a redrive."""
     return examined._replace(
         facts=[(to, msgspec.structs.replace(fact, redrive=redrive)) for to, fact in examined.facts]
     )
 
 
 def _times(report: Report, read_at: Micros) -> Times:
-    """Return the times of a report read at ``read_at``; reject what lies in the future of where it was said."""
+    """Return the times of a report, or reject times in the future."""
     reported_at = to_micros(report.reported_at)
     if reported_at > read_at + CLOCK_TOLERANCE:
         raise _future("reported_at", report.reported_at, "the time of reading")
@@ -246,9 +256,10 @@ def _is_json(body: bytes) -> bool:
 
 
 def _who(body: bytes) -> tuple[str | None, str | None]:
-    """Return the feed and report id of a rejected record, as far as it is readable.
+    """Return the feed and report id of a rejected record, if readable.
 
-    What cannot be the name of a feed is none: every name has a row for ever, and free text would have no end of them.
+    A feed must have a valid name. Every name has a row for ever, and free text would make rows
+    without bound.
     """
     if not body or len(body) > MAX_REPORT_BYTES:
         return None, None

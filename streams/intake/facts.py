@@ -1,4 +1,4 @@
-"""From a valid report to its fact: what the ledger needs to know of it, in the ledger's own terms."""
+"""Facts made of valid reports, in the ledger's own terms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ from schemas.truceday import Micros, to_micros
 
 
 class Times(NamedTuple):
-    """A report's times as microseconds; a declaration occurs when it is made."""
+    """Times of a report in microseconds.
+
+    A declaration occurs when it is made.
+    """
 
     reported_at: Micros
     from_: Micros
@@ -44,16 +47,20 @@ class Times(NamedTuple):
 
 
 class Locator(Protocol):
-    """Resolves the places of a report, one by one in the report's order: a gazetteer, or one that remembers."""
+    """Resolver of a report's places, such as a gazetteer.
+
+    Places are asked for in the report's order.
+    """
 
     def locate(self, place: Place) -> Located:
-        """Return the region of a place; raise ``ReportRejected`` where it cannot be told."""
+        """Return the region of a place; raise ``ReportRejected`` where it is unknown."""
 
 
 class FactMaker:
-    """Makes facts of reports that are valid.
+    """Maker of facts from valid reports.
 
-    Every method takes the report, its times, where its record lies in Kafka, and the stamp the fact is to carry.
+    Every method takes the report, its times, the origin of its record in Kafka, and the stamp the
+    fact is to carry.
 
     Raises:
         ReportRejected: a place cannot be resolved, or several places fit.
@@ -63,8 +70,9 @@ class FactMaker:
         self._gazetteer = gazetteer
 
     def incident(self, report: IncidentReport, times: Times, origin: Origin, stamp: Micros) -> IncidentFact:
-        """Return the fact of an incident report, or of the fast road's stand-in for one."""
-        # Its spine is written out: most reports are incidents, and a dictionary in between would cost each of them.
+        """Return the fact of an incident report, or of its stand-in."""
+        # The common fields are written out: most reports are incidents, and a dictionary would slow
+        # down each of them.
         deaths = report.deaths
         return IncidentFact(
             origin=origin,
@@ -116,12 +124,13 @@ class FactMaker:
             reached_place=report.reached_place,
             same_convoy_as=report.same_convoy_as,
             not_same_convoy_as=tuple(report.not_same_convoy_as),
-            # Two convoys to "Aleppo" are bound for anywhere in a governorate: no place they have in common.
+            # Two convoys to "Aleppo" are bound for anywhere in a governorate, and have no place in
+            # common.
             place_precision=PlacePrecision.GOVERNORATE if place.names_region else report.place.precision,
         )
 
     def coverage(self, report: CoverageNotice, times: Times, origin: Origin, stamp: Micros) -> CoverageFact:
-        """Return the fact of a notice with every region it names, each once."""
+        """Return the fact of a notice, with its distinct regions."""
         return CoverageFact(
             **_spine(report, times, origin, stamp),
             regions=tuple(dict.fromkeys(self._gazetteer.locate(place).region for place in report.places)),
@@ -151,7 +160,7 @@ class FactMaker:
         )
 
     def declaration(self, report: Declaration, times: Times, origin: Origin, stamp: Micros) -> DeclarationFact:
-        """Return the fact of what a party declares."""
+        """Return the fact of a party's declaration."""
         return DeclarationFact(
             **_spine(report, times, origin, stamp),
             act=report.act,
@@ -161,7 +170,10 @@ class FactMaker:
         )
 
     def position(self, report: PositionReport, times: Times, origin: Origin, stamp: Micros) -> PositionFact:
-        """Return the fact of where a unit stood; its names are kept and not looked up, the point being what counts."""
+        """Return the fact of a unit's position.
+
+        Its names are kept; only its point counts.
+        """
         return PositionFact(
             **_spine(report, times, origin, stamp),
             from_=times.from_,
@@ -178,7 +190,7 @@ class FactMaker:
 
 
 def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
-    """Group the names of ``parties`` by the source's slot, in order of appearance."""
+    """Group the names of ``parties`` by the source's slot, in order."""
     if len(parties) < 2:
         return ((parties[0].name,),) if parties else ()
     if len(parties) == 2:
@@ -191,7 +203,7 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
 
 
 def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Return the distinct first tellers of ``sources``, letter case aside, in order of appearance."""
+    """Return the distinct origins of ``sources``, in order, whatever their case."""
     if len(sources) == 1:
         return ((sources[0].origin or sources[0].name).casefold(),)
     return tuple(dict.fromkeys((source.origin or source.name).casefold() for source in sources))

@@ -1,7 +1,8 @@
-"""The intake agent: batches of source records in, facts out, then the offset.
+"""Handler of source records, which writes their facts.
 
-Stateless and at least once: the Kafka offset is committed only after every fact of the batch was acknowledged.
-Doing a batch twice is harmless, because the ledger recognises a redelivery by its origin.
+It is stateless and delivers at least once: the Kafka offset is committed only after every fact of
+the batch was acknowledged. Handling a batch twice is harmless, because the ledger recognises a
+redelivery by its origin.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from streams.intake.metrics import IntakeMetrics
 
 log = structlog.get_logger(__name__)
 
-
-#: As much of a topic's id as tells it from others of its name.
+#: Letters of a topic's id that tell it from others of its name.
 ID_LETTERS = 13
 
 
 class IntakeHandler:
-    """Handles batches of the input topics: examine every record, write its facts, commit.
+    """Handler of the input topics.
 
     Args:
-        log_identity: asked for the identity of a topic's log, as ``streams.engine.admin.log_identity`` returns it.
+        examiner: makes facts of records, or rejects them.
+        producer: writes facts and rejects.
+        topics: names of the topics.
+        log_identity: returns the identity of a topic's log, as
+            :func:`streams.engine.admin.log_identity` does.
     """
 
     def __init__(
@@ -49,21 +53,24 @@ class IntakeHandler:
         self._log_identity = log_identity
         self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
-        #: Offsets whose facts are written and that the group has not taken.
-        self._untold: dict[TopicPartition, int] = {}
+        #: Offsets whose facts are written and that the group has not accepted.
+        self._uncommitted: dict[TopicPartition, int] = {}
         self.metrics = IntakeMetrics()
 
     async def started(self, lane: Lane) -> None:
-        """Called once, before the first batch."""
+        """Keep the lane and connect the producer, before the first batch."""
         self._lane = lane
         await self._producer.start()
 
     async def handle(self, batch: Batch) -> None:
-        """Write the facts of one batch; return when they are acknowledged and the offset is committed."""
+        """Write the facts of one batch, then commit its offset.
+
+        All facts are acknowledged before.
+        """
         if self._lane is None:
             return
         if not batch.records:
-            await self._tell(self._lane)
+            await self._commit(self._lane)
             return
         reached("intake.read")
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
@@ -79,7 +86,8 @@ class IntakeHandler:
             if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
                 examined, body = cut(examined, len(body)), body[:CUT_BYTES]
             if examined.rejected is not None or (key is not None and len(key) > MAX_REPORT_BYTES):
-                # Else a record that came compressed could be read, and never written: intake would stop at it.
+                # Else a record that came compressed could be read and never written, and intake
+                # would stop at it.
                 key, own = fitting(key, own, len(body))
             for agreement, fact in examined.facts:
                 by_topic[self._topics.facts(agreement)].append((key, body, header_of(fact)))
@@ -91,8 +99,8 @@ class IntakeHandler:
             await self._producer.send(topic, 0, records)
             reached("intake.produced")
         reached("intake.acknowledged")
-        self._untold[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
-        await self._tell(self._lane)
+        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        await self._commit(self._lane)
         reached("intake.committed")
         self.metrics.committed(batch.topic, len(batch.records), rejected)
         log.debug(
@@ -103,26 +111,35 @@ class IntakeHandler:
             rejected=rejected,
         )
 
-    async def _tell(self, lane: Lane) -> None:
-        """Commit what is done; what a broker that was gone did not take is told again when nothing arrives."""
-        if self._untold and await lane.commit(self._untold):
-            self._untold = {}
+    async def _commit(self, lane: Lane) -> None:
+        """Commit offsets of written facts.
+
+        Those an absent broker did not accept are committed again at an idle batch.
+        """
+        if self._uncommitted and await lane.commit(self._uncommitted):
+            self._uncommitted = {}
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Ask which logs these are: without it a topic created anew would pass for the one read before."""
-        # What was not taken before is read again.
-        self._untold = {}
+        """Ask for the identities of the logs.
+
+        Without them a topic created anew would pass for the old one.
+        """
+        # Offsets not accepted before are read again.
+        self._uncommitted = {}
         topics = sorted({partition.topic for partition in partitions})
         self._logs = {topic: _short(await self._log_identity(topic)) for topic in topics}
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Nothing is kept between batches, so nothing is to be given up."""
+        """Give up nothing, because nothing is kept between batches."""
 
     async def stopped(self) -> None:
-        """Close the producer; every fact handed to it was acknowledged already."""
+        """Disconnect the producer; every fact handed to it was acknowledged."""
         await self._producer.stop()
 
 
 def _short(identity: str) -> str:
-    """Return the part of a log's identity that changes with its topic, cut short: every fact carries it."""
+    """Return the topic's part of a log's identity, cut short.
+
+    Every fact carries it.
+    """
     return identity.rpartition("/")[2][:ID_LETTERS]

@@ -1,4 +1,4 @@
-"""Intake's metrics, as Prometheus reads them: what it read, and whether that became facts."""
+"""Prometheus metrics of intake, on records read and their outcomes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from prometheus_client.registry import Collector
 
 
 class IntakeMetrics(Collector):
-    """Records of committed batches; a batch read again counts again."""
+    """Collector of committed batches; a batch read again counts again."""
 
     def __init__(self) -> None:
         self._records: Counter[tuple[str, str]] = Counter()
 
     def committed(self, topic: str, records: int, rejected: int) -> None:
-        """Note one batch of a topic."""
+        """Count one batch of a topic."""
         self._records[topic, "accepted"] += records - rejected
         self._records[topic, "rejected"] += rejected
 
     def collect(self) -> Iterable[Metric]:
+        """Yield the metrics of a scrape."""
         read = CounterMetricFamily(
             "trucewatch_intake_records_total",
             "Records read, by topic and by whether they became facts.",

@@ -1,1 +1,1 @@
-"""From the facts topic to DuckDB: one ledger per agreement."""
+"""Ledger of one agreement, from the facts topic to DuckDB."""

@@ -1,6 +1,7 @@
 """Faust app of the ledger worker.
 
-The agent reads one agreement's facts in batches. :class:`LedgerHandler` says how one batch is handled.
+The agent reads one agreement's facts in batches. :class:`LedgerHandler` says how one batch is
+handled.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from streams.ledger.handler import LedgerHandler
 
 
 def ledger_app(group: str, facts: str, handler: LedgerHandler, options: AppOptions) -> BatchApp:
-    """Return the app of the ledger worker, which reads the topic ``facts`` from the offset its store holds."""
+    """Return the app of the ledger worker over the topic ``facts``.
+
+    It reads from the offset in its store.
+    """
     app = BatchApp(group, (facts,), handler, options, resume=handler.resume)
 
     @app.agent(app.topic(facts, value_serializer="raw"), name="ledger")
     async def ledger(stream: StreamT[Batch]) -> None:
-        """Fold a batch's facts, commit rows and offset to DuckDB when a flush is due, then publish a copy."""
+        """Fold facts, commit rows with their offset, publish copies, and tick."""
         async for batch in app.batches(stream):
             await app.serializer.handle(batch)
 

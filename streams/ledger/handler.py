@@ -3,7 +3,8 @@
 A flush is described in :mod:`streams.ledger.open_ledger`. The order around it:
 
 1. Flush: rows and offset are on disk.
-2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its lease.
+2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its
+   lease.
 3. Publish a copy and make a tick, when they are due and while the lease lasts.
 """
 
@@ -42,7 +43,8 @@ LEASE_SECONDS = 1.0
 class FlushRules:
     """Rules for when waiting records are flushed.
 
-    With one batch of the lane more, records and bytes are all that ever waits in memory, however slow the disk.
+    With one batch of the lane more, records and bytes are all that ever waits in memory, however
+    slow the disk.
 
     Attributes:
         records: flush at so many, and no more at once.
@@ -55,9 +57,10 @@ class FlushRules:
     bytes: int = 64 * 1_048_576
 
     def linger(self, last_took: float) -> float:
-        """Return how many seconds records linger, given the seconds the last flush took.
+        """Return the linger in seconds, given those of the last flush.
 
-        A flush has a fixed cost. Under load, wait as long as the last flush took, so that more records share it.
+        A flush has a fixed cost. Under load, wait as long as the last flush took, so that more
+        records share it.
         """
         return min(max(self.seconds, last_took), LONGEST_LINGER * self.seconds)
 
@@ -66,12 +69,13 @@ class LedgerHandler:
     """Handler of one agreement's facts topic.
 
     Args:
-        open_store: opens the store, given the first offset the log still holds. It is called when the partition is
-            assigned, so that a standby holds no lock.
+        open_store: opens the store, given the first offset the log still holds. It is called when
+            the partition is assigned, so that a standby holds no lock.
         cadence: when to publish a copy.
         ticker: publishes ticks in a live deployment. None in a replay, which carries its own.
         record_at: asks the broker for the record at an offset. None where there is no broker.
-        stale_lock_reaper: ends a stopped process that holds the file this ledger waits for. None to wait only.
+        stale_lock_reaper: ends a stopped process that holds the file this ledger waits for. None to
+            wait only.
     """
 
     def __init__(
@@ -100,7 +104,8 @@ class LedgerHandler:
         self._waiting_since = 0.0
         self._flush_took = 0.0
         self._unpublished = False
-        #: When the group last accepted an offset, on the monotonic clock, which runs on while the process hangs.
+        #: When the group last accepted an offset, on the monotonic clock, which runs on while the
+        #: process hangs.
         self._lease_began = float("-inf")
         self._refused = False
 
@@ -113,7 +118,10 @@ class LedgerHandler:
             await self._ticker.start()
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Release the file when another ledger has the partition; ``resume`` opens it when this one has."""
+        """Release the file when another ledger has the partition.
+
+        ``resume`` opens it when this one has.
+        """
         if self._partition not in partitions:
             self._give_up()
         if not partitions:
@@ -122,8 +130,9 @@ class LedgerHandler:
     async def resume(self, topic: str, partition: int) -> int | None:
         """Open the store and return the offset to read from.
 
-        A ledger that hung loses its partition and still holds the file. This one waits until the file is released. It
-        returns None when the partition was revoked meanwhile, or the process is to end.
+        A ledger that hung loses its partition and still holds the file. This one waits until the
+        file is released. It returns None when the partition was revoked meanwhile, or the process
+        is to end.
 
         Raises:
             StoreInUse: outside a consumer group, where nobody else is expected to have the file.
@@ -135,7 +144,8 @@ class LedgerHandler:
         epoch = None if lane is None else lane.epoch
         logged = float("-inf")
         while True:
-            # Asked again at each attempt: a standby may wait for months, and what it could have read then may be gone.
+            # Asked again at each attempt: a standby may wait for months, and what it could have
+            # read then may be gone.
             begins = 0 if lane is None else await lane.first_offset(here)
             if lane is not None and lane.epoch != epoch:
                 return None
@@ -159,7 +169,10 @@ class LedgerHandler:
             await asyncio.sleep(LOCK_SECONDS)
 
     async def revoked(self, _partitions: Sequence[TopicPartition]) -> None:
-        """Release the file; the ledger that takes over reads again from the last commit."""
+        """Release the file to the ledger that takes over.
+
+        That ledger reads again from the last commit.
+        """
         self._give_up()
 
     async def stopped(self) -> None:
@@ -198,10 +211,11 @@ class LedgerHandler:
         return opened
 
     async def _check_last_read(self, partition: TopicPartition, opened: OpenLedger, log_begins: int) -> None:
-        """Compare the last fact read with the log, which may have lost its end.
+        """Compare the last fact read with the log.
 
-        Such a log goes on counting where it ends now, under the same id. Facts written up to the stored offset would
-        never be read. A log deleted up to the stored offset on purpose has nothing to compare.
+        The log may have lost its end. It then goes on counting where it ends now, under the same
+        id, and facts written up to the stored offset would never be read. A log deleted up to the
+        stored offset on purpose has nothing to compare.
         """
         last = opened.ledger.next_offset - 1
         if self._record_at is None or opened.last_digest is None or log_begins > last:
@@ -254,10 +268,10 @@ class LedgerHandler:
             await ticker.tick(opened.ledger.term, opened.ledger.writer)
 
     async def _flush(self, opened: OpenLedger) -> bool:
-        """Flush the oldest waiting records; return whether any was more than a tick.
+        """Flush the oldest waiting records; return whether any is no tick.
 
-        Records wait unread. The store is asked about all their identities at once, and a rebalance drops nothing that
-        was folded.
+        Records wait unread. The store is asked about all their identities at once, and a rebalance
+        drops nothing that was folded.
         """
         began = time.monotonic()
         most = self._flush_rules.records
@@ -272,7 +286,10 @@ class LedgerHandler:
         return facts_arrived
 
     async def _renew_lease(self, opened: OpenLedger) -> None:
-        """Commit the group's offset; the group refuses a ledger that is no member any more."""
+        """Commit the group's offset, which renews the lease.
+
+        The group refuses a ledger that is no member any more.
+        """
         if self._lane is not None and self._partition is not None:
             accepted = await self._lane.commit({self._partition: opened.ledger.next_offset})
             self._refused = not accepted
@@ -281,8 +298,9 @@ class LedgerHandler:
     async def _leads(self, opened: OpenLedger) -> bool:
         """Return whether this ledger holds the lease on the partition.
 
-        A ledger that hung and wakes up does not know yet that another one took over. Its commits to its own file are
-        those of any ledger. But its copy would claim to be the newest, and its tick would move time for everybody.
+        A ledger that hung and wakes up does not know yet that another one took over. Its commits to
+        its own file are those of any ledger. But its copy would claim to be the newest, and its
+        tick would move time for everybody.
         """
         if self._lane is None:
             return True

@@ -1,8 +1,9 @@
-"""The ledger's metrics, as Prometheus reads them: taken from the rows a flush commits anyway.
+"""Prometheus metrics of the ledger, taken from the rows it commits.
 
-The loop notes rows, the thread of the probes reads them: every change here replaces or adds whole values, so that a
-reader sees an earlier figure or a later one. No label is taken from a report but the feed, and feeds are free text:
-so many have metrics of their own, the rest are one.
+The loop notes rows and the thread of the probes reads them. Every change here replaces or adds
+whole values, so that a reader sees an earlier value or a later one. The feed is the only label
+taken from a report. Feeds are free text, so a bounded number of them have metrics of their own, and
+the rest share one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from schemas.rows import Changes, FeedRow, GateRow, RejectRow, VerdictRow, Windo
 from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding
 
-#: Feeds with metrics of their own: those with most records when the worker starts, then those heard first.
+#: Feeds with metrics of their own: those with most records when the worker starts, then those heard
+#: first.
 MOST_FEEDS = 100
-#: What the other feeds are together.
+#: Label of the other feeds.
 OTHER_FEEDS = "(other)"
 #: Truce-days shown: a window, the running day included.
 WINDOW_DAYS = 7
@@ -32,7 +34,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 
 class LedgerMetrics(Collector):
-    """What one ledger has committed and published."""
+    """Collector of one ledger's commits and publications."""
 
     def __init__(self) -> None:
         self._feeds: dict[str, FeedRow] = {}
@@ -55,7 +57,7 @@ class LedgerMetrics(Collector):
     # -- noting
 
     def resumed(self, feeds: Iterable[FeedRow], verdicts: Iterable[VerdictRow], gate: GateRow | None) -> None:
-        """Take up what the store holds."""
+        """Start from the rows the store holds."""
         by_size = sorted(feeds, key=lambda row: (-sum(row[3:]), row.feed))
         self._feeds = {row.feed: row for row in by_size}
         self._windows, self._gate = {}, gate
@@ -67,7 +69,7 @@ class LedgerMetrics(Collector):
         self._rejects.update(row.code for row in rejects)
 
     def committed(self, changes: Changes, seconds: float) -> None:
-        """Note what a commit wrote, and how long it took."""
+        """Note the rows of a commit, and how long it took."""
         self._commits.observe(seconds)
         self._feeds.update((row.feed, row) for row in changes.feeds)
         if changes.windows:
@@ -80,7 +82,10 @@ class LedgerMetrics(Collector):
             self._forget_old_days()
 
     def published(self, at: float, seconds: float) -> None:
-        """Note a published copy: when, in seconds since 1970, and how long it took."""
+        """Note the time of a published copy, in seconds since 1970.
+
+        It took ``seconds``.
+        """
         self._publications.observe(seconds)
         self._published_at = at
 
@@ -93,9 +98,10 @@ class LedgerMetrics(Collector):
                 if (newest - day).days < WINDOW_DAYS
             }
 
-    # -- telling
+    # -- reading
 
     def collect(self) -> Iterable[Metric]:
+        """Yield the metrics of a scrape."""
         yield from self._of_feeds()
         rejects = CounterMetricFamily("trucewatch_rejects_total", "Records rejected, by code.", labels=("code",))
         for code, count in sorted(self._rejects.copy().items()):
@@ -106,7 +112,7 @@ class LedgerMetrics(Collector):
             "Versions of final truce-days that have another verdict or finding, by region.",
             labels=("region",),
         )
-        # Each region from the start: of a series that begins with 1 no increase is ever seen.
+        # Each region from the start: Prometheus sees no increase in a series that begins with 1.
         counts = self._amended.copy()
         for region in sorted({region for region, _ in self._verdicts.copy()} | counts.keys()):
             amended.add_metric((region,), counts[region])

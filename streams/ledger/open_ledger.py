@@ -1,11 +1,12 @@
-"""A ledger with its store open, and the flush that folds facts and commits them.
+"""Ledger with an open store, which folds facts and commits them.
 
 The steps of a flush, and the failure each prevents:
 
 1. Decode every header. An unreadable one stops the ledger before anything is folded.
 2. Ask the store once for the identities that may be known.
 3. Fold in topic order. Ticks judge, wherever the flush ends.
-4. Commit rows and offset in one transaction. A crash before it changes nothing, a crash after it loses nothing.
+4. Commit rows and offset in one transaction. A crash before it changes nothing, a crash after it
+   loses nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _FINDINGS = ("verdict", "violence", "access")
 
 
 class OpenLedger:
-    """A ledger rebuilt from the last commit of its store, which stays open until ``close``.
+    """Ledger rebuilt from the last commit of its open store.
 
     Attributes:
         ledger: the ledger, with every record folded that was given to ``flush``.
@@ -65,7 +66,7 @@ class OpenLedger:
         log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
 
     def flush(self, records: Sequence[Record]) -> bool:
-        """Fold and commit consecutive records; return whether any was more than a tick.
+        """Fold and commit consecutive records; return whether any is no tick.
 
         Raises:
             FactUnreadable: a record carries no readable fact header. Nothing was folded.
@@ -116,22 +117,23 @@ class OpenLedger:
             )
 
     def _priors(self, entries: Sequence[Entry]) -> Mapping[tuple[str, str], Prior]:
-        """Ask the store about the identities it may know, and remember all of them."""
+        """Ask the store about identities it may know, and remember all."""
         reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
         hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
         maybe = self._seen.maybe_seen(hashes)
-        # Those sent again are in the filter: adding them once more would fill it with what it holds.
+        # Those sent again are in the filter: adding them once more would fill it with what it
+        # holds.
         self._seen.add(hashes[~maybe])
         wanted = self.ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
         return self._store.priors(wanted)
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Answer the court from the store, after giving it the rows folded since the last commit."""
+        """Answer the court from the store, uncommitted rows included."""
         self._stage()
         return self._store.earliest(region, day, kinds, limit)
 
     def _staged(self) -> LinkingAnswers:
-        """Answer linking from the store, after giving it the rows folded since the last commit."""
+        """Answer linking from the store, uncommitted rows included."""
         self._stage()
         return self._store.linking()
 

@@ -1,8 +1,9 @@
-"""Ending a stopped process that holds the file of a ledger which has the partition.
+"""Reaper of a stopped process that holds a ledger's lock.
 
-DuckDB's lock lasts for as long as its holder lives, and a process that was stopped lives for ever. The group gave the
-partition to another ledger long ago; that one cannot go on before the file is let go. A kill loses nothing whatever
-its instant, so it is safe for the data; what has to be certain is that it hits the right process and none that works.
+DuckDB's lock lasts for as long as its holder lives, and a stopped process lives for ever. The group
+gave the partition to another ledger long ago, which cannot go on before the lock is released. A
+kill at any instant loses nothing, so it is safe for the data. It must hit the right process, and
+none that works.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _SWITCHES = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
 
 
 class Stillness(NamedTuple):
-    """What of a stopped process changes as soon as it runs, or is another process under the same number."""
+    """State of a stopped process, different as soon as it runs.
+
+    It differs as well when the number is another process's.
+    """
 
     pid: int
     started: str
@@ -32,10 +36,13 @@ class Stillness(NamedTuple):
 
 
 class StaleLockReaper:
-    """Watches who holds ``live`` and ends it once it was stopped, without a break, for longer than ``seconds``.
+    """Reaper of the stopped process that holds the file ``live``.
 
-    Only a process of this user, on this host, in state T of /proc (a stop by a signal; a debugger's stop is another
-    one), that has this very file open. Where /proc does not tell, nothing is ever ended.
+    The process is ended once it was stopped for longer than ``seconds`` without a break.
+
+    Only a process of this user, on this host, in state T of /proc, with this very file open, is
+    ended. State T is a stop by a signal; a debugger's stop is another one. Without /proc nothing is
+    ever ended.
     """
 
     def __init__(self, live: Path, seconds: float, proc: Path = _PROC) -> None:
@@ -46,7 +53,10 @@ class StaleLockReaper:
         self._since = 0.0
 
     def look(self, pid: int | None) -> bool:
-        """Called at each attempt to open the file, with its holder if known; return whether that was ended."""
+        """Inspect the holder, if known; return whether it was ended.
+
+        To be called at each attempt to open the file.
+        """
         seen = self._stillness(pid)
         if seen is None or seen != self._seen:
             self._seen, self._since = seen, time.monotonic()
@@ -63,7 +73,8 @@ class StaleLockReaper:
         except (AttributeError, OSError):
             return False
         try:
-            # Once more, now that the descriptor holds the process: its number cannot pass to another one any more.
+            # Once more, now that the descriptor holds the process: its number cannot pass to
+            # another one any more.
             if self._stillness(seen.pid) != seen:
                 return False
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -75,7 +86,7 @@ class StaleLockReaper:
         return True
 
     def _stillness(self, pid: int | None) -> Stillness | None:
-        """Return what a stopped holder looks like; None when it is none, or nobody can tell."""
+        """Return the state of a holder, None unless it is stopped."""
         if pid is None or pid == os.getpid():
             return None
         of_process = self._proc / str(pid)
@@ -91,7 +102,10 @@ class StaleLockReaper:
         return Stillness(pid, fields[_STARTED], tuple(status[name].strip() for name in _SWITCHES))
 
     def _has_open(self, of_process: Path) -> bool:
-        """Whether the process has the file open: over a network the number may be one of another host."""
+        """Return whether the process has the file open.
+
+        Over a network its number may be another host's.
+        """
         wanted = self._live.stat()
         for descriptor in (of_process / "fd").iterdir():
             try:

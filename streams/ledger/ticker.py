@@ -1,6 +1,7 @@
-"""The ticker of a live deployment: makes time data.
+"""Ticker of a live deployment, which makes time data.
 
-A tick is a fact like any other, so that whoever reads the facts topic later judges at the same moments.
+A tick is a fact like any other, so that a later reader of the facts topic judges at the same
+instants.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from streams.engine.producer import BatchProducer
 
 
 class Ticker:
-    """Publishes a tick at most once a second while facts arrive and once a minute while none do.
+    """Ticker of one ledger.
 
-    Every tick carries a number that is higher than those of the ledgers before, and a name that no other ledger has:
-    whoever reads the topic passes over what an earlier one sent off and only now arrived.
+    It publishes at most once a second while facts arrive, and once a minute while none do.
+
+    Every tick carries a fencing term above those of the ledgers before, and a name that no other
+    ledger has. A reader passes over ticks that an earlier ledger sent and that only now arrived.
     """
 
     def __init__(
@@ -39,12 +42,18 @@ class Ticker:
         await self._producer.stop()
 
     def begin(self) -> None:
-        """Take a new name, and owe a tick at once: from then on those of the ledger before are void."""
+        """Take a new name and owe a tick at once.
+
+        That tick voids those of the ledger before.
+        """
         self._term, self._name = 0, uuid4().hex[:12]
         self._last = float("-inf")
 
     def due(self, *, facts_arrived: bool) -> bool:
-        """Called after every batch, empty ones too: whether a tick is due."""
+        """Return whether a tick is due, after every batch.
+
+        Idle batches count too.
+        """
         self._owed = self._owed or facts_arrived
         since = time.monotonic() - self._last
         return since >= self._idle_seconds or (self._owed and since >= self._busy_seconds)
@@ -53,8 +62,9 @@ class Ticker:
         """Publish a tick.
 
         Args:
-            term: the number of the ledger whose ticks count, by what was read so far.
-            writer: which ledger that is. Where it is another one, this one takes the next number.
+            term: the highest term read so far.
+            writer: name of the ledger that holds it. Where it is another one, this one takes the
+                next term.
         """
         if term > self._term or (term == self._term and writer != self._name):
             self._term = term + (writer != self._name)

@@ -6,6 +6,7 @@ A test that fails after an upgrade names a place to read again before the new ve
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
@@ -29,12 +30,16 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from streams.engine.app import BatchApp
+from streams.engine import app, batch_transport, consumer_thread
+from streams.engine.app import AppOptions, BatchApp
 from streams.engine.batch_transport import BatchConsumer, BatchTransport
-from streams.engine.consumer_thread import FETCH_WAIT_MS
+from streams.engine.consumer_thread import FETCH_WAIT_MS, BatchConsumerThread
+from streams.intake.app import intake_app
+from streams.ledger.app import ledger_app
 from tests.support.lanes import Remembering, app_of
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/faust.md").read_text("utf-8")
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -54,7 +59,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (Consumer.perform_seek, ["self"]),
     (Consumer.stop_flow, ["self"]),
     (Consumer.resume_flow, ["self"]),
-    (Consumer.verify_event_path, ["self", "now", "tp"]),
+    (driver.Consumer.verify_event_path, ["self", "now", "tp"]),
     (ThreadDelegateConsumer.seek_to_committed, ["self"]),
     (ThreadDelegateConsumer._getmany, ["self", "active_partitions", "timeout"]),
     (ThreadDelegateConsumer.highwater, ["self", "tp"]),
@@ -80,6 +85,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (Service.wait_until_stopped, ["self"]),
     (Service.wait_first, ["self", "coros", "timeout"]),
     (QueueServiceThread.call_thread, ["self", "fun", "args", "kwargs"]),
+    (ServiceThread._stopped_set, ["self"]),
     (ServiceThread.on_crash, ["self", "msg", "fmt", "kwargs"]),
     (WorkerThread.run, ["self"]),
     (ThrowableQueue.clear, ["self"]),
@@ -92,6 +98,59 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
 @pytest.mark.parametrize(("function", "parameters"), SIGNATURES, ids=lambda each: getattr(each, "__qualname__", ""))
 def test_what_is_called_or_overridden_keeps_its_parameters(function: Callable[..., Any], parameters: list[str]) -> None:
     assert list(inspect.signature(function).parameters) == parameters
+
+
+#: Attributes that mode and abc give every class.
+MADE = {"logger", "_abc_impl"}
+
+
+def overridden() -> dict[str, Any]:
+    """Return whatever the engine's classes override in Faust and mode, with the overridden attribute."""
+    return {
+        f"{ours.__name__}.{name}": next(vars(base)[name] for base in ours.__mro__[1:] if name in vars(base))
+        for module in (app, batch_transport, consumer_thread)
+        for ours in vars(module).values()
+        if inspect.isclass(ours) and ours.__module__ == module.__name__
+        for name in vars(ours)
+        if not name.startswith("__") and name not in MADE and any(name in vars(base) for base in ours.__mro__[1:])
+    }
+
+
+def test_the_parameters_of_every_overridden_method_are_held() -> None:
+    held = {function for function, _ in SIGNATURES}
+    methods = {name: method for name, method in overridden().items() if inspect.isfunction(method)}
+    assert len(methods) >= 10
+    assert {name for name, method in methods.items() if method not in held} == set()
+
+
+def test_the_page_on_faust_names_every_override_and_its_tests() -> None:
+    table = PAGE.split("## Overridden")[1].split("## Upgrading")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    named = [name for attributes, *_ in rows for name in re.findall(r"`(\w+\.\w+)`", attributes)]
+    assert sorted(named) == sorted(overridden())
+    for *_, tests in rows:
+        assert tests == "parameters" or set(re.findall(r"`(\w+)`", tests)) & globals().keys(), tests
+
+
+def test_the_agent_on_the_page_is_the_ledgers() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    source = inspect.getsource(ledger_app)
+    assert all(line in source for line in code.splitlines())
+
+
+def test_each_worker_has_one_agent_of_its_name_over_the_topics_it_reads_in_batches() -> None:
+    options = AppOptions("kafka://127.0.0.1:1", Path("unused"), 0.25)
+
+    class Resuming(Remembering):
+        async def resume(self, topic: str, partition: int) -> int | None: ...
+
+    handler: Any = Resuming()
+    for name, worker, topics in (
+        ("intake", intake_app("group", ("incidents", "notices"), handler, options), {"incidents", "notices"}),
+        ("ledger", ledger_app("group", "facts", handler, options), {"facts"}),
+    ):
+        assert list(worker.agents) == [name]
+        assert set(worker.agents[name].channel.topics) == worker.lane.topics == topics
 
 
 def test_faust_resumes_in_the_order_the_lane_needs() -> None:
@@ -146,14 +205,41 @@ def test_revoking_stops_the_flow_before_it_clears_the_queue() -> None:
     )
 
 
+def test_faust_starts_with_what_is_left_out_here() -> None:
+    tables = inspect.getsource(TableManager.on_start)
+    steps = ("self.sleep(1.0)", "self._update_channels()", "self.recovery.start()")
+    places = [tables.index(step) for step in steps]
+    assert places == sorted(places)
+    assert inspect.getsource(App.on_first_start).endswith("self._create_directories()\n")
+    worker = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering())
+    assert BootStrategy(worker, enable_web=True).web_server() != []
+    assert worker.boot_strategy.web_server() == worker.boot_strategy.kafka_producer() == []
+
+
+def test_faust_stops_its_consumer_when_the_app_stops() -> None:
+    """Until then the group is joined, and the handler may commit."""
+    assert "await self._stop_consumer()" in inspect.getsource(App.on_stop)
+
+
+def test_a_thread_of_modes_is_no_daemon_and_prints_its_crashes() -> None:
+    assert "self.daemon = False" in inspect.getsource(WorkerThread.__init__)
+    assert "traceback.print_exc" in inspect.getsource(ServiceThread.on_crash)
+    assert "self.thread_loop.call_soon_threadsafe(self._stopped.set)" in inspect.getsource(ServiceThread._stopped_set)
+    thread = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering()).consumer._thread
+    assert thread.Worker(thread).daemon is True
+    thread.thread_loop.close()
+
+
 def test_the_apps_parts_are_the_lanes() -> None:
     app = app_of("kafka://127.0.0.1:1", "group", ("topic",), Remembering())
     assert isinstance(app, BatchApp)
     assert isinstance(app.transport, BatchTransport)
-    assert BatchTransport.Consumer is BatchConsumer
+    assert isinstance(app.consumer, BatchConsumer)
+    assert isinstance(app.consumer._thread, BatchConsumerThread)
     assert issubclass(BatchConsumer, driver.Consumer)
     assert isinstance(app.boot_strategy, BootStrategy)
     assert isinstance(app.topics, Conductor)
+    app.consumer._thread.thread_loop.close()
 
 
 async def test_the_fetch_wait_reaches_aiokafka() -> None:

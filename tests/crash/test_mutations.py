@@ -74,15 +74,15 @@ MUTATIONS = {
             await self._producer.send(topic, 0, records)
             reached("intake.produced")
         reached("intake.acknowledged")
-        self._untold[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
-        await self._tell(self._lane)
+        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        await self._commit(self._lane)
         reached("intake.committed")
 """,
         """        refused = by_topic.pop(self._topics.rejects, [])
         for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
-        self._untold[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
-        await self._tell(self._lane)
+        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        await self._commit(self._lane)
         reached("intake.committed")
         await self._producer.send(self._topics.rejects, 0, refused)
 """,

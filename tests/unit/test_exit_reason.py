@@ -1,4 +1,4 @@
-"""What a worker that ended is said to have died of."""
+"""The exit reason that is reported of a worker that ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ judge()
         (["a Timeout (0:02:10)! in the middle"], 1, "exit code 1; its last line: a Timeout (0:02:10)! in the middle"),
     ],
 )
-def test_the_last_words_say_why(lines: list[str], code: int, said: str) -> None:
+def test_the_exit_reason_says_why(lines: list[str], code: int, said: str) -> None:
     assert exit_reason(lines, code) == said
 
 

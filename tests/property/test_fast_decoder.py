@@ -1,4 +1,4 @@
-"""The fast road against pydantic: what it takes, pydantic takes too, and makes the same facts of."""
+"""The fast decoder against pydantic, which takes every body the decoder takes and makes the same facts of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from schemas.language import Language
 from schemas.reports import FeedName, IncidentReport, Pcode, ReportId, ReportReference
 from streams.intake import examine
 from streams.intake.examine import Examiner
-from streams.intake.fast import NoRoad, open_road, road_for
+from streams.intake.fast_decoder import UnsupportedSchema, compiled_decoder, decoder_for
 from tests.support.worlds import agreement, at
 
 EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_BODIES", "600"))
@@ -37,10 +37,10 @@ RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[H
 ORIGIN = Origin("truce.incidents.v1", 0, 1)
 NOW = at(30)
 
-ROAD = open_road(IncidentReport)
+DECODER = compiled_decoder(IncidentReport)
 FAST = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(examine, "road_for", lambda _model: lambda _body: None)
+    patch.setattr(examine, "decoder_for", lambda _model: lambda _body: None)
     SLOW = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 
 FULL: dict[str, Any] = {
@@ -219,8 +219,8 @@ def plain(value: Any) -> Any:
 
 
 def check(body: bytes) -> bool:
-    """Compare both roads on one body; return whether the fast one took it."""
-    taken = ROAD(body)
+    """Compare both decoders on one body; return whether the fast one took it."""
+    taken = DECODER(body)
     if taken is not None:
         assert plain(taken) == plain(IncidentReport.model_validate_json(body))
     fast, slow = (examiner.examine(body, (), ORIGIN, NOW) for examiner in (FAST, SLOW))
@@ -261,7 +261,7 @@ def at_path(path: tuple[Any, ...], text: str) -> bytes:
     return orjson.dumps(report).replace(orjson.dumps(MARK[1:-1]), text.encode())
 
 
-def test_a_full_report_and_a_bare_one_take_the_fast_road() -> None:
+def test_a_full_report_and_a_bare_one_are_read_by_the_fast_decoder() -> None:
     needed = ("type", "feed", "report_id", "reported_at", "occurred", "place", "kind")
     assert check(orjson.dumps(FULL))
     assert check(orjson.dumps({key: FULL[key] for key in needed}))
@@ -272,12 +272,12 @@ def test_a_full_report_and_a_bare_one_take_the_fast_road() -> None:
 @RANDOM
 @given(changed())
 @example(FULL)
-def test_both_roads_say_the_same_of_any_report(report: dict[str, Any]) -> None:
+def test_both_decoders_say_the_same_of_any_report(report: dict[str, Any]) -> None:
     check(orjson.dumps(report))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: ".".join(map(str, path)))
-def test_both_roads_say_the_same_of_any_value_in_any_place(path: tuple[Any, ...]) -> None:
+def test_both_decoders_say_the_same_of_any_value_in_any_place(path: tuple[Any, ...]) -> None:
     for value in SCALARS + NESTED:
         check(at_path(path, orjson.dumps(value).decode()))
     for text in HOSTILE:
@@ -286,7 +286,7 @@ def test_both_roads_say_the_same_of_any_value_in_any_place(path: tuple[Any, ...]
 
 @RANDOM
 @given(st.data())
-def test_both_roads_say_the_same_of_damaged_bytes(data: st.DataObject) -> None:
+def test_both_decoders_say_the_same_of_damaged_bytes(data: st.DataObject) -> None:
     body = bytearray(orjson.dumps(FULL))
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(body) - 1))
@@ -304,13 +304,13 @@ def test_both_roads_say_the_same_of_damaged_bytes(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("status", ["active", "retracted", "merged"])
 @pytest.mark.parametrize("into", [None, "FO-16", "FO-17", ""])
-def test_both_roads_say_the_same_of_a_merge(status: str, into: str | None) -> None:
+def test_both_decoders_say_the_same_of_a_merge(status: str, into: str | None) -> None:
     taken = check(orjson.dumps(FULL | {"status": status, "merged_into": into}))
     assert taken == ((status == "merged") == (into == "FO-16") and into in (None, "FO-16"))
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_both_roads_say_the_same_of_a_field_given_twice(name: str) -> None:
+def test_both_decoders_say_the_same_of_a_field_given_twice(name: str) -> None:
     body = orjson.dumps(FULL)
     for value in (*SCALARS, *NESTED, FULL[name]):
         again = orjson.dumps({name: value})
@@ -319,12 +319,12 @@ def test_both_roads_say_the_same_of_a_field_given_twice(name: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xef\xbb\xbf%s", b" \n%s\t ", b"%s,", b"%s%s", b"[%s]", b"%s\x00"])
-def test_both_roads_say_the_same_of_what_stands_around_a_report(body: bytes) -> None:
+def test_both_decoders_say_the_same_of_what_stands_around_a_report(body: bytes) -> None:
     check(body.replace(b"%s", orjson.dumps(FULL)))
 
 
 @pytest.mark.parametrize("kind", [FeedName, ReportId, ReportReference, Pcode])
-def test_patterns_take_the_same_characters_on_both_roads(kind: Any) -> None:
+def test_patterns_take_the_same_characters_in_both_decoders(kind: Any) -> None:
     """Two engines read them: characters of all planes are tried at the start, inside, at the end and alone."""
     named = create_model("Named", __base__=Language, name=(kind, ...))
     pattern = TypeAdapter(kind).core_schema["pattern"]
@@ -336,9 +336,9 @@ def test_patterns_take_the_same_characters_on_both_roads(kind: Any) -> None:
         for text in (chr(code), f"{chr(code)}a", f"a{chr(code)}a", f"a{chr(code)}", f"SY{chr(code)}", f"a/{chr(code)}"):
             if ours(text):
                 assert theirs.validate_python(text) == text
-    road = open_road(named)
-    assert any(road(b'{"name": "%s"}' % name) is not None for name in (b"SY02", b"a", b"a/b"))
-    assert road(b'{"name": "SY02\\n"}') is None
+    decoder = compiled_decoder(named)
+    assert any(decoder(b'{"name": "%s"}' % name) is not None for name in (b"SY02", b"a", b"a/b"))
+    assert decoder(b'{"name": "SY02\\n"}') is None
 
 
 class _Loose(BaseModel):
@@ -372,13 +372,13 @@ class _Instance(Language):
 
 
 @pytest.mark.parametrize("model", [_Loose, _Checked, _Stripped, _Multiple, _OpenEnded, _Instance])
-def test_a_model_with_an_unknown_constraint_has_no_fast_road(model: type[BaseModel]) -> None:
-    with pytest.raises(NoRoad):
-        open_road(model)
-    assert road_for(model)(b'{"name": "a"}') is None
+def test_a_model_with_an_unknown_constraint_has_no_fast_decoder(model: type[BaseModel]) -> None:
+    with pytest.raises(UnsupportedSchema):
+        compiled_decoder(model)
+    assert decoder_for(model)(b'{"name": "a"}') is None
 
 
-def test_the_shipped_language_has_a_fast_road() -> None:
+def test_the_shipped_language_has_a_fast_decoder() -> None:
     with pytest.raises(ValidationError):
         IncidentReport.model_validate_json(b"{}")
-    assert road_for(IncidentReport)(orjson.dumps(FULL)) is not None
+    assert decoder_for(IncidentReport)(orjson.dumps(FULL)) is not None

@@ -1,11 +1,12 @@
-"""A fast road for the commonest report: stand-ins of the pydantic models, read by msgspec.
+"""Fast decoder of incident reports, with msgspec structs for pydantic models.
 
-The stand-ins are made from what pydantic itself runs, its core schema, so that the language is written down once.
-They have the attributes of the models and hold the same values, in tuples where the models have lists.
+The structs are made from pydantic's own core schema, so that the language is written down once.
+They have the attributes of the models and hold the same values, in tuples where the models have
+lists.
 
-The road may only ever be narrower than the models. Whatever it does not take goes to pydantic, which decides and
-explains; so a time must be written in the plain form, and ``raw`` may be nested one level deep. A constraint that is
-not known here closes the road as a whole rather than being passed over.
+The decoder may only ever be narrower than the models. Pydantic decides on everything it does not
+take, and explains. So a time must be written in the plain form, and ``raw`` may be nested one level
+deep. A constraint that is unknown here disables the decoder as a whole; it is never passed over.
 """
 
 from __future__ import annotations
@@ -18,44 +19,52 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel
 
-#: Takes a body and returns the stand-in of a report, or None: then pydantic has to look at it.
-Road = Callable[[bytes], Any]
+#: Takes a body and returns the stand-in of a report, or None where pydantic has to read it.
+FastDecoder = Callable[[bytes], Any]
 
-#: What ``datetime.fromisoformat`` reads beyond this (weeks, commas, other separators) pydantic refuses or reads
-#: otherwise; digits after the sixth pydantic cuts off. Whether the day exists is for ``fromisoformat`` to say.
+#: Pydantic refuses, or reads otherwise, the weeks, commas and other separators
+#: ``datetime.fromisoformat`` takes beyond this, and cuts off digits after the sixth.
+#: ``fromisoformat`` itself refuses a day that does not exist.
 _PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-5][0-9])").fullmatch
-#: No deeper: pydantic refuses deep nesting, at a depth that msgspec does not share.
+#: No deeper, because pydantic refuses deep nesting at a depth that msgspec does not share.
 _Scalar = str | int | float | bool | None
 _Raw = str | int | float | bool | list[_Scalar] | dict[str, _Scalar] | None
-#: Notes for others, without a say in what is valid.
+#: Keys without a say in validity.
 _NOTES = frozenset({"type", "metadata", "ref"})
 
 _Schema = Mapping[str, Any]
 _Check = Callable[[Any], Any]
 
 
-class NoRoad(TypeError):
-    """A model says something that the fast road cannot; pydantic reads it all."""
+class UnsupportedSchema(TypeError):
+    """A model has a constraint that is unknown here.
+
+    Pydantic reads all of its bodies then.
+    """
 
 
-def road_for(model: type[BaseModel]) -> Road:
-    """Return the fast road to ``model``; one that takes nothing when it holds what is unknown here."""
+def decoder_for(model: type[BaseModel]) -> FastDecoder:
+    """Return the fast decoder of ``model``, if its schema is supported.
+
+    Otherwise return one that takes nothing.
+    """
     try:
-        return open_road(model)
-    except NoRoad:
-        return _closed
+        return compiled_decoder(model)
+    except UnsupportedSchema:
+        return _take_nothing
 
 
-def open_road(model: type[BaseModel]) -> Road:
-    """Return the fast road to ``model``.
+def compiled_decoder(model: type[BaseModel]) -> FastDecoder:
+    """Return the fast decoder of ``model``.
 
     Raises:
-        NoRoad: the model has a constraint that is unknown here.
+        UnsupportedSchema: the model has a constraint that is unknown here.
     """
     decode = msgspec.json.Decoder(_StandIns().of(model.__pydantic_core_schema__)).decode
 
     def read(body: bytes) -> Any:
-        # Some readers of JSON take NaN and Infinity, some do not: the other road knows what to say of them.
+        # Some JSON parsers take NaN and Infinity, some do not: pydantic has the error message for
+        # them.
         if b"NaN" in body or b"Infinity" in body:
             return None
         try:
@@ -66,12 +75,12 @@ def open_road(model: type[BaseModel]) -> Road:
     return read
 
 
-def _closed(body: bytes) -> None:
-    """Take nothing."""
+def _take_nothing(_body: bytes) -> None:
+    """Leave every body to pydantic."""
 
 
 class _StandIns:
-    """Makes types that msgspec reads from core schemas; every model once."""
+    """Compiler of core schemas into types that msgspec reads, every model once."""
 
     def __init__(self) -> None:
         self._definitions: dict[str, _Schema] = {}
@@ -95,10 +104,10 @@ class _StandIns:
         }
 
     def of(self, schema: _Schema) -> Any:
-        """Return the type that takes nothing that ``schema`` refuses."""
+        """Return a type that takes no value ``schema`` refuses."""
         maker = self._makers.get(schema["type"])
         if maker is None:
-            raise NoRoad(f"no fast road for {schema['type']}")
+            raise UnsupportedSchema(f"no fast decoder for {schema['type']}")
         return maker(schema)
 
     def _of_definitions(self, schema: _Schema) -> Any:
@@ -117,7 +126,7 @@ class _StandIns:
     def _of_checked(self, schema: _Schema) -> Any:
         _only(schema, "function", "schema")
         if schema["schema"]["type"] != "model" or schema["function"]["type"] != "no-info":
-            raise NoRoad("only validators of whole models have a fast road")
+            raise UnsupportedSchema("only validators of whole models have a fast decoder")
         return self._of_model(schema["schema"], schema["function"]["function"])
 
     def _of_model(self, schema: _Schema, check: _Check | None = None) -> Any:
@@ -125,9 +134,9 @@ class _StandIns:
         model, config = schema["cls"], schema["config"]
         if model not in self._made:
             if not (config.get("strict") and config.get("extra_fields_behavior") == "forbid"):
-                raise NoRoad(f"{model.__name__} is not strict")
+                raise UnsupportedSchema(f"{model.__name__} is not strict")
             if schema["custom_init"] or schema["root_model"] or schema["schema"].get("computed_fields"):
-                raise NoRoad(f"{model.__name__} is more than its fields")
+                raise UnsupportedSchema(f"{model.__name__} is more than its fields")
             self._made[model] = self._struct(model.__name__, schema["schema"], check)
         return self._made[model]
 
@@ -147,7 +156,10 @@ class _StandIns:
 
 
 def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict[str, Any]:
-    """Return what a stand-in does once its fields are read: read its times, then run the model's own validator."""
+    """Return the ``__post_init__`` of a stand-in.
+
+    It reads the times, then runs the model's own validator.
+    """
     if not times and check is None:
         return {}
 
@@ -167,15 +179,15 @@ def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict
 
 
 def _years(schema: _Schema) -> tuple[int, int]:
-    """Return the first and last year that lie within the bounds of a time whatever its offset."""
+    """Return the years within the bounds of any time, whatever its offset."""
     _only(schema, "ge", "lt", "tz_constraint", "microseconds_precision")
     if schema.get("tz_constraint") != "aware" or schema.get("microseconds_precision") != "truncate":
-        raise NoRoad("a time without offset")
+        raise UnsupportedSchema("a time without offset")
     return schema["ge"].year + 1, schema["lt"].year - 2
 
 
 def _default(schema: _Schema) -> tuple[_Schema, dict[str, Any]]:
-    """Return the schema of a field without its default, and the default as msgspec takes it."""
+    """Return the schema of a field, and its default for msgspec."""
     if schema["type"] != "default":
         return schema, {}
     _only(schema, "schema", "default", "default_factory", "default_factory_takes_data")
@@ -191,7 +203,7 @@ def _of_text(schema: _Schema) -> Any:
     if pattern is None:
         return _limited(str, schema)
     if not (pattern.startswith("^") and pattern.endswith("$")) or "$" in pattern[:-1]:
-        raise NoRoad(f"the pattern {pattern} does not say where it begins and ends")
+        raise UnsupportedSchema(f"the pattern {pattern} does not say where it begins and ends")
     # The pattern's own end is the end of the text; Python's "$" would let a line break follow.
     return Annotated[_limited(str, schema), msgspec.Meta(pattern=f"{pattern[:-1]}\\Z")]
 
@@ -210,8 +222,8 @@ def _limited(kind: Any, schema: _Schema) -> Any:
 
 
 def _only(schema: _Schema, *known: str) -> _Schema:
-    """Return ``schema`` if it says nothing but what is known."""
+    """Return ``schema`` if all its keys are known."""
     unknown = schema.keys() - _NOTES - set(known)
     if unknown:
-        raise NoRoad(f"no fast road for {schema['type']} with {', '.join(sorted(unknown))}")
+        raise UnsupportedSchema(f"no fast decoder for {schema['type']} with {', '.join(sorted(unknown))}")
     return schema
