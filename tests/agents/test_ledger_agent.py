@@ -24,8 +24,10 @@ from streams.ledger.core.identity import Hashes, SeenFilter
 from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ledger.ticker import Ticker
 from tests.property.test_any_history import histories
+from tests.support.effort import examples
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, batches, record, tables
+from tests.support.stores import begin_store
 from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
 
 NEVER = 3_600.0
@@ -43,6 +45,7 @@ def agent_on(
     """Return an agent whose store lies in ``folder``; it flushes by count unless told otherwise."""
 
     def open_store(log_begins: int) -> Store:
+        begin_store(folder, truce)
         return Store.open(
             folder,
             truce,
@@ -117,7 +120,9 @@ async def test_a_restart_in_mid_stream_leaves_every_table_as_if_it_had_not_been(
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(history=histories, data=st.data())
 async def test_restarts_and_batch_sizes_never_show_in_any_history(

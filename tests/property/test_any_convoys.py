@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +15,10 @@ from streams.ledger.core.access import Access
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.report_rows import step_row
 from tests.support.drawn_facts import LISTED
+from tests.support.effort import examples
 from tests.support.worlds import HOUR, agreement, at, convoy
 
-EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
-ANY = settings(max_examples=EXAMPLES, deadline=None)
+ANY = settings(max_examples=examples(300), deadline=None)
 PLACES = [{"name": name, "region": region, "status": "besieged", "source": "none"} for name, region in LISTED.items()]
 
 feeds = st.sampled_from(["a", "b", "c"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from io import BytesIO
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.facts import Origin, Redrive
 from sinks.rejects import Reject
 from streams.feeds.exported import wrap
 from streams.feeds.jsonl import read_jsonl
+from tests.support.effort import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), lambda part: st.dictionaries(st.text(), part)
@@ -32,6 +33,7 @@ def reject(body: bytes) -> Reject:
     )
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(BODIES)
 def test_an_exported_record_is_read_back_byte_for_byte(body: bytes) -> None:
     line = wrap(reject(body))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -13,19 +12,19 @@ import pytest
 
 from schemas.facts import RejectFact, TickFact
 from sinks.verify import verify
+from tests.support.effort import examples
 from tests.support.judged import History, report
 from tests.support.random_history import random_history
 from tests.support.records import present_tables
 from tests.support.worlds import LINKING, agreement, at
 
 #: A file costs what some hundred histories in memory cost.
-SEEDS = range(max(4, int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300")) // 50))
+HISTORIES = [(seed, linking) for seed in range(6) for linking in (False, True)][: examples(12)]
 
-any_linking = pytest.mark.parametrize("linking", [False, True], ids=["each report by itself", "linked"])
+any_history = pytest.mark.parametrize(("seed", "linking"), HISTORIES)
 
 
-@any_linking
-@pytest.mark.parametrize("seed", SEEDS)
+@any_history
 def test_ledger_and_referee_judge_a_random_history_alike(seed: int, linking: bool, tmp_path: Path) -> None:
     """Two programs, two methods, one page of rules; flushes and restarts fall where they like."""
     draw = random.Random(seed)
@@ -34,8 +33,7 @@ def test_ledger_and_referee_judge_a_random_history_alike(seed: int, linking: boo
     assert [str(difference) for difference in verify(path, limit=5)] == []
 
 
-@any_linking
-@pytest.mark.parametrize("seed", SEEDS)
+@any_history
 def test_the_order_of_reports_shows_in_no_present_table(seed: int, linking: bool, tmp_path: Path) -> None:
     draw = random.Random(seed)
     history = random_history(seed, linking=linking)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 
 import pytest
@@ -18,13 +17,13 @@ from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
 from sinks.verify.recount import recount
 from tests.support.drawn_facts import LISTED, as_naive, histories, meetings, ticks
+from tests.support.effort import examples
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
-#: Under each of the six kinds of agreement: more than 2,000 histories in all are held against a recount.
-EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "340"))
-RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: Under each of the six kinds of agreement; at full effort more than 2,000 histories in all.
+RANDOM = settings(max_examples=examples(340), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: Where the ledger is compared with itself.
-FEWER = settings(RANDOM, max_examples=max(20, EXAMPLES // 3))
+FEWER = settings(RANDOM, max_examples=examples(113))
 
 STRICT: dict[str, dict[str, object]] = {
     "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},

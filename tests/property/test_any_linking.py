@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,10 +16,11 @@ import pytest
 from schemas.facts import Fact, TickFact
 from schemas.rows import LinkedIncident, LinkedReport
 from streams.ledger.core.remembered import Bounds
+from tests.support.effort import examples
 from tests.support.random_history import random_history
 from tests.support.worlds import MemoryStore, World, at, tick
 
-SEEDS = range(int(os.environ.get("TRUCEWATCH_TEST_LINKED", "6")))
+SEEDS = range(examples(6))
 
 
 def facts_of(seed: int) -> tuple[World, list[Fact]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -14,10 +13,9 @@ from schemas.pullback import PullbackLine
 from schemas.reports import PositionReport
 from sinks.verify.pullback import judge_position
 from streams.ledger.core.pullback import Pullback
+from tests.support.effort import examples
 from tests.support.judged import report
 from tests.support.worlds import ROAD, agreement, at, day, position
-
-EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_HISTORIES", "300"))
 
 steps = st.tuples(st.floats(-0.02, 0.02), st.floats(-0.02, 0.02)).filter(
     lambda step: abs(step[0]) + abs(step[1]) > 1e-4
@@ -41,7 +39,7 @@ def roads(draw: st.DrawFn) -> dict[str, Any]:
     return {**ROAD, "points": points, "uncertainty_metres": uncertainty, "bands": several}
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     road=roads(),
     north=st.floats(-0.06, 0.06) | st.floats(-2, 2),

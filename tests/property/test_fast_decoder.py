@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 import sys
 from typing import Annotated, Any
@@ -30,10 +29,10 @@ from schemas.reports import FeedName, IncidentReport, Pcode, ReportId, ReportRef
 from streams.intake import examine
 from streams.intake.examine import Examiner
 from streams.intake.fast_decoder import UnsupportedSchema, compiled_decoder, decoder_for
+from tests.support.effort import examples
 from tests.support.worlds import agreement, at
 
-EXAMPLES = int(os.environ.get("TRUCEWATCH_TEST_BODIES", "600"))
-RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RANDOM = settings(max_examples=examples(600), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ORIGIN = Origin("truce.incidents.v1", 0, 1)
 NOW = at(30)
 

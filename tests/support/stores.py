@@ -39,12 +39,13 @@ def new_store(directory: Path, truce: Agreement = TRUCE, **given: Any) -> Store:
 
 
 def begin_store(directory: Path, truce: Agreement = TRUCE) -> None:
-    """Make ``directory`` with a copy of the file that a first opening makes.
+    """Put into an empty directory, made if need be, a copy of the file that a first opening makes.
 
     Whoever opens it names the regions and the log, as at any opening.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / LIVE).write_bytes(_new_file(truce.model_dump_json()))
+    if not any(directory.iterdir()):
+        (directory / LIVE).write_bytes(_new_file(truce.model_dump_json()))
 
 
 @lru_cache(maxsize=32)

@@ -13,6 +13,7 @@ import pytest
 from schemas.rows import Changes, DeclarationRow, VerdictRow
 from schemas.truceday import Micros, from_micros
 from sinks.reading import declarations, declared_clocks
+from tests.support.effort import examples
 from tests.support.rows import DAY_ONE, hours, verdict_row
 from tests.support.stores import Scratch
 
@@ -278,7 +279,7 @@ def naive(told: Sequence[DeclarationRow]) -> Rows:
     return sorted(((party, *each) for party, clock in clocks.items() for each in clock.stretches()), key=repr)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(examples(25)))
 def test_the_view_folds_as_the_prose_does(file, seed: int) -> None:
     draw = random.Random(seed)
     told = []

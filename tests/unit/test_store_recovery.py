@@ -15,6 +15,7 @@ from sinks.recovery import MOST_SET_ASIDE
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
+from tests.support.effort import examples
 from tests.support.judged import History, report
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
@@ -56,6 +57,7 @@ async def test_after_any_damage_all_rows_are_there_again(
     kind: str, facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:
     times, damage = DAMAGES[kind]
+    times = min(times, examples(times))
     draw = random.Random(f"{SEED} {kind}")
     for number in range(times):
         folder = tmp_path / str(number)

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.truceday import MICROS_PER_HOUR, TruceCalendar, from_micros, to_micros
+from tests.support.effort import examples
 
 DAMASCUS = ZoneInfo("Asia/Damascus")
 HOUR = MICROS_PER_HOUR
@@ -122,6 +123,7 @@ def test_days_between_includes_both_ends(calendar: TruceCalendar) -> None:
     assert calendar.days_between(september(12), september(11)) == []
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(
     start=st.datetimes(datetime.fromisoformat("2016-01-01"), datetime.fromisoformat("2016-12-31")),
     minutes=st.integers(0, 14 * 24 * 60),
