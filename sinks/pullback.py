@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
-
-from sinks.selecting import select
+from sinks.selecting import Connection, select
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class FoundPosition:
     report_id: str
 
 
-def pullback_days(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[PullbackDay]:
+def pullback_days(connection: Connection, first: date, last: date) -> list[PullbackDay]:
     """Return the counts of truce-days ``first`` to ``last``; within a line and day the worst party comes first."""
     return select(
         connection,
@@ -64,7 +62,7 @@ def pullback_days(connection: duckdb.DuckDBPyConnection, first: date, last: date
     )
 
 
-def found_positions(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[FoundPosition]:
+def found_positions(connection: Connection, first: date, last: date) -> list[FoundPosition]:
     """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
     return select(
         connection,

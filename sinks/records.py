@@ -1,4 +1,4 @@
-"""What a published file says, as plain records."""
+"""Plain records of a published file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from schemas.agreement import Agreement
+
 
 @dataclass(frozen=True)
 class About:
-    """What a file is, and how far it reaches. ``now`` is the ledger's time, not the reader's."""
+    """Agreement and age of a published file. ``now`` is the ledger's time, not the reader's."""
 
-    agreement_id: str
-    title: str
-    schema_version: int
-    software_version: str
+    agreement: Agreement
     published_at: datetime | None
     now: datetime | None
 

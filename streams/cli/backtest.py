@@ -28,7 +28,8 @@ from streams.feeds.archive import Archive, Order
 from streams.feeds.readback import read_back
 from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
-from streams.ops.standing import copy_path, read_standing
+from streams.ops.published import copy_path
+from streams.ops.status import read_status
 from streams.ops.wording import counted
 from streams.settings import Settings
 
@@ -173,7 +174,7 @@ class _Run:
             if there.distinct != total:
                 raise ResultIncomplete(f"{total - there.distinct:,} of {total:,} records did not reach the topic")
             reports = there.reports
-        found = sum(read_standing(copy, days=1).outcomes.values())
+        found = sum(read_status(copy, days=1).outcomes.values())
         if found != reports:
             raise ResultIncomplete(
                 f"{counted(reports, 'report')} went in and {counted(found, 'outcome')} came out: "

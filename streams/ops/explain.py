@@ -9,11 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import duckdb
-from pydantic import ValidationError
-
 from schemas.agreement import Agreement
-from schemas.errors import GazetteerError, ReportRejected, StoreUnavailable, UsageError
+from schemas.errors import GazetteerError, ReportRejected, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.placenames import words_of
 from schemas.reports import Place
@@ -21,11 +18,11 @@ from schemas.rows import ConvoyStepRow
 from schemas.truceday import Micros, to_micros
 from sinks import reading
 from sinks.dossier import Change, Dossier, Judged, Step, Told, dossier, judged, told_then, versions
-from sinks.faults import mapped
+from sinks.selecting import Connection
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.violence import baseline_of, limit_of
 from streams.ops.levers import Case, Counted, Lever, levers
-from streams.ops.standing import check_published
+from streams.ops.published import opened_copy
 from streams.ops.watching import Stretch, stretches
 
 
@@ -59,16 +56,12 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: no such region or day was judged; the hint lists what there is.
     """
-    agreement, connection = _opened(path)
-    try:
+    with opened_copy(path) as connection:
+        agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         found = judged(connection, pcode, day) or _no_such_day(connection, day)
         kinds = [str(kind) for kind in agreement.violence.severe_kinds]
         return _explained(agreement, dossier(connection, found, kinds, agreement.baseline_days))
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
 
 
 def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
@@ -78,8 +71,8 @@ def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: no such region or day was judged, or not by then.
     """
-    agreement, connection = _opened(path)
-    try:
+    with opened_copy(path) as connection:
+        agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         present = judged(connection, pcode, day) or _no_such_day(connection, day)
         found = judged(connection, pcode, day, as_of)
@@ -89,29 +82,11 @@ def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
                 f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
             )
         return Held(agreement, as_of, found, versions(connection, found), told_then(connection, found))
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
 
 
-def _opened(path: Path) -> tuple[Agreement, duckdb.DuckDBPyConnection]:
-    check_published(path)
-    connection = reading.open_published(path)
-    try:
-        with mapped(path):
-            ((text,),) = connection.execute("SELECT agreement FROM about").fetchall()
-        return Agreement.model_validate_json(text), connection
-    except (StoreUnavailable, ValidationError) as error:
-        connection.close()
-        if isinstance(error, StoreUnavailable):
-            raise
-        raise StoreUnavailable(f"{path} holds no agreement that this version can read") from error
-
-
-def _region(connection: duckdb.DuckDBPyConnection, agreement: Agreement, given: str) -> str:
+def _region(connection: Connection, agreement: Agreement, given: str) -> str:
     """Return the P-code of a region given by P-code, by its name, or by a name the gazetteer knows to lie in it."""
-    names: dict[str, str] = dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+    names = reading.region_names(connection)
     if given.upper() in names:
         return given.upper()
     by_words = {words_of(name): pcode for pcode, name in names.items()}
@@ -132,11 +107,11 @@ def _located(agreement: Agreement, given: str) -> str | None:
         return None
 
 
-def _no_such_day(connection: duckdb.DuckDBPyConnection, day: date) -> Judged:
-    ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()
-    if first is None:
+def _no_such_day(connection: Connection, day: date) -> Judged:
+    days = reading.judged_days(connection)
+    if days is None:
         raise UsageError("no truce-day has been judged yet")
-    raise UsageError(f"no truce-day {day} has been judged", f"judged are {first} to {last}")
+    raise UsageError(f"no truce-day {day} has been judged", f"judged are {days[0]} to {days[1]}")
 
 
 def _explained(agreement: Agreement, known: Dossier) -> Explanation:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sinks.records import Cell, Window
-from streams.ops.standing import Standing
+from streams.ops.status import Status
 
 #: Blue, vermilion and grey of the Okabe-Ito palette: told apart by every kind of colour vision, on dark and light.
 _STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
@@ -51,24 +51,24 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def grids(standing: Standing, width: int) -> Iterator[Table]:
+def grids(status: Status, width: int) -> Iterator[Table]:
     """Yield the grid in as many tables as ``width`` needs, each with whole days; the last one has the streaks."""
     per_block = max(1, (width - _MARGIN_WIDTH) // _DAY_WIDTH)
-    cells = {(cell.region, cell.truce_day): cell for cell in standing.cells}
-    for start in range(0, len(standing.days), per_block):
-        days = standing.days[start : start + per_block]
-        with_streaks = start + per_block >= len(standing.days)
+    cells = {(cell.region, cell.truce_day): cell for cell in status.cells}
+    for start in range(0, len(status.days), per_block):
+        days = status.days[start : start + per_block]
+        with_streaks = start + per_block >= len(status.days)
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         table.add_column("region", no_wrap=True)
         for day in days:
             table.add_column(f"{day:%a} {day.isoformat()[5:]}", no_wrap=True)
         if with_streaks:
             table.add_column("streak", no_wrap=True)
-        for region in standing.windows:
+        for region in status.windows:
             row = [Text(f"{region.region} {region.region_name}")]
             row.extend(_block(cells.get((region.region, day))) for day in days)
             if with_streaks:
-                row.append(_streak(region, standing.agreement.clock.required_days))
+                row.append(_streak(region, status.agreement.clock.required_days))
             table.add_row(*row)
         yield table
 

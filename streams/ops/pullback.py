@@ -8,7 +8,7 @@ from rich.text import Text
 
 from schemas.pullback import PullbackLine, PullbackRule
 from sinks.pullback import FoundPosition
-from streams.ops.standing import Standing
+from streams.ops.status import Status
 
 #: Positions told one by one under the counts.
 MOST_TOLD = 5
@@ -20,10 +20,10 @@ _WHY = {
 }
 
 
-def show_pullback(console: Console, standing: Standing) -> None:
+def show_pullback(console: Console, status: Status) -> None:
     """Print of each line what is found by truce-day and party, then the worst positions; nothing without lines."""
-    for line in standing.agreement.pullback:
-        days = [day for day in standing.pullback_days if day.line == line.id]
+    for line in status.agreement.pullback:
+        days = [day for day in status.pullback_days if day.line == line.id]
         heading = f"\nPull-back from {line.name}, known to ±{line.uncertainty_metres:,} m (beside the verdicts)"
         console.print(Text(heading if days else f"{heading}: no position reported for these days", style="bold"))
         if not days:
@@ -38,7 +38,7 @@ def show_pullback(console: Console, standing: Standing) -> None:
             table.add_row(day.truce_day.isoformat(), Text(day.party), day.worst, *(f"{count:,}" for count in counts))
         console.print(table)
         # Of the rules only these leave a question or an accusation; who complies needs no line of their own.
-        telling = [each for each in standing.positions if each.line == line.id and told_one_by_one(each)]
+        telling = [each for each in status.positions if each.line == line.id and told_one_by_one(each)]
         for position in telling[:MOST_TOLD]:
             console.print(Text(f"  {position_text(position, line)}"))
         if len(telling) > MOST_TOLD:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from sinks.records import Cell, Gate, Window
-from streams.ops.standing import Standing
+from streams.ops.status import Status
 
 _T = TypeVar("_T")
 
@@ -97,7 +97,7 @@ class Totals:
     gate_open: bool
 
 
-def compare(before: Standing, after: Standing) -> Differences:
+def compare(before: Status, after: Status) -> Differences:
     """Return how ``after`` differs from ``before``, by region and truce-day, by region, and in the gate."""
     cells = _paired(before.cells, after.cells, lambda cell: (cell.region, cell.truce_day))
     by_bulletins = any(side.agreement.violence.bulletins_of for side in (before, after))
@@ -120,14 +120,14 @@ def compare(before: Standing, after: Standing) -> Differences:
     )
 
 
-def totals(standing: Standing) -> Totals:
-    """Sum a standing up over the truce-days it shows."""
-    verdicts = Counter(cell.verdict for cell in standing.cells)
-    needed = [window.region for window in standing.windows if window.in_gate]
-    ended = [cell for cell in standing.cells if cell.state != "OPEN" and cell.region in needed]
+def totals(status: Status) -> Totals:
+    """Sum a status up over the truce-days it shows."""
+    verdicts = Counter(cell.verdict for cell in status.cells)
+    needed = [window.region for window in status.windows if window.in_gate]
+    ended = [cell for cell in status.cells if cell.state != "OPEN" and cell.region in needed]
     days = sorted({cell.truce_day for cell in ended})
     met = {(cell.region, cell.truce_day) for cell in ended if cell.verdict == "MET"}
-    gate = standing.gate
+    gate = status.gate
     return Totals(
         met=verdicts["MET"],
         broken=verdicts["BROKEN"],

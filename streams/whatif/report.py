@@ -14,7 +14,7 @@ from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros
 from sinks.records import jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, number
-from streams.ops.standing import Standing, gate_sentence
+from streams.ops.status import Status, gate_sentence
 from streams.ops.wording import counted
 from streams.whatif.changes import differing_keys
 from streams.whatif.difference import Changed, Differences, Totals, totals
@@ -45,18 +45,16 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One alternative, judged and compared. ``standing`` and ``differences`` are of the truce-days asked for."""
+    """One alternative, judged and compared. ``status`` and ``differences`` are of the truce-days asked for."""
 
     name: str
     agreement: Agreement
     judged: Judged
-    standing: Standing
+    status: Status
     differences: Differences
 
 
-def show(
-    console: Console, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome], shown: int | None
-) -> None:
+def show(console: Console, judged_at: Micros, recorded: Status, outcomes: Sequence[Outcome], shown: int | None) -> None:
     """Print the recorded grid, each other one with what differs, and all of them in one table.
 
     Args:
@@ -74,7 +72,7 @@ def show(
         if not outcome.differences:
             console.print(Text("No difference: its grid is the recorded one."))
             continue
-        _grid(console, outcome.standing, shown)
+        _grid(console, outcome.status, shown)
         _differences(console, recorded, outcome)
     console.print(Text(f"\n{LEGEND}\n", style="grey50"))
     console.print(_table(recorded, outcomes))
@@ -102,12 +100,12 @@ def summary(differences: Differences) -> str:
     return ", ".join(filter(None, parts))
 
 
-def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def whatif_json(file: str, judged_at: Micros, recorded: Status, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return everything the text shows, and every difference, as values."""
     return {
         "file": file,
         "judged_at": jsonable(from_micros(judged_at)),
-        "recorded": _standing_json(recorded),
+        "recorded": _status_json(recorded),
         "alternatives": [
             {
                 "name": outcome.name,
@@ -119,7 +117,7 @@ def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequ
                 "outside": outcome.judged.outside,
                 "refused": outcome.judged.refused,
                 "admitted": outcome.judged.admitted,
-                **_standing_json(outcome.standing),
+                **_status_json(outcome.status),
                 "differences": {
                     "summary": summary(outcome.differences),
                     "compared": outcome.differences.compared,
@@ -133,29 +131,29 @@ def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequ
     }
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
+def _status_json(status: Status) -> dict[str, Any]:
     return {
-        "agreement": standing.agreement.model_dump(mode="json"),
-        "totals": jsonable(totals(standing)),
-        "truce_days": jsonable(standing.days),
-        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
-        "windows": jsonable(standing.windows),
-        "gate": jsonable(standing.gate),
+        "agreement": status.agreement.model_dump(mode="json"),
+        "totals": jsonable(totals(status)),
+        "truce_days": jsonable(status.days),
+        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in status.cells],
+        "windows": jsonable(status.windows),
+        "gate": jsonable(status.gate),
     }
 
 
-def _grid(console: Console, standing: Standing, shown: int | None) -> None:
-    if not standing.days:
-        console.print(Text(f"No truce-day is judged; the agreement's first is {standing.agreement.first_day}."))
+def _grid(console: Console, status: Status, shown: int | None) -> None:
+    if not status.days:
+        console.print(Text(f"No truce-day is judged; the agreement's first is {status.agreement.first_day}."))
         return
-    days = standing.days if shown is None else standing.days[-shown:]
-    part = Standing(**{**vars(standing), "days": days})
-    clock = standing.agreement.clock
+    days = status.days if shown is None else status.days[-shown:]
+    part = Status(**{**vars(status), "days": days})
+    clock = status.agreement.clock
     console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
     for table in grids(part, console.width):
         console.print()
         console.print(table)
-    console.print(Text(f"\n{gate_sentence(standing.gate)}"))
+    console.print(Text(f"\n{gate_sentence(status.gate)}"))
 
 
 def _records(console: Console, judged: Judged) -> None:
@@ -168,7 +166,7 @@ def _records(console: Console, judged: Judged) -> None:
         console.print(Text(f"  {counted(judged.admitted, 'rejected record')} admitted"))
 
 
-def _differences(console: Console, recorded: Standing, outcome: Outcome) -> None:
+def _differences(console: Console, recorded: Status, outcome: Outcome) -> None:
     differences = outcome.differences
     if (recorded.agreement.clock.anchor, recorded.agreement.clock.time_zone) != (
         outcome.agreement.clock.anchor,
@@ -212,14 +210,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _table(recorded: Standing, outcomes: Sequence[Outcome]) -> Table:
+def _table(recorded: Status, outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for heading in ("MET", "BROKEN", "UNKNOWN", "differ", "longest run", "in all at once", "gate"):
         table.add_column(heading, justify="right")
     _line(table, "as recorded", totals(recorded), "")
     for outcome in outcomes:
-        _line(table, outcome.name, totals(outcome.standing), f"{outcome.differences.turns().total():,}")
+        _line(table, outcome.name, totals(outcome.status), f"{outcome.differences.turns().total():,}")
     return table
 
 

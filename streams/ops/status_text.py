@@ -1,4 +1,4 @@
-"""A standing, shown: sections of text for a terminal, and the same as values for JSON."""
+"""A status, shown: sections of text for a terminal, and the same as values for JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 from sinks.records import DeclaredClock, jsonable
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
 from streams.ops.rejects import growth
-from streams.ops.standing import AMENDED_LATELY, Standing, ago, freshness, gate_sentence, silence
+from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, silence
 from streams.ops.wording import local_time, one_line
 
 #: Amended days told in text; JSON has all.
@@ -25,66 +25,64 @@ _FLAGS = {
 }
 
 
-def show_grid(console: Console, standing: Standing, asked: tuple[date | None, date | None] = (None, None)) -> None:
+def show_grid(console: Console, status: Status, asked: tuple[date | None, date | None] = (None, None)) -> None:
     """Print the grid of regions and truce-days with its legend; ``asked`` are the first and last day asked for."""
-    if not standing.days:
-        console.print(Text(f"\n{_no_days(standing, asked)}"))
+    if not status.days:
+        console.print(Text(f"\n{_no_days(status, asked)}"))
         return
-    anchor = standing.agreement.clock
+    anchor = status.agreement.clock
     console.print(Text(f"\nTruce-days from {anchor.anchor:%H:%M} {anchor.time_zone}, named by the day they start"))
-    for table in grids(standing, console.width):
+    for table in grids(status, console.width):
         console.print()
         console.print(table)
     console.print(Text(f"\n{LEGEND}", style="grey50"))
 
 
-def show_gate(console: Console, standing: Standing) -> None:
+def show_gate(console: Console, status: Status) -> None:
     """Print streaks with what ended them, a reason from the days shown, and whether the test holds."""
-    required = standing.agreement.clock.required_days
-    if standing.as_of is not None and not standing.windows:
+    required = status.agreement.clock.required_days
+    if status.as_of is not None and not status.windows:
         console.print(Text("\nThe gate had not been judged by then.", style="bold"))
         return
-    at = f" at {_at(standing.now, standing)}" if standing.now else ""
+    at = f" at {_at(status.now, status)}" if status.now else ""
     console.print(Text(f"\nStreaks{at} of the regions the gate needs", style="bold"))
-    for region in standing.windows:
+    for region in status.windows:
         if region.in_gate:
             console.print(Text(f"  {region.region} {region.region_name}: {streak_text(region, required)}"))
-            if (against := worst_day(standing.cells, region.region)) is not None:
+            if (against := worst_day(status.cells, region.region)) is not None:
                 console.print(
                     Text(
                         f"    first day shown that is {against.verdict}: {against.truce_day}, {reason_text(against)}",
                         style="grey50",
                     )
                 )
-    console.print(Text(f"\n{gate_sentence(standing.gate)}", style="bold"))
-    opened = [turn for turn in standing.turns if turn.is_open]
-    if not opened and standing.gate is not None:
+    console.print(Text(f"\n{gate_sentence(status.gate)}", style="bold"))
+    opened = [turn for turn in status.turns if turn.is_open]
+    if not opened and status.gate is not None:
         console.print(Text("  It has not been open at any time."))
-    for turn in standing.turns:
+    for turn in status.turns:
         if turn.is_open or opened:
-            console.print(Text(f"  {_at(turn.recorded_at, standing)}  {'opened' if turn.is_open else 'closed'}"))
+            console.print(Text(f"  {_at(turn.recorded_at, status)}  {'opened' if turn.is_open else 'closed'}"))
 
 
-def show_as_of(console: Console, standing: Standing, instant: datetime) -> None:
-    """Print the heading of a standing of the past: what is below is what was held then, not what is known now."""
-    console.print(Text(standing.agreement.title))
-    console.print(Text(f"as held at {_at(instant, standing)}, from the verdicts and figures of then", style="bold"))
-    if standing.now is not None and standing.now < instant:
-        console.print(
-            Text(f"  the ledger's time has come to {_at(standing.now, standing)} only: that is what is shown")
-        )
+def show_as_of(console: Console, status: Status, instant: datetime) -> None:
+    """Print the heading of a status of the past: what is below is what was held then, not what is known now."""
+    console.print(Text(status.agreement.title))
+    console.print(Text(f"as held at {_at(instant, status)}, from the verdicts and figures of then", style="bold"))
+    if status.now is not None and status.now < instant:
+        console.print(Text(f"  the ledger's time has come to {_at(status.now, status)} only: that is what is shown"))
 
 
-def show_amended(console: Console, standing: Standing) -> None:
+def show_amended(console: Console, status: Status) -> None:
     """Print which final days were amended in the last seven days: from what to what, by which report, and when."""
-    if not standing.days:
+    if not status.days:
         return
     console.print(Text(f"\nFinal days amended in the last {AMENDED_LATELY.days} days", style="bold"))
-    if not standing.amended:
+    if not status.amended:
         console.print(Text("  none"))
-    for each in standing.amended[:_MOST_AMENDED]:
+    for each in status.amended[:_MOST_AMENDED]:
         turned = f"{each.verdict_before} to {each.verdict}" if each.verdict_before != each.verdict else each.verdict
-        told = f"{each.region} {each.region_name} {each.truce_day}: {turned}, {_at(each.recorded_at, standing)}"
+        told = f"{each.region} {each.region_name} {each.truce_day}: {turned}, {_at(each.recorded_at, status)}"
         console.print(Text(f"  {told}"))
         moved = [
             f"{one['field']} {one['old']} to {one['new']}"
@@ -96,47 +94,47 @@ def show_amended(console: Console, standing: Standing) -> None:
         more = f" and {each.more_reports:,} more" if each.more_reports else ""
         by = f"; by {', '.join(map(one_line, each.reports))}{more}" if each.reports else "; by the passing of time"
         console.print(Text(f"    {', '.join(moved) or 'its reasons'}{by}", style="grey50"))
-    if len(standing.amended) > _MOST_AMENDED:
-        console.print(Text(f"  ... and {len(standing.amended) - _MOST_AMENDED:,} more; --json tells all"))
+    if len(status.amended) > _MOST_AMENDED:
+        console.print(Text(f"  ... and {len(status.amended) - _MOST_AMENDED:,} more; --json tells all"))
 
 
-def show_to_check(console: Console, standing: Standing) -> None:
+def show_to_check(console: Console, status: Status) -> None:
     """Print how many place names wait for a person to look at them, and what lists them."""
-    if standing.to_check is None:
+    if status.to_check is None:
         return
-    waiting = standing.to_check
+    waiting = status.to_check
     doubt = f"{waiting.ambiguous:,} in doubt (the view ambiguous_places)"
     refused = f"{waiting.refused:,} refused (trucewatch rejects list --code ambiguous_place; the view refused_places)"
     none = not waiting.ambiguous and not waiting.refused
     console.print(Text(f"place names to check: {'none' if none else f'{doubt}, {refused}'}"))
 
 
-def show_outcomes(console: Console, standing: Standing) -> None:
+def show_outcomes(console: Console, status: Status) -> None:
     """Print what became of every record, and rejects by code."""
-    counted = ", ".join(f"{count:,} {name}" for name, count in standing.outcomes.items() if count or name == "accepted")
-    console.print(Text(f"{standing.agreement.title}\nrecords: {counted}"))
-    for each in standing.rejects:
+    counted = ", ".join(f"{count:,} {name}" for name, count in status.outcomes.items() if count or name == "accepted")
+    console.print(Text(f"{status.agreement.title}\nrecords: {counted}"))
+    for each in status.rejects:
         console.print(Text(f"  rejected: {each.records:,} {each.code}, such as: {one_line(each.hint)}"))
-    if (grows := growth(standing.reject_rates)) is not None:
+    if (grows := growth(status.reject_rates)) is not None:
         console.print(Text(f"  {grows}; `trucewatch rejects list` tells which", style="bold"))
 
 
-def show_feeds(console: Console, standing: Standing) -> None:
+def show_feeds(console: Console, status: Status) -> None:
     """Print each feed with how long it has been silent."""
-    if not standing.feeds:
+    if not status.feeds:
         return
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     for heading in ("feed", "last heard", "silent for"):
         table.add_column(heading)
     for heading in ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected"):
         table.add_column(heading, justify="right")
-    for feed in standing.feeds:
+    for feed in status.feeds:
         counts = (feed.accepted, feed.corrected, feed.retracted, feed.duplicate, feed.superseded, feed.rejected)
         heard = feed.last_received_at or feed.last_reported_at
-        silent = silence(feed, standing.now)
+        silent = silence(feed, status.now)
         table.add_row(
             Text(feed.feed),
-            _at(heard, standing) if heard else "never",
+            _at(heard, status) if heard else "never",
             ago(silent) if silent is not None else "",
             *(f"{count:,}" for count in counts),
         )
@@ -144,41 +142,41 @@ def show_feeds(console: Console, standing: Standing) -> None:
     console.print(table)
 
 
-def show_windows(console: Console, standing: Standing) -> None:
+def show_windows(console: Console, status: Status) -> None:
     """Print each region's incidents of the trailing 168 hours."""
-    if not standing.days:
+    if not status.days:
         return
-    busy = sorted((-region.incidents_168h, region.region_name) for region in standing.windows if region.incidents_168h)
+    busy = sorted((-region.incidents_168h, region.region_name) for region in status.windows if region.incidents_168h)
     told = ", ".join(f"{name} {-negative:,}" for negative, name in busy)
     console.print(Text(f"\nIncidents in scope in the last 168 h: {told or 'none in any region'}"))
 
 
-def show_freshness(console: Console, standing: Standing) -> None:
+def show_freshness(console: Console, status: Status) -> None:
     """Print how old the published copy is and how far the ledger's time has come."""
-    now = f"; the ledger's time is {_at(standing.now, standing)}" if standing.now else ""
-    console.print(Text(f"{freshness(standing.published_at)}{now}"))
+    now = f"; the ledger's time is {_at(status.now, status)}" if status.now else ""
+    console.print(Text(f"{freshness(status.published_at)}{now}"))
 
 
-def show_declared(console: Console, standing: Standing) -> None:
+def show_declared(console: Console, status: Status) -> None:
     """Print each party's declared clock and what was declared; it changes nothing that is computed."""
-    if not standing.declared:
+    if not status.declared:
         return
     console.print(Text("\nWhat the parties declared (recorded beside the findings, never part of them)", style="bold"))
-    for clock in standing.declared_clocks:
-        console.print(Text(f"  {one_line(clock.declared_by)}: {_clock_text(clock, standing)}"))
-    for line in standing.declared:
-        until = f", until {_at(line.until, standing)}" if line.until else ""
+    for clock in status.declared_clocks:
+        console.print(Text(f"  {one_line(clock.declared_by)}: {_clock_text(clock, status)}"))
+    for line in status.declared:
+        until = f", until {_at(line.until, status)}" if line.until else ""
         flag = f" ({_FLAGS[line.flag]})" if line.flag else ""
-        told = f"{_at(line.effective_at, standing)}  {line.act} by {one_line(line.declared_by)}{until}{flag}"
+        told = f"{_at(line.effective_at, status)}  {line.act} by {one_line(line.declared_by)}{until}{flag}"
         console.print(Text(f"    {told}", style="grey50"))
 
 
-def _clock_text(clock: DeclaredClock, standing: Standing) -> str:
+def _clock_text(clock: DeclaredClock, status: Status) -> str:
     """Say whether a party's truce is declared to be in force, for how long, and what was found in that time."""
     if clock.since is None:
         return "declared no truce of its own"
-    until = _at(clock.until, standing) if clock.until is not None else "open end"
-    span = f"{_at(clock.since, standing)} to {until}"
+    until = _at(clock.until, status) if clock.until is not None else "open end"
+    span = f"{_at(clock.since, status)} to {until}"
     if not clock.in_force and clock.ended_by is None:
         return f"announced: {span}"
     ended = f", {_ENDINGS[clock.ended_by]}" if clock.ended_by else ""
@@ -189,9 +187,9 @@ def _clock_text(clock: DeclaredClock, standing: Standing) -> str:
     )
 
 
-def show_told(console: Console, standing: Standing) -> None:
+def show_bulletins(console: Console, status: Status) -> None:
     """Print monitors' tallies beside the incidents counted here; the two are never added."""
-    if not standing.tallied:
+    if not status.bulletins:
         return
     console.print(
         Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold")
@@ -201,50 +199,50 @@ def show_told(console: Console, standing: Standing) -> None:
         table.add_column(heading)
     for heading in ("it says", "counted here"):
         table.add_column(heading, justify="right")
-    for line in standing.tallied:
+    for line in status.bulletins:
         said = f"{'≥ ' if line.at_least else ''}{line.total:,}" + ("" if line.adds_up else f" (lines: {line.lines:,})")
-        start, end = _at(line.occurred_from, standing), _at(line.occurred_to, standing)
+        start, end = _at(line.occurred_from, status), _at(line.occurred_to, status)
         table.add_row(Text(line.feed), start, end, said, f"{line.counted:,}")
     console.print(table)
 
 
-def standing_json(standing: Standing) -> dict[str, Any]:
+def status_json(status: Status) -> dict[str, Any]:
     """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
-    agreement = standing.agreement
-    gate = standing.gate
-    silent = {feed.feed: silence(feed, standing.now) for feed in standing.feeds}
+    agreement = status.agreement
+    gate = status.gate
+    silent = {feed.feed: silence(feed, status.now) for feed in status.feeds}
     return {
         "agreement": {"id": agreement.id, "title": agreement.title, "required_days": agreement.clock.required_days},
-        "published_at": jsonable(standing.published_at),
-        "now": jsonable(standing.now),
-        "as_of": jsonable(standing.as_of),
+        "published_at": jsonable(status.published_at),
+        "now": jsonable(status.now),
+        "as_of": jsonable(status.as_of),
         "gate": None if gate is None else {**jsonable(gate), "sentence": gate_sentence(gate)},
-        "gate_turns": jsonable(standing.turns),
-        "truce_days": jsonable(standing.days),
-        "windows": jsonable(standing.windows),
-        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
-        "outcomes": standing.outcomes,
-        "rejects": jsonable(standing.rejects),
-        "rejects_growing": growth(standing.reject_rates),
+        "gate_turns": jsonable(status.turns),
+        "truce_days": jsonable(status.days),
+        "windows": jsonable(status.windows),
+        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in status.cells],
+        "outcomes": status.outcomes,
+        "rejects": jsonable(status.rejects),
+        "rejects_growing": growth(status.reject_rates),
         "feeds": [
             {**jsonable(feed), "silent_seconds": None if span is None else span.total_seconds()}
-            for feed, span in zip(standing.feeds, silent.values(), strict=True)
+            for feed, span in zip(status.feeds, silent.values(), strict=True)
         ],
-        "amended": jsonable(standing.amended),
-        "places_to_check": jsonable(standing.to_check),
-        "declared": jsonable(standing.declared),
-        "declared_clocks": jsonable(standing.declared_clocks),
-        "bulletins": jsonable(standing.tallied),
-        "pullback_days": jsonable(standing.pullback_days),
-        "positions": jsonable(standing.positions),
+        "amended": jsonable(status.amended),
+        "places_to_check": jsonable(status.to_check),
+        "declared": jsonable(status.declared),
+        "declared_clocks": jsonable(status.declared_clocks),
+        "bulletins": jsonable(status.bulletins),
+        "pullback_days": jsonable(status.pullback_days),
+        "positions": jsonable(status.positions),
     }
 
 
-def _no_days(standing: Standing, asked: tuple[date | None, date | None]) -> str:
-    if standing.judged is None and standing.as_of is not None:
-        return f"No truce-day had been judged by then: the agreement's first is {standing.agreement.first_day}."
-    if standing.judged is None:
-        return f"No truce-day has been judged yet: the agreement's first is {standing.agreement.first_day}."
+def _no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
+    if status.judged is None and status.as_of is not None:
+        return f"No truce-day had been judged by then: the agreement's first is {status.agreement.first_day}."
+    if status.judged is None:
+        return f"No truce-day has been judged yet: the agreement's first is {status.agreement.first_day}."
     first, last = asked
     if first and last:
         span = f"between {first} and {last}"
@@ -252,9 +250,9 @@ def _no_days(standing: Standing, asked: tuple[date | None, date | None]) -> str:
         span = f"from {first} on"
     else:
         span = f"up to {last}" if last else "among those asked for"
-    return f"No judged truce-day {span}; judged are {standing.judged[0]} to {standing.judged[1]}."
+    return f"No judged truce-day {span}; judged are {status.judged[0]} to {status.judged[1]}."
 
 
-def _at(instant: datetime, standing: Standing) -> str:
+def _at(instant: datetime, status: Status) -> str:
     """An instant in the agreement's own time, with its offset."""
-    return local_time(instant, standing.agreement.clock.time_zone)
+    return local_time(instant, status.agreement.clock.time_zone)

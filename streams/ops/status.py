@@ -1,19 +1,16 @@
-"""How things stand: what the published copy says, read once and put together for whoever shows it."""
+"""Status of an agreement, read from its published copy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import duckdb
 
 from schemas.agreement import Agreement
-from schemas.errors import StoreUnavailable, TrucewatchError
+from schemas.errors import TrucewatchError
 from schemas.truceday import from_micros
 from sinks import reading
-from sinks.opening import PUBLISHED
+from sinks.bulletins import BulletinTotal, bulletin_totals
 from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
 from sinks.records import (
     Amended,
@@ -27,43 +24,29 @@ from sinks.records import (
     Window,
 )
 from sinks.rejects import RejectRate, reject_rates
+from sinks.selecting import Connection
 from streams.ledger.core.feeds import Outcome
+from streams.ops.published import opened_copy
 from streams.ops.wording import counted
 
-#: How long a status tells of a final day that was amended.
+#: How long a status shows a final day that was amended.
 AMENDED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Tallied:
-    """A monitor's own tally for a period, beside what was counted here of the regions it tells of.
+class Status:
+    """Verdicts, gate, feeds and rejects of one agreement, at present or ``as_of`` an instant.
 
-    ``total`` is what it states in all, ``lines`` what its lines come to.
+    A status of the past leaves empty what is kept for the present only: feeds, outcomes, rejects, bulletins,
+    positions and places to check.
 
-    ``counted`` are the incidents in scope that began in the period, in the regions the bulletin's lines name; in all
-    regions where a line is for the whole country.
-    """
-
-    feed: str
-    occurred_from: datetime
-    occurred_to: datetime
-    total: int
-    at_least: bool
-    lines: int
-    adds_up: bool
-    counted: int
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Everything a status shows.
-
-    ``now`` is the ledger's time. ``days`` are the truce-days of ``cells``; ``judged`` the first and the last of all
-    there are, None when there are none. ``windows`` holds those regions first that
-    keep the gate shut. ``turns`` are the moments at which the gate opened or closed. With ``as_of`` it is how things
-    were held at that instant, and what is kept for the present only is empty: feeds, outcomes, rejects, tallies,
-    positions and places to check. ``amended`` are the versions of final days of the last seven days, by the ledger's
-    time.
+    Attributes:
+        now: the ledger's time.
+        days: the truce-days of ``cells``.
+        judged: the first and the last judged truce-day; None when there is none.
+        windows: the regions' windows, those first that keep the gate shut.
+        turns: the moments at which the gate opened or closed.
+        amended: the versions of final days of the last seven days, by the ledger's time.
     """
 
     agreement: Agreement
@@ -80,7 +63,7 @@ class Standing:
     rejects: list[RejectCount]
     declared: list[Declared]
     declared_clocks: list[DeclaredClock]
-    tallied: list[Tallied]
+    bulletins: list[BulletinTotal]
     as_of: datetime | None = None
     amended: list[Amended] = field(default_factory=list)
     to_check: PlacesToCheck | None = None
@@ -89,65 +72,41 @@ class Standing:
     reject_rates: list[RejectRate] = field(default_factory=list)
 
 
-def copy_path(data: Path, agreement: str) -> Path:
-    """Return where an agreement's published copy lies."""
-    return data / agreement / PUBLISHED
-
-
-def read_standing(
+def read_status(
     path: Path,
     *,
     days: int | None = None,
     first: date | None = None,
     last: date | None = None,
     as_of: datetime | None = None,
-) -> Standing:
-    """Read how things stand from a published copy, or how they were held ``as_of`` an instant.
+) -> Status:
+    """Read the status from a published copy, at present or ``as_of`` an instant.
 
     The truce-days shown are those from ``first`` to ``last``, each open-ended when None, and of these the last
-    ``days``. Tallies are shown that are of one of these days, or of none and for a period that touches them.
+    ``days``. The bulletins shown are of one of these days, or of none and for a period that touches them.
 
     Raises:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: it is a file of another kind.
     """
-    check_published(path)
-    connection = reading.open_published(path)
-    try:
-        span = (first or date.min, last or date.max)
-        return _read(connection, days, span) if as_of is None else _read_held(connection, as_of, days, span)
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
+    span = (first or date.min, last or date.max)
+    with opened_copy(path) as connection:
+        return _read(connection, days, span) if as_of is None else _read_past(connection, as_of, days, span)
 
 
-def standing_in(connection: duckdb.DuckDBPyConnection) -> Standing:
-    """Return how things stand from a published copy that is open, whatever has taken its place since."""
+def status_in(connection: Connection) -> Status:
+    """Return the status of a published copy that is open, whatever has taken its place since."""
     return _read(connection, None, (date.min, date.max))
 
 
-def check_published(path: Path) -> None:
-    """Do nothing where there is a published copy.
-
-    Raises:
-        StoreUnavailable: nothing has been published there yet.
-    """
-    if not path.exists():
-        raise StoreUnavailable(
-            f"nothing has been published at {path} yet",
-            "start `trucewatch up` or `trucewatch replay`, or name --data",
-        )
-
-
 def headline(path: Path) -> str:
-    """Return one line about how things stand, fit for a log, whatever state the copy is in."""
+    """Return the status in one line, fit for a log, whatever state the copy is in."""
     try:
-        standing = read_standing(path, days=1)
+        status = read_status(path, days=1)
     except TrucewatchError as error:
         return str(error) if path.exists() else "nothing published yet"
-    records = counted(sum(standing.outcomes.values()), "record")
-    return f"{gate_sentence(standing.gate)} {records}, {freshness(standing.published_at)}"
+    records = counted(sum(status.outcomes.values()), "record")
+    return f"{gate_sentence(status.gate)} {records}, {freshness(status.published_at)}"
 
 
 def gate_sentence(gate: Gate | None) -> str:
@@ -182,35 +141,34 @@ def ago(span: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[date, date]) -> Standing:
-    agreement = Agreement.model_validate_json(_one(connection, "SELECT agreement FROM about"))
+def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> Status:
     about = reading.about(connection)
     cells = reading.grid(connection, span)
     shown, cells = _last_days(cells, days)
     feeds = reading.feeds(connection)
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
-    judged = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()[0]
-    # What was asked for, and not what of it was judged: monitors told of days before the truce as well.
+    rejects = reading.reject_counts(connection)
+    # The days asked for, judged or not: monitors published bulletins of days before the truce as well.
     asked = span if days is None else (shown[0], span[1]) if shown else None
-    return Standing(
-        agreement=agreement,
+    return Status(
+        agreement=about.agreement,
         published_at=about.published_at,
         now=about.now,
         days=shown,
-        judged=None if judged[0] is None else (judged[0], judged[1]),
+        judged=reading.judged_days(connection),
         windows=sorted(reading.windows(connection), key=_by_need),
         cells=cells,
         gate=reading.gate(connection),
         turns=_turns(history),
         feeds=feeds,
-        # Rejects are counted from their own table: one too broken to tell its feed need not be in any feed's row.
-        outcomes=outcomes | {Outcome.REJECTED.value: int(_one(connection, "SELECT count(*) FROM rejects"))},
-        rejects=reading.reject_counts(connection),
+        # Rejects are counted from their own table: a record too broken to name its feed may be in no feed's row.
+        outcomes=outcomes | {Outcome.REJECTED.value: sum(each.records for each in rejects)},
+        rejects=rejects,
         reject_rates=reject_rates(connection),
         declared=reading.declarations(connection),
         declared_clocks=reading.declared_clocks(connection),
-        tallied=_tallied(connection, agreement, *asked) if asked else [],
+        bulletins=_bulletins(connection, about.agreement, *asked) if asked else [],
         pullback_days=pullback_days(connection, shown[0], shown[-1]) if shown else [],
         positions=found_positions(connection, shown[0], shown[-1]) if shown else [],
         amended=_amended_lately(connection, about.now),
@@ -218,19 +176,16 @@ def _read(connection: duckdb.DuckDBPyConnection, days: int | None, span: tuple[d
     )
 
 
-def _read_held(
-    connection: duckdb.DuckDBPyConnection, as_of: datetime, days: int | None, span: tuple[date, date]
-) -> Standing:
-    agreement = Agreement.model_validate_json(_one(connection, "SELECT agreement FROM about"))
+def _read_past(connection: Connection, as_of: datetime, days: int | None, span: tuple[date, date]) -> Status:
     about = reading.about(connection)
-    # What will be held after the last judgement nobody knows: it is told as of that one.
+    # Nobody knows what will be held after the last judgement, so the status stops there.
     instant = min(as_of, about.now) if about.now else as_of
     held = reading.grid_as_of(connection, instant, (date.min, date.max))
     judged = [cell.truce_day for cell in held]
     shown, cells = _last_days([cell for cell in held if span[0] <= cell.truce_day <= span[1]], days)
     history = [line for line in reading.gate_history(connection) if line.recorded_at <= instant]
-    return Standing(
-        agreement=agreement,
+    return Status(
+        agreement=about.agreement,
         published_at=about.published_at,
         now=instant,
         days=shown,
@@ -244,13 +199,13 @@ def _read_held(
         rejects=[],
         declared=reading.declarations(connection, instant),
         declared_clocks=reading.declared_clocks(connection, instant),
-        tallied=[],
+        bulletins=[],
         as_of=as_of,
         amended=_amended_lately(connection, instant),
     )
 
 
-def _amended_lately(connection: duckdb.DuckDBPyConnection, now: datetime | None) -> list[Amended]:
+def _amended_lately(connection: Connection, now: datetime | None) -> list[Amended]:
     return [] if now is None else reading.amended(connection, now - AMENDED_LATELY, now)
 
 
@@ -272,33 +227,9 @@ def _turns(history: list[Gate]) -> list[Gate]:
     return [line for n, line in enumerate(history) if n == 0 or line.is_open != history[n - 1].is_open]
 
 
-def _tallied(connection: duckdb.DuckDBPyConnection, agreement: Agreement, first: date, last: date) -> list[Tallied]:
-    """Return the tallies of the truce-days from ``first`` to ``last``; the least and the greatest date are no bound."""
+def _bulletins(connection: Connection, agreement: Agreement, first: date, last: date) -> list[BulletinTotal]:
+    """Return the bulletins of some truce-days; the least and the greatest date are no bound."""
     calendar = agreement.calendar
-    asked = {
-        "first": first,
-        "last": last,
-        "begins": from_micros(calendar.start_of(first)) if first > date.min else None,
-        "ends": from_micros(calendar.end_of(last)) if last < date.max else None,
-    }
-    return [Tallied(*row) for row in connection.execute(_TALLIED, asked).fetchall()]
-
-
-#: One row per bulletin: what it states in all, or else the sum of its lines.
-_TALLIED = """
-SELECT feed, occurred_from, occurred_to, coalesce(any_value(stated_total), sum(bulletin_incidents))::BIGINT,
-       bool_or(at_least), sum(bulletin_incidents)::BIGINT, bool_and(adds_up),
-       coalesce(any_value(counted_incidents) FILTER (region IS NULL), sum(counted_incidents))::BIGINT
-FROM bulletin_counts
-WHERE CASE WHEN truce_day IS NOT NULL THEN truce_day BETWEEN $first AND $last
-           ELSE ($ends::TIMESTAMPTZ IS NULL OR occurred_from < $ends)
-                AND ($begins::TIMESTAMPTZ IS NULL OR occurred_to > $begins OR occurred_from = $begins) END
-GROUP BY feed, report_id, occurred_from, occurred_to ORDER BY occurred_from, occurred_to, feed
-"""
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    row = connection.execute(query).fetchone()
-    if row is None:
-        raise StoreUnavailable("the file is empty: no ledger has written to it")
-    return row[0]
+    begins = from_micros(calendar.start_of(first)) if first > date.min else None
+    ends = from_micros(calendar.end_of(last)) if last < date.max else None
+    return bulletin_totals(connection, first, last, begins, ends)
