@@ -13,9 +13,9 @@ from streams.cli import options
 from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.cli.published import published_file
-from streams.ops.explain import read_explanation, read_held
-from streams.ops.explain_json import explanation_json, held_json
-from streams.ops.explain_text import show_explanation, show_held
+from streams.ops.explain import read_explanation, read_past
+from streams.ops.explain_json import explanation_json, past_json
+from streams.ops.explain_text import show_explanation, show_past
 from streams.settings import load
 
 
@@ -43,17 +43,17 @@ def explain(
     truce_day, instant = _day(day), instant_of(as_of)
     file = published_file(file, load({"agreement": agreement, "data": data}))
     if instant is not None:
-        held = read_held(file, region, truce_day, instant)
+        past = read_past(file, region, truce_day, instant)
         if as_json:
-            print_json(held_json(held))
+            print_json(past_json(past))
         else:
-            show_held(answers(), held)
+            show_past(answers(), past)
         return
-    told = read_explanation(file, region, truce_day)
+    explanation = read_explanation(file, region, truce_day)
     if as_json:
-        print_json(explanation_json(told))
+        print_json(explanation_json(explanation))
     else:
-        show_explanation(answers(), told)
+        show_explanation(answers(), explanation)
 
 
 def _day(given: str) -> date:
