@@ -1,4 +1,4 @@
-"""Positions and what is found of them, read from a published file."""
+"""Positions and their findings, read from a published file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sinks.selecting import Connection, select
 
 @dataclass(frozen=True)
 class PullbackDay:
-    """Positions of one party on one truce-day, counted by what is found of them for one line."""
+    """Positions of one party on one truce-day, counted by their finding for one line."""
 
     truce_day: date
     line: str
@@ -26,8 +26,8 @@ class PullbackDay:
 
 
 @dataclass(frozen=True)
-class FoundPosition:
-    """One position and what is found of it for one line. Lengths as they were given, and in metres."""
+class PositionFinding:
+    """Finding of one position for one line, with lengths as given and in metres."""
 
     truce_day: date
     line: str
@@ -62,12 +62,12 @@ def pullback_days(connection: Connection, first: date, last: date) -> list[Pullb
     )
 
 
-def found_positions(connection: Connection, first: date, last: date) -> list[FoundPosition]:
+def position_findings(connection: Connection, first: date, last: date) -> list[PositionFinding]:
     """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
     return select(
         connection,
-        FoundPosition,
-        f"SELECT {_fields(FoundPosition)} FROM pullback WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
+        PositionFinding,
+        f"SELECT {_fields(PositionFinding)} FROM pullback WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
         "ORDER BY worst_first, occurred_from DESC, feed, report_id, line",
         [first, last],
     )

@@ -22,9 +22,9 @@ from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import mapped, of_duckdb
 from sinks.records import (
     About,
-    Amended,
+    AmendedVersion,
     Cell,
-    Declared,
+    DeclaredAct,
     DeclaredClock,
     FeedState,
     Gate,
@@ -134,15 +134,26 @@ def judged_days(connection: Connection) -> tuple[date, date] | None:
 
 def grid(connection: Connection, days: tuple[date, date] | None = None) -> list[Cell]:
     """Return the cells of every region and truce-day, or of those from the first to the last of ``days``, in order."""
-    first, last = days or (date.min, date.max)
+    named = "coalesce(name, region)"
+    return _cells(connection, named, "day_verdicts LEFT JOIN regions ON pcode = region", days or (date.min, date.max))
+
+
+def grid_as_of(connection: Connection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
+    """Return the cells as they were held at an instant."""
+    return _cells(connection, "region_name", "verdicts_as_of($instant)", days, instant=instant)
+
+
+def _cells(
+    connection: Connection, named: str, source: str, days: tuple[date, date], **parameters: datetime
+) -> list[Cell]:
     found = select(
         connection,
         Cell,
-        "SELECT region, coalesce(name, region), truce_day, verdict, state, violence, access, incidents, "
+        f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
         "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, reasons FROM day_verdicts LEFT JOIN regions ON pcode = region "
-        "WHERE truce_day BETWEEN ? AND ? ORDER BY region, truce_day",
-        [first, last],
+        f"deaths_low, deaths_best, deaths_high, version, reasons FROM {source} "
+        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
+        {"first": days[0], "last": days[1], **parameters},
     )
     return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
 
@@ -159,28 +170,12 @@ def windows(connection: Connection) -> list[Window]:
     )
 
 
-def grid_as_of(connection: Connection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
-    """Return the cells as they were held at an instant."""
-    found = select(
-        connection,
-        Cell,
-        "SELECT region, region_name, truce_day, verdict, state, violence, access, incidents, "
-        "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, reasons FROM verdicts_as_of($instant) "
-        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
-        {"instant": instant, "first": days[0], "last": days[1]},
-    )
-    return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
-
-
 def windows_as_of(connection: Connection, instant: datetime) -> list[Window]:
     """Return the window of every region as it was held at an instant, in order of region; none before the first tick.
 
-    What fell into the trailing 168 hours is kept for the present only.
+    The figures of the trailing 168 hours are kept for the present only.
     """
-    regions = [
-        str(region) for (region,) in connection.execute("SELECT region FROM region_windows ORDER BY 1").fetchall()
-    ]
+    regions = select(connection, str, "SELECT region FROM region_windows ORDER BY 1")
     return [
         window
         for region in regions
@@ -212,11 +207,11 @@ def _gates(connection: Connection, table: str) -> list[Gate]:
     return select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
 
 
-def amended(connection: Connection, since: datetime, until: datetime) -> list[Amended]:
+def amended(connection: Connection, since: datetime, until: datetime) -> list[AmendedVersion]:
     """Return the versions of final days that were made after ``since``, up to ``until``, the latest first."""
     found = select(
         connection,
-        Amended,
+        AmendedVersion,
         "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "
         "evidence_added, evidence_removed, reports, more_reports FROM verdict_changes "
         "WHERE state = 'AMENDED' AND recorded_at > ? AND recorded_at <= ? "
@@ -227,7 +222,7 @@ def amended(connection: Connection, since: datetime, until: datetime) -> list[Am
 
 
 def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what ``verdict_changes`` tells of a version with values in the place of JSON texts.
+    """Return the changes of a row of ``verdict_changes`` with values in the place of JSON texts.
 
     A figure may have had no value before, as a bulletin's count has before there is a bulletin.
     """
@@ -243,11 +238,11 @@ def places_to_check(connection: Connection) -> PlacesToCheck:
     return select(connection, PlacesToCheck, counts)[0]
 
 
-def declarations(connection: Connection, instant: datetime | None = None) -> list[Declared]:
-    """Return what parties declared, in the order it takes effect, as it stood at an instant: the ledger's time."""
+def declarations(connection: Connection, instant: datetime | None = None) -> list[DeclaredAct]:
+    """Return the acts that parties declared by an instant, the ledger's time unless given, as they take effect."""
     return select(
         connection,
-        Declared,
+        DeclaredAct,
         "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag "  # noqa: S608 - ours
         f"FROM declared_acts_as_of({_INSTANT}) ORDER BY effective_at, reported_at, feed, report_id",
         {"instant": instant},

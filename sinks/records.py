@@ -21,9 +21,10 @@ class About:
 
 @dataclass(frozen=True)
 class Cell:
-    """One region and truce-day of the grid.
+    """Region and truce-day of the grid.
 
-    ``counted`` is what was held against the limit: the incidents, or a bulletin's count; None without a bulletin.
+    ``counted`` is the figure held against the limit: the incidents, or a bulletin's count. It is None where
+    that bulletin is missing.
     """
 
     region: str
@@ -46,10 +47,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Amended:
-    """A version of a day that was final: what it changed of the row it replaced, and the reports that caused it.
+class AmendedVersion:
+    """Version of a day that was final, with its changes and the reports that caused them.
 
-    ``changed`` holds ``field``, ``old`` and ``new``.
+    Each of ``changed`` holds ``field``, ``old`` and ``new``.
     """
 
     region: str
@@ -68,7 +69,7 @@ class Amended:
 
 @dataclass(frozen=True)
 class PlacesToCheck:
-    """How many place names wait for a person: of reports that stand in doubt, and of records that were refused."""
+    """Counts of place names that wait for a person: of reports in doubt, and of refused records."""
 
     ambiguous: int
     refused: int
@@ -76,7 +77,10 @@ class PlacesToCheck:
 
 @dataclass(frozen=True)
 class Window:
-    """A region's last seven truce-days and its streak; the trailing 168 hours are None when told of the past."""
+    """A region's last seven truce-days and its streak.
+
+    The figures of the trailing 168 hours are None in a window of the past.
+    """
 
     region: str
     region_name: str
@@ -99,7 +103,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate, as it was last judged to say something new."""
+    """The gate at a change of what it says."""
 
     recorded_at: datetime
     is_open: bool
@@ -111,8 +115,11 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What a party declared of the truce, and what that did to its declared clock; ``flag`` says what is odd."""
+class DeclaredAct:
+    """Act that a party declared, with its effect on the party's declared clock.
+
+    ``flag`` names an oddity of the act.
+    """
 
     act: str
     declared_by: str
@@ -127,10 +134,10 @@ class Declared:
 
 @dataclass(frozen=True)
 class DeclaredClock:
-    """A party's latest stretch of declared truce; one without ``since`` never declared a truce of its own.
+    """A party's latest stretch of declared truce.
 
-    ``truce_days`` are the whole truce-days completed within it, ``truce_days_met`` those of them that are MET in every
-    region the gate needs.
+    Without ``since`` the party never declared a truce of its own. ``truce_days`` are the whole truce-days
+    completed within the stretch, ``truce_days_met`` those of them that are MET in every region the gate needs.
     """
 
     declared_by: str
@@ -162,7 +169,7 @@ class FeedState:
 
 @dataclass(frozen=True)
 class RejectCount:
-    """How many records were rejected with one code, and one of the hints given."""
+    """Count of the records rejected with one code, and one of their hints."""
 
     code: str
     records: int
@@ -171,7 +178,7 @@ class RejectCount:
 
 
 def jsonable(record: Any) -> Any:
-    """Return a record, or a list of them, as JSON can hold it: ISO days, ISO instants in UTC."""
+    """Return a record, or a list of records, in JSON's types: ISO days, ISO instants in UTC."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {field.name: jsonable(getattr(record, field.name)) for field in dataclasses.fields(record)}
     if isinstance(record, datetime):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sinks.records import Cell, Window
 from streams.ops.status import Status
+from streams.ops.tables import plain_table
 
 #: Blue, vermilion and grey of the Okabe-Ito palette: told apart by every kind of colour vision, on dark and light.
 _STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
@@ -51,6 +53,15 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def show_grids(console: Console, status: Status) -> None:
+    """Print the grid with how its truce-days are cut."""
+    clock = status.agreement.clock
+    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
+    for table in grids(status, console.width):
+        console.print()
+        console.print(table)
+
+
 def grids(status: Status, width: int) -> Iterator[Table]:
     """Yield the grid in as many tables as ``width`` needs, each with whole days; the last one has the streaks."""
     per_block = max(1, (width - _MARGIN_WIDTH) // _DAY_WIDTH)
@@ -58,7 +69,7 @@ def grids(status: Status, width: int) -> Iterator[Table]:
     for start in range(0, len(status.days), per_block):
         days = status.days[start : start + per_block]
         with_streaks = start + per_block >= len(status.days)
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        table = plain_table()
         table.add_column("region", no_wrap=True)
         for day in days:
             table.add_column(f"{day:%a} {day.isoformat()[5:]}", no_wrap=True)

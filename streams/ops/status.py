@@ -11,11 +11,11 @@ from schemas.errors import TrucewatchError
 from schemas.truceday import from_micros
 from sinks import reading
 from sinks.bulletins import BulletinTotal, bulletin_totals
-from sinks.pullback import FoundPosition, PullbackDay, found_positions, pullback_days
+from sinks.pullback import PositionFinding, PullbackDay, position_findings, pullback_days
 from sinks.records import (
-    Amended,
+    AmendedVersion,
     Cell,
-    Declared,
+    DeclaredAct,
     DeclaredClock,
     FeedState,
     Gate,
@@ -61,14 +61,14 @@ class Status:
     feeds: list[FeedState]
     outcomes: dict[str, int]
     rejects: list[RejectCount]
-    declared: list[Declared]
+    declared: list[DeclaredAct]
     declared_clocks: list[DeclaredClock]
     bulletins: list[BulletinTotal]
     as_of: datetime | None = None
-    amended: list[Amended] = field(default_factory=list)
+    amended: list[AmendedVersion] = field(default_factory=list)
     to_check: PlacesToCheck | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
-    positions: list[FoundPosition] = field(default_factory=list)
+    positions: list[PositionFinding] = field(default_factory=list)
     reject_rates: list[RejectRate] = field(default_factory=list)
 
 
@@ -170,7 +170,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         declared_clocks=reading.declared_clocks(connection),
         bulletins=_bulletins(connection, about.agreement, *asked) if asked else [],
         pullback_days=pullback_days(connection, shown[0], shown[-1]) if shown else [],
-        positions=found_positions(connection, shown[0], shown[-1]) if shown else [],
+        positions=position_findings(connection, shown[0], shown[-1]) if shown else [],
         amended=_amended_lately(connection, about.now),
         to_check=reading.places_to_check(connection),
     )
@@ -205,7 +205,7 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
     )
 
 
-def _amended_lately(connection: Connection, now: datetime | None) -> list[Amended]:
+def _amended_lately(connection: Connection, now: datetime | None) -> list[AmendedVersion]:
     return [] if now is None else reading.amended(connection, now - AMENDED_LATELY, now)
 
 

@@ -1,4 +1,4 @@
-"""A status, shown: sections of text for a terminal, and the same as values for JSON."""
+"""Text of a status for a terminal, section by section, and its JSON."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import date, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sinks.records import DeclaredClock, jsonable
-from streams.ops.grid import LEGEND, cell_text, grids, reason_text, streak_text, worst_day
+from streams.ops.grid import LEGEND, cell_text, reason_text, show_grids, streak_text, worst_day
 from streams.ops.rejects import growth
 from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, silence
+from streams.ops.tables import plain_table
 from streams.ops.wording import local_time, one_line
 
-#: Amended days told in text; JSON has all.
+#: AmendedVersion days listed in text; JSON has all.
 _MOST_AMENDED = 10
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
 _FLAGS = {
@@ -30,11 +30,8 @@ def show_grid(console: Console, status: Status, asked: tuple[date | None, date |
     if not status.days:
         console.print(Text(f"\n{_no_days(status, asked)}"))
         return
-    anchor = status.agreement.clock
-    console.print(Text(f"\nTruce-days from {anchor.anchor:%H:%M} {anchor.time_zone}, named by the day they start"))
-    for table in grids(status, console.width):
-        console.print()
-        console.print(table)
+    console.print()
+    show_grids(console, status)
     console.print(Text(f"\n{LEGEND}", style="grey50"))
 
 
@@ -66,7 +63,7 @@ def show_gate(console: Console, status: Status) -> None:
 
 
 def show_as_of(console: Console, status: Status, instant: datetime) -> None:
-    """Print the heading of a status of the past: what is below is what was held then, not what is known now."""
+    """Print the heading of a status of the past: below it stands the knowledge of then, not of now."""
     console.print(Text(status.agreement.title))
     console.print(Text(f"as held at {_at(instant, status)}, from the verdicts and figures of then", style="bold"))
     if status.now is not None and status.now < instant:
@@ -74,7 +71,7 @@ def show_as_of(console: Console, status: Status, instant: datetime) -> None:
 
 
 def show_amended(console: Console, status: Status) -> None:
-    """Print which final days were amended in the last seven days: from what to what, by which report, and when."""
+    """Print the final days amended in the last seven days: the change, its reports and its time."""
     if not status.days:
         return
     console.print(Text(f"\nFinal days amended in the last {AMENDED_LATELY.days} days", style="bold"))
@@ -82,8 +79,8 @@ def show_amended(console: Console, status: Status) -> None:
         console.print(Text("  none"))
     for each in status.amended[:_MOST_AMENDED]:
         turned = f"{each.verdict_before} to {each.verdict}" if each.verdict_before != each.verdict else each.verdict
-        told = f"{each.region} {each.region_name} {each.truce_day}: {turned}, {_at(each.recorded_at, status)}"
-        console.print(Text(f"  {told}"))
+        head = f"{each.region} {each.region_name} {each.truce_day}: {turned}"
+        console.print(Text(f"  {head}, {_at(each.recorded_at, status)}"))
         moved = [
             f"{one['field']} {one['old']} to {one['new']}"
             for one in each.changed
@@ -110,7 +107,7 @@ def show_to_check(console: Console, status: Status) -> None:
 
 
 def show_outcomes(console: Console, status: Status) -> None:
-    """Print what became of every record, and rejects by code."""
+    """Print the outcomes of all records, and rejects by code."""
     counted = ", ".join(f"{count:,} {name}" for name, count in status.outcomes.items() if count or name == "accepted")
     console.print(Text(f"{status.agreement.title}\nrecords: {counted}"))
     for each in status.rejects:
@@ -123,11 +120,10 @@ def show_feeds(console: Console, status: Status) -> None:
     """Print each feed with how long it has been silent."""
     if not status.feeds:
         return
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for heading in ("feed", "last heard", "silent for"):
-        table.add_column(heading)
-    for heading in ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected"):
-        table.add_column(heading, justify="right")
+    table = plain_table(
+        ("feed", "last heard", "silent for"),
+        ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected"),
+    )
     for feed in status.feeds:
         counts = (feed.accepted, feed.corrected, feed.retracted, feed.duplicate, feed.superseded, feed.rejected)
         heard = feed.last_received_at or feed.last_reported_at
@@ -147,8 +143,8 @@ def show_windows(console: Console, status: Status) -> None:
     if not status.days:
         return
     busy = sorted((-region.incidents_168h, region.region_name) for region in status.windows if region.incidents_168h)
-    told = ", ".join(f"{name} {-negative:,}" for negative, name in busy)
-    console.print(Text(f"\nIncidents in scope in the last 168 h: {told or 'none in any region'}"))
+    counts = ", ".join(f"{name} {-negative:,}" for negative, name in busy)
+    console.print(Text(f"\nIncidents in scope in the last 168 h: {counts or 'none in any region'}"))
 
 
 def show_freshness(console: Console, status: Status) -> None:
@@ -158,7 +154,7 @@ def show_freshness(console: Console, status: Status) -> None:
 
 
 def show_declared(console: Console, status: Status) -> None:
-    """Print each party's declared clock and what was declared; it changes nothing that is computed."""
+    """Print each party's declared clock and declarations, which change nothing that is computed."""
     if not status.declared:
         return
     console.print(Text("\nWhat the parties declared (recorded beside the findings, never part of them)", style="bold"))
@@ -167,12 +163,12 @@ def show_declared(console: Console, status: Status) -> None:
     for line in status.declared:
         until = f", until {_at(line.until, status)}" if line.until else ""
         flag = f" ({_FLAGS[line.flag]})" if line.flag else ""
-        told = f"{_at(line.effective_at, status)}  {line.act} by {one_line(line.declared_by)}{until}{flag}"
-        console.print(Text(f"    {told}", style="grey50"))
+        act = f"{line.act} by {one_line(line.declared_by)}{until}{flag}"
+        console.print(Text(f"    {_at(line.effective_at, status)}  {act}", style="grey50"))
 
 
 def _clock_text(clock: DeclaredClock, status: Status) -> str:
-    """Say whether a party's truce is declared to be in force, for how long, and what was found in that time."""
+    """Return whether a party's truce is declared to be in force, for how long, and the findings of that time."""
     if clock.since is None:
         return "declared no truce of its own"
     until = _at(clock.until, status) if clock.until is not None else "open end"
@@ -194,11 +190,7 @@ def show_bulletins(console: Console, status: Status) -> None:
     console.print(
         Text("\nMonitors' own tallies, and the incidents in scope counted here for the same time", style="bold")
     )
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for heading in ("monitor", "from", "to"):
-        table.add_column(heading)
-    for heading in ("it says", "counted here"):
-        table.add_column(heading, justify="right")
+    table = plain_table(("monitor", "from", "to"), ("it says", "counted here"))
     for line in status.bulletins:
         said = f"{'≥ ' if line.at_least else ''}{line.total:,}" + ("" if line.adds_up else f" (lines: {line.lines:,})")
         start, end = _at(line.occurred_from, status), _at(line.occurred_to, status)
@@ -254,5 +246,5 @@ def _no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
 
 
 def _at(instant: datetime, status: Status) -> str:
-    """An instant in the agreement's own time, with its offset."""
+    """Return an instant in the agreement's own time, with its offset."""
     return local_time(instant, status.agreement.clock.time_zone)

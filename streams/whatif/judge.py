@@ -1,4 +1,7 @@
-"""Judging recorded facts by another agreement: intake's examination and the ledger's agent, once over, at one tick."""
+"""Rejudgement of recorded facts by another agreement, at one tick.
+
+The facts pass intake's examination and the ledger's agent once more.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,8 @@ _PLACE_CODES = frozenset((RejectCode.UNKNOWN_PLACE, RejectCode.AMBIGUOUS_PLACE))
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How things stand under an agreement, judged once.
+class Rejudgement:
+    """Status under an agreement, judged once, with the outcome of every record.
 
     Attributes:
         records: accepted records of the file.
@@ -68,7 +71,7 @@ def judge(
     progress: Progress,
     boundaries: Path | None = None,
     memory: str = StoreLimits.memory,
-) -> Judged:
+) -> Rejudgement:
     """Judge what was known at ``moment`` by ``agreement``, in a temporary folder that is gone when this returns.
 
     Places are where the file says they are, unless the agreement names another gazetteer than the recorded one: then
@@ -96,7 +99,7 @@ def judge(
         agent = LedgerHandler(agreement, open_store, _at_the_end(), _BY_RECORDS, None)
         asyncio.run(_run(agent, intake, moment, progress))
         status = read_status(copy_path(Path(folder), agreement.id))
-    return Judged(status, intake.records, intake.outside, dict(intake.refused), intake.admitted)
+    return Rejudgement(status, intake.records, intake.outside, dict(intake.refused), intake.admitted)
 
 
 async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: Progress) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros
-from streams.ops.pullback import MOST_TOLD, show_pullback
+from streams.ops.pullback import MOST_LISTED, show_pullback
 from streams.ops.status import Status, read_status
 from streams.ops.status_text import status_json
 from tests.support.judged import History, report
@@ -89,8 +89,8 @@ def test_a_position_is_told_as_given_and_in_metres(week: Status) -> None:
 
 
 def test_many_violations_are_cut_short(tmp_path: Path) -> None:
-    text = shown(status(tmp_path, *(told(f"p{number}", 36.27) for number in range(MOST_TOLD + 2))))
-    assert text.count("VIOLATION 2016-09-12") == MOST_TOLD
+    text = shown(status(tmp_path, *(told(f"p{number}", 36.27) for number in range(MOST_LISTED + 2))))
+    assert text.count("VIOLATION 2016-09-12") == MOST_LISTED
     assert "... and 2 more; --json lists them all" in text
 
 

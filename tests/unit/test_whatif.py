@@ -29,7 +29,7 @@ from streams.intake.examine import Examiner
 from streams.ops.status import Status, read_status
 from streams.whatif.changes import alternatives, differing_keys
 from streams.whatif.difference import compare, totals
-from streams.whatif.judge import Judged, judge
+from streams.whatif.judge import Rejudgement, judge
 from tests.support.commands import Run
 from tests.support.judged import SOURCE, History, report
 from tests.support.month import BROKEN, month
@@ -97,7 +97,7 @@ def _reported(line: bytes) -> int:
     return round(datetime.fromisoformat(json.loads(line)["reported_at"]).timestamp()) * 1_000_000
 
 
-def whatif(file: Path, other: Agreement, as_of: datetime | None = None) -> Judged:
+def whatif(file: Path, other: Agreement, as_of: datetime | None = None) -> Rejudgement:
     with closing(RecordedFacts(file)) as recorded:
         moment = recorded.last_judged() if as_of is None else recorded.as_of(as_of)
         return judge(recorded, other, moment=moment, progress=lambda *_: None)
