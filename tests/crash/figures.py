@@ -75,7 +75,7 @@ class Figures:
                 self.examples += [f"{what} in {name}: {row}" for row in list(which)[:EXAMPLES]]
 
     def recount(self, copy: Path) -> None:
-        """Have the independent referee look at a finished file."""
+        """Recount a finished file."""
         differences = verify(copy, limit=EXAMPLES)
         self.recounts += 1
         self.lost += len(differences)

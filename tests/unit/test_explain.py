@@ -339,7 +339,9 @@ def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
     told = Ground(tmp_path, agreement(), [], at(1)).plain
     assert both_legs(told.case) == "For MET, violence and access would both have to change."
     (change,) = [each for each in told.changes if each.change == "watch"]
-    assert counterfactual_text(change, told.case, "UNKNOWN").endswith("violence would be MET, the verdict would stay UNKNOWN")
+    assert counterfactual_text(change, told.case, "UNKNOWN").endswith(
+        "violence would be MET, the verdict would stay UNKNOWN"
+    )
 
 
 @pytest.mark.parametrize(("seed", "linking"), [(0, False), (3, True)])
