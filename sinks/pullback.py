@@ -53,25 +53,16 @@ class PositionFinding:
 
 def pullback_days(connection: Connection, first: date, last: date) -> list[PullbackDay]:
     """Return the counts of truce-days ``first`` to ``last``; within a line and day the worst party comes first."""
-    return select(
-        connection,
-        PullbackDay,
-        f"SELECT {_fields(PullbackDay)} FROM pullback_days WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
-        "ORDER BY line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party",
-        [first, last],
-    )
+    order = "line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party"
+    return select(connection, PullbackDay, _of_days(PullbackDay, "pullback_days", order), [first, last])
 
 
 def position_findings(connection: Connection, first: date, last: date) -> list[PositionFinding]:
     """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
-    return select(
-        connection,
-        PositionFinding,
-        f"SELECT {_fields(PositionFinding)} FROM pullback WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
-        "ORDER BY worst_first, occurred_from DESC, feed, report_id, line",
-        [first, last],
-    )
+    order = "worst_first, occurred_from DESC, feed, report_id, line"
+    return select(connection, PositionFinding, _of_days(PositionFinding, "pullback", order), [first, last])
 
 
-def _fields(record: type[Any]) -> str:
-    return ", ".join(field.name for field in dataclasses.fields(record))
+def _of_days(record: type[Any], view: str, order: str) -> str:
+    names = ", ".join(field.name for field in dataclasses.fields(record))
+    return f"SELECT {names} FROM {view} WHERE truce_day BETWEEN ? AND ? ORDER BY {order}"  # noqa: S608 - names of ours

@@ -23,15 +23,6 @@ _SPANS = """
         ('truce', DATE '2016-09-12', DATE '2016-09-18'),
         ('after', DATE '2016-09-19', DATE '2016-10-16'))"""
 
-_REPORTS = """
-SELECT feed, accepted, rejected,
-       count(i.incident_id), count(i.incident_id) FILTER (i.incident_id IN (SELECT incident_id FROM several))
-FROM feeds
-LEFT JOIN incident_reports i USING (feed),
-     (SELECT 1)
-GROUP BY feed, accepted, rejected ORDER BY feed DESC
-"""
-
 _REGIONS = f"""
 WITH {_SPANS},
 per_day AS (
