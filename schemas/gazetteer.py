@@ -29,7 +29,10 @@ CACHED_PLACES = 50_000
 
 
 class _Found(NamedTuple):
-    """Resolution of a place in one way; ``what`` names the way in a conflict."""
+    """Resolution of a place in one way.
+
+    ``what`` names the way in a conflict.
+    """
 
     by: str
     region: str

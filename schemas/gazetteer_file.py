@@ -1,4 +1,4 @@
-"""Gazetteer files: their form, and how they are read."""
+"""Form and reading of gazetteer files."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from sinks.selecting import Connection, select
 
 @dataclass(frozen=True)
 class BulletinTotal:
-    """A monitor's own tally for a period, beside the count of its regions here.
+    """Monitor's own tally for a period, beside the count made here.
 
     ``total`` is the stated total, or else ``lines``, the sum of the bulletin's lines. ``counted`` are the
     incidents in scope that began in the period in the regions of those lines. Where a line is for the

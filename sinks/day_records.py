@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class VerdictVersion:
-    """Version of the verdict of a region and truce-day, with the day's bounds.
+    """Version of a verdict, with the bounds of its truce-day.
 
     ``figures_offset`` is the offset of the tick of its figures. In the present row that is ``tick_offset``.
     """
@@ -89,7 +89,10 @@ class Incident:
 
 @dataclass(frozen=True)
 class Step:
-    """Step of a convoy that ever had the region as its destination, with its report."""
+    """Step of a convoy, with its report.
+
+    The convoy had the region as its destination at some time.
+    """
 
     feed: str
     report_id: str
@@ -112,7 +115,7 @@ class Step:
 
 @dataclass(frozen=True)
 class JoinedClaim:
-    """Claim of a convoy that several feeds or names report, and its join."""
+    """Claim of a convoy of several claims, and its join."""
 
     convoy: str
     claim: str
@@ -124,7 +127,10 @@ class JoinedClaim:
 
 @dataclass(frozen=True)
 class Watch:
-    """Coverage notice that touches the day, or a bulletin where the agreement measures by bulletins."""
+    """Coverage notice that touches the day.
+
+    A bulletin stands beside the notices where the agreement measures by bulletins.
+    """
 
     feed: str
     report_id: str
@@ -136,7 +142,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Silence:
-    """Silence of a feed that had watched the region and no longer did at the day's end."""
+    """Silence of a feed at the day's end.
+
+    The feed had watched the region before.
+    """
 
     feed: str
     silent_since: datetime
@@ -145,7 +154,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class BulletinLine:
-    """Line of a monitor's own tally for a period that touches the day.
+    """Line of a bulletin whose period touches the day.
 
     It is never added to a count.
     """

@@ -1,4 +1,4 @@
-"""Exclusive hold on a live file by a process that is no ledger."""
+"""Exclusive hold on a live file, without a ledger."""
 
 from __future__ import annotations
 

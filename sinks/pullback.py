@@ -12,7 +12,7 @@ from sinks.selecting import Connection, select
 
 @dataclass(frozen=True)
 class PullbackDay:
-    """Positions of one party on one truce-day, counted by their finding for one line."""
+    """Counts of one party's positions on one truce-day for one line."""
 
     truce_day: date
     line: str
@@ -27,7 +27,10 @@ class PullbackDay:
 
 @dataclass(frozen=True)
 class PositionFinding:
-    """Finding of one position for one line, with lengths as given and in metres."""
+    """Finding of one position for one line.
+
+    Lengths stand as given and in metres.
+    """
 
     truce_day: date
     line: str

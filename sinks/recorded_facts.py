@@ -1,4 +1,4 @@
-"""Recorded facts of a published file, in the order in which the ledger learned them."""
+"""Recorded facts of a published file, in the ledger's order."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class RecordedFacts:
         return Moment(self._last_tick, self._judged_to)
 
     def as_of(self, instant: datetime) -> Moment:
-        """Return what the ledger knew when its time was ``instant``.
+        """Return the ledger's state of knowledge at ``instant``, by its own time.
 
         Raises:
             UsageError: the file does not reach so far.

@@ -12,7 +12,10 @@ from schemas.agreement import Agreement
 
 @dataclass(frozen=True)
 class About:
-    """Agreement and age of a published file. ``now`` is the ledger's time, not the reader's."""
+    """Agreement and age of a published file.
+
+    ``now`` is the ledger's time, not the reader's.
+    """
 
     agreement: Agreement
     published_at: datetime | None
@@ -48,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class AmendedVersion:
-    """Version of a day that was final, with its changes and the reports that caused them.
+    """Version of a day that was final, with its changes and causes.
 
     Each of ``changed`` holds ``field``, ``old`` and ``new``.
     """
@@ -69,7 +72,10 @@ class AmendedVersion:
 
 @dataclass(frozen=True)
 class PlacesToCheck:
-    """Counts of place names that wait for a person: of reports in doubt, and of refused records."""
+    """Counts of place names that wait for a person.
+
+    Reports in doubt and refused records are counted apart.
+    """
 
     ambiguous: int
     refused: int
@@ -116,7 +122,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class DeclaredAct:
-    """Act that a party declared, with its effect on the party's declared clock.
+    """Declared act, with its effect on the party's declared clock.
 
     ``flag`` names an oddity of the act.
     """
@@ -169,7 +175,7 @@ class FeedState:
 
 @dataclass(frozen=True)
 class RejectCount:
-    """Count of the records rejected with one code, and one of their hints."""
+    """Count of the records rejected with one code, with one hint."""
 
     code: str
     records: int

@@ -44,7 +44,7 @@ class FactsLog(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """Files in quarantine, the reason, and the offset at which the ledger goes on.
+    """Files in quarantine, the reason, and the ledger's next offset.
 
     The offset is 0 where there was no copy to go on from.
     """

@@ -1,4 +1,4 @@
-"""One replay: the whole pipeline over recorded files, until everything published has been judged."""
+"""Replay of recorded files through the whole pipeline."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ Progress = Callable[[Stage, int, int | None], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to replay. ``run`` names a replay on a shared broker that may be cut off and gone on with."""
+    """Plan of a replay.
+
+    ``run`` names a replay on a shared broker that may be cut off and gone on with.
+    """
 
     settings: Settings
     agreement: Agreement
@@ -124,7 +127,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
 
 
 class _Run:
-    """The archive on its way: published, examined by intake, judged by the ledger."""
+    """Progress of an archive through publishing, intake and ledger."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The published copy that a command reads: the one a person named, or the one of the settings."""
+"""Published copy that a command reads."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def published_file(file: Path | None, settings: Settings) -> Path:
 
 
 def _is_database(file: Path) -> bool:
-    """Return whether a file begins as those of DuckDB do, so that a damaged one is still told apart from another."""
+    """Return whether a file begins as DuckDB's do, so that a damaged one is told from another kind."""
     with file.open("rb") as opened:
         return opened.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC

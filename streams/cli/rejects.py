@@ -1,4 +1,4 @@
-"""``rejects``: what was refused and why, and how it is sent again once it or its reason is mended."""
+"""Commands of ``rejects``."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def redrive_command(
 
 
 def _chosen(connection: Connection, choice: Choice, changes: list[Edit], *, again: bool) -> tuple[list[Letter], int]:
-    """Return what is to be sent, oldest first, and how many of --all were left out."""
+    """Return the letters to send, oldest first, and how many of --all were left out."""
     if choice.ids is not None:
         found, left_out = _named(connection, choice.ids), 0
     else:

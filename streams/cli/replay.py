@@ -1,4 +1,4 @@
-"""``replay`` and ``demo``: recorded reports through the whole pipeline, and what came of them."""
+"""Commands ``replay`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _document(status: Status, finished: Finished) -> dict[str, object]:
 
 
 class _Bars:
-    """One bar per stage, on standard error, on a terminal only."""
+    """Progress bars of the stages, on standard error, on a terminal only."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""``up`` and ``worker``: the pipeline running, all of it on this machine or one process of it."""
+"""Commands ``up`` and ``worker``."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def worker(
 
 
 def _watch(own: EmbeddedBroker | None, workers: Watched, copy: Path, *, as_json: bool, told: list[int]) -> None:
-    """Look after the own broker and the workers and say now and then how things stand, until told to stop.
+    """Watch the own broker and the workers, and print the status now and then, until told to stop.
 
     Raises:
         BrokerUnavailable: the own broker ended by itself.

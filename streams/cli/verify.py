@@ -1,4 +1,4 @@
-"""``verify``: whether a published file says what its reports say, counted again."""
+"""Command ``verify``."""
 
 from __future__ import annotations
 

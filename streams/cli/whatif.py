@@ -1,4 +1,4 @@
-"""``whatif``: the recorded facts under other rules, and every difference it makes."""
+"""Command ``whatif``."""
 
 from __future__ import annotations
 

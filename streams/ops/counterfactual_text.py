@@ -11,7 +11,7 @@ from streams.ops.wording import counted, local_time, span_text
 
 
 def counterfactual_text(change: Counterfactual, case: Case, verdict: str) -> str:
-    """Say a change and what it would do; ``verdict`` is that of the day as it stands."""
+    """Return the sentence of a change and its effect; ``verdict`` is the day's present one."""
     besides = f"besides that, {', '.join(change.besides)} being retracted, " if change.besides else ""
     text = _violence_text if change.leg == "violence" else _access_text
     return f"{besides}{text(change, case)}: {_outcome(change, verdict)}"

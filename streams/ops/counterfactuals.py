@@ -28,7 +28,7 @@ _ANOTHER = ConvoyName("", "another")
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """One change of a leg's facts and the finding it leads to.
+    """Least change of a leg's facts, and the finding it leads to.
 
     Attributes:
         change: kind of the change.
@@ -241,7 +241,7 @@ def _attacks(case: Case, convoys: Sequence[str]) -> tuple[str, ...]:
 
 
 def _overdue_soon(case: Case) -> Iterator[Counterfactual]:
-    """Yield what the passing of time alone would break within a running day, and when."""
+    """Yield the breaks of a running day that the passing of time alone would bring."""
     rules, effective = case.agreement.access, case.agreement.effective
     convoys = case.convoys()
     for convoy in sorted(convoys, key=lambda convoy: convoy.label):

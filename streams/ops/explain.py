@@ -1,4 +1,4 @@
-"""Explanation of one verdict: its facts, the rules applied to them again, and counterfactuals."""
+"""Explanation of one verdict by its facts, rules and counterfactuals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class PastExplanation:
-    """Verdict version held at an instant, the versions before it, and its evidence then."""
+    """Verdict version held at an instant, with its history and evidence."""
 
     agreement: Agreement
     as_of: datetime

@@ -1,4 +1,7 @@
-"""The grid of regions and truce-days, as text. Symbols and words carry the meaning; colour only repeats it."""
+"""Grid of regions and truce-days, as text.
+
+Symbols and words carry the meaning; colour only repeats it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published copy of an agreement: its path, and its opening for a command."""
+"""Path and opening of an agreement's published copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text about positions and the lines of an agreement, shown beside the verdicts."""
+"""Text about positions and pull-back lines, shown beside the verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text and JSON of rejects: a list, a single reject, and their growth."""
+"""Text and JSON of rejects and of their growth."""
 
 from __future__ import annotations
 

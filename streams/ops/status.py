@@ -35,7 +35,7 @@ AMENDED_LATELY = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Status:
-    """Verdicts, gate, feeds and rejects of one agreement, at present or ``as_of`` an instant.
+    """Verdicts, gate, feeds and rejects of one agreement at one instant.
 
     A status of the past leaves empty what is kept for the present only: feeds, outcomes, rejects, bulletins,
     positions and places to check.

@@ -1,4 +1,4 @@
-"""Text of a status for a terminal, section by section, and its JSON."""
+"""Text and JSON of a status."""
 
 from __future__ import annotations
 

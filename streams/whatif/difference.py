@@ -1,4 +1,4 @@
-"""Differences between two judgements of the same facts: verdicts, streaks and the gate."""
+"""Differences between two judgements of the same facts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ GATE_FIELDS = ("is_open", "required_days", "shortest_streak", "regions_holding",
 
 @dataclass(frozen=True)
 class FieldChange:
-    """Value of a row, before and after; None where that side has no such row."""
+    """Value of a row, before and after.
+
+    A side without such a row has None.
+    """
 
     field: str
     before: Any
@@ -63,7 +66,10 @@ class StreakDifference:
 
 @dataclass(frozen=True)
 class Differences:
-    """All differences of two statuses. ``compared`` is the number of regions and days on either side."""
+    """Differences of two statuses.
+
+    ``compared`` is the number of regions and days on either side.
+    """
 
     cells: list[CellDifference]
     streaks: list[StreakDifference]

@@ -1,4 +1,4 @@
-"""A campaign of ``kill -9``: workers die at every named step and at random instants, again and again.
+"""Campaigns of ``kill -9`` at every named step and at random instants.
 
 A life is one worker process from its start to its death. Half of them die at a failpoint, half at an instant drawn at
 random, which as often as not falls into recovery from the death before. When the input is used up, a last worker ends
@@ -49,7 +49,7 @@ STEPS_OF: dict[Role, tuple[str, ...]] = {
 
 
 class Kills(Figures):
-    """What a campaign of ``kill -9`` went through and found."""
+    """Kills of a campaign, and its findings."""
 
     @property
     def at_failpoints(self) -> int:
@@ -134,7 +134,7 @@ def _steps(plan: Plan, role: Role) -> Iterator[str | None]:
 def _live_and_die(
     role: Role, settings: Settings, figures: Kills, steps: Iterator[str | None], draw: random.Random
 ) -> Settings:
-    """Run one worker until it dies at a step, or at a random instant; return what it ran with."""
+    """Run one worker until it dies at a step, or at a random instant; return its settings."""
     step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
         settings = settings.model_copy(update={"data": settings.data / f"new-{figures.met}"})

@@ -1,4 +1,4 @@
-"""Faults that are no ``kill -9``: ledgers taken over from, brokers that go away, disks that fill up.
+"""Campaigns of takeovers, broker outages and full disks.
 
 Each campaign feeds reports while it does its worst, lets a last ledger come to the end in peace, and holds what that
 one leaves against a ledger nothing happened to, to the last row and version, and against the independent recount.

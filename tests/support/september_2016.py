@@ -1,4 +1,4 @@
-"""The figures of docs/september-2016.md, made anew from a replay: what the page claims is what a test finds.
+"""Figures of docs/september-2016.md, made anew from a replay.
 
 ``python -m tests.support.september_2016 COMPLIANCE.duckdb WHATIF.json`` prints them for the page.
 """

@@ -29,7 +29,7 @@ from tests.support.records import tables
 
 
 class Recorded(NamedTuple):
-    """Facts on a broker, their number, and the tables an undisturbed ledger makes of them."""
+    """Facts on a broker, and the tables an undisturbed ledger makes."""
 
     settings: Settings
     facts: int
