@@ -1,4 +1,7 @@
-"""Reading agreement files: every fault at once, each with its line, so that a file is mended in one round."""
+"""Agreement files, read with every fault at once.
+
+Each fault has its line, so that a file is mended in one round.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from difflib import get_close_matches
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,9 +17,13 @@ from pydantic import ValidationError
 
 from schemas.agreement import Agreement
 from schemas.errors import AgreementError, GazetteerError
-from schemas.gazetteer import load_gazetteer, shipped_gazetteers
+from schemas.gazetteer import load_gazetteer
+from schemas.gazetteer_file import shipped_gazetteers
 from schemas.plain_words import Loc, found
+from schemas.shipped import shipped, shipped_or_path
 from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
+
+_FOLDER = "agreements"
 
 #: Where the faults belong that pydantic finds in the agreement as a whole.
 _WHERE: dict[str, Loc] = {
@@ -33,7 +38,7 @@ _WHERE: dict[str, Loc] = {
 
 def shipped_agreements() -> list[str]:
     """Return the ids of the agreements that come with the program."""
-    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+    return shipped(_FOLDER)
 
 
 def load_agreement(name_or_path: str) -> Agreement:
@@ -44,12 +49,11 @@ def load_agreement(name_or_path: str) -> Agreement:
     Raises:
         AgreementError: with every fault of the file, in file order.
     """
-    shipped = shipped_agreements()
-    path: Traversable = _folder() / f"{name_or_path}.toml" if name_or_path in shipped else Path(name_or_path)
+    path = shipped_or_path(_FOLDER, name_or_path)
     try:
         body = path.read_bytes()
     except OSError as error:
-        raise AgreementError(name_or_path, [_not_there(name_or_path, error, shipped)]) from error
+        raise AgreementError(name_or_path, [_not_there(name_or_path, error)]) from error
     try:
         toml = parse_toml(body)
     except TomlSyntaxError as error:
@@ -102,12 +106,13 @@ def _agreement_of(toml: TomlFile, gazetteer: object, source: str) -> Agreement:
     return agreement
 
 
-def _not_there(name: str, error: OSError, shipped: list[str]) -> str:
+def _not_there(name: str, error: OSError) -> str:
     if name.endswith(".toml") or "/" in name:
         return f"cannot be read: {error.strerror}"
-    close = get_close_matches(name, shipped, n=1, cutoff=0.5)
+    known = shipped_agreements()
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]!r}?" if close else ""
-    return f"no such agreement{guess} (shipped: {', '.join(shipped)}; a file is named by its path, ending in .toml)"
+    return f"no such agreement{guess} (shipped: {', '.join(known)}; a file is named by its path, ending in .toml)"
 
 
 def _gazetteer_beside(name: object, folder: Path) -> Any:
@@ -217,7 +222,3 @@ def _at(toml: TomlFile, *loc: str) -> Any:
 def _entries(toml: TomlFile, *loc: str) -> list[tuple[int, str]]:
     value = _at(toml, *loc)
     return [(i, one) for i, one in enumerate(value) if isinstance(one, str)] if isinstance(value, list) else []
-
-
-def _folder() -> Traversable:
-    return resources.files("schemas") / "agreements"

@@ -23,7 +23,9 @@ HEADER = "fact"
 
 
 class Origin(msgspec.Struct, array_like=True, frozen=True):
-    """Where the source record lies in Kafka: what makes a redelivery recognisable.
+    """Place of the source record in Kafka.
+
+    A redelivery is recognised by it.
 
     ``log`` tells one topic of that name from another one created later; empty when that is not known.
     """
@@ -35,14 +37,20 @@ class Origin(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Redrive(msgspec.Struct, array_like=True, frozen=True):
-    """What a record says that is a rejected one published again: which one, and for which time, counted from 1."""
+    """Redrive of a rejected record, by its identity and number.
+
+    Redrives of one record are counted from 1.
+    """
 
     of: Origin
     number: int
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """What every fact says. ``stamp`` is when intake received it; None when an archive gives no time."""
+    """Fields of every fact.
+
+    ``stamp`` is when intake received it; None when an archive gives no time.
+    """
 
     origin: Origin | None = None
     stamp: Micros | None = None
@@ -50,7 +58,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
-    """The spine of a report, as the ledger needs it. ``retracted`` tells one that no longer stands, merged or not."""
+    """Spine of a report.
+
+    A ``retracted`` report no longer stands, merged or not.
+    """
 
     feed: str
     report_id: str
@@ -60,7 +71,7 @@ class ReportHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Located(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place resolved to a region, by what, and what it disagreed with.
+    """Place resolved to a region, with the resolution and its conflict.
 
     ``key`` is the most exact name as places are compared by name; None when it names none within its region.
     ``names_region`` says that ``name`` is that of a region itself, and so of no place in it.
@@ -77,7 +88,9 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):
-    """An incident report after intake. ``sides`` groups the parties by the source's slot, without direction.
+    """Incident report after intake.
+
+    ``sides`` groups the parties by the source's slot, without direction.
 
     ``same_as`` and ``not_same_as`` name reports as ``feed/report_id``. ``merged_into`` is a report of the same feed;
     a report that has it is ``retracted`` too. ``origins`` are the distinct first tellers of its sources in lower case,
@@ -104,7 +117,7 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="convoy"):
-    """A convoy report after intake: one step of one convoy, as one feed tells it.
+    """Convoy report after intake, which is one step of one convoy.
 
     ``place_precision`` is the stated one, and ``governorate`` where the most exact name is a region's own.
     """
@@ -131,7 +144,10 @@ class ConvoyFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="coverage"):
-    """A coverage notice after intake: ``feed`` watched every region of ``regions`` over ``[from, to)``."""
+    """Coverage notice after intake.
+
+    ``feed`` watched every region of ``regions`` over ``[from, to)``.
+    """
 
     regions: tuple[str, ...]
     from_: Micros = msgspec.field(name="from")
@@ -140,7 +156,7 @@ class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class CountLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a bulletin; ``region`` is None for the whole country."""
+    """Line of a bulletin; ``region`` is None for the whole country."""
 
     count: int
     region: str | None = None
@@ -149,7 +165,10 @@ class CountLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BulletinFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="bulletin"):
-    """A bulletin after intake. ``period_as_given`` is what the source says of its cut-off, in its words."""
+    """Bulletin after intake.
+
+    ``period_as_given`` is the period's cut-off in the source's words.
+    """
 
     from_: Micros = msgspec.field(name="from")
     to: Micros
@@ -191,7 +210,9 @@ class PositionFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="reject"):
-    """A record intake could not accept; the fact's value keeps its original bytes.
+    """Record that intake could not accept.
+
+    The fact's value keeps its original bytes.
 
     ``feed`` and ``report_id`` are filled in when the record was readable enough to tell. ``size`` is the length of a
     record of which the value keeps only the beginning, in bytes.
@@ -205,7 +226,9 @@ class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="rej
 
 
 class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"):
-    """Time passing: the ledger judges at each tick, on all facts before it.
+    """Tick of time.
+
+    The ledger judges at each tick, on all facts before it.
 
     ``writer`` is the ledger that wrote it and ``term`` the number under which it leads: higher than that of the one
     before. An archive's ticks have neither.

@@ -1,7 +1,7 @@
-"""Where a report happened: a stated place resolved to a region.
+"""Resolution of stated places to regions.
 
-A P-code decides before names, names before coordinates. What disagrees with the decision is kept beside it as the
-place's ``conflict``, for a person to look at; it never changes the region.
+A P-code decides before names, and names before coordinates. Whatever disagrees with the decision is kept
+beside it as the place's ``conflict``, for a person to look at. A conflict never changes the region.
 """
 
 from __future__ import annotations
@@ -9,22 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import Field, ValidationError
-
-from schemas.errors import GazetteerError, ReportRejected
+from schemas.errors import ReportRejected
 from schemas.facts import Located
-from schemas.gazetteer_index import Entry, Index
-from schemas.language import Language
+from schemas.gazetteer_file import GazetteerFile, gazetteer_bytes, parse_gazetteer
+from schemas.gazetteer_index import Entry, index_of
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
-from schemas.reports import Name, Pcode, Place, PlacePrecision
-from schemas.toml_file import TomlSyntaxError, parse_toml
+from schemas.reports import Place, PlacePrecision
 
 if TYPE_CHECKING:
     from schemas.boundaries import Boundaries
@@ -33,49 +28,11 @@ if TYPE_CHECKING:
 CACHED_PLACES = 50_000
 
 
-class RegionEntry(Language):
-    """A region with every way it is written."""
-
-    pcode: Pcode
-    english: Name
-    arabic: Name
-    names: list[Name] = Field(default_factory=list)
-    countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
-
-
-class PlaceEntry(Language):
-    """A town, quarter or site, and the region it lies in."""
-
-    name: Name
-    region: Pcode
-    names: list[Name] = Field(default_factory=list)
-    easily_confused_with: Name | None = None
-
-
-class AmbiguousEntry(Language):
-    """A name that several regions share."""
-
-    name: Name
-    regions: list[Pcode] = Field(min_length=2)
-    names: list[Name] = Field(default_factory=list)
-
-
-class GazetteerFile(Language):
-    """A gazetteer as it is written down."""
-
-    title: Name
-    sources: list[Name] = Field(min_length=1)
-    country: Pcode
-    country_names: list[Name] = Field(default_factory=list)
-    neutral_words: list[Name] = Field(default_factory=list, description="Words that add nothing, e.g. governorate.")
-    rural_words: list[Name] = Field(default_factory=list, description="Words for the country around a city.")
-    regions: list[RegionEntry] = Field(min_length=1)
-    places: list[PlaceEntry] = Field(default_factory=list)
-    ambiguous: list[AmbiguousEntry] = Field(default_factory=list)
-
-
 class _Found(NamedTuple):
-    """One way a place was resolved; ``what`` names it in a conflict."""
+    """Resolution of a place in one way.
+
+    ``what`` names the way in a conflict.
+    """
 
     by: str
     region: str
@@ -86,7 +43,7 @@ _Answer = Located | tuple[RejectCode, str]
 
 
 class Gazetteer:
-    """Resolves places. Build it with :func:`load_gazetteer`."""
+    """Resolver of places; made by :func:`load_gazetteer`."""
 
     def __init__(self, file: GazetteerFile, source: str, boundaries: Boundaries | None = None) -> None:
         self._names = MappingProxyType({region.pcode: region.english for region in file.regions})
@@ -95,7 +52,7 @@ class Gazetteer:
         self._neutral = frozenset(word for name in file.neutral_words for word in words_of(name))
         self._rural = frozenset(word for name in file.rural_words for word in words_of(name))
         self._countryside = {region.pcode: region.countryside for region in file.regions if region.countryside}
-        index = _index(file, source)
+        index = index_of(file, source)
         self._entries, self._spellings = index.entries, index.spellings
         self._boundaries = boundaries
         # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
@@ -194,10 +151,10 @@ class Gazetteer:
             notes.append(hit.note)
 
     def _find_key(self, name: str) -> str | None:
-        """Return what a place of this name is compared by; None for the name of a region, or one that is left open.
+        """Return the key of a place of this name; None for the name of a region, or one that is left open.
 
-        That is the first known place among its parts, or else all of it that is no region's: a market or a quarter is
-        told from that of another town by what stands beside it.
+        The key is the first known place among its parts, or else all of it that is no region's. So a market or a
+        quarter is told from that of another town by the words beside it.
         """
         parts, alternatives = parts_of(name)
         if alternatives:
@@ -246,7 +203,7 @@ class Gazetteer:
         return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
 
     def _find(self, name: str) -> Entry | None:
-        """Return what a name stands for: as a whole, without words such as governorate, or by its parts."""
+        """Return the entry of a name: as a whole, without words such as governorate, or by its parts."""
         words = words_of(name)
         if (entry := self._entries.get(words)) is not None:
             return entry
@@ -284,49 +241,13 @@ class Gazetteer:
         return " or ".join(map(self._label, regions))
 
 
-def _index(file: GazetteerFile, source: str) -> Index:
-    """Return the index of a gazetteer.
-
-    Raises:
-        GazetteerError: with every fault.
-    """
-    known = [region.pcode for region in file.regions]
-    index = Index(known)
-    for region in file.regions:
-        index.add([region.english, region.arabic, *region.names], Entry((region.pcode,), is_region=True))
-        if region.countryside is not None and region.countryside not in known:
-            index.faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
-    for place in file.places:
-        key = " ".join(words_of(place.name))
-        index.add([place.name, *place.names], Entry((place.region,), place.easily_confused_with, key=key))
-    for shared in file.ambiguous:
-        index.add([shared.name, *shared.names], Entry(tuple(shared.regions), key=" ".join(words_of(shared.name))))
-    if index.faults:
-        raise GazetteerError(f"{source}: {'; '.join(index.faults)}")
-    return index
-
-
-def shipped_gazetteers() -> list[str]:
-    """Return the names of the gazetteers that come with the program."""
-    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
-
-
 def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazetteer:
     """Load a shipped gazetteer by name or one from a file, with polygons from a GeoJSON file when given.
 
     Raises:
         GazetteerError: one line that says what is wrong, and where.
     """
-    shipped = name_or_path in shipped_gazetteers()
-    path: Traversable = _folder() / f"{name_or_path}.toml" if shipped else Path(name_or_path)
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        names = ", ".join(shipped_gazetteers())
-        raise GazetteerError(
-            f"{name_or_path}: cannot be read: {error.strerror}; shipped gazetteers: {names}"
-        ) from error
-    file, gazetteer = _read(name_or_path, body)
+    file, gazetteer = _loaded(name_or_path, gazetteer_bytes(name_or_path))
     if boundaries is None:
         return gazetteer
     # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
@@ -336,18 +257,7 @@ def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazette
 
 
 @lru_cache(maxsize=4)
-def _read(source: str, body: bytes) -> tuple[GazetteerFile, Gazetteer]:
-    """Parse a gazetteer, once for the same bytes: a worker that starts and a recount ask for it several times."""
-    try:
-        toml = parse_toml(body)
-        file = GazetteerFile.model_validate(toml.data)
-    except TomlSyntaxError as error:
-        raise GazetteerError(f"{source}: {error}") from error
-    except ValidationError as error:
-        faults = sorted(toml.faults(error, GazetteerFile))
-        raise GazetteerError(f"{source}: {'; '.join(map(str, faults))}") from error
+def _loaded(source: str, body: bytes) -> tuple[GazetteerFile, Gazetteer]:
+    """Return a gazetteer, made once for the same bytes: a worker that starts and a recount ask for it several times."""
+    file = parse_gazetteer(source, body)
     return file, Gazetteer(file, source)
-
-
-def _folder() -> Traversable:
-    return resources.files("schemas") / "gazetteers"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from schemas.errors import GazetteerError
+from schemas.gazetteer_file import GazetteerFile
 from schemas.placenames import words_of
 
 Words = tuple[str, ...]
@@ -50,3 +52,25 @@ class Index:
                 where = " or ".join(entry.regions)
                 spelling = names[0] if entry.is_region else f"{names[0]} ({where})"
                 self.spellings.setdefault(" ".join(words), spelling)
+
+
+def index_of(file: GazetteerFile, source: str) -> Index:
+    """Return the index of a gazetteer; ``source`` names it in errors.
+
+    Raises:
+        GazetteerError: with every fault.
+    """
+    known = [region.pcode for region in file.regions]
+    index = Index(known)
+    for region in file.regions:
+        index.add([region.english, region.arabic, *region.names], Entry((region.pcode,), is_region=True))
+        if region.countryside is not None and region.countryside not in known:
+            index.faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
+    for place in file.places:
+        key = " ".join(words_of(place.name))
+        index.add([place.name, *place.names], Entry((place.region,), place.easily_confused_with, key=key))
+    for shared in file.ambiguous:
+        index.add([shared.name, *shared.names], Entry(tuple(shared.regions), key=" ".join(words_of(shared.name))))
+    if index.faults:
+        raise GazetteerError(f"{source}: {'; '.join(index.faults)}")
+    return index

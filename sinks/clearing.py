@@ -1,14 +1,12 @@
-"""What a ledger leaves in an agreement's folder, and how it is deleted."""
+"""Deletion of the files that a ledger left in an agreement's folder."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
 from pathlib import Path
 
-import duckdb
-
-from sinks.faults import is_in_use, mapped, of_duckdb
-from sinks.opening import LIVE, PUBLISHED, StoreLimits, connect, suspect
+from sinks.exclusive import exclusive
+from sinks.faults import mapped
+from sinks.opening import LIVE, PUBLISHED, suspect
 from sinks.publishing import copies_begun
 
 
@@ -26,15 +24,7 @@ def clear(directory: Path) -> None:
         StoreUnavailable: a ledger is at work on it, or the files cannot be deleted.
     """
     live = directory / LIVE
-    with mapped(live), ExitStack() as held:
-        if live.exists():
-            try:
-                # Held until all is gone: a ledger would go on writing to a file that nobody can find any more.
-                connection = held.enter_context(closing(connect(live, StoreLimits())))
-                # Its log is gone by the time this connection is closed.
-                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-            except duckdb.Error as error:
-                if is_in_use(error):
-                    raise of_duckdb(error, live) from error
+    # Held until all is gone: a ledger would go on writing to a file that nobody can find any more.
+    with mapped(live), exclusive(live):
         for path in left_behind(directory):
             path.unlink()

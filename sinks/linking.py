@@ -1,4 +1,4 @@
-"""What the ledger asks of its store to link reports, as SQL.
+"""SQL queries with which the ledger links reports.
 
 Places in the facts topic are the present log's own. Results are fetched to the end: an unread one would block the
 connection's next statement.
@@ -66,7 +66,7 @@ SELECT feed, report_id, epoch_us(min(reported_at)) FROM reports JOIN wanted USIN
 
 
 class LinkingAnswers:
-    """Answers the ledger from the tables as they are inside the open transaction.
+    """Answers to the ledger's linking, from inside the open transaction.
 
     Args:
         start: the fact_offset at which the present log begins.
@@ -135,7 +135,7 @@ class LinkingAnswers:
         return contents, [LinkedReport._make(row) for row in self._ask(of_report, wanted, {"start": self._start})]
 
     def first_told(self, wanted: Mapping[Identity, int]) -> dict[Identity, Micros]:
-        """Return the least time at which any known revision of each was told; identities come with their key hashes."""
+        """Return the least reporting time of all known revisions of each identity, given with its key hash."""
         rows = self._ask(_FIRST_TOLD, hash_table(wanted.values()), {})
         return {name: at for *told, at in rows if (name := Identity._make(told)) in wanted}
 

@@ -1,4 +1,4 @@
-"""Positions and what is found of them, read from a published file."""
+"""Positions and their findings, read from a published file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
-
-from sinks.selecting import select
+from sinks.selecting import Connection, select
 
 
 @dataclass(frozen=True)
 class PullbackDay:
-    """Positions of one party on one truce-day, counted by what is found of them for one line."""
+    """Counts of one party's positions on one truce-day for one line."""
 
     truce_day: date
     line: str
@@ -28,8 +26,11 @@ class PullbackDay:
 
 
 @dataclass(frozen=True)
-class FoundPosition:
-    """One position and what is found of it for one line. Lengths as they were given, and in metres."""
+class PositionFinding:
+    """Finding of one position for one line.
+
+    Lengths stand as given and in metres.
+    """
 
     truce_day: date
     line: str
@@ -53,27 +54,18 @@ class FoundPosition:
     report_id: str
 
 
-def pullback_days(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[PullbackDay]:
+def pullback_days(connection: Connection, first: date, last: date) -> list[PullbackDay]:
     """Return the counts of truce-days ``first`` to ``last``; within a line and day the worst party comes first."""
-    return select(
-        connection,
-        PullbackDay,
-        f"SELECT {_fields(PullbackDay)} FROM pullback_days WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
-        "ORDER BY line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party",
-        [first, last],
-    )
+    order = "line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party"
+    return select(connection, PullbackDay, _of_days(PullbackDay, "pullback_days", order), [first, last])
 
 
-def found_positions(connection: duckdb.DuckDBPyConnection, first: date, last: date) -> list[FoundPosition]:
+def position_findings(connection: Connection, first: date, last: date) -> list[PositionFinding]:
     """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
-    return select(
-        connection,
-        FoundPosition,
-        f"SELECT {_fields(FoundPosition)} FROM pullback WHERE truce_day BETWEEN ? AND ? "  # noqa: S608 - names of ours
-        "ORDER BY worst_first, occurred_from DESC, feed, report_id, line",
-        [first, last],
-    )
+    order = "worst_first, occurred_from DESC, feed, report_id, line"
+    return select(connection, PositionFinding, _of_days(PositionFinding, "pullback", order), [first, last])
 
 
-def _fields(record: type[Any]) -> str:
-    return ", ".join(field.name for field in dataclasses.fields(record))
+def _of_days(record: type[Any], view: str, order: str) -> str:
+    names = ", ".join(field.name for field in dataclasses.fields(record))
+    return f"SELECT {names} FROM {view} WHERE truce_day BETWEEN ? AND ? ORDER BY {order}"  # noqa: S608 - names of ours

@@ -1,4 +1,4 @@
-"""What the ledger asks of its store, as SQL, and the rows that come back.
+"""SQL queries of the ledger, and the rows they return.
 
 Results are always fetched to the end: an unread one would block the connection's next statement.
 """
@@ -102,7 +102,7 @@ def log_start(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
-    """Return what the last commit left, with places in the facts topic counted from ``log_start``."""
+    """Return the state of the last commit, with places in the facts topic counted from ``log_start``."""
     ((next_offset, now, last_tick, pending, term, writer),) = connection.execute(_STATE).fetchall()
     ((last_digest,),) = connection.execute(_LAST_DIGEST).fetchall()
     sources = connection.execute(SOURCES).fetchall()
@@ -134,7 +134,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
 def priors(
     connection: duckdb.DuckDBPyConnection, wanted: Mapping[Identity, int], log_start: int
 ) -> dict[tuple[str, str], Prior]:
-    """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
+    """Return the known revisions of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
     if not wanted:
         return {}
     connection.register("wanted", hash_table(wanted.values()))

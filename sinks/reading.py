@@ -1,26 +1,30 @@
-"""Reading a published file: what the command line and the page show, as plain records.
+"""Queries on a published file that return plain records.
 
-Every function takes an open connection and returns records that own their values, so the connection can be
-closed at once. ``records.jsonable`` turns any of them into what JSON can hold.
+Every function takes an open connection. Its records own their values, so the connection can be closed
+at once. ``records.jsonable`` turns a record into JSON's types.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from pydantic import ValidationError
 
+from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
-from sinks.faults import mapped
+from sinks.faults import mapped, of_duckdb
 from sinks.records import (
     About,
-    Amended,
+    AmendedVersion,
     Cell,
-    Declared,
+    DeclaredAct,
     DeclaredClock,
     FeedState,
     Gate,
@@ -28,13 +32,16 @@ from sinks.records import (
     RejectCount,
     Window,
 )
-from sinks.selecting import select as _select
+from sinks.selecting import Connection, select
+
+#: Query that a command offers for a first look at the verdicts.
+EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"
 
 #: An instant asked for, or else the ledger's time.
 _INSTANT = "coalesce($instant::TIMESTAMPTZ, (SELECT now FROM ledger_state))"
 
 
-def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+def open_published(path: Path) -> Connection:
     """Open a published file for reading; writing to the connection fails.
 
     Every call sees the file that is there now, even while an earlier one is still open in this process.
@@ -62,39 +69,98 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _check_ours(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+@contextmanager
+def published(path: Path) -> Iterator[Connection]:
+    """Open a published file for the length of a block; errors of the block's queries name the file.
+
+    Raises:
+        UsageError: nothing was published there, or it is a file of another kind.
+        StoreUnavailable: the file cannot be read.
+    """
+    connection = open_published(path)
+    try:
+        yield connection
+    except duckdb.Error as error:
+        raise of_duckdb(error, path) from error
+    finally:
+        connection.close()
+
+
+def _check_ours(connection: Connection, path: Path) -> None:
     sql = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'about'"
     if connection.execute(sql).fetchall() != [(1,)]:
         raise UsageError(f"{path} is a DuckDB file, but not one that trucewatch published")
 
 
-def about(connection: duckdb.DuckDBPyConnection) -> About:
-    """Return what the file is."""
-    return _select(
-        connection,
-        About,
-        "SELECT agreement_id, title, schema_version, software_version, published_at, now FROM about, ledger_state",
-    )[0]
+def about(connection: Connection) -> About:
+    """Return the agreement the file was judged by, and how far it reaches.
+
+    Raises:
+        StoreUnavailable: no ledger has written to the file, or this version cannot read its agreement.
+    """
+    text, published_at, now = _only_row(connection, "SELECT agreement, published_at, now FROM about, ledger_state")
+    try:
+        return About(Agreement.model_validate_json(text), published_at, now)
+    except ValidationError as error:
+        raise StoreUnavailable("the published file holds no agreement that this version can read") from error
 
 
-def grid(connection: duckdb.DuckDBPyConnection, days: tuple[date, date] | None = None) -> list[Cell]:
+def schema_version(connection: Connection) -> int:
+    """Return the version of the file's tables.
+
+    Raises:
+        StoreUnavailable: no ledger has written to the file.
+    """
+    return int(_only_row(connection, "SELECT schema_version FROM about")[0])
+
+
+def _only_row(connection: Connection, sql: str) -> tuple[Any, ...]:
+    found = connection.execute(sql).fetchall()
+    if len(found) != 1:
+        raise StoreUnavailable("the published file is empty: no ledger has written to it")
+    return tuple(found[0])
+
+
+def region_names(connection: Connection) -> dict[str, str]:
+    """Return the name of every region by P-code, in order of P-code."""
+    return dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+
+
+def judged_days(connection: Connection) -> tuple[date, date] | None:
+    """Return the first and the last judged truce-day; None before the first judgement."""
+    ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()
+    return None if first is None else (first, last)
+
+
+def grid(connection: Connection, days: tuple[date, date] | None = None) -> list[Cell]:
     """Return the cells of every region and truce-day, or of those from the first to the last of ``days``, in order."""
-    first, last = days or (date.min, date.max)
-    found = _select(
+    named = "coalesce(name, region)"
+    return _cells(connection, named, "day_verdicts LEFT JOIN regions ON pcode = region", days or (date.min, date.max))
+
+
+def grid_as_of(connection: Connection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
+    """Return the cells as they were held at an instant."""
+    return _cells(connection, "region_name", "verdicts_as_of($instant)", days, instant=instant)
+
+
+def _cells(
+    connection: Connection, named: str, source: str, days: tuple[date, date], **parameters: datetime
+) -> list[Cell]:
+    found = select(
         connection,
         Cell,
-        "SELECT region, coalesce(name, region), truce_day, verdict, state, violence, access, incidents, "
+        f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
         "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, reasons FROM day_verdicts LEFT JOIN regions ON pcode = region "
-        "WHERE truce_day BETWEEN ? AND ? ORDER BY region, truce_day",
-        [first, last],
+        f"deaths_low, deaths_best, deaths_high, version, reasons FROM {source} "
+        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
+        {"first": days[0], "last": days[1], **parameters},
     )
     return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
 
 
-def windows(connection: duckdb.DuckDBPyConnection) -> list[Window]:
+def windows(connection: Connection) -> list[Window]:
     """Return the window of every region, in order of region."""
-    return _select(
+    return select(
         connection,
         Window,
         "SELECT region, coalesce(name, region), coalesce(in_gate, false), as_of, first_day, last_day, days_met, "
@@ -104,32 +170,16 @@ def windows(connection: duckdb.DuckDBPyConnection) -> list[Window]:
     )
 
 
-def grid_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
-    """Return the cells as they were held at an instant."""
-    found = _select(
-        connection,
-        Cell,
-        "SELECT region, region_name, truce_day, verdict, state, violence, access, incidents, "
-        "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, reasons FROM verdicts_as_of($instant) "
-        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
-        {"instant": instant, "first": days[0], "last": days[1]},
-    )
-    return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
-
-
-def windows_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime) -> list[Window]:
+def windows_as_of(connection: Connection, instant: datetime) -> list[Window]:
     """Return the window of every region as it was held at an instant, in order of region; none before the first tick.
 
-    What fell into the trailing 168 hours is kept for the present only.
+    The figures of the trailing 168 hours are kept for the present only.
     """
-    regions = [
-        str(region) for (region,) in connection.execute("SELECT region FROM region_windows ORDER BY 1").fetchall()
-    ]
+    regions = select(connection, str, "SELECT region FROM region_windows ORDER BY 1")
     return [
         window
         for region in regions
-        for window in _select(
+        for window in select(
             connection,
             Window,
             "SELECT region, region_name, coalesce(in_gate, false), $instant, first_day, last_day, days_met, "
@@ -141,27 +191,27 @@ def windows_as_of(connection: duckdb.DuckDBPyConnection, instant: datetime) -> l
     ]
 
 
-def gate(connection: duckdb.DuckDBPyConnection) -> Gate | None:
+def gate(connection: Connection) -> Gate | None:
     """Return the gate; None before it was first judged."""
     found = _gates(connection, "gate")
     return found[0] if found else None
 
 
-def gate_history(connection: duckdb.DuckDBPyConnection) -> list[Gate]:
+def gate_history(connection: Connection) -> list[Gate]:
     """Return every change of the gate, in the order they were judged."""
     return _gates(connection, "gate_history")
 
 
-def _gates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Gate]:
+def _gates(connection: Connection, table: str) -> list[Gate]:
     columns = "recorded_at, is_open, required_days, shortest_streak, regions_holding, regions_needed, reason"
-    return _select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
+    return select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
 
 
-def amended(connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Amended]:
+def amended(connection: Connection, since: datetime, until: datetime) -> list[AmendedVersion]:
     """Return the versions of final days that were made after ``since``, up to ``until``, the latest first."""
-    found = _select(
+    found = select(
         connection,
-        Amended,
+        AmendedVersion,
         "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "
         "evidence_added, evidence_removed, reports, more_reports FROM verdict_changes "
         "WHERE state = 'AMENDED' AND recorded_at > ? AND recorded_at <= ? "
@@ -172,7 +222,7 @@ def amended(connection: duckdb.DuckDBPyConnection, since: datetime, until: datet
 
 
 def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what ``verdict_changes`` tells of a version with values in the place of JSON texts.
+    """Return the changes of a row of ``verdict_changes`` with values in the place of JSON texts.
 
     A figure may have had no value before, as a bulletin's count has before there is a bulletin.
     """
@@ -182,26 +232,26 @@ def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def places_to_check(connection: duckdb.DuckDBPyConnection) -> PlacesToCheck:
+def places_to_check(connection: Connection) -> PlacesToCheck:
     """Return how many place names wait for a person to look at them."""
     counts = "SELECT (SELECT count(*) FROM ambiguous_places), (SELECT count(*) FROM refused_places)"
-    return _select(connection, PlacesToCheck, counts)[0]
+    return select(connection, PlacesToCheck, counts)[0]
 
 
-def declarations(connection: duckdb.DuckDBPyConnection, instant: datetime | None = None) -> list[Declared]:
-    """Return what parties declared, in the order it takes effect, as it stood at an instant: the ledger's time."""
-    return _select(
+def declarations(connection: Connection, instant: datetime | None = None) -> list[DeclaredAct]:
+    """Return the acts that parties declared by an instant, the ledger's time unless given, as they take effect."""
+    return select(
         connection,
-        Declared,
+        DeclaredAct,
         "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag "  # noqa: S608 - ours
         f"FROM declared_acts_as_of({_INSTANT}) ORDER BY effective_at, reported_at, feed, report_id",
         {"instant": instant},
     )
 
 
-def declared_clocks(connection: duckdb.DuckDBPyConnection, instant: datetime | None = None) -> list[DeclaredClock]:
+def declared_clocks(connection: Connection, instant: datetime | None = None) -> list[DeclaredClock]:
     """Return each party's declared clock at an instant, the ledger's time unless given, by party."""
-    return _select(
+    return select(
         connection,
         DeclaredClock,
         "SELECT declared_by, in_force, since, until, ended_by, held_seconds, held, held_rounded, "  # noqa: S608 - ours
@@ -210,14 +260,14 @@ def declared_clocks(connection: duckdb.DuckDBPyConnection, instant: datetime | N
     )
 
 
-def feeds(connection: duckdb.DuckDBPyConnection) -> list[FeedState]:
+def feeds(connection: Connection) -> list[FeedState]:
     """Return the health of every feed, by name."""
-    return _select(connection, FeedState, "SELECT * FROM feeds ORDER BY feed")
+    return select(connection, FeedState, "SELECT * FROM feeds ORDER BY feed")
 
 
-def reject_counts(connection: duckdb.DuckDBPyConnection) -> list[RejectCount]:
+def reject_counts(connection: Connection) -> list[RejectCount]:
     """Return how many records were rejected with each code, the most frequent first."""
-    return _select(
+    return select(
         connection,
         RejectCount,
         "SELECT code, count(*), arg_max(hint, fact_offset), max(received_at) FROM rejects "

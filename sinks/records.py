@@ -1,4 +1,4 @@
-"""What a published file says, as plain records."""
+"""Plain records of a published file."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from schemas.agreement import Agreement
+
 
 @dataclass(frozen=True)
 class About:
-    """What a file is, and how far it reaches. ``now`` is the ledger's time, not the reader's."""
+    """Agreement and age of a published file.
 
-    agreement_id: str
-    title: str
-    schema_version: int
-    software_version: str
+    ``now`` is the ledger's time, not the reader's.
+    """
+
+    agreement: Agreement
     published_at: datetime | None
     now: datetime | None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One region and truce-day of the grid.
+    """Region and truce-day of the grid.
 
-    ``counted`` is what was held against the limit: the incidents, or a bulletin's count; None without a bulletin.
+    ``counted`` is the figure held against the limit: the incidents, or a bulletin's count. It is None where
+    that bulletin is missing.
     """
 
     region: str
@@ -47,10 +50,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Amended:
-    """A version of a day that was final: what it changed of the row it replaced, and the reports that caused it.
+class AmendedVersion:
+    """Version of a day that was final, with its changes and causes.
 
-    ``changed`` holds ``field``, ``old`` and ``new``.
+    Each of ``changed`` holds ``field``, ``old`` and ``new``.
     """
 
     region: str
@@ -69,7 +72,10 @@ class Amended:
 
 @dataclass(frozen=True)
 class PlacesToCheck:
-    """How many place names wait for a person: of reports that stand in doubt, and of records that were refused."""
+    """Counts of place names that wait for a person.
+
+    Reports in doubt and refused records are counted apart.
+    """
 
     ambiguous: int
     refused: int
@@ -77,7 +83,10 @@ class PlacesToCheck:
 
 @dataclass(frozen=True)
 class Window:
-    """A region's last seven truce-days and its streak; the trailing 168 hours are None when told of the past."""
+    """A region's last seven truce-days and its streak.
+
+    The figures of the trailing 168 hours are None in a window of the past.
+    """
 
     region: str
     region_name: str
@@ -100,7 +109,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate, as it was last judged to say something new."""
+    """The gate at a change of what it says."""
 
     recorded_at: datetime
     is_open: bool
@@ -112,8 +121,11 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What a party declared of the truce, and what that did to its declared clock; ``flag`` says what is odd."""
+class DeclaredAct:
+    """Declared act, with its effect on the party's declared clock.
+
+    ``flag`` names an oddity of the act.
+    """
 
     act: str
     declared_by: str
@@ -128,10 +140,10 @@ class Declared:
 
 @dataclass(frozen=True)
 class DeclaredClock:
-    """A party's latest stretch of declared truce; one without ``since`` never declared a truce of its own.
+    """A party's latest stretch of declared truce.
 
-    ``truce_days`` are the whole truce-days completed within it, ``truce_days_met`` those of them that are MET in every
-    region the gate needs.
+    Without ``since`` the party never declared a truce of its own. ``truce_days`` are the whole truce-days
+    completed within the stretch, ``truce_days_met`` those of them that are MET in every region the gate needs.
     """
 
     declared_by: str
@@ -163,7 +175,7 @@ class FeedState:
 
 @dataclass(frozen=True)
 class RejectCount:
-    """How many records were rejected with one code, and one of the hints given."""
+    """Count of the records rejected with one code, with one hint."""
 
     code: str
     records: int
@@ -172,7 +184,7 @@ class RejectCount:
 
 
 def jsonable(record: Any) -> Any:
-    """Return a record, or a list of them, as JSON can hold it: ISO days, ISO instants in UTC."""
+    """Return a record, or a list of records, in JSON's types: ISO days, ISO instants in UTC."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {field.name: jsonable(getattr(record, field.name)) for field in dataclasses.fields(record)}
     if isinstance(record, datetime):

@@ -1,8 +1,8 @@
-"""What becomes of a live file that cannot be read.
+"""Quarantine of a live file that cannot be read.
 
-It is set aside, never deleted, and the ledger starts from the published copy beside it, or from nothing, and reads
-again what follows. That is right only where the log at hand still holds all that follows; where it does not, or
-where that cannot be known, nothing is moved and the person is told what can be done.
+The file is set aside and never deleted. The ledger starts from the published copy beside it, or from
+nothing, and reads the rest of the facts log again. That is right only where the log still holds the
+rest. Where it does not, or where that cannot be known, nothing is moved and the error says what to do.
 """
 
 from __future__ import annotations
@@ -28,20 +28,26 @@ from sinks.opening import LIVE, PUBLISHED, suspect
 from sinks.reading import open_published
 
 #: Damage once is an accident; a disk that does it again and again needs a person, and room for what it leaves.
-MOST_SET_ASIDE = 3
+MOST_QUARANTINED = 3
 _ASIDE = "damaged"
 
 
-class LogAtHand(NamedTuple):
-    """The log a ledger is about to read: its topic, what tells it from another one, and its first offset kept."""
+class FactsLog(NamedTuple):
+    """Log of facts that a ledger is about to read.
+
+    ``identity`` tells it from another log of the same topic; ``begins`` is the first offset it still holds.
+    """
 
     topic: str
     identity: str
     begins: int
 
 
-class SetAside(NamedTuple):
-    """What was set aside and why, and where the ledger goes on: at offset 0 where there was no copy to go on from."""
+class Quarantined(NamedTuple):
+    """Files in quarantine, the reason, and the ledger's next offset.
+
+    The offset is 0 where there was no copy to go on from.
+    """
 
     files: list[Path]
     why: str
@@ -59,7 +65,7 @@ def read_through(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f'SELECT bit_xor(hash(t)) FROM "{database}".main."{table}" t').fetchall()  # noqa: S608 - ours
 
 
-def set_aside(live: Path, why: str, agreement: Agreement, log: LogAtHand) -> SetAside:
+def quarantine(live: Path, why: str, agreement: Agreement, log: FactsLog) -> Quarantined:
     """Rename a damaged live file and its write-ahead log, so that the next opening begins with the published copy.
 
     Raises:
@@ -76,15 +82,15 @@ def set_aside(live: Path, why: str, agreement: Agreement, log: LogAtHand) -> Set
     wal = live.with_name(f"{live.name}.wal")
     damaged = [path for path in (live, wal, *([copy] if found is None else [])) if path.exists()]
     already = sorted(live.parent.glob(f"{live.name}.{_ASIDE}-*"))
-    if len(already) >= MOST_SET_ASIDE:
+    if len(already) >= MOST_QUARANTINED:
         names = ", ".join(path.name for path in already)
         raise _refusal(why, f"{len(already)} such files were set aside before ({names}); look after the disk")
     with mapped(live):
         moved = _moved(live, damaged)
-    return SetAside(moved, why, found or 0)
+    return Quarantined(moved, why, found or 0)
 
 
-def _next_offset_of(copy: Path, agreement: Agreement, log: LogAtHand, why: str) -> int | None:
+def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -> int | None:
     """Return the next offset of a published copy; None when there is no copy that can be read."""
     if not copy.exists() or _led_to_damage(copy):
         return None
@@ -115,7 +121,7 @@ def _led_to_damage(copy: Path) -> bool:
     return any(path.stat().st_ctime > published for path in live.parent.glob(f"{LIVE}.{_ASIDE}-*"))
 
 
-def _check_from_nothing(log: LogAtHand, why: str) -> None:
+def _check_from_nothing(log: FactsLog, why: str) -> None:
     if log.identity.startswith(EMBEDDED_CLUSTER):
         raise _refusal(why, "there is no published copy to go on from, and an embedded broker forgets its log")
     if log.begins > 0:

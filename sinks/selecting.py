@@ -1,4 +1,4 @@
-"""One query, its rows as records."""
+"""Query whose rows become records."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from schemas.errors import StoreUnavailable
+#: A session on a DuckDB file, named here so that DuckDB is imported in ``sinks`` alone.
+Connection = duckdb.DuckDBPyConnection
 
 _T = TypeVar("_T")
 
 
 def select(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     kind: Callable[..., _T],
     sql: str,
     parameters: Sequence[Any] | dict[str, Any] = (),
@@ -21,9 +22,6 @@ def select(
     """Return the rows of a query, each made a record from its columns in order.
 
     Raises:
-        StoreUnavailable: the file cannot be read.
+        duckdb.Error: the query failed; who opened the file says which one it is.
     """
-    try:
-        return [kind(*row) for row in connection.execute(sql, parameters).fetchall()]
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"the published file cannot be read: {str(error).splitlines()[0]}") from error
+    return [kind(*row) for row in connection.execute(sql, parameters).fetchall()]

@@ -45,7 +45,7 @@ from sinks.opening import (
     take_up_published,
 )
 from sinks.publishing import publish_copy
-from sinks.recovery import LogAtHand, SetAside, read_through, set_aside
+from sinks.recovery import FactsLog, Quarantined, quarantine, read_through
 from sinks.writing import Writer
 
 __all__ = ["LIVE", "PUBLISHED", "Store", "StoreLimits"]
@@ -68,7 +68,7 @@ class Store:
         limits: StoreLimits,
     ) -> None:
         self.new_epoch = False
-        self.set_aside: SetAside | None = None
+        self.set_aside: Quarantined | None = None
         self._live = live
         self._wal = live.with_name(f"{live.name}.wal")
         self._connection = connection
@@ -114,11 +114,11 @@ class Store:
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
-        log = LogAtHand(facts_topic, log_identity, log_begins)
+        log = FactsLog(facts_topic, log_identity, log_begins)
         limits = limits or StoreLimits()
         with mapped(directory):
             directory.mkdir(parents=True, exist_ok=True)
-        aside: SetAside | None = None
+        aside: Quarantined | None = None
         while True:
             try:
                 store = cls._opened(live, agreement, regions, log, new_log_allowed=new_log_allowed, limits=limits)
@@ -129,7 +129,7 @@ class Store:
                 return store
             # Outside the handler: the error's frames keep DuckDB's instance of the damaged file alive, and connecting
             # to the path again would be given that one. It comes to an end: only so many files are set aside.
-            aside = set_aside(live, why, agreement, log)
+            aside = quarantine(live, why, agreement, log)
 
     @classmethod
     def _opened(
@@ -137,7 +137,7 @@ class Store:
         live: Path,
         agreement: Agreement,
         regions: Mapping[str, str],
-        log: LogAtHand,
+        log: FactsLog,
         *,
         new_log_allowed: bool,
         limits: StoreLimits,

@@ -43,7 +43,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Settings(BaseSettings):
-    """What may be set, each as ``TRUCEWATCH_<NAME>`` or by the command's option of the same name."""
+    """Settings of a deployment.
+
+    Each is a variable ``TRUCEWATCH_<NAME>`` or a command's option of the same name.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 

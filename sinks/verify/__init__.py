@@ -1,16 +1,18 @@
-"""The referee: a published file judged again from the raw reports it keeps, sharing nothing with the ledger's code.
+"""Recount of a published file from the raw reports it keeps.
 
-Each check is a function from the open file to the differences it finds. They build on each other: the first
-proves the columns of ``reports`` against the raw bytes, later ones may count by those columns.
+It shares nothing with the ledger's code. Each check is a function from the open file to the differences it
+finds. The checks build on each other: the first proves the columns of ``reports`` against the raw bytes, and
+later ones may count by those columns.
 
-What a file cannot prove, and no check claims: when intake received a report, which Kafka record it came from, what
-the gazetteer made of a place that states no P-code, how many duplicates there were, and the sentences in
-``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
+A file cannot prove some things, and no check claims them: when intake received a report, which Kafka record
+it came from, what the gazetteer made of a place without a P-code, how many duplicates there were, and the
+sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +95,7 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit
         StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
         KeyboardInterrupt: Ctrl-C, which ends the query under way.
     """
-    with Published(path) as file, interruptible(file.interrupt):
+    with closing(Published(path)) as file, interruptible(file.interrupt):
         for done, step in enumerate(STEPS):
             if progress is not None:
                 progress(done, len(STEPS))

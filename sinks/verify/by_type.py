@@ -67,7 +67,7 @@ def check_convoys(file: Published) -> Iterator[Difference]:
     events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
     told = {(event.feed, event.report_id): event for event in events}
     recounted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    naive = [_naive(event) for event in events]
+    naive = [naive_step(event) for event in events]
     convoys = convoys_of(file.agreement, naive)
     for convoy in convoys:
         in_order = [told[step.feed, step.report_id] for step in convoy.steps]
@@ -100,7 +100,8 @@ def check_convoys(file: Published) -> Iterator[Difference]:
     yield from file.compare("convoys", ConvoyRow._fields, 2, recounted)
 
 
-def _naive(event: ConvoyStepRow) -> NaiveReport:
+def naive_step(event: ConvoyStepRow) -> NaiveReport:
+    """Return a stored step as the report it came of."""
     return NaiveReport(
         offset=0,
         feed=event.feed,
@@ -131,7 +132,7 @@ def check_joined_claims(file: Published) -> Iterator[Difference]:
     """Check why each claim belongs to a convoy of several: by the first of the links that joined it."""
     columns = file.columns("convoy_events", ConvoyStepRow._fields)
     events = [ConvoyStepRow(*row) for row in file.select(f"select {columns} from convoy_events")]  # noqa: S608
-    naive = [_naive(event) for event in events]
+    naive = [naive_step(event) for event in events]
     called = {
         (step.feed, step.convoy_id): convoy.name
         for convoy in convoys_of(file.agreement, naive)

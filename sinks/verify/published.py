@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import duckdb
 from pydantic import ValidationError
@@ -34,7 +33,7 @@ group by lower.fact_offset
 
 
 _USE = "use published"
-#: The referee fetches nothing from the network, and a name in SQL is never a variable of Python's.
+#: The recount fetches nothing from the network, and a name in SQL is never a variable of Python's.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -89,14 +88,6 @@ class Published:
         self._connection.execute(_REPLACED)
         #: The reports joined to incidents, from the first check on that asks for them.
         self.linking: Linking | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def interrupt(self) -> None:
         """End the queries under way, with an error; any thread may ask."""

@@ -1,4 +1,4 @@
-"""One replay: the whole pipeline over recorded files, until everything published has been judged."""
+"""Replay of recorded files through the whole pipeline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from streams.feeds.archive import Archive, Order
 from streams.feeds.readback import read_back
 from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
-from streams.ops.standing import copy_path, read_standing
+from streams.ops.published import copy_path
+from streams.ops.status import read_status
 from streams.ops.wording import counted
 from streams.settings import Settings
 
@@ -43,7 +44,10 @@ Progress = Callable[[Stage, int, int | None], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to replay. ``run`` names a replay on a shared broker that may be cut off and gone on with."""
+    """Plan of a replay.
+
+    ``run`` names a replay on a shared broker that may be cut off and gone on with.
+    """
 
     settings: Settings
     agreement: Agreement
@@ -123,7 +127,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
 
 
 class _Run:
-    """The archive on its way: published, examined by intake, judged by the ledger."""
+    """Progress of an archive through publishing, intake and ledger."""
 
     def __init__(
         self,
@@ -173,7 +177,7 @@ class _Run:
             if there.distinct != total:
                 raise ResultIncomplete(f"{total - there.distinct:,} of {total:,} records did not reach the topic")
             reports = there.reports
-        found = sum(read_standing(copy, days=1).outcomes.values())
+        found = sum(read_status(copy, days=1).outcomes.values())
         if found != reports:
             raise ResultIncomplete(
                 f"{counted(reports, 'report')} went in and {counted(found, 'outcome')} came out: "

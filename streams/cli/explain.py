@@ -1,4 +1,4 @@
-"""``explain``: why a region's truce-day was judged as it was, and what would change that."""
+"""Command ``explain``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Annotated
 
 import typer
 
-from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from streams.cli import options
 from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
-from streams.ops.explain import read_explanation, read_held
-from streams.ops.explain_json import explanation_json, held_json
-from streams.ops.explain_text import show_explanation, show_held
-from streams.ops.standing import copy_path
+from streams.cli.published import published_file
+from streams.ops.explain import read_explanation, read_past
+from streams.ops.explain_json import explanation_json, past_json
+from streams.ops.explain_text import show_explanation, show_past
 from streams.settings import load
 
 
@@ -42,23 +41,19 @@ def explain(
       trucewatch explain Hama 2016-09-14 --as-of 2016-09-16T12:00+03:00
     """
     truce_day, instant = _day(day), instant_of(as_of)
-    if file is None:
-        settings = load({"agreement": agreement, "data": data})
-        file = copy_path(settings.data, load_agreement(settings.agreement).id)
-    elif not file.is_file():
-        raise UsageError(f"{file}: {'this is a folder, not a file' if file.is_dir() else 'there is no such file'}")
+    file = published_file(file, load({"agreement": agreement, "data": data}))
     if instant is not None:
-        held = read_held(file, region, truce_day, instant)
+        past = read_past(file, region, truce_day, instant)
         if as_json:
-            print_json(held_json(held))
+            print_json(past_json(past))
         else:
-            show_held(answers(), held)
+            show_past(answers(), past)
         return
-    told = read_explanation(file, region, truce_day)
+    explanation = read_explanation(file, region, truce_day)
     if as_json:
-        print_json(explanation_json(told))
+        print_json(explanation_json(explanation))
     else:
-        show_explanation(answers(), told)
+        show_explanation(answers(), explanation)
 
 
 def _day(given: str) -> date:

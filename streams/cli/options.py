@@ -1,4 +1,7 @@
-"""Options several commands share. One that is not given leaves the setting to the environment, then to its default."""
+"""Options that several commands share.
+
+An option that is not given leaves the setting to the environment, then to its default.
+"""
 
 from __future__ import annotations
 

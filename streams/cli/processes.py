@@ -1,4 +1,4 @@
-"""Worker processes of ``up``, ``replay`` and ``demo``: started, watched and stopped by the command that needs them."""
+"""Worker processes, started, watched and stopped by a command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ _ROOT = str(Path(streams.__file__).resolve().parent.parent)
 
 
 class Worker:
-    """One worker process. What it says last is kept, to be shown should it die.
+    """Worker process.
+
+    Its last output is kept, to be shown should it die.
 
     Attributes:
         probes: base address of its probes, once it has said it.
@@ -89,7 +91,7 @@ class Worker:
         return Worker(self.role, self._settings, echo=self._echo)
 
     def ask_to_stop(self) -> None:
-        """Ask the worker to finish what it holds and end."""
+        """Ask the worker to finish its batch and end."""
         if self._process.poll() is None:
             self._process.terminate()
 

@@ -1,36 +1,35 @@
-"""``rejects``: what was refused and why, and how it is sent again once it or its reason is mended."""
+"""Commands of ``rejects``."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import duckdb
 import typer
 from rich.text import Text
 
 from schemas.agreement_file import load_agreement
-from schemas.errors import StoreUnavailable, TrucewatchError, UsageError
+from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
-from sinks import reading
 from sinks.rejects import Choice, Reject, reject_rates, reject_shares, rejects
+from sinks.selecting import Connection
 from streams.cli import options
 from streams.cli.brokers import required_broker
 from streams.cli.options import instant_of
 from streams.cli.output import answers, news, print_json
+from streams.cli.published import published_copy
 from streams.feeds.editing import Edit, edited
 from streams.feeds.exported import wrap
 from streams.feeds.readers import FORMATS
 from streams.feeds.recorded import opened
 from streams.feeds.redrive import Letter, origin_of, redrive
 from streams.intake.examine import Examiner
+from streams.ops.published import opened_copy
 from streams.ops.rejects import listing_json, reject_json, show_reject, show_rejects
-from streams.ops.standing import check_published, copy_path
 from streams.ops.wording import counted
 from streams.settings import Settings, load
 
@@ -70,7 +69,7 @@ def list_command(
       trucewatch rejects list --feed field-office --since 2026-05-01T00:00Z --json
     """
     choice = Choice(None, code, feed, instant_of(since, "--since"))
-    with _published(load({"agreement": agreement, "data": data})) as connection:
+    with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         listed = list(rejects(connection, choice, limit=limit, with_bytes=False))
         shares, rates = reject_shares(connection, choice), reject_rates(connection)
     if as_json:
@@ -87,7 +86,7 @@ def show_command(
     as_json: options.AsJson = False,
 ) -> None:
     """Show all that is known of one reject: the reason, the record itself, where it came from, what to do."""
-    with _published(load({"agreement": agreement, "data": data})) as connection:
+    with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         found = _named(connection, (reject,))[0]
     if as_json:
         print_json(reject_json(found, with_bytes=True))
@@ -116,7 +115,7 @@ def export_command(
     """
     choice = Choice(None, code, feed, instant_of(since, "--since"))
     written = cut = 0
-    with _published(load({"agreement": agreement, "data": data})) as connection:
+    with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         every = [(one.id, one.redrives) for one in rejects(connection, choice, with_bytes=False)]
         ids = [number for number, redrives in every if not redrives]
         before = len(every) - len(ids)
@@ -191,7 +190,7 @@ def redrive_command(
         raise UsageError("--edit changes records as they came, --from has them mended: give one of them")
     changes = [Edit(written) for written in edits or ()]
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "data": data})
-    with _published(settings) as connection:
+    with opened_copy(published_copy(settings)) as connection:
         if mended is not None:
             letters, left_out = _mended(connection, mended), 0
         else:
@@ -204,10 +203,8 @@ def redrive_command(
         _send(required_broker(settings, "rejects redrive"), letters, left_out, as_json=as_json)
 
 
-def _chosen(
-    connection: duckdb.DuckDBPyConnection, choice: Choice, changes: list[Edit], *, again: bool
-) -> tuple[list[Letter], int]:
-    """Return what is to be sent, oldest first, and how many of --all were left out."""
+def _chosen(connection: Connection, choice: Choice, changes: list[Edit], *, again: bool) -> tuple[list[Letter], int]:
+    """Return the letters to send, oldest first, and how many of --all were left out."""
     if choice.ids is not None:
         found, left_out = _named(connection, choice.ids), 0
     else:
@@ -222,7 +219,7 @@ def _chosen(
     return letters, left_out
 
 
-def _mended(connection: duckdb.DuckDBPyConnection, file: Path) -> list[Letter]:
+def _mended(connection: Connection, file: Path) -> list[Letter]:
     """Return the records of an exported file with the rejects they were made of."""
     known = {origin_of(one): one for one in rejects(connection, Choice()) if one.source_topic is not None}
     letters = []
@@ -287,20 +284,7 @@ def _send(broker: str, letters: list[Letter], left_out: int, *, as_json: bool) -
         news().print(Text("`trucewatch rejects list` tells what became of them"))
 
 
-@contextlib.contextmanager
-def _published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    path = copy_path(settings.data, load_agreement(settings.agreement).id)
-    check_published(path)
-    connection = reading.open_published(path)
-    try:
-        yield connection
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
-
-
-def _named(connection: duckdb.DuckDBPyConnection, ids: tuple[int, ...]) -> list[Reject]:
+def _named(connection: Connection, ids: tuple[int, ...]) -> list[Reject]:
     found = {one.id: one for one in rejects(connection, Choice(ids))}
     missing = [str(number) for number in dict.fromkeys(ids) if number not in found]
     if missing:
@@ -308,7 +292,7 @@ def _named(connection: duckdb.DuckDBPyConnection, ids: tuple[int, ...]) -> list[
     return list(found.values())
 
 
-def _one_by_one(connection: duckdb.DuckDBPyConnection, ids: list[int]) -> Iterator[Reject]:
+def _one_by_one(connection: Connection, ids: list[int]) -> Iterator[Reject]:
     """Yield rejects with their bytes in the order given, some at a time."""
     for start in range(0, len(ids), _EXPORTED_AT_ONCE):
         yield from sorted(

@@ -1,4 +1,4 @@
-"""``replay`` and ``demo``: recorded reports through the whole pipeline, and what came of them."""
+"""Commands ``replay`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
+from sinks.reading import EXAMPLE_QUERY
 from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
 from streams.cli.output import answers, news, print_json, say_missing
 from streams.feeds.archive import Order
 from streams.feeds.readers import missing_companions
-from streams.ops.report import show_declared, show_gate, show_grid, show_outcomes, show_told, standing_json
-from streams.ops.standing import Standing, read_standing
+from streams.ops.status import Status, read_status
+from streams.ops.status_text import show_bulletins, show_declared, show_gate, show_grid, show_outcomes, status_json
 from streams.ops.wording import counted
 from streams.settings import load
 
 _DEMO_AGREEMENT = "syria-2016"
-_EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"
 _DEMO_FIRST, _DEMO_LAST = date(2016, 9, 12), date(2016, 9, 20)
 
 
@@ -72,11 +72,11 @@ def replay(
     first = last = None
     if days is None:
         first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)
-    standing = read_standing(finished.copy, days=days, first=first, last=last)
+    status = read_status(finished.copy, days=days, first=first, last=last)
     if as_json:
-        print_json(_document(standing, finished))
+        print_json(_document(status, finished))
     else:
-        _show(standing, finished)
+        _show(status, finished)
 
 
 def demo(
@@ -93,21 +93,21 @@ def demo(
     scenario = resources.files("streams").joinpath("demo", "september-2016.jsonl")
     with resources.as_file(scenario) as path:
         finished = _run(Plan(settings, load_agreement(_DEMO_AGREEMENT), [path], "jsonl", replace=True))
-    standing = read_standing(finished.copy, first=_DEMO_FIRST, last=_DEMO_LAST)
+    status = read_status(finished.copy, first=_DEMO_FIRST, last=_DEMO_LAST)
     if as_json:
-        print_json(_document(standing, finished))
+        print_json(_document(status, finished))
         return
-    _show(standing, finished)
+    _show(status, finished)
     console = answers()
     command = _own_command()
-    show_declared(console, standing)
-    show_told(console, standing)
+    show_declared(console, status)
+    show_bulletins(console, status)
     console.print(
         Text(
             "\nNext\n"
             f"  {command} status --data {data} --from {_DEMO_FIRST} --to {_DEMO_LAST}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
-            f'    "{_EXAMPLE_QUERY}"\n'
+            f'    "{EXAMPLE_QUERY}"\n'
             f"  {command} verify {finished.copy}"
         )
     )
@@ -127,11 +127,11 @@ def _run(plan: Plan) -> Finished:
         return run_backtest(plan, progress.move)
 
 
-def _show(standing: Standing, finished: Finished) -> None:
+def _show(status: Status, finished: Finished) -> None:
     console = answers()
-    show_outcomes(console, standing)
-    show_grid(console, standing)
-    show_gate(console, standing)
+    show_outcomes(console, status)
+    show_grid(console, status)
+    show_gate(console, status)
     console.print(
         Text(
             f"\n{counted(finished.reports, 'report')} and {counted(finished.ticks, 'tick')} "
@@ -140,12 +140,12 @@ def _show(standing: Standing, finished: Finished) -> None:
     )
 
 
-def _document(standing: Standing, finished: Finished) -> dict[str, object]:
-    return {**standing_json(standing), "replay": {**asdict(finished), "copy": str(finished.copy)}}
+def _document(status: Status, finished: Finished) -> dict[str, object]:
+    return {**status_json(status), "replay": {**asdict(finished), "copy": str(finished.copy)}}
 
 
 class _Bars:
-    """One bar per stage, on standard error, on a terminal only."""
+    """Progress bars of the stages, on standard error, on a terminal only."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""``up`` and ``worker``: the pipeline running, all of it on this machine or one process of it."""
+"""Commands ``up`` and ``worker``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import typer
 from rich.text import Text
 
-from sinks.faults import is_in_use, of_duckdb
-from sinks.opening import LIVE, StoreLimits, connect
+from sinks.exclusive import exclusive
+from sinks.opening import LIVE
 from streams import log
 from streams.cli import options
 from streams.cli.brokers import knock, required_broker
@@ -54,11 +53,13 @@ def up(
       trucewatch up --broker kafka://kafka-1:9092 --agreement my-truce.toml --data /var/lib/trucewatch
     """
     from schemas.agreement_file import load_agreement
-    from streams.ops.standing import copy_path
+    from streams.ops.published import copy_path
 
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "data": data})
     judged = load_agreement(settings.agreement)
-    _check_free(settings.data / judged.id / LIVE)
+    # Or feeds would be given the address of a broker that is about to go. Other faults are the ledger's to tell.
+    with exclusive(settings.data / judged.id / LIVE):
+        pass
     own: EmbeddedBroker | None = None
     with ExitStack() as stack, _until_told_to_stop() as told:
         if settings.broker is None:
@@ -118,32 +119,14 @@ def worker(
         gc.unfreeze()
 
 
-def _check_free(live: Path) -> None:
-    """Find out about a ledger at work here before feeds are given the address of a broker that is about to go.
-
-    Raises:
-        StoreUnavailable: another process writes the live file.
-    """
-    if not live.exists():
-        return
-    try:
-        with closing(connect(live, StoreLimits())) as connection:
-            # The ledger takes up the log itself, and says so.
-            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-    except duckdb.Error as error:
-        # Any other fault is the ledger's to tell: it knows what can be done about it.
-        if is_in_use(error):
-            raise of_duckdb(error, live) from error
-
-
 def _watch(own: EmbeddedBroker | None, workers: Watched, copy: Path, *, as_json: bool, told: list[int]) -> None:
-    """Look after the own broker and the workers and say now and then how things stand, until told to stop.
+    """Watch the own broker and the workers, and print the status now and then, until told to stop.
 
     Raises:
         BrokerUnavailable: the own broker ended by itself.
         WorkerDied: a worker did, and is not to be started again.
     """
-    from streams.ops.standing import headline
+    from streams.ops.status import headline
 
     spoken = 0.0
     while not told:

@@ -1,4 +1,4 @@
-"""``verify``: whether a published file says what its reports say, counted again."""
+"""Command ``verify``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.text import Text
 
 from streams.cli import options
 from streams.cli.output import answers, news, print_json
+from streams.cli.published import published_file
 from streams.cli.replay import stoppable
-from streams.cli.status import published_file
 from streams.ops.wording import counted
 from streams.settings import load
 

@@ -1,10 +1,10 @@
-"""``whatif``: the recorded facts under other rules, and every difference it makes."""
+"""Command ``whatif``."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -17,19 +17,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
+from sinks.recorded_facts import RecordedFacts
 from streams import log
 from streams.cli import options
 from streams.cli.output import answers, news, print_json
+from streams.cli.published import published_file
 from streams.cli.replay import stoppable
-from streams.cli.status import published_file
-from streams.ops.standing import Standing
+from streams.ops.status import Status, status_in
 from streams.roles import YOUNG_OBJECTS
 from streams.settings import load
 from streams.whatif.changes import Alternative, alternatives
 from streams.whatif.difference import compare
 from streams.whatif.judge import Progress as Advance
 from streams.whatif.judge import judge
-from streams.whatif.recorded import Recorded
 from streams.whatif.report import Outcome, show, whatif_json
 
 #: Of each grid, unless days are asked for; everything judged is compared all the same.
@@ -88,7 +88,7 @@ def whatif(
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
     instant = options.instant_of(as_of)
     path = published_file(file, settings)
-    with Recorded(path) as recorded:
+    with closing(RecordedFacts(path)) as recorded:
         if other is not None:
             others = [Alternative(other, load_agreement(other))]
         else:
@@ -98,14 +98,14 @@ def whatif(
         with stoppable(), _bars() as bar:
             judged = [run(each.agreement, progress=bar(each.name)) for each in others]
             if instant is None:
-                before = recorded.standing()
+                before = recorded.read(status_in)
             else:
-                before = run(recorded.agreement, progress=bar("as recorded")).standing
+                before = run(recorded.agreement, progress=bar("as recorded")).status
     span = (first.date() if first else date.min, last.date() if last else date.max)
     before = _within(before, span)
     outcomes = []
     for each, found in zip(others, judged, strict=True):
-        after = _within(found.standing, span)
+        after = _within(found.status, span)
         outcomes.append(Outcome(each.name, each.agreement, found, after, compare(before, after)))
     if as_json:
         print_json(whatif_json(str(path), moment.now, before, outcomes))
@@ -113,10 +113,10 @@ def whatif(
         show(answers(), moment.now, before, outcomes, None if first or last else _DAYS)
 
 
-def _within(standing: Standing, span: tuple[date, date]) -> Standing:
-    """Return a standing with the truce-days from the first to the last of ``span``."""
-    cells = [cell for cell in standing.cells if span[0] <= cell.truce_day <= span[1]]
-    return replace(standing, days=sorted({cell.truce_day for cell in cells}), cells=cells)
+def _within(status: Status, span: tuple[date, date]) -> Status:
+    """Return a status with the truce-days from the first to the last of ``span``."""
+    cells = [cell for cell in status.cells if span[0] <= cell.truce_day <= span[1]]
+    return replace(status, days=sorted({cell.truce_day for cell in cells}), cells=cells)
 
 
 @contextmanager

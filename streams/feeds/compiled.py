@@ -1,6 +1,6 @@
-"""Two tables compiled by hand from published pages about September 2016: convoys, and monitors' violation counts.
+"""Readers of two hand-compiled tables of convoys and violation counts.
 
-Both state no time of day and no time zone: days are calendar days of the zone given. Each row keeps its page, and
+Both were compiled from published pages about September 2016. They state no time of day and no time zone: days are calendar days of the zone given. Each row keeps its page, and
 every column stays in ``raw``. What the language has no word for is passed on as written, so that intake rejects the
 row with the field's name: an ``aggregate`` of several convoys and a country-wide suspension are no step of a convoy.
 """

@@ -1,4 +1,6 @@
-"""UCDP Georeferenced Event Dataset (GED): one row is one incident report.
+"""Reader of the UCDP Georeferenced Event Dataset (GED).
+
+One row is one incident report.
 
 Reads the 49 columns of the yearly releases and the 41 of the Syria pre-release. What a cell cannot be turned into is
 passed on as written, so that intake rejects the row with the field's name rather than the reader dropping it.

@@ -1,4 +1,6 @@
-"""The Syrian Archive's table of verified videos of violations: one row is one video, told as one incident report.
+"""Reader of the Syrian Archive's table of verified videos of violations.
+
+One row is one video and becomes one incident report.
 
 Several videos may show one incident; joining them is the ledger's to do, as far as an agreement asks for it.
 

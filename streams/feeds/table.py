@@ -19,7 +19,11 @@ _MOST_BITS = 63
 
 
 class Row(NamedTuple):
-    """One row; ``line`` is its last line in the file. ``cells`` is None for a row with too many cells or too few."""
+    """Row of a table.
+
+    ``line`` is its last line in the file. ``cells`` is None for a row with too many cells or
+    too few.
+    """
 
     line: int
     cells: dict[str, str] | None

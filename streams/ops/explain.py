@@ -1,4 +1,4 @@
-"""Why a region's truce-day was judged as it was: a dossier, the rules applied to it again, and what would change it."""
+"""Explanation of one verdict by its facts, rules and counterfactuals."""
 
 from __future__ import annotations
 
@@ -9,47 +9,46 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import duckdb
-from pydantic import ValidationError
-
 from schemas.agreement import Agreement
-from schemas.errors import GazetteerError, ReportRejected, StoreUnavailable, UsageError
+from schemas.errors import GazetteerError, ReportRejected, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.placenames import words_of
 from schemas.reports import Place
 from schemas.rows import ConvoyStepRow
 from schemas.truceday import Micros, to_micros
 from sinks import reading
-from sinks.dossier import Change, Dossier, Judged, Step, Told, dossier, judged, told_then, versions
-from sinks.faults import mapped
+from sinks.day_detail import day_detail, evidence_reports, verdict_of, versions
+from sinks.day_records import Change, DayDetail, ReportDetail, Step, VerdictVersion
+from sinks.selecting import Connection
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.violence import baseline_of, limit_of
-from streams.ops.levers import Case, Counted, Lever, levers
-from streams.ops.standing import check_published
+from streams.ops.case import Case, CountedIncident
+from streams.ops.counterfactuals import Counterfactual, counterfactuals
+from streams.ops.published import opened_copy
 from streams.ops.watching import Stretch, stretches
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One region and truce-day as it is known now. ``changes`` are what would change the verdict."""
+    """Explanation of the present verdict of a region and truce-day."""
 
     agreement: Agreement
-    dossier: Dossier
+    detail: DayDetail
     case: Case
     convoys: list[Convoy]
     watched: list[Stretch]
-    changes: list[Lever]
+    changes: list[Counterfactual]
 
 
 @dataclass(frozen=True)
-class Held:
-    """One region and truce-day as it was held at an instant: the version, those before it, and its evidence then."""
+class PastExplanation:
+    """Verdict version held at an instant, with its history and evidence."""
 
     agreement: Agreement
     as_of: datetime
-    judged: Judged
+    judged: VerdictVersion
     versions: list[Change]
-    reports: list[Told]
+    reports: list[ReportDetail]
 
 
 def read_explanation(path: Path, region: str, day: date) -> Explanation:
@@ -59,59 +58,38 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: no such region or day was judged; the hint lists what there is.
     """
-    agreement, connection = _opened(path)
-    try:
+    with opened_copy(path) as connection:
+        agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
-        found = judged(connection, pcode, day) or _no_such_day(connection, day)
+        found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
         kinds = [str(kind) for kind in agreement.violence.severe_kinds]
-        return _explained(agreement, dossier(connection, found, kinds, agreement.baseline_days))
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
+        return _explained(agreement, day_detail(connection, found, kinds, agreement.baseline_days))
 
 
-def read_held(path: Path, region: str, day: date, as_of: datetime) -> Held:
-    """Return what was held of a region's truce-day at an instant.
+def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplanation:
+    """Return the verdict of a region's truce-day that was held at an instant.
 
     Raises:
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: no such region or day was judged, or not by then.
     """
-    agreement, connection = _opened(path)
-    try:
+    with opened_copy(path) as connection:
+        agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
-        present = judged(connection, pcode, day) or _no_such_day(connection, day)
-        found = judged(connection, pcode, day, as_of)
+        present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
+        found = verdict_of(connection, pcode, day, as_of)
         if found is None:
             raise UsageError(
                 f"{pcode} on {day} had not been judged by then",
                 f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
             )
-        return Held(agreement, as_of, found, versions(connection, found), told_then(connection, found))
-    except duckdb.Error as error:
-        raise StoreUnavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
+        history, evidence = versions(connection, found), evidence_reports(connection, found)
+        return PastExplanation(agreement, as_of, found, history, evidence)
 
 
-def _opened(path: Path) -> tuple[Agreement, duckdb.DuckDBPyConnection]:
-    check_published(path)
-    connection = reading.open_published(path)
-    try:
-        with mapped(path):
-            ((text,),) = connection.execute("SELECT agreement FROM about").fetchall()
-        return Agreement.model_validate_json(text), connection
-    except (StoreUnavailable, ValidationError) as error:
-        connection.close()
-        if isinstance(error, StoreUnavailable):
-            raise
-        raise StoreUnavailable(f"{path} holds no agreement that this version can read") from error
-
-
-def _region(connection: duckdb.DuckDBPyConnection, agreement: Agreement, given: str) -> str:
+def _region(connection: Connection, agreement: Agreement, given: str) -> str:
     """Return the P-code of a region given by P-code, by its name, or by a name the gazetteer knows to lie in it."""
-    names: dict[str, str] = dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+    names = reading.region_names(connection)
     if given.upper() in names:
         return given.upper()
     by_words = {words_of(name): pcode for pcode, name in names.items()}
@@ -132,14 +110,14 @@ def _located(agreement: Agreement, given: str) -> str | None:
         return None
 
 
-def _no_such_day(connection: duckdb.DuckDBPyConnection, day: date) -> Judged:
-    ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()
-    if first is None:
+def _no_such_day(connection: Connection, day: date) -> VerdictVersion:
+    days = reading.judged_days(connection)
+    if days is None:
         raise UsageError("no truce-day has been judged yet")
-    raise UsageError(f"no truce-day {day} has been judged", f"judged are {first} to {last}")
+    raise UsageError(f"no truce-day {day} has been judged", f"judged are {days[0]} to {days[1]}")
 
 
-def _explained(agreement: Agreement, known: Dossier) -> Explanation:
+def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
     start, end = to_micros(known.judged.starts_at), to_micros(known.judged.ends_at)
     notices: dict[str, list[tuple[Micros, Micros]]] = {}
     for watch in known.watches:
@@ -153,9 +131,7 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
         end=end,
         horizon=min(end, to_micros(known.judged_at)),
         now=to_micros(known.judged_at),
-        incidents=[
-            Counted(each.incident_id, each.severe) for each in known.incidents if each.in_scope and each.counted
-        ],
+        incidents=[CountedIncident(each.incident_id, each.severe) for each in known.incidents if each.within_count],
         # A monitor's baseline is of its bulletins: the limit stands in the verdict.
         limit=limit_of(agreement, baseline)
         if agreement.violence.bulletins_of is None
@@ -167,11 +143,11 @@ def _explained(agreement: Agreement, known: Dossier) -> Explanation:
     )
     return Explanation(
         agreement=agreement,
-        dossier=known,
+        detail=known,
         case=case,
         convoys=case.convoys(),
         watched=stretches(notices, all_day, start, end),
-        changes=levers(case),
+        changes=counterfactuals(case),
     )
 
 

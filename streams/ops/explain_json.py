@@ -1,4 +1,4 @@
-"""An explanation as values for JSON: dates, instants in UTC, spans in seconds."""
+"""JSON of an explanation, with instants in UTC and spans in seconds."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from schemas.truceday import from_micros
 from sinks.records import jsonable
-from streams.ops.explain import Explanation, Held
-from streams.ops.lever_text import lever_text
-from streams.ops.levers import Lever, seconds
+from streams.ops.counterfactual_text import counterfactual_text
+from streams.ops.counterfactuals import Counterfactual, seconds
+from streams.ops.explain import Explanation, PastExplanation
 from streams.ops.watching import Stretch
 
 
-def explanation_json(told: Explanation) -> dict[str, Any]:
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
     """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
-    known, rules = told.dossier, told.agreement.violence
+    known, rules = explanation.detail, explanation.agreement.violence
     # A monitor's limit is drawn from its bulletins: the incidents of those days are no part of it.
     baseline = known.baseline if rules.bulletins_of is None else []
     deciding = set(known.judged.evidence["access"])
     return {
-        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
+        "agreement": {"id": explanation.agreement.id, "title": explanation.agreement.title},
         "verdict": jsonable(known.judged),
         "judged_at": jsonable(known.judged_at),
         "not_judged_yet": known.unjudged,
@@ -35,13 +35,13 @@ def explanation_json(told: Explanation) -> dict[str, Any]:
         },
         "coverage": {
             "share": known.judged.covered_share,
-            "min_share_percent": told.agreement.coverage.min_share_percent,
-            "min_feeds": told.agreement.coverage.min_feeds,
+            "min_share_percent": explanation.agreement.coverage.min_share_percent,
+            "min_feeds": explanation.agreement.coverage.min_feeds,
             "notices": jsonable(known.watches),
-            "stretches": [_stretch_json(each) for each in told.watched],
+            "stretches": [_stretch_json(each) for each in explanation.watched],
             "silent": jsonable(known.silent),
         },
-        "would_change": [_lever_json(lever, told) for lever in told.changes],
+        "would_change": [_counterfactual_json(change, explanation) for change in explanation.changes],
         "incidents": jsonable(known.incidents),
         "convoys": [
             {
@@ -51,32 +51,32 @@ def explanation_json(told: Explanation) -> dict[str, Any]:
                 "joined": jsonable([each for each in known.joined if each.convoy == convoy.label]),
                 "steps": jsonable([step for step in known.steps if step.convoy == convoy.label]),
             }
-            for convoy in told.convoys
+            for convoy in explanation.convoys
         ],
         "bulletins": jsonable(known.bulletins),
         "versions": jsonable(known.versions),
     }
 
 
-def held_json(told: Held) -> dict[str, Any]:
-    """Return what was held at an instant as values."""
+def past_json(past: PastExplanation) -> dict[str, Any]:
+    """Return the verdict held at an instant as values."""
     return {
-        "agreement": {"id": told.agreement.id, "title": told.agreement.title},
-        "as_of": jsonable(told.as_of),
-        "verdict": jsonable(told.judged),
-        "reports": jsonable(told.reports),
-        "versions": jsonable(told.versions),
+        "agreement": {"id": past.agreement.id, "title": past.agreement.title},
+        "as_of": jsonable(past.as_of),
+        "verdict": jsonable(past.judged),
+        "reports": jsonable(past.reports),
+        "versions": jsonable(past.versions),
     }
 
 
-def _lever_json(lever: Lever, told: Explanation) -> dict[str, Any]:
+def _counterfactual_json(change: Counterfactual, explanation: Explanation) -> dict[str, Any]:
     return {
-        **asdict(lever),
-        "span": seconds(lever.span),
-        "stretches": [_stretch_json(each) for each in lever.stretches],
-        "after": None if lever.after is None else jsonable(from_micros(lever.after)),
-        "before": None if lever.before is None else jsonable(from_micros(lever.before)),
-        "text": lever_text(lever, told.case, told.dossier.judged.verdict),
+        **asdict(change),
+        "span": seconds(change.span),
+        "stretches": [_stretch_json(each) for each in change.stretches],
+        "after": None if change.after is None else jsonable(from_micros(change.after)),
+        "before": None if change.before is None else jsonable(from_micros(change.before)),
+        "text": counterfactual_text(change, explanation.case, explanation.detail.judged.verdict),
     }
 
 

@@ -1,4 +1,4 @@
-"""An explanation, shown: sections of text for a terminal."""
+"""Text of an explanation for a terminal, section by section."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.agreement import Agreement
-from schemas.truceday import Micros, from_micros, to_micros
-from sinks.dossier import Change, Incident, JoinedClaim, Judged, Step, Told
-from streams.ops.explain import Explanation, Held
+from schemas.truceday import MICROS_PER_DAY, from_micros, to_micros
+from sinks.day_records import Change, Incident, JoinedClaim, ReportDetail, Step, VerdictVersion
+from streams.ops.counterfactual_text import both_legs, counterfactual_text
+from streams.ops.explain import Explanation, PastExplanation
 from streams.ops.grid import number
-from streams.ops.lever_text import both_legs, lever_text
 from streams.ops.wording import counted, local_time, span_text
 
-#: Incidents told with their reports; the rest are counted, and --json has them all.
-_MOST_TOLD = 20
+#: Incidents listed with their reports. The rest are counted, and --json has them all.
+_MOST_LISTED = 20
 _RULES = {
     "severe_incident": "one severe incident breaks a day",
     "count_above_limit": "more incidents than the limit",
@@ -35,7 +35,7 @@ _RULES = {
 
 
 class _Page:
-    """Lines on a console, with instants in the agreement's own time."""
+    """Console with instants in the agreement's own time."""
 
     def __init__(self, console: Console, agreement: Agreement) -> None:
         self._console = console
@@ -66,72 +66,69 @@ class _Page:
         return f"{self.at(start)} to {self.at(end)}"
 
 
-def show_explanation(console: Console, told: Explanation) -> None:
-    """Print why a truce-day was judged as it was, and what would change that."""
-    page = _Page(console, told.agreement)
-    _verdict(page, told.dossier.judged)
-    if told.dossier.unjudged:
-        waiting = _named(told.dossier.unjudged, told.dossier.more_unjudged)
+def show_explanation(console: Console, explanation: Explanation) -> None:
+    """Print the explanation of a verdict and its counterfactuals."""
+    page = _Page(console, explanation.agreement)
+    _verdict(page, explanation.detail.judged)
+    if explanation.detail.unjudged:
+        waiting = _named(explanation.detail.unjudged, explanation.detail.more_unjudged)
         page.line(f"not judged yet: {waiting}", style="bold")
-    _legs(page, told.dossier.judged)
-    _limit(page, told)
-    _watched(page, told)
+    _legs(page, explanation.detail.judged)
+    _limit(page, explanation)
+    _watched(page, explanation)
     page.head("What would change it")
-    for lever in told.changes:
-        page.line(lever_text(lever, told.case, told.dossier.judged.verdict))
-    if (both := both_legs(told.case)) is not None:
+    for change in explanation.changes:
+        page.line(counterfactual_text(change, explanation.case, explanation.detail.judged.verdict))
+    if (both := both_legs(explanation.case)) is not None:
         page.line(both)
-    _incidents(page, told)
-    _convoys(page, told)
-    _bulletins(page, told)
-    _versions(page, told.dossier.versions)
+    _incidents(page, explanation)
+    _convoys(page, explanation)
+    _bulletins(page, explanation)
+    _versions(page, explanation.detail.versions)
 
 
-def show_held(console: Console, told: Held) -> None:
-    """Print what was held of a truce-day at an instant, and on what evidence."""
-    page = _Page(console, told.agreement)
-    page.line(f"as held at {page.at(told.as_of)}, from the verdict version and the figures valid then", 0, "bold")
-    _verdict(page, told.judged)
-    _legs(page, told.judged)
+def show_past(console: Console, past: PastExplanation) -> None:
+    """Print the verdict held at an instant and its evidence."""
+    page = _Page(console, past.agreement)
+    page.line(f"as held at {page.at(past.as_of)}, from the verdict version and the figures valid then", 0, "bold")
+    _verdict(page, past.judged)
+    _legs(page, past.judged)
     page.head("Reports that decided violence, as they were known then")
-    for report in told.reports:
+    for report in past.reports:
         _report(page, report, 1)
-    if not told.reports:
+    if not past.reports:
         page.line("none")
-    _versions(page, told.versions)
+    _versions(page, past.versions)
 
 
-def _verdict(page: _Page, held: Judged) -> None:
-    page.line(f"{held.region} {held.region_name}, truce-day {held.truce_day}", 0, "bold")
-    since = f"version {held.version}, judged so since {page.at(held.recorded_at)}"
-    page.line(f"{held.verdict}, {held.state}; {since}", 0, "bold")
-    length = to_micros(held.ends_at) - to_micros(held.starts_at)
-    odd = "" if length == _hours(24) else f", {span_text(length)} long: the clocks changed"
-    utc = f"{held.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} to {held.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    page.line(f"from {page.span(held.starts_at, held.ends_at)} ({utc}{odd})", 0)
+def _verdict(page: _Page, version: VerdictVersion) -> None:
+    page.line(f"{version.region} {version.region_name}, truce-day {version.truce_day}", 0, "bold")
+    since = f"version {version.version}, judged so since {page.at(version.recorded_at)}"
+    page.line(f"{version.verdict}, {version.state}; {since}", 0, "bold")
+    length = to_micros(version.ends_at) - to_micros(version.starts_at)
+    odd = "" if length == MICROS_PER_DAY else f", {span_text(length)} long: the clocks changed"
+    utc = f"{version.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} to {version.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    page.line(f"from {page.span(version.starts_at, version.ends_at)} ({utc}{odd})", 0)
 
 
-def _hours(number: int) -> Micros:
-    return number * 3_600_000_000
-
-
-def _legs(page: _Page, held: Judged) -> None:
+def _legs(page: _Page, version: VerdictVersion) -> None:
     page.head("Findings")
-    for reason in held.reasons:
+    for reason in version.reasons:
         page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
         page.line(reason["text"], 2)
-    apart = f"; {held.incidents_out_of_scope} out of scope, which break nothing" if held.incidents_out_of_scope else ""
+    outside = version.incidents_out_of_scope
+    apart = f"; {outside} out of scope, which break nothing" if outside else ""
     # Few sources state a range: sums of what is stated may lie below, or above, the sum of the best ones.
-    low = f"low {held.deaths_low}" if 0 < held.deaths_low <= held.deaths_best else ""
-    high = f"high {held.deaths_high}" if held.deaths_high >= held.deaths_best > 0 else ""
+    low = f"low {version.deaths_low}" if 0 < version.deaths_low <= version.deaths_best else ""
+    high = f"high {version.deaths_high}" if version.deaths_high >= version.deaths_best > 0 else ""
     stated = ", ".join(filter(None, (low, high)))
-    toll = f"{held.deaths_best} ({stated})" if stated else f"{held.deaths_best}"
-    page.line(f"{counted(held.incidents, 'incident')} in scope, {toll} killed{apart}")
+    toll = f"{version.deaths_best} ({stated})" if stated else f"{version.deaths_best}"
+    page.line(f"{counted(version.incidents, 'incident')} in scope, {toll} killed{apart}")
 
 
-def _limit(page: _Page, told: Explanation) -> None:
-    rules, counts = told.agreement.violence, told.dossier.baseline
-    page.head(f"Limit: {number(told.dossier.judged.violence_limit)}; more incidents in scope break the day")
+def _limit(page: _Page, explanation: Explanation) -> None:
+    rules, counts = explanation.agreement.violence, explanation.detail.baseline
+    page.head(f"Limit: {number(explanation.detail.judged.violence_limit)}; more incidents in scope break the day")
     share = 100 - rules.reduction_percent
     page.line(f"the greater of the floor, {rules.floor}, and {share} % of the {rules.baseline.measure} of the baseline")
     if rules.bulletins_of is not None:
@@ -147,11 +144,11 @@ def _limit(page: _Page, told: Explanation) -> None:
         page.line(f"{days}; none on the others", 2)
 
 
-def _watched(page: _Page, told: Explanation) -> None:
-    rules, known = told.agreement.coverage, told.dossier
+def _watched(page: _Page, explanation: Explanation) -> None:
+    rules, known = explanation.agreement.coverage, explanation.detail
     enough = f"{rules.min_share_percent} % by {counted(rules.min_feeds, 'feed')} needed"
     page.head(f"Watched: {100 * known.judged.covered_share:.0f} % of the day, {enough}")
-    for stretch in told.watched:
+    for stretch in explanation.watched:
         span = page.span(from_micros(stretch.start), from_micros(stretch.end))
         page.line(f"{span}  {', '.join(stretch.feeds) or 'nobody'}")
     for watch in known.watches:
@@ -167,15 +164,15 @@ def _watched(page: _Page, told: Explanation) -> None:
         page.line("no feed has ever told anything of this region")
 
 
-def _incidents(page: _Page, told: Explanation) -> None:
-    counting = [each for each in told.dossier.incidents if each.in_scope and each.counted]
+def _incidents(page: _Page, explanation: Explanation) -> None:
+    counting = [each for each in explanation.detail.incidents if each.within_count]
     deciding = [each for each in counting if each.decides]
     others = [each for each in counting if not each.decides]
     _incident_list(page, "Incidents that decided it", deciding)
     _incident_list(page, "Other incidents in scope" if deciding else "Incidents in scope", others)
-    outside = [each for each in told.dossier.incidents if each.counted and not each.in_scope]
+    outside = [each for each in explanation.detail.incidents if each.counted and not each.in_scope]
     _incident_list(page, "Out of scope: all of one side, or of all sides, is outside the agreement", outside)
-    uncounted = [each for each in told.dossier.incidents if not each.counted]
+    uncounted = [each for each in explanation.detail.incidents if not each.counted]
     _incident_list(page, "Not counted: the agreement counts other feeds", uncounted)
 
 
@@ -183,17 +180,17 @@ def _incident_list(page: _Page, heading: str, incidents: Sequence[Incident]) -> 
     if not incidents:
         return
     page.head(f"{heading}: {len(incidents)}")
-    for incident in incidents[:_MOST_TOLD]:
+    for incident in incidents[:_MOST_LISTED]:
         severe = ", severe" if incident.severe else ""
         when = page.span(incident.occurred_from, incident.occurred_to)
         page.line(f"{incident.incident_id}: {incident.kind}{severe}, {when}")
         for report in incident.reports:
             _report(page, report, 2)
-    if len(incidents) > _MOST_TOLD:
-        page.line(f"... and {len(incidents) - _MOST_TOLD:,} more; --json tells all")
+    if len(incidents) > _MOST_LISTED:
+        page.line(f"... and {len(incidents) - _MOST_LISTED:,} more; --json tells all")
 
 
-def _report(page: _Page, report: Told, depth: int) -> None:
+def _report(page: _Page, report: ReportDetail, depth: int) -> None:
     why = f" ({report.why})" if report.why else ""
     page.line(f"{report.feed}/{report.report_id}, revision {report.revision}{why}", depth)
     place = f" at {report.place_name}" if report.place_name else ""
@@ -215,31 +212,31 @@ def _report(page: _Page, report: Told, depth: int) -> None:
 
 def _sources(page: _Page, sources: Iterable[dict[str, str]], note: str | None, depth: int) -> None:
     for source in sources:
-        told = ", ".join(source[key] for key in ("name", "published", "title") if key in source)
+        cited = ", ".join(source[key] for key in ("name", "published", "title") if key in source)
         origin = f", first told by {source['origin']}" if "origin" in source else ""
-        page.line(f"source: {told}{origin}", depth, "grey50")
+        page.line(f"source: {cited}{origin}", depth, "grey50")
         if "url" in source:
             page.line(source["url"], depth + 1, "grey50")
     if note:
         page.line(f"note: {note}", depth, "grey50")
 
 
-def _convoys(page: _Page, told: Explanation) -> None:
-    if not told.convoys:
+def _convoys(page: _Page, explanation: Explanation) -> None:
+    if not explanation.convoys:
         return
     steps: dict[str, list[Step]] = {}
-    for step in told.dossier.steps:
+    for step in explanation.detail.steps:
         steps.setdefault(step.convoy, []).append(step)
-    deciding = told.dossier.judged.evidence["access"]
-    page.head(f"Convoys to the region known by then: {len(told.convoys)}")
-    for convoy in sorted(told.convoys, key=lambda each: (each.label not in deciding, each.first_known)):
+    deciding = explanation.detail.judged.evidence["access"]
+    page.head(f"Convoys to the region known by then: {len(explanation.convoys)}")
+    for convoy in sorted(explanation.convoys, key=lambda each: (each.label not in deciding, each.first_known)):
         decides = ", decided it" if convoy.label in deciding else ""
         page.line(f"{convoy.label}: {convoy.state} since {page.at(from_micros(convoy.since))}{decides}")
-        for joined in told.dossier.joined:
+        for joined in explanation.detail.joined:
             if joined.convoy == convoy.label:
                 page.line(_joined(joined), 2)
         for step in steps[convoy.label]:
-            if to_micros(step.occurred_from) < told.case.horizon:
+            if to_micros(step.occurred_from) < explanation.case.horizon:
                 _convoy_step(page, step)
 
 
@@ -260,11 +257,11 @@ def _convoy_step(page: _Page, step: Step) -> None:
     _sources(page, step.sources, step.note, 3)
 
 
-def _bulletins(page: _Page, told: Explanation) -> None:
-    if not told.dossier.bulletins:
+def _bulletins(page: _Page, explanation: Explanation) -> None:
+    if not explanation.detail.bulletins:
         return
     page.head("Monitors' own tallies for periods that touch the day; never added to anything")
-    for line in told.dossier.bulletins:
+    for line in explanation.detail.bulletins:
         where = "" if line.region else ", whole country"
         what = f" {line.kind_as_given}" if line.kind_as_given else ""
         accused = f", accused: {line.accused}" if line.accused else ""

@@ -1,14 +1,19 @@
-"""The grid of regions and truce-days, as text. Symbols and words carry the meaning; colour only repeats it."""
+"""Grid of regions and truce-days, as text.
+
+Symbols and words carry the meaning; colour only repeats it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sinks.records import Cell, Window
-from streams.ops.standing import Standing
+from streams.ops.status import Status
+from streams.ops.tables import plain_table
 
 #: Blue, vermilion and grey of the Okabe-Ito palette: told apart by every kind of colour vision, on dark and light.
 _STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
@@ -51,24 +56,33 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def grids(standing: Standing, width: int) -> Iterator[Table]:
+def show_grids(console: Console, status: Status) -> None:
+    """Print the grid with how its truce-days are cut."""
+    clock = status.agreement.clock
+    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
+    for table in grids(status, console.width):
+        console.print()
+        console.print(table)
+
+
+def grids(status: Status, width: int) -> Iterator[Table]:
     """Yield the grid in as many tables as ``width`` needs, each with whole days; the last one has the streaks."""
     per_block = max(1, (width - _MARGIN_WIDTH) // _DAY_WIDTH)
-    cells = {(cell.region, cell.truce_day): cell for cell in standing.cells}
-    for start in range(0, len(standing.days), per_block):
-        days = standing.days[start : start + per_block]
-        with_streaks = start + per_block >= len(standing.days)
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    cells = {(cell.region, cell.truce_day): cell for cell in status.cells}
+    for start in range(0, len(status.days), per_block):
+        days = status.days[start : start + per_block]
+        with_streaks = start + per_block >= len(status.days)
+        table = plain_table()
         table.add_column("region", no_wrap=True)
         for day in days:
             table.add_column(f"{day:%a} {day.isoformat()[5:]}", no_wrap=True)
         if with_streaks:
             table.add_column("streak", no_wrap=True)
-        for region in standing.windows:
+        for region in status.windows:
             row = [Text(f"{region.region} {region.region_name}")]
             row.extend(_block(cells.get((region.region, day))) for day in days)
             if with_streaks:
-                row.append(_streak(region, standing.agreement.clock.required_days))
+                row.append(_streak(region, status.agreement.clock.required_days))
             table.add_row(*row)
         yield table
 

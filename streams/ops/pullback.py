@@ -1,17 +1,17 @@
-"""Positions against the lines of an agreement, as a section of text. Shown beside the verdicts, never part of them."""
+"""Text about positions and pull-back lines, shown beside the verdicts."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from schemas.pullback import PullbackLine, PullbackRule
-from sinks.pullback import FoundPosition
-from streams.ops.standing import Standing
+from sinks.pullback import PositionFinding
+from streams.ops.status import Status
+from streams.ops.tables import plain_table
 
-#: Positions told one by one under the counts.
-MOST_TOLD = 5
+#: Positions listed one by one under the counts.
+MOST_LISTED = 5
 _WHY = {
     PullbackRule.BAND: "",
     PullbackRule.LIMIT_IN_DOUBT: "its uncertainty spans the limit",
@@ -20,37 +20,35 @@ _WHY = {
 }
 
 
-def show_pullback(console: Console, standing: Standing) -> None:
-    """Print of each line what is found by truce-day and party, then the worst positions; nothing without lines."""
-    for line in standing.agreement.pullback:
-        days = [day for day in standing.pullback_days if day.line == line.id]
+def show_pullback(console: Console, status: Status) -> None:
+    """Print the counts of each line by truce-day and party, then the worst positions; nothing without lines."""
+    for line in status.agreement.pullback:
+        days = [day for day in status.pullback_days if day.line == line.id]
         heading = f"\nPull-back from {line.name}, known to ±{line.uncertainty_metres:,} m (beside the verdicts)"
         console.print(Text(heading if days else f"{heading}: no position reported for these days", style="bold"))
         if not days:
             continue
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        for heading in ("truce-day", "party", "worst"):
-            table.add_column(heading)
-        for heading in ("VIOLATION", "INDETERMINATE", "COMPLIANT", "not bound", "not judged"):
-            table.add_column(heading, justify="right")
+        table = plain_table(
+            ("truce-day", "party", "worst"), ("VIOLATION", "INDETERMINATE", "COMPLIANT", "not bound", "not judged")
+        )
         for day in days:
             counts = (day.violations, day.indeterminate, day.compliant, day.not_bound, day.not_judged)
             table.add_row(day.truce_day.isoformat(), Text(day.party), day.worst, *(f"{count:,}" for count in counts))
         console.print(table)
         # Of the rules only these leave a question or an accusation; who complies needs no line of their own.
-        telling = [each for each in standing.positions if each.line == line.id and told_one_by_one(each)]
-        for position in telling[:MOST_TOLD]:
+        telling = [each for each in status.positions if each.line == line.id and is_listed(each)]
+        for position in telling[:MOST_LISTED]:
             console.print(Text(f"  {position_text(position, line)}"))
-        if len(telling) > MOST_TOLD:
-            console.print(Text(f"  ... and {len(telling) - MOST_TOLD:,} more; --json lists them all"))
+        if len(telling) > MOST_LISTED:
+            console.print(Text(f"  ... and {len(telling) - MOST_LISTED:,} more; --json lists them all"))
 
 
-def told_one_by_one(position: FoundPosition) -> bool:
+def is_listed(position: PositionFinding) -> bool:
     """Whether a position is worth a line of its own: a violation, or one that may be."""
     return position.finding in ("VIOLATION", "INDETERMINATE")
 
 
-def position_text(position: FoundPosition, line: PullbackLine) -> str:
+def position_text(position: PositionFinding, line: PullbackLine) -> str:
     """Return one position in a line: how far, how sure, against which limit; lengths as given and in metres."""
     where = "" if position.distance_metres is None else f"{position.distance_metres:,.0f} m"
     where += f" {position.side}" if position.side else ""

@@ -1,4 +1,4 @@
-"""Rejects, shown: a list with a summary, one with all that is known of it, and whether they come faster than before."""
+"""Text and JSON of rejects and of their growth."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from schemas.rejects import RejectCode
 from sinks.records import jsonable
 from sinks.rejects import Reject, RejectRate, RejectShare
+from streams.ops.tables import plain_table
 from streams.ops.wording import counted, one_line, visible
 
 #: Fewer are no growth, whatever they were before: one feed's slip of the pen is no alarm.
@@ -25,10 +25,10 @@ MOST_SHOWN = 20_000
 
 
 def growth(rates: Sequence[RejectRate]) -> str | None:
-    """Say that rejects grow: 10 or more in the last hour, and more than twice the hourly mean of the 24 hours before.
+    """Return a sentence when rejects grow; None when they do not, or when there is nothing to compare with.
 
-    Or likewise of the last day against the seven days before. None when they do not, or when nothing was received
-    before, so that there is nothing to compare with.
+    They grow with 10 or more in the last hour and more than twice the hourly mean of the 24 hours before. The
+    same holds of the last day against the seven days before.
     """
     for rate in rates:
         if rate.hours_before <= 0 or rate.rejects < LEAST_GROWTH:
@@ -53,17 +53,13 @@ def show_rejects(
             if reject.feed or reject.report_id
             else "sender unreadable"
         )
-        told = f", {_redriven(reject)}" if reject.redrives else ""
-        console.print(Text(one_line(f"{reject.id}  {reject.code}  {who}  {_at(reject.received_at)}{told}")))
+        outcome = f", {_redriven(reject)}" if reject.redrives else ""
+        console.print(Text(one_line(f"{reject.id}  {reject.code}  {who}  {_at(reject.received_at)}{outcome}")))
         console.print(Text(f"    {one_line(reject.hint)}", style="grey50"))
     records = sum(share.records for share in shares)
     shown = f", the newest {len(listed):,} shown" if len(listed) < records else ""
     console.print(Text(f"\n{counted(records, 'record')} rejected{shown}", style="bold"))
-    summary = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    for heading in ("code", "feed"):
-        summary.add_column(heading)
-    for heading in ("rejected", "not redriven"):
-        summary.add_column(heading, justify="right")
+    summary = plain_table(("code", "feed"), ("rejected", "not redriven"))
     summary.add_column("last")
     for share in shares:
         summary.add_row(
@@ -79,11 +75,11 @@ def show_rejects(
 
 
 def show_reject(console: Console, reject: Reject) -> None:
-    """Print all that is known of a reject, its bytes so that they command no terminal, and what to do."""
+    """Print a reject, its bytes without what steers a terminal, and what to do."""
     place = "not known"
     if reject.source_topic is not None:
         place = f"{reject.source_topic}, partition {reject.source_partition}, offset {reject.source_offset}"
-    told = {
+    facts = {
         "reject": str(reject.id),
         "code": f"{reject.code}: {_meaning(reject.code)}",
         "hint": reject.hint,
@@ -93,7 +89,7 @@ def show_reject(console: Console, reject: Reject) -> None:
         "read from": place,
         "redriven": _redriven(reject) if reject.redrives else "never",
     }
-    for name, value in told.items():
+    for name, value in facts.items():
         console.print(Text(f"{name:<10} {one_line(value)}"))
     kept = "" if reject.whole else f", of which the first {len(reject.original):,} are kept"
     console.print(Text(f"\nThe record, {counted(reject.original_bytes, 'byte')}{kept}:", style="bold"))
@@ -120,7 +116,7 @@ def reject_json(reject: Reject, *, with_bytes: bool = False) -> dict[str, Any]:
 def listing_json(
     listed: Sequence[Reject], shares: Sequence[RejectShare], rates: Sequence[RejectRate]
 ) -> dict[str, Any]:
-    """Return everything ``show_rejects`` tells as values."""
+    """Return everything ``show_rejects`` prints as values."""
     return {
         "rejects": [reject_json(reject) for reject in listed],
         "summary": jsonable(list(shares)),

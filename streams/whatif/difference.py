@@ -1,4 +1,4 @@
-"""How two judgements of the same facts differ: verdicts, streaks, the gate."""
+"""Differences between two judgements of the same facts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from sinks.records import Cell, Gate, Window
-from streams.ops.standing import Standing
+from streams.ops.status import Status
 
 _T = TypeVar("_T")
 
-#: What of a verdict, a streak and the gate is compared. How a judgement came about, its versions and recording times,
-#: is not: all is judged at one tick here.
+#: Compared fields of a verdict, a streak and the gate. Versions and recording times are not compared, because all is
+#: judged at one tick here.
 CELL_FIELDS = (
     "violence",
     "access",
@@ -34,8 +34,11 @@ GATE_FIELDS = ("is_open", "required_days", "shortest_streak", "regions_holding",
 
 
 @dataclass(frozen=True)
-class Changed:
-    """One value of a row, before and after; a row that is on one side only has None on the other."""
+class FieldChange:
+    """Value of a row, before and after.
+
+    A side without such a row has None.
+    """
 
     field: str
     before: Any
@@ -44,30 +47,33 @@ class Changed:
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A region and truce-day judged differently."""
+    """Region and truce-day judged differently."""
 
     region: str
     truce_day: date
-    changed: list[Changed]
+    changed: list[FieldChange]
     before: Cell | None
     after: Cell | None
 
 
 @dataclass(frozen=True)
 class StreakDifference:
-    """A region whose streak differs, or its part in the gate."""
+    """Region whose streak, or whose part in the gate, differs."""
 
     region: str
-    changed: list[Changed]
+    changed: list[FieldChange]
 
 
 @dataclass(frozen=True)
 class Differences:
-    """Everything in which two standings differ. ``compared`` is the number of regions and days on either side."""
+    """Differences of two statuses.
+
+    ``compared`` is the number of regions and days on either side.
+    """
 
     cells: list[CellDifference]
     streaks: list[StreakDifference]
-    gate: list[Changed]
+    gate: list[FieldChange]
     compared: int
 
     def __bool__(self) -> bool:
@@ -81,7 +87,7 @@ class Differences:
 
 @dataclass(frozen=True)
 class Totals:
-    """A judgement in a few figures, for a table of many.
+    """Judgement in a few figures, for a table of many.
 
     ``longest_run`` is the most MET truce-days in a row in one region of the gate, ``longest_joint_run`` the most in
     all of them at once, the running day left out.
@@ -97,7 +103,7 @@ class Totals:
     gate_open: bool
 
 
-def compare(before: Standing, after: Standing) -> Differences:
+def compare(before: Status, after: Status) -> Differences:
     """Return how ``after`` differs from ``before``, by region and truce-day, by region, and in the gate."""
     cells = _paired(before.cells, after.cells, lambda cell: (cell.region, cell.truce_day))
     by_bulletins = any(side.agreement.violence.bulletins_of for side in (before, after))
@@ -120,14 +126,14 @@ def compare(before: Standing, after: Standing) -> Differences:
     )
 
 
-def totals(standing: Standing) -> Totals:
-    """Sum a standing up over the truce-days it shows."""
-    verdicts = Counter(cell.verdict for cell in standing.cells)
-    needed = [window.region for window in standing.windows if window.in_gate]
-    ended = [cell for cell in standing.cells if cell.state != "OPEN" and cell.region in needed]
+def totals(status: Status) -> Totals:
+    """Sum a status up over the truce-days it shows."""
+    verdicts = Counter(cell.verdict for cell in status.cells)
+    needed = [window.region for window in status.windows if window.in_gate]
+    ended = [cell for cell in status.cells if cell.state != "OPEN" and cell.region in needed]
     days = sorted({cell.truce_day for cell in ended})
     met = {(cell.region, cell.truce_day) for cell in ended if cell.verdict == "MET"}
-    gate = standing.gate
+    gate = status.gate
     return Totals(
         met=verdicts["MET"],
         broken=verdicts["BROKEN"],
@@ -153,9 +159,9 @@ def _paired(
 
 def _changed(
     fields: Iterable[str], before: Cell | Window | Gate | None, after: Cell | Window | Gate | None
-) -> list[Changed]:
+) -> list[FieldChange]:
     pairs = ((field, _value(before, field), _value(after, field)) for field in fields)
-    return [Changed(field, old, new) for field, old, new in pairs if old != new]
+    return [FieldChange(field, old, new) for field, old, new in pairs if old != new]
 
 
 def _value(row: Cell | Window | Gate | None, field: str) -> Any:

@@ -1,4 +1,7 @@
-"""Judging recorded facts by another agreement: intake's examination and the ledger's agent, once over, at one tick."""
+"""Rejudgement of recorded facts by another agreement, at one tick.
+
+The facts pass intake's examination and the ledger's agent once more.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,16 @@ from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from schemas.reports import PlacePrecision
 from sinks.publishing import Cadence
+from sinks.recorded_facts import Moment, Record, RecordedFacts
 from sinks.store import Store, StoreLimits
 from streams.engine.lane import Batch
 from streams.engine.lane import Record as KafkaRecord
 from streams.intake.examine import Examined, Examiner
 from streams.intake.facts import Locator
 from streams.ledger.handler import FlushRules, LedgerHandler
-from streams.ops.standing import Standing, copy_path, read_standing
+from streams.ops.published import copy_path
+from streams.ops.status import Status, read_status
 from streams.whatif.places import RecordedPlaces
-from streams.whatif.recorded import Moment, Record, Recorded
 
 #: Called with how many facts have been judged, and out of how many.
 Progress = Callable[[int, int], None]
@@ -42,8 +46,8 @@ _PLACE_CODES = frozenset((RejectCode.UNKNOWN_PLACE, RejectCode.AMBIGUOUS_PLACE))
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How things stand under an agreement, judged once.
+class Rejudgement:
+    """Status under an agreement, judged once, with the outcome of every record.
 
     Attributes:
         records: accepted records of the file.
@@ -52,7 +56,7 @@ class Judged:
         admitted: records the file has as rejected and that this agreement's intake accepts.
     """
 
-    standing: Standing
+    status: Status
     records: int
     outside: int
     refused: dict[str, int]
@@ -60,14 +64,14 @@ class Judged:
 
 
 def judge(
-    recorded: Recorded,
+    recorded: RecordedFacts,
     agreement: Agreement,
     *,
     moment: Moment,
     progress: Progress,
     boundaries: Path | None = None,
     memory: str = StoreLimits.memory,
-) -> Judged:
+) -> Rejudgement:
     """Judge what was known at ``moment`` by ``agreement``, in a temporary folder that is gone when this returns.
 
     Places are where the file says they are, unless the agreement names another gazetteer than the recorded one: then
@@ -94,8 +98,8 @@ def judge(
 
         agent = LedgerHandler(agreement, open_store, _at_the_end(), _BY_RECORDS, None)
         asyncio.run(_run(agent, intake, moment, progress))
-        standing = read_standing(copy_path(Path(folder), agreement.id))
-    return Judged(standing, intake.records, intake.outside, dict(intake.refused), intake.admitted)
+        status = read_status(copy_path(Path(folder), agreement.id))
+    return Rejudgement(status, intake.records, intake.outside, dict(intake.refused), intake.admitted)
 
 
 async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: Progress) -> None:
@@ -116,7 +120,7 @@ async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: 
 class _Intake:
     """Examines recorded records again, and counts what becomes of them."""
 
-    def __init__(self, recorded: Recorded, agreement: Agreement, boundaries: Path | None) -> None:
+    def __init__(self, recorded: RecordedFacts, agreement: Agreement, boundaries: Path | None) -> None:
         self._recorded = recorded
         # Reports may name the agreement they are about: by the recorded one's id they mean this one as well.
         self._name = recorded.agreement.id
@@ -215,7 +219,7 @@ def _batch(records: list[KafkaRecord], next_offset: int) -> Batch:
     return Batch(_TOPIC, 0, records, next_offset)
 
 
-def _names(recorded: Recorded, agreement: Agreement) -> dict[str, str]:
+def _names(recorded: RecordedFacts, agreement: Agreement) -> dict[str, str]:
     """Return names of regions: the file's, or where the agreement names another gazetteer that one's."""
     if agreement.gazetteer != recorded.agreement.gazetteer:
         return {**recorded.region_names, **load_gazetteer(agreement.gazetteer).names()}

@@ -1,9 +1,9 @@
-"""The recorded judgement and the others beside it, shown: as text for a terminal, and the same as values for JSON."""
+"""Text and JSON of the recorded judgement and its alternatives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -13,14 +13,15 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros
 from sinks.records import jsonable
-from streams.ops.grid import LEGEND, cell_text, grids, number
-from streams.ops.standing import Standing, gate_sentence
+from streams.ops.grid import LEGEND, cell_text, number, show_grids
+from streams.ops.status import Status, gate_sentence
+from streams.ops.tables import plain_table
 from streams.ops.wording import counted
 from streams.whatif.changes import differing_keys
-from streams.whatif.difference import Changed, Differences, Totals, totals
-from streams.whatif.judge import Judged
+from streams.whatif.difference import Differences, FieldChange, Totals, totals
+from streams.whatif.judge import Rejudgement
 
-#: Differences told in text; JSON has all.
+#: Differences listed in text; JSON has all.
 MOST_SHOWN = 20
 _FINDINGS = ("violence", "access", "verdict")
 _WORDS = {
@@ -45,18 +46,19 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One alternative, judged and compared. ``standing`` and ``differences`` are of the truce-days asked for."""
+    """Alternative, judged and compared.
+
+    ``status`` and ``differences`` are of the truce-days asked for.
+    """
 
     name: str
     agreement: Agreement
-    judged: Judged
-    standing: Standing
+    judged: Rejudgement
+    status: Status
     differences: Differences
 
 
-def show(
-    console: Console, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome], shown: int | None
-) -> None:
+def show(console: Console, judged_at: Micros, recorded: Status, outcomes: Sequence[Outcome], shown: int | None) -> None:
     """Print the recorded grid, each other one with what differs, and all of them in one table.
 
     Args:
@@ -74,7 +76,7 @@ def show(
         if not outcome.differences:
             console.print(Text("No difference: its grid is the recorded one."))
             continue
-        _grid(console, outcome.standing, shown)
+        _grid(console, outcome.status, shown)
         _differences(console, recorded, outcome)
     console.print(Text(f"\n{LEGEND}\n", style="grey50"))
     console.print(_table(recorded, outcomes))
@@ -87,14 +89,14 @@ def show(
 
 
 def summary(differences: Differences) -> str:
-    """Say in one line how much differs."""
+    """Return in one line how much differs."""
     if not differences:
         return f"no difference in {counted(differences.compared, 'verdict')}, any streak or the gate"
     turns = differences.turns()
-    told = ", ".join(f"{count:,} {before} → {after}" for (before, after), count in turns.most_common())
+    listed = ", ".join(f"{count:,} {before} → {after}" for (before, after), count in turns.most_common())
     figures = len(differences.cells) - turns.total()
     parts = [
-        f"{turns.total():,} of {counted(differences.compared, 'verdict')} differ{f' ({told})' if told else ''}",
+        f"{turns.total():,} of {counted(differences.compared, 'verdict')} differ{f' ({listed})' if listed else ''}",
         f"{figures:,} more in a leg or figures only" if figures else "",
         f"{counted(len(differences.streaks), 'streak')}" if differences.streaks else "",
         "the gate" if differences.gate else "",
@@ -102,12 +104,12 @@ def summary(differences: Differences) -> str:
     return ", ".join(filter(None, parts))
 
 
-def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def whatif_json(file: str, judged_at: Micros, recorded: Status, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return everything the text shows, and every difference, as values."""
     return {
         "file": file,
         "judged_at": jsonable(from_micros(judged_at)),
-        "recorded": _standing_json(recorded),
+        "recorded": _status_json(recorded),
         "alternatives": [
             {
                 "name": outcome.name,
@@ -119,7 +121,7 @@ def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequ
                 "outside": outcome.judged.outside,
                 "refused": outcome.judged.refused,
                 "admitted": outcome.judged.admitted,
-                **_standing_json(outcome.standing),
+                **_status_json(outcome.status),
                 "differences": {
                     "summary": summary(outcome.differences),
                     "compared": outcome.differences.compared,
@@ -133,33 +135,28 @@ def whatif_json(file: str, judged_at: Micros, recorded: Standing, outcomes: Sequ
     }
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
+def _status_json(status: Status) -> dict[str, Any]:
     return {
-        "agreement": standing.agreement.model_dump(mode="json"),
-        "totals": jsonable(totals(standing)),
-        "truce_days": jsonable(standing.days),
-        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in standing.cells],
-        "windows": jsonable(standing.windows),
-        "gate": jsonable(standing.gate),
+        "agreement": status.agreement.model_dump(mode="json"),
+        "totals": jsonable(totals(status)),
+        "truce_days": jsonable(status.days),
+        "verdicts": [{**jsonable(cell), "text": cell_text(cell)} for cell in status.cells],
+        "windows": jsonable(status.windows),
+        "gate": jsonable(status.gate),
     }
 
 
-def _grid(console: Console, standing: Standing, shown: int | None) -> None:
-    if not standing.days:
-        console.print(Text(f"No truce-day is judged; the agreement's first is {standing.agreement.first_day}."))
+def _grid(console: Console, status: Status, shown: int | None) -> None:
+    if not status.days:
+        console.print(Text(f"No truce-day is judged; the agreement's first is {status.agreement.first_day}."))
         return
-    days = standing.days if shown is None else standing.days[-shown:]
-    part = Standing(**{**vars(standing), "days": days})
-    clock = standing.agreement.clock
-    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
-    for table in grids(part, console.width):
-        console.print()
-        console.print(table)
-    console.print(Text(f"\n{gate_sentence(standing.gate)}"))
+    days = status.days if shown is None else status.days[-shown:]
+    show_grids(console, replace(status, days=days))
+    console.print(Text(f"\n{gate_sentence(status.gate)}"))
 
 
-def _records(console: Console, judged: Judged) -> None:
-    """Say what this agreement's intake makes of records that the recorded one's took, or did not take."""
+def _records(console: Console, judged: Rejudgement) -> None:
+    """Print the records whose outcome in this agreement's intake differs from the recorded one."""
     if judged.outside:
         console.print(Text(f"  {counted(judged.outside, 'report')} of no region of it"))
     for code, records in sorted(judged.refused.items()):
@@ -168,7 +165,7 @@ def _records(console: Console, judged: Judged) -> None:
         console.print(Text(f"  {counted(judged.admitted, 'rejected record')} admitted"))
 
 
-def _differences(console: Console, recorded: Standing, outcome: Outcome) -> None:
+def _differences(console: Console, recorded: Status, outcome: Outcome) -> None:
     differences = outcome.differences
     if (recorded.agreement.clock.anchor, recorded.agreement.clock.time_zone) != (
         outcome.agreement.clock.anchor,
@@ -178,18 +175,18 @@ def _differences(console: Console, recorded: Standing, outcome: Outcome) -> None
     console.print(Text("\nDifferences"))
     findings = [each for each in differences.cells if any(one.field in _FINDINGS for one in each.changed)]
     for each in findings[:MOST_SHOWN]:
-        console.print(Text(f"  {each.region} {each.truce_day}: {_told(each.changed, each.before, each.after)}"))
+        console.print(Text(f"  {each.region} {each.truce_day}: {_change_text(each.changed, each.before, each.after)}"))
     if len(findings) > MOST_SHOWN:
         console.print(Text(f"  ... and {len(findings) - MOST_SHOWN:,} more findings; --json lists them all"))
     if figures := len(differences.cells) - len(findings):
         console.print(Text(f"  {counted(figures, 'day')} of a region in figures only; --json lists them"))
     for streak in differences.streaks:
-        console.print(Text(f"  streak of {streak.region}: {_told(streak.changed)}"))
+        console.print(Text(f"  streak of {streak.region}: {_change_text(streak.changed)}"))
     if differences.gate:
-        console.print(Text(f"  gate: {_told(differences.gate)}"))
+        console.print(Text(f"  gate: {_change_text(differences.gate)}"))
 
 
-def _told(changed: Sequence[Changed], before: object = "", after: object = "") -> str:
+def _change_text(changed: Sequence[FieldChange], before: object = "", after: object = "") -> str:
     if before is None:
         return "not judged → judged"
     if after is None:
@@ -212,14 +209,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _table(recorded: Standing, outcomes: Sequence[Outcome]) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+def _table(recorded: Status, outcomes: Sequence[Outcome]) -> Table:
+    table = plain_table()
     table.add_column("", no_wrap=True)
     for heading in ("MET", "BROKEN", "UNKNOWN", "differ", "longest run", "in all at once", "gate"):
         table.add_column(heading, justify="right")
     _line(table, "as recorded", totals(recorded), "")
     for outcome in outcomes:
-        _line(table, outcome.name, totals(outcome.standing), f"{outcome.differences.turns().total():,}")
+        _line(table, outcome.name, totals(outcome.status), f"{outcome.differences.turns().total():,}")
     return table
 
 

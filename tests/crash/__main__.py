@@ -7,18 +7,17 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from schemas.failpoints import STEPS
-from tests.crash.campaign import REPORTS, intake_campaign, ledger_campaign
+from tests.crash.campaign import intake_campaign, ledger_campaign
 from tests.crash.faults import full_disks, outages, takeovers
 from tests.crash.figures import Figures
+from tests.crash.plan import REPORTS, Plan
 from tests.support import brokers
 from tests.support.absences import Absence
-
-Campaign = Callable[[str, str, Path], Figures]
 
 
 def main() -> int:
@@ -42,34 +41,25 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="trucewatch-crash-") as name:
         folder = Path(name)
         for address in (brokers.embedded if chosen.broker == "embedded" else brokers.apache)(folder / "broker"):
-            for title, campaign in _campaigns(chosen):
-                run = partial(campaign, address, f"t{uuid.uuid4().hex[:10]}", folder / title)
-                whole &= _report(chosen.broker, title, run)
+            draw = random.Random(chosen.seed)
+            for title, campaign, count in _campaigns(chosen):
+                prefix = f"t{uuid.uuid4().hex[:10]}"
+                plan = Plan(address, prefix, folder / title, count, draw, chosen.steps, chosen.reports)
+                whole &= _report(chosen.broker, title, partial(campaign, plan))
         for absence in _absences(chosen):
             whole &= _report(absence, "outages", partial(outages, absence, folder / absence, chosen.outages))
     return 0 if whole else 1
 
 
-def _campaigns(chosen: argparse.Namespace) -> Iterator[tuple[str, Campaign]]:
-    draw = random.Random(chosen.seed)
-    for role, kill, share in (("ledger", ledger_campaign, 2), ("intake", intake_campaign, 1)):
-        kills = chosen.kills if chosen.role else chosen.kills * share // 3
-        if kills and chosen.role in (None, role):
-            yield (
-                role,
-                lambda broker, prefix, folder, kill=kill, kills=kills: kill(
-                    broker, prefix, folder, kills, draw, chosen.steps, chosen.reports
-                ),
-            )
-    for title, fault, count in (
-        ("takeovers", takeovers, chosen.takeovers),
-        ("full disks", full_disks, chosen.full_disks),
-    ):
-        if count:
-            yield (
-                title,
-                lambda broker, prefix, folder, fault=fault, count=count: fault(broker, prefix, folder, count, draw),
-            )
+def _campaigns(chosen: argparse.Namespace) -> list[tuple[str, Callable[[Plan], Figures], int]]:
+    """Return the campaigns asked for, each with its title and its number of faults."""
+    campaigns: list[tuple[str, Callable[[Plan], Figures], int]] = [
+        (role, campaign, chosen.kills if chosen.role else chosen.kills * share // 3)
+        for role, campaign, share in (("ledger", ledger_campaign, 2), ("intake", intake_campaign, 1))
+        if chosen.role in (None, role)
+    ]
+    campaigns += [("takeovers", takeovers, chosen.takeovers), ("full disks", full_disks, chosen.full_disks)]
+    return [each for each in campaigns if each[2]]
 
 
 def _absences(chosen: argparse.Namespace) -> tuple[Absence, ...]:

@@ -1,4 +1,4 @@
-"""A campaign of ``kill -9``: workers die at every named step and at random instants, again and again.
+"""Campaigns of ``kill -9`` at every named step and at random instants.
 
 A life is one worker process from its start to its death. Half of them die at a failpoint, half at an instant drawn at
 random, which as often as not falls into recovery from the death before. When the input is used up, a last worker ends
@@ -13,7 +13,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -21,24 +21,17 @@ import duckdb
 from schemas.errors import WorkerDied
 from schemas.failpoints import STEPS
 from schemas.topics import Topics
-from streams.cli.processes import running, worker_environment
+from streams.cli.processes import worker_environment
 from streams.engine.admin import end_offsets
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Role, Settings
 from tests.crash.figures import Figures, Tables
+from tests.crash.plan import Plan
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
-from tests.support.recorded_archive import (
-    AGREEMENT,
-    archive_of,
-    in_peace,
-    judged_to,
-    publish_archive,
-    settings_for,
-    wait_until,
-)
+from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for
 from tests.support.records import tables, tables_without_places
-from tests.support.standbys import copy_of, taken_in
+from tests.support.standbys import copy_of, finish, take_in
 
 #: A worker reads its first record after some seconds: random deaths fall before, into recovery, and behind it.
 LONGEST_RANDOM_LIFE = 5.0
@@ -48,7 +41,6 @@ PATIENCE_FOR_A_STEP = 30.0
 RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
 ONCE = ("store.migrating", "store.migrated", "store.viewing")
-REPORTS = 3_000
 LIVES_A_ROUND = 60
 STEPS_OF: dict[Role, tuple[str, ...]] = {
     "intake": tuple(step for step in STEPS if step.startswith("intake.")),
@@ -57,7 +49,7 @@ STEPS_OF: dict[Role, tuple[str, ...]] = {
 
 
 class Kills(Figures):
-    """What a campaign of ``kill -9`` went through and found."""
+    """Kills of a campaign, and its findings."""
 
     @property
     def at_failpoints(self) -> int:
@@ -69,33 +61,18 @@ class Kills(Figures):
         return f"{self.met} kills survived, {self.at_failpoints} of them at failpoints"
 
 
-def ledger_campaign(
-    broker: str,
-    prefix: str,
-    folder: Path,
-    kills: int,
-    draw: random.Random,
-    only: Sequence[str] = (),
-    count: int = REPORTS,
-) -> Kills:
-    """Kill a ledger ``kills`` times over one facts topic, and compare each finished file with an undisturbed one."""
+def ledger_campaign(plan: Plan) -> Kills:
+    """Kill a ledger over and over on one facts topic, and compare each finished file with an undisturbed one."""
     figures = Kills()
-    topics = Topics(prefix)
-    archive = archive_of(month(count))
-    asyncio.run(publish_archive(broker, topics, archive))
-    settings = settings_for(broker, prefix, folder / "whole")
-    with running(("intake",), settings) as (intake,):
-        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
-    facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
-    _finish(settings, facts)
+    settings, facts = _undisturbed(plan, plan.prefix, archive_of(month(plan.reports)))
     whole = tables(copy_of(settings))
-    steps = _steps(only or STEPS_OF["ledger"], draw, always=bool(only))
-    while figures.met < kills:
+    steps = _steps(plan, "ledger")
+    while figures.met < plan.count:
         figures.rounds += 1
-        disturbed = settings.model_copy(update={"data": folder / f"round-{figures.rounds}"})
+        disturbed = settings.model_copy(update={"data": plan.folder / f"round-{figures.rounds}"})
         # A last life more, with the file all but finished, dies while nothing is left to do.
-        while figures.met < kills and judged_to(copy_of(disturbed)) < facts:
-            begun = _live_and_die("ledger", disturbed, figures, steps, draw)
+        while figures.met < plan.count and judged_to(copy_of(disturbed)) < facts:
+            begun = _live_and_die("ledger", disturbed, figures, steps, plan.draw)
             figures.look_at(copy_of(begun))
             if begun.data != disturbed.data:
                 # Killed as it made its file: another ledger is to find all of it, or nothing.
@@ -104,72 +81,60 @@ def ledger_campaign(
     return figures
 
 
-def intake_campaign(
-    broker: str,
-    prefix: str,
-    folder: Path,
-    kills: int,
-    draw: random.Random,
-    only: Sequence[str] = (),
-    count: int = REPORTS,
-) -> Kills:
-    """Kill an intake ``kills`` times; the facts it leaves must judge as those of an intake that never died."""
+def intake_campaign(plan: Plan) -> Kills:
+    """Kill an intake over and over; the facts it leaves must judge as those of an intake that never died."""
     figures = Kills()
-    reports = month(count)
+    reports = month(plan.reports)
     archive = archive_of(reports)
-    whole = _undisturbed(broker, f"{prefix}.whole", folder, archive)
+    undisturbed, _ = _undisturbed(plan, f"{plan.prefix}.whole", archive)
+    whole = tables_without_places(copy_of(undisturbed))
     # Every life finds some records more than the one before left.
     portion = max(1, len(archive) // LIVES_A_ROUND)
-    steps = _steps(only or STEPS_OF["intake"], draw, always=bool(only))
-    while figures.met < kills:
+    steps = _steps(plan, "intake")
+    while figures.met < plan.count:
         figures.rounds += 1
-        topics = Topics(f"{prefix}.r{figures.rounds}")
-        settings = settings_for(broker, topics.prefix, folder / f"intake-{figures.rounds}")
+        topics = Topics(f"{plan.prefix}.r{figures.rounds}")
+        settings = settings_for(plan.broker, topics.prefix, plan.folder / f"intake-{figures.rounds}")
         given = 0
-        while figures.met < kills and given < len(archive):
-            asyncio.run(publish_archive(broker, topics, archive[given : given + portion]))
+        while figures.met < plan.count and given < len(archive):
+            asyncio.run(publish_archive(plan.broker, topics, archive[given : given + portion]))
             given += portion
-            _live_and_die("intake", settings, figures, steps, draw)
-        asyncio.run(publish_archive(broker, topics, archive[given:]))
-        with running(("intake",), settings) as (intake,):
-            wait_until(lambda topics=topics: taken_in(broker, topics, topics.archive) >= len(archive), intake)
-        facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
-        _finish(settings, facts)
+            _live_and_die("intake", settings, figures, steps, plan.draw)
+        asyncio.run(publish_archive(plan.broker, topics, archive[given:]))
+        finish(settings, take_in(settings, len(archive)))
         figures.compare(tables_without_places(copy_of(settings)), whole)
         figures.recount(copy_of(settings))
         kept, distinct, outcomes = _counted(copy_of(settings))
         figures.lost += max(0, len(reports) - outcomes) + max(0, len(reports) - reports.count(BROKEN) - distinct)
         figures.doubled += (kept - distinct) + max(0, outcomes - len(reports))
         unreadable = {offset for offset, (_, value, _) in enumerate(archive) if value == BROKEN}
-        figures.lost += len(unreadable - _dead_letters(broker, topics))
+        figures.lost += len(unreadable - _dead_letters(plan.broker, topics))
     return figures
 
 
-def _undisturbed(
-    broker: str, prefix: str, folder: Path, archive: list[ArchiveRecord]
-) -> dict[str, list[tuple[object, ...]]]:
-    topics = Topics(prefix)
-    asyncio.run(publish_archive(broker, topics, archive))
-    settings = settings_for(broker, prefix, folder / "whole")
-    with running(("intake",), settings) as (intake,):
-        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
-    _finish(settings, asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0])
-    return tables_without_places(copy_of(settings))
+def _undisturbed(plan: Plan, prefix: str, archive: list[ArchiveRecord]) -> tuple[Settings, int]:
+    """Let workers that nobody kills judge an archive; return their settings and the end of the facts topic."""
+    asyncio.run(publish_archive(plan.broker, Topics(prefix), archive))
+    settings = settings_for(plan.broker, prefix, plan.folder / "whole")
+    facts = take_in(settings, len(archive))
+    finish(settings, facts)
+    return settings, facts
 
 
-def _steps(steps: Sequence[str], draw: random.Random, *, always: bool) -> Iterator[str | None]:
+def _steps(plan: Plan, role: Role) -> Iterator[str | None]:
     """Yield every step in turn, for ever, in an order that changes; None for a random instant as often, or never."""
+    steps = plan.only or STEPS_OF[role]
     while True:
-        for step in draw.sample(steps, len(steps)):
+        for step in plan.draw.sample(steps, len(steps)):
             yield step
-            if not always and draw.random() < RANDOM_DEATHS:
+            if not plan.only and plan.draw.random() < RANDOM_DEATHS:
                 yield None
 
 
 def _live_and_die(
     role: Role, settings: Settings, figures: Kills, steps: Iterator[str | None], draw: random.Random
 ) -> Settings:
-    """Run one worker until it dies at a step, or at a random instant; return what it ran with."""
+    """Run one worker until it dies at a step, or at a random instant; return its settings."""
     step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
         settings = settings.model_copy(update={"data": settings.data / f"new-{figures.met}"})
@@ -198,19 +163,13 @@ def _live_and_die(
 def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: Kills) -> None:
     """Hold what a last ledger makes of a folder against an undisturbed one; one that none can go on with is lost."""
     try:
-        _finish(settings, facts)
+        finish(settings, facts)
     except WorkerDied as death:
         figures.lost += 1
         figures.examples.append(f"no ledger goes on: {death}")
         return
     figures.compare(tables(copy_of(settings)), whole)
     figures.recount(copy_of(settings))
-
-
-def _finish(settings: Settings, facts: int) -> None:
-    """Let a ledger come to the end of the facts topic and stop in peace."""
-    with running(("ledger",), in_peace(settings)) as (ledger,):
-        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
 
 
 def _dead_letters(broker: str, topics: Topics) -> set[int]:

@@ -1,4 +1,4 @@
-"""Faults that are no ``kill -9``: ledgers taken over from, brokers that go away, disks that fill up.
+"""Campaigns of takeovers, broker outages and full disks.
 
 Each campaign feeds reports while it does its worst, lets a last ledger come to the end in peace, and holds what that
 one leaves against a ledger nothing happened to, to the last row and version, and against the independent recount.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import shutil
 import signal
 import time
@@ -19,25 +18,17 @@ from pathlib import Path
 
 from schemas.errors import WorkerDied
 from schemas.topics import Topics
-from streams.cli.processes import Worker, running
-from streams.engine.admin import end_offsets
+from streams.cli.processes import Worker
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Settings
 from tests.crash.figures import Figures
+from tests.crash.plan import Plan
 from tests.support.absences import Absence, own_broker
 from tests.support.disks import mount, small_disk
 from tests.support.month import month
-from tests.support.recorded_archive import (
-    AGREEMENT,
-    archive_of,
-    in_peace,
-    judged_to,
-    publish_archive,
-    settings_for,
-    wait_until,
-)
+from tests.support.recorded_archive import archive_of, judged_to, publish_archive, settings_for, wait_until
 from tests.support.records import tables, tables_without_places
-from tests.support.standbys import copy_of, has_ended, recorded, said, taken_in, worker
+from tests.support.standbys import copy_of, facts_end, finish, has_ended, recorded, said, taken_in, worker
 
 REPORTS = 1_500
 #: How a ledger ends for its standby to take over.
@@ -59,26 +50,25 @@ def portions(archive: Sequence[ArchiveRecord], count: int) -> list[Sequence[Arch
 # -- standbys
 
 
-def takeovers(broker: str, prefix: str, folder: Path, count: int, draw: random.Random) -> Figures:
-    """End a ledger that leads, ``count`` times, and time how long its standby takes to lead and to publish.
+def takeovers(plan: Plan) -> Figures:
+    """End a ledger that leads, over and over, and time how long its standby takes to lead and to publish.
 
     A standby has the folder of the one before it, or its own, where it begins with nothing; that of a hung one always
     its own, as on another machine, since the hung one holds the file.
     """
     figures = Figures()
-    while figures.met < count:
+    while figures.met < plan.count:
         figures.rounds += 1
-        endings = [draw.choice(ENDINGS) for _ in range(min(CHAIN, count - figures.met))]
-        _chain(broker, f"{prefix}.r{figures.rounds}", folder / f"round-{figures.rounds}", endings, figures, draw)
+        endings = [plan.draw.choice(ENDINGS) for _ in range(min(CHAIN, plan.count - figures.met))]
+        _chain(plan, endings, figures)
     return figures
 
 
-def _chain(
-    broker: str, prefix: str, folder: Path, endings: Sequence[str], figures: Figures, draw: random.Random
-) -> None:
-    topics = Topics(prefix)
+def _chain(plan: Plan, endings: Sequence[str], figures: Figures) -> None:
+    broker, draw, folder = plan.broker, plan.draw, plan.folder / f"round-{figures.rounds}"
+    topics = Topics(f"{plan.prefix}.r{figures.rounds}")
     parts = portions(archive_of(month(REPORTS)), len(endings) + 1)
-    settings = settings_for(broker, prefix, folder / "first").model_copy(update={"log_level": "info"})
+    settings = settings_for(broker, topics.prefix, folder / "first").model_copy(update={"log_level": "info"})
     asyncio.run(publish_archive(broker, topics, parts[0]))
     with ExitStack() as stack:
         intake = stack.enter_context(worker(settings, "intake"))
@@ -106,11 +96,10 @@ def _chain(
             figures.faults[f"{ending}, {'another' if own else 'the same'} folder"] += 1
             leader = standby
         wait_until(lambda: taken_in(broker, topics, topics.archive) >= sum(map(len, parts)), intake)
-        facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
+        facts = facts_end(settings)
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, leader)
     whole = settings.model_copy(update={"data": folder / "whole"})
-    with running(("ledger",), in_peace(whole)) as (ledger,):
-        wait_until(lambda: judged_to(copy_of(whole)) >= facts, ledger)
+    finish(whole, facts)
     figures.compare(tables(copy_of(settings)), tables(copy_of(whole)))
     figures.recount(copy_of(settings))
 
@@ -170,7 +159,7 @@ def outages(absence: Absence, folder: Path, seconds: Sequence[float]) -> Figures
             figures.timed("to publish once it was back", time.monotonic() - back)
             figures.faults[f"{absence}, {away:.0f} s"] += 1
         wait_until(lambda: taken_in(own.url, topics, topics.archive) >= sum(map(len, parts)), intake)
-        facts = asyncio.run(end_offsets(own.url, topics.facts(AGREEMENT)))[0]
+        facts = facts_end(settings)
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
         whole = recorded(own.url, f"{topics.prefix}.whole", folder / "whole", reports)
         figures.compare(tables_without_places(copy_of(settings)), tables_without_places(copy_of(whole.settings)))
@@ -181,20 +170,20 @@ def outages(absence: Absence, folder: Path, seconds: Sequence[float]) -> Figures
 # -- disks
 
 
-def full_disks(broker: str, prefix: str, folder: Path, count: int, draw: random.Random) -> Figures:
-    """Let a ledger run into the end of a small disk, ``count`` times; then give it room.
+def full_disks(plan: Plan) -> Figures:
+    """Let a ledger run into the end of a small disk, over and over; then give it room.
 
     Raises:
         OSError: no disk can be mounted here.
     """
     figures = Figures()
-    facts = recorded(broker, prefix, folder / "whole", month(REPORTS))
-    while figures.met < count:
+    facts = recorded(plan.broker, plan.prefix, plan.folder / "whole", month(REPORTS))
+    while figures.met < plan.count:
         figures.rounds += 1
-        with small_disk(folder / f"disk-{figures.rounds}") as disk:
+        with small_disk(plan.folder / f"disk-{figures.rounds}") as disk:
             settings = facts.settings.model_copy(update={"data": disk})
-            for size in sorted(draw.sample(DISKS, draw.randint(1, len(DISKS)))):
-                if figures.met == count:
+            for size in sorted(plan.draw.sample(DISKS, plan.draw.randint(1, len(DISKS)))):
+                if figures.met == plan.count:
                     break
                 mount(disk, f"remount,size={size}k")
                 if not _fills(settings, facts.facts):
@@ -202,10 +191,9 @@ def full_disks(broker: str, prefix: str, folder: Path, count: int, draw: random.
                 figures.look_at(copy_of(settings))
                 figures.faults[f"{size:,} KiB"] += 1
             mount(disk, "remount,size=500m")
-            with running(("ledger",), in_peace(settings)) as (ledger,):
-                wait_until(lambda settings=settings: judged_to(copy_of(settings)) >= facts.facts, ledger)
+            finish(settings, facts.facts)
             # The disk goes with the block.
-            copy = folder / f"copy-{figures.rounds}.duckdb"
+            copy = plan.folder / f"copy-{figures.rounds}.duckdb"
             shutil.copy(copy_of(settings), copy)
         figures.compare(tables(copy), facts.tables)
         figures.recount(copy)

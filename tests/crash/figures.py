@@ -1,4 +1,7 @@
-"""What a campaign finds: rows lost, rows doubled, copies torn; each finished file held against an undisturbed one."""
+"""Figures of a campaign of faults.
+
+They count rows lost, rows doubled and copies torn. Each finished file is held against an undisturbed one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ Tables = Mapping[str, Sequence[tuple[Any, ...]]]
 
 @dataclass
 class Figures:
-    """What came of one kind of fault. Lost, doubled and torn are rows or files, and must be zero.
+    """Figures of one kind of fault.
+
+    Lost, doubled and torn count rows or files, and must be zero.
 
     Attributes:
         faults: how often each fault was met, by name.
@@ -65,7 +70,7 @@ class Figures:
         return "\n  ".join(lines + self.examples)
 
     def compare(self, found: Tables, whole: Tables) -> None:
-        """Count what of the undisturbed tables is missing, and what is there beyond them."""
+        """Count the rows of the undisturbed tables that are missing, and the rows beyond them."""
         for name, rows in whole.items():
             there, wanted = Counter(map(repr, found[name])), Counter(map(repr, rows))
             lost, more = wanted - there, there - wanted
@@ -75,7 +80,7 @@ class Figures:
                 self.examples += [f"{what} in {name}: {row}" for row in list(which)[:EXAMPLES]]
 
     def recount(self, copy: Path) -> None:
-        """Have the independent referee look at a finished file."""
+        """Recount a finished file."""
         differences = verify(copy, limit=EXAMPLES)
         self.recounts += 1
         self.lost += len(differences)

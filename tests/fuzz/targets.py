@@ -8,6 +8,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -24,6 +25,7 @@ from schemas.facts import Redrive
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import DeadLetter, dead_letter_headers, redrive_headers, redrive_in
 from schemas.toml_file import TomlSyntaxError, parse_toml
+from sinks.recorded_facts import RecordedFacts
 from sinks.verify import verify
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.jsonl import peek, read_jsonl
@@ -31,9 +33,8 @@ from streams.feeds.readers import read
 from streams.feeds.recorded import Recorded
 from streams.intake.examine import TICK_HEADER, Examiner
 from streams.ops.explain import read_explanation
-from streams.ops.standing import read_standing
+from streams.ops.status import read_status
 from streams.whatif.judge import judge
-from streams.whatif.recorded import Recorded as RecordedFile
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, TRUCE, agreement, at, origin
 
@@ -189,7 +190,7 @@ def published(read_file: Callable[[Path], object]) -> Callable[[bytes], object]:
 
 
 def _whatif(path: Path) -> None:
-    with RecordedFile(path) as found:
+    with closing(RecordedFacts(path)) as found:
         judge(found, found.agreement, moment=found.last_judged(), progress=lambda _done, _total: None)
 
 
@@ -386,7 +387,7 @@ def targets() -> dict[str, Target]:
             "boundaries", with_file(_bounded, "boundaries.geojson"),
             _boundaries, (b'"MultiPolygon"', b'"Point"'), share=0.2,
         ),
-        Target("status", published(lambda path: read_standing(path, days=7)), _bends, share=0.01, guided=False),
+        Target("status", published(lambda path: read_status(path, days=7)), _bends, share=0.01, guided=False),
         Target("explain", published(_explained), _bends, share=0.01, guided=False),
         Target("verify", published(verify), _bends, share=0.005, guided=False),
         Target("whatif", published(_whatif), _bends, share=0.003, guided=False),

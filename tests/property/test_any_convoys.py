@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from schemas.facts import Located
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow, Identity, JoinedClaimRow
+from sinks.verify.by_type import naive_step
 from sinks.verify.claims import DELIVERIES, group_claims
 from sinks.verify.convoys import Standing, convoys_of, judge_access
 from sinks.verify.history import NaiveReport
@@ -94,33 +95,7 @@ def everything(
 
 
 def naive(standing: dict[Identity, ConvoyStepRow]) -> list[NaiveReport]:
-    return [
-        NaiveReport(
-            offset=0,
-            feed=step.feed,
-            report_id=step.report_id,
-            revision=1,
-            active=True,
-            type="convoy",
-            regions=(step.region,),
-            occurred_from=step.occurred_from,
-            occurred_to=step.occurred_to,
-            reported_at=step.reported_at,
-            kind=step.step,
-            convoy_id=step.convoy_id,
-            same_convoy_as=step.same_convoy_as,
-            not_same_convoy_as=tuple(step.not_same_convoy_as or ()),
-            destination=_destination(step),
-            place=step.place,
-        )
-        for step in standing.values()
-    ]
-
-
-def _destination(step: ConvoyStepRow) -> tuple[str, str, str] | None:
-    if step.place is None and step.town is None:
-        return None
-    return step.region, step.place or "", "" if step.place else step.town or ""
+    return [naive_step(step) for step in standing.values()]
 
 
 @ANY

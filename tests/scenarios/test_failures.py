@@ -13,7 +13,7 @@ import pytest
 from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros, to_micros
 from sinks.records import PlacesToCheck
-from streams.ops.standing import read_standing
+from streams.ops.status import read_status
 from tests.support.judged import History, report
 from tests.support.scenarios import SIDES, outcome, shelling, truck, watched
 from tests.support.worlds import LINKING, TRUCE, agreement, at, day
@@ -129,7 +129,7 @@ def test_a_late_report_changes_a_past_day_as_a_new_version_that_says_what_was_he
         ("incidents", "0", "2"),
     ]
     assert by == ["feed-a/late1@1", "feed-a/late2@1"]
-    (amended,) = read_standing(judged.file).amended
+    (amended,) = read_status(judged.file).amended
     assert (amended.region, amended.truce_day, amended.verdict_before, amended.verdict) == (
         *("SY01", day(0)),
         *("MET", "BROKEN"),
@@ -188,7 +188,7 @@ def test_what_was_declared_then_is_told_though_it_was_corrected_and_taken_back_l
     clock = "SELECT in_force, until FROM declared_as_of(CAST(? AS TIMESTAMPTZ))"
     until = [datetime.fromtimestamp(at(days) / 1e6, UTC) for days in (2, 7)]
     assert [judged.ask(clock, _iso(at(days))) for days in (1, 3, 5)] == [[(True, until[0])], [(True, until[1])], []]
-    shown = read_standing(judged.file, as_of=datetime.fromtimestamp(at(1) / 1e6, UTC))
+    shown = read_status(judged.file, as_of=datetime.fromtimestamp(at(1) / 1e6, UTC))
     assert [(each.declared_by, each.until) for each in shown.declared_clocks] == [("Army", until[0])]
     assert judged.one("SELECT count(*) FROM declarations") == 3
 
@@ -202,10 +202,10 @@ def test_names_to_check_are_counted_until_they_are_corrected(tmp_path: Path) -> 
     refused = [report("incident", f"r{n}", place={"names": ["Mansoura"]}, **when) for n in (1, 2)]
     doubt = [report("incident", f"d{n}", place={"names": ["Rif Dimashq", "Madaya"]}, **when) for n in (1, 2)]
     history = History(load_agreement("syria-2016")).tell(*refused, *doubt).tick(local(14, 0))
-    before = read_standing(outcome(history, tmp_path / "before").file).to_check
+    before = read_status(outcome(history, tmp_path / "before").file).to_check
     assert before == PlacesToCheck(ambiguous=2, refused=2)
     history.tell({**refused[0], "place": {"pcode": "SY02"}}, {**doubt[0], "revision": 2, "place": {"pcode": "SY03"}})
-    after = read_standing(outcome(history.tick(local(14, 1)), tmp_path / "after").file).to_check
+    after = read_status(outcome(history.tick(local(14, 1)), tmp_path / "after").file).to_check
     assert after == PlacesToCheck(ambiguous=1, refused=1)
 
 

@@ -1,4 +1,4 @@
-"""The figures of docs/september-2016.md, made anew from a replay: what the page claims is what a test finds.
+"""Figures of docs/september-2016.md, made anew from a replay.
 
 ``python -m tests.support.september_2016 COMPLIANCE.duckdb WHATIF.json`` prints them for the page.
 """
@@ -22,15 +22,6 @@ _SPANS = """
         ('before', DATE '2016-08-15', DATE '2016-09-11'),
         ('truce', DATE '2016-09-12', DATE '2016-09-18'),
         ('after', DATE '2016-09-19', DATE '2016-10-16'))"""
-
-_REPORTS = """
-SELECT feed, accepted, rejected,
-       count(i.incident_id), count(i.incident_id) FILTER (i.incident_id IN (SELECT incident_id FROM several))
-FROM feeds
-LEFT JOIN incident_reports i USING (feed),
-     (SELECT 1)
-GROUP BY feed, accepted, rejected ORDER BY feed DESC
-"""
 
 _REGIONS = f"""
 WITH {_SPANS},

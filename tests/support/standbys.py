@@ -1,4 +1,4 @@
-"""Two ledgers for one agreement: facts to judge, and what is seen of each from outside."""
+"""Workers of one agreement, run over an archive and watched from outside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.records import tables
 
 
 class Recorded(NamedTuple):
-    """Facts on a broker, how many there are, and the tables an undisturbed ledger makes of them."""
+    """Facts on a broker, and the tables an undisturbed ledger makes."""
 
     settings: Settings
     facts: int
@@ -37,7 +37,7 @@ class Recorded(NamedTuple):
 
 
 def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> Recorded:
-    """Take reports in, let one ledger judge them, and have the referee recount what it found.
+    """Take reports in, let one ledger judge them, and recount its file.
 
     Tables equal to these have then been recounted as well.
     """
@@ -45,14 +45,31 @@ def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> 
     archive = archive_of(reports)
     asyncio.run(publish_archive(broker, topics, archive))
     settings = settings_for(broker, prefix, data)
-    with running(("intake",), settings) as (intake,):
-        wait_until(lambda: taken_in(broker, topics, topics.archive) >= len(archive), intake)
-    facts = asyncio.run(end_offsets(broker, topics.facts(AGREEMENT)))[0]
-    with running(("ledger",), in_peace(settings)) as (ledger,):
-        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
+    facts = take_in(settings, len(archive))
+    finish(settings, facts)
     if differences := verify(copy_of(settings)):
         raise AssertionError(f"the recount differs: {differences[0]}")
     return Recorded(settings, facts, tables(copy_of(settings)))
+
+
+def take_in(settings: Settings, records: int) -> int:
+    """Let an intake come to the end of an archive of so many records; return the end of the facts topic."""
+    topics, broker = Topics(settings.topic_prefix), settings.broker or ""
+    with running(("intake",), settings) as (intake,):
+        wait_until(lambda: taken_in(broker, topics, topics.archive) >= records, intake)
+    return facts_end(settings)
+
+
+def facts_end(settings: Settings) -> int:
+    """Return the offset behind the last fact."""
+    facts = Topics(settings.topic_prefix).facts(AGREEMENT)
+    return asyncio.run(end_offsets(settings.broker or "", facts))[0]
+
+
+def finish(settings: Settings, facts: int) -> None:
+    """Let a ledger come to the end of the facts topic and stop in peace."""
+    with running(("ledger",), in_peace(settings)) as (ledger,):
+        wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
 
 
 def taken_in(broker: str, topics: Topics, topic: str) -> int:

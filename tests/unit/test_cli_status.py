@@ -17,8 +17,8 @@ from schemas.errors import StoreUnavailable
 from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.records import Cell
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
-from streams.ops.report import show_declared, show_gate, standing_json
-from streams.ops.standing import ago, freshness, headline, read_standing
+from streams.ops.status import ago, freshness, headline, read_status
+from streams.ops.status_text import show_declared, show_gate, status_json
 from streams.ops.wording import counted
 from tests.support.commands import Run
 from tests.support.judged import History, report
@@ -134,15 +134,15 @@ def test_the_worst_day_is_the_first_broken_one_and_says_why() -> None:
 
 def test_a_standing_has_the_days_asked_for(copy: Path) -> None:
     days = [date(2016, 9, 12), date(2016, 9, 13), date(2016, 9, 14)]
-    assert read_standing(copy).days == days
-    assert read_standing(copy, days=2).days == days[1:]
-    assert read_standing(copy, first=days[1], last=days[1]).days == days[1:2]
-    assert read_standing(copy, first=date(2017, 1, 1)).days == []
+    assert read_status(copy).days == days
+    assert read_status(copy, days=2).days == days[1:]
+    assert read_status(copy, first=days[1], last=days[1]).days == days[1:2]
+    assert read_status(copy, first=date(2017, 1, 1)).days == []
 
 
 def test_outcomes_count_every_record_once(copy: Path) -> None:
-    standing = read_standing(copy)
-    assert standing.outcomes == {
+    status = read_status(copy)
+    assert status.outcomes == {
         "accepted": 6,
         "corrected": 0,
         "retracted": 0,
@@ -150,11 +150,11 @@ def test_outcomes_count_every_record_once(copy: Path) -> None:
         "superseded": 0,
         "rejected": 1,
     }
-    assert [(each.code, each.records) for each in standing.rejects] == [("not_json", 1)]
+    assert [(each.code, each.records) for each in status.rejects] == [("not_json", 1)]
 
 
 def test_a_monitors_tally_stands_beside_what_was_counted(copy: Path) -> None:
-    (line,) = read_standing(copy).tallied
+    (line,) = read_status(copy).bulletins
     assert (line.feed, line.total, line.at_least, line.counted) == ("monitor", 14, True, 3)
 
 
@@ -176,7 +176,7 @@ def test_a_tally_stands_beside_the_incidents_of_its_own_regions(
         ),
         report("bulletin", "b", feed="monitor", reported_at=START + DAY, occurred=span, tallies=lines),
     )
-    (line,) = read_standing(history.judged(tmp_path / "syria-2016")).tallied
+    (line,) = read_status(history.judged(tmp_path / "syria-2016")).bulletins
     assert (line.total, line.counted) == (5 * len(regions), counted)
 
 
@@ -214,27 +214,27 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_tallies_of_the_asked_days_alone_are_shown(told: Path, asked: dict[str, Any], feeds: list[str]) -> None:
-    assert [line.feed for line in read_standing(told, **asked).tallied] == feeds
+    assert [line.feed for line in read_status(told, **asked).bulletins] == feeds
 
 
 def test_a_wide_grid_is_one_table_and_a_narrow_one_several(copy: Path) -> None:
-    standing = read_standing(copy)
-    assert len(list(grids(standing, 120))) == 1
-    tables = list(grids(standing, 65))
+    status = read_status(copy)
+    assert len(list(grids(status, 120))) == 1
+    tables = list(grids(status, 65))
     assert [len(table.columns) for table in tables] == [3, 3]
     assert tables[-1].columns[-1].header == "streak"
 
 
 def test_the_gate_is_told_with_a_reason_for_every_region(copy: Path) -> None:
     text = io.StringIO()
-    show_gate(Console(file=text, width=200), read_standing(copy))
+    show_gate(Console(file=text, width=200), read_status(copy))
     assert "SY05 Hama: 1 of 7 days; ended by BROKEN on 2016-09-12" in text.getvalue()
     assert "first day shown that is BROKEN: 2016-09-12, 3 incidents in scope, limit 1" in text.getvalue()
     assert "The gate is closed: 0 of 9 regions have held 7 days." in text.getvalue()
 
 
 def test_json_holds_what_the_text_shows(copy: Path) -> None:
-    told = json.loads(json.dumps(standing_json(read_standing(copy))))
+    told = json.loads(json.dumps(status_json(read_status(copy))))
     assert told["truce_days"] == ["2016-09-12", "2016-09-13", "2016-09-14"]
     cells = {(cell["region"], cell["truce_day"]): cell["text"] for cell in told["verdicts"]}
     assert cells["SY05", "2016-09-12"] == "✕ BROKEN~ 3/1"
@@ -245,7 +245,7 @@ def test_json_holds_what_the_text_shows(copy: Path) -> None:
 
 
 def test_each_party_has_its_declared_clock_on_a_line(copy: Path, tmp_path: Path) -> None:
-    told = json.loads(json.dumps(standing_json(read_standing(copy))))
+    told = json.loads(json.dumps(status_json(read_status(copy))))
     assert [(clock["declared_by"], clock["in_force"]) for clock in told["declared_clocks"]] == [("a party", True)]
 
     def declares(act: str, by: str, at: Micros, **fields: str) -> dict[str, object]:
@@ -260,8 +260,8 @@ def test_each_party_has_its_declared_clock_on_a_line(copy: Path, tmp_path: Path)
         declares("end", "west", START),
     )
     text = io.StringIO()
-    standing = read_standing(history.tick(START + 2 * DAY).judged(tmp_path / "syria-2016"))
-    show_declared(Console(file=text, width=200), standing)
+    status = read_status(history.tick(START + 2 * DAY).judged(tmp_path / "syria-2016"))
+    show_declared(Console(file=text, width=200), status)
     told = [line.strip() for line in text.getvalue().splitlines()]
     assert told[2:6] == [
         (
@@ -287,7 +287,7 @@ def test_a_copy_that_is_not_there_has_a_headline_nevertheless(copy: Path, tmp_pa
 
 def test_a_missing_copy_is_an_unavailable_store(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="nothing has been published"):
-        read_standing(tmp_path / "none.duckdb")
+        read_status(tmp_path / "none.duckdb")
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ from schemas.errors import UsageError
 from schemas.rows import VerdictRow
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
-from streams.ops.explain import Explanation, read_explanation, read_held
+from streams.ops.counterfactual_text import both_legs, counterfactual_text
+from streams.ops.counterfactuals import Counterfactual
+from streams.ops.explain import Explanation, read_explanation, read_past
 from streams.ops.explain_json import explanation_json
 from streams.ops.explain_text import show_explanation
-from streams.ops.lever_text import both_legs, lever_text
-from streams.ops.levers import Lever
 from tests.support.commands import Run
+from tests.support.counterfactuals import MINUTE, applied, incident, step
 from tests.support.judged import History, report
-from tests.support.levers import MINUTE, applied, incident, step
 from tests.support.random_history import random_history
 from tests.support.worlds import DAY, HOUR, LINKING, World, agreement, at, day
 
@@ -59,29 +59,29 @@ class Ground:
         history = self.history.first().tell(*more).tick(now or self.now)
         return World(history.agreement).tell_bodies(history.facts).verdict("SY02", number)
 
-    def lever(self, change: str) -> Lever:
-        """Return the one lever of a kind."""
-        (found,) = [each for each in self.plain.changes if each.change == change]
+    def change(self, kind: str) -> Counterfactual:
+        """Return the one counterfactual of a kind."""
+        (found,) = [each for each in self.plain.changes if each.change == kind]
         return found
 
-    def proves(self, change: str, *, short: bool = True) -> Lever:
-        """Make a lever's change and see what it says come true; and with a little less of it, see that it does not."""
+    def proves(self, kind: str, *, short: bool = True) -> Counterfactual:
+        """Make a change and see its finding come true; with a little less of it, see that it does not."""
         before = self.plain
-        lever = self.lever(change)
-        after = self.judged(*applied(lever, before, self.now))
-        assert (after.verdict, getattr(after, lever.leg)) == (lever.verdict, lever.finding)
+        change = self.change(kind)
+        after = self.judged(*applied(change, before, self.now))
+        assert (after.verdict, getattr(after, change.leg)) == (change.verdict, change.finding)
         if short:
-            less = self.judged(*applied(lever, before, self.now, short=True))
-            assert getattr(less, lever.leg) == getattr(before.dossier.judged, lever.leg) != lever.finding
-        return lever
+            less = self.judged(*applied(change, before, self.now, short=True))
+            assert getattr(less, change.leg) == getattr(before.detail.judged, change.leg) != change.finding
+        return change
 
 
 def test_unknown_for_coverage_says_how_much_is_missing_and_it_is_enough(tmp_path: Path) -> None:
     ground = Ground(tmp_path, agreement(**NO_ACCESS), [watch(at(0), at(0, 13.5))], at(1))
-    lever = ground.proves("watch")
-    assert (lever.number, lever.span, lever.verdict) == (1, 4.5 * HOUR, "MET")
+    change = ground.proves("watch")
+    assert (change.number, change.span, change.verdict) == (1, 4.5 * HOUR, "MET")
     told = ground.plain
-    assert lever_text(lever, told.case, "UNKNOWN") == (
+    assert counterfactual_text(change, told.case, "UNKNOWN") == (
         "one more notice by any feed covering 4 h 30 min of 2016-09-13 08:30+03:00 to 2016-09-13 19:00+03:00: "
         "violence would be MET, the verdict MET"
     )
@@ -90,47 +90,47 @@ def test_unknown_for_coverage_says_how_much_is_missing_and_it_is_enough(tmp_path
 def test_with_two_feeds_needed_one_more_is_asked_for_where_one_watched(tmp_path: Path) -> None:
     truce = agreement(**NO_ACCESS, coverage={"min_feeds": 2})
     ground = Ground(tmp_path, truce, [watch(at(0), at(1)), watch(at(0), at(0, 12), "feed-b")], at(1))
-    lever = ground.proves("watch")
-    assert (lever.number, lever.span) == (1, 6 * HOUR)
-    assert [each.feeds for each in lever.stretches] == [("feed-a",)]
-    assert "by a feed that was not watching then" in lever_text(lever, ground.plain.case, "UNKNOWN")
+    change = ground.proves("watch")
+    assert (change.number, change.span) == (1, 6 * HOUR)
+    assert [each.feeds for each in change.stretches] == [("feed-a",)]
+    assert "by a feed that was not watching then" in counterfactual_text(change, ground.plain.case, "UNKNOWN")
 
 
 def test_with_two_feeds_needed_and_none_watching_two_more_are_asked_for(tmp_path: Path) -> None:
     ground = Ground(tmp_path, agreement(**NO_ACCESS, coverage={"min_feeds": 2}), [watch(at(0), at(0, 1))], at(1))
-    lever = ground.proves("watch")
-    assert (lever.number, lever.span) == (2, 18 * HOUR)
+    change = ground.proves("watch")
+    assert (change.number, change.span) == (2, 18 * HOUR)
     before = ground.plain
-    one = ground.judged(*applied(replace(lever, number=1), before, ground.now))
+    one = ground.judged(*applied(replace(change, number=1), before, ground.now))
     assert one.violence == "UNKNOWN"
 
 
 @pytest.mark.parametrize(("watched", "verdict"), [(24, "MET"), (3, "UNKNOWN")])
 def test_broken_by_count_says_how_many_have_to_go(tmp_path: Path, watched: float, verdict: str) -> None:
     ground = Ground(tmp_path, agreement(**NO_ACCESS), [*shellings(4), watch(at(0), at(0, watched))], at(1))
-    lever = ground.proves("retract")
-    assert (lever.number, lever.verdict) == (3, verdict)
+    change = ground.proves("retract")
+    assert (change.number, change.verdict) == (3, verdict)
 
 
 def test_incidents_found_out_of_scope_do_as_well_as_retracted_ones(tmp_path: Path) -> None:
     ground = Ground(tmp_path, agreement(**NO_ACCESS), [*shellings(3), watch(at(0), at(1))], at(1))
     outside = [each | {"revision": 2, "parties": [{"name": "ISIL"}, {"name": "Nusra"}]} for each in shellings(2)]
-    assert ground.lever("retract").number == 2
+    assert ground.change("retract").number == 2
     assert ground.judged(*outside).verdict == "MET"
 
 
 def test_broken_by_a_severe_incident_names_it_and_what_the_count_asks_for_besides(tmp_path: Path) -> None:
     reports = [*shellings(1, "attack_on_aid"), *shellings(3), watch(at(0), at(1))]
-    lever = Ground(tmp_path, agreement(**NO_ACCESS), reports, at(1)).proves("retract_severe")
-    assert (lever.names, lever.number, lever.verdict) == (("feed-a/attack_on_aid-0",), 2, "MET")
+    change = Ground(tmp_path, agreement(**NO_ACCESS), reports, at(1)).proves("retract_severe")
+    assert (change.names, change.number, change.verdict) == (("feed-a/attack_on_aid-0",), 2, "MET")
 
 
 def test_where_reports_cover_the_day_it_depends_on_which_incidents_go(tmp_path: Path) -> None:
     truce = agreement(**NO_ACCESS, coverage={"min_feeds": 2, "reports_cover_the_day": True})
     ground = Ground(tmp_path, truce, [*shellings(1), *shellings(1, "airstrike", "feed-b")], at(1))
-    lever = ground.lever("retract")
-    assert (lever.number, lever.finding, lever.verdict) == (1, None, None)
-    assert "MET or UNKNOWN" in lever_text(lever, ground.plain.case, "BROKEN")
+    change = ground.change("retract")
+    assert (change.number, change.finding, change.verdict) == (1, None, None)
+    assert "MET or UNKNOWN" in counterfactual_text(change, ground.plain.case, "BROKEN")
 
 
 def test_met_says_how_much_it_would_bear(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_met_says_how_much_it_would_bear(tmp_path: Path) -> None:
     ground = Ground(tmp_path, truce, [*shellings(1), watch(at(0), at(0, 20))], at(1))
     assert ground.proves("more_incidents").number == 3
     ground.proves("severe_incident")
-    spare = ground.lever("watch_less")
+    spare = ground.change("watch_less")
     assert (spare.span, spare.verdict) == (2 * HOUR, "UNKNOWN")
     for less, verdict in ((0, "MET"), (MINUTE, "UNKNOWN")):
         shorter = watch(at(0), at(0, 20) - spare.span - less, revision=2)
@@ -151,8 +151,8 @@ def aid(kind: str, when: Micros, name: str | None = None, convoy: str = "aid-1")
 
 def test_access_broken_by_an_attack_names_the_report(tmp_path: Path) -> None:
     reports = [aid("dispatched", at(0, 1)), aid("attacked", at(0, 5)), watch(at(0), at(1))]
-    lever = Ground(tmp_path, agreement(), reports, at(1)).proves("retract_attack")
-    assert (lever.names, lever.verdict) == (("un/lever-aid-1-attacked",), "MET")
+    change = Ground(tmp_path, agreement(), reports, at(1)).proves("retract_attack")
+    assert (change.names, change.verdict) == (("un/made-aid-1-attacked",), "MET")
 
 
 def test_an_attack_hides_an_overdue_convoy_and_both_are_told(tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_an_attack_hides_an_overdue_convoy_and_both_are_told(tmp_path: Path) -> 
     reports = [aid("dispatched", at(0, 1)), aid("attacked", at(0, 5), convoy="aid-2"), watch(at(0), at(1))]
     ground = Ground(tmp_path, truce, reports, at(1))
     assert ground.proves("retract_attack", short=False).finding == "BROKEN"
-    lever = ground.proves("deliver")
-    assert (lever.names, lever.besides, lever.verdict) == (("un/aid-1",), ("un/lever-aid-2-attacked",), "MET")
+    change = ground.proves("deliver")
+    assert (change.names, change.besides, change.verdict) == (("un/aid-1",), ("un/made-aid-2-attacked",), "MET")
 
 
 def test_what_joined_the_claims_of_a_convoy_is_told(tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_access_broken_by_overdue_convoys_asks_for_their_delivery_before_the_day
     truce = agreement(access={"overdue_after_hours": 12})
     reports = [aid("dispatched", at(0, 1)), aid("held", at(0, 2), convoy="aid-2"), watch(at(0), at(1))]
     ground = Ground(tmp_path, truce, reports, at(1, 5))
-    lever = ground.proves("deliver")
-    assert (lever.names, lever.before, lever.verdict) == (("un/aid-1", "un/aid-2"), at(1), "MET")
+    change = ground.proves("deliver")
+    assert (change.names, change.before, change.verdict) == (("un/aid-1", "un/aid-2"), at(1), "MET")
     late = [step("un", name, "offloaded", "SY02", at(1), ground.now) for name in ("aid-1", "aid-2")]
     assert ground.judged(*late).access == "BROKEN"
 
@@ -195,9 +195,9 @@ def test_a_convoy_that_was_stopped_asks_for_another_one_to_be_delivered_instead(
     reports = [aid("requested", at(0, 1)), aid(stopped, at(0, 5)), watch(at(4), at(5))]
     ground = Ground(tmp_path, agreement(), reports, at(5))
     told = ground.told(4)
-    (lever,) = [each for each in told.changes if each.change == "deliver"]
-    assert (lever.names, lever.closed, lever.places, lever.verdict) == ((), ("un/aid-1",), (None,), "MET")
-    text = lever_text(lever, told.case, "BROKEN")
+    (change,) = [each for each in told.changes if each.change == "deliver"]
+    assert (change.names, change.closed, change.places, change.verdict) == ((), ("un/aid-1",), (None,), "MET")
+    text = counterfactual_text(change, told.case, "BROKEN")
     assert text.startswith("another convoy, one to the region, reported offloaded or distributed for un/aid-1 after")
     for begun, access in ((at(0, 5) - MINUTE, "BROKEN"), (at(0, 5), "MET")):
         instead = aid("offloaded", begun, convoy="aid-2")
@@ -209,21 +209,21 @@ def test_beside_a_stopped_convoy_the_one_still_waited_for_has_to_be_delivered_it
     truce = agreement(access={"places": [listed], "overdue_after_hours": 12})
     refused = {**aid("denied", at(0, 2)), "place": {"pcode": "SY02", "names": ["Old Town"]}}
     reports = [refused, aid("dispatched", at(0, 1), convoy="aid-2"), watch(at(0), at(1))]
-    lever = Ground(tmp_path, truce, reports, at(1)).proves("deliver")
-    assert (lever.names, lever.closed, lever.places) == (("un/aid-2",), ("un/aid-1",), ("Old Town",))
+    change = Ground(tmp_path, truce, reports, at(1)).proves("deliver")
+    assert (change.names, change.closed, change.places) == (("un/aid-2",), ("un/aid-1",), ("Old Town",))
 
 
 def test_a_convoy_that_was_only_asked_for_has_to_take_to_the_road_first(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 12})
-    lever = Ground(tmp_path, truce, [aid("requested", at(0, 1)), watch(at(0), at(1))], at(1)).proves("deliver")
-    assert (lever.steps, lever.verdict) == (("dispatched", "offloaded"), "MET")
+    change = Ground(tmp_path, truce, [aid("requested", at(0, 1)), watch(at(0), at(1))], at(1)).proves("deliver")
+    assert (change.steps, change.verdict) == (("dispatched", "offloaded"), "MET")
 
 
 def test_access_broken_by_a_gap_asks_for_any_delivery_within_it(tmp_path: Path) -> None:
     truce = agreement(access={"max_gap_days": 1, "overdue_after_hours": 900})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(0), at(1))], at(1))
-    lever = ground.proves("deliver_any", short=False)
-    assert (lever.after, lever.before, lever.verdict) == (at(0), at(1), "MET")
+    change = ground.proves("deliver_any", short=False)
+    assert (change.after, change.before, change.verdict) == (at(0), at(1), "MET")
     assert ground.judged(aid("offloaded", at(0), convoy="aid-9")).access == "BROKEN"
 
 
@@ -244,7 +244,7 @@ def test_a_running_day_says_when_time_alone_will_break_it(tmp_path: Path) -> Non
         tmp_path, truce, [aid("dispatched", at(1, 1)), aid("offloaded", at(0, 9), convoy="aid-2")], at(1, 5)
     )
     told = ground.told(1)
-    due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
+    due = {change.change: change.before for change in told.changes if change.change in ("overdue", "gap")}
     assert due == {"overdue": at(1, 13), "gap": at(1, 9)}
     for moment in due.values():
         assert moment is not None
@@ -256,7 +256,7 @@ def test_a_convoy_becomes_overdue_at_the_very_end_of_a_day_too(tmp_path: Path) -
     truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(1))], at(1, 5))
     told = ground.told(1)
-    due = {lever.change: lever.before for lever in told.changes if lever.change in ("overdue", "gap")}
+    due = {change.change: change.before for change in told.changes if change.change in ("overdue", "gap")}
     assert due == {"overdue": at(2), "gap": at(2)}
     assert ground.judged(now=at(2), number=1).access == "BROKEN"
 
@@ -264,16 +264,16 @@ def test_a_convoy_becomes_overdue_at_the_very_end_of_a_day_too(tmp_path: Path) -
 def test_a_delivery_asked_for_has_to_follow_what_is_known_and_leave_no_gap(tmp_path: Path) -> None:
     truce = agreement(access={"overdue_after_hours": 24, "max_gap_days": 2})
     ground = Ground(tmp_path, truce, [aid("dispatched", at(0, 1)), watch(at(5), at(6))], at(6))
-    (lever,) = [each for each in ground.told(5).changes if each.change == "deliver"]
-    assert (lever.after, lever.before, lever.finding) == (at(4), at(6), "MET")
+    (change,) = [each for each in ground.told(5).changes if each.change == "deliver"]
+    assert (change.after, change.before, change.finding) == (at(4), at(6), "MET")
     for moment, access in ((at(4), "BROKEN"), (at(4) + MINUTE, "MET")):
         assert ground.judged(aid("offloaded", moment), number=5).access == access
 
 
 def test_a_convoy_asked_for_must_not_be_overdue_already(tmp_path: Path) -> None:
     ground = Ground(tmp_path, agreement(), [watch(at(5), at(6))], at(6))
-    (lever,) = [each for each in ground.told(5).changes if each.change == "know_convoy"]
-    assert (lever.after, lever.finding) == (at(3), "MET")
+    (change,) = [each for each in ground.told(5).changes if each.change == "know_convoy"]
+    assert (change.after, change.finding) == (at(3), "MET")
     for moment, access in ((at(3), "BROKEN"), (at(3) + MINUTE, "MET")):
         assert ground.judged(aid("requested", moment), number=5).access == access
 
@@ -281,7 +281,7 @@ def test_a_convoy_asked_for_must_not_be_overdue_already(tmp_path: Path) -> None:
 def test_where_only_some_feeds_count_more_incidents_are_theirs(tmp_path: Path) -> None:
     truce = agreement(**NO_ACCESS, violence={"feeds": ["feed-a", "feed-b"]})
     ground = Ground(tmp_path, truce, [watch(at(0), at(1))], at(1))
-    told = lever_text(ground.lever("more_incidents"), ground.plain.case, "MET")
+    told = counterfactual_text(ground.change("more_incidents"), ground.plain.case, "MET")
     assert told.startswith("2 more incidents in scope told by feed-a or feed-b (it bears 1)")
 
 
@@ -297,8 +297,8 @@ def tallied(count: int, revision: int = 1, **fields: Any) -> dict[str, Any]:
 
 def test_the_bulletin_a_day_is_measured_by_watches_it_and_says_so(tmp_path: Path) -> None:
     ground = Ground(tmp_path, BY_MONITOR, [tallied(1)], at(1))
-    assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("MET", "MET")
-    assert [(each.feed, each.report_id) for each in ground.plain.dossier.watches] == [("monitor", "b")]
+    assert (ground.plain.detail.judged.verdict, ground.plain.case.violence()) == ("MET", "MET")
+    assert [(each.feed, each.report_id) for each in ground.plain.detail.watches] == [("monitor", "b")]
     assert [each.feeds for each in ground.plain.watched] == [("monitor",)]
     assert [each.change for each in ground.plain.changes] == ["bulletin_above", "severe_incident"]
     limit = explanation_json(ground.plain)["limit"]
@@ -313,8 +313,8 @@ def test_a_bulletin_of_a_part_of_the_day_asks_for_the_rest_to_be_watched(tmp_pat
 
 def test_a_day_without_a_bulletin_would_be_covered_by_one(tmp_path: Path) -> None:
     ground = Ground(tmp_path, BY_MONITOR, [], at(1))
-    lever = ground.lever("bulletin_within")
-    assert (lever.number, lever.finding) == (1, "MET")
+    change = ground.change("bulletin_within")
+    assert (change.number, change.finding) == (1, "MET")
     assert "watch" not in {each.change for each in ground.plain.changes}
     ground.proves("bulletin_within", short=False)
     ground.proves("bulletin_above", short=False)
@@ -323,54 +323,56 @@ def test_a_day_without_a_bulletin_would_be_covered_by_one(tmp_path: Path) -> Non
 def test_a_bulletin_that_comes_later_is_told_as_what_changed(tmp_path: Path) -> None:
     history = History(BY_MONITOR).tick(at(1)).tell(tallied(1)).tick(at(1, 1))
     told = read_explanation(history.judged(tmp_path), "SY02", day(0))
-    assert {"field": "bulletin_incidents", "old": None, "new": 1} in told.dossier.versions[1].changed
+    assert {"field": "bulletin_incidents", "old": None, "new": 1} in told.detail.versions[1].changed
 
 
 def test_measured_by_a_monitors_bulletins_it_is_their_count_that_would_have_to_change(tmp_path: Path) -> None:
     ground = Ground(tmp_path, BY_MONITOR, [tallied(5), *shellings(3), watch(at(0), at(1))], at(1))
-    assert (ground.plain.dossier.judged.verdict, ground.plain.case.violence()) == ("BROKEN", "BROKEN")
-    lever = ground.lever("bulletin_within")
-    assert (lever.number, lever.verdict) == (1, "MET")
-    assert ground.judged(tallied(lever.number + 1, revision=2)).verdict == "BROKEN"
-    assert ground.judged(tallied(lever.number, revision=2)).verdict == "MET"
+    assert (ground.plain.detail.judged.verdict, ground.plain.case.violence()) == ("BROKEN", "BROKEN")
+    change = ground.change("bulletin_within")
+    assert (change.number, change.verdict) == (1, "MET")
+    assert ground.judged(tallied(change.number + 1, revision=2)).verdict == "BROKEN"
+    assert ground.judged(tallied(change.number, revision=2)).verdict == "MET"
 
 
 def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
     told = Ground(tmp_path, agreement(), [], at(1)).plain
     assert both_legs(told.case) == "For MET, violence and access would both have to change."
-    (lever,) = [each for each in told.changes if each.change == "watch"]
-    assert lever_text(lever, told.case, "UNKNOWN").endswith("violence would be MET, the verdict would stay UNKNOWN")
+    (change,) = [each for each in told.changes if each.change == "watch"]
+    assert counterfactual_text(change, told.case, "UNKNOWN").endswith(
+        "violence would be MET, the verdict would stay UNKNOWN"
+    )
 
 
 @pytest.mark.parametrize(("seed", "linking"), [(0, False), (3, True)])
-def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_levers_hold(
+def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_counterfactuals_hold(
     tmp_path: Path, seed: int, linking: bool
 ) -> None:
-    """Of every kind of lever one is made real in each history."""
+    """Of every kind of counterfactual one is made real in each history."""
     history = random_history(seed, reports=60, linking=linking)
     history.tick(max(fact.stamp or 0 for fact, _ in history.facts))
     copy = history.judged(tmp_path / "whole")
     connection = reading.open_published(copy)
     days = connection.execute("SELECT region, truce_day, (SELECT now FROM ledger_state) FROM day_verdicts").fetchall()
     connection.close()
-    seen: dict[str, tuple[Lever, Explanation]] = {}
+    seen: dict[str, tuple[Counterfactual, Explanation]] = {}
     for region, truce_day, _ in days:
         told = read_explanation(copy, region, truce_day)
         assert (told.case.violence(), told.case.access().finding) == (
-            told.dossier.judged.violence,
-            told.dossier.judged.access,
+            told.detail.judged.violence,
+            told.detail.judged.access,
         )
-        assert float(told.case.limit) == told.dossier.judged.violence_limit
-        for lever in told.changes:
-            if lever.finding is not None and lever.change not in ("watch_less", "overdue", "gap"):
-                seen.setdefault(lever.change, (lever, told))
+        assert float(told.case.limit) == told.detail.judged.violence_limit
+        for change in told.changes:
+            if change.finding is not None and change.change not in ("watch_less", "overdue", "gap"):
+                seen.setdefault(change.change, (change, told))
     now = to_micros(days[0][2])
-    for lever, told in seen.values():
-        after = history.first().tell(*applied(lever, told, now)).tick(now)
+    for change, told in seen.values():
+        after = history.first().tell(*applied(change, told, now)).tick(now)
         world = World(after.agreement).tell_bodies(after.facts)
         world.flush()
-        row = world.store.verdicts[told.case.region, told.dossier.judged.truce_day]
-        assert (lever.change, getattr(row, lever.leg), row.verdict) == (lever.change, lever.finding, lever.verdict)
+        row = world.store.verdicts[told.case.region, told.detail.judged.truce_day]
+        assert (change.change, getattr(row, change.leg), row.verdict) == (change.change, change.finding, change.verdict)
     assert len(seen) >= 5
 
 
@@ -451,8 +453,8 @@ def test_what_was_held_is_explained_with_the_reports_of_then(run: Run, copy: Pat
 def test_the_bulletin_that_was_held_against_the_limit_is_among_the_reports_of_then(tmp_path: Path) -> None:
     history = History(BY_MONITOR).tell(tallied(5)).tick(at(1)).tell(tallied(1, revision=2)).tick(at(1, 1))
     copy = history.judged(tmp_path)
-    held = read_held(copy, "SY02", day(0), from_micros(at(1)))
-    assert [(each.report_id, each.revision, each.kind) for each in held.reports] == [("b", 1, "bulletin")]
+    past = read_past(copy, "SY02", day(0), from_micros(at(1)))
+    assert [(each.report_id, each.revision, each.kind) for each in past.reports] == [("b", 1, "bulletin")]
 
 
 def test_a_retracted_report_that_lends_its_name_says_so(tmp_path: Path) -> None:
@@ -462,14 +464,14 @@ def test_a_retracted_report_that_lends_its_name_says_so(tmp_path: Path) -> None:
     )
     history = History(agreement(**NO_ACCESS, linking=LINKING)).tell(one, two)
     history.tell(one | {"revision": 2, "status": "retracted"}).tick(at(2))
-    held = read_held(history.judged(tmp_path), "SY02", day(0), from_micros(at(2)))
-    assert held.judged.evidence["violence"] == ["feed-a/i"]
-    assert [each.why for each in held.reports] == ["retracted, lends its name"]
+    past = read_past(history.judged(tmp_path), "SY02", day(0), from_micros(at(2)))
+    assert past.judged.evidence["violence"] == ["feed-a/i"]
+    assert [each.why for each in past.reports] == ["retracted, lends its name"]
 
 
 def test_a_time_before_the_first_judgement_is_told_with_when_that_was(copy: Path) -> None:
     with pytest.raises(UsageError, match="had not been judged by then") as caught:
-        read_held(copy, "SY02", date(2016, 9, 12), datetime(2016, 9, 1, tzinfo=UTC))
+        read_past(copy, "SY02", date(2016, 9, 12), datetime(2016, 9, 1, tzinfo=UTC))
     assert caught.value.hint == "its first judgement was at 2016-09-12T17:00:00+00:00"
 
 
@@ -503,9 +505,9 @@ def test_a_day_of_25_hours_says_so_and_needs_more_watching(tmp_path: Path) -> No
     start = at(number)
     ground = Ground(tmp_path, truce, [watch(start, start + DAY)], start + 25 * HOUR)
     told = ground.told(number)
-    (lever,) = [each for each in told.changes if each.change == "watch"]
-    assert lever.span == HOUR
-    more = applied(lever, told, ground.now)
+    (change,) = [each for each in told.changes if each.change == "watch"]
+    assert change.span == HOUR
+    more = applied(change, told, ground.now)
     assert ground.judged(*more, number=number).verdict == "MET"
     assert explanation_json(told)["coverage"]["stretches"][1]["feeds"] == []
 
@@ -514,7 +516,7 @@ def test_reports_since_the_last_judgement_are_named(tmp_path: Path) -> None:
     history = History(agreement(**NO_ACCESS)).tell(*shellings(1)).tick(at(1))
     history.tell(incident("late", "SY02", (at(0, 5), at(0, 6)), "shelling", at(1, 1)))
     told = read_explanation(history.judged(tmp_path), "SY02", day(0))
-    assert (told.dossier.unjudged, told.dossier.more_unjudged) == (["feed-a/late@1"], 0)
+    assert (told.detail.unjudged, told.detail.more_unjudged) == (["feed-a/late@1"], 0)
 
 
 def test_beyond_ten_the_reports_of_a_version_and_those_not_judged_yet_are_a_number(tmp_path: Path) -> None:
@@ -533,7 +535,7 @@ def test_beyond_ten_the_reports_of_a_version_and_those_not_judged_yet_are_a_numb
     page = text.getvalue()
     assert f"came of: {', '.join(f'feed-a/i{n:02}@1' for n in range(10))} and 2 more" in page
     # Those of the day itself are named first.
-    assert told.dossier.unjudged[:2] == ["feed-a/i40@1", "feed-a/i41@1"]
-    assert (len(told.dossier.unjudged), told.dossier.more_unjudged) == (12, 3)
+    assert told.detail.unjudged[:2] == ["feed-a/i40@1", "feed-a/i41@1"]
+    assert (len(told.detail.unjudged), told.detail.more_unjudged) == (12, 3)
     assert explanation_json(told)["more_not_judged_yet"] == 3
     assert "feed-a/i29@1 and 3 more" in page

@@ -13,7 +13,8 @@ import pytest
 
 from schemas.boundaries import Boundaries, load_boundaries
 from schemas.errors import GazetteerError, ReportRejected
-from schemas.gazetteer import Gazetteer, load_gazetteer, shipped_gazetteers
+from schemas.gazetteer import Gazetteer, load_gazetteer
+from schemas.gazetteer_file import shipped_gazetteers
 from schemas.placenames import parts_of, words_of
 from schemas.reports import Place, PlacePrecision, Point
 from tests.support.shared_data import shared_data

@@ -16,7 +16,7 @@ from schemas.truceday import Micros, from_micros
 from sinks import reading
 from sinks.records import Gate, Window
 from sinks.verify import verify
-from streams.ops.standing import Standing, read_standing
+from streams.ops.status import Status, read_status
 from tests.support.commands import Run
 from tests.support.judged import History, report
 from tests.support.random_history import random_history
@@ -71,8 +71,8 @@ def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, s
     for number, now in cuts(history)[seed::9]:
         stopped = History(history.agreement)
         stopped.facts = history.facts[:number]
-        then = read_standing(stopped.judged(tmp_path / str(number)))
-        told = read_standing(whole, as_of=from_micros(now))
+        then = read_status(stopped.judged(tmp_path / str(number)))
+        told = read_status(whole, as_of=from_micros(now))
         assert told.cells == then.cells
         assert [kept(window) for window in told.windows] == [kept(window) for window in then.windows]
         assert turned(told.gate) == turned(then.gate)
@@ -237,9 +237,9 @@ def silent(copy: Path) -> list[tuple[object, ...]]:
         return connection.execute("FROM feed_silence ORDER BY truce_day, feed").fetchall()
 
 
-def at_time(copy: Path, when: Micros) -> Standing:
-    """Return the standing as of an instant."""
-    return read_standing(copy, as_of=from_micros(when))
+def at_time(copy: Path, when: Micros) -> Status:
+    """Return the status as of an instant."""
+    return read_status(copy, as_of=from_micros(when))
 
 
 def test_before_the_first_judgement_there_is_nothing(copy: Path) -> None:

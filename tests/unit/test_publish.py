@@ -22,7 +22,7 @@ from sinks.opening import LIVE, PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
 from sinks.verify import verify
-from streams.ops.standing import read_standing
+from streams.ops.status import read_status
 from tests.support.rows import DAY_ONE, full_changes, incident_row
 from tests.support.stores import open_store
 
@@ -156,7 +156,7 @@ def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
     assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
 
 
-@pytest.mark.parametrize("read", [read_standing, verify])
+@pytest.mark.parametrize("read", [read_status, verify])
 def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
     """Its views are theirs: one could hand a secret of this machine to whoever looks, or to a server of theirs."""
     store = open_store(tmp_path)
@@ -279,7 +279,7 @@ class TestReading:
         with duckdb.connect(str(tmp_path / "half.duckdb")) as connection:
             connection.execute("CREATE TABLE about (a INTEGER)")
         with (
-            reading.open_published(tmp_path / "half.duckdb") as connection,
-            pytest.raises(StoreUnavailable, match="cannot be read"),
+            pytest.raises(StoreUnavailable, match=r"half\.duckdb: Catalog Error"),
+            reading.published(tmp_path / "half.duckdb") as connection,
         ):
             reading.feeds(connection)

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from schemas.agreement_file import load_agreement
 from schemas.truceday import Micros
-from streams.ops.pullback import MOST_TOLD, show_pullback
-from streams.ops.report import standing_json
-from streams.ops.standing import Standing, read_standing
+from streams.ops.pullback import MOST_LISTED, show_pullback
+from streams.ops.status import Status, read_status
+from streams.ops.status_text import status_json
 from tests.support.judged import History, report
 from tests.support.worlds import DAY, HOUR, TRUCE
 
@@ -29,12 +29,12 @@ def told(report_id: str, latitude: float, when: Micros = START + HOUR, **given: 
     return report("position", report_id, reported_at=when + HOUR, occurred=(when, when + HOUR), **{**stood, **given})
 
 
-def standing(folder: Path, *reports: dict[str, Any], **asked: Any) -> Standing:
+def status(folder: Path, *reports: dict[str, Any], **asked: Any) -> Status:
     history = History(AGREEMENT).tell(*reports).tick(START + 3 * DAY)
-    return read_standing(history.judged(folder / "syria-2016"), **asked)
+    return read_status(history.judged(folder / "syria-2016"), **asked)
 
 
-def shown(of: Standing) -> str:
+def shown(of: Status) -> str:
     console = Console(width=200)
     with console.capture() as captured:
         show_pullback(console, of)
@@ -52,12 +52,12 @@ WORST_FIRST = (
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Standing:
+def week(tmp_path_factory: pytest.TempPathFactory) -> Status:
     """How things stand after one position of every kind."""
-    return standing(tmp_path_factory.mktemp("week"), *WORST_FIRST)
+    return status(tmp_path_factory.mktemp("week"), *WORST_FIRST)
 
 
-def test_each_day_and_party_has_its_counts_the_worst_first(week: Standing) -> None:
+def test_each_day_and_party_has_its_counts_the_worst_first(week: Status) -> None:
     counts = [
         (each.truce_day.day, each.party, each.worst, each.violations, each.indeterminate) for each in week.pullback_days
     ]
@@ -73,11 +73,11 @@ def test_each_day_and_party_has_its_counts_the_worst_first(week: Standing) -> No
 
 
 def test_only_the_days_shown_are_told(tmp_path: Path) -> None:
-    of = standing(tmp_path, *WORST_FIRST, first=date(2016, 9, 13), last=date(2016, 9, 13))
+    of = status(tmp_path, *WORST_FIRST, first=date(2016, 9, 13), last=date(2016, 9, 13))
     assert [each.report_id for each in of.positions] == ["later"]
 
 
-def test_a_position_is_told_as_given_and_in_metres(week: Standing) -> None:
+def test_a_position_is_told_as_given_and_in_metres(week: Status) -> None:
     text = shown(week)
     assert "Pull-back from Castello Road, known to ±500 m (beside the verdicts)" in text
     assert (
@@ -89,21 +89,21 @@ def test_a_position_is_told_as_given_and_in_metres(week: Standing) -> None:
 
 
 def test_many_violations_are_cut_short(tmp_path: Path) -> None:
-    text = shown(standing(tmp_path, *(told(f"p{number}", 36.27) for number in range(MOST_TOLD + 2))))
-    assert text.count("VIOLATION 2016-09-12") == MOST_TOLD
+    text = shown(status(tmp_path, *(told(f"p{number}", 36.27) for number in range(MOST_LISTED + 2))))
+    assert text.count("VIOLATION 2016-09-12") == MOST_LISTED
     assert "... and 2 more; --json lists them all" in text
 
 
 def test_a_line_without_positions_says_so_and_no_line_says_nothing(tmp_path: Path) -> None:
-    assert "no position reported for these days" in shown(standing(tmp_path))
+    assert "no position reported for these days" in shown(status(tmp_path))
     truce = TRUCE.model_copy(update={"pullback": []})
     path = History(truce).tell(told("near", 36.27)).tick(truce.effective + DAY).judged(tmp_path / "none")
-    none = read_standing(path)
+    none = read_status(path)
     assert (shown(none), none.positions) == ("", [])
 
 
-def test_json_has_both(week: Standing) -> None:
-    document = json.loads(json.dumps(standing_json(week)))
+def test_json_has_both(week: Status) -> None:
+    document = json.loads(json.dumps(status_json(week)))
     assert document["pullback_days"][0]["worst"] == "VIOLATION"
     near = next(each for each in document["positions"] if each["report_id"] == "near")
     assert (near["uncertainty"], near["uncertainty_unit"], near["uncertainty_metres"]) == (500.0, "yards", 457.2)
@@ -111,5 +111,5 @@ def test_json_has_both(week: Standing) -> None:
 
 
 def test_the_views_hold_nothing_of_what_was_withdrawn(tmp_path: Path) -> None:
-    of = standing(tmp_path, told("near", 36.27), told("near", 36.27, revision=2, status="retracted"))
+    of = status(tmp_path, told("near", 36.27), told("near", 36.27, revision=2, status="retracted"))
     assert (of.positions, of.pullback_days) == ([], [])

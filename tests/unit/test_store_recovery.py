@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from schemas.errors import StoreDamaged, StoreUnavailable
 from schemas.topics import EMBEDDED_CLUSTER
-from sinks.recovery import MOST_SET_ASIDE
+from sinks.recovery import MOST_QUARANTINED
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
@@ -134,7 +134,7 @@ async def test_moving_a_damaged_file_away_is_enough_to_go_on(
 async def test_a_disk_that_damages_again_and_again_needs_a_person(facts: Facts, left: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bent"
     shutil.copytree(left, folder)
-    for number in range(MOST_SET_ASIDE):
+    for number in range(MOST_QUARANTINED):
         (folder / f"{LIVE}.damaged-{number}").touch()
     bent(folder / LIVE, random.Random(SEED), 12_288)
     with pytest.raises(StoreDamaged, match=r"3 such files were set aside before .*look after the disk"):

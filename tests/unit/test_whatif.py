@@ -6,6 +6,7 @@ import json
 import signal
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -23,12 +24,12 @@ from schemas.facts import Located, Origin
 from schemas.gazetteer import load_gazetteer
 from schemas.reports import Place
 from schemas.truceday import Micros, from_micros
+from sinks.recorded_facts import Moment, RecordedFacts
 from streams.intake.examine import Examiner
-from streams.ops.standing import Standing, read_standing
+from streams.ops.status import Status, read_status
 from streams.whatif.changes import alternatives, differing_keys
 from streams.whatif.difference import compare, totals
-from streams.whatif.judge import Judged, judge
-from streams.whatif.recorded import Moment, Recorded
+from streams.whatif.judge import Rejudgement, judge
 from tests.support.commands import Run
 from tests.support.judged import SOURCE, History, report
 from tests.support.month import BROKEN, month
@@ -96,17 +97,17 @@ def _reported(line: bytes) -> int:
     return round(datetime.fromisoformat(json.loads(line)["reported_at"]).timestamp()) * 1_000_000
 
 
-def whatif(file: Path, other: Agreement, as_of: datetime | None = None) -> Judged:
-    with Recorded(file) as recorded:
+def whatif(file: Path, other: Agreement, as_of: datetime | None = None) -> Rejudgement:
+    with closing(RecordedFacts(file)) as recorded:
         moment = recorded.last_judged() if as_of is None else recorded.as_of(as_of)
         return judge(recorded, other, moment=moment, progress=lambda *_: None)
 
 
-def findings(standing: Standing) -> tuple[list[Any], list[Any], Any]:
+def findings(status: Status) -> tuple[list[Any], list[Any], Any]:
     """Return every cell, window and the gate, without what tells how often a day was judged before."""
-    cells = [replace(cell, version=0, state=cell.state.replace("AMENDED", "FINAL")) for cell in standing.cells]
-    gate = standing.gate and replace(standing.gate, recorded_at=datetime.min)  # noqa: DTZ901 - the same for both
-    return cells, standing.windows, gate
+    cells = [replace(cell, version=0, state=cell.state.replace("AMENDED", "FINAL")) for cell in status.cells]
+    gate = status.gate and replace(status.gate, recorded_at=datetime.min)  # noqa: DTZ901 - the same for both
+    return cells, status.windows, gate
 
 
 @pytest.fixture(scope="module")
@@ -116,22 +117,22 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_recorded_agreement_makes_no_difference_at_all(published: Path) -> None:
-    standing = read_standing(published)
+    status = read_status(published)
     judged = whatif(published, RECORDED)
-    assert not compare(standing, judged.standing)
-    assert findings(judged.standing) == findings(standing)
+    assert not compare(status, judged.status)
+    assert findings(judged.status) == findings(status)
     assert (judged.outside, judged.refused, judged.admitted) == (0, {}, 0)
-    verdicts = {cell.verdict for cell in standing.cells}
+    verdicts = {cell.verdict for cell in status.cells}
     assert verdicts == {"MET", "BROKEN", "UNKNOWN"}, "a month without all of them shows little"
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_agreement_says_what_a_fresh_run_under_it_says(name: str, published: Path, tmp_path: Path) -> None:
     other = changed(OTHERS[name])
-    fresh = read_standing(told(other).judged(tmp_path))
+    fresh = read_status(told(other).judged(tmp_path))
     judged = whatif(published, other)
-    assert findings(judged.standing) == findings(fresh)
-    assert compare(read_standing(published), judged.standing), "it should make a difference"
+    assert findings(judged.status) == findings(fresh)
+    assert compare(read_status(published), judged.status), "it should make a difference"
 
 
 def test_another_count_of_a_bulletin_is_a_difference(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_another_count_of_a_bulletin_is_a_difference(tmp_path: Path) -> None:
     told_at = {"feed": "monitor", "reported_at": at(1), "occurred": (at(0), at(1))}
     file = History(recorded).tell(report("bulletin", "b", tallies=lines, **told_at)).tick(at(1)).judged(tmp_path)
     judged = whatif(file, changed({"scope.outside": ["B"]}, recorded))
-    (cell,) = compare(read_standing(file), judged.standing).cells
+    (cell,) = compare(read_status(file), judged.status).cells
     assert [(one.field, one.before, one.after) for one in cell.changed] == [("counted", 5, 2)]
 
 
@@ -163,14 +164,14 @@ def test_a_copy_published_meanwhile_is_not_mixed_in(
     file = tmp_path / "compliance.duckdb"
     file.write_bytes(published.read_bytes())
     later = told(RECORDED, LINES[:300]).judged(tmp_path / "later")
-    records = Recorded.records
+    records = RecordedFacts.records
 
-    def replaced(self: Recorded, *arguments: Any) -> Any:
+    def replaced(self: RecordedFacts, *arguments: Any) -> Any:
         if later.exists():
             later.replace(file)
         yield from records(self, *arguments)
 
-    monkeypatch.setattr(Recorded, "records", replaced)
+    monkeypatch.setattr(RecordedFacts, "records", replaced)
     ended = run("whatif", file, "--set", "violence.reduction_percent=80")
     assert (ended.code, later.exists()) == (0, False)
     assert "no difference in" in ended.out
@@ -189,9 +190,9 @@ def test_two_bodies_under_one_revision_are_judged_as_a_fresh_run_would(tmp_path:
     file = lines(RECORDED).judged(tmp_path / "recorded")
     fewer = changed({"regions": ["SY01", "SY02"]})
     for other in (RECORDED, fewer):
-        fresh = read_standing(lines(other).judged(tmp_path / str(len(other.regions))))
-        assert findings(whatif(file, other).standing) == findings(fresh)
-    assert {cell.region: cell.incidents for cell in whatif(file, fewer).standing.cells if cell.incidents} == {"SY02": 1}
+        fresh = read_status(lines(other).judged(tmp_path / str(len(other.regions))))
+        assert findings(whatif(file, other).status) == findings(fresh)
+    assert {cell.region: cell.incidents for cell in whatif(file, fewer).status.cells if cell.incidents} == {"SY02": 1}
 
 
 def test_places_are_where_the_file_says_they_are(tmp_path: Path) -> None:
@@ -205,8 +206,8 @@ def test_places_are_where_the_file_says_they_are(tmp_path: Path) -> None:
     history = History(RECORDED)
     history._examiner = Examiner([RECORDED], _ByPolygons("SY01"), "archive")
     file = history.tell(incident, notice).tick(at(1, 1)).judged(tmp_path)
-    assert not compare(read_standing(file), whatif(file, RECORDED).standing)
-    wider = whatif(file, changed({"regions": [*RECORDED.regions, "SY09"]})).standing
+    assert not compare(read_status(file), whatif(file, RECORDED).status)
+    wider = whatif(file, changed({"regions": [*RECORDED.regions, "SY09"]})).status
     covered = {cell.region for cell in wider.cells if cell.truce_day == RECORDED.first_day and cell.covered_share == 1}
     assert covered == {"SY01", "SY02", "SY09"}
     assert [cell.region for cell in wider.cells if cell.incidents] == ["SY01"]
@@ -237,12 +238,12 @@ def test_another_gazetteer_locates_everything_anew(tmp_path: Path) -> None:
         return history.tick(at(1))
 
     file = lines(changed({"regions": ["SY01", "SY02", "SY05"]})).judged(tmp_path / "recorded")
-    before = {cell.region: cell.incidents for cell in read_standing(file).cells if cell.incidents}
+    before = {cell.region: cell.incidents for cell in read_status(file).cells if cell.incidents}
     judged = whatif(file, other)
-    after = {cell.region: cell.incidents for cell in judged.standing.cells if cell.incidents}
+    after = {cell.region: cell.incidents for cell in judged.status.cells if cell.incidents}
     assert (before, after) == ({"SY02": 1, "SY05": 1}, {"SY01": 1, "SY02": 1})
     assert (judged.records, judged.refused, judged.admitted) == (2, {"unknown_place": 1}, 1)
-    assert findings(judged.standing) == findings(read_standing(lines(other).judged(tmp_path / "fresh")))
+    assert findings(judged.status) == findings(read_status(lines(other).judged(tmp_path / "fresh")))
 
 
 def test_a_recorded_gazetteer_that_is_gone_is_not_missed(tmp_path: Path) -> None:
@@ -259,7 +260,7 @@ def test_a_recorded_gazetteer_that_is_gone_is_not_missed(tmp_path: Path) -> None
     file = history.tick(at(1, 1)).judged(tmp_path / "recorded")
     gazetteer.unlink()
     (same,) = [whatif(file, each.agreement) for each in alternatives(recorded, ["violence.reduction_percent=80"])]
-    assert not compare(read_standing(file), same.standing)
+    assert not compare(read_status(file), same.status)
     assert (same.records, same.refused) == (3, {})
 
 
@@ -283,28 +284,28 @@ def test_stamps_of_a_clock_are_kept(tmp_path: Path) -> None:
     history = History(RECORDED)
     history.facts += [(fact, body) for _, fact in examined.facts]
     file = history.tick(at(1)).judged(tmp_path)
-    standing = read_standing(file)
-    judged = whatif(file, RECORDED).standing
-    assert judged.now == standing.now == from_micros(at(1))
-    assert not compare(standing, judged)
-    with Recorded(file) as recorded:
+    status = read_status(file)
+    judged = whatif(file, RECORDED).status
+    assert judged.now == status.now == from_micros(at(1))
+    assert not compare(status, judged)
+    with closing(RecordedFacts(file)) as recorded:
         assert [record.received_at for _, chunk in recorded.records(1, frozenset()) for record in chunk] == [at(3)]
 
 
 def test_facts_after_the_last_tick_wait_for_theirs(tmp_path: Path) -> None:
     late = report("incident", "i2", reported_at=at(2, 3), region="SY02", occurred=(at(0, 1), at(0, 1)), kind="chemical")
     file = told(RECORDED, LINES[:400]).tell(late).judged(tmp_path)
-    assert not compare(read_standing(file), whatif(file, RECORDED).standing)
+    assert not compare(read_status(file), whatif(file, RECORDED).status)
 
 
 def test_as_of_judges_by_what_was_known_then(published: Path, tmp_path: Path) -> None:
     then = at(9, 1)
     cut = next(n for n, line in enumerate(LINES) if line != BROKEN and _reported(line) > then)
     for truce in (RECORDED, changed({"violence.reduction_percent": 50})):
-        fresh = read_standing(
+        fresh = read_status(
             told(truce, LINES[:cut], until=then).judged(tmp_path / str(truce.violence.reduction_percent))
         )
-        judged = whatif(published, truce, as_of=from_micros(then)).standing
+        judged = whatif(published, truce, as_of=from_micros(then)).status
         assert findings(judged) == findings(fresh)
 
 
@@ -316,15 +317,15 @@ def test_as_of_passes_over_the_stamp_of_a_clock_that_was_years_ahead(tmp_path: P
     fact, body = history.facts[0]
     history.facts[0] = msgspec.structs.replace(fact, stamp=at(3_000)), body
     file = history.tell(incident("i3", at(1, 1))).tick(at(1, 2)).judged(tmp_path)
-    with Recorded(file) as recorded:
+    with closing(RecordedFacts(file)) as recorded:
         assert recorded.as_of(from_micros(at(0, 4))) == Moment(3, at(0, 4))
         assert recorded.as_of(from_micros(at(1, 2))) == Moment(5, at(1, 2))
 
 
 def test_totals_tell_the_longest_runs_of_one_region_and_of_all(published: Path) -> None:
     """Of days: region 1 holds the first three and the fifth, region 2 all but the first; the last still runs."""
-    standing = read_standing(published)
-    some = standing.cells[0]
+    status = read_status(published)
+    some = status.cells[0]
     held = {"SY01": "MMMBMM", "SY02": "BMMMMM"}
     cells = [
         replace(
@@ -337,7 +338,7 @@ def test_totals_tell_the_longest_runs_of_one_region_and_of_all(published: Path) 
         for region, letters in held.items()
         for n, letter in enumerate(letters)
     ]
-    sums = totals(replace(standing, cells=cells))
+    sums = totals(replace(status, cells=cells))
     assert (sums.met, sums.broken, sums.unknown) == (10, 2, 0)
     assert (sums.longest_run, sums.longest_joint_run) == (4, 2)
 
@@ -523,15 +524,15 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     opened: list[Path] = []
-    records = Recorded.records
+    records = RecordedFacts.records
 
-    def interrupted(self: Recorded, *arguments: Any) -> Any:
+    def interrupted(self: RecordedFacts, *arguments: Any) -> Any:
         for chunk in records(self, *arguments):
             opened.extend(scratch.rglob("live.duckdb"))
             signal.raise_signal(signal.SIGINT)
             yield chunk
 
-    monkeypatch.setattr(Recorded, "records", interrupted)
+    monkeypatch.setattr(RecordedFacts, "records", interrupted)
     ended = run("whatif", published, "--set", "violence.floor=2")
     assert (ended.code, len(opened)) == (130, 1)
     assert list(scratch.iterdir()) == []

@@ -1,80 +1,82 @@
-"""Levers made real: the reports that change what a lever says would have to change."""
+"""Reports that make the change of a counterfactual."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from schemas.truceday import MICROS_PER_SECOND, Micros
-from sinks.dossier import Incident
+from sinks.day_records import Incident
+from streams.ops.counterfactuals import Counterfactual
 from streams.ops.explain import Explanation
-from streams.ops.levers import Lever
 from tests.support.judged import report
 
 MINUTE = 60 * MICROS_PER_SECOND
 
 
-def applied(lever: Lever, told: Explanation, now: Micros, *, short: bool = False) -> list[dict[str, Any]]:
-    """Return the reports that make a lever's change, or with ``short`` a little less of it."""
-    region, start = told.case.region, told.case.start
-    last = told.case.horizon - MINUTE
-    counting = [each for each in told.dossier.incidents if each.in_scope and each.counted]
-    besides = retracted(told, lever.besides, now)
-    match lever.change:
+def applied(
+    change: Counterfactual, explanation: Explanation, now: Micros, *, short: bool = False
+) -> list[dict[str, Any]]:
+    """Return the reports that make a change, or with ``short`` a little less of it."""
+    region, start = explanation.case.region, explanation.case.start
+    last = explanation.case.horizon - MINUTE
+    counting = [each for each in explanation.detail.incidents if each.within_count]
+    besides = retracted(explanation, change.besides, now)
+    match change.change:
         case "watch":
-            span = lever.span - (MINUTE if short else 0)
-            feeds = [f"extra-{number}" for number in range(lever.number)]
-            return [each for feed in feeds for each in watches(lever, feed, region, span, now)]
+            span = change.span - (MINUTE if short else 0)
+            feeds = [f"extra-{number}" for number in range(change.number)]
+            return [each for feed in feeds for each in watches(change, feed, region, span, now)]
         case "retract":
-            return withdrawn(counting[: lever.number - short], now)
+            return withdrawn(counting[: change.number - short], now)
         case "retract_severe":
             severe = [each for each in counting if each.severe]
             others = [each for each in counting if not each.severe]
-            return withdrawn([*severe[short:], *others[: lever.number]], now)
+            return withdrawn([*severe[short:], *others[: change.number]], now)
         case "more_incidents" | "severe_incident":
-            kind = lever.names[0] if lever.names else "shelling"
-            number = lever.number - short
-            return [incident(f"lever-{n}", region, (start, start + MINUTE), kind, now) for n in range(number)]
+            kind = change.names[0] if change.names else "shelling"
+            number = change.number - short
+            return [incident(f"made-{n}", region, (start, start + MINUTE), kind, now) for n in range(number)]
         case "bulletin_within" | "bulletin_above":
-            monitor = str(told.agreement.violence.bulletins_of)
-            lines = [{"count": lever.number - short, "place": {"pcode": region}}]
-            day = (start, told.case.end)
-            return [report("bulletin", "lever", feed=monitor, reported_at=now, occurred=day, tallies=lines)]
+            monitor = str(explanation.agreement.violence.bulletins_of)
+            lines = [{"count": change.number - short, "place": {"pcode": region}}]
+            day = (start, explanation.case.end)
+            return [report("bulletin", "made", feed=monitor, reported_at=now, occurred=day, tallies=lines)]
         case "retract_attack":
-            return retracted(told, lever.names[short:], now)
+            return retracted(explanation, change.names[short:], now)
         case "deliver":
-            names = [name.split("/", 1) for name in lever.names[short:]]
+            names = [name.split("/", 1) for name in change.names[short:]]
             others = [
                 step("feed-a", f"another-{n}", "offloaded", region, last, now)
                 | {"place": {"pcode": region, "names": [place] if place else []}}
-                for n, place in enumerate(lever.places[short and not lever.names :])
+                for n, place in enumerate(change.places[short and not change.names :])
             ]
             return [*besides, *others] + [
                 step(feed, convoy, kind, region, last + n, now)
                 for feed, convoy in names
-                for n, kind in enumerate(lever.steps)
+                for n, kind in enumerate(change.steps)
             ]
         case "deliver_any":
             return [*besides, step("feed-a", "another", "offloaded", region, last, now)]
         case "know_convoy":
             return [*besides, step("feed-a", "another", "dispatched", region, last, now)]
         case _:
-            assert lever.change == "attack"
+            assert change.change == "attack"
             return [*besides, step("feed-a", "another", "attacked", region, last, now)]
 
 
-def watches(lever: Lever, feed: str, region: str, span: Micros, now: Micros) -> list[dict[str, Any]]:
-    """Return notices by one feed that cover so much of a lever's stretches."""
-    told = []
-    for number, stretch in enumerate(lever.stretches):
+def watches(change: Counterfactual, feed: str, region: str, span: Micros, now: Micros) -> list[dict[str, Any]]:
+    """Return notices by one feed that cover so much of a change's stretches."""
+    notices = []
+    for number, stretch in enumerate(change.stretches):
         part = min(span, stretch.end - stretch.start)
         span -= part
         if part:
             occurred = (stretch.start, stretch.start + part)
             places = [{"pcode": region}]
-            told.append(
+            notices.append(
                 report(
                     "coverage",
-                    f"lever-{number}",
+                    f"made-{number}",
                     feed=feed,
                     reported_at=now,
                     occurred=occurred,
@@ -82,21 +84,21 @@ def watches(lever: Lever, feed: str, region: str, span: Micros, now: Micros) -> 
                     nil=True,
                 )
             )
-    return told
+    return notices
 
 
 def withdrawn(incidents: list[Incident], now: Micros) -> list[dict[str, Any]]:
     """Retract every report behind some incidents."""
     return [
-        incident(told.report_id, "SY01", (now, now), "shelling", now, feed=told.feed, revision=999, status="retracted")
+        incident(last.report_id, "SY01", (now, now), "shelling", now, feed=last.feed, revision=999, status="retracted")
         for each in incidents
-        for told in each.reports
+        for last in each.reports
     ]
 
 
-def retracted(told: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:
+def retracted(explanation: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:
     """Retract some steps of convoys."""
-    steps = [each for each in told.dossier.steps if f"{each.feed}/{each.report_id}" in names]
+    steps = [each for each in explanation.detail.steps if f"{each.feed}/{each.report_id}" in names]
     return [
         step(each.feed, each.convoy_id, each.step, each.region, now, now, each.report_id)
         | {"revision": 999, "status": "retracted"}
@@ -116,4 +118,4 @@ def step(
 ) -> dict[str, Any]:
     """Return one step of a convoy."""
     spine = {"feed": feed, "reported_at": now, "region": region, "occurred": (at, at)}
-    return report("convoy", name or f"lever-{convoy}-{kind}", convoy_id=convoy, step=kind, **spine)
+    return report("convoy", name or f"made-{convoy}-{kind}", convoy_id=convoy, step=kind, **spine)

@@ -1,24 +1,20 @@
-"""The recorded facts of a published file, in the order in which the ledger learned them."""
+"""Recorded facts of a published file, in the ledger's order."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, TypeVar
 
-from pydantic import ValidationError
-
-from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rejects import RejectCode
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks.faults import mapped
 from sinks.migrations import check_version, migrations
-from sinks.reading import open_published
-from streams.ops.standing import Standing, standing_in
+from sinks.reading import about, open_published, region_names, schema_version
+from sinks.selecting import Connection
 
 #: Facts read at once, counted by place in the facts topic: some tens of megabytes of raw reports.
 CHUNK = 10_000
@@ -35,6 +31,9 @@ FROM rejects WHERE fact_offset >= $low AND fact_offset < $high AND list_contains
 ORDER BY fact_offset
 """
 
+_COVERAGE = "SELECT feed, report_id, region FROM coverage ORDER BY ALL"
+_BULLETINS = "SELECT feed, report_id, region FROM bulletins WHERE region IS NOT NULL ORDER BY feed, report_id, line"
+_STATE = "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
 #: The first fact that came after an instant, or the first tick known to. Between two ticks that left rows the stamps of
 #: intake tell; beyond them they do not count, or one clock that is ahead would hide what came after it.
 _AFTER = """
@@ -53,9 +52,11 @@ SELECT min(place) FROM (
 )
 """
 
+_T = TypeVar("_T")
+
 
 class Record(NamedTuple):
-    """One accepted revision with its ``type``, or one rejected record with its ``code``.
+    """Accepted revision with its ``type``, or rejected record with its ``code``.
 
     ``received_at`` is None for what an archive's replay rejected. ``stands`` is whether it counts in the file.
     """
@@ -79,20 +80,20 @@ class Record(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Up to where facts are known, by place in the facts topic, and the time it then is."""
+    """Offset before which facts are known, and the ledger's time there."""
 
     before: int
     now: Micros
 
 
-class Recorded:
-    """A published file, read-only.
+class RecordedFacts:
+    """A published file, open for reading its facts.
 
     Attributes:
         agreement: the agreement the file was judged by.
         region_names: names of its regions by P-code.
-        watched: the regions each standing coverage notice watches, by feed and report_id.
-        bulletin_lines: the region of each line with a place of each standing bulletin.
+        watched: the regions of each coverage notice in force, by feed and report_id.
+        bulletin_lines: the region of each line with a place, by feed and report_id of its bulletin.
 
     Raises:
         UsageError: it is no file of ours, or of an earlier version of the tables.
@@ -110,53 +111,37 @@ class Recorded:
             raise
 
     def _read(self) -> None:
-        select = self._connection.execute
-        found = select("SELECT schema_version, agreement FROM about").fetchall()
-        if len(found) != 1:
-            raise StoreUnavailable(f"{self.path} is empty: no ledger has written to it")
-        ((version, agreement),) = found
+        version = schema_version(self._connection)
         check_version(version, self.path)
         if version < (newest := max(migrations())):
             raise UsageError(
                 f"{self.path} has schema version {version}, this is trucewatch for version {newest}: "
                 "start its ledger once with this version, which brings the file up to date"
             )
-        try:
-            self.agreement = Agreement.model_validate_json(agreement)
-        except ValidationError as error:
-            raise StoreUnavailable(f"{self.path} holds no agreement that this version can read") from error
-        self.region_names: dict[str, str] = dict(select("SELECT pcode, name FROM regions").fetchall())
-        self.watched: dict[tuple[str, str], list[str]] = {}
-        for feed, report_id, region in select("SELECT feed, report_id, region FROM coverage ORDER BY ALL").fetchall():
-            self.watched.setdefault((feed, report_id), []).append(region)
-        self.bulletin_lines: dict[tuple[str, str], list[str]] = {}
-        lines = "SELECT feed, report_id, region FROM bulletins WHERE region IS NOT NULL ORDER BY feed, report_id, line"
-        for feed, report_id, region in select(lines).fetchall():
-            self.bulletin_lines.setdefault((feed, report_id), []).append(region)
-        ((self._next_offset, self._now, self._last_tick, pending),) = select(
-            "SELECT next_offset, epoch_us(now), last_tick, pending FROM ledger_state"
-        ).fetchall()
+        self.agreement = about(self._connection).agreement
+        self.region_names = region_names(self._connection)
+        self.watched = self._regions_by_report(_COVERAGE)
+        self.bulletin_lines = self._regions_by_report(_BULLETINS)
+        ((self._next_offset, self._now, self._last_tick, pending),) = self._connection.execute(_STATE).fetchall()
         self._judged_to: Micros | None = json.loads(pending).get("judged_to")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _regions_by_report(self, sql: str) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for feed, report_id, region in self._connection.execute(sql).fetchall():
+            found.setdefault((feed, report_id), []).append(region)
+        return found
 
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
 
-    def standing(self) -> Standing:
-        """Return how things stand in the file; a ledger may have published another one meanwhile."""
+    def read(self, query: Callable[[Connection], _T]) -> _T:
+        """Return the answer of a query on this very file, which a newer copy may have replaced meanwhile."""
         with mapped(self.path):
-            return standing_in(self._connection)
+            return query(self._connection)
 
     def last_judged(self) -> Moment:
-        """Return the last tick: what every row of the file was judged at.
+        """Return the tick at which every row of the file was judged.
 
         Raises:
             UsageError: the file holds no tick yet.
@@ -166,7 +151,7 @@ class Recorded:
         return Moment(self._last_tick, self._judged_to)
 
     def as_of(self, instant: datetime) -> Moment:
-        """Return what the ledger knew when its time was ``instant``.
+        """Return the ledger's state of knowledge at ``instant``, by its own time.
 
         Raises:
             UsageError: the file does not reach so far.

@@ -1,200 +1,30 @@
-"""Everything a published file knows of one region and truce-day: what ``explain`` tells, and what it computes from.
+"""Queries on one region and truce-day of a published file.
 
-Reads present rows, except for ``versions`` and ``told_then``, which know the past.
+They read present rows, except for ``versions`` and ``evidence_reports``, which read the past.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-import duckdb
-
+from sinks.day_records import (
+    BulletinLine,
+    Change,
+    DayDetail,
+    Incident,
+    JoinedClaim,
+    ReportDetail,
+    Silence,
+    Step,
+    VerdictVersion,
+    Watch,
+)
 from sinks.reading import changed_values
-from sinks.selecting import select
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One version of the verdict of a region and truce-day, with the day's bounds.
-
-    ``figures_offset`` is the place of the tick its figures are of, in the past; of the present row the version's own.
-    """
-
-    region: str
-    region_name: str
-    truce_day: date
-    starts_at: datetime
-    ends_at: datetime
-    version: int
-    verdict: str
-    state: str
-    violence: str
-    access: str
-    incidents: int
-    incidents_out_of_scope: int
-    violence_limit: float
-    covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
-    reasons: list[dict[str, str]]
-    evidence: dict[str, list[str]]
-    recorded_at: datetime
-    tick_offset: int
-    bulletin_incidents: int | None
-    figures_offset: int
-
-
-@dataclass(frozen=True)
-class Told:
-    """One report behind an incident, or a bulletin. Who is accused, who says so and how surely are claims."""
-
-    feed: str
-    report_id: str
-    revision: int
-    occurred_from: datetime
-    occurred_to: datetime
-    reported_at: datetime
-    kind: str
-    place_name: str | None
-    located_by: str | None
-    place_conflict: str | None
-    accused: str | None
-    claimant: str | None
-    confidence: str | None
-    deaths_low: int | None
-    deaths_best: int | None
-    deaths_high: int | None
-    why: str | None
-    sources: list[dict[str, str]]
-    note: str | None
-
-
-@dataclass(frozen=True)
-class Incident:
-    """One incident of the day. ``decides`` when the verdict's evidence names it."""
-
-    incident_id: str
-    kind: str
-    in_scope: bool
-    counted: bool
-    severe: bool
-    decides: bool
-    occurred_from: datetime
-    occurred_to: datetime
-    reports: list[Told] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a convoy that ever had the region as its destination, with the report that tells of it."""
-
-    feed: str
-    report_id: str
-    convoy_id: str
-    convoy: str
-    region: str
-    place: str | None
-    step: str
-    counts: bool
-    flaw: str | None
-    occurred_from: datetime
-    occurred_to: datetime
-    reported_at: datetime
-    trucks: int | None
-    people_reached: int | None
-    reason: str | None
-    sources: list[dict[str, str]]
-    note: str | None
-
-
-@dataclass(frozen=True)
-class JoinedClaim:
-    """One claim of a convoy that several feeds, or names, tell of, and what joined it."""
-
-    convoy: str
-    claim: str
-    joined_to: str
-    why: str
-    seconds_apart: int | None
-    certainty: str
-
-
-@dataclass(frozen=True)
-class Watch:
-    """One coverage notice that touches the day, or one bulletin where the agreement measures by them."""
-
-    feed: str
-    report_id: str
-    occurred_from: datetime
-    occurred_to: datetime
-    nil: bool
-    basis: str | None
-
-
-@dataclass(frozen=True)
-class Silence:
-    """A feed that had watched the region and no longer did when the day ended."""
-
-    feed: str
-    silent_since: datetime
-    silent_until: datetime
-
-
-@dataclass(frozen=True)
-class BulletinLine:
-    """One line of a monitor's own tally for a period that touches the day; never added to a count."""
-
-    feed: str
-    report_id: str
-    region: str | None
-    accused: str | None
-    kind_as_given: str | None
-    incidents: int
-    at_least: bool
-    occurred_from: datetime
-    occurred_to: datetime
-
-
-@dataclass(frozen=True)
-class Change:
-    """One version and what it changed of the one before: ``changed`` holds ``field``, ``old`` and ``new``."""
-
-    version: int
-    recorded_at: datetime
-    verdict: str
-    changed: list[dict[str, Any]]
-    evidence_added: list[str]
-    evidence_removed: list[str]
-    reports: list[str]
-    more_reports: int
-
-
-@dataclass(frozen=True)
-class Dossier:
-    """One region and truce-day. ``judged_at`` is the time of the last judgement; ``unjudged`` are reports since.
-
-    Of those the first few are named; ``more_unjudged`` is how many more there are.
-    """
-
-    judged: Judged
-    judged_at: datetime
-    versions: list[Change]
-    incidents: list[Incident]
-    steps: list[Step]
-    joined: list[JoinedClaim]
-    watches: list[Watch]
-    silent: list[Silence]
-    bulletins: list[BulletinLine]
-    baseline: list[tuple[date, int]]
-    feeds: list[tuple[str, int]]
-    unjudged: list[str]
-    more_unjudged: int
-
+from sinks.selecting import Connection, select
 
 _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
@@ -242,7 +72,7 @@ _WATCHES = """
 WITH watching AS (
     SELECT feed, report_id, occurred_from, occurred_to, nil FROM coverage WHERE region = $region
     UNION ALL
-    -- The bulletins an agreement measures by watch what they tell of; each has a line for every party it accuses.
+    -- Bulletins an agreement measures by watch the regions of their lines; each has a line for every accused party.
     SELECT DISTINCT feed, report_id, occurred_from, occurred_to, false
     FROM bulletins
     WHERE region = $region AND truce_day IS NOT NULL
@@ -269,9 +99,7 @@ FROM verdict_changes WHERE region = $region AND truce_day = $day AND version <= 
 """
 
 
-def judged(
-    connection: duckdb.DuckDBPyConnection, region: str, day: date, as_of: datetime | None = None
-) -> Judged | None:
+def verdict_of(connection: Connection, region: str, day: date, as_of: datetime | None = None) -> VerdictVersion | None:
     """Return the verdict, or the version of it that was held at an instant; None when there is none."""
     parameters: dict[str, Any] = {"region": region, "day": day}
     if as_of is not None:
@@ -279,33 +107,33 @@ def judged(
     held, figures = (
         ("day_verdicts", "v.tick_offset") if as_of is None else ("verdicts_as_of($instant)", "v.figures_offset")
     )
-    found = select(connection, Judged, _VERDICT.format(held=held, figures=figures), parameters)
+    found = select(connection, VerdictVersion, _VERDICT.format(held=held, figures=figures), parameters)
     return next((replace(each, reasons=_json(each.reasons), evidence=_json(each.evidence)) for each in found), None)
 
 
-def versions(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Change]:
+def versions(connection: Connection, held: VerdictVersion) -> list[Change]:
     """Return the versions up to one, with what each changed of the row it replaced."""
     parameters = {"region": held.region, "day": held.truce_day, "version": held.version}
     found = select(connection, Change, _CHANGES, parameters)
     return [replace(each, changed=changed_values(each.changed)) for each in found]
 
 
-def told_then(connection: duckdb.DuckDBPyConnection, held: Judged) -> list[Told]:
+def evidence_reports(connection: Connection, held: VerdictVersion) -> list[ReportDetail]:
     """Return the reports a version names as evidence of violence, in the revision its figures rest on."""
     parameters = {"named": held.evidence["violence"], "before": held.figures_offset}
-    return [told for _, told in _told(connection, _THEN, parameters)]
+    return [report for _, report in _reports(connection, _THEN, parameters)]
 
 
-def dossier(
-    connection: duckdb.DuckDBPyConnection, present: Judged, severe_kinds: Sequence[str], baseline_days: Iterable[date]
-) -> Dossier:
+def day_detail(
+    connection: Connection, present: VerdictVersion, severe_kinds: Sequence[str], baseline_days: Iterable[date]
+) -> DayDetail:
     """Return everything known now of a judged region and truce-day."""
     key = {"region": present.region, "day": present.truce_day}
     ((judged_at,),) = connection.execute("SELECT max(as_of) FROM region_windows").fetchall()
     sql = "SELECT truce_day, incidents FROM day_tallies WHERE region = ?"
     counts: dict[date, int] = dict(connection.execute(sql, [present.region]).fetchall())
     unjudged, more_unjudged = _unjudged(connection, present)
-    return Dossier(
+    return DayDetail(
         judged=present,
         judged_at=judged_at,
         versions=versions(connection, present),
@@ -322,7 +150,7 @@ def dossier(
     )
 
 
-def _incidents(connection: duckdb.DuckDBPyConnection, present: Judged, severe_kinds: Sequence[str]) -> list[Incident]:
+def _incidents(connection: Connection, present: VerdictVersion, severe_kinds: Sequence[str]) -> list[Incident]:
     parameters = {
         "region": present.region,
         "day": present.truce_day,
@@ -330,15 +158,15 @@ def _incidents(connection: duckdb.DuckDBPyConnection, present: Judged, severe_ki
         "deciding": present.evidence["violence"],
     }
     found = select(connection, Incident, _INCIDENTS, parameters)
-    behind: dict[str, list[Told]] = {}
-    for incident_id, told in _told(connection, _BEHIND, {"incidents": [each.incident_id for each in found]}):
-        behind.setdefault(incident_id, []).append(told)
+    behind: dict[str, list[ReportDetail]] = {}
+    for incident_id, report in _reports(connection, _BEHIND, {"incidents": [each.incident_id for each in found]}):
+        behind.setdefault(incident_id, []).append(report)
     return [replace(each, reports=behind.get(each.incident_id, [])) for each in found]
 
 
-def _told(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> Iterable[tuple[str, Told]]:
+def _reports(connection: Connection, sql: str, parameters: dict[str, Any]) -> Iterable[tuple[str, ReportDetail]]:
     for incident_id, raw, *columns in connection.execute(sql, parameters).fetchall():
-        yield incident_id, Told(*(*columns, *_sources(raw)))
+        yield incident_id, ReportDetail(*(*columns, *_sources(raw)))
 
 
 def _step(raw: str, *columns: Any) -> Step:
@@ -351,7 +179,7 @@ def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
     return sources, report.get("note")
 
 
-def _unjudged(connection: duckdb.DuckDBPyConnection, present: Judged) -> tuple[list[str], int]:
+def _unjudged(connection: Connection, present: VerdictVersion) -> tuple[list[str], int]:
     """Return the reports that concern the day and came after the last judgement: the first few, and how many more."""
     ((pending,),) = connection.execute("SELECT pending FROM ledger_state").fetchall()
     days = (present.truce_day.isoformat(), None)

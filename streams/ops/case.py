@@ -1,0 +1,98 @@
+"""Facts behind one region and truce-day, with the rules that judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from schemas.agreement import Agreement
+from schemas.rows import ConvoyStepRow, Identity
+from schemas.truceday import Micros
+from streams.ledger.core.access import Access, AccessFinding
+from streams.ledger.core.convoy import Convoy
+from streams.ledger.core.convoys import Convoys
+from streams.ledger.core.coverage import watched
+from streams.ledger.core.findings import Finding
+from streams.ledger.core.violence import judge_violence
+
+
+class CountedIncident(NamedTuple):
+    """Incident that counts; a severe one breaks the day alone."""
+
+    name: str
+    severe: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """Facts that the verdict of one region and truce-day rests on.
+
+    Attributes:
+        horizon: the day's end, or ``now`` while the day runs.
+        now: the last judgement.
+        incidents: those in scope that count.
+        notices: the stretches that each feed watched.
+        all_day: feeds whose incidents count as watching the whole day.
+        steps: steps of every convoy that ever had the region as its destination, each with its convoy.
+        bulletin: the count held against the limit, where the agreement measures by a monitor's bulletins.
+    """
+
+    agreement: Agreement
+    region: str
+    start: Micros
+    end: Micros
+    horizon: Micros
+    now: Micros
+    incidents: Sequence[CountedIncident]
+    limit: Fraction
+    notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
+    all_day: frozenset[str]
+    steps: Sequence[ConvoyStepRow]
+    bulletin: int | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the day was not over at the last judgement."""
+        return self.horizon < self.end
+
+    @property
+    def needed(self) -> Micros:
+        """Part of the day that must be watched, in microseconds."""
+        return ceil(Fraction(self.agreement.coverage.min_share_percent * (self.end - self.start), 100))
+
+    def seen(self, min_feeds: int, all_day: frozenset[str] | None = None) -> Micros:
+        """Return for how long at least ``min_feeds`` feeds watched; none is always reached."""
+        everywhere = self.all_day if all_day is None else all_day
+        return watched(self.notices, everywhere, self.start, self.end, min_feeds)
+
+    def violence(self) -> Finding:
+        """Find the violence leg."""
+        severe = sum(each.severe for each in self.incidents)
+        counted = len(self.incidents) if self.agreement.violence.bulletins_of is None else self.bulletin
+        return judge_violence(counted, severe, self.limit, covered=self.covered())
+
+    def covered(self, all_day: frozenset[str] | None = None) -> bool:
+        """Whether enough of the day was watched."""
+        return self.seen(self.agreement.coverage.min_feeds, all_day) >= self.needed
+
+    def convoys(self, *more: ConvoyStepRow) -> list[Convoy]:
+        """Return the convoys to the region as known by the horizon, with more steps than are known.
+
+        The claims of a convoy are taken as they are: no further step joins or parts claims here.
+        """
+        return self._convoys(more).bound_for(self.region, self.horizon)
+
+    def access(self, *more: ConvoyStepRow) -> AccessFinding:
+        """Find the access leg, with more steps than are known."""
+        access = Access(self.agreement, self._convoys(more))
+        access.take_in()
+        return access.judge(self.region, self.start, self.horizon)
+
+    def _convoys(self, more: Iterable[ConvoyStepRow]) -> Convoys:
+        convoys = Convoys()
+        for number, step in enumerate((*self.steps, *more)):
+            convoys.add(Identity(step.feed, f"{step.report_id} {number}"), step)
+        return convoys
