@@ -1,4 +1,4 @@
-"""The wheel as a stranger installs it: from the sdist, with the runtime lock, on every Python of this machine."""
+"""Installation of the wheel beside the runtime lock, on every Python of this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.support.pythons import OWN, offered, usable
 from tests.support.shell import ROOT, clean_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.broker]
+pytestmark = pytest.mark.broker
 
 PACKAGES = ("schemas", "streams", "sinks")
 LICENCE = (ROOT / "LICENSE").read_text("utf-8")
@@ -31,7 +31,7 @@ class Built(NamedTuple):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sdist of the checkout, and the wheel of that sdist: what the sdist leaves out is in neither."""
+    """The sdist of the checkout, and the wheel of that sdist, which holds no more than it."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
     (sdist,) = folder.glob("*.tar.gz")
@@ -88,6 +88,14 @@ def test_the_wheel_holds_every_file_of_the_three_packages_and_no_test(built: Bui
     assert ours == held
 
 
+def test_the_classifiers_name_every_python_from_the_least_one_on(built: Built) -> None:
+    metadata = metadata_of(built.wheel)
+    named = [each.rpartition(".")[2] for each in metadata.get_all("Classifier", []) if "Python :: 3." in each]
+    least = int(metadata["Requires-Python"].removeprefix(">=3."))
+    assert named == [str(number) for number in range(least, least + len(named))]
+    assert OWN in [f"3.{number}" for number in named]
+
+
 def metadata_of(wheel: Path) -> Message:
     """Return the metadata of a wheel."""
     with ZipFile(wheel) as archive:
@@ -112,7 +120,7 @@ def test_the_wheel_runs_the_demo_and_verifies_it_outside_the_checkout(minor: str
 def installed(minor: str, wheel: Path, folder: Path) -> Path:
     """Install the wheel and the runtime lock in an empty environment, and return its interpreter.
 
-    A Python that cannot, or that a dependency has no wheel for, is a skip; not so the Python the tests run on.
+    A Python without venv, or without a wheel of some dependency, is a skip. The Python of the tests must pass.
     """
     refuse = pytest.fail if minor == OWN else pytest.skip
     base = usable(minor)
