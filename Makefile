@@ -9,8 +9,11 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 #: Two processes share the tests, file by file. A file's stores and brokers are made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+#: `COVERAGE=1` runs tests under coverage. The fast half begins anew, the slow one adds to it.
+COVER := $(if $(COVERAGE),--cov --cov-report=)
+COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow check bench crash kafka kafka-stop lock format clean
+.PHONY: help demo up test test-slow coverage check bench crash kafka kafka-stop lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -37,10 +40,14 @@ up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the work
 	@$(BIN)/trucewatch up
 
 test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes on two cores
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TRUCEWATCH_TEST_EFFORT=full $(PYTEST) -m slow
+	@TRUCEWATCH_TEST_EFFORT=full $(PYTEST) $(COVER_MORE) -m slow
+
+coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
+	@$(BIN)/python -m coverage report --skip-covered --fail-under=90
+	@$(BIN)/python -m coverage report --skip-covered --show-missing --include='schemas/*,streams/ledger/core/*' --fail-under=100
 
 check: $(READY) ## Format, lint, types, and the direction of imports
 	@$(BIN)/ruff format --check .
@@ -64,12 +71,12 @@ format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# What is pinned stays pinned until pyproject.toml rules it out; `make lock UV="--upgrade-package pydantic"` moves one on.
-# The second lock is cut out of the first, so that what is tested is what is installed.
+# A pin moves when pyproject.toml rules it out, or by name: `make lock UV="--upgrade-package pydantic"`.
+# The runtime lock is cut out of the development one, so that users install the versions that were tested.
 LOCK := uv pip compile --quiet --custom-compile-command "make lock" --universal --generate-hashes --python-version 3.11 pyproject.toml
 lock: ## Write both lock files anew from pyproject.toml (needs uv)
 	$(LOCK) --group dev $(UV) -o requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove the environment, caches and demo data
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka .coverage .coverage.*

@@ -1,4 +1,4 @@
-"""Lock files: what is tested is what is installed, and what is installed is what pyproject.toml asks for."""
+"""Agreement of the two lock files with each other and with pyproject.toml."""
 
 from __future__ import annotations
 
