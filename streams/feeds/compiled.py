@@ -1,8 +1,9 @@
 """Readers of two hand-compiled tables of convoys and violation counts.
 
-Both were compiled from published pages about September 2016. They state no time of day and no time zone: days are calendar days of the zone given. Each row keeps its page, and
-every column stays in ``raw``. What the language has no word for is passed on as written, so that intake rejects the
-row with the field's name: an ``aggregate`` of several convoys and a country-wide suspension are no step of a convoy.
+Both were compiled from published pages about September 2016. They state no time of day and no time
+zone: days are calendar days of the zone given. Each row keeps its page, and every column stays in
+``raw``. A word the language lacks is passed on as written, so that intake rejects the row with the
+field's name. An ``aggregate`` of several convoys and a country-wide suspension are such words.
 """
 
 from __future__ import annotations
