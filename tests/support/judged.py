@@ -89,11 +89,11 @@ class History:
         return other
 
     def judged(self, folder: Path, *, flush_every: int = 10_000, restart_every: int = 10**9) -> Path:
-        """Run the ledger over all facts in an empty folder and return the file it publishes."""
+        """Run the ledger over all facts, or those it has not read in this folder, and return the file it publishes."""
         begin_store(folder, self.agreement)
         store = self._open(folder)
         ledger = self._ledger(store)
-        for flushes, first in enumerate(range(0, len(self.facts), flush_every), start=1):
+        for flushes, first in enumerate(range(ledger.next_offset, len(self.facts), flush_every), start=1):
             self._fold(ledger, store, self.facts[first : first + flush_every], first)
             store.commit(ledger.drain())
             if flushes % restart_every == 0:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,8 +38,8 @@ main()
 """
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     history = History(AGREEMENT).tell(
         *(
             report(
@@ -52,7 +53,12 @@ def copy(tmp_path: Path) -> Path:
             for number in range(30)
         )
     )
-    return history.tick(AGREEMENT.effective + 48 * HOUR).judged(tmp_path)
+    return history.tick(AGREEMENT.effective + 48 * HOUR).judged(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def copy(published: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(published, tmp_path / "copy.duckdb"))
 
 
 def alter(copy: Path, statement: str) -> None:
@@ -120,7 +126,7 @@ def on_a_terminal(program: str, *arguments: str) -> tuple[subprocess.Popen[bytes
     return process, ours
 
 
-def seen(terminal: int, upto: str = "", seconds: float = 60.0) -> str:
+def seen(terminal: int, upto: str = "", seconds: float = 300.0) -> str:
     """Read a terminal until something is on it, or to its end."""
     text, deadline = "", time.monotonic() + seconds
     while time.monotonic() < deadline and not (upto and upto in text):
@@ -137,7 +143,7 @@ def seen(terminal: int, upto: str = "", seconds: float = 60.0) -> str:
 def test_a_terminal_shows_how_far_it_is_and_which_step_runs(copy: Path) -> None:
     process, terminal = on_a_terminal("from streams.cli.app import main; main()", "verify", str(copy))
     text = seen(terminal)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     os.close(terminal)
     assert process.returncode == 0
     assert f"/{len(STEPS)}" in text
@@ -147,7 +153,7 @@ def test_a_terminal_shows_how_far_it_is_and_which_step_runs(copy: Path) -> None:
 
 def test_a_program_sees_no_bar_even_on_a_terminal(copy: Path) -> None:
     process, terminal = on_a_terminal("from streams.cli.app import main; main()", "verify", str(copy), "--json")
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert json.loads(out)["differences"] == []
     assert seen(terminal) == ""
     os.close(terminal)
@@ -162,7 +168,7 @@ def test_it_is_stopped_in_the_midst_of_a_query(copy: Path, number: signal.Signal
         time.sleep(0.5)
         process.send_signal(number)
         text = seen(terminal)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=300)
     finally:
         process.kill()
         os.close(terminal)

@@ -18,19 +18,21 @@ from sinks.records import Gate, Window
 from sinks.verify import verify
 from streams.ops.status import Status, read_status
 from tests.support.commands import Run
+from tests.support.effort import examples
 from tests.support.judged import History, report
 from tests.support.random_history import random_history
 from tests.support.worlds import agreement, at
 
 
-def cuts(history: History) -> list[tuple[int, Micros]]:
-    """Return where a history may be cut: behind ticks whose time no later tick shares, with that time."""
+def cuts(history: History, least: int) -> list[tuple[int, Micros]]:
+    """Return where to cut a history, ``least`` times: behind ticks whose time no later tick shares, with that time."""
     now, ticks = 0, []
     for number, (fact, _) in enumerate(history.facts, start=1):
         if isinstance(fact, TickFact):
             now = max(now, fact.stamp or 0)
             ticks.append((number, now))
-    return [cut for cut, later in zip(ticks, [*ticks[1:], (0, 0)], strict=True) if cut[1] != later[1]]
+    may = [cut for cut, later in zip(ticks, [*ticks[1:], (0, 0)], strict=True) if cut[1] != later[1]]
+    return may[:: -(len(may) // least)]
 
 
 def kept(window: Window) -> Window:
@@ -68,10 +70,8 @@ def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, s
     history = random_history(seed, reports=60)
     whole = history.judged(tmp_path / "whole")
     compared = 0
-    for number, now in cuts(history)[seed::9]:
-        stopped = History(history.agreement)
-        stopped.facts = history.facts[:number]
-        then = read_status(stopped.judged(tmp_path / str(number)))
+    for number, now in cuts(history, examples(6)):
+        then = read_status(history.first(number).judged(tmp_path / str(number)))
         told = read_status(whole, as_of=from_micros(now))
         assert told.cells == then.cells
         assert [kept(window) for window in told.windows] == [kept(window) for window in then.windows]
@@ -91,10 +91,8 @@ def test_as_of_every_tick_the_macros_give_what_the_present_tables_held_at_it(
     whole = history.judged(tmp_path / "whole")
     held = f"SELECT {SHARED} FROM verdicts_as_of(?) ORDER BY region, truce_day"
     window = f"SELECT {OF_A_WINDOW} FROM window_as_of(?, ?)"
-    for number, now in cuts(history)[-24::6] + cuts(history)[-1:]:
-        stopped = History(history.agreement)
-        stopped.facts = history.facts[:number]
-        then = stopped.judged(tmp_path / str(number))
+    for number, now in cuts(history, examples(5)):
+        then = history.first(number).judged(tmp_path / str(number))
         present = rows(then, f"SELECT {SHARED} FROM day_verdicts ORDER BY region, truce_day")
         assert rows(whole, held, from_micros(now)) == present
         for (region,) in rows(then, "SELECT region FROM region_windows"):

@@ -13,6 +13,7 @@ import pytest
 
 from schemas.errors import StoreUnavailable
 from sinks.verify import STEPS, Difference, verify
+from tests.support.effort import examples
 from tests.support.judged import History, report
 from tests.support.worlds import LINKING, agreement, at
 
@@ -153,12 +154,12 @@ def cells(path: Path) -> Iterator[tuple[str, str, str]]:
 def unnoticed(published: Path, tmp_path: Path, only: Collection[str] = ()) -> tuple[list[str], int]:
     """Alter every column of every table (or of ``only`` some) in the last row that has a value.
 
-    Returns what the referee missed and how many were tried; a file that is refused counts as noticed.
+    With little effort only some of these columns, all over the file. Returns what the referee missed and how many were
+    tried; a file that is refused counts as noticed.
     """
     missed, tried = [], 0
-    for table, column, altered in cells(published):
-        if only and table not in only:
-            continue
+    wanted = [cell for cell in cells(published) if not only or cell[0] in only]
+    for table, column, altered in wanted[:: len(wanted) // examples(len(wanted))]:
         path = Path(shutil.copy(published, tmp_path / "altered.duckdb"))
         # Of a feed with duplicates the time last received is only bounded: its last duplicate left no row.
         whole = "and duplicate = 0" if table == "feeds" else ""
@@ -182,7 +183,7 @@ def unnoticed(published: Path, tmp_path: Path, only: Collection[str] = ()) -> tu
 def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> None:
     missed, tried = unnoticed(published, tmp_path)
     assert missed == []
-    assert tried > 150
+    assert tried > examples(150)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +288,7 @@ def test_what_is_linked_is_right_and_no_altered_value_of_it_goes_unnoticed(linke
         linked_file, tmp_path, ("linked_incidents", "linked_reports", "day_tallies", "feed_tallies")
     )
     assert missed == []
-    assert tried > 35
+    assert tried >= examples(36)
 
 
 def test_after_a_restart_a_report_from_before_all_linked_ones_is_linked_and_let_go_again(tmp_path: Path) -> None:
@@ -299,6 +300,7 @@ def test_after_a_restart_a_report_from_before_all_linked_ones_is_linked_and_let_
 
     early = [told(f"early{n}", "a", n / 9) for n in range(20)]
     history = History(agreement(linking=LINKING)).tell(*early, told("late", "a", 4), told("late", "b", 4)).tick(at(6))
+    history.judged(tmp_path)
     history.tell(told("partner", "b", 0)).tick(at(6)).tell(told("partner", "b", 0, revision=2, status="retracted"))
     history.tell(told("partner", "b", 3, revision=3)).tick(at(6))
     assert verify(history.judged(tmp_path, flush_every=1, restart_every=1)) == []
