@@ -21,7 +21,7 @@ FORMS = {
     "a time zone, such as Asia/Damascus": "IANA time zone",
 }
 NAME_LENGTH, TEXT_LENGTH = 200, 20_000
-_MARKED = re.compile(r"^<!-- ((?:keys|words) of: .+) -->\n+((?:\|.*\n)+)", re.MULTILINE)
+_MARKED = re.compile(r"^<!-- ((?:keys|words|list) of: .+) -->\n+((?:\|.*\n)+)", re.MULTILINE)
 
 Json = Mapping[str, Any]
 
