@@ -84,31 +84,30 @@ class _Words(NamedTuple):
     defs: Json
 
     def taken(self, schema: Json, *, several: bool = False) -> str:
-        match schema:
-            case {"anyOf": [schema, {"type": "null"}]}:
-                return self.taken(schema)
-            case {"$ref": ref}:
-                name = ref.rpartition("/")[2]
-                return f"{'word' + 's' * several + ' of ' if 'enum' in self.defs[name] else ''}{self.document.link(name)}"
-            case {"enum": words}:
-                return " or ".join(f"`{word}`" for word in words)
-            case {"const": word}:
-                return f"`{word}`"
-            case {"type": "string"}:
+        schema = schema["anyOf"][0] if "anyOf" in schema else schema
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            word = f"word{'s' * several} of " if "enum" in self.defs[name] else ""
+            return f"{word}{self.document.link(name)}"
+        if words := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+            return " or ".join(f"`{word}`" for word in words)
+        return self._of_type(schema, several=several)
+
+    def _of_type(self, schema: Json, *, several: bool) -> str:
+        match schema["type"]:
+            case "string":
                 return self._text(schema) + "s" * several
-            case {"type": "integer" | "number"}:
-                return _number(schema)
-            case {"type": "boolean"}:
+            case "boolean":
                 return "`true` or `false`"
-            case {"prefixItems": pair}:
-                return f"[{', '.join(map(_number, pair))}]"
-            case {"type": "array", "items": items}:
-                return f"list of {_bounds(schema, 'Items')}{self.taken(items, several=True)}"
-            case {"type": "object", "additionalProperties": True}:
+            case "array" if "prefixItems" in schema:
+                return f"[{', '.join(map(_number, schema['prefixItems']))}]"
+            case "array":
+                return f"list of {_bounds(schema, 'Items')}{self.taken(schema['items'], several=True)}"
+            case "object" if schema["additionalProperties"] is True:
                 return "object"
-            case {"type": "object", "additionalProperties": each}:
-                return f"{_bounds(schema, 'Properties')}names, each with {self.taken(each)}"
-        raise AssertionError(f"no words for {schema}")
+            case "object":
+                return f"{_bounds(schema, 'Properties')}names, each with {self.taken(schema['additionalProperties'])}"
+        return _number(schema)
 
     def _text(self, schema: Json) -> str:
         if "format" in schema:

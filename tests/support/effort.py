@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-
 #: Set by ``make test-slow``: properties are tried on all their examples.
 FULL = os.environ.get("TRUCEWATCH_TEST_EFFORT") == "full"
 
