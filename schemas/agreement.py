@@ -26,9 +26,9 @@ class Clock(Language):
     effective: datetime = Field(
         description="Local wall-clock time in time_zone, without an offset; must fall on the anchor."
     )
-    time_zone: ZoneName
+    time_zone: ZoneName = Field(description="Zone of the wall clock that cuts the truce-days.")
     anchor: time = Field(description="Local time at which every truce-day starts.")
-    required_days: int = Field(ge=1, le=366)
+    required_days: int = Field(ge=1, le=366, description="MET truce-days in a row that open the gate.")
     lateness_hours: int = Field(ge=0, le=24 * 366, description="How long after its end a truce-day stays PROVISIONAL.")
 
 
@@ -46,9 +46,9 @@ class Scope(Language):
 class Baseline(Language):
     """The period violence is measured against, as local dates of truce-days, last included."""
 
-    first_day: date
-    last_day: date
-    measure: Literal["mean", "median"] = "mean"
+    first_day: date = Field(description="First truce-day of the period.")
+    last_day: date = Field(description="Last truce-day of the period; it lies before clock.effective.")
+    measure: Literal["mean", "median"] = Field("mean", description="What is taken of the period's daily counts.")
 
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
@@ -60,9 +60,9 @@ class Baseline(Language):
 class ViolenceRules(Language):
     """limit = max(floor, (1 - reduction) x baseline); a truce-day with more incidents in scope is BROKEN."""
 
-    reduction_percent: int = Field(ge=0, le=100)
-    floor: int = Field(ge=0, le=1_000_000)
-    baseline: Baseline
+    reduction_percent: int = Field(ge=0, le=100, description="How much less than the baseline a day must have.")
+    floor: int = Field(ge=0, le=1_000_000, description="Incidents a day may always have; no limit is lower.")
+    baseline: Baseline = Field(description="The period violence is measured against.")
     severe_kinds: list[IncidentKind] = Field(
         default_factory=list, description="Kinds one incident of which breaks the day."
     )
@@ -85,8 +85,8 @@ class ViolenceRules(Language):
 class CoverageRules(Language):
     """How much of a truce-day must have been watched before silence counts as peace."""
 
-    min_feeds: int = Field(ge=1, le=100)
-    min_share_percent: int = Field(ge=0, le=100)
+    min_feeds: int = Field(ge=1, le=100, description="Feeds that must watch at the same time.")
+    min_share_percent: int = Field(ge=0, le=100, description="Part of the truce-day they must have watched.")
     reports_cover_the_day: bool = Field(
         False,
         description="Whether a feed that reported an incident of the region and day counts as watching all of it.",
@@ -96,15 +96,15 @@ class CoverageRules(Language):
 class AccessPlace(Language):
     """A place aid cannot freely reach, for the days it was one; a change of status or people is another line."""
 
-    name: Name
+    name: Name = Field(description="What the place is called wherever it is shown.")
     names: list[Name] = Field(default_factory=list, description="Other names reports use.")
-    region: Pcode
-    status: Literal["besieged", "hard_to_reach"]
+    region: Pcode = Field(description="The region it lies in; one of regions.")
+    status: Literal["besieged", "hard_to_reach"] = Field(description="How aid is kept from it.")
     by: Name | None = Field(None, description="The side that besieges it.")
     people: int | None = Field(None, ge=0, le=1_000_000_000, description="People inside; left out when not known.")
     first_day: date | None = Field(None, description="First day the line holds; left out when it always did.")
     last_day: date | None = Field(None, description="Last day the line holds; left out while it does.")
-    source: Name
+    source: Name = Field(description="Where this line comes from.")
 
     @model_validator(mode="after")
     def _runs_forward(self) -> Self:
@@ -116,7 +116,7 @@ class AccessPlace(Language):
 class AccessRules(Language):
     """Where access is owed, and when its absence breaks a day."""
 
-    regions: list[Pcode]
+    regions: list[Pcode] = Field(description="Regions access is owed to, each one of regions; may be empty.")
     overdue_after_hours: int = Field(ge=1, description="From a convoy's first known step to delivery.")
     max_gap_days: int = Field(
         ge=1, description="Longest allowed time since the last delivery, or since the truce took effect."
@@ -150,17 +150,21 @@ class LinkingRules(Language):
 class Agreement(Language):
     """One truce and its test."""
 
-    id: AgreementId
-    title: Name
-    sources: list[Name] = Field(min_length=1)
+    id: AgreementId = Field(description="Names the folder of its results, its facts topic and its ledgers' group.")
+    title: Name = Field(description="What the agreement is called wherever it is shown.")
+    sources: list[Name] = Field(min_length=1, description="The documents its rules come from.")
     gazetteer: Name = Field("syria", description="A shipped gazetteer, or a path beside the agreement file.")
-    clock: Clock
-    regions: list[Pcode] = Field(min_length=1, max_length=1000)
-    gate_regions: list[Pcode] = Field(min_length=1)
-    scope: Scope
-    violence: ViolenceRules
-    coverage: CoverageRules
-    access: AccessRules
+    clock: Clock = Field(description="When the truce took effect and how its days are cut.")
+    regions: list[Pcode] = Field(
+        min_length=1, max_length=1000, description="Regions that are judged; a report of any other is refused."
+    )
+    gate_regions: list[Pcode] = Field(
+        min_length=1, description="Regions the gate needs, each one of regions; all must hold at once."
+    )
+    scope: Scope = Field(description="Who is bound.")
+    violence: ViolenceRules = Field(description="When violence breaks a day.")
+    coverage: CoverageRules = Field(description="When silence counts as peace.")
+    access: AccessRules = Field(description="Where access is owed, and when its absence breaks a day.")
     linking: LinkingRules | None = Field(None, description="When left out every report is an incident of its own.")
     pullback: list[PullbackLine] = Field(
         default_factory=list, max_length=100, description="Lines units keep away from; shown beside the verdicts."

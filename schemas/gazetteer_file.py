@@ -16,42 +16,44 @@ _FOLDER = "gazetteers"
 class RegionEntry(Language):
     """A region with every way it is written."""
 
-    pcode: Pcode
-    english: Name
-    arabic: Name
-    names: list[Name] = Field(default_factory=list)
+    pcode: Pcode = Field(description="OCHA P-code of the region, such as SY02.")
+    english: Name = Field(description="English name; the one that is shown.")
+    arabic: Name = Field(description="Arabic name.")
+    names: list[Name] = Field(default_factory=list, description="Other spellings of the region's name.")
     countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
 
 
 class PlaceEntry(Language):
     """A town, quarter or site, and the region it lies in."""
 
-    name: Name
-    region: Pcode
-    names: list[Name] = Field(default_factory=list)
-    easily_confused_with: Name | None = None
+    name: Name = Field(description="The spelling that stands for all others when places are compared.")
+    region: Pcode = Field(description="The region it lies in.")
+    names: list[Name] = Field(default_factory=list, description="Other spellings.")
+    easily_confused_with: Name | None = Field(
+        None, description="A like-sounding place elsewhere; the report is marked for a person to check."
+    )
 
 
 class AmbiguousEntry(Language):
     """A name that several regions share."""
 
-    name: Name
-    regions: list[Pcode] = Field(min_length=2)
-    names: list[Name] = Field(default_factory=list)
+    name: Name = Field(description="The name that is shared.")
+    regions: list[Pcode] = Field(min_length=2, description="The regions it may stand for.")
+    names: list[Name] = Field(default_factory=list, description="Other spellings of it.")
 
 
 class GazetteerFile(Language):
     """Gazetteer as it is written down."""
 
-    title: Name
-    sources: list[Name] = Field(min_length=1)
-    country: Pcode
-    country_names: list[Name] = Field(default_factory=list)
+    title: Name = Field(description="What the gazetteer is of.")
+    sources: list[Name] = Field(min_length=1, description="Where its names come from.")
+    country: Pcode = Field(description="P-code of the whole country, which is no region.")
+    country_names: list[Name] = Field(default_factory=list, description="Names of the whole country.")
     neutral_words: list[Name] = Field(default_factory=list, description="Words that add nothing, e.g. governorate.")
     rural_words: list[Name] = Field(default_factory=list, description="Words for the country around a city.")
-    regions: list[RegionEntry] = Field(min_length=1)
-    places: list[PlaceEntry] = Field(default_factory=list)
-    ambiguous: list[AmbiguousEntry] = Field(default_factory=list)
+    regions: list[RegionEntry] = Field(min_length=1, description="Every region with its names.")
+    places: list[PlaceEntry] = Field(default_factory=list, description="Towns, quarters and sites.")
+    ambiguous: list[AmbiguousEntry] = Field(default_factory=list, description="Names that several regions share.")
 
 
 def shipped_gazetteers() -> list[str]:

@@ -81,9 +81,9 @@ class Bands(Language):
 class PullbackLine(Language):
     """One line, such as a road, and who must keep how far from it."""
 
-    id: LineId
-    name: Name
-    source: Name
+    id: LineId = Field(description="Names the line in findings; no two lines share one.")
+    name: Name = Field(description="What the line is called wherever it is shown.")
+    source: Name = Field(description="Where the line and its distances come from.")
     points: Annotated[list[LinePoint], AfterValidator(_moves_on)] = Field(
         min_length=2,
         max_length=1_000,
@@ -94,7 +94,9 @@ class PullbackLine(Language):
     right: Name = Field(description="What the side right of its direction is called.")
     first_day: date = Field(description="First truce-day it holds for.")
     last_day: date | None = Field(None, description="Last truce-day it holds for; open when left out.")
-    bands: list[Bands] = Field(min_length=1)
+    bands: list[Bands] = Field(
+        min_length=1, description="Who must keep how far; the largest distance that binds holds."
+    )
 
     def in_force(self, truce_day: date) -> bool:
         """Whether the line holds for a truce-day."""

@@ -154,7 +154,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def settings_table() -> str:
-    """Return every setting as the Markdown table the README carries."""
+    """Return every setting as the Markdown table that docs/operating.md carries."""
     lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"

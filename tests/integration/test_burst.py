@@ -34,7 +34,8 @@ COUNT = 10_000
 PADDING = b"told at length, " * 256
 FLUSH_RECORDS = 1_000
 COMMIT_SECONDS = 0.6
-#: What README promises: at most three fetches of a partition are handed over, beside what waits for the next flush.
+#: What docs/operating.md promises: at most three fetches of a partition are handed over, beside what waits for the
+#: next flush.
 #: The embedded broker adds the batch with which 4 MiB are passed. Not taken from the code: a bound that is dropped
 #: there is missed here.
 FETCHES, FETCH_BYTES = 3, 2 * 4 * 2**20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -112,20 +111,6 @@ def test_other_reductions_say_what_fresh_replays_under_them_say(ged: Path, three
         assert other["agreement"]["violence"]["reduction_percent"] == reduction
         assert figures_of(other) == figures(fresh)
     assert figures_of(told["alternatives"][0]) != figures(ged), "half the reduction should make a difference"
-
-
-def test_the_readme_shows_what_four_years_give(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    (command,) = re.findall(r"^    trucewatch (whatif backtest/.*)$", readme, flags=re.MULTILINE)
-    source = shared_data("ucdp_ged_syria/ged_syria_2016_2019.csv.gz")
-    replayed(tmp_path / "backtest", source, "--format", "ged")
-    arguments = command.replace("backtest/", f"{tmp_path}/backtest/").split()
-    done = trucewatch(*arguments)
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines() if "closed," in line]
-    shown = [line.split() for line in readme.splitlines() if line.startswith("    ") and "closed," in line]
-    assert lines == shown
-    assert len(lines) == 5
 
 
 def test_ctrl_c_leaves_nothing_behind(ged: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings: read once, checked at once, and told in the README as they are."""
+"""Settings: read once, checked at once, and told in docs/operating.md as they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.errors import UsageError
 from streams.settings import Settings, environment, load, settings_table, variable
 
-README = Path(__file__).parents[2] / "README.md"
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
 @pytest.fixture(autouse=True)
@@ -124,8 +124,6 @@ def test_a_worker_reads_back_the_settings_it_was_given(monkeypatch: pytest.Monke
     assert load() == given
 
 
-def test_the_readme_tells_every_setting_as_it_is() -> None:
-    if not README.exists():
-        pytest.skip("the README is not part of this checkout")
-    text = README.read_text(encoding="utf-8")
-    assert settings_table() in text, "put the output of streams.settings.settings_table() into the README"
+def test_the_docs_tell_every_setting_as_it_is() -> None:
+    table = f"<!-- settings: begin -->\n{settings_table()}<!-- settings: end -->\n"
+    assert table in OPERATING.read_text("utf-8"), "put streams.settings.settings_table() into docs/operating.md"
