@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 #: Two processes share the tests, file by file. A file's stores and brokers are made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo up test test-slow check bench crash kafka kafka-stop lock format clean
+.PHONY: help demo up test test-slow check bench crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ kafka: $(READY) ## Start Apache Kafka on loopback for development (needs Java 17
 
 kafka-stop: $(READY) ## Stop it again
 	@$(BIN)/python deploy/kafka-local/kafka.py stop
+
+dictionary: $(READY) ## Write docs/data-dictionary.md anew from the comments of the schema
+	@$(BIN)/python -m tests.support.dictionary
 
 format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff format .
