@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +18,11 @@ import yaml
 from typer.main import get_command
 
 from streams.cli.app import app
-from streams.cli.app import main as cli
+from streams.engine.broker import EmbeddedBroker
 from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding, State
-from streams.settings import Settings, variable
 from tests.support.brokers import free_port
-from tests.support.commands import Ended, Run
+from tests.support.commands import Run, runner
 from tests.support.documents import DIRECTIVES, LANGUAGES, Block, Page, pages
 from tests.support.shell import ROOT, trucewatch
 from tests.support.walk import Walk, brings_its_broker, demo_into, needs_broker
@@ -50,32 +50,17 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run a command within this process, in an empty folder and without settings of the machine's."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
+    """Run a command in an empty folder, on a terminal as wide as the pages need."""
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["trucewatch", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli()
-        out, err = capfd.readouterr()
-        return Ended(int(left.value.code or 0), out, err)
-
-    return run
+    return runner(monkeypatch, capfd, tmp_path)
 
 
-def of(*languages: str, directive: str | None = None) -> list[pytest.param]:
-    """Return the blocks in a language, each with the name of its place; those with a directive, where one is given."""
-    return [
-        pytest.param(block, id=str(block))
-        for block in BLOCKS
-        if block.language in languages and (directive is None or directive in block.directives)
-    ]
+def of(*languages: str) -> list[Block]:
+    """Return the blocks in a language that are not what a command says."""
+    return [block for block in BLOCKS if block.language in languages and "output of" not in block.directives]
 
 
-@pytest.mark.parametrize("block", [pytest.param(block, id=str(block)) for block in BLOCKS])
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_a_block_says_what_it_is_written_in_and_nothing_unknown_of_what_it_is_for(block: Block) -> None:
     assert block.language in LANGUAGES
     assert set(block.directives) <= set(DIRECTIVES)
@@ -131,17 +116,15 @@ def test_the_glossary_has_every_word_of_a_verdict_and_every_outcome() -> None:
     assert {*Finding, *State, *Outcome} - words == set()
 
 
-@pytest.mark.parametrize("block", of("sh"))
+@pytest.mark.parametrize("block", of("sh"), ids=str)
 def test_every_target_of_make_is_one(block: Block) -> None:
     for command in block.commands():
         if command.startswith("make "):
             check_target(command)
 
 
-@pytest.mark.parametrize("block", of("json", "jsonl"))
+@pytest.mark.parametrize("block", of("json", "jsonl"), ids=str)
 def test_a_record_is_accepted_or_refused_as_the_page_says(block: Block, here: Run, tmp_path: Path) -> None:
-    if "output of" in block.directives:
-        pytest.skip("it is shown by a command")
     records = list(values(block.text)) if block.language == "json" else block.text.splitlines()
     (tmp_path / "shown.jsonl").write_text("".join(f"{record}\n" for record in records), "utf-8")
     done = here("publish", "shown.jsonl", "--dry-run", "--json")
@@ -151,18 +134,18 @@ def test_a_record_is_accepted_or_refused_as_the_page_says(block: Block, here: Ru
     assert codes == ({block.directives["refused"]} if "refused" in block.directives else set()), found["faults"]
 
 
-@pytest.mark.parametrize("block", of("toml"))
+@pytest.mark.parametrize("block", of("toml"), ids=str)
 def test_a_piece_of_toml_can_be_read(block: Block) -> None:
     assert tomllib.loads(block.text)
 
 
-@pytest.mark.parametrize("block", of("yaml"))
+@pytest.mark.parametrize("block", of("yaml"), ids=str)
 def test_a_piece_of_yaml_can_be_read(block: Block) -> None:
     assert yaml.safe_load(block.text)
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("block", of("sql"))
+@pytest.mark.parametrize("block", of("sql"), ids=str)
 def test_a_query_finds_what_the_page_shows_on_the_oldest_duckdb_it_names(
     block: Block, demo: Demo, tmp_path: Path
 ) -> None:
@@ -184,24 +167,13 @@ def test_a_query_finds_what_the_page_shows_on_the_oldest_duckdb_it_names(
         if any(block.runs for block in page.blocks)
     ],
 )
-def test_every_command_of_a_page_does_what_the_page_says(
-    page: Page,
-    demo: Demo,
-    here: Run,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    prefix: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_every_command_of_a_page_does_what_the_page_says(page: Page, demo: Demo, here: Run, tmp_path: Path) -> None:
     demo_into(demo.folder, tmp_path)
-    if needs_broker(page) and not brings_its_broker(page):
-        port = int(str(request.getfixturevalue("embedded_broker")).rsplit(":", 1)[1])
-    else:
+    with ExitStack() as stack:
         port = free_port()
-    monkeypatch.setenv(variable("topic_prefix"), prefix)
-    walk = Walk(page, tmp_path, port, here, demo.said)
-    walk.environment[variable("topic_prefix")] = prefix
-    walk.through()
+        if needs_broker(page) and not brings_its_broker(page):
+            stack.enter_context(EmbeddedBroker(tmp_path / "broker", port))
+        Walk(page, tmp_path, port, here, demo.said).through()
 
 
 def check_command(span: str) -> None:
@@ -228,8 +200,8 @@ def values(text: str) -> Iterator[str]:
     """Return the JSON values of a text, one after the other, each on one line."""
     decoder, rest = json.JSONDecoder(), text.strip()
     while rest:
-        value, end = decoder.raw_decode(rest)
-        yield json.dumps(value, ensure_ascii=False)
+        end = decoder.raw_decode(rest)[1]
+        yield rest[:end].replace("\n", " ")
         rest = rest[end:].lstrip()
 
 

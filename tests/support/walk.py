@@ -29,6 +29,8 @@ _TARGET = re.compile(r"^make ([a-z-]+)")
 _EXITS = re.compile(r"# exits (\d+)\b")
 #: How long a running pipeline has to bring about what a page shows of it, and to stop.
 _PATIENCE_SECONDS = 120.0
+#: Exit codes of what was stopped: in order, or while it had nothing to put in order yet.
+_STOPPED = frozenset({0, 130})
 
 
 class Said(NamedTuple):
@@ -72,7 +74,8 @@ class Walk:
             for block in self.page.blocks:
                 self._pass(block)
         finally:
-            self._stop()
+            codes = self._stop()
+        assert set(codes.values()) <= _STOPPED, codes
 
     def _pass(self, block: Block) -> None:
         for name in filter(None, block.directives.get("data", "").split(", ")):
@@ -158,18 +161,23 @@ class Walk:
                 start_new_session=True,
             )
         self.started.append((command, process))
+        log = self.folder / f"{len(self.started) - 1}.log"
+        # Not before it has said something: a signal would end it while it loads.
+        while not log.stat().st_size:
+            self._check()
+            time.sleep(0.05)
 
     def _check(self) -> None:
         for number, (command, process) in enumerate(self.started):
             log = self.folder / f"{number}.log"
             assert process.poll() is None, f"{command} ended with {process.returncode}: {log.read_text()}"
 
-    def _stop(self) -> None:
+    def _stop(self) -> dict[str, int]:
+        """Stop what runs as Ctrl-C would; return the exit codes."""
         for _, process in self.started:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-        codes = {command: process.wait(_PATIENCE_SECONDS) for command, process in self.started}
-        assert set(codes.values()) <= {0}, codes
+        return {command: process.wait(_PATIENCE_SECONDS) for command, process in self.started}
 
     def _here(self, text: str) -> str:
         return re.sub(rf"\b{PORT}\b", str(self.port), text)
