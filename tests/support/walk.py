@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.settings import variable
 from tests.support.commands import Run
 from tests.support.documents import Block, Page
 from tests.support.shared_data import shared_data
@@ -41,6 +42,14 @@ class Said(NamedTuple):
     err: str
 
 
+class Started(NamedTuple):
+    """A command that runs until it is stopped, and the file of what it says."""
+
+    command: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
 @dataclass
 class Walk:
     """One page on its way.
@@ -58,7 +67,7 @@ class Walk:
     run: Run
     demo: str
     environment: dict[str, str] = field(default_factory=clean_environment)
-    started: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    started: list[Started] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -148,11 +157,13 @@ class Walk:
 
     def _start(self, command: str) -> None:
         words = shlex.split(self._here(_ours(command).removesuffix("&").split(" # ")[0]))
-        settings = dict(word.split("=", 1) for word in words[: words.index("trucewatch")])
-        told = (self.folder / f"{len(self.started)}.log").open("ab")
-        with told:
+        own = words.index("trucewatch")
+        # A worker that serves its probes says where, before it has anything to do.
+        settings = {variable("health_address"): "127.0.0.1:0"} | dict(word.split("=", 1) for word in words[:own])
+        log = self.folder / f"{len(self.started)}.log"
+        with log.open("wb") as told:
             process = subprocess.Popen(
-                [sys.executable, "-m", "streams", *words[words.index("trucewatch") + 1 :]],
+                [sys.executable, "-m", "streams", *words[own + 1 :]],
                 cwd=self.folder,
                 env=self.environment | settings | {"PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
@@ -160,24 +171,24 @@ class Walk:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.started.append((command, process))
-        log = self.folder / f"{len(self.started) - 1}.log"
-        # Not before it has said something: a signal would end it while it loads.
+        self.started.append(Started(command, process, log))
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        # Before it says anything a signal would end it while it loads.
         while not log.stat().st_size:
             self._check()
+            assert time.monotonic() < deadline, f"{command} says nothing"
             time.sleep(0.05)
 
     def _check(self) -> None:
-        for number, (command, process) in enumerate(self.started):
-            log = self.folder / f"{number}.log"
+        for command, process, log in self.started:
             assert process.poll() is None, f"{command} ended with {process.returncode}: {log.read_text()}"
 
     def _stop(self) -> dict[str, int]:
         """Stop what runs as Ctrl-C would; return the exit codes."""
-        for _, process in self.started:
+        for _, process, _ in self.started:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-        return {command: process.wait(_PATIENCE_SECONDS) for command, process in self.started}
+        return {command: process.wait(_PATIENCE_SECONDS) for command, process, _ in self.started}
 
     def _here(self, text: str) -> str:
         return re.sub(rf"\b{PORT}\b", str(self.port), text)
