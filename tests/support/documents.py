@@ -18,6 +18,8 @@ LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "cs
 #: Directives before a block: files of the shared data its commands read, the file it is written to, the command or the
 #: block whose output it is, the code it is refused with, and a query that finds no row in the demo.
 DIRECTIVES = ("data", "file", "output of", "refused", "finds nothing")
+#: The port of the broker on every page; a walk through the page puts one that the system chose in its place.
+PORT = "9092"
 
 _FENCE = re.compile(r"^( *)(```+)(.*)$")
 _COMMENT = re.compile(r"^ *<!-- ([a-z ]+?)(?:: (.*?))? -->$")
@@ -76,6 +78,11 @@ class Page:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def brings_its_broker(self) -> bool:
+        """Whether a command of the page starts the broker that the others speak to."""
+        return any(f"--port {PORT}" in command for block in self.blocks for command in block.commands())
 
     @cached_property
     def prose(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +16,10 @@ from typing import NamedTuple
 
 from streams.settings import variable
 from tests.support.commands import Run
-from tests.support.documents import Block, Page
+from tests.support.documents import PORT, Block, Page
 from tests.support.shared_data import shared_data
 from tests.support.shell import ROOT, clean_environment
 
-#: The port of the broker on every page; the walk's own broker has one that the system chose.
-PORT = "9092"
 #: Characters only a shell understands: any other command of ours runs within the test's process.
 _FOR_A_SHELL = frozenset("|<>;&$`*")
 _STARTS = re.compile(r"^(?:[A-Z_]+=\S+ )*trucewatch (up|worker)\b")
@@ -192,22 +189,6 @@ class Walk:
 
     def _here(self, text: str) -> str:
         return re.sub(rf"\b{PORT}\b", str(self.port), text)
-
-
-def needs_broker(page: Page) -> bool:
-    """Return whether a page's commands speak to a broker, or run the pipeline on one of their own."""
-    shell = "\n".join(command for block in page.blocks if block.language == "sh" for command in block.commands())
-    return bool(re.search(rf"trucewatch (up|worker|replay|whatif)\b|make up\b|{PORT}", shell))
-
-
-def brings_its_broker(page: Page) -> bool:
-    """Return whether a command of the page starts the broker that the others speak to."""
-    return any(f"--port {PORT}" in command for block in page.blocks for command in block.commands())
-
-
-def demo_into(made: Path, folder: Path) -> None:
-    """Put the demo's result into a folder, as ``trucewatch demo`` leaves it there."""
-    shutil.copytree(made, folder / "trucewatch-demo")
 
 
 def _ours(command: str) -> str:

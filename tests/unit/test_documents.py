@@ -9,7 +9,7 @@ import pytest
 from tests.support import documents
 from tests.support.commands import Run
 from tests.support.documents import Page, page
-from tests.support.walk import Walk, brings_its_broker, needs_broker
+from tests.support.walk import Walk
 
 TEXT = """\
 # A page, of Words!
@@ -129,12 +129,11 @@ def test_a_walk_finds_what_a_page_says_wrongly(
             walk.through()
 
 
-def test_a_page_is_slow_that_runs_the_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(command: str) -> tuple[bool, bool]:
-        taken = written(f"```sh\n{command}\n```", tmp_path, monkeypatch)
-        return needs_broker(taken), brings_its_broker(taken)
-
-    assert asked("trucewatch status") == (False, False)
-    assert asked("trucewatch publish a --broker kafka://127.0.0.1:9092") == (True, False)
-    assert asked("trucewatch up --port 9092") == (True, True)
-    assert asked("make up") == (True, False)
+@pytest.mark.parametrize(
+    ("command", "brings"),
+    [("trucewatch up --port 9092", True), ("trucewatch up --broker kafka://127.0.0.1:9092", False)],
+)
+def test_a_page_may_start_the_broker_that_its_commands_speak_to(
+    command: str, brings: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert written(f"```sh\n{command}\n```", tmp_path, monkeypatch).brings_its_broker is brings
