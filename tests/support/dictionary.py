@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import duckdb
 
-from sinks.migrations import migrations, views
+from schemas.agreement_file import load_agreement
+from sinks.migrations import migrate
 from tests.support.shell import ROOT
 
 PAGE = ROOT / "docs" / "data-dictionary.md"
@@ -48,8 +49,7 @@ class Object(NamedTuple):
 def objects() -> list[Object]:
     """Return all objects of a new store: tables, views, macros, each by name."""
     with duckdb.connect() as connection:
-        for sql in (*migrations().values(), views()):
-            connection.execute(sql)
+        migrate(connection, 0, load_agreement("syria-2016"))
         columns: dict[str, list[Column]] = {}
         described = connection.execute(
             "SELECT table_name, column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ'), comment "
