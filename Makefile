@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow coverage check bench crash kafka kafka-stop lock format clean
+.PHONY: help demo up test test-slow coverage check bench crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ kafka: $(READY) ## Start Apache Kafka on loopback for development (needs Java 17
 
 kafka-stop: $(READY) ## Stop it again
 	@$(BIN)/python deploy/kafka-local/kafka.py stop
+
+dictionary: $(READY) ## Write docs/data-dictionary.md anew from the comments of the schema
+	@$(BIN)/python -m tests.support.dictionary
 
 format: $(READY) ## Put the code into shape
 	@$(BIN)/ruff format .

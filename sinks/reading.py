@@ -41,18 +41,21 @@ EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FR
 _INSTANT = "coalesce($instant::TIMESTAMPTZ, (SELECT now FROM ledger_state))"
 
 
-def open_published(path: Path) -> Connection:
-    """Open a published file for reading; writing to the connection fails.
+def open_published(path: Path | str) -> Connection:
+    """Open a published file, read-only, in a database instance of its own.
 
-    Every call sees the file that is there now, even while an earlier one is still open in this process.
+    Every call reads the file that is there now, even while an earlier connection is open in this process. Queries,
+    views and macros may not touch other files. The time zone is UTC. A ``cursor()`` of the connection starts outside
+    of the file; a thread opens its own connection instead.
 
     Raises:
         UsageError: nothing was published there, or it is a file of another kind.
         StoreUnavailable: the file cannot be read.
     """
+    path = Path(path)
     if not path.exists():
         raise UsageError(f"{path} is not there: nothing has been published yet, or the data directory is another one")
-    # Attached to a database in memory and not opened by name: DuckDB would hand out the copy it has already open.
+    # Attached to an instance in memory: duckdb.connect(path) gives the instance that is open already, an old copy.
     connection = duckdb.connect(":memory:")
     try:
         with mapped(path):
@@ -60,6 +63,7 @@ def open_published(path: Path) -> Connection:
             connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
             # Whoever made the file wrote its views: they may not read other files here, nor send what they find.
             connection.execute("SET enable_external_access = false")
+            # A macro looks up its tables on the session's search path, not in its own file.
             connection.execute("USE published")
             connection.execute("SET TimeZone = 'UTC'")
             _check_ours(connection, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import brokers
+from tests.support.demo import Demo, run_demo
 from tests.support.effort import FULL
 
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
@@ -49,6 +50,12 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def broker(request: pytest.FixtureRequest) -> str:
     """The address of each kind of broker in turn."""
     return str(request.getfixturevalue("embedded_broker" if request.param == "embedded" else "apache_kafka"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demo, run once through the whole pipeline."""
+    return run_demo(tmp_path_factory.mktemp("demo"))
 
 
 @pytest.fixture

@@ -1,172 +1,157 @@
-"""``make bench``: how fast, how much memory, how soon; against a bare consumer of the same topic in the same run."""
+"""``make bench``: throughput, memory and latency, beside a bare consumer of the same topic in the same run.
+
+Without options it measures the pipeline as shipped, on the embedded broker. With ``--write docs/speed.md`` it measures
+without linking and with it, on the embedded broker and on Apache Kafka, and puts the figures into that page.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from uuid import uuid4
 
 from schemas.topics import Topics
 from sinks.verify import verify
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import Role, Settings
 from tests.bench import stages
+from tests.bench.page import FIGURES, Bench, Span, machine, markdown, rewritten
 from tests.bench.reports import reports, running_truce, span_of
+from tests.support.kafka import running_kafka, what_is_missing
 
 ROLES: tuple[Role, ...] = ("intake", "ledger")
 
 
 def main() -> int:
-    """Run the benchmark and print its table; ``--json FILE`` keeps the figures."""
-    parser = argparse.ArgumentParser(prog="make bench BENCH=...", description=__doc__)
-    parser.add_argument("--reports", type=int, default=200_000, help="reports to push through (default 200,000)")
-    parser.add_argument("--broker", help="kafka://host:port; the embedded broker otherwise")
-    parser.add_argument(
-        "--latency-seconds", type=int, default=20, help="how long to publish at 200 a second; 0 leaves it out"
-    )
-    parser.add_argument(
-        "--marks", type=int, nargs="*", default=[], help="counts at which to note memory, commits and copies"
-    )
-    parser.add_argument("--whole", action="store_true", help="measure the pipeline as a whole only, not its stages")
-    parser.add_argument("--recount", action="store_true", help="have the referee recount what end to end published")
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
-    options = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trucewatch-bench-")))
-        broker = options.broker or stack.enter_context(EmbeddedBroker(folder)).url
-        figures = asyncio.run(_run(options, folder, broker))
-    figures["machine"] = _machine()
-    _show(figures)
+    """Measure what is asked for and print it as Markdown."""
+    options = _options()
+    # Before anything runs here: a machine at work on something else makes every figure smaller.
+    where = machine()
+    measured: list[Bench] = []
+    with tempfile.TemporaryDirectory(prefix="trucewatch-bench-") as name:
+        for broker in options.broker:
+            with _serving(broker, Path(name) / "broker") as address:
+                for linking in options.linking:
+                    folder = Path(name) / uuid4().hex
+                    folder.mkdir()
+                    _say(f"{broker}, {linking} linking")
+                    measured.append(asyncio.run(_measure(options, folder, broker, address, linking)))
+    block = markdown(measured, where)
+    sys.stdout.write(block)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        whole = {"machine": where, "measured": [asdict(each) for each in measured]}
+        options.json.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
+    if options.write:
+        options.write.write_text(rewritten(options.write.read_text("utf-8"), block), "utf-8")
     return 0
 
 
-async def _run(options: argparse.Namespace, folder: Path, broker: str) -> dict[str, object]:
-    run = f"bench.r{os.getpid()}"
-    truce = str(running_truce(folder, span_of(options.reports)))
+def _options() -> argparse.Namespace:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="make bench BENCH=...", description=__doc__, formatter_class=raw)
+    number = partial(parser.add_argument, type=int)
+    number("--reports", default=150_000, help="reports to push through (default 150,000)")
+    parser.add_argument("--broker", nargs="+", help="embedded, kafka (started here), or kafka://host:port")
+    parser.add_argument("--linking", nargs="+", choices=("without", "with"), help="whether reports are linked")
+    number("--latency-seconds", default=20, help="how long to publish at 200 a second, by the last --linking; 0: not")
+    number("--marks", nargs="*", default=[], help="counts at which to note memory, commits and copies as well")
+    parser.add_argument("--whole", action="store_true", help="measure the pipeline as a whole only, not its stages")
+    parser.add_argument("--recount", action="store_true", help="have verify recount what end to end published")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"put the figures into a page, after {FIGURES[0]}")
+    options = parser.parse_args()
+    options.broker = options.broker or (["embedded", "kafka"] if options.write else ["embedded"])
+    options.linking = options.linking or (["without", "with"] if options.write else ["with"])
+    if "kafka" in options.broker and (missing := what_is_missing()):
+        parser.error(missing)
+    return options
+
+
+@contextmanager
+def _serving(broker: str, folder: Path) -> Iterator[str]:
+    """Run the broker that is asked for; yield its address."""
+    if broker == "embedded":
+        with EmbeddedBroker(folder) as own:
+            yield own.url
+    elif broker == "kafka":
+        with running_kafka(folder) as address:
+            yield address
+    else:
+        yield broker
+
+
+async def _measure(options: argparse.Namespace, folder: Path, broker: str, address: str, linking: str) -> Bench:
+    run = f"bench.r{uuid4().hex[:10]}"
+    truce = str(running_truce(folder, span_of(options.reports), linking=linking == "with"))
 
     def settings(name: str, prefix: str) -> Settings:
-        return Settings(agreement=truce, broker=broker, data=folder / name, topic_prefix=prefix, log_level="warning")
+        return Settings(agreement=truce, broker=address, data=folder / name, topic_prefix=prefix, log_level="warning")
 
     staged, whole, live = f"{run}.staged", f"{run}.whole", f"{run}.live"
-    _say(f"publishing {options.reports:,} reports")
-    count = await stages.load(broker, Topics(staged), reports(options.reports))
-    _say("bare consumer")
-    bare = await stages.bare(broker, Topics(staged), count)
+    _say(f"  publishing {options.reports:,} reports")
+    count = await stages.load(address, Topics(staged), reports(options.reports))
+    _say("  bare consumer")
+    bare = await stages.bare(address, Topics(staged), count)
     rates = {}
     for role in () if options.whole else ROLES:
-        _say(f"{role} alone")
+        _say(f"  {role} alone")
         rates[f"{role} alone"] = (await stages.stage((role,), settings("staged", staged), count)).rate
-    _say("end to end")
+    _say("  end to end")
     if not options.whole:
-        await stages.load(broker, Topics(whole), reports(options.reports))
+        await stages.load(address, Topics(whole), reports(options.reports))
     marks = tuple(options.marks)
     end_to_end = await stages.stage(ROLES, settings("whole", staged if options.whole else whole), count, marks)
-    again = await stages.bare(broker, Topics(staged), count)
+    # Once more, so that a machine that grew slower meanwhile shows on both sides of the ratio.
+    again = await stages.bare(address, Topics(staged), count)
     waits: list[float] = []
-    if options.latency_seconds:
-        _say("latency at 200 reports a second")
+    if options.latency_seconds and linking == options.linking[-1]:
+        _say("  latency at 200 reports a second")
         few = list(reports(200 * options.latency_seconds + stages.WARM_UP, seed=7))
         waits = await stages.latency(settings("live", live), few, 200)
-    yardstick = (bare.rate + again.rate) / 2
-    recount: dict[str, float] = {}
+    recount = None
     if options.recount:
-        _say("recount")
+        _say("  recount")
         begun = perf_counter()
         differences = verify(folder / "whole" / stages.AGREEMENT / "compliance.duckdb")
-        recount = {"differences": len(differences), "seconds": perf_counter() - begun}
-    return {
-        "reports": count,
-        "broker": "given" if options.broker else "embedded",
-        "rates": {
-            "bare consumer with orjson": yardstick,
-            **rates,
-            "end to end": end_to_end.rate,
-        },
-        "memory_mib": {
-            role: {f"{mark:,}": round(noted.memory[role] / 2**20) for mark, noted in end_to_end.noted.items()}
-            for role in ROLES
-        },
-        "work": _work(end_to_end.noted),
-        "start_seconds": end_to_end.started_after,
-        "latency_ms": _latency(waits),
-        "recount": recount,
-    }
+        recount = (len(differences), perf_counter() - begun)
+    return Bench(
+        broker=broker,
+        linking=linking,
+        reports=count,
+        bare=(bare.rate + again.rate) / 2,
+        rates={**rates, "end to end": end_to_end.rate},
+        spans=_spans(end_to_end.noted),
+        waits_ms=[1_000 * seconds for seconds in waits],
+        recount=recount,
+    )
 
 
-def _work(noted: dict[int, stages.Noted]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return, up to each mark from the one before, how many commits and copies there were and how long they took."""
-    spans: dict[str, dict[str, dict[str, float]]] = {"commits": {}, "copies": {}}
-    for name, kind in (("commits", stages.COMMITS), ("copies", stages.COPIES)):
-        before, count_before, seconds_before = 0, 0.0, 0.0
-        for mark in sorted(noted):
-            count, seconds = noted[mark].work[kind]
-            times = count - count_before
-            each = 1_000 * (seconds - seconds_before) / times if times else 0.0
-            spans[name][f"{before:,} to {mark:,}"] = {"times": times, "ms": round(each, 1)}
-            before, count_before, seconds_before = mark, count, seconds
+def _spans(noted: dict[int, stages.Noted]) -> list[Span]:
+    """Return, of each mark, the memory at it and the work done since the mark before."""
+    spans: list[Span] = []
+    before = dict.fromkeys((stages.COMMITS, stages.COPIES), (0.0, 0.0))
+    for mark in sorted(noted):
+        work = noted[mark].work
+        counts = {kind: (work[kind][0] - before[kind][0], work[kind][1] - before[kind][1]) for kind in before}
+        means = {kind: 1_000 * seconds / times if times else 0.0 for kind, (times, seconds) in counts.items()}
+        mib = {role: size / 2**20 for role, size in noted[mark].memory.items()}
+        spans.append(Span(mark, mib["intake"], mib["ledger"], means[stages.COMMITS], means[stages.COPIES]))
+        before = work
     return spans
 
 
-def _latency(waits: list[float]) -> dict[str, float]:
-    if not waits:
-        return {}
-    return {
-        "p50": 1_000 * stages.by_percentile(waits, lambda n: n * 0.50),
-        "p99": 1_000 * stages.by_percentile(waits, lambda n: n * 0.99),
-        "max": 1_000 * max(waits),
-        "reports": len(waits),
-    }
-
-
-def _machine() -> dict[str, str]:
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    return {
-        "cores": str(os.cpu_count()),
-        "python": platform.python_version(),
-        "system": platform.platform(terse=True),
-        "commit": git.stdout.strip() or "unknown",
-        **{name: version(name) for name in ("faust-streaming", "aiokafka", "duckdb", "pyarrow", "pydantic", "msgspec")},
-    }
-
-
-def _show(figures: dict[str, object]) -> None:
-    rates: dict[str, float] = figures["rates"]  # type: ignore[assignment]
-    yardstick = rates["bare consumer with orjson"]
-    _say("")
-    _say(f"{figures['reports']:,} reports, {figures['broker']} broker")
-    for name, rate in rates.items():
-        _say(f"  {name:<28}{rate:>12,.0f} reports/s{rate / yardstick:>9.2f} of bare")
-    for role, noted in figures["memory_mib"].items():  # type: ignore[attr-defined]
-        _say(f"  {role} memory, MiB: " + ", ".join(f"{size} at {mark}" for mark, size in noted.items()))
-    for name, spans in figures["work"].items():  # type: ignore[attr-defined]
-        told = (f"{of['times']:.0f} of {of['ms']:.0f} ms from {span}" for span, of in spans.items())
-        _say(f"  {name}: " + ", ".join(told))
-    latency: dict[str, float] = figures["latency_ms"]  # type: ignore[assignment]
-    if latency:
-        _say(
-            f"  publish to committed at 200/s: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms, "
-            f"max {latency['max']:.0f} ms ({latency['reports']:.0f} reports)"
-        )
-    recount: dict[str, float] = figures["recount"]  # type: ignore[assignment]
-    if recount:
-        _say(f"  recount: {recount['differences']} differences, after {recount['seconds']:.0f} s")
-    _say("  " + ", ".join(f"{name} {value}" for name, value in figures["machine"].items()))  # type: ignore[attr-defined]
-
-
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

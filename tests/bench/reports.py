@@ -138,8 +138,8 @@ def _report(draw: random.Random, told: Occurrence, number: int, revision: int) -
     )
 
 
-def running_truce(folder: Path, span: timedelta = SPAN) -> Path:
-    """Write the shipped agreement as if it had taken effect ``span`` ago; return the file."""
+def running_truce(folder: Path, span: timedelta = SPAN, *, linking: bool = True) -> Path:
+    """Write the shipped agreement as if it had taken effect ``span`` ago, with its linking or without; return it."""
     shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
     first = (datetime.now(UTC) - span).date()
     moved = {
@@ -148,6 +148,8 @@ def running_truce(folder: Path, span: timedelta = SPAN) -> Path:
         r"(?m)^first_day = 2016-08-15.*$": f"first_day = {first - timedelta(days=28)}",
         r"(?m)^last_day = 2016-09-11.*$": f"last_day = {first - timedelta(days=1)}",
     }
+    if not linking:
+        moved[r"(?ms)^\[linking\]$.*?(?=^\[)"] = ""
     for line, fresh in moved.items():
         shipped, times = re.subn(line, fresh, shipped)
         if times != 1:

@@ -108,6 +108,9 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
     Args:
         count: raw reports to get through.
         marks: counts of facts at which memory and the work done so far are noted.
+
+    Raises:
+        ValueError: all of them were through when the first progress was seen.
     """
     topics = Topics(settings.topic_prefix, settings.partitions)
     broker = settings.broker or ""
@@ -143,6 +146,8 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
                 await asyncio.sleep(LOOK_SECONDS)
             now = time.perf_counter()
             noted[count] = _note(workers)
+    if done_before >= count:
+        raise ValueError(f"{count:,} reports are too few to time {' and '.join(roles)}")
     start = first if first is not None else begun
     return Timed(count - done_before, now - start, start - begun, noted)
 

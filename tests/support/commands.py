@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+from streams.cli.app import main
+from streams.settings import Settings, variable
 
 
 class Ended(NamedTuple):
@@ -15,3 +22,20 @@ class Ended(NamedTuple):
 
 
 Run = Callable[..., Ended]
+
+
+def runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], folder: Path) -> Run:
+    """Return what runs a command of ours in a folder, without settings of the machine's."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["trucewatch", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return Ended(int(left.value.code or 0), out, err)
+
+    return run

@@ -17,7 +17,7 @@ import pytest
 
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
-from sinks import reading
+from sinks import open_published, reading
 from sinks.opening import LIVE, PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, publish_copy
 from sinks.records import jsonable
@@ -73,6 +73,36 @@ def test_a_reader_keeps_the_copy_it_opened_and_a_new_one_gets_the_new(tmp_path: 
         assert later.execute(COUNT).fetchone() == (10_002,)
     earlier.close()
     store.close()
+
+
+def test_every_call_reads_the_newest_copy_where_duckdb_gives_the_one_that_is_open(tmp_path: Path) -> None:
+    """The notebook trap. The views and macros are the newest copy's as well."""
+    store = open_store(tmp_path)
+    store.commit(full_changes())
+    store.publish(THEN)
+    path = tmp_path / PUBLISHED
+    with duckdb.connect(str(path), read_only=True) as notebook, open_published(path) as earlier:
+        store.commit(Changes(next_offset=11, reports=[incident_row("later")]))
+        store.publish(THEN + timedelta(hours=1))
+        with duckdb.connect(str(path), read_only=True) as again, open_published(str(path)) as newest:
+            counts = [each.sql(COUNT).fetchall() for each in (notebook, again, earlier, newest)]
+            assert counts == [[(2,)], [(2,)], [(2,)], [(3,)]]
+            incidents = "SELECT count(*) FROM incidents WHERE report_id = 'later'"
+            assert [each.sql(incidents).fetchall() for each in (earlier, newest)] == [[(0,)], [(1,)]]
+            for macro in ("verdicts_as_of('2016-09-30 00:00:00+00')", "explain_day('SY02', '2016-09-12')"):
+                assert newest.sql(f"SELECT * FROM {macro}").fetchall()
+    store.close()
+
+
+def test_a_query_of_a_copy_touches_no_other_file(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.publish(THEN)
+    store.close()
+    (tmp_path / "theirs.csv").write_text("a\n1\n")
+    for query in (f"FROM '{tmp_path}/theirs.csv'", f"COPY about TO '{tmp_path}/taken.csv'"):
+        with open_published(tmp_path / PUBLISHED) as connection, pytest.raises(duckdb.PermissionException):
+            connection.execute(query)
+    assert not (tmp_path / "taken.csv").exists()
 
 
 def test_a_log_left_beside_the_copy_is_not_replayed_onto_the_next(tmp_path: Path) -> None:
