@@ -14,17 +14,18 @@ from tests.support.effort import FULL
 
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
 SLOW_FOLDERS = frozenset({"crash", "fuzz", "integration"})
-if FULL:
-    # With all its examples a property is slow; the fast half tries a few of them.
-    SLOW_FOLDERS |= {"property"}
 TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole folders, and everything that needs Apache Kafka, as slow."""
+    """Mark as slow what needs Apache Kafka, whole folders, and properties at full effort.
+
+    The fast half tries a property on a few examples, the slow half on all of them.
+    """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
-        if folder in SLOW_FOLDERS or item.get_closest_marker("kafka"):
+        all_examples = FULL and (folder == "property" or item.get_closest_marker("property"))
+        if folder in SLOW_FOLDERS or all_examples or item.get_closest_marker("kafka"):
             item.add_marker(pytest.mark.slow)
 
 

@@ -119,6 +119,7 @@ async def test_a_restart_in_mid_stream_leaves_every_table_as_if_it_had_not_been(
         assert tables(folder / PUBLISHED) == whole, f"stopped at {stop}"
 
 
+@pytest.mark.property
 @settings(
     max_examples=examples(12),
     deadline=None,

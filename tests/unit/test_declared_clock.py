@@ -279,6 +279,7 @@ def naive(told: Sequence[DeclarationRow]) -> Rows:
     return sorted(((party, *each) for party, clock in clocks.items() for each in clock.stretches()), key=repr)
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("seed", range(examples(25)))
 def test_the_view_folds_as_the_prose_does(file, seed: int) -> None:
     draw = random.Random(seed)

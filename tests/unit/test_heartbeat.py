@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +15,8 @@ from streams.engine.lane import Batch, Lane, Record
 from streams.engine.probes import behind
 
 TOPIC = "facts"
+#: The time of day, in seconds, at which a test begins.
+START = 1_473_696_000.0
 HERE = TopicPartition(TOPIC, 0)
 
 
@@ -49,8 +50,12 @@ class Worker:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    monkeypatch.setattr(heartbeat, "monotonic", lambda: 0.0)
-    return Worker(lambda now: monkeypatch.setattr(heartbeat, "monotonic", lambda: now))
+    def set_clock(now: float) -> None:
+        monkeypatch.setattr(heartbeat, "monotonic", lambda: now)
+        monkeypatch.setattr(heartbeat, "time", lambda: START + now)
+
+    set_clock(0.0)
+    return Worker(set_clock)
 
 
 def test_nothing_to_do_is_no_stall(worker: Worker) -> None:
@@ -107,26 +112,25 @@ def test_a_standby_may_wait_for_ever_and_opening_a_store_may_keep_the_loop_for_l
 def test_lag_is_the_age_of_the_oldest_record_that_waits(worker: Worker) -> None:
     worker.passes(1)
     assert worker.heartbeat.lag_seconds() == {HERE: 0.0}
-    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
+    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (START - 90))}
     worker.passes(1)
-    assert worker.heartbeat.lag_seconds()[HERE] == pytest.approx(90, abs=1)
+    assert worker.heartbeat.lag_seconds()[HERE] == 92
 
 
 def test_of_records_still_in_kafka_it_is_known_since_when_they_were_seen(worker: Worker) -> None:
     worker.waiting = 5
     worker.passes(1)
-    time.sleep(0.2)
-    worker.passes(1)
-    assert 0.2 <= worker.heartbeat.lag_seconds()[HERE] < 5
+    worker.passes(20)
+    assert worker.heartbeat.lag_seconds()[HERE] == pytest.approx(20, abs=1)
 
 
 def test_who_has_no_partition_or_is_far_behind_is_not_ready(worker: Worker) -> None:
     assert behind(worker.heartbeat) == ["no partition is assigned"]
     worker.passes(1)
     assert behind(worker.heartbeat) == []
-    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (time.time() - 90))}
+    worker.waiting, worker.oldest = 5, {HERE: round(1_000 * (START - 90))}
     worker.passes(1)
-    assert behind(worker.heartbeat) == ["facts/0: 5 records wait, the oldest for 90 s; at most 60 s are ready"]
+    assert behind(worker.heartbeat) == ["facts/0: 5 records wait, the oldest for 92 s; at most 60 s are ready"]
 
 
 async def test_the_lane_counts_a_record_until_it_is_committed() -> None:

@@ -65,6 +65,7 @@ def turned(gate: Gate | None) -> tuple[object, ...] | None:
     return gate and (gate.recorded_at, gate.is_open, gate.shortest_streak, gate.regions_holding, gate.reason)
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, seed: int) -> None:
     history = random_history(seed, reports=60)
@@ -82,6 +83,7 @@ def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, s
     assert compared > 20
 
 
+@pytest.mark.property
 @pytest.mark.parametrize(("seed", "linking"), [(3, False), (4, True)])
 def test_as_of_every_tick_the_macros_give_what_the_present_tables_held_at_it(
     tmp_path: Path, seed: int, linking: bool

@@ -71,9 +71,9 @@ async def test_an_answer_is_heard_though_the_loop_is_busy() -> None:
             await asyncio.sleep(0.01)
         return "here"
 
-    asking = asyncio.create_task(apart(ask, 0.5))
+    asking = asyncio.create_task(apart(ask, 2.0))
     await asyncio.sleep(0)
-    time.sleep(1.0)  # noqa: ASYNC251 - the loop is to stand still
+    time.sleep(2.5)  # noqa: ASYNC251 - the loop is to stand still
     assert (await asking, asked) == ("here", [*range(5)])
 
 

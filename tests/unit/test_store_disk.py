@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -165,14 +164,13 @@ def test_a_folder_is_written_seldom_and_a_disk_that_hangs_keeps_nobody(
 
     def fsync(_: int) -> None:
         looks.append(1)
-        go_on.wait(30)
+        assert go_on.wait(300)
 
     monkeypatch.setattr(writable_module.os, "fsync", fsync)
     writable = Writable(tmp_path)
-    began = time.monotonic()
     for _ in range(3):
         assert writable.unready() == []
-    assert time.monotonic() - began < 5
+        assert not go_on.is_set(), "it waited for the disk"
     monkeypatch.setattr(writable_module, "_SLOW_SECONDS", 0.1)
     assert re.search(r"a file of 4,096 bytes is not written after \d+ s", writable.unready()[0])
     go_on.set()
@@ -199,7 +197,7 @@ def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: 
         mount(disk, "remount,size=200m")
         assert any("ledger_resumed" in line for line in up.stderr)
         up.send_signal(signal.SIGTERM)
-        up.communicate(timeout=90)
+        up.communicate(timeout=300)
         assert up.returncode == 0
     finally:
         up.kill()

@@ -53,7 +53,7 @@ def child(script: str, directory: Path) -> subprocess.Popen[str]:
 def said_by(script: str, directory: Path) -> tuple[str, int]:
     """Run a script to its end; return what it printed and its exit status."""
     process = child(script, directory)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     return said, process.returncode
 
 
@@ -66,7 +66,7 @@ def another_ledger(directory: Path, first: str = "") -> Iterator[int]:
         assert process.stdout.readline() == "ready\n"
         yield process.pid
     finally:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 def test_a_store_in_use_names_the_process_that_holds_it(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_ledger_that_hung_while_it_took_up_a_copy_spoils_nothing_when_it_wakes
     store = open_store(tmp_path)
     store.commit(Changes(next_offset=20, tallies=[tally_row(day=date(2016, 10, 3))]))
     os.kill(hung.pid, signal.SIGCONT)
-    said, _ = hung.communicate(timeout=60)
+    said, _ = hung.communicate(timeout=300)
     assert said.startswith(f"StoreInUse {tmp_path / LIVE} is in use by process {os.getpid()} ")
     assert (tmp_path / f"{LIVE}.wal").exists()
     store.publish(datetime(2016, 9, 30, tzinfo=UTC))

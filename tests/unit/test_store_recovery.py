@@ -52,6 +52,7 @@ async def left(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cut"
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("kind", DAMAGES)
 async def test_after_any_damage_all_rows_are_there_again(
     kind: str, facts: Facts, whole: Path, left: Path, tmp_path: Path

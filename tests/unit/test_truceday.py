@@ -123,6 +123,7 @@ def test_days_between_includes_both_ends(calendar: TruceCalendar) -> None:
     assert calendar.days_between(september(12), september(11)) == []
 
 
+@pytest.mark.property
 @settings(max_examples=examples(100), deadline=None)
 @given(
     start=st.datetimes(datetime.fromisoformat("2016-01-01"), datetime.fromisoformat("2016-12-31")),

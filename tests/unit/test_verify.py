@@ -180,6 +180,7 @@ def unnoticed(published: Path, tmp_path: Path, only: Collection[str] = ()) -> tu
     return missed, tried
 
 
+@pytest.mark.property
 def test_no_altered_value_goes_unnoticed(published: Path, tmp_path: Path) -> None:
     missed, tried = unnoticed(published, tmp_path)
     assert missed == []
@@ -282,6 +283,7 @@ def test_a_silence_that_was_not_is_found(published: Path, tmp_path: Path) -> Non
     assert found.table == "feed_silence"
 
 
+@pytest.mark.property
 def test_what_is_linked_is_right_and_no_altered_value_of_it_goes_unnoticed(linked_file: Path, tmp_path: Path) -> None:
     assert verify(linked_file) == []
     missed, tried = unnoticed(
