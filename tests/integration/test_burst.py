@@ -21,7 +21,7 @@ from streams.feeds.recorded import Recorded
 from tests.bench.burst import slow_ledger
 from tests.bench.reports import reports
 from tests.integration.test_live import settings_for
-from tests.integration.test_probes import metrics
+from tests.integration.test_probes import samples
 from tests.support.brokers import free_port
 from tests.support.recorded_archive import AGREEMENT, in_peace, judged_to, publish_archive, wait_until
 from tests.support.records import tables
@@ -83,5 +83,5 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
 
 def held(port: int) -> tuple[float, float]:
     """Return the most records and bytes that a worker ever had in memory."""
-    found = metrics(f"http://127.0.0.1:{port}")
+    found = samples(f"http://127.0.0.1:{port}")
     return tuple(found[f"trucewatch_held_{what}_most", frozenset()] for what in ("records", "bytes"))  # type: ignore[return-value]

@@ -43,7 +43,7 @@ def get(url: str) -> tuple[int, Any]:
     return status, json.loads(body) if kind == "application/json" else body.decode()
 
 
-def metrics(url: str) -> dict[Sample, float]:
+def samples(url: str) -> dict[Sample, float]:
     """Return every sample of ``/metrics``."""
     families = text_string_to_metric_families(get(f"{url}/metrics")[1])
     return {(one.name, frozenset(one.labels.items())): one.value for each in families for one in each.samples}
@@ -65,7 +65,7 @@ def up(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         addresses = {worker.role: worker.probes for worker in workers}
         wait_for(lambda: all(get(f"{url}/readyz")[0] == 200 for url in addresses.values()))
         last = ("trucewatch_published_timestamp_seconds", frozenset[tuple[str, str]]())
-        wait_for(lambda: last in metrics(str(addresses["ledger"])))
+        wait_for(lambda: last in samples(str(addresses["ledger"])))
         yield {"workers": workers, "data": settings.data, **addresses}
 
 
@@ -77,7 +77,7 @@ def test_a_worker_at_work_is_alive_and_ready(up: dict[str, Any]) -> None:
 
 
 def test_the_ledgers_metrics_say_what_it_committed(up: dict[str, Any]) -> None:
-    found = metrics(up["ledger"])
+    found = samples(up["ledger"])
 
     def one(name: str, **labels: str) -> float:
         return found[name, frozenset(labels.items())]
@@ -95,12 +95,12 @@ def test_the_ledgers_metrics_say_what_it_committed(up: dict[str, Any]) -> None:
     where = frozenset({("topic", "t.probes.facts.syria-2016.v1"), ("partition", "0")})
     # Ticks arrive all the time: there is a moment in which none waits.
     for lag in ("trucewatch_consumer_lag_records", "trucewatch_consumer_lag_seconds"):
-        wait_for(lambda lag=lag: metrics(up["ledger"])[lag, where] == 0)
+        wait_for(lambda lag=lag: samples(up["ledger"])[lag, where] == 0)
     assert one("trucewatch_build_info", version="0.1.0", role="ledger", agreement=AGREEMENT) == 1
 
 
 def test_intakes_metrics_say_what_it_read(up: dict[str, Any]) -> None:
-    found = metrics(up["intake"])
+    found = samples(up["intake"])
     read = "trucewatch_intake_records_total"
     topic = ("topic", "t.probes.incidents.v1")
     assert found[read, frozenset({topic, ("outcome", "accepted")})] == 2
@@ -115,7 +115,7 @@ def test_no_label_holds_an_identity_of_a_report(up: dict[str, Any]) -> None:
 def test_every_metric_an_alert_names_exists(up: dict[str, Any]) -> None:
     """An alert on a name nobody serves never fires."""
     rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
-    served = {name for role in ("intake", "ledger") for name, _ in metrics(up[role])}
+    served = {name for role in ("intake", "ledger") for name, _ in samples(up[role])}
     named: set[str] = set()
     for group in rules["groups"]:
         assert set(group) == {"name", "rules"}
@@ -158,13 +158,13 @@ def test_workers_with_nothing_to_do_are_unready_without_a_broker_and_end_when_pa
             wait_for(lambda: all(each.probes for each in both))
             urls = [str(each.probes) for each in both]
             wait_for(lambda: not any(reasons(url) for url in urls))
-            assert all(metrics(url)["trucewatch_broker_away_seconds", frozenset()] == 0 for url in urls)
+            assert all(samples(url)["trucewatch_broker_away_seconds", frozenset()] == 0 for url in urls)
             os.kill(broker.pid, signal.SIGSTOP)
             gone = time.monotonic()
             away = re.compile(r"no broker has answered for \d+ s")
             for url in urls:
                 wait_for(lambda url=url: any(away.fullmatch(each) for each in reasons(url)))
-                assert metrics(url)["trucewatch_broker_away_seconds", frozenset()] >= READY_AWAY_SECONDS
+                assert samples(url)["trucewatch_broker_away_seconds", frozenset()] >= READY_AWAY_SECONDS
             assert time.monotonic() - gone < READY_AWAY_SECONDS + 15
             os.kill(broker.pid, signal.SIGCONT)
             wait_for(lambda: not any(reasons(url) for url in urls))
