@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _STOPPING = frozenset((signal.SIGINT, signal.SIGTERM))
+_AGAIN_SECONDS = 0.1
 
 
 @contextmanager
 def interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call ``interrupt`` when SIGINT or SIGTERM comes in within the block; what they do otherwise stays as it is.
+    """Call ``interrupt`` from the moment SIGINT or SIGTERM comes in to the end of the block, ten times a second.
 
-    In another thread than the main one, where no signal arrives, this does nothing.
+    The signals do what they did besides. Signals reach the main thread only; in another one this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,9 +30,18 @@ def interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
         told.setblocking(False)
 
         def listen() -> None:
-            while numbers := heard.recv(16):
+            while True:
+                try:
+                    numbers = heard.recv(16)
+                except TimeoutError:
+                    interrupt()
+                    continue
+                if not numbers:
+                    return
                 if _STOPPING.intersection(numbers):
                     interrupt()
+                    # DuckDB forgets an interrupt that comes in before the query's first task.
+                    heard.settimeout(_AGAIN_SECONDS)
 
         before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
         listening = threading.Thread(target=listen, name="interrupts", daemon=True)
