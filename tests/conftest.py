@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from tests.support.effort import FULL
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
 SLOW_FOLDERS = frozenset({"crash", "fuzz", "integration"})
 TESTS = Path(__file__).parent
+
+# A shell ignores Ctrl-C on behalf of what it runs in the background, and so would every process of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,8 @@ import pytest
 from schemas.agreement_file import load_agreement
 from schemas.reports import ANY_REPORT
 from schemas.truceday import MICROS_PER_HOUR, to_micros
+from sinks.verify import verify
+from tests.support.demo import Demo
 from tests.support.judged import History
 from tests.support.scenarios import Outcome, outcome
 
@@ -22,7 +24,7 @@ SEVERAL = [
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def record(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The record in its order, with a tick after every report; the recount agrees."""
     history = History(load_agreement("syria-2016"))
     latest = 0
@@ -32,10 +34,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return outcome(history.tick(latest + MICROS_PER_HOUR), tmp_path_factory.mktemp("demo"))
 
 
-def test_three_occurrences_that_several_feeds_tell_of_are_three_incidents(demo: Outcome) -> None:
+def test_three_occurrences_that_several_feeds_tell_of_are_three_incidents(record: Outcome) -> None:
     """At Urum al-Kubra the UN's 18, told last, is the toll; the 12 of SOHR is not added to it."""
     columns = "incident_id, region, truce_day::VARCHAR, deaths_low, deaths_best, deaths_high, reports, certainty"
-    assert demo.ask(f"SELECT {columns} FROM incidents WHERE reports > 1 ORDER BY truce_day") == SEVERAL
+    assert record.ask(f"SELECT {columns} FROM incidents WHERE reports > 1 ORDER BY truce_day") == SEVERAL
 
 
 @pytest.mark.parametrize(
@@ -46,20 +48,28 @@ def test_three_occurrences_that_several_feeds_tell_of_are_three_incidents(demo: 
         (SEVERAL[2][0], ["sohr", "uossm"]),
     ],
 )
-def test_their_reports_are_linked_by_the_name_of_the_place(incident: str, feeds: list[str], demo: Outcome) -> None:
+def test_their_reports_are_linked_by_the_name_of_the_place(incident: str, feeds: list[str], record: Outcome) -> None:
     asked = "SELECT feed, why, seconds, metres FROM incident_reports WHERE incident_id = ? ORDER BY feed"
-    assert demo.ask(asked, incident) == [(feed, "same_name", 0, None) for feed in feeds]
+    assert record.ask(asked, incident) == [(feed, "same_name", 0, None) for feed in feeds]
 
 
-def test_one_strike_at_jabal_tharda_breaks_no_day_because_three_tell_of_it(demo: Outcome) -> None:
+def test_one_strike_at_jabal_tharda_breaks_no_day_because_three_tell_of_it(record: Outcome) -> None:
     asked = (
         "SELECT incidents, deaths_best, verdict FROM day_verdicts WHERE region = 'SY09' AND truce_day = '2016-09-16'"
     )
-    assert demo.ask(asked) == [(1, 83, "UNKNOWN")]
+    assert record.ask(asked) == [(1, 83, "UNKNOWN")]
 
 
-def test_the_convoy_at_urum_al_kubra_was_attacked_once(demo: Outcome) -> None:
+def test_the_convoy_at_urum_al_kubra_was_attacked_once(record: Outcome) -> None:
     """The other incident of the day is SOHR's, of air strikes on Aleppo city and villages to its west."""
-    found: dict[str, Any] = demo.verdict("SY02", demo.one("SELECT DATE '2016-09-19'"))
+    found: dict[str, Any] = record.verdict("SY02", record.one("SELECT DATE '2016-09-19'"))
     assert (found["incidents"], found["verdict"]) == (2, "BROKEN")
-    assert demo.one("SELECT severe_incidents FROM day_tallies WHERE region = 'SY02' AND truce_day = '2016-09-19'") == 1
+    asked = "SELECT severe_incidents FROM day_tallies WHERE region = 'SY02' AND truce_day = '2016-09-19'"
+    assert record.one(asked) == 1
+
+
+@pytest.mark.broker
+def test_the_whole_pipeline_comes_to_what_the_recount_says(demo: Demo) -> None:
+    """The command itself: a broker, intake and ledger in processes of their own, a published copy."""
+    assert verify(demo.file) == []
+    assert "The gate is closed: 0 of 9 regions have held 7 days." in demo.said

@@ -178,6 +178,7 @@ def test_a_folder_is_written_seldom_and_a_disk_that_hangs_keeps_nobody(
     assert len(looks) == 1
 
 
+@pytest.mark.slow
 def test_up_keeps_its_broker_while_the_disk_is_full_and_goes_on_by_itself(disk: Path) -> None:
     """Ending with the ledger would take along the records the broker holds in memory."""
     mount(disk, "remount,size=256k")
