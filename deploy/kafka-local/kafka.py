@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DEFAULT_HOME = HERE.parent.parent / ".kafka"
 DEFAULT_PORT = 19092
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 15.0
 HEAP = "-Xmx512m"
 

@@ -114,6 +114,13 @@ def test_a_record_is_accepted_or_refused_as_the_page_says(block: Block, run: Run
     assert codes == ({block.directives["refused"]} if "refused" in block.directives else set()), found["faults"]
 
 
+@pytest.mark.parametrize("block", [block for block in BLOCKS if "from" in block.directives], ids=str)
+def test_an_excerpt_stands_in_its_file(block: Block) -> None:
+    source = [line.strip() for line in (ROOT / block.directives["from"]).read_text("utf-8").splitlines()]
+    shown = [line.strip() for line in block.text.splitlines()]
+    assert any(source[start : start + len(shown)] == shown for start in range(len(source)))
+
+
 @pytest.mark.parametrize("block", of("toml", "yaml"), ids=str)
 def test_a_piece_of_configuration_can_be_read(block: Block) -> None:
     assert (tomllib.loads if block.language == "toml" else yaml.safe_load)(block.text)

@@ -15,9 +15,9 @@ from tests.support.shell import ROOT
 
 #: Languages of fences. A block in another one would be shown without being tried.
 LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "csv")
-#: Directives before a block: files of the shared data its commands read, the file it is written to, the command or the
-#: block whose output it is, the code it is refused with, and a query that finds no row in the demo.
-DIRECTIVES = ("data", "file", "output of", "refused", "finds nothing")
+#: Directives before a block: files of the shared data its commands read, the file it is written to, the file it is an
+#: excerpt of, the command whose output it is, the code it is refused with, and a query that finds no row in the demo.
+DIRECTIVES = ("data", "file", "from", "output of", "refused", "finds nothing")
 #: The port of the broker on every page; a walk through the page puts one that the system chose in its place.
 PORT = "9092"
 
@@ -51,7 +51,8 @@ class Block:
     @property
     def runs(self) -> bool:
         """Whether something is to be run for it: it is code, or the output of a command."""
-        return self.language in ("sh", "python") or "output of" in self.directives
+        is_code = self.language in ("sh", "python") and "from" not in self.directives
+        return is_code or "output of" in self.directives
 
     def commands(self) -> list[str]:
         """Return the commands of a shell block, each on one line."""

@@ -112,6 +112,7 @@ def test_a_fence_that_is_not_closed_is_told_with_its_place(tmp_path: Path, monke
         ("```python\nprint(6 * 7)\n```\n\n```text\n42\n```", None),
         ("```python\nprint(6 * 7)\n```\n\n```text\n43\n```", "not in the output"),
         ("```python\nassert not 'wrong'\n```", "AssertionError"),
+        ("<!-- from: a/file.py -->\n```python\nassert not 'run'\n```", None),
         pytest.param(
             "```sh\ntrucewatch worker --role ledger\n```\n\n```sh\nfalse\n```",
             r"worker --role ledger ended with 2: .*give --broker",
