@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -44,6 +45,16 @@ def test_a_step_may_be_where_a_process_stands_still_and_lets_no_other_thread_run
     )
     assert (run.returncode, run.stdout.count("at")) == (1, 2)
     assert "in reached" in run.stderr
+
+
+def test_a_process_stopped_at_a_step_goes_on_from_there_once_it_is_continued() -> None:
+    command = [sys.executable, "-c", CODE.format(text="intake.read:2:stop")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        _, status = os.waitpid(run.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        run.send_signal(signal.SIGCONT)
+        said, _ = run.communicate()
+    assert (run.returncode, said.count("at")) == (0, 5)
 
 
 def test_nothing_happens_at_other_steps_or_when_none_is_armed() -> None:

@@ -397,6 +397,9 @@ class TestBoundaryFiles:
         with pytest.raises(GazetteerError, match="cannot be read: No such file"):
             load_boundaries(tmp_path / "gone.json", self.NAMES)
 
+    def test_lists_within_lists_without_end_are_said(self, tmp_path: Path) -> None:
+        assert self.said(tmp_path, "[" * 200_000) == "not GeoJSON: lists within lists without end"
+
     @pytest.mark.parametrize("document", ["[]", "{}", '{"features": 1}', '{"features": []}'])
     def test_what_is_no_feature_collection_is_said(self, tmp_path: Path, document: str) -> None:
         assert self.said(tmp_path, document) == "not a GeoJSON FeatureCollection with features"

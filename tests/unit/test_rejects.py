@@ -11,9 +11,18 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from schemas.errors import ReportRejected
 from schemas.facts import Origin, Redrive, RejectFact
-from schemas.plain_words import fields_at, path_of
-from schemas.rejects import DeadLetter, RejectCode, dead_letter_headers, explain, redrive_headers, redrive_in
+from schemas.plain_words import NAME_LENGTH, fields_at, path_of
+from schemas.rejects import (
+    DeadLetter,
+    RejectCode,
+    dead_letter_headers,
+    explain,
+    fitting,
+    redrive_headers,
+    redrive_in,
+)
 from schemas.reports import ANY_REPORT, ConvoyReport, IncidentReport
+from schemas.topics import MAX_MESSAGE_BYTES
 
 REPORT: dict[str, Any] = {
     "type": "incident",
@@ -214,6 +223,29 @@ def test_a_path_is_written_as_in_the_document() -> None:
     assert path_of(("sources", 0, "name")) == "sources[0].name"
     assert path_of(("raw", "a key", 1)) == 'raw["a key"][1]'
     assert path_of(()) == ""
+
+
+def test_a_long_name_is_cut_in_a_path() -> None:
+    assert path_of(("raw", "x" * 1_000)) == f'raw["{"x" * (NAME_LENGTH - 1)}…"]'
+
+
+HEADERS = [("trace", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value_bytes", "passed_on"),
+    [
+        (b"key", 100, (b"key", HEADERS)),
+        (b"key", MAX_MESSAGE_BYTES - 5, (b"key", ())),
+        (b"key", MAX_MESSAGE_BYTES - 2, (None, ())),
+        (b"k" * MAX_MESSAGE_BYTES, 100, (None, HEADERS)),
+        (None, MAX_MESSAGE_BYTES + 1, (None, ())),
+    ],
+)
+def test_a_record_is_passed_on_with_as_much_of_key_and_headers_as_a_topic_takes(
+    key: bytes | None, value_bytes: int, passed_on: tuple[bytes | None, Any]
+) -> None:
+    assert fitting(key, HEADERS, value_bytes) == passed_on
 
 
 class TestDeadLetter:

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from schemas.toml_file import Fault, line_map, parse_toml
+from schemas.toml_file import Fault, TomlSyntaxError, line_map, parse_toml
 
 TEXT = '''\
 # a comment
@@ -80,6 +80,17 @@ def test_a_fault_takes_the_line_of_the_nearest_thing_around_it() -> None:
     assert str(toml.fault(("array", 1, "gone", "too"), "missing")) == "line 21: array[1].gone.too: missing"
     assert str(toml.fault(("gone",), "missing")) == "gone: missing"
     assert str(Fault(3, (), "broken")) == "line 3: broken"
+
+
+def test_a_number_beyond_64_bits_is_refused_with_its_line() -> None:
+    with pytest.raises(TomlSyntaxError, match=r"line 2: b\[1\]: a whole number has at most 64 bits"):
+        parse_toml(b"a = 9223372036854775807\nb = [1, 9223372036854775808]")
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000], ids=["digits", "lists"])
+def test_a_value_the_reader_of_toml_gives_up_on_is_a_fault_of_the_text(value: str) -> None:
+    with pytest.raises(TomlSyntaxError, match="thousands of digits, or lists and tables hundreds deep"):
+        parse_toml(f"a = {value}".encode())
 
 
 def test_a_text_that_is_not_toml_has_no_lines() -> None:
