@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import brokers
 from tests.support.demo import Demo, run_demo
@@ -16,6 +17,11 @@ from tests.support.effort import FULL
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
 SLOW_FOLDERS = frozenset({"crash", "fuzz", "integration"})
 TESTS = Path(__file__).parent
+
+# The fast half draws the same few examples at each run, so that its coverage is the same. The slow half draws new ones.
+settings.register_profile("few", derandomize=True)
+if not FULL:
+    settings.load_profile("few")
 
 # A shell ignores Ctrl-C on behalf of what it runs in the background, and so would every process of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
