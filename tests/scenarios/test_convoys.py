@@ -21,6 +21,7 @@ from schemas.truceday import Micros
 from sinks.verify import verify
 from streams.feeds.compiled import read_convoys
 from tests.support.judged import History, report
+from tests.support.scenarios import Outcome, outcome
 from tests.support.shared_data import shared_data
 
 MINUTE = 60_000_000
@@ -39,6 +40,7 @@ class Told:
         self._history = History(syria)
         self._start = syria.calendar.start_of
         self._folder = folder
+        self._outcome: Outcome | None = None
 
     def at(self, day: int, hour: int, minute: int = 0) -> Micros:
         """Return a local time of September 2016, UTC+3."""
@@ -62,19 +64,18 @@ class Told:
         number = len(self._history.facts)
         told = report("convoy", f"{convoy_id}-{number}", feed=feed, convoy_id=convoy_id, step=step, **spine, **fields)
         self._history.tell(told | {"place": {"names": place}})
+        self._outcome = None
         return self
 
     def tick(self, moment: Micros) -> Told:
         self._history.tick(moment)
+        self._outcome = None
         return self
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return what the published file says, once the referee has found it right."""
-        path = self._history.judged(self._folder)
-        assert verify(path) == []
-        with duckdb.connect(str(path), read_only=True) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
+        self._outcome = self._outcome or outcome(self._history, self._folder)
+        return self._outcome.ask(sql)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,12 @@ class Outcome:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._connection = duckdb.connect(str(file), read_only=True)
+        self._connection.execute("SET TimeZone = 'UTC'")
 
     def ask(self, query: str, *given: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
-        with closing(duckdb.connect(str(self.file), read_only=True)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(query, list(given)).fetchall()
+        return self._connection.execute(query, list(given)).fetchall()
 
     def one(self, query: str, *given: Any) -> Any:
         """Return the only value of the only row."""

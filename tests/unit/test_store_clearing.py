@@ -12,12 +12,12 @@ from sinks.clearing import clear, left_behind
 from streams.cli.backtest import Plan, run_backtest
 from streams.settings import Settings
 from tests.support.rows import full_changes
-from tests.support.stores import open_store
+from tests.support.stores import new_store
 from tests.unit.test_store_faults import another_ledger, said_by
 
 
 def test_all_a_ledger_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     store.commit(full_changes())
     store.close()
     (tmp_path / "notes.txt").write_text("mine")

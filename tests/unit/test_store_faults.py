@@ -22,7 +22,7 @@ from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from sinks.opening import LIVE, PUBLISHED
 from tests.support.rows import full_changes, incident_row, tally_row
-from tests.support.stores import open_store
+from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import agreement
 
 PREAMBLE = """
@@ -40,7 +40,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def child(script: str, directory: Path) -> subprocess.Popen[str]:
-    """Start a script of its own process; ``directory`` is the store's."""
+    """Start a script of its own process; ``directory`` is the store's, with a new file unless there is one."""
+    begin_store(directory)
     return subprocess.Popen(
         [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), str(directory)],
         stdin=subprocess.PIPE,
@@ -195,7 +196,7 @@ def test_a_disk_that_fills_up_while_publishing_leaves_the_earlier_copy(tmp_path:
 
 
 def test_after_an_error_the_store_is_back_at_its_last_commit(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     store.commit(full_changes())
     store.stage(Changes(reports=[incident_row("staged")]))
     with pytest.raises(StoreUnavailable, match="NOT NULL constraint"):
@@ -208,7 +209,7 @@ def test_after_an_error_the_store_is_back_at_its_last_commit(tmp_path: Path) -> 
 
 
 def test_closing_drops_what_is_only_staged(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     store.stage(Changes(reports=[incident_row("i1")]))
     store.close()
     store.close()
@@ -237,7 +238,7 @@ def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path) -> None:
 
 
 def test_a_damaged_block_is_called_damaged(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    begin_store(tmp_path)
     with (tmp_path / "live.duckdb").open("r+b") as file:
         for place in (4_096, 8_192):
             file.seek(place)
@@ -276,7 +277,7 @@ def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    begin_store(tmp_path)
     with duckdb.connect(str(tmp_path / "live.duckdb")) as connection:
         connection.execute("UPDATE about SET schema_version = 99")
     with pytest.raises(StoreUnavailable, match=r"schema version 99.*upgrade trucewatch"):
@@ -284,19 +285,19 @@ def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
 
 
 def test_another_agreement_is_refused(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    begin_store(tmp_path)
     with pytest.raises(UsageError, match="belongs to agreement 'test-truce', not 'another-truce'"):
         open_store(tmp_path, agreement(id="another-truce"))
 
 
 def test_other_rules_are_refused_and_named(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    begin_store(tmp_path)
     with pytest.raises(UsageError, match=r"other rules of 'test-truce' \(changed: title, violence\)"):
         open_store(tmp_path, agreement(violence={"floor": 5}, title="Another title"))
 
 
 def test_an_agreement_nobody_can_read_any_more_is_refused(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    begin_store(tmp_path)
     with duckdb.connect(str(tmp_path / "live.duckdb")) as connection:
         connection.execute("UPDATE about SET agreement = '{}'")
     with pytest.raises(UsageError, match="cannot read"):

@@ -10,13 +10,13 @@ import duckdb
 import pytest
 
 from schemas.facts import Fact
-from schemas.rows import Evidence, Identity
+from schemas.rows import Evidence
 from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
-from tests.support.stores import open_store
+from tests.support.stores import new_store, open_store
 from tests.support.worlds import HOUR, World, at, convoy, coverage, incident, tick
 
 FACTS = 250
@@ -58,7 +58,7 @@ class StoredLedger:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.store: Store = open_store(directory)
+        self.store: Store = new_store(directory)
         self.ledger = self._begin()
 
     def _begin(self) -> Ledger:
@@ -80,12 +80,15 @@ class StoredLedger:
         self.store = open_store(self._directory)
         self.ledger = self._begin()
 
-    def tell(self, offset: int, fact: Fact) -> None:
-        """Fold one fact, with a body as the plain world makes it."""
-        identity = Identity(getattr(fact, "feed", ""), getattr(fact, "report_id", ""))
-        key = key_hash(*identity)
-        priors = self.store.priors(self.ledger.unknown([entry := Entry(offset, fact, repr(fact).encode(), key)]))
-        self.ledger.fold(entry, priors)
+    def tell(self, first: int, facts: list[Fact]) -> None:
+        """Fold facts as one batch, each with a body as the plain world makes it."""
+        entries = []
+        for offset, fact in enumerate(facts, start=first):
+            key = key_hash(getattr(fact, "feed", ""), getattr(fact, "report_id", ""))
+            entries.append(Entry(offset, fact, repr(fact).encode(), key))
+        priors = self.store.priors(self.ledger.unknown(entries))
+        for entry in entries:
+            self.ledger.fold(entry, priors)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -97,9 +100,9 @@ def test_a_ledger_that_is_stopped_and_started_comes_to_the_same_rows(tmp_path: P
     draw = random.Random(seed)
     offset = 0
     while offset < len(told):
-        for fact in told[offset : offset + draw.randrange(1, 60)]:
-            stored.tell(offset, fact)
-            offset += 1
+        batch = told[offset : offset + draw.randrange(1, 60)]
+        stored.tell(offset, batch)
+        offset += len(batch)
         lost = offset < len(told) and draw.random() < 0.3
         if not lost:
             stored.store.commit(stored.ledger.drain())
