@@ -1,4 +1,4 @@
-"""What the referee says when a file and the recount disagree."""
+"""Difference between a file and its recount."""
 
 from __future__ import annotations
 

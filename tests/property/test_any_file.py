@@ -25,7 +25,7 @@ any_history = pytest.mark.parametrize(("seed", "linking"), HISTORIES)
 
 
 @any_history
-def test_ledger_and_referee_judge_a_random_history_alike(seed: int, linking: bool, tmp_path: Path) -> None:
+def test_ledger_and_recount_judge_a_random_history_alike(seed: int, linking: bool, tmp_path: Path) -> None:
     """Two programs, two methods, one page of rules; flushes and restarts fall where they like."""
     draw = random.Random(seed)
     history = random_history(seed, linking=linking)

@@ -1,4 +1,4 @@
-"""What the ledger finds of a position against the referee's own measurement, on random roads, bands and points."""
+"""What the ledger finds of a position against the recount's own measurement, on random roads, bands and points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever bytes come: intake rejects or accepts them, and the referee names the same feed and report from them."""
+"""Whatever bytes come: intake rejects or accepts them, and verify names the same feed and report from them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def reject_of(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> tuple
 @example(body=b"[" * 200_000)
 @example(body=b'{"feed": "feed-a", "raw": ' + b"[" * 2_000 + b"]" * 2_000 + b"}")
 @example(body=b'{"feed": "feed-a", "feed": "feed-b", "report_id": 1e999}')
-def test_the_referee_names_whom_intake_names(body: bytes) -> None:
+def test_verify_names_whom_intake_names(body: bytes) -> None:
     for headers in ((), ((TICK_HEADER, b"7"),)):
         found = reject_of(body, headers)
         assert found is None or found == named(body)

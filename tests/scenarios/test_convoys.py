@@ -73,7 +73,7 @@ class Told:
         return self
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return what the published file says, once the referee has found it right."""
+        """Return what the published file says, once verify has found it right."""
         self._outcome = self._outcome or outcome(self._history, self._folder)
         return self._outcome.ask(sql)
 

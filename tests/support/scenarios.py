@@ -1,4 +1,4 @@
-"""Scenarios: what a history was judged to, asked of the published file after the referee has passed it."""
+"""Scenarios: what a history was judged to, asked of the published file after verify has passed it."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return history.judged(tmp_path_factory.mktemp("bulletins"), flush_every=3, restart_every=1)
 
 
-def test_restarts_change_nothing_and_the_referee_agrees(published: Path) -> None:
+def test_restarts_change_nothing_and_the_recount_agrees(published: Path) -> None:
     assert [str(difference) for difference in verify(published, limit=5)] == []
     with duckdb.connect(str(published), read_only=True) as connection:
         found = connection.execute(

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 AGREEMENT = load_agreement("syria-2016")
 HOUR = 3_600_000_000
 
-#: A referee one of whose steps takes for ever inside DuckDB, where no line of Python runs.
+#: A recount one of whose steps takes for ever inside DuckDB, where no line of Python runs.
 ENDLESS = """
 import sinks.verify
 def endless(file):

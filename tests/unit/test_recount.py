@@ -1,4 +1,4 @@
-"""The naive recount, rule by rule of docs/judging.md. Property tests and the referee both stand on it."""
+"""The naive recount, rule by rule of docs/judging.md. Property tests and verify both stand on it."""
 
 from __future__ import annotations
 

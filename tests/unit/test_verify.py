@@ -1,4 +1,4 @@
-"""The referee against files the real ledger and store made: it passes what is right and finds what was altered."""
+"""Verify against files the real ledger and store made: it passes what is right and finds what was altered."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def cells(path: Path) -> Iterator[tuple[str, str, str]]:
 def unnoticed(published: Path, tmp_path: Path, only: Collection[str] = ()) -> tuple[list[str], int]:
     """Alter every column of every table (or of ``only`` some) in the last row that has a value.
 
-    With little effort only some of these columns, all over the file. Returns what the referee missed and how many were
+    With little effort only some of these columns, all over the file. Returns what verify missed and how many were
     tried; a file that is refused counts as noticed.
     """
     missed, tried = [], 0
