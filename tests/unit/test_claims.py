@@ -273,6 +273,27 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing() -> None:
     assert not any(vars(links)[kept] for kept in ("_roads", "_cells", "_crowds", "_candidates", "_closest", "_links"))
 
 
+def test_a_step_off_the_road_or_without_a_place_goes_without_a_trace() -> None:
+    plain = told("a"), told("b", hours=3)
+    approved, nameless = told("b", "approved", 1), told("b", "arrived", 9, town=None)
+    convoys = entered(*plain, approved, nameless)
+    for fact in (approved, nameless):
+        convoys.remove(Identity(fact.feed, fact.report_id))
+    timeline = convoys.timeline(ConvoyName("a", "aid"))
+    assert timeline is not None
+    assert convoys.joined_rows(timeline) == why(*plain)
+
+
+def test_a_claim_that_leaves_takes_no_other_of_its_feed_along() -> None:
+    """Both of b's are candidates of a, and the farther one stays one."""
+    near, far = told("b", hours=1, convoy_id="near"), told("b", hours=9, convoy_id="far")
+    convoys = entered(told("a"), near, far)
+    convoys.remove(Identity(near.feed, near.report_id))
+    timeline = convoys.timeline(ConvoyName("a", "aid"))
+    assert timeline is not None
+    assert sorted(map(str, timeline.claims)) == ["a/aid", "b/far"]
+
+
 # -- the leg
 
 

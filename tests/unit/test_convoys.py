@@ -189,6 +189,22 @@ def test_a_retracted_claim_leaves_the_convoy() -> None:
     assert (file.only.claims, file.only.state, len(file.steps)) == (1, "dispatched", 1)
 
 
+def test_an_assertion_told_twice_holds_until_both_are_taken_back() -> None:
+    twice = same("held", 5, "icrc"), same("arrived", 6, "icrc")
+    parted = [
+        told(one.step, 5 + n, "icrc", convoy_id="by-icrc", report_id=one.report_id, revision=2)
+        for n, one in enumerate(twice)
+    ]
+    assert len(File(told("dispatched", 0), *twice, parted[0], flush_every=1).convoys) == 1
+    assert len(File(told("dispatched", 0), *twice, *parted, flush_every=1).convoys) == 2
+
+
+def test_a_convoy_to_a_region_that_is_owed_no_access_moves_none_of_its_days() -> None:
+    world = World().tell(told("dispatched", 1, region="SY01"), tick(at(1)))
+    world.tell(told("attacked", 2, region="SY01"), tick(at(1, 1)))
+    assert [row.access for row in world.versions("SY01", 0)] == ["NOT_OWED"]
+
+
 def test_a_convoy_keeps_the_name_it_was_first_told_under() -> None:
     assert list(File(told("dispatched", 0), same("held", 5, "aaa"), flush_every=1).convoys) == ["un/aid-1"]
 

@@ -56,6 +56,39 @@ def test_the_reason_of_an_unknown_day_says_who_watched_until_when() -> None:
     assert reason(world).endswith("100 % of the day watched, 75 % needed")
 
 
+def test_a_notice_that_lasts_no_time_watches_nothing_and_may_be_withdrawn() -> None:
+    moment = {"low": at(0, 12), "high": at(0, 12)}
+    world = World().tell(coverage(**moment), tick(at(1)))
+    assert world.verdict("SY01", 0).verdict == "UNKNOWN"
+    world.tell(coverage(**moment, revision=2, retracted=True), tick(at(1, 1)))
+    assert world.ledger._books.watches(("SY01", day(0))) == {}
+
+
+def test_a_feed_that_reports_watches_the_day_where_the_agreement_says_so() -> None:
+    for reports_cover, verdict in ((True, "MET"), (False, "UNKNOWN")):
+        truce = agreement(coverage={"reports_cover_the_day": reports_cover})
+        assert World(truce).tell(incident(), tick(at(1))).verdict("SY01", 0).verdict == verdict
+
+
+def test_a_tick_without_a_time_before_any_other_judges_nothing() -> None:
+    world = World().tell(incident(), TickFact(stamp=None))
+    world.flush()
+    assert (world.ledger.now, world.store.verdicts) == (None, {})
+
+
+def test_parties_beyond_those_remembered_are_told_apart_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.ledger.core.ledger.SIDES_REMEMBERED", 1)
+    elsewhere = (("Government",), ("ISIL",))
+    facts = [incident(f"i{n}", **({"sides": elsewhere} if n % 2 else {})) for n in range(5)]
+    row = World().tell(*facts, tick(at(1))).verdict("SY01", 0)
+    assert (row.incidents, row.incidents_out_of_scope) == (3, 2)
+
+
+def test_a_convoy_known_from_before_the_truce_has_its_first_day_judged_again() -> None:
+    world = World().tell(tick(at(2)), convoy(when=at(-1)), tick(at(2, 1)))
+    assert [row.access for row in world.versions("SY02", 0)] == ["UNKNOWN", "MET"]
+
+
 def test_a_running_day_is_met_only_when_it_is_covered_to_the_end() -> None:
     world = World().tell(coverage(low=at(0), high=at(0, 12)), tick(at(0, 12)))
     assert (world.verdict("SY01", 0).verdict, world.verdict("SY01", 0).covered_share) == ("UNKNOWN", 0.5)

@@ -23,10 +23,11 @@ def report(report_id: str, feed: str, when: Micros, minutes: int = 0, **given: A
     )
 
 
-@pytest.fixture(params=[1, 1_000], ids=["a flush a fact", "one flush"])
+@pytest.fixture(params=[(1, None), (1, 1), (1_000, None)], ids=["a flush a fact", "a restart a fact", "one flush"])
 def world(request: pytest.FixtureRequest) -> World:
+    flush_every, restart_every = request.param
     linking = {**LINKING, "weakest_place": "governorate"}
-    return World(agreement(linking=linking), flush_every=request.param)
+    return World(agreement(linking=linking), flush_every=flush_every, restart_every=restart_every)
 
 
 def cause(told: World, region: str, number: int) -> tuple[list[str], int]:

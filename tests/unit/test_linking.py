@@ -397,6 +397,14 @@ def test_only_feeds_that_count_make_the_content() -> None:
     assert told.ledger._books.tallies == {}
 
 
+def test_an_incident_of_feeds_that_do_not_count_parts_without_a_trace() -> None:
+    truce = agreement(linking=LINKING, violence={"feeds": ["feed-b"]})
+    told = world(report("1"), report("2", "feed-c"), tick(at(1)), truce=truce)
+    told.tell(report("2", "feed-c", revision=2, retracted=True), tick(at(1)))
+    told.flush()
+    assert (the_incident(told).reports, told.ledger._books.tallies) == (1, {})
+
+
 def test_ten_outlets_that_repeat_one_agency_are_one_origin() -> None:
     told = world(report("1", origins=("agency",)), report("2", "feed-b", origins=("agency", "radio")))
     assert the_incident(told).independent_origins == 2

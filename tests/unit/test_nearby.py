@@ -156,6 +156,13 @@ def test_two_points_are_never_found_by_their_name() -> None:
     assert len(nearby.pairs([without_point], never)) == 39
 
 
+def test_what_is_too_coarse_and_has_no_name_is_nobodys_partner() -> None:
+    coarse = [report._replace(place_precision="district", place_key=None) for report in crowd(4)]
+    nearby = Nearby(LinkingRules.model_validate(LINKING | {"weakest_place": "exact"}), REGIONS)
+    nearby.add([*coarse[:2], coarse[2]._replace(place_precision="exact")])
+    assert nearby.pairs(coarse, never) == []
+
+
 def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(3)
     reports = [placed(drawn(draw, place)) for place in range(300)] + crowd(40)

@@ -103,9 +103,10 @@ def are_located(one: Linkable, other: Linkable) -> bool:
 
 def metres_between(one: Linkable, other: Linkable) -> int | None:
     """Return the great-circle distance; None when one of the two is not located within its district."""
-    if not are_located(one, other):
-        return None
-    if one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None:
+    if not are_located(one, other) or (
+        # Only the type checker needs these: what is located has a point.
+        one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None
+    ):
         return None
     low, high = radians(one.latitude), radians(other.latitude)
     across = sin((high - low) / 2) ** 2

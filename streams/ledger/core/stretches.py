@@ -50,15 +50,12 @@ class Stretches(Generic[T]):
 
 def _cover(low: Micros, high: Micros) -> Iterator[tuple[int, int]]:
     """Yield the blocks that hold all of ``[low, high)`` once, each by its power of two and its number."""
-    first, beyond = low >> _FINEST, ((high - 1) >> _FINEST) + 1
-    for size in range(_FINEST, _COARSEST + 1):
-        if first >= beyond:
-            return
+    first, beyond, size = low >> _FINEST, ((high - 1) >> _FINEST) + 1, _FINEST
+    while first < beyond:
         if first & 1:
             yield size, first
             first += 1
         if beyond & 1:
             beyond -= 1
             yield size, beyond
-        first >>= 1
-        beyond >>= 1
+        first, beyond, size = first >> 1, beyond >> 1, size + 1
