@@ -114,7 +114,7 @@ MUTATIONS = {
 
 def guarded(tree: Path, guard: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run a guard in a copy of the source."""
-    variables = {**os.environ, "PYTHONPATH": str(tree), "TRUCEWATCH_TEST_EFFORT": "full"}
+    variables = {**os.environ, "PYTHONPATH": str(tree), "TEST_EFFORT": "full"}
     return subprocess.run(
         [sys.executable, *guard], cwd=tree, env=variables, capture_output=True, text=True, check=False, timeout=300
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 
 #: Set by ``make test-slow``: properties are tried on all their examples.
-FULL = os.environ.get("TRUCEWATCH_TEST_EFFORT") == "full"
+FULL = os.environ.get("TEST_EFFORT") == "full"
 
 
 def examples(full: int) -> int:
