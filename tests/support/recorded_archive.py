@@ -20,7 +20,8 @@ from streams.feeds.jsonl import peek
 from streams.settings import Settings
 
 AGREEMENT = "syria-2016"
-PATIENCE = 120.0
+#: A worker beside a load of 20 takes two minutes from its start to its first record.
+PATIENCE = 600.0
 #: How often it is looked whether something is done: each look opens a file or asks the broker.
 GLANCE = 0.2
 
