@@ -35,4 +35,5 @@ def _check(figures: Kills) -> None:
     print(figures.text())
     assert figures.whole, figures.text()
     assert figures.at_failpoints >= 1
-    assert figures.recounts == figures.rounds >= 1
+    # A file killed as it was made is recounted beside the one of its round.
+    assert figures.recounts >= figures.rounds >= 1
