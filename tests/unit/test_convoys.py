@@ -11,6 +11,7 @@ from schemas.facts import ConvoyFact
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow
 from sinks.verify.convoys import LEGAL
+from streams.ledger.core.convoy import Convoy, ConvoyName
 from streams.ledger.core.convoy_steps import MAY_FOLLOW, is_legal
 from tests.support.effort import calls
 from tests.support.worlds import World, agreement, at, convoy, tick
@@ -289,3 +290,24 @@ def test_a_day_that_ended_before_a_step_began_is_not_judged_again() -> None:
         late = convoy(f"late-{number}", "offloaded", when=begun, convoy_id=f"late-{number}")
         work.append(calls(lambda late=late, number=number: world.tell(late, tick(at(60, number + 1)))))
     assert work[1] > 5 * work[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "delivered_to", "delivered", "good"),
+    [
+        ("Duma", "Duma", 3, True),
+        (None, "Duma", 3, True),
+        ("Duma", "Harasta", 3, False),
+        ("Duma", "Duma", 1, False),
+        ("Duma", "Duma", None, False),
+    ],
+)
+def test_a_later_delivery_to_the_same_place_stands_in_for_a_convoy_that_was_refused(
+    place: str | None, delivered_to: str, delivered: int | None, good: bool
+) -> None:
+    refused = Convoy(ConvoyName("un", "1"), "un/1", "SY03", place, "denied", at(2), at(0), None)
+    other = refused._replace(
+        place=delivered_to, state="offloaded", delivered_at=None if delivered is None else at(delivered)
+    )
+    assert refused.made_good_by(other) == good
+    assert not other.made_good_by(other)

@@ -7,9 +7,11 @@ import json
 import pytest
 
 from schemas.facts import RejectFact, TickFact
-from schemas.rows import FeedRow
+from schemas.rows import FeedRow, Identity
 from schemas.truceday import Micros
+from streams.ledger.core.identity import key_hash
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.report_rows import Entry
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
 from tests.support.worlds import (
     DAY,
@@ -451,3 +453,12 @@ def test_where_flushes_fall_never_shows() -> None:
 
 def test_hours_and_days_are_what_they_say() -> None:
     assert DAY == 24 * HOUR
+
+
+def test_only_of_what_was_not_told_since_the_last_commit_the_store_is_asked() -> None:
+    world = World().tell(incident("i1"))
+    entries = [
+        Entry(number, fact, b"", key_hash(fact.feed, fact.report_id))
+        for number, fact in enumerate((incident("i1", revision=2), incident("i2")), start=1)
+    ]
+    assert list(world.ledger.unknown(entries)) == [Identity("feed-a", "i2")]

@@ -212,8 +212,6 @@ class Nearby:
             of = np.concatenate((of, called))
             columns = tuple(column[of] for column in columns)
             columns[0][-len(called) :] = _key(by_name, slot[called], probes.name[called])
-        elif len(of) < len(day):
-            columns = tuple(column[of] for column in columns)
         for cell, rows in self._by_cell(probes.region[of], day[of]):
             if cell not in skipped:
                 known = self._cells.setdefault(cell, _Sorted())
