@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 #: Two processes share the tests, file by file. A file's stores and brokers are made once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 #: `COVERAGE=1` runs tests under coverage. The fast half begins anew, the slow one adds to it.
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
@@ -43,7 +43,7 @@ test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes 
 	@$(PYTEST) $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TEST_EFFORT=full $(PYTEST) $(COVER_MORE) -m slow
+	@TEST_EFFORT=full $(PYTEST) --no-loadscope-reorder $(COVER_MORE) -m slow
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

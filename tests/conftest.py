@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import brokers
-from tests.support.demo import Demo, run_demo
+from tests.support.demo import Demo, run_demo_once
 from tests.support.effort import FULL
 
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
@@ -64,9 +64,10 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo, run once through the whole pipeline."""
-    return run_demo(tmp_path_factory.mktemp("demo"))
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """The demo, run once through the whole pipeline for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    return run_demo_once((base if worker_id == "master" else base.parent) / "demo")
 
 
 @pytest.fixture

@@ -179,6 +179,7 @@ def test_judging_more_often_changes_no_present_finding(
     assert linked(often) == linked(once)
 
 
+@pytest.mark.slow
 def test_drawn_histories_are_ones_in_which_reports_meet() -> None:
     """What is compared above must happen: every kind of link, and all that keeps one from joining."""
     seen: Counter[str] = Counter()

@@ -16,7 +16,7 @@ import pytest
 from schemas.facts import Fact, TickFact
 from schemas.rows import LinkedIncident, LinkedReport
 from streams.ledger.core.remembered import Bounds
-from tests.support.effort import examples
+from tests.support.effort import cases, examples
 from tests.support.random_history import random_history
 from tests.support.worlds import MemoryStore, World, at, tick
 
@@ -135,7 +135,7 @@ def test_a_version_after_several_reports_is_by_some_of_them(seed: int) -> None:
             assert len(set(cause["reports"])) == len(cause["reports"]) + cause["more"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", cases(SEEDS, fast=1))
 def test_the_store_finds_the_partners_that_a_plain_scan_finds(seed: int, tmp_path: Path) -> None:
     history = random_history(seed, reports=80, linking=True)
     history.tick(at(30))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
+from typing import Any
+
+import pytest
 
 #: Set by ``make test-slow``: properties are tried on all their examples.
 FULL = os.environ.get("TEST_EFFORT") == "full"
@@ -14,6 +17,17 @@ FULL = os.environ.get("TEST_EFFORT") == "full"
 def examples(full: int) -> int:
     """Return how many examples a test draws. The fast half draws a twentieth, at least three."""
     return full if FULL else max(3, full // 20)
+
+
+def cases(every: Iterable[Any], fast: int) -> list[Any]:
+    """Return the cases of a test for ``pytest.mark.parametrize``: the first ``fast`` belong to the fast half.
+
+    The slow half runs the others.
+    """
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if number < fast else pytest.mark.slow)
+        for number, case in enumerate(every)
+    ]
 
 
 def calls(work: Callable[[], object]) -> int:

@@ -344,6 +344,7 @@ def test_when_both_legs_stand_in_the_way_it_says_so(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "linking"), [(0, False), (3, True)])
 def test_in_any_history_the_legs_are_found_as_the_ledger_found_them_and_counterfactuals_hold(
     tmp_path: Path, seed: int, linking: bool

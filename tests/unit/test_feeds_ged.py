@@ -256,6 +256,7 @@ def test_a_broken_file_is_refused_with_its_fault(content: bytes, message: str) -
         list(read_ged(io.BytesIO(content), "x.csv", DAMASCUS))
 
 
+@pytest.mark.slow
 def test_every_row_of_the_real_file_is_a_report_or_has_a_clear_fault() -> None:
     """Of 16,566 rows 58 state a lowest toll above their highest; nothing else is wrong with any."""
     path = shared_data("ucdp_ged_syria/ged_syria_2016_2019.csv.gz")

@@ -12,6 +12,7 @@ from schemas.rows import Changes
 from sinks.migrations import definitions, migrations, software_version
 from sinks.opening import StoreLimits, connect
 from sinks.store import LIVE
+from tests.support.effort import cases
 from tests.support.rows import incident_row
 from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import TRUCE, agreement
@@ -57,7 +58,9 @@ def test_an_opening_makes_no_definition_that_the_file_has(tmp_path: Path) -> Non
     assert catalog(tmp_path) == changed
 
 
-@pytest.mark.parametrize("written_by", ["definitions = 'others'", "definitions = NULL", "software_version = '0.0.1'"])
+@pytest.mark.parametrize(
+    "written_by", cases(["definitions = 'others'", "definitions = NULL", "software_version = '0.0.1'"], fast=1)
+)
 def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: Path) -> None:
     open_store(tmp_path).close()
     made, about = catalog(tmp_path), rows(tmp_path)["about"]
@@ -89,7 +92,9 @@ def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path
     assert rows(old) == rows(tmp_path / "new")
 
 
-@pytest.mark.parametrize("truce", [TRUCE, agreement(id="another", title="Another", access={"regions": ["SY01"]})])
+@pytest.mark.parametrize(
+    "truce", cases([agreement(id="another", title="Another", access={"regions": ["SY01"]}), TRUCE], fast=1)
+)
 def test_a_copied_store_of_the_tests_is_what_a_first_opening_makes(truce: Any, tmp_path: Path) -> None:
     begin_store(tmp_path / "copied", truce)
     for name in ("made", "copied"):

@@ -18,7 +18,7 @@ from sinks.records import Gate, Window
 from sinks.verify import verify
 from streams.ops.status import Status, read_status
 from tests.support.commands import Run
-from tests.support.effort import examples
+from tests.support.effort import cases, examples
 from tests.support.judged import History, report
 from tests.support.random_history import random_history
 from tests.support.worlds import agreement, at
@@ -66,7 +66,7 @@ def turned(gate: Gate | None) -> tuple[object, ...] | None:
 
 
 @pytest.mark.property
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", cases(range(3), fast=1))
 def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, seed: int) -> None:
     history = random_history(seed, reports=60)
     whole = history.judged(tmp_path / "whole")
@@ -84,7 +84,7 @@ def test_what_was_held_is_what_a_ledger_stopped_then_would_say(tmp_path: Path, s
 
 
 @pytest.mark.property
-@pytest.mark.parametrize(("seed", "linking"), [(3, False), (4, True)])
+@pytest.mark.parametrize(("seed", "linking"), cases([(4, True), (3, False)], fast=1))
 def test_as_of_every_tick_the_macros_give_what_the_present_tables_held_at_it(
     tmp_path: Path, seed: int, linking: bool
 ) -> None:

@@ -20,6 +20,7 @@ from sinks.store import PUBLISHED
 from sinks.writable import Writable
 from tests.support.damage import Facts
 from tests.support.disks import FileDisk, file_disk, mount, need_disks, small_disk
+from tests.support.effort import cases
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
 from tests.unit.test_store_recovery import facts, whole
@@ -40,7 +41,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize("kilobytes", [64, 256, 512, 1_000, 2_000, 4_000])
+@pytest.mark.parametrize("kilobytes", cases([256, 1_000, 64, 512, 2_000, 4_000], fast=2))
 async def test_a_disk_that_fills_up_loses_nothing(kilobytes: int, facts: Facts, whole: Path, disk: Path) -> None:
     """Too small for the tables, for the log, or for the checkpoint."""
     mount(disk, f"remount,size={kilobytes}k")
@@ -103,7 +104,7 @@ def ext4(tmp_path: Path) -> Iterator[FileDisk]:
         yield disk
 
 
-@pytest.mark.parametrize("acknowledged", [10, 40])
+@pytest.mark.parametrize("acknowledged", cases([10, 40], fast=1))
 @pytest.mark.parametrize(
     ("happens", "reason"),
     [

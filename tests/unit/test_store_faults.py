@@ -21,6 +21,7 @@ from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from sinks.opening import LIVE, PUBLISHED
+from tests.support.effort import cases
 from tests.support.rows import full_changes, incident_row, tally_row
 from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import agreement
@@ -83,7 +84,7 @@ def test_publishing_does_not_let_a_second_writer_in(tmp_path: Path) -> None:
         open_store(tmp_path)
 
 
-@pytest.mark.parametrize("step", ["copy.half", "copy.written", "copy.synced"])
+@pytest.mark.parametrize("step", cases(["copy.half", "copy.written", "copy.synced"], fast=1))
 def test_a_ledger_that_hung_while_it_took_up_a_copy_spoils_nothing_when_it_wakes_up(tmp_path: Path, step: str) -> None:
     """Another one took over meanwhile: its file must be neither written over nor replaced, and its log stays."""
     store = open_store(tmp_path)

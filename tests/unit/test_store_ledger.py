@@ -16,6 +16,7 @@ from sinks.store import Store
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
+from tests.support.effort import cases
 from tests.support.stores import new_store, open_store
 from tests.support.worlds import HOUR, World, at, convoy, coverage, incident, tick
 
@@ -91,7 +92,7 @@ class StoredLedger:
             self.ledger.fold(entry, priors)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", cases(range(3), fast=1))
 def test_a_ledger_that_is_stopped_and_started_comes_to_the_same_rows(tmp_path: Path, seed: int) -> None:
     told = history(seed)
     plain = World(flush_every=FACTS * 2).tell(*told)

@@ -15,7 +15,7 @@ from sinks.recovery import MOST_QUARANTINED
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
-from tests.support.effort import examples
+from tests.support.effort import cases, examples
 from tests.support.judged import History, report
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
@@ -53,7 +53,7 @@ async def left(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.property
-@pytest.mark.parametrize("kind", DAMAGES)
+@pytest.mark.parametrize("kind", cases(DAMAGES, fast=2))
 async def test_after_any_damage_all_rows_are_there_again(
     kind: str, facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ from streams.whatif.changes import alternatives, differing_keys
 from streams.whatif.difference import compare, totals
 from streams.whatif.judge import Rejudgement, judge
 from tests.support.commands import Run
+from tests.support.effort import cases
 from tests.support.judged import SOURCE, History, report
 from tests.support.month import BROKEN, month
 from tests.support.worlds import HOUR, agreement, at
@@ -131,7 +132,7 @@ def test_the_recorded_agreement_makes_no_difference_at_all(published: Path, stat
     assert verdicts == {"MET", "BROKEN", "UNKNOWN"}, "a month without all of them shows little"
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", cases(OTHERS, fast=4))
 def test_another_agreement_says_what_a_fresh_run_under_it_says(
     name: str, published: Path, status: Status, tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_another_agreement_says_what_a_fresh_run_under_it_says(
     assert compare(status, judged.status), "it should make a difference"
 
 
+@pytest.mark.slow
 def test_another_count_of_a_bulletin_is_a_difference(tmp_path: Path) -> None:
     recorded = agreement(access={"regions": []}, violence={"bulletins_of": "monitor", "floor": 9})
     lines = [{"count": 2, "place": {"pcode": "SY02"}}, {"count": 3, "place": {"pcode": "SY02"}, "accused": "B"}]
@@ -164,6 +166,7 @@ def test_nothing_recorded_changes_and_nothing_is_left_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_copy_published_meanwhile_is_not_mixed_in(
     run: Run, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +187,7 @@ def test_a_copy_published_meanwhile_is_not_mixed_in(
     assert "no difference in" in ended.out
 
 
+@pytest.mark.slow
 def test_two_bodies_under_one_revision_are_judged_as_a_fresh_run_would(tmp_path: Path) -> None:
     """Under fewer regions the first body is nobody's, and the second one is no contradiction any more."""
 
@@ -202,6 +206,7 @@ def test_two_bodies_under_one_revision_are_judged_as_a_fresh_run_would(tmp_path:
     assert {cell.region: cell.incidents for cell in whatif(file, fewer).status.cells if cell.incidents} == {"SY02": 1}
 
 
+@pytest.mark.slow
 def test_places_are_where_the_file_says_they_are(tmp_path: Path) -> None:
     """What polygons found needs no polygons again: neither for an incident nor for a notice of several places."""
     point = {"point": {"latitude": 33.5, "longitude": 36.3}}
@@ -231,6 +236,7 @@ regions = [
 """
 
 
+@pytest.mark.slow
 def test_another_gazetteer_locates_everything_anew(tmp_path: Path) -> None:
     """It moves one report to another region, refuses one whose place it lacks, and admits one refused before."""
     (tmp_path / "two.toml").write_text(GAZETTEER, "utf-8")
@@ -282,6 +288,7 @@ class _ByPolygons:
         return self._gazetteer.locate(place) if place.pcode else Located(self._region, "point", None, 33.5, 36.3)
 
 
+@pytest.mark.slow
 def test_stamps_of_a_clock_are_kept(tmp_path: Path) -> None:
     """A report received days after it was made, by a clock that was ahead, is judged again at the tick's time."""
     body = json.dumps(
@@ -299,6 +306,7 @@ def test_stamps_of_a_clock_are_kept(tmp_path: Path) -> None:
         assert [record.received_at for _, chunk in recorded.records(1, frozenset()) for record in chunk] == [at(3)]
 
 
+@pytest.mark.slow
 def test_facts_after_the_last_tick_wait_for_theirs(tmp_path: Path) -> None:
     late = report("incident", "i2", reported_at=at(2, 3), region="SY02", occurred=(at(0, 1), at(0, 1)), kind="chemical")
     file = told(RECORDED, LINES[:400]).tell(late).judged(tmp_path)
@@ -450,6 +458,7 @@ def test_json_has_every_difference(run: Run, published: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_days_asked_for_are_the_ones_compared(run: Run, published: Path) -> None:
     days = ("--from", "2016-09-13", "--to", "2016-09-14")
     document = json.loads(run("whatif", published, "--json", "--set", "violence.floor=9", *days).out)
@@ -468,6 +477,7 @@ def test_another_agreement_file_with_another_id(run: Run, published: Path) -> No
     assert len(other["windows"]) == len(load_agreement("syria-2016").regions)
 
 
+@pytest.mark.slow
 def test_calendar_days_are_said_to_be_cut_otherwise(run: Run, published: Path) -> None:
     ended = run("whatif", published, "--set", "clock.anchor=00:00:00", "--set", "clock.effective=2016-09-12T00:00:00")
     assert "days of one name are not the same hours" in ended.out
