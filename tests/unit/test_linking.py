@@ -451,6 +451,20 @@ def test_a_retraction_renames_nothing() -> None:
     assert counts(told) == (1, 0)
 
 
+def test_a_retracted_report_stays_where_it_would_be_the_closest() -> None:
+    """Another report of its feed has taken its place, and is farther away."""
+    facts = report("1"), report("2", "feed-b"), report("3", when=NOON + 20 * MINUTE)
+    told = world(*facts, report("1", revision=2, retracted=True), flush_every=1)
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-a/3", "feed-b/2"]}
+    assert (the_incident(told).reports, counts(told)) == (2, (1, 0))
+
+
+def test_a_retracted_report_that_an_incident_denies_is_in_none() -> None:
+    asserting = report("3", "feed-c", north=None, same_as=("feed-b/2",), not_same_as=("feed-a/1",))
+    told = world(report("1"), report("2", "feed-b"), asserting, report("1", revision=2, retracted=True), flush_every=1)
+    assert incidents(told) == {"feed-b/2": ["feed-b/2", "feed-c/3"]}
+
+
 def test_a_retraction_that_comes_before_its_report_is_the_same() -> None:
     told = world(report("1", revision=2, retracted=True), report("2", "feed-b"), flush_every=1)
     told.tell(report("1", reported_at=NOON)).flush()
