@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 READY_LAG_SECONDS = 60.0
 #: How long answers under way may take when the worker ends.
 _CLOSE_SECONDS = 1.0
+#: How old a connection may grow. An answer takes milliseconds, and closes it.
+CONNECTION_SECONDS = 10.0
+#: How many connections may be open. Without a bound, idle ones take every descriptor of the worker.
+CONNECTIONS = 64
 
 Reasons = Callable[[], list[str]]
 
@@ -60,7 +64,8 @@ class Probes:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="probes", daemon=True)
         thread.start()
-        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+        server = _BoundedServer(self._answer, loop=loop, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_CLOSE_SECONDS)
         try:
             port = asyncio.run_coroutine_threadsafe(self._listen(runner), loop).result()
             url = f"http://{self._host}:{port}"
@@ -72,7 +77,7 @@ class Probes:
             thread.join()
             loop.close()
 
-    async def _listen(self, runner: web.AppRunner) -> int:
+    async def _listen(self, runner: web.ServerRunner) -> int:
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host.strip("[]"), self._port).start()
@@ -81,27 +86,46 @@ class Probes:
         port: int = runner.addresses[0][1]
         return port
 
-    def _app(self) -> web.Application:
-        app = web.Application()
-        app.add_routes(
-            [web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics)]
-        )
-        return app
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        answers = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
+        answer = answers.get(request.path)
+        if answer is None:
+            response = web.Response(status=404, text=f"no such path; there are {', '.join(answers)}\n")
+        elif request.method not in {"GET", "HEAD"}:
+            response = web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        else:
+            response = answer()
+        response.force_close()
+        return response
 
-    async def _livez(self, _: web.Request) -> web.Response:
+    def _livez(self) -> web.Response:
         """Answer 200 while the worker's loop ticks, else 503."""
         silent, limit = self._heartbeat.silent_seconds(), self._heartbeat.limit_seconds
         alive = silent < limit
         body = {"alive": alive, "loop_silent_seconds": round(silent, 1), "limit_seconds": limit}
         return web.json_response(body, status=200 if alive else 503)
 
-    async def _readyz(self, _: web.Request) -> web.Response:
+    def _readyz(self) -> web.Response:
         """Answer 200 when the worker is ready, else 503 with the reasons."""
         reasons = [*behind(self._heartbeat), *self._unready()]
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    def _metrics(self) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class _BoundedServer(web.Server):
+    """Server whose connections are bounded in age and number; the oldest ones go first.
+
+    aiohttp waits for the first request of a connection for ever.
+    """
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Bound the age of a new connection, and let go of the oldest beyond the number."""
+        super().connection_made(handler, transport)
+        self._loop.call_later(CONNECTION_SECONDS, transport.abort)
+        for oldest in list(self._connections.values())[:-CONNECTIONS]:
+            oldest.abort()
 
 
 def behind(heartbeat: Heartbeat) -> list[str]:
