@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable, TrucewatchError
+from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable, TrucewatchError, UsageError
 
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 #: A quota and a limit on file size stop the ledger just as a full disk does.
@@ -33,6 +33,21 @@ _FAILING = "Input/output error"
 #: What DuckDB raises over content that no version of it writes.
 _NONSENSE = (duckdb.SerializationException, duckdb.InternalException)
 _OTHER_DUCKDB = ("newer version of DuckDB", "older version of DuckDB", "incompatible version", "version number")
+
+
+def duckdb_path(path: Path) -> str:
+    """Return the name under which DuckDB finds a path.
+
+    It is absolute: DuckDB reads ``s3:x`` or ``~x`` as a place elsewhere.
+
+    Raises:
+        UsageError: DuckDB reads the path as another one, however it is written.
+    """
+    name = str(path.absolute())
+    for sign, meaning in {"\\": "a slash", "?": "the end of the name"}.items():
+        if sign in name:
+            raise UsageError(f"{name}: DuckDB takes the {sign} in it for {meaning}: use a folder without one")
+    return name
 
 
 def is_in_use(error: duckdb.Error) -> bool:

@@ -13,6 +13,7 @@ from schemas.agreement import Agreement
 from schemas.errors import LogMismatch, StoreDamaged
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
+from sinks.faults import duckdb_path
 from sinks.publishing import begin_with_copy, copies_begun
 
 LIVE = "live.duckdb"
@@ -37,9 +38,10 @@ def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
 
     Raises:
         duckdb.Error: it is in use, unwritable or damaged.
+        UsageError: DuckDB cannot name it.
     """
     connection = duckdb.connect(
-        str(live),
+        duckdb_path(live),
         config={
             # DuckDB 1.5 and the tools built on it can read the file.
             "storage_compatibility_version": "v1.5.0",

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
-from sinks.faults import mapped, of_duckdb
+from sinks.faults import duckdb_path, mapped, of_duckdb
 from sinks.records import (
     About,
     AmendedVersion,
@@ -59,7 +59,7 @@ def open_published(path: Path | str) -> Connection:
     connection = duckdb.connect(":memory:")
     try:
         with mapped(path):
-            quoted = str(path).replace("'", "''")
+            quoted = duckdb_path(path).replace("'", "''")
             connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
             # Whoever made the file wrote its views: they may not read other files here, nor send what they find.
             connection.execute("SET enable_external_access = false")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable
 from schemas.truceday import Micros
-from sinks.faults import mapped
+from sinks.faults import duckdb_path, mapped
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.linking import Linking
@@ -58,7 +58,7 @@ class Published:
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             with mapped(path):
-                quoted = str(path).replace("'", "''")
+                quoted = duckdb_path(path).replace("'", "''")
                 self._connection.execute(f"attach '{quoted}' as published (read_only)")
                 # The file may be a stranger's, and its views hold any SQL: they read nothing but the file.
                 self._connection.execute("set enable_external_access = false")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from schemas.errors import StoreDamaged, StoreFull, StoreInUse, StoreUnavailable
 from schemas.rows import Changes, DayTallyRow
 from sinks.faults import mapped, of_duckdb
 from sinks.opening import LIVE, PUBLISHED
+from sinks.reading import open_published
+from sinks.verify import verify
 from tests.support.effort import cases
 from tests.support.rows import full_changes, incident_row, tally_row
 from tests.support.stores import begin_store, new_store, open_store
@@ -343,3 +345,32 @@ def test_too_little_memory_says_so() -> None:
 def test_a_disk_the_system_calls_full_is_full(number: int) -> None:
     with pytest.raises(StoreFull, match="free some space"), mapped(Path("copy")):
         raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("name", ["a\\b", "ends in \\", "what?", "md:a?b"])
+def test_a_folder_that_duckdb_reads_as_another_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    with pytest.raises(UsageError, match=r"DuckDB takes the [\\?] in it for .*: use a folder without one"):
+        open_store(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / PUBLISHED).touch()
+    for read in (open_published, verify):
+        with pytest.raises(UsageError, match="use a folder without one"):
+            read(folder / PUBLISHED)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["md:truce", "s3:", "~truce", "file:x", ":memory:", "a'b", 'a"b', "a\nb", "a;b", "%20", "é"]
+)
+def test_a_folder_of_any_other_name_is_written_and_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name)
+    store = new_store(folder)
+    store.publish(datetime(2016, 9, 20, tzinfo=UTC))
+    store.close()
+    with closing(open_published(folder / PUBLISHED)) as connection:
+        assert connection.execute("SELECT agreement_id FROM about").fetchall() == [("test-truce",)]
+    assert verify(folder / PUBLISHED) == []
