@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
+    InvalidTimestampError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -41,6 +43,12 @@ def our_error(error: BaseException, broker: str) -> TrucewatchError:
         case MessageSizeTooLargeError() | RecordTooLargeError():
             return UsageError(
                 f"a record is larger than the Kafka broker at {broker} takes: raise max.message.bytes of the topic"
+            )
+        case InvalidTimestampError():
+            # The broker bounds how far a record's time may lie from its own.
+            return BrokerUnavailable(
+                f"the Kafka broker at {broker} refuses the time of a record: this host's clock says "
+                f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; set the clock of this host or of the broker's"
             )
         case OffsetOutOfRangeError():
             return LogMismatch(f"the Kafka broker at {broker} no longer holds the offsets asked for: {_words(error)}")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from aiokafka import errors
+from aiokafka import AIOKafkaProducer, errors
 
 from schemas.errors import BrokerUnavailable, LogMismatch, TrucewatchError, UsageError
 from schemas.topics import MAX_MESSAGE_BYTES, TopicSpec
@@ -204,6 +204,19 @@ class TestErrors:
         assert isinstance(ours, (BrokerUnavailable, UsageError, LogMismatch))
         assert "\n" not in str(ours)
         assert "kafka://here:1" in str(ours)
+
+    @pytest.mark.kafka
+    async def test_a_clock_years_ahead_of_the_brokers_is_named(self, apache_kafka: str, prefix: str) -> None:
+        name = await topic_of(apache_kafka, f"{prefix}.in")
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka))
+        await producer.start()
+        try:
+            with pytest.raises(
+                BrokerUnavailable, match=r"refuses the time of a record: this host's clock says .* UTC; set the clock"
+            ), kafka_errors(apache_kafka):
+                await producer.send_and_wait(name, b"{}", timestamp_ms=4_000_000_000_000)
+        finally:
+            await producer.stop()
 
     def test_errors_of_ours_pass_unchanged(self) -> None:
         with pytest.raises(UsageError, match=r"^mine$"), kafka_errors("kafka://here:1"):
