@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import uuid
 from collections.abc import Iterator
@@ -64,10 +65,10 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo, run once through the whole pipeline for all processes of the tests."""
     base = tmp_path_factory.getbasetemp()
-    return run_demo_once((base if worker_id == "master" else base.parent) / "demo")
+    return run_demo_once((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo")
 
 
 @pytest.fixture
