@@ -28,6 +28,7 @@ from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
 from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
 from sinks import queries
+from sinks.blocks import check_blocks
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
@@ -45,7 +46,7 @@ from sinks.opening import (
     take_up_published,
 )
 from sinks.publishing import publish_copy
-from sinks.recovery import FactsLog, Quarantined, quarantine, read_through
+from sinks.recovery import FactsLog, Quarantined, quarantine
 from sinks.writing import Writer
 
 __all__ = ["LIVE", "PUBLISHED", "Store", "StoreLimits"]
@@ -63,6 +64,7 @@ class Store:
         self,
         live: Path,
         connection: duckdb.DuckDBPyConnection,
+        source: int,
         agreement: Agreement,
         facts_topic: str,
         limits: StoreLimits,
@@ -78,8 +80,7 @@ class Store:
         self._in_transaction = False
         self._log_start = 0
         self._writer = Writer(connection, agreement)
-        # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it (see publish_copy).
-        self._source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
+        self._source = source
 
     @classmethod
     def open(
@@ -146,18 +147,24 @@ class Store:
             check_unsuspected(live)
             take_up_published(live)
             connection = connect(live, limits)
+            # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it.
+            source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
             try:
+                # What is found damaged is set aside as it is.
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
                 clear_leftovers(live)
+                check_blocks(source, live)
                 stored = stored_version(connection, live)
                 check_filled(stored, live)
                 check_version(stored, live)
                 if stored:
                     check_agreement(connection, agreement, live)
-                    read_through(connection)
                 migrate(connection, stored, agreement)
-                store = cls(live, connection, agreement, log.topic, limits)
+                connection.execute("PRAGMA enable_checkpoint_on_shutdown")
+                store = cls(live, connection, source, agreement, log.topic, limits)
             except (duckdb.Error, OSError, TrucewatchError):
                 connection.close()
+                os.close(source)
                 raise
         try:
             store._settle(regions, log.identity, new_log_allowed=new_log_allowed)
@@ -258,7 +265,7 @@ class Store:
         """Put a copy of the last commit in the place of ``compliance.duckdb``; return the seconds it took.
 
         Raises:
-            StoreFull, StoreUnavailable: the earlier copy is still there, whole.
+            StoreFull, StoreUnavailable, StoreDamaged: the earlier copy is still there, whole.
         """
         if self._in_transaction:
             raise RuntimeError("publish between commits: rows are staged")
@@ -270,7 +277,7 @@ class Store:
         published = self._live.with_name(PUBLISHED)
         with mapped(published):
             # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
-            publish_copy(self._source, published)
+            publish_copy(self._source, published, self._live)
         return time.monotonic() - started
 
     def _check_in_place(self) -> None:

@@ -59,8 +59,13 @@ class OpenLedger:
         for hashes in store.key_hashes():
             self._seen.add(hashes)
         if (aside := store.set_aside) is not None:
-            files = [str(path) for path in aside.files]
-            log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)
+            log.warning(
+                "damaged_file_set_aside",
+                files=[str(path) for path in aside.files],
+                why=aside.why,
+                goes_on_from=str(aside.copy) if aside.copy else "the topic's beginning",
+                next_offset=aside.next_offset,
+            )
         if store.new_epoch:
             log.warning("new_epoch", agreement=agreement.id)
         log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
