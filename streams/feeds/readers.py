@@ -89,7 +89,10 @@ def format_of(path: Path, stated: str | None) -> Format:
             if each.columns and columns.issuperset(each.columns):
                 return each
     does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
-    raise UsageError(f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}")
+    raise UsageError(
+        f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}"
+        " (jsonl is one report a line; any other table has to be made that first)"
+    )
 
 
 def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:
