@@ -15,6 +15,7 @@ from typing import Literal
 
 from schemas.agreement import Agreement
 from schemas.errors import DependencyUnavailable, ResultIncomplete, TrucewatchError, UsageError
+from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from schemas.truceday import to_micros
 from sinks.clearing import clear, left_behind
@@ -25,9 +26,11 @@ from streams.engine.admin import committed_offsets, delete_topics, end_offsets, 
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
+from streams.feeds.dry_run import accepted_by
 from streams.feeds.readback import read_back
 from streams.feeds.readers import format_of, read
 from streams.feeds.recorded import STDIN, opened
+from streams.intake.examine import Examiner
 from streams.ops.published import copy_path
 from streams.ops.status import read_status
 from streams.ops.wording import counted
@@ -88,7 +91,13 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
     left = _check_room(plan)
     own: EmbeddedBroker | None = None
     with ExitStack() as stack:
-        archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order, now=to_micros(datetime.now(UTC))))
+        now = to_micros(datetime.now(UTC))
+        examiner = Examiner(
+            [plan.agreement], load_gazetteer(plan.agreement.gazetteer, plan.settings.boundaries), "archive"
+        )
+        archive = stack.enter_context(
+            Archive([plan.agreement.calendar], plan.order, now=now, accepted=accepted_by(examiner, now))
+        )
         for path in plan.files:
             archive.add(read(path, plan.file_format, plan.agreement.calendar.time_zone))
             progress("read", len(archive), None)

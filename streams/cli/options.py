@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import UsageError
+from schemas.instants import OffsetMissing, parse_day, parse_instant
 from streams.feeds.readers import FORMATS
 
 Agreement = Annotated[
@@ -47,15 +48,21 @@ def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:
     """Return the instant an option names, if it is given.
 
     Raises:
-        UsageError: it is no ISO 8601 time, or one without an offset, which could be any of 26 hours.
+        UsageError: it is no time, or one without an offset, which could be any of 26 hours.
     """
     if given is None:
         return None
     example = "write it as 2016-09-16T12:00+03:00, or with Z for UTC"
     try:
-        instant = datetime.fromisoformat(given)
+        return parse_instant(given)
+    except ValueError as error:
+        what = "lacks its offset" if isinstance(error, OffsetMissing) or _is_day(given) else "is no time"
+        raise UsageError(f"{option}: {given!r} {what}", example) from None
+
+
+def _is_day(given: str) -> bool:
+    try:
+        parse_day(given)
     except ValueError:
-        raise UsageError(f"{option}: {given!r} is no time", example) from None
-    if instant.tzinfo is None:
-        raise UsageError(f"{option}: {given!r} lacks its offset", example)
-    return instant
+        return False
+    return True

@@ -17,7 +17,8 @@ from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.feeds.recorded import Recorded, day_of
+from schemas.instants import parse_day
+from streams.feeds.recorded import Recorded
 from streams.feeds.table import Row, midnight, midnight_after, recorded, reports_of, rows_of, whole_number
 
 FEED = "compiled-2016"
@@ -163,9 +164,9 @@ def _span(cell: str) -> _Span | None:
     parts = cell.split("/")
     try:
         if len(parts) == 1 and re.fullmatch(r"\d{4}-\d{2}", cell):
-            first = day_of(f"{cell}-01")
+            first = parse_day(f"{cell}-01")
             return _Span(first, first.replace(day=monthrange(first.year, first.month)[1]), "month")
-        first, last = day_of(parts[0]), day_of(parts[-1])
+        first, last = parse_day(parts[0]), parse_day(parts[-1])
     except ValueError:
         return None
     days = (last - first).days

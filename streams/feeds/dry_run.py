@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from schemas.facts import Origin, ReportFact
 from schemas.rejects import RejectCode
+from schemas.truceday import Micros
 from streams.feeds.recorded import Named
 from streams.intake.examine import Examiner
 from streams.ledger.core.identity import body_digest
@@ -22,6 +23,16 @@ class Fault(NamedTuple):
     report_id: str | None
     code: str
     hint: str
+
+
+def accepted_by(examiner: Examiner, read_at: Micros) -> Callable[[bytes], Hashable | None]:
+    """Return a function that tells feed, report id and revision of a record that intake accepts, None of any other."""
+
+    def accepted(value: bytes) -> Hashable | None:
+        fact = examiner.examine(value, (), Origin("", 0, 0), read_at).facts[0][1]
+        return (fact.feed, fact.report_id, fact.revision) if isinstance(fact, ReportFact) else None
+
+    return accepted
 
 
 def faults(reports: Iterable[Named], examiner: Examiner) -> Iterator[Fault | None]:

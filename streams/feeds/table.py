@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from schemas.errors import InputFileError
-from streams.feeds.recorded import Recorded, day_of, instant_of
+from schemas.instants import parse_day
+from streams.feeds.recorded import Recorded, instant_of
 
 #: What JSON's writer and the store's columns hold.
 _MOST_BITS = 63
@@ -104,7 +105,7 @@ def decimal_number(cell: str) -> float | str:
 def day_or_none(cell: str) -> date | None:
     """Return the calendar day in a cell, with or without a time of day behind it."""
     try:
-        return day_of(cell)
+        return parse_day(cell)
     except ValueError:
         return None
 
