@@ -45,7 +45,7 @@ class RejectCode(StrEnum):
         member.hint = hint
         return member
 
-    NOT_JSON = ("not_json", "The value is not JSON.", "send one JSON object per record")
+    NOT_JSON = ("not_json", "The value is not JSON that every reader reads alike.", "send one JSON object per record")
     INVALID_UTF8 = ("invalid_utf8", "The value is not UTF-8.", "send JSON in UTF-8")
     TOO_LARGE = ("too_large", "The value is longer than any report may be.", "shorten raw or the texts")
     EMPTY_VALUE = (

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from sinks.day_records import (
     BulletinLine,
     Change,
@@ -174,7 +176,7 @@ def _step(raw: str, *columns: Any) -> Step:
 
 
 def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
-    report = json.loads(raw)
+    report = from_json(raw)
     sources = [{key: value for key, value in source.items() if value} for source in report.get("sources", [])]
     return sources, report.get("note")
 

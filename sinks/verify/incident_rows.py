@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
+from pydantic_core import from_json
 
 from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import NaiveIncident
@@ -65,7 +65,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
             deaths_high=high,
             place_key=place_key,
         )
-        yield report if text is None else report._replace(**raw_fields(orjson.loads(text)))
+        yield report if text is None else report._replace(**raw_fields(from_json(text)))
 
 
 def raw_fields(told: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,6 @@ def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:
 
 def _is_day(given: str) -> bool:
     try:
-        parse_day(given)
+        return f"{parse_day(given)}" == given
     except ValueError:
         return False
-    return True

@@ -19,6 +19,7 @@ import msgspec
 from pydantic import BaseModel
 
 from schemas.instants import parse_instant
+from schemas.json_rule import keeps_the_rule
 from schemas.reports.words import read_instant
 
 #: Takes a body and returns the stand-in of a report, or None where pydantic has to read it.
@@ -61,14 +62,12 @@ def compiled_decoder(model: type[BaseModel]) -> FastDecoder:
     decode = msgspec.json.Decoder(_StandIns().of(model.__pydantic_core_schema__)).decode
 
     def read(body: bytes) -> Any:
-        # Some JSON parsers take NaN and Infinity, some do not: pydantic has the error message for
-        # them.
-        if b"NaN" in body or b"Infinity" in body:
-            return None
         try:
-            return decode(body)
+            report = decode(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
+        # Where readers of JSON differ, pydantic has the error message.
+        return report if keeps_the_rule(body) else None
 
     return read
 
