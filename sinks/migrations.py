@@ -19,6 +19,8 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.failpoints import reached
+from schemas.time_zones import RELEASE
+from sinks.calendar import calendar_of
 
 #: Views and macros, in the order in which they build on each other.
 _VIEWS = ("views.sql", "bulletins.sql", "declared.sql", "pullback.sql")
@@ -126,11 +128,14 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
         connection.execute("COMMIT")
         reached("store.migrated")
     sql = definitions()
-    present = (software_version(), hashlib.sha256(sql.encode()).hexdigest())
-    if connection.execute("SELECT software_version, definitions FROM about").fetchall() == [present]:
+    present = (software_version(), RELEASE, hashlib.sha256(sql.encode()).hexdigest())
+    if connection.execute("SELECT software_version, tzdata, definitions FROM about").fetchall() == [present]:
         return
+    calendar = calendar_of(agreement).to_json()
     connection.execute("BEGIN")
     connection.execute(sql)
-    connection.execute("UPDATE about SET software_version = ?, definitions = ?", present)
+    connection.execute(
+        "UPDATE about SET software_version = ?, tzdata = ?, definitions = ?, calendar = ?", [*present, calendar]
+    )
     reached("store.viewing")
     connection.execute("COMMIT")

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rejects import RejectCode
 from schemas.truceday import Micros, from_micros, to_micros
+from sinks.calendar import check_calendar
 from sinks.faults import mapped
 from sinks.migrations import check_version, migrations
 from sinks.reading import about, open_published, region_names, schema_version
@@ -119,6 +120,7 @@ class RecordedFacts:
                 "start its ledger once with this version, which brings the file up to date"
             )
         self.agreement = about(self._connection).agreement
+        check_calendar(self._connection, self.agreement, self.path)
         self.region_names = region_names(self._connection)
         self.watched = self._regions_by_report(_COVERAGE)
         self.bulletin_lines = self._regions_by_report(_BULLETINS)

@@ -22,6 +22,7 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreDamaged, StoreInUse, StoreUnavailable
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
+from sinks.calendar import check_calendar
 from sinks.faults import mapped
 from sinks.migrations import check_agreement, check_version, stored_version
 from sinks.opening import LIVE, PUBLISHED, suspect
@@ -98,6 +99,7 @@ def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -
         with closing(open_published(copy)) as connection, mapped(copy):
             check_version(stored_version(connection, copy), copy)
             check_agreement(connection, agreement, copy)
+            check_calendar(connection, agreement, copy)
             read_through(connection)
             known = connection.execute(queries.FACTS_LOG).fetchall()
     except StoreDamaged:

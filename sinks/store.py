@@ -28,6 +28,7 @@ from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
 from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
 from sinks import queries
+from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
@@ -110,7 +111,8 @@ class Store:
             StoreDamaged: the file cannot be read, and going on without it would lose something.
             StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
-            UsageError: the file was judged by another agreement, or by other rules of this one.
+            UsageError: the file was judged by another agreement, by other rules of this one, or with time zones that
+                cut its days otherwise.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
@@ -153,6 +155,7 @@ class Store:
                 check_version(stored, live)
                 if stored:
                     check_agreement(connection, agreement, live)
+                    check_calendar(connection, agreement, live)
                     read_through(connection)
                 migrate(connection, stored, agreement)
                 store = cls(live, connection, agreement, log.topic, limits)

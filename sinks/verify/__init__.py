@@ -93,6 +93,7 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit
 
     Raises:
         StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
+        UsageError: it was judged with time zones that cut its days otherwise.
         KeyboardInterrupt: Ctrl-C, which ends the query under way.
     """
     with closing(Published(path)) as file, interruptible(file.interrupt):

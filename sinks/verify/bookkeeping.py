@@ -14,6 +14,7 @@ from schemas.reports import FeedName
 from schemas.rows import FeedRow
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
+from sinks.calendar import Calendar
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 from sinks.verify.report_rows import fingerprint, read_raw
@@ -54,6 +55,9 @@ def check_about(file: Published) -> Iterator[Difference]:
     agreement = file.agreement
     named = file.select("select agreement_id, title from about")[0]
     yield from Row("about", "").compare(("agreement_id", "title"), named, (agreement.id, agreement.title))
+    if "calendar" in file.types("about"):
+        ((stored,),) = file.select("select calendar from about")
+        yield from Row("about", "").compare(("calendar",), (stored,), (Calendar.cut_by(file.days.start).to_json(),))
     needs = agreement.gate_regions, agreement.access.regions
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import duckdb
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
-from schemas.errors import StoreUnavailable
+from schemas.errors import StoreUnavailable, UsageError
+from schemas.time_zones import RELEASE
 from schemas.truceday import Micros
+from sinks.calendar import Calendar, calendar_refused
 from sinks.faults import mapped
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
@@ -48,6 +51,7 @@ class Published:
 
     Raises:
         StoreUnavailable: the file is missing, locked, damaged, or no file of a ledger's.
+        UsageError: it was judged with time zones that cut its days otherwise.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +68,7 @@ class Published:
                 self._connection.execute("set enable_external_access = false")
                 self._connection.execute(_USE)
                 self._read()
-        except StoreUnavailable:
+        except (StoreUnavailable, UsageError):
             self.close()
             raise
 
@@ -77,6 +81,7 @@ class Published:
         except ValidationError as error:
             raise StoreUnavailable(f"{self.path} holds no agreement that can be read: {error}") from error
         self.days = Days.of(self.agreement)
+        self._check_calendar()
         #: The first fact not in the file, and the last tick judged, both by ``fact_offset``.
         self.next_offset: int = self._value("select next_offset from ledger_state")
         self.last_tick: int = self._value("select last_tick from ledger_state")
@@ -88,6 +93,20 @@ class Published:
         self._connection.execute(_REPLACED)
         #: The reports joined to incidents, from the first check on that asks for them.
         self.linking: Linking | None = None
+
+    def _check_calendar(self) -> None:
+        """Refuse a file of other time zones in words: every day would differ, and none would say why.
+
+        Raises:
+            UsageError: the releases differ, and so do the days they cut.
+        """
+        if "calendar" not in self.types("about"):
+            return
+        release, text = self.select("select tzdata, calendar from about")[0]
+        if release != RELEASE:
+            difference = Calendar.cut_by(self.days.start).difference(Calendar(**json.loads(text)))
+            if difference is not None:
+                raise calendar_refused(self.path, release, difference)
 
     def interrupt(self) -> None:
         """End the queries under way, with an error; any thread may ask."""
@@ -116,6 +135,10 @@ class Published:
                     yield from batch
             finally:
                 self._cursors = [each for each in self._cursors if each is not cursor]
+
+    def types(self, table: str) -> Mapping[str, str]:
+        """Return the type of each column of a table."""
+        return self._types.get(table, {})
 
     def columns(self, table: str, names: Sequence[str]) -> str:
         """Return a select list that gives instants as microseconds."""
