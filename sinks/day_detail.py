@@ -43,7 +43,8 @@ FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_fro
 """
 _REPORT = """
 r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, coalesce(r.kind, r.type), r.place_name,
-r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
+r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high,
+r.toll_flaw
 """
 _BEHIND = f"""
 SELECT made.incident_id, r.raw, {_REPORT}, made.why

@@ -60,6 +60,7 @@ class ReportRow(NamedTuple):
     source_offset: int
     body_digest: int
     raw: str
+    toll_flaw: str | None
 
 
 class ConvoyStepRow(NamedTuple):

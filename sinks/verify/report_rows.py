@@ -23,6 +23,7 @@ from schemas.reports import (
     PositionReport,
     Report,
     Status,
+    Toll,
 )
 from schemas.rows import ReportRow
 from schemas.truceday import to_micros
@@ -120,8 +121,7 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
                 "confidence": str(report.confidence),
             }
             if report.deaths is not None:
-                toll = report.deaths
-                columns |= {"deaths_low": toll.low, "deaths_best": toll.best, "deaths_high": toll.high}
+                columns |= _toll(report.deaths)
         case ConvoyReport():
             columns |= _when(report) | _day(report, days) | _where(report.place)
             columns |= {"type": "convoy", "kind": str(report.step), "place_precision": str(report.place.precision)}
@@ -144,6 +144,12 @@ def _when(report: IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Po
 def _day(report: IncidentReport | ConvoyReport | PositionReport, days: Days) -> dict[str, object]:
     day, uncertain = days.holding_most(to_micros(report.occurred.from_), to_micros(report.occurred.to))
     return {"truce_day": day, "time_uncertain": uncertain}
+
+
+def _toll(toll: Toll) -> dict[str, object]:
+    if toll.low is not None and toll.high is not None and toll.high < toll.low:
+        return {"toll_flaw": f"low {toll.low} is above high {toll.high}"}
+    return {"deaths_low": toll.low, "deaths_best": toll.best, "deaths_high": toll.high}
 
 
 def _first_tellers(report: IncidentReport) -> list[str] | None:

@@ -12,7 +12,7 @@ from schemas.errors import UsageError
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.recorded import STDIN, Named, Recorded, opened
-from streams.feeds.table import columns_of
+from streams.feeds.table import headers_of, separated
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def format_of(path: Path, stated: str | None) -> Format:
 
     Raises:
         UsageError: there is no such format, or the file does not tell.
-        InputFileError: a CSV file cannot be opened.
+        InputFileError: a CSV file cannot be opened, or is of another encoding or separator.
     """
     if stated is not None:
         if stated not in FORMATS:
@@ -83,13 +83,23 @@ def format_of(path: Path, stated: str | None) -> Format:
         if plain.endswith(each.endings):
             return each
     if plain.endswith(".csv"):
-        with opened(path) as source:
-            columns = set(columns_of(source))
-        for each in FORMATS.values():
-            if each.columns and columns.issuperset(each.columns):
-                return each
+        told = _told_by_columns(path)
+        if told is not None:
+            return told
     does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
     raise UsageError(f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}")
+
+
+def _told_by_columns(path: Path) -> Format | None:
+    with opened(path) as source:
+        headers = headers_of(source, str(path))
+    for separator, columns in headers.items():
+        for each in FORMATS.values():
+            if each.columns and set(columns).issuperset(each.columns):
+                if separator != ",":
+                    raise separated(str(path), separator)
+                return each
+    return None
 
 
 def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:

@@ -31,6 +31,7 @@ from schemas.reports import (
     Report,
     Source,
     Status,
+    Toll,
 )
 from schemas.truceday import Micros, to_micros
 
@@ -74,6 +75,9 @@ class FactMaker:
         # The common fields are written out: most reports are incidents, and a dictionary would slow
         # down each of them.
         deaths = report.deaths
+        flaw = None if deaths is None else flaw_of(deaths)
+        if flaw is not None:
+            deaths = None
         return IncidentFact(
             origin=origin,
             stamp=stamp,
@@ -93,6 +97,7 @@ class FactMaker:
             deaths_low=deaths.low if deaths else None,
             deaths_best=deaths.best if deaths else None,
             deaths_high=deaths.high if deaths else None,
+            toll_flaw=flaw,
             time_precision=report.occurred.precision,
             place_precision=report.place.precision,
             same_as=tuple(report.same_as),
@@ -187,6 +192,13 @@ class FactMaker:
             uncertainty=_given(report.uncertainty),
             stated_distance=_given(report.stated_distance),
         )
+
+
+def flaw_of(toll: Toll) -> str | None:
+    """Return why a toll cannot be counted; None when it can."""
+    if toll.low is None or toll.high is None or toll.low <= toll.high:
+        return None
+    return f"low {toll.low} is above high {toll.high}"
 
 
 def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:

@@ -86,6 +86,7 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         source_offset=0,
         body_digest=body_digest(raw.encode()),
         raw=raw,
+        toll_flaw=None,
     )
     return row._replace(**given)
 
