@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,8 +28,9 @@ from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
 from streams.feeds.dry_run import accepted_by
 from streams.feeds.readback import read_back
-from streams.feeds.readers import format_of, read
-from streams.feeds.recorded import STDIN, opened
+from streams.feeds.readers import Release, format_of, read
+from streams.feeds.recorded import STDIN, Recorded, opened
+from streams.feeds.release import read_release
 from streams.intake.examine import Examiner
 from streams.ops.published import copy_path
 from streams.ops.status import read_status
@@ -59,6 +60,7 @@ class Plan:
     order: Order = "reported"
     replace: bool = False
     run: str | None = None
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         archive = stack.enter_context(
             Archive([plan.agreement.calendar], plan.order, now=now, accepted=accepted_by(examiner, now))
         )
-        for path in plan.files:
-            archive.add(read(path, plan.file_format, plan.agreement.calendar.time_zone))
+        for reports in _read(plan):
+            archive.add(reports)
             progress("read", len(archive), None)
         if not len(archive):
             raise UsageError(f"there is no report in {', '.join(map(str, plan.files))}")
@@ -258,6 +260,15 @@ class _Run:
 def _size(archive: Archive) -> int:
     """Return how many records the archive is published as."""
     return len(archive) + len(archive.ticks())
+
+
+def _read(plan: Plan) -> Iterator[Iterator[Recorded]]:
+    """Yield the reports of each file; of releases all together, as each rests on those before it."""
+    time_zone = plan.agreement.calendar.time_zone
+    if plan.release is None:
+        yield from (read(path, plan.file_format, time_zone) for path in plan.files)
+    else:
+        yield (each.report for each in read_release(plan.files, plan.file_format, time_zone, plan.release))
 
 
 def _check_files(plan: Plan) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from schemas.errors import UsageError
 from schemas.instants import OffsetMissing, parse_day, parse_instant
-from streams.feeds.readers import FORMATS
+from streams.feeds.readers import FORMATS, Release
 
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")
@@ -33,6 +33,27 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),
 ]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, plain or .gz; - is standard input.")]
+ReleaseNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--release",
+        min=1,
+        max=1_000_000,
+        metavar="N",
+        help="The last of FILES is release N of a data set: rows that changed become revision N or higher. "
+        "Files before it are earlier releases. A column 'version' numbers the rows by itself.",
+    ),
+]
+Against = Annotated[
+    list[Path] | None,
+    typer.Option("--against", metavar="FILE", help="An earlier release, or a published copy that holds it."),
+]
+WithdrawMissing = Annotated[
+    bool,
+    typer.Option(
+        "--withdraw-missing", help="Withdraw rows of the earlier release that the file's period holds no longer."
+    ),
+]
 FileFormat = Annotated[
     str | None,
     typer.Option(
@@ -42,6 +63,11 @@ FileFormat = Annotated[
         + ". Otherwise told by the file's name, or its columns.",
     ),
 ]
+
+
+def release_of(number: int | None, against: list[Path] | None, withdraw: bool) -> Release | None:
+    """Return the release the options describe; None where they describe none."""
+    return Release(number, tuple(against or ()), withdraw) if number or against or withdraw else None
 
 
 def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from zoneinfo import ZoneInfo
@@ -19,6 +20,9 @@ _MISSING = frozenset(
 #: Numbers that stand for a missing code: -9, -99, -999, and zeros alone.
 _NO_COUNT = re.compile(r"-9+(?:\.0*)?").fullmatch
 _NO_CODE = re.compile(r"-9+|0+").fullmatch
+#: Columns in which a data set names its release.
+_VERSION_COLUMNS = ("version", "release", "ged_version")
+_VERSION = re.compile(r"([0-9]{1,2})(?:\.([0-9]{1,2}))?(?:\.([0-9]{1,2}))?").fullmatch
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?").fullmatch
 #: Degrees that stand for a missing point: 0 and -99 lie where nobody fights.
 _NO_DEGREES = re.compile(r"\s*(?:-9{2,}|0)(?:\.0*)?\s*").fullmatch
@@ -52,6 +56,16 @@ def whole_number(cell: str) -> int | str | None:
 def count(cell: str) -> int | str | None:
     """Return the count in a cell; None where it is missing, also by a code such as -99."""
     return None if _NO_COUNT(cell.strip()) else whole_number(cell)
+
+
+def revision(row: Mapping[str, str]) -> int:
+    """Return the revision of a row, by the release that a column of its own names: 23.1 is 230100; else 1."""
+    stated = next((row[column] for column in _VERSION_COLUMNS if column in row), "")
+    version = _VERSION(stated.strip())
+    if version is None:
+        return 1
+    major, minor, patch = (int(part or 0) for part in version.groups())
+    return max(1, major * 10_000 + minor * 100 + patch)
 
 
 def decimal_number(cell: str) -> float | str:

@@ -31,6 +31,7 @@ from streams.feeds.cells import (
     midnight,
     midnight_after,
     point_or_none,
+    revision,
 )
 from streams.feeds.kind_words import bombardment_told_of
 from streams.feeds.recorded import Recorded
@@ -78,7 +79,7 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "type": "incident",
         "feed": FEED,
         "report_id": identity(row["id"]),
-        "revision": 1,
+        "revision": revision(row),
         "reported_at": midnight_after(reported, time_zone) if reported else row["source_date"],
         "occurred": {
             "from": midnight(start, time_zone) if start else row["date_start"],

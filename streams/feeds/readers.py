@@ -31,6 +31,19 @@ class Format:
     alone: str = ""
 
 
+@dataclass(frozen=True)
+class Release:
+    """Which release of a data set the last of some files is, and what it is compared with.
+
+    The files before it are earlier releases, in their order. ``number`` is the least revision of a row that is new or
+    corrected; None leaves that to a version column. ``against`` names earlier releases and published copies.
+    """
+
+    number: int | None = None
+    against: Sequence[Path] = ()
+    withdraw: bool = False
+
+
 FORMATS = {
     each.name: each
     for each in (

@@ -29,7 +29,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.feeds.cells import day_or_none, decimal_number, given, identity, midnight, midnight_after, point_or_none
+from streams.feeds.cells import (
+    day_or_none,
+    decimal_number,
+    given,
+    identity,
+    midnight,
+    midnight_after,
+    point_or_none,
+    revision,
+)
 from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
 from streams.feeds.recorded import Recorded, opened
 from streams.feeds.table import reports_of, rows_of
@@ -116,7 +125,7 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
         "type": "incident",
         "feed": FEED,
         "report_id": identity(row["Database_ID"]),
-        "revision": 1,
+        "revision": revision(row),
         "reported_at": _published(day, row, time_zone) if day else row["Recording_Date"],
         "occurred": {
             "from": midnight(day, time_zone) if day else row["Recording_Date"],
