@@ -53,16 +53,16 @@ def objects() -> list[Object]:
         columns: dict[str, list[Column]] = {}
         described = connection.execute(
             "SELECT table_name, column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ'), comment "
-            "FROM duckdb_columns() WHERE NOT internal ORDER BY column_index"
+            "FROM duckdb_columns() WHERE NOT internal AND schema_name = 'main' ORDER BY column_index"
         ).fetchall()
         for table, *column in described:
             columns.setdefault(table, []).append(Column(*column))
         found = connection.execute(
-            "SELECT 'Tables', table_name, table_name, comment FROM duckdb_tables() WHERE NOT internal "
-            "UNION ALL SELECT 'Views', view_name, view_name, comment FROM duckdb_views() WHERE NOT internal "
+            "SELECT 'Tables', table_name, table_name, comment FROM duckdb_tables() WHERE NOT internal AND schema_name = 'main' "
+            "UNION ALL SELECT 'Views', view_name, view_name, comment FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' "
             "UNION ALL "
             "SELECT 'Macros', function_name, format('{}({})', function_name, array_to_string(parameters, ', ')), "
-            "comment FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
+            "comment FROM duckdb_functions() WHERE NOT internal AND schema_name = 'main' ORDER BY ALL"
         ).fetchall()
     made = [Object(kind, shown, comment, tuple(columns.get(name, ()))) for kind, name, shown, comment in found]
     return sorted(made, key=lambda each: ("Views", "Tables", "Macros").index(each.kind))

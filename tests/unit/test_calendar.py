@@ -21,9 +21,9 @@ from schemas.time_zones import RELEASE, names, time_zone
 from schemas.truceday import TruceCalendar
 from sinks import migrations
 from sinks.calendar import Calendar, calendar_of
+from sinks.recorded_facts import RecordedFacts
 from sinks.verify import verify
 from sinks.verify.days import Days
-from streams.whatif.recorded import Recorded
 from tests.support.judged import History
 from tests.support.scenarios import shelling
 from tests.support.stores import open_store
@@ -131,7 +131,7 @@ def test_another_release_that_cuts_the_same_days_is_taken_over(tmp_path: Path) -
 def test_verify_and_whatif_say_that_the_time_zones_differ(tmp_path: Path) -> None:
     file = judged(tmp_path)
     alter(file, tzdata="2016a", calendar=otherwise())
-    for read in (verify, Recorded):
+    for read in (verify, RecordedFacts):
         with pytest.raises(UsageError, match=r"judged with the time zones of 2016a"):
             read(file)
     alter(file, tzdata=RELEASE)
