@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
+from schemas.missing import is_missing
 from schemas.reports import (
     ANY_REPORT,
     AnyReport,
@@ -155,9 +156,9 @@ def _toll(toll: Toll) -> dict[str, object]:
 def _first_tellers(report: IncidentReport) -> list[str] | None:
     tellers: list[str] = []
     for source in report.sources:
-        teller = (source.name if source.origin is None else source.origin).casefold()
-        if teller not in tellers:
-            tellers.append(teller)
+        named = [name for name in (source.origin, source.name) if name is not None and not is_missing(name)]
+        if named and named[0].casefold() not in tellers:
+            tellers.append(named[0].casefold())
     return tellers or None
 
 

@@ -9,14 +9,11 @@ from math import isfinite
 from zoneinfo import ZoneInfo
 
 from schemas.instants import parse_day
+from schemas.missing import is_missing
 
 #: What JSON's writer and the store's columns hold.
 _MOST_BITS = 63
 
-#: Written where a value is missing, letter case aside.
-_MISSING = frozenset(
-    ["", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "unknown", "-", "--", "–", "—", "?", "."]
-)
 #: Numbers that stand for a missing code: -9, -99, -999, and zeros alone.
 _NO_COUNT = re.compile(r"-9+(?:\.0*)?").fullmatch
 _NO_CODE = re.compile(r"-9+|0+").fullmatch
@@ -32,7 +29,7 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)
 def given(cell: str) -> str | None:
     """Return the text of a cell, None where it says that the value is missing."""
     text = cell.strip()
-    return None if text.casefold() in _MISSING else text
+    return None if is_missing(text) else text
 
 
 def identity(cell: str) -> str | None:

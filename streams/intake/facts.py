@@ -18,6 +18,7 @@ from schemas.facts import (
     PositionFact,
 )
 from schemas.lengths import Length
+from schemas.missing import is_missing
 from schemas.reports import (
     Bulletin,
     ConvoyReport,
@@ -216,9 +217,14 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
 
 def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
     """Return the distinct origins of ``sources``, in order, whatever their case."""
-    if len(sources) == 1:
-        return ((sources[0].origin or sources[0].name).casefold(),)
-    return tuple(dict.fromkeys((source.origin or source.name).casefold() for source in sources))
+    return tuple(dict.fromkeys(teller.casefold() for source in sources if (teller := _teller_of(source)) is not None))
+
+
+def _teller_of(source: Source) -> str | None:
+    """Return who told first; None where a source writes that it is not known."""
+    if source.origin is not None and not is_missing(source.origin):
+        return source.origin
+    return None if is_missing(source.name) else source.name
 
 
 def _given(length: Length | None) -> GivenLength | None:

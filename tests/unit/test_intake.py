@@ -305,3 +305,15 @@ def test_a_position_that_cannot_be_is_rejected(changes: dict[str, Any], code: st
     found = rejected(position(**changes))
     assert found.code == code
     assert hint in found.hint
+
+
+def test_a_word_for_missing_is_no_first_teller_and_no_place() -> None:
+    sources = [
+        {"name": "Radio", "origin": "unknown"},
+        {"name": "NA", "origin": " n/a "},
+        {"name": "-", "origin": "SOHR"},
+    ]
+    fact = accepted(report(sources=sources, place={"pcode": "SY02", "names": ["Aleppo", "Unknown"]}))
+    assert fact.origins == ("radio", "sohr")
+    assert fact.place.key is None
+    assert accepted(report(sources=[{"name": "Unknown"}])).origins == ()
