@@ -49,6 +49,11 @@ def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {name: run(directory, f"SELECT {kept.get(name, '*')} FROM {name} ORDER BY ALL") for name in tables}
 
 
+#: Of tables with later columns, those of the first version.
+OF_THE_FIRST = {
+    "about": "* EXCLUDE (definitions, tzdata, calendar, file_id) REPLACE (1 AS schema_version)",
+    "reports": "* EXCLUDE (toll_flaw)",
+}
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
 
 
@@ -86,12 +91,7 @@ def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path
         for (table,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = 'new'"
         ).fetchall():
-            kept = (
-                "* EXCLUDE (definitions, tzdata, calendar, file_id) REPLACE (1 AS schema_version)"
-                if table == "about"
-                else "*"
-            )
-            connection.execute(f"INSERT INTO {table} SELECT {kept} FROM new.{table}")
+            connection.execute(f"INSERT INTO {table} SELECT {OF_THE_FIRST.get(table, '*')} FROM new.{table}")
     open_store(old).close()
     assert catalog(old) == catalog(tmp_path / "new")
     assert rows(old) == rows(tmp_path / "new")
