@@ -61,7 +61,9 @@ def _new_file(truce_json: str) -> bytes:
             live.write_bytes(_new_file(TRUCE.model_dump_json()))
             with closing(connect(live, StoreLimits())) as connection:
                 connection.execute(
-                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?", [truce.id, truce.title, truce_json]
+                    # Without its time zones the calendar is worked out again.
+                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?, tzdata = NULL",
+                    [truce.id, truce.title, truce_json],
                 )
                 connection.execute("DELETE FROM regions")
                 migrate(connection, max(migrations()), truce)
