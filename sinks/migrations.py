@@ -84,6 +84,22 @@ def check_version(stored: int, path: Path) -> None:
         )
 
 
+def check_current(stored: int, path: Path) -> None:
+    """Refuse to read a file of another schema version.
+
+    Raises:
+        StoreUnavailable: it is newer than this software's.
+        UsageError: it is older.
+    """
+    check_version(stored, path)
+    newest = max(migrations())
+    if stored < newest:
+        raise UsageError(
+            f"{path} has schema version {stored}, this is trucewatch for version {newest}",
+            "start its ledger once with this version, which brings the file up to date",
+        )
+
+
 def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement, path: Path) -> None:
     """Refuse to judge by one agreement what was judged by another.
 

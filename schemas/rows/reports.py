@@ -61,6 +61,7 @@ class ReportRow(NamedTuple):
     body_digest: int
     raw: str
     toll_flaw: str | None
+    source_log: str | None
 
 
 class ConvoyStepRow(NamedTuple):

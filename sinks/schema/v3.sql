@@ -1,4 +1,5 @@
--- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; flagged tolls.
+-- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; flagged tolls; the
+-- log of a source record.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -9,3 +10,6 @@ COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it h
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';
+
+ALTER TABLE reports ADD COLUMN source_log VARCHAR;
+COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another. NULL in rows of versions before 3.';

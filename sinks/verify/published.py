@@ -16,6 +16,7 @@ from schemas.time_zones import RELEASE
 from schemas.truceday import Micros
 from sinks.calendar import Calendar, calendar_refused
 from sinks.faults import mapped
+from sinks.migrations import check_current
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.linking import Linking
@@ -51,7 +52,7 @@ class Published:
 
     Raises:
         StoreUnavailable: the file is missing, locked, damaged, or no file of a ledger's.
-        UsageError: it was judged with time zones that cut its days otherwise.
+        UsageError: it is of an earlier version, or was judged with time zones that cut its days otherwise.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,6 +77,7 @@ class Published:
         self._types = self._describe()
         if "about" not in self._types or "ledger_state" not in self._types:
             raise StoreUnavailable(f"{self.path} is a DuckDB file, but not one that a ledger wrote")
+        check_current(self._value("select schema_version from about"), self.path)
         try:
             self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
         except ValidationError as error:
@@ -100,8 +102,6 @@ class Published:
         Raises:
             UsageError: the releases differ, and so do the days they cut.
         """
-        if "calendar" not in self.types("about"):
-            return
         release, text = self.select("select tzdata, calendar from about")[0]
         if release != RELEASE:
             difference = Calendar.cut_by(self.days.start).difference(Calendar(**json.loads(text)))
@@ -135,10 +135,6 @@ class Published:
                     yield from batch
             finally:
                 self._cursors = [each for each in self._cursors if each is not cursor]
-
-    def types(self, table: str) -> Mapping[str, str]:
-        """Return the type of each column of a table."""
-        return self._types.get(table, {})
 
     def columns(self, table: str, names: Sequence[str]) -> str:
         """Return a select list that gives instants as microseconds."""

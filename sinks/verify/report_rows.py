@@ -46,6 +46,7 @@ NOT_IN_RAW = frozenset(
         "source_topic",
         "source_partition",
         "source_offset",
+        "source_log",
         "raw",
     }
 )
@@ -59,7 +60,7 @@ def check_reports(file: Published) -> Iterator[Difference]:
     for values in file.stream(f"select {columns} from reports"):  # noqa: S608
         yield from _check_row(file, dict(zip(ReportRow._fields, values, strict=True)))
     yield from _check_identities(file)
-    yield from _check_coordinates(file)
+    yield from _check_facts(file)
 
 
 def read_raw(raw: str | bytes) -> AnyReport:
@@ -232,28 +233,10 @@ def _check_identities(file: Published) -> Iterator[Difference]:
         yield Difference("reports", f"{feed}/{report_id}@{revision}", "revision", f"{rows} rows", "1 row")
 
 
-def _check_coordinates(file: Published) -> Iterator[Difference]:
-    """No fact and no source record became two rows, be it of ``reports`` or of ``rejects``."""
+def _check_facts(file: Published) -> Iterator[Difference]:
+    """No fact became two rows, be it of ``reports`` or of ``rejects``."""
     twice = file.select("""
         select fact_offset, count(*) from (select fact_offset from reports union all select fact_offset from rejects)
         group by all having count(*) > 1 order by all""")
     for offset, rows in twice:
         yield Difference("reports", f"offset {offset}", "fact_offset", f"{rows} rows", "1 row")
-    # A source record at or before one that was counted is a redelivery, so along the facts sources only move on. An
-    # offset of -1 marks a fact from no topic; in an earlier log sources counted from zero as well.
-    back = file.select(
-        """
-        select fact_offset, source_topic, source_partition, source_offset, latest from (
-            select *, max(source_offset) over (
-                partition by source_topic, source_partition order by fact_offset
-                rows between unbounded preceding and 1 preceding) as latest
-            from (
-                select fact_offset, source_topic, source_partition, source_offset from reports
-                union all select fact_offset, source_topic, source_partition, source_offset from rejects)
-            where source_offset >= 0 and fact_offset >= ?)
-        where source_offset <= latest order by fact_offset""",
-        [file.log_start],
-    )
-    for offset, topic, partition, source_offset, latest in back:
-        row = Row("reports", f"offset {offset}", f"{topic}[{partition}]")
-        yield row.differs("source_offset", source_offset, f"above {latest}")

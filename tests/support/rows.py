@@ -87,6 +87,7 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         body_digest=body_digest(raw.encode()),
         raw=raw,
         toll_flaw=None,
+        source_log="",
     )
     return row._replace(**given)
 

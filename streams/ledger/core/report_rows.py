@@ -92,6 +92,7 @@ def incident_row(
         digest,
         entry.body.decode(),
         fact.toll_flaw,
+        origin.log,
     )
 
 
@@ -145,6 +146,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         body_digest=digest,
         raw=entry.body.decode(),
         toll_flaw=None,
+        source_log=origin.log,
     )
 
 
