@@ -16,7 +16,7 @@ import orjson
 from schemas.plain_words import found
 
 
-class _Breach(ValueError):
+class Breach(ValueError):
     """What of the rule a document breaks."""
 
 
@@ -30,12 +30,12 @@ def breach(body: bytes) -> str | None:
     try:
         json.loads(
             body,
-            object_pairs_hook=_names_once,
+            object_pairs_hook=object_of,
             parse_int=_within_a_double,
             parse_float=_within_a_double,
             parse_constant=_no_constant,
         )
-    except _Breach as found_one:
+    except Breach as found_one:
         return str(found_one)
     except RecursionError:
         return "lists and objects stand too deep in one another: nest them less"
@@ -55,18 +55,24 @@ def keeps_the_rule(body: bytes) -> bool:
     return rewritten.count(b":") == body.count(b":") and (b"\\" not in body or b"\\u003" not in body)
 
 
-def _names_once(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise _Breach(f"the name {found(name)} stands twice in one object, and readers differ in which they take")
-        seen.add(name)
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs, for a reader of JSON.
+
+    Raises:
+        Breach: a name stands twice.
+    """
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise Breach(f"the name {found(name)} stands twice in one object, and readers differ in which they take")
+        made[name] = value
+    return made
 
 
 def _within_a_double(number: str) -> None:
     if isinf(float(number)):
-        raise _Breach(f"the number {found(number)} is beyond what a double holds: give it as text, under raw")
+        raise Breach(f"the number {found(number)} is beyond what a double holds: give it as text, under raw")
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise _Breach("NaN and Infinity are no JSON numbers; leave the field out")
+    raise Breach("NaN and Infinity are no JSON numbers; leave the field out")

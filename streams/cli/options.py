@@ -5,7 +5,7 @@ An option that is not given leaves the setting to the environment, then to its d
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -84,6 +84,17 @@ def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:
     except ValueError as error:
         what = "lacks its offset" if isinstance(error, OffsetMissing) or _is_day(given) else "is no time"
         raise UsageError(f"{option}: {given!r} {what}", example) from None
+
+
+def day_of(given: str) -> date:
+    """Return the truce-day an argument names.
+
+    Raises:
+        UsageError: it is no day, or one with a time of day behind it.
+    """
+    if not _is_day(given):
+        raise UsageError(f"{given!r} is no date", "write it as 2016-09-19")
+    return parse_day(given)
 
 
 def _is_day(given: str) -> bool:

@@ -40,7 +40,7 @@ def faults(reports: Iterable[Named], examiner: Examiner) -> Iterator[Fault | Non
 
     Two bodies under one identity and revision are found among these reports alone, not against those sent before.
     """
-    told: dict[tuple[str, str, int], tuple[int, str]] = {}
+    told: dict[tuple[str, str, int], tuple[int, str, int]] = {}
     for file, report in reports:
         origin = Origin(file, 0, report.line)
         examined = examiner.examine(report.value, (), origin, time.time_ns() // 1_000)
@@ -51,12 +51,14 @@ def faults(reports: Iterable[Named], examiner: Examiner) -> Iterator[Fault | Non
         if not isinstance(fact, ReportFact):
             yield None
             continue
-        this = body_digest(report.value), f"{file}, line {report.line}"
-        first = told.setdefault((fact.feed, fact.report_id, fact.revision), this)
-        if first[0] == this[0]:
+        this = body_digest(report.value), file, report.line
+        digest, first, line = told.setdefault((fact.feed, fact.report_id, fact.revision), this)
+        if digest == this[0]:
             yield None
         else:
+            newer = "" if first == file else "; --release does it for a newer table of a data set"
             hint = (
-                f"{first[1]} tells revision {fact.revision} with another body; publish the change as a higher revision"
+                f"{first}, line {line} tells revision {fact.revision} with another body; publish the change as a "
+                f"higher revision{newer}"
             )
             yield Fault(file, report.line, fact.feed, fact.report_id, str(RejectCode.CONFLICTING_BODY), hint)

@@ -15,7 +15,7 @@ from schemas.errors import UsageError
 from schemas.gazetteer import load_gazetteer
 from streams.cli.options import release_of
 from streams.feeds.dry_run import faults
-from streams.feeds.readers import Release, read
+from streams.feeds.readers import Release, read, read_all
 from streams.feeds.recorded import Named
 from streams.feeds.release import read_release
 from streams.intake.examine import Examiner
@@ -146,6 +146,12 @@ def test_json_lines_state_their_own_revisions(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}\n")
     with pytest.raises(UsageError, match="state their own revisions"):
         told([tmp_path / "a.jsonl"], Release(2))
+
+
+def test_a_dry_run_of_two_releases_names_the_option(first: Path, second: Path) -> None:
+    examiner = Examiner([TRUCE], load_gazetteer("syria"), "archive")
+    (fault,) = [fault for fault in faults(read_all([first, second], None, UTC), examiner) if fault]
+    assert fault.hint.endswith("as a higher revision; --release does it for a newer table of a data set")
 
 
 def test_options_that_are_not_given_make_no_release(tmp_path: Path) -> None:
