@@ -75,7 +75,7 @@ def publish_command(
     if not as_json:
         say_missing(missing)
     judged = load_agreement(settings.agreement)
-    told = options.release_of(release, against, withdraw_missing)
+    told = options.release_of(release, against, withdraw_missing, files, file_format)
     time_zone = judged.calendar.time_zone
     reports = read_release(files, file_format, time_zone, told) if told else read_all(files, file_format, time_zone)
     if dry_run:

@@ -5,6 +5,7 @@ An option that is not given leaves the setting to the environment, then to its d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ import typer
 
 from schemas.errors import UsageError
 from schemas.instants import OffsetMissing, parse_day, parse_instant
-from streams.feeds.readers import FORMATS, Release
+from streams.feeds.readers import FORMATS, Release, name_their_releases
 
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")
@@ -65,9 +66,13 @@ FileFormat = Annotated[
 ]
 
 
-def release_of(number: int | None, against: list[Path] | None, withdraw: bool) -> Release | None:
-    """Return the release the options describe; None where they describe none."""
-    return Release(number, tuple(against or ()), withdraw) if number or against or withdraw else None
+def release_of(
+    number: int | None, against: list[Path] | None, withdraw: bool, files: Sequence[Path], file_format: str | None
+) -> Release | None:
+    """Return the release the options describe, or the files by columns of their own; None where neither does."""
+    if number or against or withdraw or name_their_releases(files, file_format):
+        return Release(number, tuple(against or ()), withdraw)
+    return None
 
 
 def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:

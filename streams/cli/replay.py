@@ -71,7 +71,7 @@ def replay(
     judged = load_agreement(settings.agreement)
     if not as_json:
         say_missing(missing_companions(files, file_format))
-    told = options.release_of(release, against, withdraw_missing)
+    told = options.release_of(release, against, withdraw_missing, files, file_format)
     finished = _run(Plan(settings, judged, files, file_format, order, replace, run, told))
     first = last = None
     if days is None:

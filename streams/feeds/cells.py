@@ -18,7 +18,7 @@ _MOST_BITS = 63
 _NO_COUNT = re.compile(r"-9+(?:\.0*)?").fullmatch
 _NO_CODE = re.compile(r"-9+|0+").fullmatch
 #: Columns in which a data set names its release.
-_VERSION_COLUMNS = ("version", "release", "ged_version")
+VERSION_COLUMNS = ("version", "release", "ged_version")
 _VERSION = re.compile(r"([0-9]{1,2})(?:\.([0-9]{1,2}))?(?:\.([0-9]{1,2}))?").fullmatch
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?").fullmatch
 #: Degrees that stand for a missing point: 0 and -99 lie where nobody fights.
@@ -57,7 +57,7 @@ def count(cell: str) -> int | str | None:
 
 def revision(row: Mapping[str, str]) -> int:
     """Return the revision of a row, by the release that a column of its own names: 23.1 is 230100; else 1."""
-    stated = next((row[column] for column in _VERSION_COLUMNS if column in row), "")
+    stated = next((row[column] for column in VERSION_COLUMNS if column in row), "")
     version = _VERSION(stated.strip())
     if version is None:
         return 1

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.errors import UsageError
 from streams.feeds import compiled, ged, syrian_archive
+from streams.feeds.cells import VERSION_COLUMNS
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.recorded import STDIN, Named, Recorded, opened
 from streams.feeds.table import headers_of, separated
@@ -113,6 +114,19 @@ def _told_by_columns(path: Path) -> Format | None:
                     raise separated(str(path), separator)
                 return each
     return None
+
+
+def name_their_releases(paths: Sequence[Path], stated: str | None) -> bool:
+    """Whether several tables follow each other whose columns say which release of a data set each is."""
+    return len(paths) > 1 and all(map(_names_release, paths, [stated] * len(paths)))
+
+
+def _names_release(path: Path, stated: str | None) -> bool:
+    # A pipe can be read but once.
+    if not path.is_file() or not format_of(path, stated).columns:
+        return False
+    with opened(path) as source:
+        return not set(VERSION_COLUMNS).isdisjoint(headers_of(source, str(path))[","])
 
 
 def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:

@@ -20,8 +20,10 @@ from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
+from pydantic_core import from_json
 
 from schemas.errors import UsageError
+from schemas.topics import MAX_REPORT_BYTES
 from streams.feeds.readers import FORMATS, Release, format_of, read
 from streams.feeds.recorded import Named, Recorded, instant_of
 
@@ -50,11 +52,12 @@ class _Period:
 
     def holds(self, report: dict[str, Any]) -> bool:
         """Whether the file would tell of what another report tells of."""
-        bounds = [instant_of(report["occurred"][bound]) for bound in ("from", "to")]
+        occurred = report.get("occurred", {})
+        begins, ends = instant_of(occurred.get("from")), instant_of(occurred.get("to"))
         first, last = instant_of(self.begins), instant_of(self.ends)
-        if None in (*bounds, first, last):
+        if begins is None or ends is None or first is None or last is None:
             return False
-        return report["feed"] in self.feeds and first <= bounds[0] and bounds[1] <= last  # type: ignore[operator]
+        return report["feed"] in self.feeds and first <= begins and ends <= last
 
     def add(self, report: dict[str, Any]) -> None:
         """Take a report of the file into account."""
@@ -62,7 +65,6 @@ class _Period:
         if not isinstance(occurred, dict):
             return
         self.feeds.add(report["feed"])
-        self.names.add((report["feed"], report["report_id"]))
         self.begins = _extreme(self.begins, occurred.get("from"), latest=False)
         self.ends = _extreme(self.ends, occurred.get("to"), latest=True)
         self.reported_at = _extreme(self.reported_at, report.get("reported_at"), latest=True)
@@ -98,9 +100,10 @@ class _Known:
 
     def take(self, reports: Iterator[Recorded]) -> None:
         """Learn the reports of an earlier release."""
-        for report in reports:
-            if report.feed is not None and report.report_id is not None:
-                self._keep(report.value, orjson.loads(report.value))
+        for recorded in reports:
+            report = _read(recorded)
+            if report is not None:
+                self._keep(recorded.value, report)
 
     def told_by(self, reports: Iterator[Recorded], least: int | None, *, withdraw: bool) -> Iterator[Recorded]:
         """Yield the reports of one file as corrections of what stood before, and then what it withdraws."""
@@ -109,10 +112,13 @@ class _Known:
         line = 0
         for recorded in reports:
             line = recorded.line
-            if recorded.feed is None or recorded.report_id is None:
+            if recorded.feed is not None and recorded.report_id is not None:
+                # Also of a row that will be rejected: the release holds it.
+                period.names.add((recorded.feed, recorded.report_id))
+            report = _read(recorded)
+            if report is None:
                 yield recorded
                 continue
-            report = orjson.loads(recorded.value)
             period.add(report)
             yield recorded._replace(value=self._corrected(report, recorded.value, least or report["revision"]))
         for report in self._gone(period) if withdraw else ():
@@ -148,7 +154,7 @@ class _Known:
     def _gone(self, period: _Period) -> Iterator[dict[str, Any]]:
         for name, stood in list(self._stood.items()):
             if name not in period.names:
-                report = orjson.loads(self._body(stood))
+                report = from_json(self._body(stood))
                 if report.get("status", "active") == "active" and period.holds(report):
                     yield {"revision": 1, **report}
 
@@ -173,6 +179,15 @@ def _copied(path: Path) -> Iterator[Recorded]:
         while rows := found.fetchmany(1_000):
             for raw, kind, feed, report_id in rows:
                 yield Recorded(raw.encode(), None, kind, 0, feed, report_id)
+
+
+def _read(recorded: Recorded) -> dict[str, Any] | None:
+    """Return what a record says; None of one that names no report, or travels as its beginning only."""
+    if recorded.feed is None or recorded.report_id is None or len(recorded.value) > MAX_REPORT_BYTES:
+        return None
+    # A copy may hold numbers that orjson refuses: earlier versions accepted them.
+    report: dict[str, Any] = from_json(recorded.value)
+    return report
 
 
 def _says(report: dict[str, Any]) -> bytes:

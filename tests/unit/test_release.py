@@ -5,21 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
 from schemas.errors import UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.topics import MAX_REPORT_BYTES
 from streams.cli.options import release_of
 from streams.feeds.dry_run import faults
 from streams.feeds.readers import Release, read, read_all
 from streams.feeds.recorded import Named
 from streams.feeds.release import read_release
 from streams.intake.examine import Examiner
-from tests.support.judged import History
+from tests.support.judged import History, report
 from tests.support.scenarios import outcome
 from tests.support.worlds import agreement
 from tests.unit.test_feeds_ged import a_row
@@ -150,11 +153,49 @@ def test_json_lines_state_their_own_revisions(tmp_path: Path) -> None:
 
 def test_a_dry_run_of_two_releases_names_the_option(first: Path, second: Path) -> None:
     examiner = Examiner([TRUCE], load_gazetteer("syria"), "archive")
-    (fault,) = [fault for fault in faults(read_all([first, second], None, UTC), examiner) if fault]
-    assert fault.hint.endswith("as a higher revision; --release does it for a newer table of a data set")
+    found = [fault for fault in faults(read_all([first, second], None, UTC), examiner) if fault]
+    assert [fault.report_id for fault in found] == ["1", "2"]
+    assert all("--release does it for a newer table of a data set" in fault.hint for fault in found)
+    twice = [fault for fault in faults(read_all([first, first], None, UTC), examiner) if fault]
+    assert twice == []
 
 
-def test_options_that_are_not_given_make_no_release(tmp_path: Path) -> None:
-    assert release_of(None, None, False) is None
-    assert release_of(2, None, False) == Release(2)
-    assert release_of(None, [tmp_path], True) == Release(None, (tmp_path,), True)
+def test_options_that_are_not_given_make_no_release(tmp_path: Path, first: Path) -> None:
+    assert release_of(None, None, False, [first], None) is None
+    assert release_of(None, None, False, [first, first], None) is None
+    assert release_of(2, None, False, [first], None) == Release(2)
+    assert release_of(None, [tmp_path], True, [first], None) == Release(None, (tmp_path,), True)
+
+
+def test_tables_that_name_their_releases_are_releases_without_an_option(tmp_path: Path, first: Path) -> None:
+    older = a_file(tmp_path / "older.csv", *ROWS, version="23.1")
+    newer = a_file(tmp_path / "newer.csv", ROWS[0] | {"best": "9"}, *ROWS[1:], version="24.1")
+    release = release_of(None, None, False, [older, newer], None)
+    assert release == Release()
+    assert [said(each)[:2] for each in told([older, newer], release)[3:]] == [
+        ("1", 240_100),
+        ("2", 230_100),
+        ("3", 230_100),
+    ]
+    assert release_of(None, None, False, [newer], None) is None
+    assert release_of(None, None, False, [first, newer], None) is None
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    assert release_of(None, None, False, [newer, tmp_path / "a.jsonl"], None) is None
+
+
+def test_a_row_too_long_to_travel_is_passed_on_and_not_withdrawn(tmp_path: Path, first: Path) -> None:
+    newer = a_file(tmp_path / "newer.csv", ROWS[0], ROWS[1] | {"source_headline": "x" * 2 * MAX_REPORT_BYTES}, ROWS[2])
+    reports = told([newer], Release(2, [first], withdraw=True))
+    assert [len(each.report.value) > MAX_REPORT_BYTES for each in reports] == [False, True, False]
+    again = told([first], Release(3, [newer], withdraw=True))
+    assert [said(each)[:2] for each in again] == [("1", 1), ("2", 3), ("3", 1)]
+
+
+def test_a_copy_may_hold_reports_of_every_type_and_numbers_of_earlier_versions(tmp_path: Path, second: Path) -> None:
+    spoken: dict[str, Any] = {"act": "start", "declared_by": "Government", "effective_at": "2016-09-12T19:00:00+03:00"}
+    history = History(TRUCE).tell(report("declaration", "d1", feed="ucdp-ged", reported_at=TRUCE.effective, **spoken))
+    copy = outcome(history.tick(TRUCE.effective + 10**12), tmp_path / "store").file
+    with closing(duckdb.connect(str(copy))) as connection:
+        connection.execute("UPDATE reports SET raw = replace(raw, '}', ',\"raw\":1e400}')")
+    reports = told([second], Release(2, [copy], withdraw=True))
+    assert [said(each)[:2] for each in reports] == [("1", 2), ("2", 2), ("4", 2)]
