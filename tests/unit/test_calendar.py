@@ -52,6 +52,12 @@ def test_zones_are_those_of_the_package_and_not_of_the_host(tmp_path: Path) -> N
     assert set(told.stdout.split()) == {str(TruceCalendar("Asia/Damascus", time(19)).start_of(date(2016, 9, 12)))}
 
 
+def test_a_change_of_law_at_a_months_notice_is_known() -> None:
+    """Syria kept its summer time for good in October 2022; a database of that spring has a day of 25 hours."""
+    calendar = TruceCalendar("Asia/Damascus", time(19))
+    assert calendar.end_of(date(2022, 10, 27)) - calendar.start_of(date(2022, 10, 27)) == 24 * 3600 * 1_000_000
+
+
 @pytest.mark.parametrize("name", ["Asia", "asia/damascus", "../etc/passwd", "Mars/Olympus", "", "zone.tab"])
 def test_what_is_no_zone_of_the_database_is_none(name: str) -> None:
     assert name not in names()
