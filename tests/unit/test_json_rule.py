@@ -7,7 +7,7 @@ import json
 import duckdb
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.facts import Origin, RejectFact
@@ -86,6 +86,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.text(max_size=3), JSON)
 def test_a_name_added_once_more_is_always_noticed(document: dict[str, object], name: str, value: object) -> None:
     try:
@@ -123,6 +124,7 @@ def test_a_number_beyond_a_double_is_rejected_wherever_it_stands(raw: str, numbe
     assert fact.code == RejectCode.NOT_JSON
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
 def test_what_is_accepted_every_reader_reads(raw: dict[str, object]) -> None:
     try:
