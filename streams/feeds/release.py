@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -172,13 +171,10 @@ class _Known:
 def _copied(path: Path) -> Iterator[Recorded]:
     """Yield the reports that stand in a published copy."""
     # Every other command starts the faster for not reading it.
-    from sinks.reading import open_published
+    from sinks.reading import present_reports
 
-    with closing(open_published(path)) as connection:
-        found = connection.execute("SELECT raw, type, feed, report_id FROM reports WHERE present")
-        while rows := found.fetchmany(1_000):
-            for raw, kind, feed, report_id in rows:
-                yield Recorded(raw.encode(), None, kind, 0, feed, report_id)
+    for raw, kind, feed, report_id in present_reports(path):
+        yield Recorded(raw.encode(), None, kind, 0, feed, report_id)
 
 
 def _read(recorded: Recorded) -> dict[str, Any] | None:
