@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from sinks.day_records import (
     BulletinLine,
     Change,
@@ -41,7 +43,8 @@ FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_fro
 """
 _REPORT = """
 r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, coalesce(r.kind, r.type), r.place_name,
-r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
+r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high,
+r.toll_flaw
 """
 _BEHIND = f"""
 SELECT made.incident_id, r.raw, {_REPORT}, made.why
@@ -174,7 +177,7 @@ def _step(raw: str, *columns: Any) -> Step:
 
 
 def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
-    report = json.loads(raw)
+    report = from_json(raw)
     sources = [{key: value for key, value in source.items() if value} for source in report.get("sources", [])]
     return sources, report.get("note")
 

@@ -21,6 +21,7 @@ from schemas.errors import StoreDamaged, StoreInUse, StoreUnavailable
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
 from sinks.blocks import check_blocks
+from sinks.calendar import check_calendar
 from sinks.faults import mapped
 from sinks.migrations import check_agreement, check_version, stored_version
 from sinks.opening import copies, suspect
@@ -97,6 +98,7 @@ def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -
         with closing(open_published(copy)) as connection, mapped(copy):
             check_version(stored_version(connection, copy), copy)
             check_agreement(connection, agreement, copy)
+            check_calendar(connection, agreement, copy)
             known = connection.execute(queries.FACTS_LOG).fetchall()
     except StoreDamaged:
         return None

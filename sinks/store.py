@@ -29,6 +29,7 @@ from schemas.failpoints import reached
 from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
 from sinks import queries
 from sinks.blocks import check_blocks
+from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
@@ -111,7 +112,8 @@ class Store:
             StoreDamaged: the file cannot be read, and going on without it would lose something.
             StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
-            UsageError: the file was judged by another agreement, or by other rules of this one.
+            UsageError: the file was judged by another agreement, by other rules of this one, or with time zones that
+                cut its days otherwise.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
@@ -159,6 +161,7 @@ class Store:
                 check_version(stored, live)
                 if stored:
                     check_agreement(connection, agreement, live)
+                    check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)
                 connection.execute("PRAGMA enable_checkpoint_on_shutdown")
                 store = cls(live, connection, source, agreement, log.topic, limits)

@@ -184,7 +184,7 @@ class Court:
             out_of_scope=tally.out_of_scope,
             limit=limit,
             baseline=baseline,
-            covered_share=float(Fraction(seen, ends - start)),
+            covered_share=float(Fraction(seen, ends - start)) if start < ends else 1.0,
             covered=covered,
             watched_until=until,
             watched_before=watched_before(books.watch_ends(region), start) if until is None else (),
