@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -242,9 +242,15 @@ class Store:
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
         """
+        for _ in self.committing(changes):
+            pass
+
+    def committing(self, changes: Changes) -> Generator[None, None, None]:
+        """Do what ``commit`` does, table by table; given up between two of them, nothing since the last commit is kept."""
         with self._transaction():
             self._writer.stage(changes, self._log_start)
-            self._writer.write(changes, self._log_start)
+            for _ in self._writer.write(changes, self._log_start):
+                yield
             self._writer.write_offsets(changes, self._facts_topic, self._log_start)
             reached("store.written")
             self._connection.execute("COMMIT")

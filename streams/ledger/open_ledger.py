@@ -30,6 +30,7 @@ from sinks.store import Store
 from streams.engine.lane import Record, fingerprint
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.report_rows import Entry
 from streams.ledger.metrics import LedgerMetrics
 
@@ -43,7 +44,7 @@ class OpenLedger:
     """Ledger rebuilt from the last commit of its open store.
 
     Attributes:
-        ledger: the ledger, with every record folded that was given to ``flush``.
+        ledger: the ledger, with every record folded that was given to ``flushing``.
         last_digest: fingerprint of the last record committed.
     """
 
@@ -65,8 +66,11 @@ class OpenLedger:
             log.warning("new_epoch", agreement=agreement.id)
         log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
 
-    def flush(self, records: Sequence[Record]) -> bool:
-        """Fold and commit consecutive records; return whether any is no tick.
+    def flushing(self, records: Sequence[Record]) -> Pieces[bool]:
+        """Fold and commit consecutive records, piece by piece; return whether any is no tick.
+
+        After an error, or when it is closed before the end, the ledger is half folded and must be
+        closed as well.
 
         Raises:
             FactUnreadable: a record carries no readable fact header. Nothing was folded.
@@ -77,10 +81,9 @@ class OpenLedger:
         reached("ledger.decoded")
         priors = self._priors(entries)
         reached("ledger.asked")
-        for entry in entries:
-            ledger.fold(entry, priors)
+        yield from ledger.folding(entries, priors)
         reached("ledger.folded")
-        self._commit(records[-1])
+        yield from self._commit(records[-1])
         return any(type(entry.fact) is not TickFact for entry in entries)
 
     def publish(self) -> float:
@@ -95,17 +98,18 @@ class OpenLedger:
         """Release the file; rows not committed are dropped."""
         self._store.close()
 
-    def _commit(self, last: Record) -> None:
-        changes = self.ledger.drain()
+    def _commit(self, last: Record) -> Pieces[None]:
+        changes = yield from self.ledger.draining()
         # Records read again after a seek may all lie before the last one committed.
         if last.offset + 1 == changes.next_offset:
             self.last_digest = fingerprint(last)
         changes.last_digest = self.last_digest
         self._metrics.rejected(changes.rejects)
         began = time.monotonic()
-        self._store.commit(changes)
+        yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)
         for amended in changes.amendments:
+            yield
             log.warning(
                 "verdict_amended",
                 region=amended.region,

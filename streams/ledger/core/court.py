@@ -16,6 +16,7 @@ from streams.ledger.core.bulletins import Told
 from streams.ledger.core.coverage import watched, watched_before, watched_until
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, state_at
 from streams.ledger.core.violence import judge_violence
@@ -53,14 +54,15 @@ class Court:
         # A step that goes is held against what the convoys come to now; what moved before is in the pending regions.
         self._access.take_in()
 
-    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> None:
-        """Judge every region and day that a report or the passing of time may have changed."""
+    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
+        """Judge, piece by piece, every region and day that a report or the passing of time may have changed."""
         calendar = self._agreement.calendar
         today = calendar.day_at(now)
         if today < self._agreement.first_day:
             return
         moved: set[str] = set()
         for region, day in self._due(now, today, pending):
+            yield
             if self._judge_day(region, day, now, tick_offset, pending, changes):
                 moved.add(region)
         self._judge_gate(today, now, tick_offset, moved, changes)

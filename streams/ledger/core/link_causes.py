@@ -6,8 +6,8 @@ never shows.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Generator, Iterable, Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -23,6 +23,9 @@ Bucket = tuple[str, date | None]
 #: Incidents and corrections remembered between two ticks, at some 300 bytes each. After more, nobody is named for a day
 #: not its own: they are written with each commit, and without ticks would grow for ever.
 CHANGES_KEPT = 10_000
+#: Reports told since the last tick times days that a group of incidents changed. Beyond it the group names nobody for a
+#: day not its own: ten thousand reports of as many days that one report ties together would else take hours.
+NAMED_AT_MOST = 10_000_000
 
 
 class _Changed(NamedTuple):
@@ -84,8 +87,11 @@ class LinkedSince:
 
     def causes(
         self, last_tick: int, agreement: Agreement, known: Remembered, candidates: Candidates
-    ) -> Iterator[ByLink]:
-        """Yield, in the order they were told, the reports told since ``last_tick`` that changed days not their own."""
+    ) -> Generator[ByLink | None, None, None]:
+        """Yield, in the order they were told, the reports told since ``last_tick`` that changed days not their own.
+
+        None is yielded between pieces of the work before.
+        """
         if self._incidents:
             yield from _Causes(self._incidents.values(), self._again, last_tick, agreement, known, candidates).told()
 
@@ -170,17 +176,27 @@ class _Causes:
             self._named[report.fact_offset] = report.identity
             self._revisions[self._named[report.fact_offset]].append(report)
 
-    def told(self) -> Iterator[ByLink]:
+    def told(self) -> Generator[ByLink | None, None, None]:
         groups = self._groups()
+        yield None
         group_of = {identity: number for number, group in enumerate(groups) for identity in self._members(group)}
-        days = [self._days(group) for group in groups]
-        changed: dict[Identity, set[Bucket]] = defaultdict(set)
-        for identity, number in (*group_of.items(), *self._rivals(groups, group_of, days)):
-            changed[identity] |= days[number]
-        causes = [(told, changed[identity]) for identity in changed if (told := self._told_since(identity)) is not None]
-        for told, moved in sorted(causes, key=lambda cause: cause[0].place):
-            if rest := moved - told.own:
-                yield ByLink(told.name, told.own, frozenset(rest))
+        days = []
+        for group in groups:
+            yield None
+            days.append(self._days(group))
+        by: dict[Identity, set[int]] = defaultdict(set)
+        for identity, number in group_of.items():
+            by[identity].add(number)
+        for rival in self._rivals(groups, group_of, days):
+            yield None
+            if rival is not None:
+                by[rival[0]].add(rival[1])
+        causes = [(told, by[identity]) for identity in by if (told := self._told_since(identity)) is not None]
+        named = Counter(number for _, numbers in causes for number in numbers)
+        too_many = {number for number, reports in named.items() if reports * len(days[number]) > NAMED_AT_MOST}
+        for told, numbers in sorted(causes, key=lambda cause: cause[0].place):
+            moved = set().union(*(days[number] for number in numbers - too_many))
+            yield ByLink(told.name, told.own, frozenset(rest)) if (rest := moved - told.own) else None
 
     # -- incidents
 
@@ -189,12 +205,26 @@ class _Causes:
 
     def _groups(self) -> list[list[_Changed]]:
         """Return the changed incidents, those together that share reports."""
-        group_of: dict[Identity, list[_Changed]] = {}
+        of_member: dict[Identity, list[_Changed]] = defaultdict(list)
         for one in self._changed:
-            met = {id(group): group for name in self._members([one]) if (group := group_of.get(name)) is not None}
-            group = [one, *(other for each in met.values() for other in each)]
-            group_of.update(dict.fromkeys(self._members(group), group))
-        return list({id(group): group for group in group_of.values()}.values())
+            for name in self._members([one]):
+                of_member[name].append(one)
+        groups: list[list[_Changed]] = []
+        seen: set[int] = set()
+        for first in self._changed:
+            group: list[_Changed] = []
+            ahead = [first]
+            while ahead:
+                one = ahead.pop()
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    group.append(one)
+                    for name in self._members([one]):
+                        # Once is enough: an incident of thousands would be reached from each of its reports.
+                        ahead += of_member.pop(name, ())
+            if group:
+                groups.append(group)
+        return groups
 
     def _days(self, group: list[_Changed]) -> set[Bucket]:
         """Return the days incidents counted for or count for now, and those of reports that stood or stand alone."""
@@ -252,7 +282,7 @@ class _Causes:
 
     def _rivals(
         self, groups: list[list[_Changed]], group_of: dict[Identity, int], days: list[set[Bucket]]
-    ) -> Iterator[tuple[Identity, int]]:
+    ) -> Iterator[tuple[Identity, int] | None]:
         """Yield reports told since that may have taken a link of a group away or given it back, with its number.
 
         A report is linked with its closest candidate of each feed. So a rival is, or was before it was told again, a
@@ -276,6 +306,7 @@ class _Causes:
         self._read({other for _, other in since} - self._at.keys())
         before = [(other, place) for place, other in self._known.partners_of(list(replaced.values()))]
         for place, other in (*since, *before):
+            yield None
             if place not in members or not self._counts(rival := self._at[other]):
                 continue
             number, told = group_of[self._named[place]], self._told_since(self._named[other])
