@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -201,10 +201,16 @@ class Store:
 
     # -- answering the ledger
 
-    def priors(self, wanted: Mapping[Identity, int]) -> dict[tuple[str, str], Prior]:
-        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
+    def priors(
+        self, wanted: Mapping[Identity, int], told: Collection[tuple[int, int]] | None = None
+    ) -> dict[tuple[str, str], Prior]:
+        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out.
+
+        Args:
+            told: key hashes with the revisions to read beside the present ones; all where it is None.
+        """
         with self._guarded():
-            return queries.priors(self._connection, wanted, self._log_start)
+            return queries.priors(self._connection, wanted, told, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the first ``limit`` incidents that count on a day, of some kinds or of all.

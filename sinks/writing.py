@@ -23,10 +23,12 @@ ROWS_AT_ONCE = 20_000
 OF_A_REPORT = ("convoy_events", "coverage", "bulletins", "positions", "position_findings")
 
 #: Rows are found by the hash alone and compared by name afterwards: a join on all four columns reads the names of
-#: every report there is, and takes 100 instead of 30 milliseconds at three million.
+#: every report there is, and takes 100 instead of 30 milliseconds at three million. Each row is found once: thousands
+#: of revisions of one report share their hash.
 _WITHDRAW = """
 WITH near AS MATERIALIZED (
-    SELECT r.rowid AS place, r.feed, r.report_id, r.revision FROM reports r JOIN batch USING (key_hash)
+    SELECT r.rowid AS place, r.feed, r.report_id, r.revision FROM reports r
+    WHERE r.key_hash IN (SELECT key_hash FROM batch)
 )
 UPDATE reports SET present = false
 FROM near JOIN batch USING (feed, report_id, revision)

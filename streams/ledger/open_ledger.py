@@ -128,8 +128,11 @@ class OpenLedger:
         # Those sent again are in the filter: adding them once more would fill it with what it
         # holds.
         self._seen.add(hashes[~maybe])
-        wanted = self.ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
-        return self._store.priors(wanted)
+        asked = [reports[index] for index in np.flatnonzero(maybe)]
+        # Not all revisions: each flush would read again the thousands that a feed may have sent of
+        # one report.
+        told = {(entry.key_hash, entry.fact.revision) for entry in asked if isinstance(entry.fact, facts.REPORT_FACTS)}
+        return self._store.priors(self.ledger.unknown(asked), told)
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Answer the court from the store, uncommitted rows included."""

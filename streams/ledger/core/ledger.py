@@ -222,9 +222,11 @@ class Ledger:
         self.changes.reports.append(row)
         if isinstance(fact, DeclarationFact):
             self.changes.declarations.append(_declaration_row(fact))
-        digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
+        # In place: to copy them for each of thousands of revisions takes the square of their number.
+        digests = {} if prior is None else prior.digests
+        digests[fact.revision] = digest
         if prior is not None and superseded:
-            self._fresh[identity] = prior._replace(digests=digests)
+            self._fresh[identity] = prior
             if self._links is not None:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
