@@ -252,7 +252,7 @@ class Store:
             pass
 
     def committing(self, changes: Changes) -> Generator[None, None, None]:
-        """Do what ``commit`` does, table by table; given up between two of them, nothing since the last commit is kept."""
+        """Do what ``commit`` does, table by table; when it is closed before the end it rolls back."""
         with self._transaction():
             self._writer.stage(changes, self._log_start)
             for _ in self._writer.write(changes, self._log_start):

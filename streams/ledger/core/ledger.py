@@ -36,7 +36,7 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.books import Books, Watched
 from streams.ledger.core.bulletins import bulletin_rows
 from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
@@ -50,6 +50,7 @@ from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.remembered import Bounds, LinkingStore
 from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
+from streams.ledger.core.watchers import Days
 
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
@@ -324,14 +325,10 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
-    def _touch_watched(self, feed: str, watched: list[Bucket], fact: ReportFact) -> None:
-        """Note that a feed watches these days by another report than before, or no longer, and what follows of it."""
-        for region, day in watched:
-            self._pending.touch(region, day, fact)
-        if watched and self.now is not None:
-            today = self.agreement.calendar.day_at(self.now)
-            for region, day in self._books.unwatched_after(feed, watched, today):
-                self._pending.touch(region, day, fact)
+    def _touch_watched(self, feed: str, watched: Watched | None, fact: ReportFact) -> None:
+        """Note that a feed watches these days by another report than before, or no longer."""
+        if watched is not None:
+            self._pending.touch_watched(Days(feed, *watched), fact)
 
     def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
         """Note that every region a step of these convoys names may look another way."""
