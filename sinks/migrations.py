@@ -21,7 +21,7 @@ from schemas.errors import StoreUnavailable, UsageError
 from schemas.failpoints import reached
 
 #: Views and macros, in the order in which they build on each other.
-_VIEWS = ("views.sql", "bulletins.sql", "declared.sql", "pullback.sql")
+_VIEWS = ("views.sql", "crowds.sql", "bulletins.sql", "declared.sql", "pullback.sql")
 _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 #: A comment stands beside its column, and on a line of its own.
 _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)

@@ -301,13 +301,13 @@ class _Causes:
             if (told := self._told_since(identity)) is not None and told.old is not None
             if self._counts(told.old) and not told.old.present
         }
-        pairs = self._known.partners_of(list(members.values()))
+        pairs = self._known.partners_of(list(members.values())).near
         since = [(place, other) for place, other in pairs if other > self._last_tick]
         self._read({other for _, other in since} - self._at.keys())
-        before = [(other, place) for place, other in self._known.partners_of(list(replaced.values()))]
+        before = [(other, place) for place, other in self._known.partners_of(list(replaced.values())).near]
         for place, other in (*since, *before):
             yield None
-            if place not in members or not self._counts(rival := self._at[other]):
+            if place not in members or place in self._known.crowded or not self._counts(rival := self._at[other]):
                 continue
             number, told = group_of[self._named[place]], self._told_since(self._named[other])
             # Most reports are of the day of those near them, which they have changed by themselves.
@@ -315,3 +315,9 @@ class _Causes:
                 continue
             if self._candidates.closeness(members[place], rival) is not None:
                 yield self._named[other], number
+        for here, there in self._known.gatherings(list(members.values()), list(replaced.values())):
+            told_since = [place for place in there if place > self._last_tick or place in replaced]
+            self._read(set(told_since) - self._at.keys())
+            for number in {group_of[self._named[place]] for place in here}:
+                for place in told_since:
+                    yield self._named[place], number

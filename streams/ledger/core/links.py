@@ -23,8 +23,9 @@ from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.relinking import Relinked, relink
 from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced
 
-#: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart.
-DAYS_APART = 3
+#: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart. Two
+#: days more: a report may make a crowd of others that begin on its day, and have candidates where it has none.
+DAYS_APART = 5
 
 
 class Links:

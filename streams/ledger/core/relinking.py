@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
@@ -29,8 +30,7 @@ from streams.ledger.core.linking import (
     merged_report,
 )
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.remembered import Remembered
-
+from streams.ledger.core.remembered import Partners, Remembered
 
 #: Reports whose partners are looked for at once.
 EXPANDED_AT_ONCE = 2_000
@@ -86,6 +86,7 @@ class _Work:
         self._at: dict[int, Linkable] = {}
         self._present: dict[Identity, Linkable] = {}
         self._places: dict[Identity, list[int]] = defaultdict(list)
+        self._near: dict[int, list[int]] = defaultdict(list)
         self._partners: dict[int, set[int]] = defaultdict(set)
         self._expanded: set[int] = set()
         self._work: set[Identity] = set()
@@ -102,7 +103,11 @@ class _Work:
         self._expanded |= first
         self._read(told_again)
         yield from self._expand(told_again)
-        first.update(told_again, self._known.new_of({self._at[place].identity for place in told_again}))
+        # Others of a crowd that came to be or ceased, though nobody told them again.
+        moved = self._known.take_moved()
+        self._read(moved)
+        yield from self._expand(moved)
+        first.update(moved, told_again, self._known.new_of({self._at[place].identity for place in told_again}))
         self._read(first)
         self._work |= {self._at[place].identity for place in first}
         for place in first:
@@ -138,10 +143,12 @@ class _Work:
             self._expanded.update(portion)
             self._pair(self._known.partners_of([self._at[place] for place in portion]))
 
-    def _pair(self, pairs: list[tuple[int, int]]) -> None:
-        for place, partner in pairs:
+    def _pair(self, pairs: Partners) -> None:
+        for place, partner in pairs.near:
+            self._near[place].append(partner)
+        for place, partner in chain(*pairs):
             self._partners[place].add(partner)
-        self._read(partner for _, partner in pairs)
+        self._read(partner for _, partner in chain(*pairs))
 
     def _counts(self, report: Linkable) -> bool:
         return report.present and not report.retracted and report.region in self._regions
@@ -160,7 +167,9 @@ class _Work:
         if found is not None:
             return found
         found = self._closest_to[report.fact_offset] = {}
-        for place in self._partners[report.fact_offset]:
+        if report.fact_offset in self._known.crowded:
+            return found
+        for place in set(self._near[report.fact_offset]):
             other = self._at[place]
             if not self._counts(other) or other.identity == report.identity or denies(report, other):
                 continue
@@ -309,7 +318,7 @@ class _Work:
 
     def _displaces(self, lender: Linkable, link: Link) -> bool:
         """Whether one end of a link would have a closer candidate than the other in ``lender``, if that stood again."""
-        if not link.asserted_last or link.one.feed == link.other.feed:
+        if not link.asserted_last or link.one.feed == link.other.feed or lender.fact_offset in self._known.crowded:
             return False
         for end, other in ((link.one, link.other), (link.other, link.one)):
             if other.feed == lender.feed and not denies(lender, end):
