@@ -95,6 +95,8 @@ class _Work:
         self._links: dict[int, list[Link]] = {}
         self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
         self._ends: dict[Identity, Linkable | None] = {}
+        #: Names of which an active report says that it is not the same.
+        self._denied: set[str] = set()
 
     def relink(self, told_again: Collection[int]) -> Pieces[Relinked]:
         # Most that is new has no partner, and is left alone.
@@ -266,6 +268,7 @@ class _Work:
     def _outcome(self) -> Pieces[Relinked]:
         reports = [self._present[identity] for identity in self._work if identity in self._present]
         active = {report.name: report for report in reports if self._counts(report)}
+        self._denied = {name for report in active.values() for name in report.not_same_as or ()}
         # Each link is found from both of its ends.
         links = {link[:2]: link for report in active.values() for link in self._links[report.fact_offset]}
         yield
@@ -298,6 +301,9 @@ class _Work:
         own = self._links[lender.fact_offset]
         if not own:
             return None
+        if not own[0].asserted_last and not lender.not_same_as and lender.name not in self._denied:
+            # Nothing keeps it from joining, so what hangs together with it, perhaps thousands, need not be looked at.
+            return own[0]
         # Only what hangs together with its links can keep one of them from joining.
         near = {link.other.name: link.other for link in own}
         ahead = list(near.values())
