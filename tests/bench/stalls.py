@@ -1,7 +1,9 @@
-"""What crowds of valid reports cost a ledger: CPU seconds, memory and the longest hold of its event loop, as Markdown.
+"""Bench of crowds of valid reports, which prints a Markdown table.
 
-``python -m tests.bench.stalls`` runs every kind at 5,000 and 20,000 reports, each in a process of its own. The reports
-are folded in flushes of up to 20,000 and judged at one tick; then some more of the same kind follow, each with a tick.
+``python -m tests.bench.stalls`` runs every kind at 5,000 and 20,000 reports, each in a process of
+its own. The reports are folded in flushes of up to 20,000 and judged at one tick. Some more of the
+same kind follow, each with a tick. The table tells CPU seconds, memory and the longest hold of the
+event loop.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Record
 from streams.intake.examine import Examiner
-from streams.ledger.agent import FlushRules, LedgerAgent
+from streams.ledger.handler import FlushRules, LedgerHandler
 
 Report = dict[str, Any]
 TOPIC = "truce.facts.stalls.v1"
@@ -99,43 +101,43 @@ def twice(number: int, first: Report, second: dict[str, object]) -> Report:
 
 
 KINDS: dict[str, Callable[[int, int], Report]] = {
-    "notices of a day, 14 regions": lambda i, n: notice(i, 1),
-    "notices of 399 days, 14 regions": lambda i, n: notice(i % 500, 399) | {"report_id": f"C{i}"},
-    "one spot, 14 feeds": lambda i, n: strike(f"feed-{i % 14}", f"R{i}"),
-    "one spot, a feed each": lambda i, n: strike(f"feed-{i}", f"R{i}"),
-    "one spot, a repeating feed": lambda i, n: strike("syrian-archive", f"R{i}"),
-    "one spot, two feeds by turns": lambda i, n: strike(f"feed-{i % 2}", f"R{i}", i // 100),
-    "one spot, retracted": lambda i, n: twice(i, strike(f"feed-{i // 2 % 14}", f"R{i // 2}"), {"status": "retracted"}),
-    "one spot, corrected": lambda i, n: twice(i, strike(f"feed-{i // 2 % 14}", f"R{i // 2}"), {"claimant": "again"}),
-    "one spot, minutes apart, 14 feeds": lambda i, n: strike(f"feed-{i % 14}", f"R{i}", 4 * i),
-    "scattered, a feed each": lambda i, n: strike(f"feed-{i}", f"R{i}", i % 20_000, i),
-    "each same as the one before": lambda i, n: strike("f", f"R{i}", i, i, same_as=[f"f/R{i - 1}"] if i else []),
-    "all same as one": lambda i, n: strike(f"feed-{i % 7}", f"R{i}", i % 900, i, same_as=["feed-0/R0"] if i else []),
-    "all merged into one": lambda i, n: strike(
+    "notices of a day, 14 regions": lambda i, _: notice(i, 1),
+    "notices of 399 days, 14 regions": lambda i, _: notice(i % 500, 399) | {"report_id": f"C{i}"},
+    "one spot, 14 feeds": lambda i, _: strike(f"feed-{i % 14}", f"R{i}"),
+    "one spot, a feed each": lambda i, _: strike(f"feed-{i}", f"R{i}"),
+    "one spot, a repeating feed": lambda i, _: strike("syrian-archive", f"R{i}"),
+    "one spot, two feeds by turns": lambda i, _: strike(f"feed-{i % 2}", f"R{i}", i // 100),
+    "one spot, retracted": lambda i, _: twice(i, strike(f"feed-{i // 2 % 14}", f"R{i // 2}"), {"status": "retracted"}),
+    "one spot, corrected": lambda i, _: twice(i, strike(f"feed-{i // 2 % 14}", f"R{i // 2}"), {"claimant": "again"}),
+    "one spot, minutes apart, 14 feeds": lambda i, _: strike(f"feed-{i % 14}", f"R{i}", 4 * i),
+    "scattered, a feed each": lambda i, _: strike(f"feed-{i}", f"R{i}", i % 20_000, i),
+    "each same as the one before": lambda i, _: strike("f", f"R{i}", i, i, same_as=[f"f/R{i - 1}"] if i else []),
+    "all same as one": lambda i, _: strike(f"feed-{i % 7}", f"R{i}", i % 900, i, same_as=["feed-0/R0"] if i else []),
+    "all merged into one": lambda i, _: strike(
         "f", f"R{i}", i % 900, i, **({"status": "merged", "merged_into": "R0"} if i else {})
     ),
-    "each merged into the one before": lambda i, n: strike(
+    "each merged into the one before": lambda i, _: strike(
         "f", f"R{i}", i % 900, i, **({"status": "merged", "merged_into": f"R{i - 1}"} if i else {})
     ),
-    "all same as one, retracted": lambda i, n: strike(
+    "all same as one, retracted": lambda i, _: strike(
         f"feed-{i % 7}", f"R{i}", i % 900, i, same_as=["feed-0/R0"] if i else [], status="retracted" if i else "active"
     ),
-    "all deny one": lambda i, n: strike(f"feed-{i % 7}", f"R{i}", i % 900, i, not_same_as=["feed-0/R0"] if i else []),
+    "all deny one": lambda i, _: strike(f"feed-{i % 7}", f"R{i}", i % 900, i, not_same_as=["feed-0/R0"] if i else []),
     "revisions of one report, last first": lambda i, n: strike("f", "R", revision=n - i + FURTHER, claimant=str(i)),
-    "revisions of one report": lambda i, n: strike("f", "R", revision=i + 1, claimant=str(i)),
-    "revisions of one notice": lambda i, n: notice(0, 399) | {"revision": i + 1, "raw": {"number": i}},
-    "one convoy, many steps": lambda i, n: step("f", f"K{i}", "C", STEPS[i % 7], i),
-    "one convoy, steps of many feeds": lambda i, n: step(f"f{i}", f"K{i}", "C", STEPS[i % 7], i, same_convoy_as="f0/C"),
-    "one convoy, steps retracted": lambda i, n: twice(
+    "revisions of one report": lambda i, _: strike("f", "R", revision=i + 1, claimant=str(i)),
+    "revisions of one notice": lambda i, _: notice(0, 399) | {"revision": i + 1, "raw": {"number": i}},
+    "one convoy, many steps": lambda i, _: step("f", f"K{i}", "C", STEPS[i % 7], i),
+    "one convoy, steps of many feeds": lambda i, _: step(f"f{i}", f"K{i}", "C", STEPS[i % 7], i, same_convoy_as="f0/C"),
+    "one convoy, steps retracted": lambda i, _: twice(
         i, step("f", f"K{i // 2}", "C", STEPS[i // 2 % 7], i // 2), {"status": "retracted"}
     ),
-    "convoys to one place, 14 feeds": lambda i, n: step(
+    "convoys to one place, 14 feeds": lambda i, _: step(
         f"f{i % 14}", f"K{i}", f"C{i // 2}", STEPS[2 + i % 2], i % 5_000
     ),
-    "claims, each the one before": lambda i, n: step(
+    "claims, each the one before": lambda i, _: step(
         "f", f"K{i}", f"C{i}", "dispatched", i, **({"same_convoy_as": f"f/C{i - 1}"} if i else {})
     ),
-    "claims, each the one before, retracted": lambda i, n: twice(
+    "claims, each the one before, retracted": lambda i, _: twice(
         i,
         step(
             "f",
@@ -148,8 +150,8 @@ KINDS: dict[str, Callable[[int, int], Report]] = {
         {"status": "retracted"},
     ),
     "a notice of a day each, scattered": lambda i, n: notice(i * 7919 % n, 1) | {"feed": f"office-{i}"},
-    "bulletins of a day": lambda i, n: tally(f"B{i}", i),
-    "positions of a unit": lambda i, n: stood(i),
+    "bulletins of a day": lambda i, _: tally(f"B{i}", i),
+    "positions of a unit": lambda i, _: stood(i),
 }
 #: Kinds that need another agreement than the shipped one: what of it is other.
 OTHERWISE: dict[str, dict[str, Any]] = {"bulletins of a day": {"bulletins_of": "monitor", "feeds": []}}
@@ -198,11 +200,11 @@ async def measure(kind: str, count: int, folder: Path) -> Figures:
             truce.model_dump() | {"violence": truce.violence.model_dump() | OTHERWISE[kind]}
         )
 
-    def open_store(begins: int) -> Store:
+    def open_store(_begins: int) -> Store:
         return Store.open(folder, truce, {}, facts_topic=TOPIC, log_identity="log", new_log_allowed=True)
 
-    agent = LedgerAgent(truce, open_store, Cadence(timedelta(days=1)), FlushRules(seconds=0.0), None)
-    await agent.resume(TOPIC, 0)
+    handler = LedgerHandler(truce, open_store, Cadence(timedelta(days=1)), FlushRules(seconds=0.0), None)
+    await handler.resume(TOPIC, 0)
     offset = 0
 
     def record(fact: Fact, body: bytes) -> Record:
@@ -212,7 +214,7 @@ async def measure(kind: str, count: int, folder: Path) -> Figures:
         return ConsumerRecord(TOPIC, 0, offset - 1, 0, 0, None, body, None, 0, len(body), headers)
 
     async def give(records: Sequence[Record]) -> None:
-        await agent.handle(Batch(TOPIC, 0, list(records), records[-1].offset + 1))
+        await handler.handle(Batch(TOPIC, 0, list(records), records[-1].offset + 1))
         # Else the task that beats would not get its turn.
         await asyncio.sleep(2 * BEATS_SECONDS)
 
@@ -243,7 +245,7 @@ async def measure(kind: str, count: int, folder: Path) -> Figures:
     with suppress(asyncio.CancelledError):
         await beating
     further_hold = beats.longest
-    await agent.stopped()
+    await handler.stopped()
     return Figures(seconds, peak - memory, hold, further, further_hold)
 
 

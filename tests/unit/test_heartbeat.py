@@ -79,7 +79,6 @@ def test_a_flush_that_works_on_in_pieces_is_none_however_long_it_takes(worker: W
     assert worker.passes(11)
 
 
-
 def test_a_commit_is_progress_and_a_call_that_returns_is_none(worker: Worker) -> None:
     worker.waiting = 5
     for _ in range(20):

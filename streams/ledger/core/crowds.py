@@ -47,8 +47,10 @@ class Spots:
         seconds: Ints,
         is_long: npt.NDArray[np.bool_],
     ) -> Ints:
-        """Return the spots of reports, given with the seconds since their day began: by their squares, or all together
-        where points do not tell."""
+        """Return the spots of reports, given with the seconds since their day began.
+
+        They are squares, or the whole region where points do not tell.
+        """
         located = place_class < GOVERNORATE
         side = self._sides[place_class]
         row, column = (

@@ -55,8 +55,13 @@ class Watcher(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The reports that changed a day by watching: the first of them by number, how many, and how many of these are
-    counted for the day already."""
+    """Reports that changed a day by watching.
+
+    Attributes:
+        first: the first of them, each after its number.
+        reports: how many there are.
+        counted: how many of these are counted for the day already.
+    """
 
     first: tuple[tuple[int, str], ...]
     reports: int
