@@ -11,7 +11,7 @@ from schemas.rows import Identity
 from streams.ledger.core.access import Access
 from streams.ledger.core.convoy import Convoy, Timeline
 from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import watch_of, watched_until
+from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.report_rows import step_row
 from streams.ledger.core.verdict import state_at
@@ -222,4 +222,4 @@ def test_a_truce_day_is_a_day_long() -> None:
 def test_a_feed_that_stopped_watching_is_told_with_the_end_of_its_last_watch(
     notices: dict[str, list[tuple[int, int]]], all_day: list[str], told: tuple[tuple[str, int], ...] | None
 ) -> None:
-    assert watched_until(notices, all_day, 0, 10) == told
+    assert watch_of(notices).watched_until(set(all_day), 0, 10) == told
