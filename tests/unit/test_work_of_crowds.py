@@ -24,6 +24,15 @@ def merged(number: int, into: int) -> Fact:
     return strike(number, retracted=True, merged_into=f"r{into}") if number else strike(0)
 
 
+def paired(number: int) -> Fact:
+    """Return a report at one spot and minute; every second is the same as the one before."""
+    same = (f"feed-{(number - 1) % 14}/r{number - 1}",) if number % 2 else ()
+    there = type(incident().place)("SY01", latitude=36.2, longitude=37.15)
+    return incident(
+        f"r{number}", when=at(1), feed=f"feed-{number % 14}", place=there, place_precision="exact", same_as=same
+    )
+
+
 def step(number: int, **more: Any) -> Fact:
     begun = at(1) + number * MINUTE
     return convoy(f"s{number}", STEPS[number % len(STEPS)], when=begun, **more)
@@ -33,6 +42,7 @@ KINDS: dict[str, Callable[[int], Fact]] = {
     "each same as the one before": lambda n: strike(n, same_as=(f"feed/r{n - 1}",) if n else ()),
     "all same as one": lambda n: strike(n, same_as=("feed/r0",) if n else ()),
     "all retracted and same as one": lambda n: strike(n, same_as=("feed/r0",) if n else (), retracted=n % 2 == 1),
+    "pairs at one spot": paired,
     "all merged into one": lambda n: merged(n, 0),
     "each merged into the one before": lambda n: merged(n, n - 1),
     "all deny one": lambda n: strike(n, not_same_as=("feed/r0",) if n else ()),

@@ -23,8 +23,9 @@ Bucket = tuple[str, date | None]
 #: Incidents and corrections remembered between two ticks, at some 300 bytes each. After more, nobody is named for a day
 #: not its own: they are written with each commit, and without ticks would grow for ever.
 CHANGES_KEPT = 10_000
-#: Reports told since the last tick times days that a group of incidents changed. Beyond it the group names nobody for a
-#: day not its own: ten thousand reports of as many days that one report ties together would else take hours.
+#: Reports told since the last tick times days that a group of incidents, or those of a crowd, changed. Beyond it these
+#: name nobody for a day not its own: ten thousand reports of as many days that one report ties together would else take
+#: hours.
 NAMED_AT_MOST = 10_000_000
 
 
@@ -286,7 +287,8 @@ class _Causes:
         """Yield reports told since that may have taken a link of a group away or given it back, with its number.
 
         A report is linked with its closest candidate of each feed. So a rival is, or was before it was told again, a
-        candidate of a report of the group, and of the feed of one.
+        candidate of a report of the group, and of the feed of one. The groups that have reports in one crowd get a
+        further number, and ``days`` a further item.
         """
         feeds = [{identity.feed for identity in self._members(group)} for group in groups]
         members = {}
@@ -318,6 +320,8 @@ class _Causes:
         for here, there in self._known.gatherings(list(members.values()), list(replaced.values())):
             told_since = [place for place in there if place > self._last_tick or place in replaced]
             self._read(set(told_since) - self._at.keys())
-            for number in {group_of[self._named[place]] for place in here}:
-                for place in told_since:
-                    yield self._named[place], number
+            # Once for the crowd: each of its reports with each of its groups would be the square of their number.
+            met = {group_of[self._named[place]] for place in here}
+            days.append(set().union(*(days[number] for number in met)))
+            for place in told_since:
+                yield self._named[place], len(days) - 1
