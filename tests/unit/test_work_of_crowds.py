@@ -43,6 +43,12 @@ KINDS: dict[str, Callable[[int], Fact]] = {
     "all same as one": lambda n: strike(n, same_as=("feed/r0",) if n else ()),
     "all retracted and same as one": lambda n: strike(n, same_as=("feed/r0",) if n else (), retracted=n % 2 == 1),
     "pairs at one spot": paired,
+    "all same as one, half retracted and denying it as well": lambda n: strike(
+        n,
+        same_as=("feed/r0", "feed/r2") if n > 2 else (),
+        not_same_as=("feed/r2",) if n % 2 else (),
+        retracted=n % 2 == 1,
+    ),
     "all merged into one": lambda n: merged(n, 0),
     "each merged into the one before": lambda n: merged(n, n - 1),
     "all deny one": lambda n: strike(n, not_same_as=("feed/r0",) if n else ()),

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import Micros
+from streams.ledger.core.joins import Joins, turn_of
 from streams.ledger.core.linking import (
     Candidates,
     Closeness,
@@ -95,8 +96,12 @@ class _Work:
         self._links: dict[int, list[Link]] = {}
         self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
         self._ends: dict[Identity, Linkable | None] = {}
-        #: Names of which an active report says that it is not the same.
-        self._denied: set[str] = set()
+        #: By name, the active reports that say they are not the same.
+        self._deniers: dict[str, list[str]] = defaultdict(list)
+        #: What is joined, the number of each report's, and by that the joins of those asked about.
+        self._incidents: list[tuple[list[Linkable], list[Link]]] = []
+        self._number_of: dict[str, int] = {}
+        self._joins: dict[int, Joins] = {}
 
     def relink(self, told_again: Collection[int]) -> Pieces[Relinked]:
         # Most that is new has no partner, and is left alone.
@@ -268,21 +273,24 @@ class _Work:
     def _outcome(self) -> Pieces[Relinked]:
         reports = [self._present[identity] for identity in self._work if identity in self._present]
         active = {report.name: report for report in reports if self._counts(report)}
-        self._denied = {name for report in active.values() for name in report.not_same_as or ()}
+        for report in active.values():
+            for name in report.not_same_as or ():
+                self._deniers[name].append(report.name)
         # Each link is found from both of its ends.
         links = {link[:2]: link for report in active.values() for link in self._links[report.fact_offset]}
         yield
-        incidents = joined(active.values(), links.values(), self._candidates.repeating)
+        incidents = self._incidents = joined(active.values(), links.values(), self._candidates.repeating)
         yield
-        incident_of_name = {member.name: number for number, (members, _) in enumerate(incidents) for member in members}
+        numbers = {member.name: number for number, (members, _) in enumerate(incidents) for member in members}
+        self._number_of = numbers
         belonging: dict[int, list[tuple[Linkable, Link | Linkable]]] = defaultdict(list)
         host: dict[str, int] = {}
         for report in reports:
             yield
             if self._lends(report) and (link := self._first_joined(report)) is not None:
-                host[report.name] = incident_of_name[link.other.name]
+                host[report.name] = numbers[link.other.name]
                 belonging[host[report.name]].append((report, link))
-        host |= incident_of_name
+        host |= numbers
         for report in reports:
             if report.merged_into is not None:
                 end = self._end_of(report)
@@ -299,12 +307,14 @@ class _Work:
     def _first_joined(self, lender: Linkable) -> Link | None:
         """Return the link that would join a retracted report first if it alone stood again; None when none would."""
         own = self._links[lender.fact_offset]
-        if not own:
-            return None
-        if not own[0].asserted_last and not lender.not_same_as and lender.name not in self._denied:
-            # Nothing keeps it from joining, so what hangs together with it, perhaps thousands, need not be looked at.
-            return own[0]
-        # Only what hangs together with its links can keep one of them from joining.
+        # Until one joins, it stands alone and changes nothing: a denial in the other's group is all that may refuse an
+        # asserted one. So what hangs together with it, perhaps thousands, need not be looked at.
+        asserted = [link for link in own if not link.asserted_last]
+        first = next((link for link in asserted if not self._refused(lender, link)), None)
+        return first if first is not None or len(own) == len(asserted) else self._first_by_trial(lender, own)
+
+    def _first_by_trial(self, lender: Linkable, own: list[Link]) -> Link | None:
+        """Join a retracted report with what hangs together with its links: only that can keep one from joining."""
         near = {link.other.name: link.other for link in own}
         ahead = list(near.values())
         links = {link[:2]: link for link in own}
@@ -321,6 +331,19 @@ class _Work:
                 if link.one is lender:
                     return link
         return None
+
+    def _refused(self, lender: Linkable, link: Link) -> bool:
+        """Whether a denial stands between a retracted report and those its asserted link would join it to."""
+        apart = [*(lender.not_same_as or ()), *self._deniers.get(lender.name, ())]
+        number, turn = self._number_of[link.other.name], turn_of(link)
+        apart = [name for name in apart if self._number_of.get(name) == number]
+        if not apart:
+            return False
+        joins = self._joins.get(number)
+        if joins is None:
+            joins = self._joins[number] = Joins(self._incidents[number][1])
+        group = joins.group_of(link.other.name, turn)
+        return any(joins.group_of(name, turn) == group for name in apart)
 
     def _displaces(self, lender: Linkable, link: Link) -> bool:
         """Whether one end of a link would have a closer candidate than the other in ``lender``, if that stood again."""
