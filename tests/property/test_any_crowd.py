@@ -75,11 +75,14 @@ def test_where_flushes_and_restarts_fall_in_a_crowd_never_shows(
     assert cut.store.versions == whole.store.versions
 
 
+@pytest.mark.slow
 def test_drawn_histories_hold_crowds_that_come_and_cease() -> None:
     seen: Counter[str] = Counter()
     truce = TRUCES["district"]
 
-    @settings(max_examples=300, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=300, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
     @given(history=meetings)
     def look(history: list[Fact]) -> None:
         told = as_naive(truce, history)
