@@ -36,7 +36,7 @@ def judged(folder: Path, reports: list[dict[str, Any]], **options: int) -> duckd
     return duckdb.connect(str(file), read_only=True)
 
 
-@pytest.mark.parametrize(("lasts", "most"), [(0, AN_HOUR), (2 * HOUR, A_DAY)])
+@pytest.mark.parametrize(("lasts", "most"), [(0, AN_HOUR), pytest.param(2 * HOUR, A_DAY, marks=pytest.mark.slow)])
 def test_one_report_too_many_parts_all_that_lie_at_one_spot(tmp_path: Path, lasts: Micros, most: int) -> None:
     strikes = [strike(f"r{n}", f"feed-{n % 14}", lasts=lasts) for n in range(most)]
     with judged(tmp_path / "most", strikes) as file:
@@ -60,6 +60,7 @@ def test_a_crowd_of_one_name_is_parted_as_well_and_an_assertion_holds_in_it(tmp_
         assert file.execute("SELECT reports FROM incidents WHERE reports > 1").fetchall() == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_report_moved_away_lets_the_others_be_linked_again(tmp_path: Path) -> None:
     strikes = [strike(f"r{n}", f"feed-{n % 14}") for n in range(AN_HOUR + 1)]
     moved = strike("r0", "feed-0", revision=2, hour=18)
