@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -211,10 +211,16 @@ class Store:
 
     # -- answering the ledger
 
-    def priors(self, wanted: Mapping[Identity, int]) -> dict[tuple[str, str], Prior]:
-        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
+    def priors(
+        self, wanted: Mapping[Identity, int], told: Collection[tuple[int, int]] | None = None
+    ) -> dict[tuple[str, str], Prior]:
+        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out.
+
+        Args:
+            told: key hashes with the revisions to read beside the present ones; all where it is None.
+        """
         with self._guarded():
-            return queries.priors(self._connection, wanted, self._log_start)
+            return queries.priors(self._connection, wanted, told, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the first ``limit`` incidents that count on a day, of some kinds or of all.
@@ -252,9 +258,15 @@ class Store:
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
         """
+        for _ in self.committing(changes):
+            pass
+
+    def committing(self, changes: Changes) -> Generator[None, None, None]:
+        """Do what ``commit`` does, table by table; when it is closed before the end it rolls back."""
         with self._transaction():
             self._writer.stage(changes, self._log_start)
-            self._writer.write(changes, self._log_start)
+            for _ in self._writer.write(changes, self._log_start):
+                yield
             self._writer.write_offsets(changes, self._facts_topic, self._log_start)
             reached("store.written")
             self._connection.execute("COMMIT")

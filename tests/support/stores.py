@@ -86,7 +86,7 @@ class Scratch:
         self._writer.forget()
         self._connection.execute("BEGIN")
         self._writer.stage(changes, 0)
-        self._writer.write(changes, 0)
+        list(self._writer.write(changes, 0))
         self._writer.write_offsets(changes, TOPIC, 0)
         return self._connection
 
