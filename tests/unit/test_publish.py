@@ -23,8 +23,10 @@ from sinks.publishing import Cadence, earlier, publish_copy
 from sinks.records import jsonable
 from sinks.verify import verify
 from streams.ops.status import read_status
+from tests.support.judged import History, report
 from tests.support.rows import DAY_ONE, full_changes, incident_row
 from tests.support.stores import begin_store, new_store, open_store
+from tests.support.worlds import TRUCE, at
 
 THEN = datetime(2016, 9, 13, 12, tzinfo=UTC)
 COUNT = "SELECT count(*) FROM reports"
@@ -204,10 +206,8 @@ def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
 @pytest.mark.parametrize("read", [read_status, verify])
 def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
     """Its views are theirs: one could hand a secret of this machine to whoever looks, or to a server of theirs."""
-    store = new_store(tmp_path)
-    store.commit(full_changes())
-    store.publish(THEN)
-    store.close()
+    told = report("incident", "i1", reported_at=at(0, 2), region="SY02", kind="shelling", occurred=(at(0), at(0, 1)))
+    History(TRUCE).tell(told).tick(at(1)).judged(tmp_path)
     (tmp_path / "secret.txt").write_text("a secret")
     with duckdb.connect(str(tmp_path / PUBLISHED)) as theirs:
         theirs.execute("ALTER TABLE feeds RENAME TO known_feeds")
