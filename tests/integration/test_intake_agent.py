@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -14,15 +15,18 @@ from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer
 from streams.intake.examine import Examiner
 from streams.intake.handler import IntakeHandler
-from tests.support.brokers import read_all
+from tests.support.brokers import read_all, unique_log
 from tests.support.worlds import TRUCE
 
 
-async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(broker: str, prefix: str) -> None:
+async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(
+    broker: str, prefix: str, tmp_path: Path
+) -> None:
     topics = Topics(prefix, partitions=1)
     await ensure_topics(broker, topics.specs((TRUCE.id,)))
     examiner = Examiner([TRUCE], load_gazetteer(TRUCE.gazetteer), "clock")
-    agent = IntakeHandler(examiner, BatchProducer(broker), topics, partial(log_identity, broker))
+    rejects = await unique_log(broker, topics.rejects, tmp_path)
+    agent = IntakeHandler(examiner, BatchProducer(broker), rejects, topics, partial(log_identity, broker))
     source = TopicPartition(topics.incidents, 0)
     batch = Batch(*source, [ConsumerRecord(*source, 0, 0, 0, None, b"{", None, 0, 1, ())], 1)
     await agent.started(Lane(frozenset(topics.inputs), 0.25))

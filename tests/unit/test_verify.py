@@ -31,7 +31,7 @@ UNPROVABLE = {
     "day_verdict_versions": {"reasons"},
     "day_figures": {"reasons"},
     "gate_history": {"reason"},
-    "feeds": {"duplicate"},
+    "feeds": {"duplicate", "outside"},
     # The last record of a source may have been a duplicate, as here.
     "sink_offsets": {"log_identity", "next_offset", "last_digest"},
     "ledger_state": {"pending", "term", "writer"},
