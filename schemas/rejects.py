@@ -101,6 +101,11 @@ class RejectCode(StrEnum):
         "The same feed, report_id and revision came before with other content.",
         "count revision up when a report changes",
     )
+    UNREADABLE = (
+        "unreadable",
+        "The record cannot be taken apart: its header names, lengths, checksum or compression are wrong.",
+        "publish it again; header names are UTF-8",
+    )
     TICK_NOT_ALLOWED = ("tick_not_allowed", "A tick came from outside a replay.", "remove the tick header")
 
 

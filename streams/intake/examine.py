@@ -103,6 +103,15 @@ class Examiner:
         examined, redrive = self._examine(body, origin, read_at), redrive_in(headers)
         return examined if redrive is None else _as_redrive(examined, redrive)
 
+    def unreadable(
+        self, body: bytes | None, offsets: tuple[int, int], fault: str, origin: Origin, read_at: Micros
+    ) -> Examined:
+        """Return the rejection of records that Kafka's client could not read, from the first to the last."""
+        first, last = offsets
+        where = f"offset {last}" if first == last else f"offsets {first} to {last}"
+        reason = ReportRejected(RejectCode.UNREADABLE, f"{where}: {fault}; {RejectCode.UNREADABLE.hint}")
+        return self._reject(reason, body or b"", origin, read_at, self._served)
+
     def _examine(self, body: bytes | None, origin: Origin, read_at: Micros) -> Examined:
         to, outside = self._served, list[tuple[str, Fact]]()
         try:

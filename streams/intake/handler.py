@@ -18,10 +18,12 @@ from schemas.facts import Origin, OutsideFact, header_of
 from schemas.failpoints import reached
 from schemas.rejects import dead_letter_headers, fitting, source_of
 from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topics
+from schemas.truceday import Micros
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.engine.unique_log import UniqueLog
-from streams.intake.examine import Examiner, cut
+from streams.engine.unreadable import Unreadable
+from streams.intake.examine import Examined, Examiner, cut
 from streams.intake.metrics import IntakeMetrics
 
 log = structlog.get_logger(__name__)
@@ -84,7 +86,7 @@ class IntakeHandler:
         for record in batch.records:
             origin = Origin(batch.topic, batch.partition, record.offset, source_log)
             body = record.value or b""
-            examined = self._examiner.examine(record.value, record.headers, origin, read_at)
+            examined = self._examined(record, origin, read_at)
             key = record.key
             own: Sequence[tuple[str, bytes | None]] = record.headers
             if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
@@ -116,6 +118,12 @@ class IntakeHandler:
             records=len(batch.records),
             rejected=len(rejects),
         )
+
+    def _examined(self, record: Record, origin: Origin, read_at: Micros) -> Examined:
+        if isinstance(record, Unreadable):
+            offsets = (record.first, record.offset)
+            return self._examiner.unreadable(record.value, offsets, record.fault, origin, read_at)
+        return self._examiner.examine(record.value, record.headers, origin, read_at)
 
     def _source_of(self, letter: Record) -> Origin | None:
         """Return the origin of a record of the rejects topic.

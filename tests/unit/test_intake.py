@@ -234,7 +234,7 @@ BOTH = Examiner([agreement(), agreement(id="other", regions=["SY02"], gate_regio
     [
         {"place": {"pcode": "SY14"}},
         {"place": {"pcode": "ML0101"}},
-        {"place": {"pcode": "MLI", "names": ["Mopti"]}},
+        {"place": {"pcode": "ML05", "names": ["Mopti"]}},
         {"agreement": "another-truce"},
         {"agreement": "another-truce", "place": {"names": ["Atlantis"]}},
         {"place": {"pcode": "SY14"}, "status": "retracted"},
