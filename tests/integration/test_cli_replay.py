@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,7 @@ from aiokafka import AIOKafkaConsumer
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets
 from streams.engine.metadata import bootstrap
+from tests.support.brokers import read_to_end
 
 pytestmark = pytest.mark.broker
 
@@ -252,6 +254,29 @@ def test_up_takes_reports_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert up.returncode == 0, err
     assert "Traceback" not in err
     assert "leaked" not in err
+
+
+def test_up_serves_two_agreements_on_its_own_broker(tmp_path: Path) -> None:
+    shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
+    (tmp_path / "second.toml").write_text(shipped.replace('id = "syria-2016"', 'id = "second"', 1))
+    (tmp_path / "one.jsonl").write_text(f"{SCENARIO.read_text().splitlines()[5]}\nbroken\n")
+    with started("up", "--json", "-a", "syria-2016", "-a", "second.toml", cwd=tmp_path) as up:
+        assert up.stdout is not None
+        broker = json.loads(up.stdout.readline())["broker"]
+        results = [json.loads(up.stdout.readline())["file"] for _ in range(2)]
+        assert [Path(file).parent.name for file in results] == ["syria-2016", "second"]
+        assert run("publish", "one.jsonl", "--broker", broker, cwd=tmp_path)[0] == 0
+        for name in ("syria-2016", "second.toml"):
+            status = ("status", "--json", "--agreement", name)
+            wait_for(lambda status=status: run(*status, cwd=tmp_path)[0] == 0)
+            wait_for(lambda status=status: sum(json.loads(run(*status, cwd=tmp_path)[1])["outcomes"].values()) == 2)
+            outcomes = json.loads(run(*status, cwd=tmp_path)[1])["outcomes"]
+            assert (outcomes["accepted"], outcomes["rejected"]) == (1, 1)
+        letters = asyncio.run(read_to_end(broker, "truce.rejects.v1"))
+        assert [letter.value for letter in letters] == [b"broken"]
+        up.send_signal(signal.SIGINT)
+        _, err = up.communicate(timeout=60)
+    assert up.returncode == 0, err
 
 
 def test_up_ends_when_a_worker_dies(tmp_path: Path) -> None:
