@@ -163,6 +163,19 @@ class UniqueLog:
             await reader.stop()
 
 
+class _NotFenced(logging.Filter):
+    """Filter of asyncio's reports of a fenced producer.
+
+    aiokafka gives the error to futures nobody waits for, besides the one that raises it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ProducerFenced))
+
+
+logging.getLogger("asyncio").addFilter(_NotFenced())
+
+
 @asynccontextmanager
 async def _locked(path: Path) -> AsyncIterator[None]:
     """Hold an exclusive lock on a file; its process's death releases it."""

@@ -61,4 +61,4 @@ async def test_what_a_writer_left_unfinished_is_written_by_the_next_without_wait
     await log.append(records_of(0), key_of)
     await log.stop()
     assert [record.value for record in await read_to_end(apache_kafka, topic)] == list(records_of(0))
-    await dying.client.close()
+    await dying.stop()
