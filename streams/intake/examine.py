@@ -18,6 +18,7 @@ import pydantic
 from schemas.agreement import Agreement
 from schemas.errors import ReportRejected
 from schemas.facts import (
+    BulletinFact,
     ConvoyFact,
     CoverageFact,
     Fact,
@@ -53,6 +54,8 @@ CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer intervals say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
+#: Facts of one place. A tuple: ``isinstance`` takes it four times as fast as a union.
+_PLACED = (IncidentFact, ConvoyFact)
 #: Sixteen digits end in the year 2286; beyond lie instants no calendar has.
 _TICK = re.compile(rb"[0-9]{1,16}").fullmatch
 _FEED_NAME = re.compile(FEED_NAME).fullmatch
@@ -214,14 +217,16 @@ class Examiner:
     def _within(self, agreement: str, fact: ReportFact) -> ReportFact | None:
         """Return the fact as it concerns an agreement; None for one of none of its regions."""
         regions = self._regions[agreement]
-        if isinstance(fact, CoverageFact):
+        if isinstance(fact, _PLACED):
+            concerns = fact.place.region in regions
+        elif isinstance(fact, CoverageFact):
             fact = msgspec.structs.replace(fact, regions=tuple(each for each in fact.regions if each in regions))
             concerns = bool(fact.regions)
-        elif isinstance(fact, IncidentFact | ConvoyFact):
-            concerns = fact.place.region in regions
+        elif isinstance(fact, BulletinFact) and fact.total is None:
+            # A line without a region is of the whole country, as a total is.
+            concerns = any(line.region is None or line.region in regions for line in fact.tallies)
         else:
-            # A line may lie in no region of its agreement: a position is for every agreement, like
-            # a bulletin.
+            # A line may lie in no region of its agreement: a position is for every agreement.
             concerns = True
         # A correction may move a report out of an agreement, which must learn that it is gone: it
         # goes to all.

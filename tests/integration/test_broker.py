@@ -211,9 +211,13 @@ class TestErrors:
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka))
         await producer.start()
         try:
-            with pytest.raises(
-                BrokerUnavailable, match=r"refuses the time of a record: this host's clock says .* UTC; set the clock"
-            ), kafka_errors(apache_kafka):
+            with (
+                pytest.raises(
+                    BrokerUnavailable,
+                    match=r"refuses the time of a record: this host's clock says .* UTC; set the clock",
+                ),
+                kafka_errors(apache_kafka),
+            ):
                 await producer.send_and_wait(name, b"{}", timestamp_ms=4_000_000_000_000)
         finally:
             await producer.stop()

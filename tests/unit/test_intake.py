@@ -245,6 +245,23 @@ def test_a_report_that_is_none_of_the_agreement_is_outside_and_rejected_nowhere(
     assert examine(report(**changes)) == Examined([("test-truce", OUTSIDE)])
 
 
+@pytest.mark.parametrize(
+    ("lines", "total", "outside"),
+    [
+        ([{"count": 2, "place": {"pcode": "SY14"}}], None, True),
+        ([{"count": 2, "place": {"pcode": "SY14"}}], 5, False),
+        ([{"count": 2, "place": {"pcode": "SY14"}}, {"count": 3}], None, False),
+        ([{"count": 2, "place": {"pcode": "SY14"}}, {"count": 3, "place": {"pcode": "SY02"}}], None, False),
+        ([{"count": 2, "place": {"pcode": "ML05"}}], 5, True),
+    ],
+)
+def test_a_bulletin_is_outside_when_it_counts_other_regions_alone(
+    lines: list[dict[str, Any]], total: int | None, outside: bool
+) -> None:
+    bulletin = report(type="bulletin", kind=None, place=None, tallies=lines, total=total)
+    assert (accepted(bulletin) == OUTSIDE) is outside
+
+
 def test_every_agreement_is_told_of_every_report() -> None:
     def told(**changes: Any) -> list[tuple[str, str]]:
         return sorted((name, type(fact).__name__) for name, fact in examine(report(**changes), BOTH).facts)
