@@ -12,6 +12,7 @@ relied on.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -184,7 +185,22 @@ def _size(part: bytes | None) -> int:
 def _unreadable(
     topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None, fault: str, first: int
 ) -> Unreadable:
-    return Unreadable(topic, partition, offset, 0, 0, key, value, None, _size(key), _size(value), (), fault, first)
+    # Its own time cannot be trusted, and counts as now where the age of waiting records is told.
+    return Unreadable(
+        topic,
+        partition,
+        offset,
+        time.time_ns() // 1_000_000,
+        0,
+        key,
+        value,
+        None,
+        _size(key),
+        _size(value),
+        (),
+        fault,
+        first,
+    )
 
 
 def _words(error: Exception) -> str:

@@ -19,7 +19,8 @@ from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.metadata import bootstrap
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for
-from tests.support.brokers import read_to_end
+from tests.support.brokers import need_kafka, read_to_end
+from tests.support.kafka import node_of
 from tests.support.recorded_archive import wait_until
 
 CRC_AT, ATTRIBUTES_AT = 17, 21
@@ -125,3 +126,33 @@ def test_what_feeds_pack_is_read_and_what_nobody_can_read_is_a_reject_with_its_p
     assert verify(copy) == []
     (letter,) = asyncio.run(read_to_end(apache_kafka, topics.rejects))
     assert b"incident-20" in (letter.value or b"")
+
+
+def test_a_batch_that_a_disk_damaged_is_one_reject_and_holds_up_nothing(prefix: str, tmp_path: Path) -> None:
+    """By one flipped bit, past which a client is asked for the same batch again, for ever."""
+    need_kafka()
+    topics = Topics(prefix)
+    node = node_of(tmp_path / "kafka")
+    broker = node.start(0)
+    try:
+        asyncio.run(ensure_topics(broker, topics.specs((AGREEMENT,))))
+        for number in range(3):
+            values = [of_type("incident", 5 * number + each) for each in range(5)]
+            asyncio.run(publish(broker, topics.incidents, values, "zstd" if number == 1 else None))
+        node.stop()
+        (segment,) = (tmp_path / "kafka").rglob(f"{topics.incidents}-0/*.log")
+        damaged = bytearray(segment.read_bytes())
+        (first_length,) = struct.unpack_from(">i", damaged, 8)
+        damaged[12 + first_length + 100] ^= 1
+        segment.write_bytes(damaged)
+        broker = node.start(0)
+        settings = settings_for(broker, prefix, tmp_path)
+        copy = settings.data / AGREEMENT / "compliance.duckdb"
+        with running(("intake", "ledger"), settings) as workers:
+            wait_until(lambda: ask(copy, COUNTED) == [(10, 1)], workers[0])
+        assert ask(copy, "SELECT code, source_offset, split_part(hint, ';', 1) FROM rejects") == [
+            ("unreadable", 9, "offsets 5 to 9: the checksum of the batch is wrong")
+        ]
+        assert verify(copy) == []
+    finally:
+        node.stop()
