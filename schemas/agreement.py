@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from schemas.language import Language
 from schemas.placenames import parts_of, words_of
 from schemas.pullback import PullbackLine
-from schemas.reports import FeedName, IncidentKind, Name, Pcode
+from schemas.reports import Day, FeedName, IncidentKind, Name, Pcode
 from schemas.truceday import Micros, TruceCalendar
 
 AgreementId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
@@ -46,8 +46,8 @@ class Scope(Language):
 class Baseline(Language):
     """The period violence is measured against, as local dates of truce-days, last included."""
 
-    first_day: date = Field(description="First truce-day of the period.")
-    last_day: date = Field(description="Last truce-day of the period; it lies before clock.effective.")
+    first_day: Day = Field(description="First truce-day of the period.")
+    last_day: Day = Field(description="Last truce-day of the period; it lies before clock.effective.")
     measure: Literal["mean", "median"] = Field("mean", description="What is taken of the period's daily counts.")
 
     @model_validator(mode="after")
@@ -102,8 +102,8 @@ class AccessPlace(Language):
     status: Literal["besieged", "hard_to_reach"] = Field(description="How aid is kept from it.")
     by: Name | None = Field(None, description="The side that besieges it.")
     people: int | None = Field(None, ge=0, le=1_000_000_000, description="People inside; left out when not known.")
-    first_day: date | None = Field(None, description="First day the line holds; left out when it always did.")
-    last_day: date | None = Field(None, description="Last day the line holds; left out while it does.")
+    first_day: Day | None = Field(None, description="First day the line holds; left out when it always did.")
+    last_day: Day | None = Field(None, description="Last day the line holds; left out while it does.")
     source: Name = Field(description="Where this line comes from.")
 
     @model_validator(mode="after")

@@ -11,10 +11,10 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
 
+from schemas import time_zones
 from schemas.agreement import Agreement
 from schemas.errors import AgreementError, GazetteerError
 from schemas.gazetteer import load_gazetteer
@@ -139,8 +139,8 @@ def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
 
 def _clock(toml: TomlFile) -> Iterator[Fault]:
     zone, effective, anchor = (_at(toml, "clock", key) for key in ("time_zone", "effective", "anchor"))
-    if isinstance(zone, str) and not _is_zone(zone):
-        close = get_close_matches(zone, available_timezones(), n=1)
+    if isinstance(zone, str) and zone not in time_zones.names():
+        close = get_close_matches(zone, time_zones.names(), n=1)
         guess = f"; did you mean {close[0]!r}?" if close else ""
         yield toml.fault(
             ("clock", "time_zone"), f"expected a time zone of the IANA database, found {found(zone)}{guess}"
@@ -152,14 +152,6 @@ def _clock(toml: TomlFile) -> Iterator[Fault]:
         elif isinstance(anchor, time) and effective.time() != anchor:
             text = f"expected a time of day equal to clock.anchor, {anchor.isoformat()}, found {effective.isoformat()}"
             yield toml.fault(("clock", "effective"), text)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, not a key, or a folder of zones such as "Asia"
-        return False
-    return True
 
 
 def _baseline(toml: TomlFile) -> Iterator[Fault]:

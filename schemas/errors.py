@@ -148,9 +148,11 @@ class WorkerStalled(TrucewatchError):
     exit_code = 3
     #: How its line begins: the one death of a worker after which ``up`` starts it again.
     SAID = "stalled: "
+    #: The setting that says how long a worker may stand still.
+    LIMIT = "TRUCEWATCH_STALL_SECONDS"
 
     def __init__(self, message: str) -> None:
-        super().__init__(self.SAID + message)
+        super().__init__(f"{self.SAID}{message} (the limit is {self.LIMIT})")
 
 
 class WorkerDied(TrucewatchError):

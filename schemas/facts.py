@@ -94,7 +94,7 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
     ``same_as`` and ``not_same_as`` name reports as ``feed/report_id``. ``merged_into`` is a report of the same feed;
     a report that has it is ``retracted`` too. ``origins`` are the distinct first tellers of its sources in lower case,
-    none when it states no source.
+    none when it states no source. ``toll_flaw`` says why a stated toll counts nothing; its figures are left out then.
     """
 
     place: Located
@@ -108,6 +108,7 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
     deaths_low: int | None = None
     deaths_best: int | None = None
     deaths_high: int | None = None
+    toll_flaw: str | None = None
     time_precision: str = "minute"
     place_precision: str = "unknown"
     same_as: tuple[str, ...] = ()

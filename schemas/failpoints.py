@@ -38,6 +38,7 @@ Step = Literal[
     "copy.half",  # the new copy is begun
     "copy.written",  # the new copy is beside the old one, not yet on disk for certain
     "copy.synced",
+    "copy.kept",  # the old copy has the name of the earlier one as well
     "copy.replaced",  # it has taken the old one's place
 ]
 STEPS: tuple[Step, ...] = get_args(Step)

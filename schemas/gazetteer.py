@@ -17,6 +17,7 @@ from schemas.errors import ReportRejected
 from schemas.facts import Located
 from schemas.gazetteer_file import GazetteerFile, gazetteer_bytes, parse_gazetteer
 from schemas.gazetteer_index import Entry, index_of
+from schemas.missing import is_missing
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
 from schemas.reports import Place, PlacePrecision
@@ -164,7 +165,7 @@ class Gazetteer:
         if alternatives:
             return None
         unknown: list[str] = []
-        for words in map(words_of, parts):
+        for words in (words_of(part) for part in parts if not is_missing(part)):
             bare = tuple(word for word in words if word not in self._neutral and word not in self._rural)
             entry = self._entries.get(words)
             if entry is None:

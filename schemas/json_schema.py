@@ -1,7 +1,7 @@
 """The language as JSON Schema, for feeds that check what they send before they send it.
 
 The schemas are closed: a property they do not name is rejected. What JSON Schema cannot say, the descriptions do:
-an interval that ends before it starts is rejected, and so is a toll whose low figure is above its high one.
+an interval that ends before it starts is rejected.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
-from schemas.reports import Name
+from schemas.reports import Day, Name
 
 #: Distances are proven to the decimetre up to here, so no band may ask for more.
 REACH_METRES = 50_000
@@ -92,8 +92,8 @@ class PullbackLine(Language):
     uncertainty_metres: int = Field(ge=0, le=REACH_METRES, description="How far the line itself may be off.")
     left: Name = Field(description="What the side left of its direction is called, e.g. north.")
     right: Name = Field(description="What the side right of its direction is called.")
-    first_day: date = Field(description="First truce-day it holds for.")
-    last_day: date | None = Field(None, description="Last truce-day it holds for; open when left out.")
+    first_day: Day = Field(description="First truce-day it holds for.")
+    last_day: Day | None = Field(None, description="Last truce-day it holds for; open when left out.")
     bands: list[Bands] = Field(
         min_length=1, description="Who must keep how far; the largest distance that binds holds."
     )

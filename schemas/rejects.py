@@ -45,7 +45,7 @@ class RejectCode(StrEnum):
         member.hint = hint
         return member
 
-    NOT_JSON = ("not_json", "The value is not JSON.", "send one JSON object per record")
+    NOT_JSON = ("not_json", "The value is not JSON that every reader reads alike.", "send one JSON object per record")
     INVALID_UTF8 = ("invalid_utf8", "The value is not UTF-8.", "send JSON in UTF-8")
     TOO_LARGE = ("too_large", "The value is longer than any report may be.", "shorten raw or the texts")
     EMPTY_VALUE = (
@@ -74,7 +74,11 @@ class RejectCode(StrEnum):
         "give WGS 84 degrees; latitude and longitude may be swapped",
     )
     INTERVAL_BACKWARDS = ("interval_backwards", "A stretch of time ends before it starts.", "swap from and to")
-    TOLL_OUT_OF_ORDER = ("toll_out_of_order", "A toll's low figure is above its high one.", "swap low and high")
+    TOLL_OUT_OF_ORDER = (
+        "toll_out_of_order",
+        "A toll's low figure is above its high one; rejected by earlier versions only.",
+        "publish it again: it is accepted, and its toll counts nothing",
+    )
     PLACE_EMPTY = ("place_empty", "A place says nothing.", "give at least one of pcode, names and point")
     MERGE_UNCLEAR = (
         "merge_unclear",
@@ -117,7 +121,6 @@ _BY_TYPE: dict[str, RejectCode] = {
     "missing": RejectCode.MISSING_FIELD,
     "timezone_aware": RejectCode.TIME_WITHOUT_OFFSET,
     "interval_backwards": RejectCode.INTERVAL_BACKWARDS,
-    "toll_out_of_order": RejectCode.TOLL_OUT_OF_ORDER,
     "place_empty": RejectCode.PLACE_EMPTY,
     "merged_into_nothing": RejectCode.MERGE_UNCLEAR,
     "merged_into_unmerged": RejectCode.MERGE_UNCLEAR,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+
+from schemas.time_zones import time_zone as zone_of
 
 #: An instant in whole microseconds since 1970-01-01T00:00:00Z, as facts carry it.
 Micros = int
@@ -46,7 +47,7 @@ class TruceCalendar:
     """
 
     def __init__(self, time_zone: str, anchor: time) -> None:
-        self.time_zone = ZoneInfo(time_zone)
+        self.time_zone = zone_of(time_zone)
         self.anchor = anchor
         self._starts: list[Micros] = []
         self._days: list[date] = []

@@ -7,14 +7,14 @@ from pathlib import Path
 from sinks.exclusive import exclusive
 from sinks.faults import mapped
 from sinks.opening import LIVE, PUBLISHED, suspect
-from sinks.publishing import copies_begun
+from sinks.publishing import copies_begun, earlier
 
 
 def left_behind(directory: Path) -> list[Path]:
     """Return the files a ledger left in ``directory``, but for damaged ones that were set aside."""
     live, copy = directory / LIVE, directory / PUBLISHED
-    names = (live, live.with_name(f"{LIVE}.wal"), suspect(live), copy, copy.with_name(f"{PUBLISHED}.wal"))
-    return [*(each for each in names if each.exists()), *copies_begun(live), *copies_begun(copy)]
+    beside = (live.with_name(f"{LIVE}.wal"), suspect(live), copy.with_name(f"{PUBLISHED}.wal"), earlier(copy))
+    return [*(each for each in (live, copy, *beside) if each.exists()), *copies_begun(live), *copies_begun(copy)]
 
 
 def clear(directory: Path) -> None:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from sinks.day_records import (
     BulletinLine,
     Change,
@@ -41,7 +43,8 @@ FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_fro
 """
 _REPORT = """
 r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, coalesce(r.kind, r.type), r.place_name,
-r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high
+r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high,
+r.toll_flaw
 """
 _BEHIND = f"""
 SELECT made.incident_id, r.raw, {_REPORT}, made.why
@@ -174,7 +177,7 @@ def _step(raw: str, *columns: Any) -> Step:
 
 
 def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
-    report = json.loads(raw)
+    report = from_json(raw)
     sources = [{key: value for key, value in source.items() if value} for source in report.get("sources", [])]
     return sources, report.get("note")
 
@@ -182,13 +185,29 @@ def _sources(raw: str) -> tuple[list[dict[str, str]], str | None]:
 def _unjudged(connection: Connection, present: VerdictVersion) -> tuple[list[str], int]:
     """Return the reports that concern the day and came after the last judgement: the first few, and how many more."""
     ((pending,),) = connection.execute("SELECT pending FROM ledger_state").fetchall()
-    days = (present.truce_day.isoformat(), None)
-    causes = json.loads(pending).get("causes", [])
-    # Those of the day itself first, then those of every day of the region.
-    found = [cause for wanted in days for region, day, *cause in causes if (region, day) == (present.region, wanted)]
-    named = list(dict.fromkeys(report for reports, _, _ in found for report in reports))
+    day = present.truce_day.isoformat()
+    told = json.loads(pending)
+    own, every = (
+        [
+            # An older version wrote the names alone.
+            ([each if isinstance(each, list) else [0, each] for each in reports], more, shared)
+            for region, of, reports, more, shared in told.get("causes", [])
+            if (region, of) == (present.region, wanted)
+        ]
+        for wanted in (day, None)
+    )
+    watchers, _ = told.get("watchers", ([], {}))
+    watching = [
+        ([number, report], any(region == present.region and of in (day, "") for region, of in touched))
+        for number, report, watches, touched in watchers
+        if any(present.region in regions and first <= day <= last for _, regions, first, last in watches)
+    ]
+    # Those of the day itself first, as they were told, then those of every day of the region.
+    of_day = sorted([*(each for reports, _, _ in own for each in reports), *(each for each, _ in watching)])
+    named = list(dict.fromkeys(report for _, report in [*of_day, *(each for cause in every for each in cause[0])]))
     # Shared are those that changed both.
-    return named, sum(len(reports) + more - shared for reports, more, shared in found) - len(named)
+    reports = sum(len(reports) + more - shared for reports, more, shared in (*own, *every))
+    return named, reports + sum(not counted for _, counted in watching) - len(named)
 
 
 def _json(text: Any) -> Any:

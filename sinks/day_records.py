@@ -62,6 +62,7 @@ class ReportDetail:
     deaths_low: int | None
     deaths_best: int | None
     deaths_high: int | None
+    toll_flaw: str | None
     why: str | None
     sources: list[dict[str, str]]
     note: str | None

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 from pydantic import ValidationError
@@ -19,9 +20,10 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.failpoints import reached
+from schemas.time_zones import RELEASE
+from sinks.calendar import calendar_of
+from sinks.definitions import definitions
 
-#: Views and macros, in the order in which they build on each other.
-_VIEWS = ("views.sql", "bulletins.sql", "declared.sql", "pullback.sql")
 _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 #: A comment stands beside its column, and on a line of its own.
 _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
@@ -48,11 +50,9 @@ def migrations() -> dict[int, str]:
     return {number: _COMMENT.sub("", sql) for number, sql in _numbered().items()}
 
 
-def definitions() -> str:
-    """Return the SQL of every comment, view and macro."""
-    comments = [line for sql in _numbered().values() for line in _COMMENT.findall(sql)]
-    folder = resources.files("sinks") / "schema"
-    return "\n".join(["".join(comments), *((folder / name).read_text("utf-8") for name in _VIEWS)])
+def _comments() -> str:
+    """Return the comments on tables and their columns."""
+    return "".join(line for sql in _numbered().values() for line in _COMMENT.findall(sql))
 
 
 def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -81,6 +81,22 @@ def check_version(stored: int, path: Path) -> None:
         raise StoreUnavailable(
             f"{path} has schema version {stored}, but trucewatch {software_version()} knows versions up to {newest}: "
             "upgrade trucewatch"
+        )
+
+
+def check_current(stored: int, path: Path) -> None:
+    """Refuse to read a file of another schema version.
+
+    Raises:
+        StoreUnavailable: it is newer than this software's.
+        UsageError: it is older.
+    """
+    check_version(stored, path)
+    newest = max(migrations())
+    if stored < newest:
+        raise UsageError(
+            f"{path} has schema version {stored}, this is trucewatch for version {newest}",
+            "start its ledger once with this version, which brings the file up to date",
         )
 
 
@@ -125,12 +141,17 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
         reached("store.migrating")
         connection.execute("COMMIT")
         reached("store.migrated")
-    sql = definitions()
-    present = (software_version(), hashlib.sha256(sql.encode()).hexdigest())
-    if connection.execute("SELECT software_version, definitions FROM about").fetchall() == [present]:
+    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [uuid4().hex])
+    ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
+    sql = _comments() + definitions(agreement, file_id)
+    present = (software_version(), RELEASE, hashlib.sha256(sql.encode()).hexdigest())
+    if connection.execute("SELECT software_version, tzdata, definitions FROM about").fetchall() == [present]:
         return
+    calendar = calendar_of(agreement).to_json()
     connection.execute("BEGIN")
     connection.execute(sql)
-    connection.execute("UPDATE about SET software_version = ?, definitions = ?", present)
+    connection.execute(
+        "UPDATE about SET software_version = ?, tzdata = ?, definitions = ?, calendar = ?", [*present, calendar]
+    )
     reached("store.viewing")
     connection.execute("COMMIT")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from schemas.errors import LogMismatch, StoreDamaged
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
 from sinks.faults import duckdb_path
-from sinks.publishing import begin_with_copy, copies_begun
+from sinks.publishing import begin_with_copy, copies_begun, earlier
 
 LIVE = "live.duckdb"
 PUBLISHED = "compliance.duckdb"
@@ -59,10 +59,10 @@ def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
 
 
 def take_up_published(live: Path) -> None:
-    """Where there is no live file but a published copy, begin with that: its offsets rewind the ledger to match.
+    """Begin with the newest copy where there is no live file: its offsets rewind the ledger to match.
 
     Raises:
-        StoreDamaged: the live file is gone but its write-ahead log is not.
+        StoreDamaged: the live file is gone but its write-ahead log is not, or the copy is damaged.
         OSError: the copy cannot be made.
     """
     if live.exists():
@@ -70,13 +70,19 @@ def take_up_published(live: Path) -> None:
     log = live.with_name(f"{live.name}.wal")
     if log.exists():
         raise StoreDamaged(f"{live} is missing, but its log {log.name} is there")
-    published = live.with_name(PUBLISHED)
-    if published.exists():
-        source = os.open(published, os.O_RDONLY | os.O_CLOEXEC)
+    copy = next(copies(live), None)
+    if copy is not None:
+        source = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            begin_with_copy(source, live)
+            begin_with_copy(source, live, copy)
         finally:
             os.close(source)
+
+
+def copies(live: Path) -> Iterator[Path]:
+    """Yield the copies a ledger can go on from, the newest first."""
+    published = live.with_name(PUBLISHED)
+    return (path for path in (published, earlier(published)) if path.exists())
 
 
 def clear_leftovers(live: Path) -> None:

@@ -13,7 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from schemas.errors import StoreDamaged
 from schemas.failpoints import reached
+from sinks.blocks import check_blocks
 
 #: The ioctl that makes a file share another one's blocks (btrfs, XFS): a copy without copying.
 _FICLONE = 0x40049409
@@ -22,28 +24,36 @@ _CHUNK = 64 * 1024 * 1024
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM)
 
 
-def publish_copy(source: int, target: Path) -> None:
+def publish_copy(source: int, target: Path, origin: Path) -> None:
     """Put a copy of the open file ``source`` in the place of ``target``, durably and in one step.
 
-    ``target`` is at every moment either the earlier copy or the whole new one. The caller sees to it that nobody
-    writes the source meanwhile, and that nobody else publishes here.
+    ``target`` is at every moment either the earlier copy or the whole new one. The copy it replaces is kept as
+    ``earlier(target)``. The caller sees to it that nobody writes the source meanwhile, and that nobody else publishes
+    here. ``origin`` names the source in errors.
 
     ``source`` is a descriptor and not a path because closing any descriptor of a file drops all POSIX locks the
     process holds on it: opening the live file here would let a second writer in.
 
     Raises:
         OSError: the disk took no more, or the folder cannot be written.
+        StoreDamaged: the source is damaged; nothing was replaced.
     """
     fresh = target.with_name(f"{target.name}.publishing")
-    _write(source, fresh)
+    _write(source, fresh, origin)
     # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
     target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
+    _keep(target)
     fresh.replace(target)
     reached("copy.replaced")
     _settle(target.parent)
 
 
-def begin_with_copy(source: int, target: Path) -> None:
+def earlier(target: Path) -> Path:
+    """Return the name of the copy that was published before ``target``."""
+    return target.with_name(f"{target.name}.earlier")
+
+
+def begin_with_copy(source: int, target: Path, origin: Path) -> None:
     """Put a copy of the open file ``source`` where there is no ``target`` yet; one that is there by then stays.
 
     Nobody holds a lock yet on what is about to be made. A ledger that hangs here and wakes up when another one has
@@ -53,9 +63,10 @@ def begin_with_copy(source: int, target: Path) -> None:
 
     Raises:
         OSError: the disk took no more, or the folder cannot be written.
+        StoreDamaged: the source is damaged; nothing was made.
     """
     fresh = target.with_name(f"{target.name}.{uuid4().hex}.publishing")
-    _write(source, fresh)
+    _write(source, fresh, origin)
     try:
         os.link(fresh, target)
     except (FileExistsError, FileNotFoundError):
@@ -70,19 +81,40 @@ def begin_with_copy(source: int, target: Path) -> None:
     _settle(target.parent)
 
 
+def _keep(target: Path) -> None:
+    """Give the copy that is about to be replaced the name of the earlier one as well.
+
+    A file system without hard links keeps none: a rename would leave readers without any for a moment.
+    """
+    linked = target.with_name(f"{target.name}.linked.publishing")
+    linked.unlink(missing_ok=True)
+    try:
+        os.link(target, linked)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        return
+    linked.replace(earlier(target))
+    reached("copy.kept")
+
+
 def copies_begun(target: Path) -> list[Path]:
     """Return copies of ``target`` that were begun, by either way, and not finished."""
     return sorted(target.parent.glob(f"{target.name}*.publishing"))
 
 
-def _write(source: int, fresh: Path) -> None:
+def _write(source: int, fresh: Path, origin: Path) -> None:
     destination = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         _copy(source, destination)
         reached("copy.written")
+        # Damage must not take the place of the last good copy.
+        check_blocks(destination, origin)
         os.fsync(destination)
         reached("copy.synced")
-    except OSError:
+    except (OSError, StoreDamaged):
         fresh.unlink(missing_ok=True)
         raise
     finally:

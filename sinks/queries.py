@@ -5,7 +5,7 @@ Results are always fetched to the end: an unread one would block the connection'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
@@ -31,7 +31,7 @@ from schemas.rows import (
     VerdictRow,
 )
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
-from sinks.columns import hash_table
+from sinks.columns import hash_table, key_table
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
 SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
@@ -41,6 +41,7 @@ SELECT r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r
        r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
        r.fact_offset - $start
 FROM reports r JOIN wanted USING (key_hash)
+WHERE $all OR r.present OR (r.key_hash, r.revision) IN (SELECT key_hash, revision FROM told)
 """
 
 _EARLIEST = """
@@ -132,13 +133,21 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
 
 
 def priors(
-    connection: duckdb.DuckDBPyConnection, wanted: Mapping[Identity, int], log_start: int
+    connection: duckdb.DuckDBPyConnection,
+    wanted: Mapping[Identity, int],
+    told: Collection[tuple[int, int]] | None,
+    log_start: int,
 ) -> dict[tuple[str, str], Prior]:
-    """Return the known revisions of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
+    """Return the known revisions of each identity of ``wanted``, given with its key hash; unknown ones are left out.
+
+    Of the revisions that do not stand only those ``told`` with their key hashes are read, all where it is None.
+    """
     if not wanted:
         return {}
     connection.register("wanted", hash_table(wanted.values()))
-    rows = connection.execute(_PRIORS, {"start": log_start}).fetchall()
+    connection.register("told", key_table(("key_hash", "revision"), list(told or [(0, 0)])))
+    rows = connection.execute(_PRIORS, {"start": log_start, "all": told is None}).fetchall()
+    connection.unregister("told")
     connection.unregister("wanted")
     digests: dict[tuple[str, str], dict[int, int]] = {}
     present: dict[tuple[str, str], tuple[int, str, Contribution | None, int]] = {}

@@ -130,6 +130,19 @@ def region_names(connection: Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
 
 
+def present_reports(path: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the highest revision of each report in a published file: its raw text, type, feed and report_id.
+
+    Raises:
+        UsageError: nothing was published there, or it is a file of another kind.
+        StoreUnavailable: the file cannot be read.
+    """
+    with published(path) as connection:
+        found = connection.execute("SELECT raw, type, feed, report_id FROM reports WHERE present")
+        while rows := found.fetchmany(1_000):
+            yield from rows
+
+
 def judged_days(connection: Connection) -> tuple[date, date] | None:
     """Return the first and the last judged truce-day; None before the first judgement."""
     ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()

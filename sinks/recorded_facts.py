@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 from schemas.errors import StoreUnavailable, UsageError
 from schemas.rejects import RejectCode
 from schemas.truceday import Micros, from_micros, to_micros
+from sinks.calendar import check_calendar
 from sinks.faults import mapped
-from sinks.migrations import check_version, migrations
+from sinks.migrations import check_current
 from sinks.reading import about, open_published, region_names, schema_version
 from sinks.selecting import Connection
 
@@ -111,14 +112,9 @@ class RecordedFacts:
             raise
 
     def _read(self) -> None:
-        version = schema_version(self._connection)
-        check_version(version, self.path)
-        if version < (newest := max(migrations())):
-            raise UsageError(
-                f"{self.path} has schema version {version}, this is trucewatch for version {newest}: "
-                "start its ledger once with this version, which brings the file up to date"
-            )
+        check_current(schema_version(self._connection), self.path)
         self.agreement = about(self._connection).agreement
+        check_calendar(self._connection, self.agreement, self.path)
         self.region_names = region_names(self._connection)
         self.watched = self._regions_by_report(_COVERAGE)
         self.bulletin_lines = self._regions_by_report(_BULLETINS)

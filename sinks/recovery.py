@@ -1,6 +1,6 @@
 """Quarantine of a live file that cannot be read.
 
-The file is set aside and never deleted. The ledger starts from the published copy beside it, or from
+The file is set aside and never deleted. The ledger starts from the newest sound copy beside it, or from
 nothing, and reads the rest of the facts log again. That is right only where the log still holds the
 rest. Where it does not, or where that cannot be known, nothing is moved and the error says what to do.
 """
@@ -16,15 +16,15 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
-
 from schemas.agreement import Agreement
 from schemas.errors import StoreDamaged, StoreInUse, StoreUnavailable
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks import queries
+from sinks.blocks import check_blocks
+from sinks.calendar import check_calendar
 from sinks.faults import mapped
 from sinks.migrations import check_agreement, check_version, stored_version
-from sinks.opening import LIVE, PUBLISHED, suspect
+from sinks.opening import copies, suspect
 from sinks.reading import open_published
 
 #: Damage once is an accident; a disk that does it again and again needs a person, and room for what it leaves.
@@ -44,81 +44,69 @@ class FactsLog(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """Files in quarantine, the reason, and the ledger's next offset.
+    """Files in quarantine, the reason, and the copy the ledger goes on from, with its next offset.
 
-    The offset is 0 where there was no copy to go on from.
+    Without a copy the ledger reads the topic from its beginning.
     """
 
     files: list[Path]
     why: str
+    copy: Path | None
     next_offset: int
 
 
-def read_through(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read every row once: a damaged block is found now, and not copied or met in the middle of a run.
-
-    Raises:
-        duckdb.Error: a block does not match its checksum.
-    """
-    tables = connection.execute("SELECT database_name, table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
-    for database, table in tables:
-        connection.execute(f'SELECT bit_xor(hash(t)) FROM "{database}".main."{table}" t').fetchall()  # noqa: S608 - ours
-
-
 def quarantine(live: Path, why: str, agreement: Agreement, log: FactsLog) -> Quarantined:
-    """Rename a damaged live file and its write-ahead log, so that the next opening begins with the published copy.
+    """Rename a damaged live file, its write-ahead log, and damaged copies.
+
+    The next opening begins with the newest sound copy, or else with nothing.
 
     Raises:
         StoreDamaged: the log no longer holds all that follows the copy, or nobody knows; nothing was moved.
-        StoreUnavailable: another process has the file by now, or the copy is of newer software; nothing was moved.
-        UsageError: the copy was judged by another agreement; nothing was moved.
+        StoreUnavailable: another process has the file by now, or a copy is of newer software; nothing was moved.
+        UsageError: a copy was judged by another agreement; nothing was moved.
     """
-    copy = live.with_name(PUBLISHED)
-    found = _next_offset_of(copy, agreement, log, why)
-    if found is None:
+    damaged = [live, live.with_name(f"{live.name}.wal")]
+    taken, next_offset = None, 0
+    for copy in copies(live):
+        found = _next_offset_of(copy, agreement, log, why)
+        if found is not None:
+            taken, next_offset = copy, found
+            break
+        damaged.append(copy)
+    if taken is None:
         _check_from_nothing(log, why)
-    elif found < log.begins:
-        raise _refusal(why, f"{log.topic} begins at {log.begins}, after the copy's next offset {found}")
-    wal = live.with_name(f"{live.name}.wal")
-    damaged = [path for path in (live, wal, *([copy] if found is None else [])) if path.exists()]
+    elif next_offset < log.begins:
+        raise _refusal(why, f"{log.topic} begins at {log.begins}, after the next offset {next_offset} of {taken.name}")
     already = sorted(live.parent.glob(f"{live.name}.{_ASIDE}-*"))
     if len(already) >= MOST_QUARANTINED:
         names = ", ".join(path.name for path in already)
         raise _refusal(why, f"{len(already)} such files were set aside before ({names}); look after the disk")
     with mapped(live):
-        moved = _moved(live, damaged)
-    return Quarantined(moved, why, found or 0)
+        moved = _moved(live, [path for path in damaged if path.exists()])
+    return Quarantined(moved, why, taken, next_offset)
 
 
 def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -> int | None:
-    """Return the next offset of a published copy; None when there is no copy that can be read."""
-    if not copy.exists() or _led_to_damage(copy):
-        return None
+    """Return the next offset of a copy; None when it is damaged or was made before anything was read."""
     try:
+        with mapped(copy):
+            file = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                check_blocks(file, copy)
+            finally:
+                os.close(file)
         with closing(open_published(copy)) as connection, mapped(copy):
             check_version(stored_version(connection, copy), copy)
             check_agreement(connection, agreement, copy)
-            read_through(connection)
+            check_calendar(connection, agreement, copy)
             known = connection.execute(queries.FACTS_LOG).fetchall()
     except StoreDamaged:
         return None
     for topic, next_offset, identity in known:
         if (topic, identity) != (log.topic, log.identity):
-            raise _refusal(why, "the copy was read from another log, which cannot be read again from there")
+            raise _refusal(why, f"{copy.name} was read from another log, which cannot be read again from there")
         return int(next_offset)
     return None
-
-
-def _led_to_damage(copy: Path) -> bool:
-    """Whether the file that met damage at work was itself begun from this copy.
-
-    Reading every row does not read the indexes: a copy damaged there looks sound, and would be taken up for ever.
-    """
-    live = copy.with_name(LIVE)
-    if not suspect(live).exists():
-        return False
-    published = copy.stat().st_mtime
-    return any(path.stat().st_ctime > published for path in live.parent.glob(f"{LIVE}.{_ASIDE}-*"))
 
 
 def _check_from_nothing(log: FactsLog, why: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
 from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
 from sinks import queries
+from sinks.blocks import check_blocks
+from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
 from sinks.migrations import check_agreement, check_version, migrate, stored_version
@@ -45,7 +47,7 @@ from sinks.opening import (
     take_up_published,
 )
 from sinks.publishing import publish_copy
-from sinks.recovery import FactsLog, Quarantined, quarantine, read_through
+from sinks.recovery import FactsLog, Quarantined, quarantine
 from sinks.writing import Writer
 
 __all__ = ["LIVE", "PUBLISHED", "Store", "StoreLimits"]
@@ -63,6 +65,7 @@ class Store:
         self,
         live: Path,
         connection: duckdb.DuckDBPyConnection,
+        source: int,
         agreement: Agreement,
         facts_topic: str,
         limits: StoreLimits,
@@ -78,8 +81,7 @@ class Store:
         self._in_transaction = False
         self._log_start = 0
         self._writer = Writer(connection, agreement)
-        # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it (see publish_copy).
-        self._source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
+        self._source = source
 
     @classmethod
     def open(
@@ -110,7 +112,8 @@ class Store:
             StoreDamaged: the file cannot be read, and going on without it would lose something.
             StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
-            UsageError: the file was judged by another agreement, or by other rules of this one.
+            UsageError: the file was judged by another agreement, by other rules of this one, or with time zones that
+                cut its days otherwise.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
@@ -146,18 +149,25 @@ class Store:
             check_unsuspected(live)
             take_up_published(live)
             connection = connect(live, limits)
+            # Opened once and closed last: closing a descriptor of the file drops DuckDB's lock on it.
+            source = os.open(live, os.O_RDONLY | os.O_CLOEXEC)
             try:
+                # What is found damaged is set aside as it is.
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
                 clear_leftovers(live)
+                check_blocks(source, live)
                 stored = stored_version(connection, live)
                 check_filled(stored, live)
                 check_version(stored, live)
                 if stored:
                     check_agreement(connection, agreement, live)
-                    read_through(connection)
+                    check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)
-                store = cls(live, connection, agreement, log.topic, limits)
+                connection.execute("PRAGMA enable_checkpoint_on_shutdown")
+                store = cls(live, connection, source, agreement, log.topic, limits)
             except (duckdb.Error, OSError, TrucewatchError):
                 connection.close()
+                os.close(source)
                 raise
         try:
             store._settle(regions, log.identity, new_log_allowed=new_log_allowed)
@@ -201,10 +211,16 @@ class Store:
 
     # -- answering the ledger
 
-    def priors(self, wanted: Mapping[Identity, int]) -> dict[tuple[str, str], Prior]:
-        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out."""
+    def priors(
+        self, wanted: Mapping[Identity, int], told: Collection[tuple[int, int]] | None = None
+    ) -> dict[tuple[str, str], Prior]:
+        """Return what is known of each identity of ``wanted``, given with its key hash; unknown ones are left out.
+
+        Args:
+            told: key hashes with the revisions to read beside the present ones; all where it is None.
+        """
         with self._guarded():
-            return queries.priors(self._connection, wanted, self._log_start)
+            return queries.priors(self._connection, wanted, told, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the first ``limit`` incidents that count on a day, of some kinds or of all.
@@ -242,9 +258,15 @@ class Store:
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
         """
+        for _ in self.committing(changes):
+            pass
+
+    def committing(self, changes: Changes) -> Generator[None, None, None]:
+        """Do what ``commit`` does, table by table; when it is closed before the end it rolls back."""
         with self._transaction():
             self._writer.stage(changes, self._log_start)
-            self._writer.write(changes, self._log_start)
+            for _ in self._writer.write(changes, self._log_start):
+                yield
             self._writer.write_offsets(changes, self._facts_topic, self._log_start)
             reached("store.written")
             self._connection.execute("COMMIT")
@@ -258,7 +280,7 @@ class Store:
         """Put a copy of the last commit in the place of ``compliance.duckdb``; return the seconds it took.
 
         Raises:
-            StoreFull, StoreUnavailable: the earlier copy is still there, whole.
+            StoreFull, StoreUnavailable, StoreDamaged: the earlier copy is still there, whole.
         """
         if self._in_transaction:
             raise RuntimeError("publish between commits: rows are staged")
@@ -270,7 +292,7 @@ class Store:
         published = self._live.with_name(PUBLISHED)
         with mapped(published):
             # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
-            publish_copy(self._source, published)
+            publish_copy(self._source, published, self._live)
         return time.monotonic() - started
 
     def _check_in_place(self) -> None:

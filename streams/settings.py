@@ -129,8 +129,11 @@ def load(options: Mapping[str, Any] | None = None) -> Settings:
     known = [variable(name) for name in Settings.model_fields]
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in _OF_THE_TESTS.union(known):
-            near = get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            # Without the prefix, which makes any two names alike.
+            near = get_close_matches(
+                name.upper().removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], n=1
+            )
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"there are {', '.join(known)}"
             raise UsageError(f"{name} is no setting; {hint}")
     given = {name: value for name, value in (options or {}).items() if value is not None}
     try:

@@ -57,20 +57,17 @@ class Place(Language):
 
 
 class Toll(Language):
-    """A toll as the source gives it; ``best`` may lie outside the range, as real data sets have it."""
+    """A toll as the source gives it, errors included.
 
-    low: Count | None = Field(None, description="Lowest figure given; never above 'high'.")
+    ``best`` may lie outside the range. A toll with ``low`` above ``high`` is flagged, and counted by nothing.
+    """
+
+    low: Count | None = Field(None, description="Lowest figure given; a toll with one above 'high' counts nothing.")
     best: Count | None = Field(None, description="The figure the source prefers, or its only one.")
     high: Count | None = Field(None, description="Highest figure given.")
     by_side: dict[Name, Count] = Field(
         default_factory=dict, max_length=20, description="Figures by side, as the source names the sides."
     )
-
-    @model_validator(mode="after")
-    def _low_is_not_above_high(self) -> Self:
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise PydanticCustomError("toll_out_of_order", "low is above high")
-        return self
 
 
 class Party(Language):

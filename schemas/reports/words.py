@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticKnownError
+
+from schemas.instants import END, FIRST, OffsetMissing, parse_day, parse_instant
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
@@ -26,9 +29,33 @@ ReportReference = Annotated[
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
-#: An instant with its offset. Below 1971 lies what the parser makes of a compact date such as 20160912 (seconds
-#: since 1970); years such as 1 and 9999 would overflow the calendar of truce-days.
-Instant = Annotated[AwareDatetime, Field(ge=datetime(1971, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))]
+
+
+def read_instant(stated: object) -> object:
+    """Return a stated instant as a datetime; what is no text is left to pydantic, which refuses it."""
+    if not isinstance(stated, str):
+        return stated
+    try:
+        return parse_instant(stated)
+    except OffsetMissing:
+        raise PydanticKnownError("timezone_aware") from None
+    except ValueError:
+        raise PydanticKnownError("datetime_parsing", {"error": "not RFC 3339"}) from None
+
+
+def read_day(stated: object) -> object:
+    """Return a stated day as a date; digits alone would pass for seconds since 1970."""
+    if not isinstance(stated, str):
+        return stated
+    try:
+        return parse_day(stated)
+    except ValueError:
+        raise PydanticKnownError("date_parsing", {"error": "not YYYY-MM-DD"}) from None
+
+
+#: An instant with its offset. Years such as 1 and 9999 would overflow the calendar of truce-days.
+Instant = Annotated[AwareDatetime, Field(ge=FIRST, lt=END), BeforeValidator(read_instant)]
+Day = Annotated[date, BeforeValidator(read_day)]
 
 
 class Status(StrEnum):

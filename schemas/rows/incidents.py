@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -24,14 +24,16 @@ class Contribution(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """What the store knows of an identity: every revision with its body's digest, and what the present one adds.
+    """What the store knows of an identity: revisions with their bodies' digests, and what the present one adds.
+
+    ``digests`` holds those that were asked about, and grows as revisions come.
 
     ``contribution`` is None when the present revision is retracted or is no incident. ``fact_offset`` is the present
     revision's place in the facts topic.
     """
 
     revision: int
-    digests: Mapping[int, int]
+    digests: dict[int, int]
     type: str
     contribution: Contribution | None
     fact_offset: int

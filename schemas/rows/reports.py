@@ -60,6 +60,8 @@ class ReportRow(NamedTuple):
     source_offset: int
     body_digest: int
     raw: str
+    toll_flaw: str | None
+    source_log: str | None
 
 
 class ConvoyStepRow(NamedTuple):

@@ -101,5 +101,5 @@ COMMENT ON COLUMN bulletin_days.at_least IS 'Whether the monitor says ''no less 
 COMMENT ON COLUMN bulletin_days.counted_incidents IS 'Incidents in scope counted here for the region and truce-day, whoever is accused.';
 
 CREATE OR REPLACE MACRO held_against_limit(incidents, bulletin_incidents) AS
-    CASE WHEN (SELECT agreement ->> '$.violence.bulletins_of' FROM about) IS NULL THEN incidents ELSE bulletin_incidents END;
+    CASE WHEN @bulletins_of@ IS NULL THEN incidents ELSE bulletin_incidents END;
 COMMENT ON MACRO held_against_limit IS 'Which of a verdict''s counts is held against its limit under the file''s agreement; NULL where it goes by bulletins and there is none.';

@@ -65,7 +65,7 @@ WITH RECURSIVE revisions AS MATERIALIZED (
         )
     )
 )
-SELECT * FROM fold WHERE n > 0;
+SELECT fold.* FROM @own_file@, fold WHERE in_use AND n > 0;
 COMMENT ON MACRO TABLE declared_fold IS 'Every declaration reported by an instant with the state of its party''s clock after it. What declared_clock and declared_acts rest on.';
 
 CREATE OR REPLACE MACRO span_text(seconds) AS
@@ -112,7 +112,8 @@ SELECT
                           WHERE v.truce_day = d.truce_day AND v.verdict <> 'MET')) AS truce_days_met,
     opened_by,
     CASE WHEN until <= CAST(t AS TIMESTAMPTZ) THEN closing_report END AS ended_by_report
-FROM timed;
+FROM @own_file@, timed
+WHERE in_use;
 COMMENT ON MACRO TABLE declared_stretches IS 'Every stretch of declared truce by the declarations reported by an instant: columns as in declared_clock.';
 
 CREATE OR REPLACE VIEW declared_clock AS
@@ -134,8 +135,10 @@ COMMENT ON COLUMN declared_clock.ended_by_report IS 'feed/report_id of the decla
 
 CREATE OR REPLACE MACRO declared_as_of(t) AS TABLE
 SELECT p.declared_by, coalesce(s.in_force, false) AS in_force, s.* EXCLUDE (declared_by, in_force)
-FROM (SELECT DISTINCT declared_by FROM declared_fold(t)) p
+FROM @own_file@
+CROSS JOIN (SELECT DISTINCT declared_by FROM declared_fold(t)) p
 LEFT JOIN declared_stretches(t) s USING (declared_by)
+WHERE in_use
 -- The latest stretch that has begun; of a party whose truce is only announced the first to come.
 QUALIFY row_number() OVER (
     PARTITION BY p.declared_by
@@ -165,7 +168,8 @@ SELECT
                      AND later.reported_at <= fold.reported_at) THEN 'ends_before_it_starts'
         ELSE 'nothing_in_force'
     END AS flag
-FROM fold
+FROM @own_file@, fold
+WHERE in_use
 ORDER BY effective_at, reported_at, feed, report_id;
 COMMENT ON MACRO TABLE declared_acts_as_of IS 'Every declaration that stood at an instant with what it did to its party''s declared clock: columns as in declared_acts.';
 

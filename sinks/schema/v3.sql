@@ -1,4 +1,18 @@
--- Version 3: a broker serves several agreements, and each counts the reports that are none of its own.
+-- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; flagged tolls; the
+-- log of a source record; reports outside the agreement.
+
+ALTER TABLE about ADD COLUMN tzdata VARCHAR;
+ALTER TABLE about ADD COLUMN calendar JSON;
+ALTER TABLE about ADD COLUMN file_id VARCHAR;
+COMMENT ON COLUMN about.tzdata IS 'Release of the IANA time zones that truce-days were last cut by, such as 2026f.';
+COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in seconds since 1970, and the length in seconds of every truce-day until 2199 that is no 24 hours long.';
+COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
+
+ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
+COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';
+
+ALTER TABLE reports ADD COLUMN source_log VARCHAR;
+COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another. NULL in rows of versions before 3.';
 
 ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
 COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';

@@ -1,4 +1,9 @@
--- Views and macros. They belong to the software, not to the file: made anew by a ledger that finds those of another.
+-- Views and macros. They belong to the software: an opening makes them anew where the file has others. What stands
+-- between two @ is filled in for the file (see sinks/definitions.py); @own_file@ holds in_use, true where a macro is asked in its own file.
+
+CREATE SCHEMA IF NOT EXISTS @asked@;
+CREATE VIEW IF NOT EXISTS @asked@.file AS SELECT file_id, agreement_id FROM main.about;
+COMMENT ON VIEW @asked@.file IS '@mark@';
 
 CREATE OR REPLACE VIEW incidents AS
 WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),
@@ -439,12 +444,12 @@ COMMENT ON COLUMN places.last_day IS 'Last day the line holds; NULL while it doe
 COMMENT ON COLUMN places.source IS 'Where the line comes from.';
 
 CREATE OR REPLACE MACRO places_as_of(of_day) AS TABLE
-SELECT * FROM places
-WHERE coalesce(first_day <= CAST(of_day AS DATE), true) AND coalesce(last_day >= CAST(of_day AS DATE), true);
+SELECT places.* FROM @own_file@, places
+WHERE in_use AND coalesce(first_day <= CAST(of_day AS DATE), true) AND coalesce(last_day >= CAST(of_day AS DATE), true);
 COMMENT ON MACRO TABLE places_as_of IS 'The besieged and hard-to-reach places of a day.';
 
 CREATE OR REPLACE MACRO besieged_people_as_of(of_day) AS (
-    SELECT coalesce(sum(people), 0)::BIGINT FROM places_as_of(of_day) WHERE status = 'besieged'
+    SELECT coalesce(sum(people), 0)::BIGINT FROM @own_file@, places_as_of(of_day) WHERE in_use AND status = 'besieged'
 );
 COMMENT ON MACRO besieged_people_as_of IS 'People in besieged places on a day, as far as their number is known.';
 
@@ -554,12 +559,14 @@ SELECT
     d.ends_at,
     coalesce(f.recorded_at, v.recorded_at) AS figures_at,
     coalesce(f.tick_offset, v.tick_offset) AS figures_offset
-FROM versions v
+FROM @own_file@
+CROSS JOIN versions v
 -- Figures of an earlier version say nothing of this one.
 LEFT JOIN figures f USING (region, truce_day, version)
 JOIN truce_days d USING (truce_day)
 CROSS JOIN ledger_state l
-LEFT JOIN regions ON pcode = v.region;
+LEFT JOIN regions ON pcode = v.region
+WHERE in_use;
 COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each region and truce-day the row as it stood then, columns as in day_verdicts. figures_at and figures_offset are the time and the tick of its figures, which may be later than the version''s.';
 
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
@@ -586,7 +593,8 @@ SELECT
     count(*) FILTER (completed AND (miss IS NULL OR truce_day > miss)) AS streak_days,
     any_value(miss) AS streak_ended_day,
     any_value(missed_by) AS streak_ended_by
-FROM held, last_miss
+FROM @own_file@, held, last_miss
+WHERE in_use
 GROUP BY region, region_name;
 COMMENT ON MACRO TABLE window_as_of IS 'A region''s seven truce-days and streak as held at an instant, from the verdicts and figures as they stood then.';
 
@@ -674,7 +682,7 @@ WITH verdict AS (
     FROM verdict_changes
     WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
 )
-SELECT fact, value, detail FROM told ORDER BY part, place;
+SELECT fact, value, detail FROM @own_file@, told WHERE in_use ORDER BY part, place;
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';
 
 CREATE OR REPLACE VIEW reject_states AS

@@ -5,8 +5,8 @@ finds. The checks build on each other: the first proves the columns of ``reports
 later ones may count by those columns.
 
 A file cannot prove some things, and no check claims them: when intake received a report, which Kafka record
-it came from, what the gazetteer made of a place without a P-code, how many duplicates there were, and the
-sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
+it came from, what the gazetteer made of a place without a P-code, how many duplicates and reports outside there
+were, and the sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from sinks.verify.pullback import check_position_findings, check_positions
 from sinks.verify.redrives import check_redrives
 from sinks.verify.report_rows import check_reports
 from sinks.verify.silence import check_silence
+from sinks.verify.sources import check_sources
 from sinks.verify.standing import check_gate, check_windows
 from sinks.verify.tallies import check_day_tallies, check_feed_tallies
 from sinks.verify.verdict_rows import check_verdicts, check_versions
@@ -53,6 +54,7 @@ class Step(NamedTuple):
 STEPS: tuple[Step, ...] = (
     Step("the agreement, its regions and truce-days", check_about),
     Step("how far the file has read", check_offsets),
+    Step("where in Kafka its records lay", check_sources),
     Step("every report against its raw bytes", check_reports),
     Step("rejected records", check_rejects),
     Step("records published again", check_redrives),
@@ -93,6 +95,7 @@ def verify(path: Path, progress: Callable[[int, int], None] | None = None, limit
 
     Raises:
         StoreUnavailable: the file cannot be opened or read, or is no file of a ledger's.
+        UsageError: it is of an earlier version, or was judged with time zones that cut its days otherwise.
         KeyboardInterrupt: Ctrl-C, which ends the query under way.
     """
     with closing(Published(path)) as file, interruptible(file.interrupt):

@@ -14,6 +14,7 @@ from schemas.reports import FeedName
 from schemas.rows import FeedRow
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
+from sinks.calendar import Calendar
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 from sinks.verify.report_rows import fingerprint, read_raw
@@ -57,6 +58,8 @@ def check_about(file: Published) -> Iterator[Difference]:
     agreement = file.agreement
     named = file.select("select agreement_id, title from about")[0]
     yield from Row("about", "").compare(("agreement_id", "title"), named, (agreement.id, agreement.title))
+    ((stored,),) = file.select("select calendar from about")
+    yield from Row("about", "").compare(("calendar",), (stored,), (Calendar.cut_by(file.days.start).to_json(),))
     needs = agreement.gate_regions, agreement.access.regions
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)
@@ -131,17 +134,12 @@ def _reported_at(code: str, original: bytes) -> Micros | None:
 
 def check_rejects(file: Published) -> Iterator[Difference]:
     """Check that each reject names who its bytes name, and that one called a contradiction contradicts a report."""
-    columns = ["fact_offset", "code", "feed", "report_id", "original", "original_bytes"]
-    columns += ["source_topic", "source_partition", "source_offset", "source_log"]
-    sources = set(file.select("select topic, partition, log_identity from sink_offsets where role = 'source'"))
-    for offset, code, feed, report_id, original, size, topic, partition, source_offset, log in file.stream(
-        f"select {file.columns('rejects', columns)} from rejects order by fact_offset"  # noqa: S608
+    for offset, code, feed, report_id, original, size in file.stream(
+        "select fact_offset, code, feed, report_id, original, original_bytes from rejects order by fact_offset"
     ):
         row = Row("rejects", f"offset {offset}")
         yield from row.compare(("feed", "report_id"), (feed, report_id), named(original))
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
-        if offset >= file.log_start and source_offset is not None:
-            yield from row.claim("source_log", log, (topic, partition, log) in sources, "a log that was read")
         if code == RejectCode.TOO_LARGE:
             # Only such a record may have been cut.
             yield from row.claim("original_bytes", size, size > MAX_REPORT_BYTES, f"more than {MAX_REPORT_BYTES}")
@@ -212,30 +210,3 @@ def check_offsets(file: Published) -> Iterator[Difference]:
     yield from row.claim("now", file.now, (file.now is None) == (file.last_tick < 0), "a tick's, once one was read")
     if file.judged_at is not None:
         yield from row.claim("now", file.now, file.now == file.judged_at, file.judged_at)
-    yield from _check_sources(file)
-
-
-def _check_sources(file: Published) -> Iterator[Difference]:
-    # A duplicate, or a report outside the agreement, may come after the last row of its partition, so with such the
-    # file may have read further; likewise when the facts topic was made anew and the source topics were not.
-    rowless = file.select("select coalesce(sum(duplicate + outside), 0) from feeds")[0][0]
-    loose = file.log_start > 0 or rowless > 0
-    read = file.select(
-        """
-        select topic, partition, next_offset, highest from
-            (select topic, partition, max(next_offset) as next_offset
-                from sink_offsets where role = 'source' group by all)
-            full join (
-                select source_topic as topic, source_partition as partition, max(source_offset) as highest
-                from (select source_topic, source_partition, source_offset, fact_offset from reports
-                    union all select source_topic, source_partition, source_offset, fact_offset from rejects)
-                where source_offset >= 0 and fact_offset >= ? group by all)
-            using (topic, partition)
-        order by all""",
-        [file.log_start],
-    )
-    for topic, partition, stored, highest in read:
-        least = 0 if highest is None else highest + 1
-        holds = stored is not None and (stored >= least if loose else stored == least)
-        wanted = f"{least} or more" if loose else least
-        yield from Row("sink_offsets", topic, partition).claim("next_offset", stored, holds, wanted)

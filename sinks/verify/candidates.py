@@ -6,7 +6,6 @@ which of the candidates are there.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from math import asin, cos, radians, sin, sqrt
 from typing import NamedTuple
@@ -60,32 +59,21 @@ class Pair(NamedTuple):
         return self.other if report is self.one else self.one
 
 
-def candidates(rules: LinkingRules, reports: Iterable[NaiveReport]) -> list[Pair]:
-    """Return every pair of ``reports``, incidents in some region, that are candidates for each other."""
-    by_region: dict[str, list[NaiveReport]] = defaultdict(list)
-    for report in reports:
-        if _may_have_candidates(rules, report):
-            by_region[report.regions[0]].append(report)
-    pairs = []
-    for of_region in by_region.values():
-        of_region.sort(key=lambda report: report.occurred_from)
-        for number, report in enumerate(of_region):
-            latest = report.occurred_to + rules.minutes * MICROS_PER_MINUTE
-            for later in of_region[number + 1 :]:
-                # Those after it start later still.
-                if later.occurred_from > latest:
-                    break
-                pair = compare(rules, report, later)
-                if pair is not None:
-                    pairs.append(pair)
-    return pairs
+def candidates(rules: LinkingRules, report: NaiveReport, others: Iterable[NaiveReport]) -> list[Pair]:
+    """Return ``report`` with each of ``others`` that is a candidate for it, the closest first."""
+    pairs = (compare(rules, *sorted((report, other), key=lambda each: each.name)) for other in others)
+    return sorted((pair for pair in pairs if pair is not None), key=lambda pair: pair.closeness)
+
+
+def is_timely(report: NaiveReport) -> bool:
+    """Whether a report says well enough when it was."""
+    return TIMES.index(report.time_precision) <= DAY and report.occurred_to - report.occurred_from <= LONGEST
 
 
 def _may_have_candidates(rules: LinkingRules, report: NaiveReport) -> bool:
     place = place_class(report)
-    timely = TIMES.index(report.time_precision) <= DAY and report.occurred_to - report.occurred_from <= LONGEST
     exact = place is not None and place <= CLASSES.index(rules.weakest_place)
-    return timely and (exact or called_the_same(report, report))
+    return is_timely(report) and (exact or called_the_same(report, report))
 
 
 def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair | None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from schemas.agreement import Agreement
+from schemas.time_zones import time_zone as zone_of
 from schemas.truceday import Micros, from_micros, to_micros
 
 _ONE_DAY = timedelta(days=1)
@@ -19,7 +19,7 @@ class Days:
     """The truce-days of one agreement, half-open from anchor to anchor on the wall clock."""
 
     def __init__(self, time_zone: str, anchor: time) -> None:
-        self.zone = ZoneInfo(time_zone)
+        self.zone = zone_of(time_zone)
         self.anchor = anchor
         # The same whole-day intervals and anchors return thousands of times in one file.
         self.start = lru_cache(maxsize=20_000)(self._start)
@@ -40,7 +40,10 @@ class Days:
     def containing(self, instant: Micros) -> date:
         """Return the truce-day ``instant`` lies in."""
         near = from_micros(instant).astimezone(self.zone).date()
-        return max(day for day in (near - _ONE_DAY, near, near + _ONE_DAY) if self.start(day) <= instant)
+        # Two days back: where a zone skipped a day, the truce-day that runs may have begun before it.
+        return max(
+            day for day in (near - 2 * _ONE_DAY, near - _ONE_DAY, near, near + _ONE_DAY) if self.start(day) <= instant
+        )
 
     def touched(self, from_: Micros, to: Micros) -> list[date]:
         """Return every truce-day ``[from_, to)`` has a part of; an empty interval is an instant."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
+from pydantic_core import from_json
 
+from schemas.missing import is_missing
 from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import Linking
@@ -65,7 +66,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
             deaths_high=high,
             place_key=place_key,
         )
-        yield report if text is None else report._replace(**raw_fields(orjson.loads(text)))
+        yield report if text is None else report._replace(**raw_fields(from_json(text)))
 
 
 def raw_fields(told: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +78,14 @@ def raw_fields(told: dict[str, Any]) -> dict[str, Any]:
         "place_precision": place.get("precision", "unknown"),
         "point": None if point is None else (point["latitude"], point["longitude"]),
         "names_parties": bool(told.get("parties")),
-        "tellers": tuple(source.get("origin") or source["name"] for source in told.get("sources", ())),
+        "tellers": tuple(teller for source in told.get("sources", ()) for teller in _told_by(source)),
         "same_as": tuple(told.get("same_as", ())),
         "not_same_as": tuple(told.get("not_same_as", ())),
         "merged_into": told.get("merged_into"),
     }
+
+
+def _told_by(source: dict[str, Any]) -> list[str]:
+    """Return the first teller of a source, none where it writes that nobody is known."""
+    named = [name for name in (source.get("origin"), source["name"]) if name is not None and not is_missing(name)]
+    return named[:1]

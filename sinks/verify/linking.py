@@ -7,16 +7,17 @@ remembered for as long as no revision comes of any report that was asked about o
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import product
+from itertools import groupby
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.truceday import Micros
-from sinks.verify.candidates import Pair, candidates, denied
+from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, candidates, denied
+from sinks.verify.crowds import Spot, spots
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incidents import Member, NaiveIncident, NaiveLink, incident_of
@@ -46,6 +47,12 @@ class Linking:
         self._known = _known(reports)
         #: By revision, and by feed of the other, its candidates, the closest first.
         self._near: dict[tuple[str, str, int], dict[str, list[Pair]]] = {}
+        #: By region, every revision in the order of their starts, with these; and by spot, who ever was at it.
+        self._by_start: dict[str, tuple[list[Micros], list[NaiveReport]]] = {}
+        self._ever_at: dict[Spot, set[Identity]] = defaultdict(set)
+        self._counted: dict[Spot, list[tuple[int, int, bool]]] = defaultdict(list)
+        #: Between which moments no answer about a spot, of those asked for in the course of one answer, is another.
+        self._spots_asked: list[tuple[int, int]] = []
         self._asserting: dict[str, list[NaiveReport]] = defaultdict(list)
         self._merged: dict[Identity, set[Identity]] = defaultdict(set)
         #: Whatever was asked about in the course of one answer.
@@ -58,10 +65,13 @@ class Linking:
 
     def _relate(self, rules: LinkingRules) -> None:
         revisions = {_key(report): report for known in self._known.values() for report in known.present}
-        pairs = candidates(rules, [report for report in revisions.values() if self._is_ours(report)])
-        for pair in sorted(pairs, key=lambda pair: pair.closeness):
-            for one, other in ((pair.one, pair.other), (pair.other, pair.one)):
-                self._near.setdefault(_key(one), {}).setdefault(other.feed, []).append(pair)
+        ours = [report for report in revisions.values() if self._is_ours(report)]
+        for region, of_region in groupby(sorted(ours, key=_by_start), key=lambda report: report.regions[0]):
+            told = list(of_region)
+            self._by_start[region] = [report.occurred_from for report in told], told
+        for report in ours:
+            for spot in spots(rules, report):
+                self._ever_at[spot].add(report.identity)
         for report in revisions.values():
             for name in set(report.same_as):
                 self._asserting[name].append(report)
@@ -83,6 +93,9 @@ class Linking:
     def present(self, identity: Identity, before: int) -> NaiveReport | None:
         """Return the highest revision of a report among the facts before an offset."""
         self._asked.add(identity)
+        return self._present(identity, before)
+
+    def _present(self, identity: Identity, before: int) -> NaiveReport | None:
         known = self._known.get(identity)
         index = bisect_left(known.offsets, before) if known else 0
         return known.present[index - 1] if known and index else None
@@ -100,19 +113,57 @@ class Linking:
         there = self.present(report.identity, before) is report and self._is_ours(report)
         return there and (report.active or report is raised)
 
+    # -- candidates
+
+    def _candidates(self, report: NaiveReport, before: int) -> dict[str, list[Pair]]:
+        """Return by feed the candidates a report has if it is in no crowd, whatever may stand of them."""
+        rules = self.agreement.linking
+        if rules is None or self._is_crowded(report, before):
+            return {}
+        found = self._near.get(_key(report))
+        if found is None:
+            found = self._near[_key(report)] = {}
+            starts, told = self._by_start[report.regions[0]]
+            patience = rules.minutes * MICROS_PER_MINUTE
+            low = bisect_left(starts, report.occurred_from - patience - LONGEST)
+            high = bisect_right(starts, report.occurred_to + patience)
+            for pair in candidates(rules, report, told[low:high]):
+                found.setdefault(pair.beside(report).feed, []).append(pair)
+        return found
+
+    def _is_crowded(self, report: NaiveReport, before: int) -> bool:
+        rules = self.agreement.linking
+        return rules is not None and any(self._is_crowd(rules, spot, before) for spot in spots(rules, report))
+
+    def _is_crowd(self, rules: LinkingRules, spot: Spot, before: int) -> bool:
+        """Whether more reports are at a spot than can be told apart, retracted ones included."""
+        ever = self._ever_at[spot]
+        if len(ever) <= spot.most:
+            return False
+        for low, high, crowd in self._counted[spot]:
+            if low < before <= high:
+                self._spots_asked.append((low, high))
+                return crowd
+        there = [report for identity in ever if (report := self._present(identity, before)) is not None]
+        crowd = sum(spot in spots(rules, report) for report in there if self._is_ours(report)) > spot.most
+        low, high = self._untold(ever, before)
+        self._counted[spot].append((low, high, crowd))
+        self._spots_asked.append((low, high))
+        return crowd
+
     # -- links
 
     def _links(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> list[NaiveLink]:
         """Return the links of a report that stands."""
         links = [NaiveLink(report, other, "same_as") for other in self._asserted(report, before, raised)]
         known = {link.names for link in links}
-        for feed, pairs in self._near.get(_key(report), {}).items():
+        for feed, pairs in self._candidates(report, before).items():
             if feed == report.feed:
-                chosen = [pair for pair in pairs if self._stands(pair.beside(report), before, raised)]
+                chosen = [pair for pair in pairs if self._meets(pair.beside(report), before, raised)]
             else:
                 closest = self._closest(report, feed, before, raised)
                 # Of the feed of ``report`` at least that one stands.
-                mutual = closest and self._closest(closest.beside(report), report.feed, before, raised) is closest
+                mutual = closest and self._closest(closest.beside(report), report.feed, before, raised) == closest
                 chosen = [closest] if closest and mutual else []
             links += [NaiveLink.found(pair) for pair in chosen if pair.closeness.names not in known]
         return links
@@ -127,8 +178,12 @@ class Linking:
         ]
 
     def _closest(self, report: NaiveReport, feed: str, before: int, raised: NaiveReport | None) -> Pair | None:
-        near = self._near[_key(report)][feed]
-        return next((pair for pair in near if self._stands(pair.beside(report), before, raised)), None)
+        near = self._candidates(report, before)[feed]
+        return next((pair for pair in near if self._meets(pair.beside(report), before, raised)), None)
+
+    def _meets(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> bool:
+        """Whether a report that was found to be near stands and is in no crowd."""
+        return self._stands(report, before, raised) and not self._is_crowded(report, before)
 
     def _joined(self, start: NaiveReport, before: int, raised: NaiveReport | None = None) -> Joined:
         """Return what hangs together with ``start``, which stands, by whatever links, joined as far as they may."""
@@ -151,6 +206,7 @@ class Linking:
             if low < before <= high:
                 return incident
         self._asked.clear()
+        self._spots_asked.clear()
         report = self.present(identity, before)
         if report is None or not self._stands(report, before):
             return None
@@ -160,6 +216,8 @@ class Linking:
             members, joined = self._linked(report, before)
         incident = incident_of(self.agreement, self.days, members, joined)
         low, high = self._untold(self._asked, before)
+        low = max([low, *(since for since, _ in self._spots_asked)])
+        high = min([high, *(until for _, until in self._spots_asked)])
         for member in members:
             if member.standing == "active":
                 self._found[member.report.identity].append((low, high, incident))
@@ -184,7 +242,7 @@ class Linking:
         """
         lent: dict[Identity, NaiveLink] = {}
         for report in active:
-            for identity in self._related(report) - lent.keys():
+            for identity in self._related(report, before) - lent.keys():
                 other = self.present(identity, before)
                 if other is None or other.active or other.merged_into is not None or not self._is_ours(other):
                     continue
@@ -193,9 +251,10 @@ class Linking:
                     lent[identity] = link
         return sorted(lent.values(), key=_order)
 
-    def _related(self, report: NaiveReport) -> set[Identity]:
+    def _related(self, report: NaiveReport, before: int) -> set[Identity]:
         """Return all reports that, in some revision of theirs, could be linked to this one."""
-        near = {pair.beside(report).identity for pairs in self._near.get(_key(report), {}).values() for pair in pairs}
+        candidates_ = self._candidates(report, before)
+        near = {pair.beside(report).identity for pairs in candidates_.values() for pair in pairs}
         named = {identity_named(name) for name in report.same_as}
         return near | named | {other.identity for other in self._asserting.get(report.name, ())}
 
@@ -257,6 +316,23 @@ class Linking:
         return low, high
 
 
+class Group:
+    """Reports joined so far: their names, their feeds, and the names that one of them denies."""
+
+    def __init__(self, reports: list[NaiveReport]) -> None:
+        self.reports = reports
+        self.names = {report.name for report in reports}
+        self.feeds = {report.feed for report in reports}
+        self.denied = {name for report in reports for name in report.not_same_as}
+
+    def take(self, other: Group) -> None:
+        """Join another group to this one."""
+        self.reports += other.reports
+        self.names |= other.names
+        self.feeds |= other.feeds
+        self.denied |= other.denied
+
+
 class Joined(NamedTuple):
     """Reports in the groups they ended in, by identity of each, and the links that joined them, in order."""
 
@@ -266,33 +342,39 @@ class Joined(NamedTuple):
 
 def join(reports: Iterable[NaiveReport], links: Iterable[NaiveLink], repeating: frozenset[str]) -> Joined:
     """Take the links one after the other, asserted ones first, each as far as it may join."""
-    groups = {report.identity: [report] for report in reports}
+    groups = {report.identity: Group([report]) for report in reports}
     joined = []
     for link in sorted(links, key=_order):
         one, other = groups[link.one.identity], groups[link.other.identity]
-        if one is other or any(_apart(link, *two, repeating) for two in product(one, other)):
+        if one is other or _apart(link, one, other, repeating):
             continue
-        one += other
-        for report in other:
+        if len(one.reports) < len(other.reports):
+            one, other = other, one
+        one.take(other)
+        for report in other.reports:
             groups[report.identity] = one
         joined.append(link)
-    return Joined(groups, joined)
+    return Joined({identity: group.reports for identity, group in groups.items()}, joined)
 
 
 def _order(link: NaiveLink) -> tuple[object, ...]:
     return (0, link.names) if link.pair is None else (1, link.pair.closeness)
 
 
-def _apart(link: NaiveLink, one: NaiveReport, other: NaiveReport, repeating: frozenset[str]) -> bool:
+def _apart(link: NaiveLink, one: Group, other: Group, repeating: frozenset[str]) -> bool:
     """Whether ``link`` must not bring these two together."""
-    doubled = link.pair is not None and one.feed == other.feed and one.feed not in repeating
-    return doubled or denied(one, other)
+    doubled = link.pair is not None and bool((one.feeds & other.feeds) - repeating)
+    return doubled or bool(one.denied & other.names) or bool(other.denied & one.names)
 
 
 def identity_named(name: str) -> Identity:
     """Return the identity in ``feed/report_id``; no feed's name holds a stroke, a report's may."""
     feed, _, report_id = name.partition("/")
     return feed, report_id
+
+
+def _by_start(report: NaiveReport) -> tuple[str, Micros]:
+    return report.regions[0], report.occurred_from
 
 
 def _key(report: NaiveReport) -> tuple[str, str, int]:
@@ -308,9 +390,9 @@ def _known(reports: Iterable[NaiveReport]) -> dict[Identity, Known]:
         revisions.sort(key=lambda report: report.offset)
         present: list[NaiveReport] = []
         told_first: list[Micros] = []
-        for number in range(len(revisions)):
-            so_far = revisions[: number + 1]
-            present.append(max(so_far, key=lambda report: report.revision))
-            told_first.append(min(report.reported_at for report in so_far))
+        for report in revisions:
+            higher = not present or report.revision > present[-1].revision
+            present.append(report if higher else present[-1])
+            told_first.append(min([report.reported_at, *told_first[-1:]]))
         known[identity] = Known([report.offset for report in revisions], present, told_first)
     return known

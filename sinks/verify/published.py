@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import duckdb
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
-from schemas.errors import StoreUnavailable
+from schemas.errors import StoreUnavailable, UsageError
+from schemas.time_zones import RELEASE
 from schemas.truceday import Micros
+from sinks.calendar import Calendar, calendar_refused
 from sinks.faults import duckdb_path, mapped
+from sinks.migrations import check_current
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.linking import Linking
@@ -48,6 +52,7 @@ class Published:
 
     Raises:
         StoreUnavailable: the file is missing, locked, damaged, or no file of a ledger's.
+        UsageError: it is of an earlier version, or was judged with time zones that cut its days otherwise.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +69,7 @@ class Published:
                 self._connection.execute("set enable_external_access = false")
                 self._connection.execute(_USE)
                 self._read()
-        except StoreUnavailable:
+        except (StoreUnavailable, UsageError):
             self.close()
             raise
 
@@ -72,11 +77,13 @@ class Published:
         self._types = self._describe()
         if "about" not in self._types or "ledger_state" not in self._types:
             raise StoreUnavailable(f"{self.path} is a DuckDB file, but not one that a ledger wrote")
+        check_current(self._value("select schema_version from about"), self.path)
         try:
             self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
         except ValidationError as error:
             raise StoreUnavailable(f"{self.path} holds no agreement that can be read: {error}") from error
         self.days = Days.of(self.agreement)
+        self._check_calendar()
         #: The first fact not in the file, and the last tick judged, both by ``fact_offset``.
         self.next_offset: int = self._value("select next_offset from ledger_state")
         self.last_tick: int = self._value("select last_tick from ledger_state")
@@ -88,6 +95,18 @@ class Published:
         self._connection.execute(_REPLACED)
         #: The reports joined to incidents, from the first check on that asks for them.
         self.linking: Linking | None = None
+
+    def _check_calendar(self) -> None:
+        """Refuse a file of other time zones in words: every day would differ, and none would say why.
+
+        Raises:
+            UsageError: the releases differ, and so do the days they cut.
+        """
+        release, text = self.select("select tzdata, calendar from about")[0]
+        if release != RELEASE:
+            difference = Calendar.cut_by(self.days.start).difference(Calendar(**json.loads(text)))
+            if difference is not None:
+                raise calendar_refused(self.path, release, difference)
 
     def interrupt(self) -> None:
         """End the queries under way, with an error; any thread may ask."""

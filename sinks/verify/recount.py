@@ -232,7 +232,8 @@ def covered_share(
         watching = {notice.feed for notice in near if notice.occurred_from <= left and right <= notice.occurred_to}
         if len(watching | all_day) >= agreement.coverage.min_feeds:
             covered += right - left
-    return Fraction(covered, end - start)
+    # Of a day that the zone skipped there is nothing to watch.
+    return Fraction(covered, end - start) if start < end else Fraction(1)
 
 
 def streak(newest_first: Iterable[tuple[date, str]]) -> NaiveStreak:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
+from schemas.missing import is_missing
 from schemas.reports import (
     ANY_REPORT,
     AnyReport,
@@ -23,6 +24,7 @@ from schemas.reports import (
     PositionReport,
     Report,
     Status,
+    Toll,
 )
 from schemas.rows import ReportRow
 from schemas.truceday import to_micros
@@ -44,6 +46,7 @@ NOT_IN_RAW = frozenset(
         "source_topic",
         "source_partition",
         "source_offset",
+        "source_log",
         "raw",
     }
 )
@@ -57,7 +60,7 @@ def check_reports(file: Published) -> Iterator[Difference]:
     for values in file.stream(f"select {columns} from reports"):  # noqa: S608
         yield from _check_row(file, dict(zip(ReportRow._fields, values, strict=True)))
     yield from _check_identities(file)
-    yield from _check_coordinates(file)
+    yield from _check_facts(file)
 
 
 def read_raw(raw: str | bytes) -> AnyReport:
@@ -120,8 +123,7 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
                 "confidence": str(report.confidence),
             }
             if report.deaths is not None:
-                toll = report.deaths
-                columns |= {"deaths_low": toll.low, "deaths_best": toll.best, "deaths_high": toll.high}
+                columns |= _toll(report.deaths)
         case ConvoyReport():
             columns |= _when(report) | _day(report, days) | _where(report.place)
             columns |= {"type": "convoy", "kind": str(report.step), "place_precision": str(report.place.precision)}
@@ -146,12 +148,18 @@ def _day(report: IncidentReport | ConvoyReport | PositionReport, days: Days) -> 
     return {"truce_day": day, "time_uncertain": uncertain}
 
 
+def _toll(toll: Toll) -> dict[str, object]:
+    if toll.low is not None and toll.high is not None and toll.high < toll.low:
+        return {"toll_flaw": f"low {toll.low} is above high {toll.high}"}
+    return {"deaths_low": toll.low, "deaths_best": toll.best, "deaths_high": toll.high}
+
+
 def _first_tellers(report: IncidentReport) -> list[str] | None:
     tellers: list[str] = []
     for source in report.sources:
-        teller = (source.name if source.origin is None else source.origin).casefold()
-        if teller not in tellers:
-            tellers.append(teller)
+        named = [name for name in (source.origin, source.name) if name is not None and not is_missing(name)]
+        if named and named[0].casefold() not in tellers:
+            tellers.append(named[0].casefold())
     return tellers or None
 
 
@@ -225,28 +233,10 @@ def _check_identities(file: Published) -> Iterator[Difference]:
         yield Difference("reports", f"{feed}/{report_id}@{revision}", "revision", f"{rows} rows", "1 row")
 
 
-def _check_coordinates(file: Published) -> Iterator[Difference]:
-    """No fact and no source record became two rows, be it of ``reports`` or of ``rejects``."""
+def _check_facts(file: Published) -> Iterator[Difference]:
+    """No fact became two rows, be it of ``reports`` or of ``rejects``."""
     twice = file.select("""
         select fact_offset, count(*) from (select fact_offset from reports union all select fact_offset from rejects)
         group by all having count(*) > 1 order by all""")
     for offset, rows in twice:
         yield Difference("reports", f"offset {offset}", "fact_offset", f"{rows} rows", "1 row")
-    # A source record at or before one that was counted is a redelivery, so along the facts sources only move on. An
-    # offset of -1 marks a fact from no topic; in an earlier log sources counted from zero as well.
-    back = file.select(
-        """
-        select fact_offset, source_topic, source_partition, source_offset, latest from (
-            select *, max(source_offset) over (
-                partition by source_topic, source_partition order by fact_offset
-                rows between unbounded preceding and 1 preceding) as latest
-            from (
-                select fact_offset, source_topic, source_partition, source_offset from reports
-                union all select fact_offset, source_topic, source_partition, source_offset from rejects)
-            where source_offset >= 0 and fact_offset >= ?)
-        where source_offset <= latest order by fact_offset""",
-        [file.log_start],
-    )
-    for offset, topic, partition, source_offset, latest in back:
-        row = Row("reports", f"offset {offset}", f"{topic}[{partition}]")
-        yield row.differs("source_offset", source_offset, f"above {latest}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 import traceback
 from importlib import import_module
@@ -45,6 +47,11 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+def _unwrapped(text: str) -> str:
+    """Return help whose paragraphs are one line each: a docstring's own breaks fall anywhere on a terminal."""
+    return re.sub(r"(?<=\S)\n(?=[^\s-])", " ", inspect.cleandoc(text))
+
+
 class _Commands(TyperGroup):
     """The commands, each loaded when its name or its help is asked for."""
 
@@ -63,6 +70,8 @@ class _Commands(TyperGroup):
                 found.command(cmd_name)(function)
             self.commands[cmd_name] = command = get_command(found)
             command.name = cmd_name
+            for each in (command, *getattr(command, "commands", {}).values()):
+                each.help = each.help and _unwrapped(each.help)
         if cmd_name not in _COMMANDS:
             # The error offers the names near to it, out of the commands that are there.
             for each in _COMMANDS:

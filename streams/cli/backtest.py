@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Literal
 
 from schemas.agreement import Agreement
 from schemas.errors import DependencyUnavailable, ResultIncomplete, TrucewatchError, UsageError
+from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from schemas.truceday import to_micros
 from sinks.clearing import clear, left_behind
@@ -25,9 +26,12 @@ from streams.engine.admin import committed_offsets, delete_topics, end_offsets, 
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
+from streams.feeds.dry_run import accepted_by
 from streams.feeds.readback import read_back
-from streams.feeds.readers import format_of, read
-from streams.feeds.recorded import STDIN, opened
+from streams.feeds.readers import Release, format_of, read
+from streams.feeds.recorded import STDIN, Recorded, opened
+from streams.feeds.release import read_release
+from streams.intake.examine import Examiner
 from streams.ops.published import copy_path
 from streams.ops.status import read_status
 from streams.ops.wording import counted
@@ -56,6 +60,7 @@ class Plan:
     order: Order = "reported"
     replace: bool = False
     run: str | None = None
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,15 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
     left = _check_room(plan)
     own: EmbeddedBroker | None = None
     with ExitStack() as stack:
-        archive = stack.enter_context(Archive([plan.agreement.calendar], plan.order, now=to_micros(datetime.now(UTC))))
-        for path in plan.files:
-            archive.add(read(path, plan.file_format, plan.agreement.calendar.time_zone))
+        now = to_micros(datetime.now(UTC))
+        examiner = Examiner(
+            [plan.agreement], load_gazetteer(plan.agreement.gazetteer, plan.settings.boundaries), "archive"
+        )
+        archive = stack.enter_context(
+            Archive([plan.agreement.calendar], plan.order, now=now, accepted=accepted_by(examiner, now))
+        )
+        for reports in _read(plan):
+            archive.add(reports)
             progress("read", len(archive), None)
         if not len(archive):
             raise UsageError(f"there is no report in {', '.join(map(str, plan.files))}")
@@ -249,6 +260,15 @@ class _Run:
 def _size(archive: Archive) -> int:
     """Return how many records the archive is published as."""
     return len(archive) + len(archive.ticks())
+
+
+def _read(plan: Plan) -> Iterator[Iterator[Recorded]]:
+    """Yield the reports of each file; of releases all together, as each rests on those before it."""
+    time_zone = plan.agreement.calendar.time_zone
+    if plan.release is None:
+        yield from (read(path, plan.file_format, time_zone) for path in plan.files)
+    else:
+        yield (each.report for each in read_release(plan.files, plan.file_format, time_zone, plan.release))
 
 
 def _check_files(plan: Plan) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from schemas.errors import UsageError
 from streams.cli import options
-from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.cli.published import published_file
 from streams.ops.explain import read_explanation, read_past
@@ -40,7 +37,7 @@ def explain(
 
       trucewatch explain Hama 2016-09-14 --as-of 2016-09-16T12:00+03:00
     """
-    truce_day, instant = _day(day), instant_of(as_of)
+    truce_day, instant = options.day_of(day), options.instant_of(as_of)
     file = published_file(file, load({"agreement": agreement, "data": data}))
     if instant is not None:
         past = read_past(file, region, truce_day, instant)
@@ -54,10 +51,3 @@ def explain(
         print_json(explanation_json(explanation))
     else:
         show_explanation(answers(), explanation)
-
-
-def _day(given: str) -> date:
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        raise UsageError(f"{given!r} is no date", "write it as 2016-09-19") from None

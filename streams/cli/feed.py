@@ -25,7 +25,8 @@ from streams.cli.output import answers, news, print_json, reader_gone, say_missi
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.publish import Receipt, publish
 from streams.feeds.readers import missing_companions, read_all
-from streams.feeds.recorded import STDIN
+from streams.feeds.recorded import STDIN, Named
+from streams.feeds.release import read_release
 from streams.intake.examine import Examiner
 from streams.ops.wording import counted
 from streams.settings import Settings, load
@@ -49,6 +50,9 @@ def publish_command(
             "--receipts", help="Write one JSON line per acknowledged report to this file; - is standard output."
         ),
     ] = None,
+    release: options.ReleaseNumber = None,
+    against: options.Against = None,
+    withdraw_missing: options.WithdrawMissing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Publish reports. Each is acknowledged by the broker before it is counted; sending one again is harmless.
@@ -63,27 +67,30 @@ def publish_command(
       trucewatch publish reports.jsonl --broker kafka://127.0.0.1:9092 --receipts sent.jsonl
 
       tail -f reports.jsonl | trucewatch publish -
+
+      trucewatch publish ged-2.csv --release 2 --against ged-1.csv --withdraw-missing
     """
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries})
     missing = missing_companions(files, file_format)
     if not as_json:
         say_missing(missing)
     judged = load_agreement(settings.agreement)
+    told = options.release_of(release, against, withdraw_missing, files, file_format)
+    time_zone = judged.calendar.time_zone
+    reports = read_release(files, file_format, time_zone, told) if told else read_all(files, file_format, time_zone)
     if dry_run:
-        _try(settings, judged, files, file_format, as_json=as_json)
+        _try(settings, judged, reports, as_json=as_json)
     else:
-        _send(settings, judged, files, file_format, receipts, as_json=as_json)
+        _send(settings, reports, files, receipts, as_json=as_json)
 
 
-def _try(
-    settings: Settings, agreement: Agreement, files: list[Path], file_format: str | None, *, as_json: bool
-) -> None:
+def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, as_json: bool) -> None:
     gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
     examiner = Examiner([agreement], gazetteer, "clock")
     found: list[Fault] = []
     checked = 0
     with _counting("checked") as count:
-        for fault in faults(read_all(files, file_format, agreement.calendar.time_zone), examiner):
+        for fault in faults(reports, examiner):
             checked += 1
             count(checked)
             if fault is not None:
@@ -105,18 +112,11 @@ def _try(
 
 
 def _send(
-    settings: Settings,
-    agreement: Agreement,
-    files: list[Path],
-    file_format: str | None,
-    receipts: Path | None,
-    *,
-    as_json: bool,
+    settings: Settings, reports: Iterator[Named], files: list[Path], receipts: Path | None, *, as_json: bool
 ) -> None:
     _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
     topics = Topics(settings.topic_prefix, settings.partitions)
-    reports = read_all(files, file_format, agreement.calendar.time_zone)
     sent = 0
     with ExitStack() as stack:
         out = _receipts(stack, receipts)

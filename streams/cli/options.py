@@ -5,14 +5,16 @@ An option that is not given leaves the setting to the environment, then to its d
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from schemas.errors import UsageError
-from streams.feeds.readers import FORMATS
+from schemas.instants import OffsetMissing, parse_day, parse_instant
+from streams.feeds.readers import FORMATS, Release, name_their_releases
 
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")
@@ -38,6 +40,27 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),
 ]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, plain or .gz; - is standard input.")]
+ReleaseNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--release",
+        min=1,
+        max=1_000_000,
+        metavar="N",
+        help="The last of FILES is release N of a data set: rows that changed become revision N or higher. "
+        "Files before it are earlier releases. A column 'version' numbers the rows by itself.",
+    ),
+]
+Against = Annotated[
+    list[Path] | None,
+    typer.Option("--against", metavar="FILE", help="An earlier release, or a published copy that holds it."),
+]
+WithdrawMissing = Annotated[
+    bool,
+    typer.Option(
+        "--withdraw-missing", help="Withdraw rows of the earlier release that the file's period holds no longer."
+    ),
+]
 FileFormat = Annotated[
     str | None,
     typer.Option(
@@ -49,19 +72,44 @@ FileFormat = Annotated[
 ]
 
 
+def release_of(
+    number: int | None, against: list[Path] | None, withdraw: bool, files: Sequence[Path], file_format: str | None
+) -> Release | None:
+    """Return the release the options describe, or the files by columns of their own; None where neither does."""
+    if number or against or withdraw or name_their_releases(files, file_format):
+        return Release(number, tuple(against or ()), withdraw)
+    return None
+
+
 def instant_of(given: str | None, option: str = "--as-of") -> datetime | None:
     """Return the instant an option names, if it is given.
 
     Raises:
-        UsageError: it is no ISO 8601 time, or one without an offset, which could be any of 26 hours.
+        UsageError: it is no time, or one without an offset, which could be any of 26 hours.
     """
     if given is None:
         return None
     example = "write it as 2016-09-16T12:00+03:00, or with Z for UTC"
     try:
-        instant = datetime.fromisoformat(given)
+        return parse_instant(given)
+    except ValueError as error:
+        what = "lacks its offset" if isinstance(error, OffsetMissing) or _is_day(given) else "is no time"
+        raise UsageError(f"{option}: {given!r} {what}", example) from None
+
+
+def day_of(given: str) -> date:
+    """Return the truce-day an argument names.
+
+    Raises:
+        UsageError: it is no day, or one with a time of day behind it.
+    """
+    if not _is_day(given):
+        raise UsageError(f"{given!r} is no date", "write it as 2016-09-19")
+    return parse_day(given)
+
+
+def _is_day(given: str) -> bool:
+    try:
+        return f"{parse_day(given)}" == given
     except ValueError:
-        raise UsageError(f"{option}: {given!r} is no time", example) from None
-    if instant.tzinfo is None:
-        raise UsageError(f"{option}: {given!r} lacks its offset", example)
-    return instant
+        return False

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
@@ -15,6 +14,7 @@ from rich.text import Text
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.time_zones import time_zone
 from sinks.rejects import Choice, Reject, reject_rates, reject_shares, rejects
 from sinks.selecting import Connection
 from streams.cli import options
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 _EXPORTED_AT_ONCE = 100
-_UTC = ZoneInfo("UTC")
+_UTC = time_zone("UTC")
 
 _Code = Annotated[str | None, typer.Option("--code", help="Only rejects with this code, such as unknown_place.")]
 _Feed = Annotated[str | None, typer.Option("--feed", help="Only rejects of this feed.")]

@@ -48,6 +48,9 @@ def replay(
     days: Annotated[
         int | None, typer.Option("--days", min=1, max=366, help="Show the last N truce-days, not the truce's first.")
     ] = None,
+    release: options.ReleaseNumber = None,
+    against: options.Against = None,
+    withdraw_missing: options.WithdrawMissing = False,
     run: Annotated[str | None, typer.Option("--run", hidden=True, help="Go on with the run of this name.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -68,7 +71,8 @@ def replay(
     judged = load_agreement(settings.agreement)
     if not as_json:
         say_missing(missing_companions(files, file_format))
-    finished = _run(Plan(settings, judged, files, file_format, order, replace, run))
+    told = options.release_of(release, against, withdraw_missing, files, file_format)
+    finished = _run(Plan(settings, judged, files, file_format, order, replace, run, told))
     first = last = None
     if days is None:
         first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)

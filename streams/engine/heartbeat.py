@@ -5,7 +5,8 @@ Two things can go wrong without an error:
 * The loop stands still in a call that does not return. Only another thread can notice
   (:mod:`streams.engine.watchdog`).
 * The loop runs and nothing moves, because a fetch loop ended, a handler waits for ever or a batch
-  was lost between two tasks. Records then wait while nothing is committed.
+  was lost between two tasks. Records then wait while nothing is committed and no flush
+  works on in pieces.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Backlog(Protocol):
     """Backlog of the lane."""
 
     commits: int
+    pieces: int
 
     def uncommitted(self) -> dict[TopicPartition, int]:
         """Return the records waiting, per partition."""
@@ -73,7 +75,7 @@ class Heartbeat:
         self.waits_since: dict[TopicPartition, float] = {}
         self._lane = lane
         self._serializer = serializer
-        self._mark: tuple[int, int | None] = (0, None)
+        self._mark: tuple[int, int, int | None] = (0, 0, None)
 
     @property
     def doing(self) -> str | None:
@@ -107,9 +109,9 @@ class Heartbeat:
         self.uncommitted = self._lane.uncommitted()
         self.waits_since = self._oldest()
         waiting = any(self.uncommitted.values())
-        # Calls that end are no progress while records wait: a handler that never commits handles
-        # idle batches too.
-        mark = self._lane.commits, None if waiting else self._serializer.calls
+        # A flush that works on in pieces makes progress, however long it takes. Calls that end are
+        # none while records wait: a handler that never commits handles idle batches too.
+        mark = self._lane.commits, self._lane.pieces, None if waiting else self._serializer.calls
         # A standby may wait for ever in resume(), for a file that another process holds.
         if mark != self._mark or not (waiting or self.doing) or self.doing == "resume":
             self._mark = mark

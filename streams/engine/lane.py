@@ -129,6 +129,7 @@ class Lane:
         consumer: the consumer, once Faust has made it.
         commit_seconds: how long a commit may take.
         commits: how often the group accepted an offset further than the one before.
+        pieces: how often a handler let the event loop run in the middle of a flush.
         most_records: most records in memory at once, handed over and not committed.
         most_bytes: their bytes, at most.
         lost: records of each topic deleted before they were read, as far as this process met the
@@ -144,6 +145,7 @@ class Lane:
         self.consumer: Consumer | None = None
         self.commit_seconds = COMMIT_SECONDS
         self.commits = 0
+        self.pieces = 0
         self.most_records = 0
         self.most_bytes = 0
         self.lost = dict.fromkeys(topics, 0)

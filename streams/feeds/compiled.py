@@ -17,8 +17,10 @@ from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from streams.feeds.recorded import Recorded, day_of
-from streams.feeds.table import Row, midnight, midnight_after, recorded, reports_of, rows_of, whole_number
+from schemas.instants import parse_day
+from streams.feeds.cells import given, identity, midnight, midnight_after, whole_number
+from streams.feeds.recorded import Recorded
+from streams.feeds.table import Row, recorded, reports_of, rows_of
 
 FEED = "compiled-2016"
 
@@ -81,20 +83,22 @@ def read_tallies(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[R
 def convoy(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
     """Turn one row into the JSON of a convoy report; known by the end of its last day, for the table states no more."""
     span = _span(row["date"])
-    place: dict[str, Any] = {"names": [row["location"]], "precision": "near"}
-    if row["adm1_pcode"]:
-        place["pcode"] = row["adm1_pcode"]
+    number, location = identity(row["row"]), given(row["location"])
+    place: dict[str, Any] = {"names": [location] if location else [], "precision": "near"}
+    if (pcode := identity(row["adm1_pcode"])) is not None:
+        place["pcode"] = pcode
     return {
         "type": "convoy",
         "feed": FEED,
-        "report_id": f"convoy-{row['row']}",
+        "report_id": number and f"convoy-{number}",
         "reported_at": midnight_after(span.last, time_zone) if span else row["date"],
-        "convoy_id": f"{row['date']} {row['location']}",
+        # A convoy bound for a place nobody names is one with no other.
+        "convoy_id": f"{row['date']} {location or number}",
         "step": _step(row),
         "occurred": _occurred(span, row["date"], time_zone, row["date_basis"]),
         "place": place,
         "mode": next((mode for words, mode in _MODES.items() if words in row["convoy_type"]), "unstated"),
-        "operator": [name for name in row["operator"].split("/") if name],
+        "operator": [name for written in row["operator"].split("/") if (name := given(written))],
         "trucks": whole_number(row["trucks"]),
         "people_requested": whole_number(row["people_intended"]),
         "sources": [_source(row)],
@@ -148,7 +152,7 @@ def _tally(row: dict[str, str]) -> dict[str, Any]:
     kind = row["note"].partition(";")[0] if row["note"].startswith(("combat", "arrests")) else "violations"
     return {
         "place": place,
-        "accused": row["accused_party"],
+        "accused": given(row["accused_party"]),
         "kind_as_given": kind,
         "count": whole_number(row["violations"]),
     }
@@ -163,9 +167,9 @@ def _span(cell: str) -> _Span | None:
     parts = cell.split("/")
     try:
         if len(parts) == 1 and re.fullmatch(r"\d{4}-\d{2}", cell):
-            first = day_of(f"{cell}-01")
+            first = parse_day(f"{cell}-01")
             return _Span(first, first.replace(day=monthrange(first.year, first.month)[1]), "month")
-        first, last = day_of(parts[0]), day_of(parts[-1])
+        first, last = parse_day(parts[0]), parse_day(parts[-1])
     except ValueError:
         return None
     days = (last - first).days

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.json_rule import Breach, object_of
 
 
 class Edit:
@@ -26,6 +27,8 @@ class Edit:
         try:
             # A number, a list, true: as JSON has it. Anything else is text, which needs no quotation marks then.
             self.value: Any = _read(value) if value else None
+        except Breach as fault:
+            raise UsageError(f"--edit {written!r}: {fault}") from None
         except (ValueError, RecursionError):
             self.value = value
 
@@ -39,6 +42,9 @@ def edited(body: bytes, edits: list[Edit], name: str) -> bytes:
     unedited = UsageError(f"{name} is no JSON object, so no field of it can be edited", "export it and mend it as text")
     try:
         document = _read(body.decode())
+    except Breach as fault:
+        # Written again, it would say one of the two without a word.
+        raise UsageError(f"{name}: {fault}", "export it and mend it as text") from None
     except (ValueError, RecursionError):
         raise unedited from None
     if not isinstance(document, dict):
@@ -53,7 +59,7 @@ def edited(body: bytes, edits: list[Edit], name: str) -> bytes:
 
 def _read(text: str) -> Any:
     """Read JSON with every digit of its whole numbers: faster readers round those of more than 64 bits."""
-    return json.loads(text, parse_constant=_no_number)
+    return json.loads(text, parse_constant=_no_number, object_pairs_hook=object_of)
 
 
 def _no_number(name: str) -> None:

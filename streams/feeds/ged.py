@@ -23,17 +23,19 @@ from functools import partial
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from streams.feeds.kind_words import bombardment_told_of
-from streams.feeds.recorded import Recorded
-from streams.feeds.table import (
+from streams.feeds.cells import (
+    count,
     day_or_none,
-    decimal_number,
+    given,
+    identity,
     midnight,
     midnight_after,
-    reports_of,
-    rows_of,
-    whole_number,
+    point_or_none,
+    revision,
 )
+from streams.feeds.kind_words import bombardment_told_of
+from streams.feeds.recorded import Recorded
+from streams.feeds.table import reports_of, rows_of
 
 FEED = "ucdp-ged"
 
@@ -76,8 +78,8 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
     return {
         "type": "incident",
         "feed": FEED,
-        "report_id": row["id"],
-        "revision": 1,
+        "report_id": identity(row["id"]),
+        "revision": revision(row),
         "reported_at": midnight_after(reported, time_zone) if reported else row["source_date"],
         "occurred": {
             "from": midnight(start, time_zone) if start else row["date_start"],
@@ -86,8 +88,8 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
             "source_precision": f"ucdp date_prec {row['date_prec']}",
         },
         "place": {
-            "names": [row[column] for column in ("adm_1", "adm_2", "where_coordinates") if row[column]],
-            "point": {"latitude": decimal_number(row["latitude"]), "longitude": decimal_number(row["longitude"])},
+            "names": [name for column in ("adm_1", "adm_2", "where_coordinates") if (name := given(row[column]))],
+            "point": point_or_none(row["latitude"], row["longitude"]),
             "wkt": row.get("geom_wkt") or None,
             "precision": _PLACE_PRECISION.get(row["where_prec"], row["where_prec"]),
             "source_precision": f"ucdp where_prec {row['where_prec']}",
@@ -96,8 +98,8 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "kind_as_given": f"ucdp type_of_violence {row['type_of_violence']}",
         "parties": _parties(row, "a") + _parties(row, "b"),
         "deaths": {
-            **{bound: whole_number(row[bound]) for bound in ("low", "best", "high")},
-            "by_side": {side: whole_number(row[column]) for side, column in _TOLLS.items()},
+            **_counts(row, {bound: bound for bound in ("low", "best", "high")}),
+            "by_side": _counts(row, _TOLLS),
         },
         "sources": _sources(row),
         "note": "kind read from the words of source_headline" if told else None,
@@ -112,10 +114,16 @@ def _bombardment(row: dict[str, str]) -> str | None:
     return bombardment_told_of(row["source_headline"])
 
 
+def _counts(row: dict[str, str], columns: dict[str, str]) -> dict[str, int | str]:
+    """The counts that cells hold; a missing one is left out, and does not cost the event."""
+    counts = {name: count(row[column]) for name, column in columns.items()}
+    return {name: number for name, number in counts.items() if number is not None}
+
+
 def _parties(row: dict[str, str], slot: str) -> list[dict[str, str]]:
     """The members of one side. An alliance is written as one cell with one id of its own, which no member bears."""
-    names = [name for name in row[f"side_{slot}"].split(", ") if name]
-    party_id = row.get(f"side_{slot}_new_id") or None
+    names = [name for written in row[f"side_{slot}"].split(", ") if (name := given(written))]
+    party_id = identity(row.get(f"side_{slot}_new_id", ""))
     if len(names) == 1 and party_id:
         return [{"name": names[0], "slot": slot, "party_id": f"ucdp {party_id}"}]
     return [{"name": name, "slot": slot} for name in names]
@@ -131,9 +139,9 @@ def _sources(row: dict[str, str]) -> list[dict[str, str]]:
         parts = [cell] if len(offices) == 1 else cell.split(";")
         if len(parts) == len(sources):
             for source, part in zip(sources, parts, strict=True):
-                if part.strip():
-                    source[field] = part.strip()
-    return [source for source in sources if source["name"]]
+                if (text := given(part)) is not None:
+                    source[field] = text
+    return [source for source in sources if given(source["name"])]
 
 
 def _reported_on(end: date, source_dates: str) -> date:

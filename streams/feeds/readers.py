@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from schemas.errors import UsageError
 from streams.feeds import compiled, ged, syrian_archive
+from streams.feeds.cells import VERSION_COLUMNS
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.recorded import STDIN, Named, Recorded, opened
-from streams.feeds.table import columns_of
+from streams.feeds.table import headers_of, separated
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,19 @@ class Format:
     columns: tuple[str, ...] = ()
     companion: str | None = None
     alone: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Which release of a data set the last of some files is, and what it is compared with.
+
+    The files before it are earlier releases, in their order. ``number`` is the least revision of a row that is new or
+    corrected; None leaves that to a version column. ``against`` names earlier releases and published copies.
+    """
+
+    number: int | None = None
+    against: Sequence[Path] = ()
+    withdraw: bool = False
 
 
 FORMATS = {
@@ -70,7 +84,7 @@ def format_of(path: Path, stated: str | None) -> Format:
 
     Raises:
         UsageError: there is no such format, or the file does not tell.
-        InputFileError: a CSV file cannot be opened.
+        InputFileError: a CSV file cannot be opened, or is of another encoding or separator.
     """
     if stated is not None:
         if stated not in FORMATS:
@@ -83,13 +97,39 @@ def format_of(path: Path, stated: str | None) -> Format:
         if plain.endswith(each.endings):
             return each
     if plain.endswith(".csv"):
-        with opened(path) as source:
-            columns = set(columns_of(source))
-        for each in FORMATS.values():
-            if each.columns and columns.issuperset(each.columns):
-                return each
+        told = _told_by_columns(path)
+        if told is not None:
+            return told
     does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
-    raise UsageError(f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}")
+    raise UsageError(
+        f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}"
+        " (jsonl is one report a line; any other table has to be made that first)"
+    )
+
+
+def _told_by_columns(path: Path) -> Format | None:
+    with opened(path) as source:
+        headers = headers_of(source, str(path))
+    for separator, columns in headers.items():
+        for each in FORMATS.values():
+            if each.columns and set(columns).issuperset(each.columns):
+                if separator != ",":
+                    raise separated(str(path), separator)
+                return each
+    return None
+
+
+def name_their_releases(paths: Sequence[Path], stated: str | None) -> bool:
+    """Whether several tables follow each other whose columns say which release of a data set each is."""
+    return len(paths) > 1 and all(map(_names_release, paths, [stated] * len(paths)))
+
+
+def _names_release(path: Path, stated: str | None) -> bool:
+    # A pipe can be read but once.
+    if not path.is_file() or not format_of(path, stated).columns:
+        return False
+    with opened(path) as source:
+        return not set(VERSION_COLUMNS).isdisjoint(headers_of(source, str(path))[","])
 
 
 def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:

@@ -7,20 +7,18 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from schemas.errors import InputFileError
 from schemas.facts import Redrive
+from schemas.instants import END, FIRST, parse_instant
 from schemas.truceday import Micros, to_micros
 
 #: A file name that stands for standard input.
 STDIN = Path("-")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-#: What the language accepts. Years outside are slips of the pen, and no truce-days are cut for them.
-_PLAUSIBLE_YEARS = range(1971, 2200)
 
 
 class Recorded(NamedTuple):
@@ -48,29 +46,14 @@ class Named(NamedTuple):
 
 
 def instant_of(stated: object) -> Micros | None:
-    """Return a stated ISO 8601 instant, or None when it is no aware time of the last or next centuries."""
+    """Return a stated instant, or None where intake will reject it for its time."""
     if not isinstance(stated, str):
         return None
     try:
-        instant = datetime.fromisoformat(stated)
+        instant = parse_instant(stated)
     except ValueError:
         return None
-    if instant.tzinfo is None or instant.year not in _PLAUSIBLE_YEARS:
-        return None
-    return to_micros(instant)
-
-
-def day_of(stated: str) -> date:
-    """Return a calendar day, with or without a time of day behind it.
-
-    Raises:
-        ValueError: it is none of the last or next centuries.
-    """
-    day = datetime.fromisoformat(stated).date()
-    # The day after the last one there is, is an error of its own.
-    if day.year not in _PLAUSIBLE_YEARS:
-        raise ValueError(f"no plausible year: {stated}")
-    return day
+    return to_micros(instant) if FIRST <= instant < END else None
 
 
 @contextmanager

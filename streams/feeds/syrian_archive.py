@@ -29,9 +29,19 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
+from streams.feeds.cells import (
+    day_or_none,
+    decimal_number,
+    given,
+    identity,
+    midnight,
+    midnight_after,
+    point_or_none,
+    revision,
+)
 from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
 from streams.feeds.recorded import Recorded, opened
-from streams.feeds.table import day_or_none, decimal_number, midnight, midnight_after, reports_of, rows_of
+from streams.feeds.table import reports_of, rows_of
 
 FEED = "syrian-archive"
 #: The list of places, as the archive's own package names it.
@@ -43,7 +53,6 @@ REQUIRED = (
 )  # fmt: skip
 _PLACES_REQUIRED = ("City", "Neighborhood", "Latitude", "Longitude")
 
-_MISSING = ("", "NA")
 #: The archive files Rural Damascus under Damascus: a name that leaves it open asks the quarter, or the reader, which.
 _GOVERNORATES = {"DAMASCUS": "Damascus or Rural Damascus"}
 
@@ -98,10 +107,10 @@ def read_places(source: BinaryIO, name: str) -> Places:
     shared: dict[Spot, set[tuple[str, str]]] = {}
     for row in rows_of(source, name, "Syrian Archive's list of places", _PLACES_REQUIRED):
         cells = row.cells or {}
-        try:
-            spot = Spot(float(cells["Latitude"]), float(cells["Longitude"]))
-        except (KeyError, ValueError):
+        latitude, longitude = (decimal_number(cells.get(column, "")) for column in ("Latitude", "Longitude"))
+        if isinstance(latitude, str) or isinstance(longitude, str):
             continue
+        spot = Spot(latitude, longitude)
         key = _key(cells["City"], cells["Neighborhood"])
         spots[key] = spot
         shared.setdefault(spot, set()).add(key)
@@ -115,8 +124,8 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
     return {
         "type": "incident",
         "feed": FEED,
-        "report_id": row["Database_ID"],
-        "revision": 1,
+        "report_id": identity(row["Database_ID"]),
+        "revision": revision(row),
         "reported_at": _published(day, row, time_zone) if day else row["Recording_Date"],
         "occurred": {
             "from": midnight(day, time_zone) if day else row["Recording_Date"],
@@ -137,20 +146,18 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
 
 def _place(row: dict[str, str], places: Places) -> dict[str, Any]:
     """The place as named. A name without a point is as exact as a point of the list, and locates a governorate."""
-    city, quarter = (_given(row[column]) for column in ("City", "Neighborhood"))
+    city, quarter = (given(row[column]) for column in ("City", "Neighborhood"))
     names = [name for name in (_GOVERNORATES.get(city or "", city), quarter) if name]
-    if _given(row["Latitude"]) and _given(row["Longitude"]):
-        point = {"latitude": decimal_number(row["Latitude"]), "longitude": decimal_number(row["Longitude"])}
+    if (point := point_or_none(row["Latitude"], row["Longitude"])) is not None:
         return {"names": names, "point": point, "precision": "exact", "source_precision": "coordinates of the row"}
     if quarter is None:
         return {"names": names, "precision": "governorate", "source_precision": "governorate named"}
     listed = places.get(_key(city or "", quarter))
     if listed is None:
         return {"names": names, "precision": "near", "source_precision": "neighbourhood named"}
-    point = {"latitude": listed.latitude, "longitude": listed.longitude}
     return {
         "names": names,
-        "point": point,
+        "point": {"latitude": listed.latitude, "longitude": listed.longitude},
         "precision": "near",
         "source_precision": "coordinates of the list of places",
     }
@@ -170,14 +177,14 @@ def _kind(row: dict[str, str]) -> str:
 
 
 def _as_given(row: dict[str, str]) -> str | None:
-    given = [row[column] for column in ("Violation_Type", "Weapons_Used") if _given(row[column])]
-    return "; ".join(given) or None
+    stated = [row[column] for column in ("Violation_Type", "Weapons_Used") if given(row[column])]
+    return "; ".join(stated) or None
 
 
 def _source(row: dict[str, str]) -> dict[str, str]:
     """The archive as the outlet, the uploader as the first teller."""
     told = {"origin": row["Source"], "title": row["Description"], "url": row["Youtube_ID"]}
-    return {"name": "Syrian Archive", **{field: cell for field, cell in told.items() if _given(cell)}}
+    return {"name": "Syrian Archive", **{field: cell for field, cell in told.items() if given(cell)}}
 
 
 def _published(day: date, row: dict[str, str], time_zone: ZoneInfo) -> str:
@@ -192,8 +199,3 @@ def _published(day: date, row: dict[str, str], time_zone: ZoneInfo) -> str:
 
 def _key(city: str, quarter: str) -> tuple[str, str]:
     return city.strip().casefold(), quarter.strip().casefold()
-
-
-def _given(cell: str) -> str | None:
-    text = cell.strip()
-    return None if text in _MISSING else text

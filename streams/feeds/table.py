@@ -1,21 +1,33 @@
-"""CSV tables of recorded reports, and the values of their cells."""
+"""CSV tables of recorded reports: commas, UTF-8, a line of column names.
+
+A file of another kind is named as what it is, and a bad row costs that row: what a stray quote swallows is read again
+from the next line on.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from schemas.errors import InputFileError
-from streams.feeds.recorded import Recorded, day_of, instant_of
+from schemas.topics import CUT_BYTES, MAX_REPORT_BYTES
+from streams.feeds.recorded import Recorded, instant_of
 
-#: What JSON's writer and the store's columns hold.
-_MOST_BITS = 63
+#: Characters of the longest row that is read: a quote that nobody closes must not fill the memory.
+_MOST_CHARACTERS = 4 * MAX_REPORT_BYTES
+csv.field_size_limit(_MOST_CHARACTERS)
+
+#: Separators other than the comma, by name.
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_MOST_NAMED = 5
 
 
 class Row(NamedTuple):
@@ -34,7 +46,7 @@ class Row(NamedTuple):
         """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
         value = orjson.dumps({"type": report_type, "feed": feed, "raw": raw})
-        return Recorded(value, None, report_type, self.line, feed)
+        return Recorded(_cut(value), None, report_type, self.line, feed)
 
 
 def reports_of(
@@ -49,77 +61,157 @@ def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> 
     """Yield the rows of a file that has the ``required`` columns; ``what`` names its kind in errors.
 
     Raises:
-        InputFileError: no header, columns missing, not UTF-8, or not CSV.
+        InputFileError: no header, columns missing or named twice, other separators, not UTF-8, or not CSV.
     """
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
-    rows = csv.reader(text, strict=True)
-    try:
-        header = next(rows, None)
-        if header is None:
-            raise InputFileError(f"{name}: is empty; a {what} file starts with a line of column names")
-        missing = [column for column in required if column not in header]
-        if missing:
-            raise InputFileError(f"{name}: is no {what} file, it lacks the columns {', '.join(missing)}")
-        for cells in rows:
-            if cells:
+    with _text_of(source, name) as lines:
+        header = _header(lines, name, what, required)
+        for cells, as_written in _records(lines):
+            if cells or as_written:
                 whole = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
-                yield Row(rows.line_num, whole, cells, len(header))
+                yield Row(lines.number, whole, cells or as_written, len(header))
+
+
+def headers_of(source: BinaryIO, name: str) -> dict[str, list[str]]:
+    """Return the names in the first line as each separator makes them, the comma first.
+
+    Raises:
+        InputFileError: it is a workbook, or text in another encoding.
+    """
+    with _text_of(source, name) as lines:
+        first = next(lines, "")
+        _check_first(first, name)
+    return {separator: _split(first, separator) for separator in (",", *_SEPARATORS)}
+
+
+def separated(name: str, separator: str) -> InputFileError:
+    """Return the error of a table with another separator than the comma."""
+    return InputFileError(f"{name}: its columns are separated by {_SEPARATORS[separator]}: save it with commas")
+
+
+def recorded(report: dict[str, Any], line: int) -> Recorded:
+    """Return a report made from a row, as it is published; one without a name of its own is left to intake."""
+    if report["report_id"] is None:
+        report = {field: value for field, value in report.items() if field != "report_id"}
+    reported_at = instant_of(report["reported_at"])
+    value = _cut(orjson.dumps(report))
+    return Recorded(value, reported_at, report["type"], line, report["feed"], report.get("report_id"))
+
+
+def _cut(value: bytes) -> bytes:
+    """Return a report as it can travel: too long for intake, its beginning is too, and is kept with the reject."""
+    return value if len(value) <= MAX_REPORT_BYTES else value[:CUT_BYTES]
+
+
+class _Lines:
+    """The lines of a text, with those that were read too far put back."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.number = 0
+        self._text = text
+        self._again: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else self._text.readline(_MOST_CHARACTERS)
+        if not line:
+            raise StopIteration
+        if len(line) == _MOST_CHARACTERS and not line.endswith(("\n", "\r")):
+            while (rest := self._text.readline(_MOST_CHARACTERS)) and not rest.endswith(("\n", "\r")):
+                pass  # a line that no report could hold: its beginning is enough to tell which it was
+        self.number += 1
+        return line
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        """Read these lines again, in their order."""
+        self._again.extend(reversed(lines))
+        self.number -= len(lines)
+
+
+@contextmanager
+def _text_of(source: BinaryIO, name: str) -> Iterator[_Lines]:
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    lines = _Lines(text)
+    try:
+        yield lines
     except UnicodeDecodeError as error:
-        raise InputFileError(f"{name}, near line {rows.line_num + 1}: is not UTF-8 ({error.reason})") from error
-    except csv.Error as error:
-        raise InputFileError(f"{name}, line {rows.line_num}: is not CSV ({error})") from error
+        raise InputFileError(f"{name}{_encoding(error, lines.number)}") from error
     finally:
         # The file belongs to whoever opened it: a wrapper closes what it wraps when it is collected.
         text.detach()
 
 
-def columns_of(source: BinaryIO) -> list[str]:
-    """Return the names in the first line, none when it is no CSV."""
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+def _encoding(error: UnicodeDecodeError, line: int) -> str:
+    if line == 0 and error.object.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ": is UTF-16: save it as UTF-8"
+    if line == 0 and error.object.startswith(b"PK\x03\x04"):
+        return ": is a workbook or a zip archive: save the sheet as CSV in UTF-8"
+    byte = error.object[error.start : error.start + 1]
+    read = byte.decode("windows-1252", errors="replace")
+    return (
+        f", near line {line + 1}: is not UTF-8 (the byte {byte.hex().upper()}, which Windows-1252 reads as {read}): "
+        "save it as UTF-8"
+    )
+
+
+def _check_first(line: str, name: str) -> None:
+    if "\0" in line:
+        raise InputFileError(f"{name}: seems to be UTF-16: save it as UTF-8")
+    if (told := _SEPARATOR_LINE.fullmatch(line)) is not None:
+        raise InputFileError(f"{name}: its first line, sep={told[1]}, is for a spreadsheet: take it out")
+
+
+def _header(lines: _Lines, name: str, what: str, required: Sequence[str]) -> list[str]:
+    first = next(_records(lines), None)
+    if first is None:
+        raise InputFileError(f"{name}: is empty; a {what} file starts with a line of column names")
+    header, as_written = first
+    line = as_written[0]
+    _check_first(line, name)
+    missing = [column for column in required if column not in header]
+    for separator in _SEPARATORS if missing else ():
+        if set(required) <= set(_split(line, separator)):
+            raise separated(name, separator)
+    if missing:
+        raise InputFileError(f"{name}: is no {what} file, it lacks the columns {', '.join(missing)}")
+    twice = [column or "(no name)" for column, times in Counter(header).items() if times > 1]
+    if twice:
+        named = ", ".join(twice[:_MOST_NAMED])
+        raise InputFileError(f"{name}: names columns twice, and a row could mean either: {named}")
+    return header
+
+
+def _records(lines: _Lines) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the cells of each row, with the lines they stand on; no cells where the quotes of a row do not match.
+
+    A row of several lines that has not as many cells as the first row is cut after its first line: a quote that was
+    not closed has swallowed the rows behind it.
+    """
+    columns = None
+    while True:
+        read: list[str] = []
+        try:
+            cells = next(csv.reader(_noting(lines, read), strict=True))
+        except StopIteration:
+            return
+        except csv.Error:
+            cells = []
+        if len(read) > 1 and columns is not None and len(cells) != columns:
+            lines.put_back(read[1:])
+            cells, read = [], read[:1]
+        columns = columns or len(cells)
+        yield cells, [] if cells == [] and not read[0].strip() else read
+
+
+def _noting(lines: _Lines, read: list[str]) -> Iterator[str]:
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _split(line: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader(text), [])
-    except (UnicodeDecodeError, csv.Error):
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
         return []
-    finally:
-        text.detach()
-
-
-def whole_number(cell: str) -> int | str | None:
-    """Return the number in a cell, None for an empty one; what has more than 64 bits stays as written."""
-    try:
-        number = int(cell) if cell else None
-    except ValueError:
-        return cell
-    return cell if number is not None and number.bit_length() > _MOST_BITS else number
-
-
-def decimal_number(cell: str) -> float | str:
-    """Return the number in a cell, or the cell as written."""
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def day_or_none(cell: str) -> date | None:
-    """Return the calendar day in a cell, with or without a time of day behind it."""
-    try:
-        return day_of(cell)
-    except ValueError:
-        return None
-
-
-def midnight(day: date, time_zone: ZoneInfo) -> str:
-    """Return the instant at which a calendar day begins, in ISO 8601."""
-    return datetime.combine(day, time.min, time_zone).isoformat()
-
-
-def midnight_after(day: date, time_zone: ZoneInfo) -> str:
-    """Return the instant at which a calendar day ends, in ISO 8601."""
-    return midnight(day + timedelta(days=1), time_zone)
-
-
-def recorded(report: dict[str, Any], line: int) -> Recorded:
-    """Return a report made from a row, as it is published."""
-    reported_at = instant_of(report["reported_at"])
-    return Recorded(orjson.dumps(report), reported_at, report["type"], line, report["feed"], report["report_id"])

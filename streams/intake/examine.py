@@ -30,6 +30,7 @@ from schemas.facts import (
     ReportFact,
     TickFact,
 )
+from schemas.json_rule import breach
 from schemas.rejects import MOST_HINT, RejectCode, explain, redrive_in
 from schemas.reports import (
     ANY_REPORT,
@@ -161,10 +162,9 @@ class Examiner:
             report = ANY_REPORT.validate_json(body)
         except pydantic.ValidationError as error:
             raise explain(error) from None
-        # The parser takes NaN and Infinity, which are no JSON; no analyst's query could read them
-        # again.
-        if (b"NaN" in body or b"Infinity" in body) and not _is_json(body):
-            raise ReportRejected(RejectCode.NOT_JSON, "NaN and Infinity are no JSON numbers; leave the field out")
+        # The parser takes what other readers refuse, or read otherwise: no analyst's query could rely on it.
+        if (fault := breach(body)) is not None:
+            raise ReportRejected(RejectCode.NOT_JSON, fault)
         return report
 
     def _route(
@@ -290,14 +290,6 @@ def _times(report: Report, read_at: Micros) -> Times:
         most = LONGEST_STRETCH // (24 * MICROS_PER_HOUR)
         raise ReportRejected(RejectCode.BAD_VALUE, f"occurred spans {days} days; at most {most} are accepted")
     return Times(reported_at, from_, to)
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _who(body: bytes) -> tuple[str | None, str | None]:

@@ -18,6 +18,7 @@ from schemas.facts import (
     PositionFact,
 )
 from schemas.lengths import Length
+from schemas.missing import is_missing
 from schemas.reports import (
     Bulletin,
     ConvoyReport,
@@ -31,6 +32,7 @@ from schemas.reports import (
     Report,
     Source,
     Status,
+    Toll,
 )
 from schemas.truceday import Micros, to_micros
 
@@ -74,6 +76,9 @@ class FactMaker:
         # The common fields are written out: most reports are incidents, and a dictionary would slow
         # down each of them.
         deaths = report.deaths
+        flaw = None if deaths is None else flaw_of(deaths)
+        if flaw is not None:
+            deaths = None
         return IncidentFact(
             origin=origin,
             stamp=stamp,
@@ -93,6 +98,7 @@ class FactMaker:
             deaths_low=deaths.low if deaths else None,
             deaths_best=deaths.best if deaths else None,
             deaths_high=deaths.high if deaths else None,
+            toll_flaw=flaw,
             time_precision=report.occurred.precision,
             place_precision=report.place.precision,
             same_as=tuple(report.same_as),
@@ -189,6 +195,13 @@ class FactMaker:
         )
 
 
+def flaw_of(toll: Toll) -> str | None:
+    """Return why a toll cannot be counted; None when it can."""
+    if toll.low is None or toll.high is None or toll.low <= toll.high:
+        return None
+    return f"low {toll.low} is above high {toll.high}"
+
+
 def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
     """Group the names of ``parties`` by the source's slot, in order."""
     if len(parties) < 2:
@@ -204,9 +217,14 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
 
 def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
     """Return the distinct origins of ``sources``, in order, whatever their case."""
-    if len(sources) == 1:
-        return ((sources[0].origin or sources[0].name).casefold(),)
-    return tuple(dict.fromkeys((source.origin or source.name).casefold() for source in sources))
+    return tuple(dict.fromkeys(teller.casefold() for source in sources if (teller := _teller_of(source)) is not None))
+
+
+def _teller_of(source: Source) -> str | None:
+    """Return who told first; None where a source writes that it is not known."""
+    if source.origin is not None and not is_missing(source.origin):
+        return source.origin
+    return None if is_missing(source.name) else source.name
 
 
 def _given(length: Length | None) -> GivenLength | None:

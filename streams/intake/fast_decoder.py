@@ -5,13 +5,12 @@ They have the attributes of the models and hold the same values, in tuples where
 lists.
 
 The decoder may only ever be narrower than the models. Pydantic decides on everything it does not
-take, and explains. So a time must be written in the plain form, and ``raw`` may be nested one level
-deep. A constraint that is unknown here disables the decoder as a whole; it is never passed over.
+take, and explains. So ``raw`` may be nested one level deep. A constraint that is unknown here
+disables the decoder as a whole; it is never passed over.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -19,13 +18,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel
 
+from schemas.instants import parse_instant
+from schemas.json_rule import keeps_the_rule
+from schemas.reports.words import read_instant
+
 #: Takes a body and returns the stand-in of a report, or None where pydantic has to read it.
 FastDecoder = Callable[[bytes], Any]
 
-#: Pydantic refuses, or reads otherwise, the weeks, commas and other separators
-#: ``datetime.fromisoformat`` takes beyond this, and cuts off digits after the sixth.
-#: ``fromisoformat`` itself refuses a day that does not exist.
-_PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-5][0-9])").fullmatch
 #: No deeper, because pydantic refuses deep nesting at a depth that msgspec does not share.
 _Scalar = str | int | float | bool | None
 _Raw = str | int | float | bool | list[_Scalar] | dict[str, _Scalar] | None
@@ -63,14 +62,12 @@ def compiled_decoder(model: type[BaseModel]) -> FastDecoder:
     decode = msgspec.json.Decoder(_StandIns().of(model.__pydantic_core_schema__)).decode
 
     def read(body: bytes) -> Any:
-        # Some JSON parsers take NaN and Infinity, some do not: pydantic has the error message for
-        # them.
-        if b"NaN" in body or b"Infinity" in body:
-            return None
         try:
-            return decode(body)
+            report = decode(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
+        # Where readers of JSON differ, pydantic has the error message.
+        return report if keeps_the_rule(body) else None
 
     return read
 
@@ -98,8 +95,8 @@ class _StandIns:
             "float": _of_number(float, "ge", "le", "allow_inf_nan"),
             "enum": lambda schema: _only(schema, "cls", "members", "sub_type")["cls"],
             "literal": lambda schema: Literal[tuple(_only(schema, "expected")["expected"])],
-            # As text, because what msgspec rounds pydantic cuts off; the stand-in reads it.
-            "datetime": lambda _: str,
+            # As text, which the language's own parser of instants reads.
+            "function-before": _of_instant,
             "any": lambda schema: _only(schema) and _Raw,
         }
 
@@ -146,8 +143,8 @@ class _StandIns:
         for field, said in schema["fields"].items():
             _only(said, "schema", "validation_alias", "serialization_alias")
             inner, default = _default(said["schema"])
-            if inner["type"] == "datetime":
-                times.append((field, *_years(inner)))
+            if inner["type"] == "function-before":
+                times.append((field, inner["schema"]["ge"], inner["schema"]["lt"]))
             fields.append((field, self.of(inner), msgspec.field(name=said.get("validation_alias", field), **default)))
         # Without the garbage collector: a stand-in holds no cycle, and there are many.
         return msgspec.defstruct(
@@ -155,7 +152,7 @@ class _StandIns:
         )
 
 
-def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict[str, Any]:
+def _afterwards(times: list[tuple[str, datetime, datetime]], check: _Check | None) -> dict[str, Any]:
     """Return the ``__post_init__`` of a stand-in.
 
     It reads the times, then runs the model's own validator.
@@ -164,13 +161,10 @@ def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict
         return {}
 
     def read_times(self: Any) -> None:
-        for field, first, last in times:
-            text = getattr(self, field)
-            if _PLAIN_TIME(text) is None:
-                raise ValueError(text)
-            at = datetime.fromisoformat(text)
-            if not first <= at.year <= last:
-                raise ValueError(text)
+        for field, first, end in times:
+            at = parse_instant(getattr(self, field))
+            if not first <= at < end:
+                raise ValueError(at)
             setattr(self, field, at)
         if check is not None:
             check(self)
@@ -178,12 +172,12 @@ def _afterwards(times: list[tuple[str, int, int]], check: _Check | None) -> dict
     return {"__post_init__": read_times if times else check}
 
 
-def _years(schema: _Schema) -> tuple[int, int]:
-    """Return the years within the bounds of any time, whatever its offset."""
-    _only(schema, "ge", "lt", "tz_constraint", "microseconds_precision")
-    if schema.get("tz_constraint") != "aware" or schema.get("microseconds_precision") != "truncate":
-        raise UnsupportedSchema("a time without offset")
-    return schema["ge"].year + 1, schema["lt"].year - 2
+def _of_instant(schema: _Schema) -> Any:
+    _only(schema, "function", "schema")
+    if schema["function"] != {"type": "no-info", "function": read_instant} or schema["schema"]["type"] != "datetime":
+        raise UnsupportedSchema("only instants are read before their check")
+    _only(schema["schema"], "ge", "lt", "tz_constraint", "microseconds_precision")
+    return str
 
 
 def _default(schema: _Schema) -> tuple[_Schema, dict[str, Any]]:

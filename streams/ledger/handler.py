@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from aiokafka import TopicPartition
@@ -24,6 +25,7 @@ from schemas.failpoints import reached
 from sinks.publishing import Cadence
 from sinks.store import Store
 from streams.engine.lane import Batch, Lane, Record, fingerprint
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.metrics import LedgerMetrics
 from streams.ledger.open_ledger import OpenLedger
 from streams.ledger.stale_lock_reaper import StaleLockReaper
@@ -37,6 +39,10 @@ LONGEST_LINGER = 3.0
 LOCK_SECONDS, LOG_SECONDS = 0.25, 30.0
 #: How long an offset accepted by the group counts as a lease on the partition.
 LEASE_SECONDS = 1.0
+#: How long a flush works before the event loop gets its turn.
+PIECE_SECONDS = 0.05
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -277,13 +283,38 @@ class LedgerHandler:
         most = self._flush_rules.records
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         self._waiting_bytes = _bytes_of(self._waiting)
-        facts_arrived = opened.flush(taken)
+        try:
+            facts_arrived = await self._in_pieces(opened.flushing(taken))
+        except BaseException:
+            # Called off in the middle, or failed: what is half folded must never be committed.
+            self._give_up()
+            raise
         self._unpublished = True
         self._waiting_since = time.monotonic()
         self._flush_took = self._waiting_since - began
         await self._renew_lease(opened)
         reached("ledger.told")
         return facts_arrived
+
+    async def _in_pieces(self, pieces: Pieces[T]) -> T:
+        """Run a flush piece by piece, and let the event loop run every ``PIECE_SECONDS``.
+
+        Heartbeats, probes and the Kafka client go on while thousands of days are judged.
+        """
+        since = time.monotonic()
+        try:
+            while True:
+                next(pieces)
+                if time.monotonic() - since >= PIECE_SECONDS:
+                    if self._lane is not None:
+                        self._lane.pieces += 1
+                    await asyncio.sleep(0)
+                    since = time.monotonic()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            pieces.close()
 
     async def _renew_lease(self, opened: OpenLedger) -> None:
         """Commit the group's offset, which renews the lease.

@@ -31,6 +31,7 @@ from streams.engine.lane import Record, fingerprint
 from streams.engine.unreadable import Unreadable
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.report_rows import Entry
 from streams.ledger.metrics import LedgerMetrics
 
@@ -44,7 +45,7 @@ class OpenLedger:
     """Ledger rebuilt from the last commit of its open store.
 
     Attributes:
-        ledger: the ledger, with every record folded that was given to ``flush``.
+        ledger: the ledger, with every record folded that was given to ``flushing``.
         last_digest: fingerprint of the last record committed.
     """
 
@@ -60,14 +61,22 @@ class OpenLedger:
         for hashes in store.key_hashes():
             self._seen.add(hashes)
         if (aside := store.set_aside) is not None:
-            files = [str(path) for path in aside.files]
-            log.warning("damaged_file_set_aside", files=files, why=aside.why, next_offset=aside.next_offset)
+            log.warning(
+                "damaged_file_set_aside",
+                files=[str(path) for path in aside.files],
+                why=aside.why,
+                goes_on_from=str(aside.copy) if aside.copy else "the topic's beginning",
+                next_offset=aside.next_offset,
+            )
         if store.new_epoch:
             log.warning("new_epoch", agreement=agreement.id)
         log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
 
-    def flush(self, records: Sequence[Record]) -> bool:
-        """Fold and commit consecutive records; return whether any is no tick.
+    def flushing(self, records: Sequence[Record]) -> Pieces[bool]:
+        """Fold and commit consecutive records, piece by piece; return whether any is no tick.
+
+        After an error, or when it is closed before the end, the ledger is half folded and must be
+        closed as well.
 
         Raises:
             FactUnreadable: a record carries no readable fact header. Nothing was folded.
@@ -78,10 +87,9 @@ class OpenLedger:
         reached("ledger.decoded")
         priors = self._priors(entries)
         reached("ledger.asked")
-        for entry in entries:
-            ledger.fold(entry, priors)
+        yield from ledger.folding(entries, priors)
         reached("ledger.folded")
-        self._commit(records[-1])
+        yield from self._commit(records[-1])
         return any(type(entry.fact) is not TickFact for entry in entries)
 
     def publish(self) -> float:
@@ -96,17 +104,18 @@ class OpenLedger:
         """Release the file; rows not committed are dropped."""
         self._store.close()
 
-    def _commit(self, last: Record) -> None:
-        changes = self.ledger.drain()
+    def _commit(self, last: Record) -> Pieces[None]:
+        changes = yield from self.ledger.draining()
         # Records read again after a seek may all lie before the last one committed.
         if last.offset + 1 == changes.next_offset:
             self.last_digest = fingerprint(last)
         changes.last_digest = self.last_digest
         self._metrics.rejected(changes.rejects)
         began = time.monotonic()
-        self._store.commit(changes)
+        yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)
         for amended in changes.amendments:
+            yield
             log.warning(
                 "verdict_amended",
                 region=amended.region,
@@ -125,8 +134,11 @@ class OpenLedger:
         # Those sent again are in the filter: adding them once more would fill it with what it
         # holds.
         self._seen.add(hashes[~maybe])
-        wanted = self.ledger.unknown(reports[index] for index in np.flatnonzero(maybe))
-        return self._store.priors(wanted)
+        asked = [reports[index] for index in np.flatnonzero(maybe)]
+        # Not all revisions: each flush would read again the thousands that a feed may have sent of
+        # one report.
+        told = {(entry.key_hash, entry.fact.revision) for entry in asked if isinstance(entry.fact, facts.REPORT_FACTS)}
+        return self._store.priors(self.ledger.unknown(asked), told)
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Answer the court from the store, uncommitted rows included."""

@@ -14,7 +14,7 @@ from schemas.truceday import Micros
 from streams.ledger.core.access import Access, AccessFinding
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import watched
+from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding
 from streams.ledger.core.violence import judge_violence
 
@@ -66,7 +66,7 @@ class Case:
     def seen(self, min_feeds: int, all_day: frozenset[str] | None = None) -> Micros:
         """Return for how long at least ``min_feeds`` feeds watched; none is always reached."""
         everywhere = self.all_day if all_day is None else all_day
-        return watched(self.notices, everywhere, self.start, self.end, min_feeds)
+        return watch_of(self.notices).watched(everywhere, self.start, self.end, min_feeds)
 
     def violence(self) -> Finding:
         """Find the violence leg."""

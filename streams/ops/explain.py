@@ -19,6 +19,7 @@ from schemas.truceday import Micros, to_micros
 from sinks import reading
 from sinks.day_detail import day_detail, evidence_reports, verdict_of, versions
 from sinks.day_records import Change, DayDetail, ReportDetail, Step, VerdictVersion
+from sinks.migrations import check_current
 from sinks.selecting import Connection
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.violence import baseline_of, limit_of
@@ -59,6 +60,7 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         UsageError: no such region or day was judged; the hint lists what there is.
     """
     with opened_copy(path) as connection:
+        check_current(reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
@@ -74,6 +76,7 @@ def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplan
         UsageError: no such region or day was judged, or not by then.
     """
     with opened_copy(path) as connection:
+        check_current(reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)

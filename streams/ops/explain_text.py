@@ -207,6 +207,8 @@ def _report(page: _Page, report: ReportDetail, depth: int) -> None:
     )
     if (low, best, high) != ("?", "?", "?"):
         page.line(f"killed: low {low}, best {best}, high {high}", depth + 1)
+    if report.toll_flaw:
+        page.line(f"killed: {report.toll_flaw}, so that the toll counts nothing", depth + 1)
     _sources(page, report.sources, report.note, depth + 1)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from schemas.time_zones import time_zone
 from schemas.truceday import Micros
 
 #: What a terminal takes for a command, what reorders or hides letters, and halves of characters, which cannot be
@@ -23,8 +23,8 @@ def counted(number: int, noun: str) -> str:
 
 def local_time(instant: datetime, zone: str) -> str:
     """Say an instant in a time zone, with its offset: ``2016-09-12 19:00+03:00``."""
-    offset = f"{instant.astimezone(ZoneInfo(zone)):%z}"
-    return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:]}"
+    offset = f"{instant.astimezone(time_zone(zone)):%z}"
+    return f"{instant.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:]}"
 
 
 def span_text(span: Micros) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import Outgoing
 from streams.engine.unreadable import Unreadable
+from streams.ledger import handler as handlers
 from streams.ledger.core.identity import Hashes, SeenFilter
 from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ledger.ticker import Ticker
@@ -457,3 +459,41 @@ async def test_a_fact_that_kafka_damaged_stops_the_ledger_with_its_offset(tmp_pa
     with pytest.raises(FactUnreadable, match="offset 1: the checksum is wrong"):
         await agent.handle(Batch(TOPIC, 0, [damaged], 4))
     await agent.revoked([])
+
+
+async def test_the_event_loop_runs_in_the_middle_of_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "PIECE_SECONDS", 0.0)
+    lane, agent = lane_of(Group()), agent_on(tmp_path)
+    await agent.started(lane)
+    await agent.resume(TOPIC, 0)
+    handling = asyncio.ensure_future(agent.handle(batches(HISTORY, 100)[0]))
+    turns = 0
+    while not handling.done():
+        turns += 1
+        await asyncio.sleep(0)
+    await handling
+    assert turns > len(HISTORY)
+    assert lane.pieces > len(HISTORY)
+    await agent.stopped()
+
+
+async def test_a_flush_that_is_called_off_in_the_middle_leaves_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "PIECE_SECONDS", 0.0)
+    await run(tmp_path / "whole", HISTORY, size=100)
+    whole = tables(tmp_path / "whole" / PUBLISHED)
+    for turns in (3, 40):
+        folder = tmp_path / f"called-off-after-{turns}"
+        agent = agent_on(folder, flush=FlushRules(len(HISTORY), NEVER))
+        await agent.started(lane_of(Group()))
+        await agent.resume(TOPIC, 0)
+        handling = asyncio.ensure_future(agent.handle(batches(HISTORY, 100)[0]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        handling.cancel()
+        with suppress(asyncio.CancelledError):
+            await handling
+        await agent.stopped()
+        await run(folder, HISTORY, size=100)
+        assert tables(folder / PUBLISHED) == whole, f"called off after {turns} turns"

@@ -50,7 +50,8 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
         update={"stamps": "archive", "flush_records": FLUSH_RECORDS, "stall_seconds": 20.0, "publish_seconds": 3_600.0}
     )
     bodies = [body.replace(b'"note":"', b'"note":"' + PADDING) for _, body in reports(COUNT)]
-    with Archive([load_agreement(settings.agreement).calendar], "listed", now=to_micros(datetime.now(UTC))) as archive:
+    calendar, now = load_agreement(settings.agreement).calendar, to_micros(datetime.now(UTC))
+    with Archive([calendar], "listed", now=now, accepted=bytes) as archive:
         # No time of reporting but that of the last: a tick judges, and it is not judging that is slow here.
         archive.add(Recorded(body, None, "incident", line) for line, body in enumerate(bodies[:-1], start=1))
         archive.add([peek(bodies[-1], COUNT)])

@@ -85,7 +85,7 @@ def test_a_result_that_lacks_reports_is_an_error_and_no_answer(
     asyncio.run(publish_archive(embedded_broker, topics, records))
     calendar = load_agreement(AGREEMENT).calendar
     replay = _Run(embedded_broker, topics, AGREEMENT, [], lambda *_: None)
-    with Archive([calendar], "listed", now=0) as archive:
+    with Archive([calendar], "listed", now=0, accepted=bytes) as archive:
         # As many records as were published, none of them a tick.
         archive.add(Recorded(b"{}", None, "incident", line) for line in range(len(records)))
         with pytest.raises(ResultIncomplete, match=r"150 reports went in and 20 outcomes came out: .* not to be used"):

@@ -25,6 +25,8 @@ from tests.support.worlds import TRUCE
 WAL = f"{LIVE}.wal"
 LOG = "a-cluster/the-facts"
 NEVER = 3_600.0
+#: Of DuckDB's files.
+_BLOCKS_AT, _BLOCK_BYTES = 12_288, 262_144
 
 
 class Facts:
@@ -88,6 +90,21 @@ class Facts:
         await self.read(again, await again.resume(TOPIC, 0), half + 20)
         shutil.copytree(folder, left)
         await again.revoked([])
+
+
+def blocks(path: Path) -> int:
+    """Return how many blocks a file has."""
+    return (path.stat().st_size - _BLOCKS_AT) // _BLOCK_BYTES
+
+
+def bent_in(path: Path, block: int) -> None:
+    """Turn one bit in the midst of a block of a file."""
+    with path.open("r+b") as file:
+        place = _BLOCKS_AT + block * _BLOCK_BYTES + _BLOCK_BYTES // 2
+        file.seek(place)
+        was = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([was ^ 1]))
 
 
 def bent(path: Path, draw: random.Random, most: int | None = None) -> str:

@@ -29,6 +29,10 @@ which truce-days start.
 """
 
 
+#: The schema beside it is for macros alone.
+_OURS = "NOT internal AND schema_name = 'main'"
+
+
 class Column(NamedTuple):
     """A column of a table or view; ``comment`` is None where it has none."""
 
@@ -53,16 +57,16 @@ def objects() -> list[Object]:
         columns: dict[str, list[Column]] = {}
         described = connection.execute(
             "SELECT table_name, column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ'), comment "
-            "FROM duckdb_columns() WHERE NOT internal ORDER BY column_index"
+            f"FROM duckdb_columns() WHERE {_OURS} ORDER BY column_index"
         ).fetchall()
         for table, *column in described:
             columns.setdefault(table, []).append(Column(*column))
         found = connection.execute(
-            "SELECT 'Tables', table_name, table_name, comment FROM duckdb_tables() WHERE NOT internal "
-            "UNION ALL SELECT 'Views', view_name, view_name, comment FROM duckdb_views() WHERE NOT internal "
+            f"SELECT 'Tables', table_name, table_name, comment FROM duckdb_tables() WHERE {_OURS} "
+            f"UNION ALL SELECT 'Views', view_name, view_name, comment FROM duckdb_views() WHERE {_OURS} "
             "UNION ALL "
             "SELECT 'Macros', function_name, format('{}({})', function_name, array_to_string(parameters, ', ')), "
-            "comment FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
+            f"comment FROM duckdb_functions() WHERE {_OURS} ORDER BY ALL"
         ).fetchall()
     made = [Object(kind, shown, comment, tuple(columns.get(name, ()))) for kind, name, shown, comment in found]
     return sorted(made, key=lambda each: ("Views", "Tables", "Macros").index(each.kind))

@@ -51,6 +51,7 @@ class History:
         self.facts: list[tuple[Fact, bytes]] = []
         self._examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer), "archive")
         self._sources = 0
+        self._log = ""
 
     def tell(self, *reports: dict[str, Any] | bytes) -> History:
         """Add records, each the next of one source partition; what is no report becomes a reject."""
@@ -68,10 +69,15 @@ class History:
         return self
 
     def _take_in(self, body: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
-        origin = Origin(SOURCE, 0, self._sources)
+        origin = Origin(SOURCE, 0, self._sources, self._log)
         self._sources += 1
         read_at = self.agreement.effective + 10**15
         self.facts += [(fact, body) for _, fact in self._examiner.examine(body, headers, origin, read_at).facts]
+
+    def from_log(self, log: str) -> History:
+        """Make the source topic anew: what follows is of another log, its offsets counted from zero."""
+        self._log, self._sources = log, 0
+        return self
 
     def again(self, number: int) -> History:
         """Send the bytes of an earlier record once more."""
@@ -85,7 +91,7 @@ class History:
     def first(self, facts: int | None = None) -> History:
         """Return a history of its own that goes on from the first facts of this one, or from all."""
         other = History(self.agreement)
-        other.facts, other._sources = self.facts[:facts], self._sources
+        other.facts, other._sources, other._log = self.facts[:facts], self._sources, self._log
         return other
 
     def judged(self, folder: Path, *, flush_every: int = 10_000, restart_every: int = 10**9) -> Path:

@@ -10,13 +10,16 @@ from pathlib import Path
 import duckdb
 
 from schemas.agreement_file import load_agreement
+from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from schemas.truceday import to_micros
 from streams.cli.processes import Worker
 from streams.engine.admin import ensure_topics
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, ArchiveRecord
+from streams.feeds.dry_run import accepted_by
 from streams.feeds.jsonl import peek
+from streams.intake.examine import Examiner
 from streams.settings import Settings
 
 AGREEMENT = "syria-2016"
@@ -46,8 +49,9 @@ def in_peace(settings: Settings) -> Settings:
 
 def archive_of(reports: Sequence[bytes]) -> list[ArchiveRecord]:
     """Return the reports with their ticks, in the order a replay publishes them."""
-    calendar = load_agreement(AGREEMENT).calendar
-    with Archive([calendar], "reported", now=to_micros(datetime(2017, 1, 1, tzinfo=UTC))) as archive:
+    agreement, now = load_agreement(AGREEMENT), to_micros(datetime(2017, 1, 1, tzinfo=UTC))
+    accepted = accepted_by(Examiner([agreement], load_gazetteer(agreement.gazetteer), "archive"), now)
+    with Archive([agreement.calendar], "reported", now=now, accepted=accepted) as archive:
         archive.add(peek(value, line) for line, value in enumerate(reports, start=1))
         return [record for chunk in archive.chunks() for record in chunk]
 

@@ -62,7 +62,7 @@ HISTORIES = ("day_verdict_versions", "gate_history", "rejects", "sink_offsets", 
 #: Of present rows, what depends on the order of arrival by nature: places in Kafka, recording times, versions, counts
 #: of repetitions.
 BY_ARRIVAL = {
-    "reports": ("fact_offset", "received_at", "source_topic", "source_partition", "source_offset"),
+    "reports": ("fact_offset", "received_at", "source_topic", "source_partition", "source_offset", "source_log"),
     "linked_reports": ("fact_offset",),
     "day_verdicts": ("version", "recorded_at", "tick_offset", "cause", "state"),
     "gate": ("recorded_at", "tick_offset"),
@@ -82,7 +82,7 @@ def tables_of_a_run(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         chosen = {"sink_offsets": "role, partition, next_offset"}
-        chosen["reports"] = "* EXCLUDE (source_topic)"
+        chosen["reports"] = "* EXCLUDE (source_topic, source_log)"
         chosen["rejects"] = "* EXCLUDE (source_topic, source_log)"
         return {
             name: connection.execute(f"SELECT {chosen.get(name, '*')} FROM {name} ORDER BY ALL").fetchall()

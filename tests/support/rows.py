@@ -86,6 +86,8 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         source_offset=0,
         body_digest=body_digest(raw.encode()),
         raw=raw,
+        toll_flaw=None,
+        source_log="",
     )
     return row._replace(**given)
 

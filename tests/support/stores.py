@@ -13,6 +13,7 @@ import duckdb
 from schemas.agreement import Agreement
 from schemas.rows import Changes
 from schemas.topics import EMBEDDED_CLUSTER
+from sinks.migrations import migrate, migrations
 from sinks.opening import StoreLimits, connect, name_regions
 from sinks.store import LIVE, Store
 from sinks.writing import Writer
@@ -60,9 +61,12 @@ def _new_file(truce_json: str) -> bytes:
             live.write_bytes(_new_file(TRUCE.model_dump_json()))
             with closing(connect(live, StoreLimits())) as connection:
                 connection.execute(
-                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?", [truce.id, truce.title, truce_json]
+                    # Without its time zones the calendar is worked out again.
+                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?, tzdata = NULL",
+                    [truce.id, truce.title, truce_json],
                 )
                 connection.execute("DELETE FROM regions")
+                migrate(connection, max(migrations()), truce)
         return live.read_bytes()
 
 
@@ -82,7 +86,7 @@ class Scratch:
         self._writer.forget()
         self._connection.execute("BEGIN")
         self._writer.stage(changes, 0)
-        self._writer.write(changes, 0)
+        list(self._writer.write(changes, 0))
         self._writer.write_offsets(changes, TOPIC, 0)
         return self._connection
 

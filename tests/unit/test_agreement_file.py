@@ -195,6 +195,11 @@ def test_the_message_counts_its_faults(tmp_path: Path) -> None:
             "line 20: violence.baseline.last_day: last_day lies before first_day",
         ),
         (
+            "first_day = 2016-08-15, last_day = 2016-09-11",
+            'first_day = "1471219200", last_day = 2016-09-11',
+            'line 20: violence.baseline.first_day: expected a date, such as 2016-08-15, found "1471219200"',
+        ),
+        (
             'zone = "Asia/Damascus"',
             'zone = "Asia"',
             'line 9: clock.time_zone: expected a time zone of the IANA database, found "Asia"',

@@ -141,6 +141,18 @@ def test_what_no_json_holds_is_mended_as_text(body: bytes) -> None:
         edited(body, [Edit("revision=2")], "it")
 
 
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b'{"raw": [{"a": 1, "\\u0061": 1}]}'])
+def test_an_edit_chooses_neither_of_two_values_of_one_name(body: bytes) -> None:
+    with pytest.raises(UsageError, match='it: the name "a" stands twice'):
+        edited(body, [Edit("revision=2")], "it")
+    with pytest.raises(UsageError, match='the name "a" stands twice'):
+        Edit(f"raw={body.decode()}")
+
+
+def test_an_edit_may_drop_the_number_that_no_double_holds() -> None:
+    assert edited(b'{"a":1,"raw":{"b":1e400}}', [Edit("raw.b=")], "it") == b'{"a":1,"raw":{}}'
+
+
 def test_edits_reach_into_objects_and_lists_and_drop_fields() -> None:
     body = b'{"place": {"names": ["A", "B"]}, "colour": 1, "raw": {}}'
     changes = [

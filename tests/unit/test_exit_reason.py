@@ -27,7 +27,11 @@ judge()
         (["", "  killed", ""], 1, "exit code 1; its last line:   killed"),
         (["trucewatch: the disk is full", "Exception ignored"], 3, "the disk is full"),
         (["trucewatch: stalled: 5 records wait"], 3, "stalled: 5 records wait"),
-        (["Timeout (0:02:10)!"], 1, "stalled: none of its threads could run any more"),
+        (
+            ["Timeout (0:02:10)!"],
+            1,
+            "stalled: none of its threads could run any more (the limit is TRUCEWATCH_STALL_SECONDS)",
+        ),
         (["Timeout (0:02:10)!", "trucewatch: the disk is full"], 3, "the disk is full"),
         (["a Timeout (0:02:10)! in the middle"], 1, "exit code 1; its last line: a Timeout (0:02:10)! in the middle"),
     ],

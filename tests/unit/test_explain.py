@@ -489,6 +489,9 @@ def test_a_region_is_found_by_code_by_name_and_by_a_place_in_it(copy: Path, name
         (("Homs", "2016-09-12"), "'Homs' is no region of test-truce"),
         (("SY02", "2016-10-12"), "no truce-day 2016-10-12 has been judged; judged are 2016-09-12 to 2016-09-16"),
         (("SY02", "someday"), "'someday' is no date; write it as 2016-09-19"),
+        (("SY02", "20160919"), "'20160919' is no date; write it as 2016-09-19"),
+        (("SY02", "2016-W38-1"), "'2016-W38-1' is no date; write it as 2016-09-19"),
+        (("SY02", "2016-09-19T12:00+03:00"), "'2016-09-19T12:00+03:00' is no date; write it as 2016-09-19"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(run: Run, copy: Path, arguments: tuple[str, str], told: str) -> None:

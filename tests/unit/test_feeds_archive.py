@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Hashable
 from datetime import UTC, datetime, time
 
 import pytest
@@ -22,11 +23,16 @@ NOW = to_micros(datetime(2017, 1, 1, tzinfo=UTC))
 
 
 def report(name: str, reported_at: Micros | None) -> Recorded:
-    return Recorded(name.encode(), reported_at, "incident", 1)
+    return Recorded(name.encode(), reported_at, "incident", 1, "feed", name.partition("@")[0])
+
+
+def accepted(value: bytes) -> Hashable | None:
+    """Take every record whose name does not say otherwise: ``x`` is a reject, ``a@2`` and ``a@2b`` are one revision."""
+    return None if value.startswith(b"x") else value.rstrip(b"b")
 
 
 def recorded(*files: list[Recorded], order: Order = "reported") -> list[ArchiveRecord]:
-    with Archive([CALENDAR], order, now=NOW) as archive:
+    with Archive([CALENDAR], order, now=NOW, accepted=accepted) as archive:
         for file in files:
             archive.add(file)
         return [record for chunk in archive.chunks() for record in chunk]
@@ -148,7 +154,7 @@ def test_equal_reports_are_all_kept() -> None:
 def test_chunks_are_bounded_and_the_same_on_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK_RECORDS", 10)
     monkeypatch.setattr(module, "CHUNK_BYTES", 35)
-    with Archive([CALENDAR], now=NOW) as archive:
+    with Archive([CALENDAR], now=NOW, accepted=accepted) as archive:
         archive.add(report(f"{number:04}" * 2, NOON + number * MINUTE) for number in range(100))
         chunks = list(archive.chunks())
         assert list(archive.chunks()) == chunks
@@ -170,3 +176,29 @@ def test_a_feeds_clock_may_run_ahead_as_far_as_intake_allows() -> None:
     assert told(recorded([report("a", NOW + CLOCK_TOLERANCE)]))[0] == "a"
     assert len(recorded([report("a", NOW + CLOCK_TOLERANCE)])) == 2
     assert told(recorded([report("a", NOW + CLOCK_TOLERANCE + 1)])) == ["a"]
+
+
+@pytest.mark.parametrize("order", ["reported", "listed"])
+@pytest.mark.parametrize("late", ["x", "a@2b"], ids=["rejected by intake", "a revision told otherwise before"])
+def test_what_is_rejected_moves_no_time(order: Order, late: str) -> None:
+    """Wherever it stands: before an accepted report it must not let the ticks of the days between out too early."""
+    year = 365 * 24 * 60 * MINUTE
+    alone = [report("a@2", NOON), report("b", NOON + 61 * MINUTE)]
+    ticks = ["tick 60", "tick 120"]
+    for file in ([*alone, report(late, NOON + year)], [alone[0], report(late, NOON + year), alone[1]]):
+        records = told(recorded(file, order=order))
+        assert [line for line in records if line.startswith("tick")] == ticks
+        assert records.index("tick 60") < records.index("b")
+
+
+def test_a_reject_before_everything_begins_no_day() -> None:
+    assert told(recorded([report("x", NOON - 72 * 60 * MINUTE), report("a", NOON)])) == ["x", "a", "tick 60"]
+
+
+def test_an_hour_of_rejects_and_one_report_ends_with_a_tick() -> None:
+    assert told(recorded([report("x1", NOON), report("x2", NOON + MINUTE), report("a", NOON + 2 * MINUTE)])) == [
+        "x1",
+        "x2",
+        "a",
+        "tick 60",
+    ]

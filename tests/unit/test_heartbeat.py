@@ -24,7 +24,7 @@ class Worker:
     """A lane that says how many records wait, the calls to its handler, and a clock that is set by hand."""
 
     def __init__(self, set_clock: Callable[[float], None]) -> None:
-        self.commits = 0
+        self.commits = self.pieces = 0
         self.waiting = 0
         self.oldest: dict[TopicPartition, int] = {}
         self.call: str | None = None
@@ -66,7 +66,17 @@ def test_records_that_wait_while_nothing_is_committed_are_one(worker: Worker) ->
     worker.waiting = 1_234
     assert not worker.passes(9)
     assert worker.passes(2)
-    assert str(worker.heartbeat.stalled()).startswith("stalled: 1,234 records wait and none was committed for 1")
+    said = str(worker.heartbeat.stalled())
+    assert said.startswith("stalled: 1,234 records wait and none was committed for 1")
+    assert said.endswith("(the limit is TRUCEWATCH_STALL_SECONDS)")
+
+
+def test_a_flush_that_works_on_in_pieces_is_none_however_long_it_takes(worker: Worker) -> None:
+    worker.waiting, worker.call = 20_000, "handle"
+    for _ in range(100):
+        assert not worker.passes(8)
+        worker.pieces += 1
+    assert worker.passes(11)
 
 
 def test_a_commit_is_progress_and_a_call_that_returns_is_none(worker: Worker) -> None:

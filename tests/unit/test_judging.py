@@ -11,7 +11,7 @@ from schemas.rows import Identity
 from streams.ledger.core.access import Access
 from streams.ledger.core.convoy import Convoy, Timeline
 from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import watched, watched_until
+from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.report_rows import step_row
 from streams.ledger.core.verdict import state_at
@@ -95,11 +95,11 @@ WATCHES = {"a": [(0, 12), (0, 8)], "b": [(6, 18)]}
     [([], 1, 18), ([], 2, 6), ([], 3, 0), (["c"], 1, 24), (["c"], 2, 18), (["a"], 2, 12), (["a", "b"], 2, 24)],
 )
 def test_covered_is_what_enough_feeds_watched_each_counted_once(all_day: list[str], min_feeds: int, hours: int) -> None:
-    assert watched(WATCHES, all_day, 0, 24, min_feeds) == hours
+    assert watch_of(WATCHES).watched(set(all_day), 0, 24, min_feeds) == hours
 
 
 def test_what_a_feed_watched_outside_the_day_does_not_count() -> None:
-    assert watched({"a": [(-5, 3), (20, 90), (30, 40)]}, [], 0, 24, 1) == 7
+    assert watch_of({"a": [(-5, 3), (20, 90), (30, 40)]}).watched(set(), 0, 24, 1) == 7
 
 
 def _timeline(*steps: tuple[str, float]) -> Timeline:
@@ -222,4 +222,4 @@ def test_a_truce_day_is_a_day_long() -> None:
 def test_a_feed_that_stopped_watching_is_told_with_the_end_of_its_last_watch(
     notices: dict[str, list[tuple[int, int]]], all_day: list[str], told: tuple[tuple[str, int], ...] | None
 ) -> None:
-    assert watched_until(notices, all_day, 0, 10) == told
+    assert watch_of(notices).watched_until(set(all_day), 0, 10) == told

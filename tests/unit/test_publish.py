@@ -19,12 +19,14 @@ from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
 from sinks import open_published, reading
 from sinks.opening import LIVE, PUBLISHED, StoreLimits
-from sinks.publishing import Cadence, publish_copy
+from sinks.publishing import Cadence, earlier, publish_copy
 from sinks.records import jsonable
 from sinks.verify import verify
 from streams.ops.status import read_status
+from tests.support.judged import History, report
 from tests.support.rows import DAY_ONE, full_changes, incident_row
-from tests.support.stores import new_store, open_store
+from tests.support.stores import begin_store, new_store, open_store
+from tests.support.worlds import TRUCE, at
 
 THEN = datetime(2016, 9, 13, 12, tzinfo=UTC)
 COUNT = "SELECT count(*) FROM reports"
@@ -159,13 +161,28 @@ def test_a_copy_between_two_file_systems_goes_through_memory(tmp_path: Path) -> 
     shared_memory = Path("/dev/shm")  # noqa: S108 - a second file system, if there is one
     if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is only one file system to write to")
-    content = os.urandom(3_000_001)
     with tempfile.TemporaryDirectory(dir=shared_memory) as elsewhere:
-        original = Path(elsewhere) / "original"
-        original.write_bytes(content)
+        begin_store(Path(elsewhere))
+        original = Path(elsewhere) / LIVE
+        content = original.read_bytes()
         with original.open("rb") as source:
-            publish_copy(source.fileno(), tmp_path / "copy")
+            publish_copy(source.fileno(), tmp_path / "copy", original)
     assert (tmp_path / "copy").read_bytes() == content
+
+
+def test_the_copy_published_before_is_kept(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for number in (1, 2, 3):
+        store.commit(Changes(next_offset=number, reports=[incident_row(f"i{number}")]))
+        store.publish(THEN + timedelta(hours=number))
+    store.close()
+    copies = [tmp_path / PUBLISHED, earlier(tmp_path / PUBLISHED)]
+    held = []
+    for copy in copies:
+        with reading.open_published(copy) as connection:
+            held += connection.execute("SELECT next_offset FROM ledger_state").fetchall()
+    assert held == [(3,), (2,)]
+    assert sorted(tmp_path.iterdir()) == sorted([*copies, tmp_path / LIVE])
 
 
 def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
@@ -189,10 +206,8 @@ def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
 @pytest.mark.parametrize("read", [read_status, verify])
 def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
     """Its views are theirs: one could hand a secret of this machine to whoever looks, or to a server of theirs."""
-    store = new_store(tmp_path)
-    store.commit(full_changes())
-    store.publish(THEN)
-    store.close()
+    told = report("incident", "i1", reported_at=at(0, 2), region="SY02", kind="shelling", occurred=(at(0), at(0, 1)))
+    History(TRUCE).tell(told).tick(at(1)).judged(tmp_path)
     (tmp_path / "secret.txt").write_text("a secret")
     with duckdb.connect(str(tmp_path / PUBLISHED)) as theirs:
         theirs.execute("ALTER TABLE feeds RENAME TO known_feeds")

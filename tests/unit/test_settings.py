@@ -47,8 +47,9 @@ def test_an_unknown_variable_is_an_error_that_guesses_what_was_meant(monkeypatch
         load()
 
 
-def test_an_unknown_variable_like_none_of_ours_gets_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRUCEWATCH_QQQQQQQQQQQQQQQQQ", "1")
+@pytest.mark.parametrize("name", ["QQQQQQQQQQQQQQQQQ", "FOO", "X"])
+def test_an_unknown_variable_like_none_of_ours_gets_the_whole_list(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"TRUCEWATCH_{name}", "1")
     with pytest.raises(UsageError, match="there are TRUCEWATCH_BROKER, TRUCEWATCH_DATA"):
         load()
 

@@ -11,11 +11,13 @@ from structlog.testing import capture_logs
 
 from schemas.errors import StoreDamaged, StoreUnavailable
 from schemas.topics import EMBEDDED_CLUSTER
+from sinks.blocks import check_blocks
+from sinks.publishing import earlier
 from sinks.recovery import MOST_QUARANTINED
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
-from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent
-from tests.support.effort import cases, examples
+from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent, bent_in, blocks
+from tests.support.effort import FULL, cases, examples
 from tests.support.judged import History, report
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
@@ -69,6 +71,71 @@ async def test_after_any_damage_all_rows_are_there_again(
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("with_log", "and_the_copy"), [(True, False), (False, True)])
+async def test_after_a_flip_in_any_block_all_rows_are_there_again(
+    with_log: bool, and_the_copy: bool, facts: Facts, whole: Path, left: Path, tmp_path: Path
+) -> None:
+    if not with_log:
+        clean = tmp_path / "clean"
+        shutil.copytree(left, clean)
+        ledger = facts.ledger(clean)
+        await ledger.resume(TOPIC, 0)
+        await ledger.revoked([])
+    for block in range(blocks(left / LIVE)):
+        folder = tmp_path / str(block)
+        shutil.copytree(left if with_log else clean, folder)
+        assert (folder / WAL).exists() == with_log
+        bent_in(folder / LIVE, block)
+        if and_the_copy and block < blocks(folder / PUBLISHED):
+            bent_in(folder / PUBLISHED, block)
+        assert tables(await facts.judged(folder)) == tables(whole), f"block {block}"
+        shutil.rmtree(folder)
+
+
+@pytest.mark.property
+async def test_no_flip_under_a_running_ledger_reaches_the_published_copy(
+    facts: Facts, whole: Path, left: Path, tmp_path: Path
+) -> None:
+    met = 0
+    for block in range(blocks(left / LIVE)) if FULL else (1, 3):
+        folder = tmp_path / str(block)
+        shutil.copytree(left, folder)
+        ledger = facts.ledger(folder)
+        await ledger.started(lane_of(Group()))
+        start = await ledger.resume(TOPIC, 0)
+        # Opening may have given free blocks at the end back.
+        bent_in(folder / LIVE, min(block, blocks(folder / LIVE) - 1))
+        try:
+            await facts.read(ledger, start, len(facts))
+            await ledger.stopped()
+        except StoreDamaged:
+            met += 1
+            await ledger.revoked([])
+        with (folder / PUBLISHED).open("rb") as copy:
+            check_blocks(copy.fileno(), folder / PUBLISHED)
+        assert not list(folder.glob("*.publishing"))
+        assert tables(await facts.judged(folder)) == tables(whole), f"block {block}"
+        shutil.rmtree(folder)
+    assert met
+
+
+async def test_a_damaged_copy_is_passed_over_for_the_one_before_it_and_then_the_topic(
+    facts: Facts, whole: Path, left: Path, tmp_path: Path
+) -> None:
+    copies = [left / PUBLISHED, earlier(left / PUBLISHED)]
+    for damaged, goes_on_from in ((1, copies[1].name), (2, "the topic's beginning")):
+        folder = tmp_path / str(damaged)
+        shutil.copytree(left, folder)
+        for path in (left / LIVE, *copies[:damaged]):
+            bent(folder / path.name, random.Random(SEED), 12_288)
+        with capture_logs() as said:
+            assert tables(await facts.judged(folder)) == tables(whole)
+        (line,) = [each for each in said if each["event"] == "damaged_file_set_aside"]
+        assert Path(line["goes_on_from"]).name == goes_on_from
+        assert len(line["files"]) == 2 + damaged
+
+
 def test_at_least_sixty_damages_are_tried() -> None:
     assert sum(times for times, _ in DAMAGES.values()) >= 60
 
@@ -97,8 +164,8 @@ async def test_a_damaged_file_is_set_aside_whole_and_said(facts: Facts, left: Pa
 @pytest.mark.parametrize(
     ("without_copy", "log", "begins", "why"),
     [
-        (False, "another-cluster/the-facts", 0, "the copy was read from another log"),
-        (False, LOG, 10_000, "begins at 10000, after the copy's next offset"),
+        (False, "another-cluster/the-facts", 0, "compliance.duckdb was read from another log"),
+        (False, LOG, 10_000, "begins at 10000, after the next offset 40 of compliance.duckdb"),
         (True, LOG, 1, "no published copy to go on from, and .* begins at 1"),
         (True, f"{EMBEDDED_CLUSTER}1/facts", 0, "an embedded broker forgets"),
     ],
@@ -111,6 +178,7 @@ async def test_nothing_is_moved_where_something_would_be_lost(
     bent(folder / LIVE, random.Random(SEED), 12_288)
     if without_copy:
         (folder / PUBLISHED).unlink()
+        earlier(folder / PUBLISHED).unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(StoreDamaged, match=f"not set aside: .*{why}.*Put a backup"):
         await facts.ledger(folder, log=log, begins=begins).resume("any", 0)
@@ -124,7 +192,8 @@ async def test_moving_a_damaged_file_away_is_enough_to_go_on(
     folder = tmp_path / "marked"
     shutil.copytree(left, folder)
     (folder / f"{LIVE}.suspect").touch()
-    (folder / PUBLISHED).rename(tmp_path / PUBLISHED)
+    for copy in (folder / PUBLISHED, earlier(folder / PUBLISHED)):
+        copy.rename(tmp_path / copy.name)
     with pytest.raises(StoreDamaged, match=r"not set aside: .*Put a backup .* or move it and its \.wal away"):
         await facts.ledger(folder, begins=1).resume("any", 0)
     (folder / LIVE).unlink()

@@ -91,7 +91,7 @@ def test_incidents_are_the_reports_that_count(scratch: Scratch) -> None:
     found = connection.execute("SELECT incident_id, region_name FROM incidents").fetchall()
     made_of = connection.execute("FROM incident_reports").fetchall()
     assert found == [("feed-a/i1", "Aleppo")]
-    assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "active", None, "alone", None, None, None, 0)]
+    assert made_of == [("feed-a/i1", "feed-a", "i1", 1, "active", None, "alone", None, None, None, 0, "test-truce")]
 
 
 @pytest.mark.parametrize("differs", [{"occurred_to": hours(9)}, {"time_precision": "hour"}])

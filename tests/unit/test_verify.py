@@ -19,7 +19,7 @@ from tests.support.worlds import LINKING, agreement, at
 
 #: What a file cannot prove, by table: stamps, the gazetteer's finds, what leaves no row, and sentences for people.
 UNPROVABLE = {
-    "about": {"schema_version", "software_version", "published_at", "definitions"},
+    "about": {"schema_version", "software_version", "published_at", "definitions", "tzdata", "file_id"},
     "regions": {"name"},
     # What the gazetteer made of a name; a key that links otherwise is found by the links.
     "reports": {"received_at", "place_conflict", "place_key"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date
 from fractions import Fraction
 from itertools import groupby
+from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.facts import BulletinFact, CoverageFact
@@ -25,10 +25,27 @@ from schemas.rows import (
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.bulletins import Monitor, bulletin_rows
 from streams.ledger.core.convoys import Convoys
+from streams.ledger.core.coverage import Watch
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.violence import baseline_of, limit_of
 
 Bucket = tuple[str, date]
+
+
+class Watched(NamedTuple):
+    """The regions and truce-days, first and last included, that a report says it watched."""
+
+    regions: tuple[str, ...]
+    first: date
+    last: date
+
+
+class _Notice(NamedTuple):
+    """The regions and the stretch that a report says it watched."""
+
+    regions: tuple[str, ...]
+    low: Micros
+    high: Micros
 
 
 class Books:
@@ -47,10 +64,8 @@ class Books:
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
         self._hours: dict[str, dict[Micros, tuple[int, int]]] = defaultdict(dict)
         self._oldest_hour: Micros = 0
-        self._notices: dict[Identity, list[Bucket]] = {}
-        self._watches: dict[Bucket, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
-        #: By region and feed, in order, the ends of what it watched.
-        self._watch_ends: dict[str, dict[str, list[Micros]]] = defaultdict(dict)
+        self._notices: dict[Identity, _Notice] = {}
+        self._watches: dict[str, Watch] = defaultdict(Watch)
         self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
@@ -142,84 +157,64 @@ class Books:
 
     # -- coverage
 
-    def add_coverage(self, identity: Identity, fact: CoverageFact) -> list[Bucket]:
-        """Enter a coverage notice; return the regions and days it watches."""
-        return self._watch(identity, fact.regions, fact.from_, fact.to)
+    def add_coverage(self, identity: Identity, fact: CoverageFact) -> Watched:
+        """Enter a coverage notice; return what it watches."""
+        return self._enter_watch(identity, fact.regions, fact.from_, fact.to)
 
-    def remove_coverage(self, identity: Identity) -> list[Bucket]:
-        """Take a coverage notice out again; return the regions and days it watched."""
-        touched = self._notices.pop(identity, [])
-        stretches = {bucket[0]: self._watches[bucket].pop(identity) for bucket in touched}
-        for region, (low, high) in stretches.items():
-            if low < high:
-                ends = self._watch_ends[region][identity.feed]
-                del ends[bisect_left(ends, high)]
-        return touched
+    def remove_coverage(self, identity: Identity) -> Watched | None:
+        """Take a coverage notice out again; return what it watched, None when there was none."""
+        notice = self._notices.pop(identity, None)
+        if notice is None:
+            return None
+        for region in notice.regions:
+            self._watches[region].remove(identity.feed, notice.low, notice.high)
+        return self._watched(notice)
 
-    def _watch(self, identity: Identity, regions: tuple[str, ...], low: Micros, high: Micros) -> list[Bucket]:
+    def _enter_watch(self, identity: Identity, regions: Iterable[str], low: Micros, high: Micros) -> Watched:
+        known = self._notices.get(identity)
+        notice = _Notice(tuple(dict.fromkeys(regions)), low, high)
+        for region in notice.regions:
+            self._watches[region].add(identity.feed, low, high)
+        # Rows tell of a notice region by region.
+        self._notices[identity] = notice if known is None else known._replace(regions=known.regions + notice.regions)
+        return self._watched(notice)
+
+    def _watched(self, notice: _Notice) -> Watched:
         calendar = self.agreement.calendar
-        days = calendar.days_between(calendar.day_at(low), calendar.day_at(max(low, high - 1)))
-        touched = [(region, day) for region in dict.fromkeys(regions) for day in days]
-        for bucket in touched:
-            self._watches[bucket][identity] = (low, high)
-        self._notices.setdefault(identity, []).extend(touched)
-        if low < high:
-            # What lasts no time watches nothing, so nothing ends with it.
-            for region in dict.fromkeys(regions):
-                insort(self._watch_ends[region].setdefault(identity.feed, []), high)
-        return touched
+        last = calendar.day_at(max(notice.low, notice.high - 1))
+        return Watched(notice.regions, calendar.day_at(notice.low), last)
 
-    def watch_ends(self, region: str) -> Mapping[str, list[Micros]]:
-        """Return, by feed and in order, the ends of all its notices, and bulletins that measure, of a region."""
-        return self._watch_ends[region]
+    def watch(self, region: str) -> Watch:
+        """Return who watched a region when."""
+        return self._watches[region]
 
-    def unwatched_after(self, feed: str, buckets: Iterable[Bucket], last: date) -> Iterator[Bucket]:
-        """Yield the days up to ``last`` whose reason may tell that ``feed`` had watched before, in ``buckets``.
+    def next_watched(self, region: str, feed: str, after: date) -> date | None:
+        """Return the first truce-day after another one that a feed watches."""
+        following = self._watches[region].next_of(feed, self.agreement.calendar.end_of(after))
+        return None if following is None else self.agreement.calendar.day_at(following)
 
-        They are those that nobody watches, up to the next that the feed watches once more.
-        """
-        last_watched: dict[str, date] = {}
-        for region, day in buckets:
-            last_watched[region] = max(day, last_watched.get(region, day))
-        for region, day in last_watched.items():
-            following = day + timedelta(days=1)
-            while following <= last:
-                feeds = {
-                    identity.feed
-                    for identity, (low, high) in self._watches.get((region, following), {}).items()
-                    if low < high
-                }
-                if feed in feeds:
-                    break
-                if not feeds:
-                    yield region, following
-                following += timedelta(days=1)
+    def anybody_watches(self, region: str, day: date) -> bool:
+        """Whether any feed watches some of a truce-day."""
+        return self._watches[region].anybody(self.agreement.calendar.start_of(day), self.agreement.calendar.end_of(day))
 
-    def watches(self, bucket: Bucket) -> dict[str, list[tuple[Micros, Micros]]]:
-        """Return the stretches each feed says it watched of a region and day."""
-        by_feed: dict[str, list[tuple[Micros, Micros]]] = {}
-        for identity, stretch in self._watches.get(bucket, {}).items():
-            by_feed.setdefault(identity.feed, []).append(stretch)
-        return by_feed
-
-    def watching_all_day(self, bucket: Bucket) -> list[str]:
+    def watching_all_day(self, bucket: Bucket) -> set[str]:
         """Return the feeds whose incident reports count as watching the whole day."""
         tally = self.tallies.get(bucket)
         if tally is None or not self.agreement.coverage.reports_cover_the_day:
-            return []
-        return [feed for feed, incidents in tally.feeds.items() if incidents]
+            return set()
+        return {feed for feed, incidents in tally.feeds.items() if incidents}
 
     # -- bulletins
 
     def add_bulletin(
         self, identity: Identity, fact: BulletinFact
-    ) -> tuple[list[Bucket], list[tuple[str, date | None]]]:
-        """Enter a bulletin; return the regions and days it watches, and those whose count it changes.
+    ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
+        """Enter a bulletin; return what it watches, and the regions and days whose count it changes.
 
         Of the latter a day of None stands for every day of the region.
         """
         if fact.feed != self.monitor.feed:
-            return [], []
+            return None, []
         return self._measure(identity, bulletin_rows(fact, self.agreement))
 
     def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
@@ -228,10 +223,12 @@ class Books:
 
     def _measure(
         self, identity: Identity, rows: list[BulletinRow]
-    ) -> tuple[list[Bucket], list[tuple[str, date | None]]]:
+    ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
         told_of = self.monitor.enter(rows)
-        regions = tuple(region for region, _ in told_of)
-        watched = self._watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to) if told_of else []
+        regions = [region for region, _ in told_of]
+        watched = None
+        if told_of:
+            watched = self._enter_watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to)
         return watched, self._moved(told_of)
 
     def _moved(self, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
@@ -262,7 +259,7 @@ class Books:
                     deaths_high=tally.deaths_high,
                 )
             )
-            feeds.extend(FeedTallyRow(*bucket, feed, incidents) for feed, incidents in tally.feeds.items())
+            feeds.extend(FeedTallyRow(*bucket, feed, incidents) for feed, incidents in tally.moved_feeds())
         self.changed.clear()
         return days, feeds
 
@@ -290,6 +287,6 @@ class Books:
             self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
-            self._watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
+            self._enter_watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
         for name, lines in groupby(sorted(bulletins), key=lambda row: row[:2]):
             self._measure(Identity(*name), list(lines))

@@ -54,7 +54,7 @@ class Convoy(NamedTuple):
 
 
 class _Claimed:
-    """Deliveries claimed, as positions in the order of steps."""
+    """Deliveries claimed, as positions in the order of steps, which they come in."""
 
     __slots__ = ("first_to", "positions")
 
@@ -65,6 +65,15 @@ class _Claimed:
     def add(self, position: int, region: str) -> None:
         self.positions.append(position)
         self.first_to.setdefault(region, position)
+
+    def copy(self) -> _Claimed:
+        """Return another one with the same deliveries."""
+        copied = _Claimed()
+        copied.positions, copied.first_to = list(self.positions), dict(self.first_to)
+        return copied
+
+
+_NO_DELIVERIES = _Claimed()
 
 
 class _Deliveries:
@@ -98,6 +107,8 @@ class Timeline:
         self._before: list[str | None] = []
         self._legal: list[bool] = []
         self._deliveries: dict[str, _Deliveries] = {}
+        #: What all feeds told together. To ask each feed at each step would take as long as the two numbers multiplied.
+        self._told = _Claimed()
         self._contradicted: dict[int, int] = {}
         self._known: list[Convoy] = []
         self._fold()
@@ -138,9 +149,9 @@ class Timeline:
                 contradictions.append(position)
                 self._contradict(position, step.feed)
             counting = self._counting()
-            latest = self.steps[max((moved, *(one.positions[-1] for one in counting)))]
+            latest = self.steps[max(moved, counting.positions[-1]) if counting.positions else moved]
             # What was unloaded elsewhere has not come to where the rest was sent on to.
-            there = [one.first_to[latest.region] for one in counting if latest.region in one.first_to]
+            there = counting.first_to.get(latest.region)
             self._known.append(
                 Convoy(
                     name=self.name,
@@ -150,7 +161,7 @@ class Timeline:
                     state=latest.step,
                     since=latest.occurred_from,
                     first_known=self._starts[0],
-                    delivered_at=self._starts[min(there)] if there else None,
+                    delivered_at=None if there is None else self._starts[there],
                 )
             )
 
@@ -164,17 +175,23 @@ class Timeline:
                 return
         told = self._deliveries.setdefault(step.feed, _Deliveries())
         told.told.add(position, step.region)
+        self._told.add(position, step.region)
         if legal:
             told.legal.add(position, step.region)
 
     def _contradict(self, position: int, feed: str) -> None:
-        for other in [other for other in self._deliveries if other != feed]:
+        others = [other for other in self._deliveries if other != feed]
+        for other in others:
             self._contradicted |= dict.fromkeys(self._deliveries.pop(other).told.positions, position)
+        if others:
+            own = self._deliveries.get(feed)
+            self._told = own.told.copy() if own else _Claimed()
 
-    def _counting(self) -> list[_Claimed]:
-        """Return by feed the deliveries that count: the legal ones, or all where two feeds bear each other out."""
-        claims = list(self._deliveries.values())
-        return [claim.told for claim in claims] if len(claims) > 1 else [c.legal for c in claims if c.legal.positions]
+    def _counting(self) -> _Claimed:
+        """Return the deliveries that count: the legal ones, or all where two feeds bear each other out."""
+        if len(self._deliveries) > 1:
+            return self._told
+        return next((claim.legal for claim in self._deliveries.values()), _NO_DELIVERIES)
 
     # -- rows
 

@@ -92,7 +92,12 @@ class Convoys:
         All that hangs together with a changed claim is named: one step may join and part others of it.
         """
         moved, self._moved = self._moved, set()
-        return moved.union(*map(self.hanging_together, moved))
+        named: set[ConvoyName] = set()
+        for claim in moved:
+            if claim not in named:
+                # Once for all of a cluster, which may be of thousands.
+                named |= {claim, *self.hanging_together(claim)}
+        return named
 
     def _note(self, claim: ConvoyName, changed: Changed) -> Changed:
         self._moved |= {claim, *changed.claims}

@@ -13,9 +13,9 @@ from schemas.truceday import Micros
 from streams.ledger.core.access import Access
 from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.bulletins import Told
-from streams.ledger.core.coverage import watched, watched_before, watched_until
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, state_at
 from streams.ledger.core.violence import judge_violence
@@ -53,14 +53,16 @@ class Court:
         # A step that goes is held against what the convoys come to now; what moved before is in the pending regions.
         self._access.take_in()
 
-    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> None:
-        """Judge every region and day that a report or the passing of time may have changed."""
+    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
+        """Judge, piece by piece, every region and day that a report or the passing of time may have changed."""
         calendar = self._agreement.calendar
         today = calendar.day_at(now)
         if today < self._agreement.first_day:
             return
+        yield from pending.spread(self._books, self._agreement.first_day, today)
         moved: set[str] = set()
         for region, day in self._due(now, today, pending):
+            yield
             if self._judge_day(region, day, now, tick_offset, pending, changes):
                 moved.add(region)
         self._judge_gate(today, now, tick_offset, moved, changes)
@@ -96,6 +98,10 @@ class Court:
                     due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
                 due.add((region, touched))
+        due.update(bucket for bucket in pending.watched() if bucket[0] in known)
+        for region, since in pending.watched_since().items():
+            if region in known:
+                due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
         return sorted(due)
 
     def _since(self, horizon: Micros | None, now: Micros) -> date | None:
@@ -166,14 +172,14 @@ class Court:
         tally = books.tallies.get(bucket) or DayTally()
         limit, baseline = books.limit(region)
         start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
-        notices, all_day = books.watches(bucket), books.watching_all_day(bucket)
-        seen = watched(notices, all_day, start, ends, agreement.coverage.min_feeds)
+        watch, all_day = books.watch(region), books.watching_all_day(bucket)
+        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         incidents = tally.in_scope.total
         told = books.monitor.used(bucket)
         counted = incidents if books.monitor.feed is None else told.incidents if told else None
         violence = judge_violence(counted, tally.severe.total, limit, covered=covered)
-        until = watched_until(notices, all_day, start, horizon) if violence is Finding.UNKNOWN else ()
+        until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
         return Judgement(
             region=region,
             truce_day=day,
@@ -184,10 +190,10 @@ class Court:
             out_of_scope=tally.out_of_scope,
             limit=limit,
             baseline=baseline,
-            covered_share=float(Fraction(seen, ends - start)),
+            covered_share=float(Fraction(seen, ends - start)) if start < ends else 1.0,
             covered=covered,
             watched_until=until,
-            watched_before=watched_before(books.watch_ends(region), start) if until is None else (),
+            watched_before=watch.watched_before(start) if until is None else (),
             deaths_low=tally.deaths_low,
             deaths_best=tally.deaths_best,
             deaths_high=tally.deaths_high,

@@ -38,7 +38,7 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.books import Books, Watched
 from streams.ledger.core.bulletins import bulletin_rows
 from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
@@ -47,10 +47,12 @@ from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.identity import body_digest
 from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.pieces import Pieces, whole
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.remembered import Bounds, LinkingStore
 from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
+from streams.ledger.core.watchers import Days
 
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
@@ -139,19 +141,29 @@ class Ledger:
         return wanted
 
     def fold(self, entry: Entry, priors: Mapping[tuple[str, str], Prior]) -> None:
-        """Take in one record.
+        """Take in one record, as ``folding`` does."""
+        whole(self.folding((entry,), priors))
+
+    def folding(self, entries: Iterable[Entry], priors: Mapping[tuple[str, str], Prior]) -> Pieces[None]:
+        """Take in records, piece by piece. Between two pieces nothing else may be asked of the ledger.
 
         Args:
-            entry: the record; offsets never go back.
+            entries: the records; offsets never go back.
             priors: what the store knows of the identities it was asked about; an identity that is neither here nor
                 among those folded since the last ``drain`` is new.
         """
-        self.next_offset = entry.offset + 1
-        fact = entry.fact
-        if isinstance(fact, TickFact):
-            if not self._passed(fact) and self._counts(fact):
-                self._tick(entry.offset, fact.stamp)
-            return
+        for entry in entries:
+            fact = entry.fact
+            self.next_offset = entry.offset + 1
+            if not isinstance(fact, TickFact):
+                self._fold(entry, fact, priors)
+            elif not self._passed(fact) and self._counts(fact):
+                yield from self._tick(entry.offset, fact.stamp)
+            yield
+
+    def _fold(
+        self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
+    ) -> None:
         if self._passed(fact):
             return
         self._note_origin(fact)
@@ -220,9 +232,11 @@ class Ledger:
         self.changes.reports.append(row)
         if isinstance(fact, DeclarationFact):
             self.changes.declarations.append(_declaration_row(fact))
-        digests = {fact.revision: digest} if prior is None else {**prior.digests, fact.revision: digest}
+        # In place: to copy them for each of thousands of revisions takes the square of their number.
+        digests = {} if prior is None else prior.digests
+        digests[fact.revision] = digest
         if prior is not None and superseded:
-            self._fresh[identity] = prior._replace(digests=digests)
+            self._fresh[identity] = prior
             if self._links is not None:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
@@ -320,14 +334,10 @@ class Ledger:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)
 
-    def _touch_watched(self, feed: str, watched: list[Bucket], fact: ReportFact) -> None:
-        """Note that a feed watches these days by another report than before, or no longer, and what follows of it."""
-        for region, day in watched:
-            self._pending.touch(region, day, fact)
-        if watched and self.now is not None:
-            today = self.agreement.calendar.day_at(self.now)
-            for region, day in self._books.unwatched_after(feed, watched, today):
-                self._pending.touch(region, day, fact)
+    def _touch_watched(self, feed: str, watched: Watched | None, fact: ReportFact) -> None:
+        """Note that a feed watches these days by another report than before, or no longer."""
+        if watched is not None:
+            self._pending.touch_watched(Days(feed, *watched), fact)
 
     def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
         """Note that every region a step of these convoys names may look another way."""
@@ -386,7 +396,7 @@ class Ledger:
             self.term, self.writer = tick.term, tick.writer
         return (tick.term, tick.writer) == (self.term, self.writer)
 
-    def _tick(self, offset: int, stamp: Micros | None) -> None:
+    def _tick(self, offset: int, stamp: Micros | None) -> Pieces[None]:
         """Judge everything that time or a report may have changed since the last tick."""
         before, self.last_tick = self.last_tick, offset
         # Ticks alone move time: a host of intake whose clock is years ahead would settle every day.
@@ -395,18 +405,22 @@ class Ledger:
         if self.now is None:
             return
         if self._links is not None:
-            self._links.relink(self.next_offset, self._pending, self.changes)
-            self._links.name_causes(before, self._pending)
+            yield from self._links.relink(self.next_offset, self._pending, self.changes)
+            yield from self._links.name_causes(before, self._pending)
         self._books.forget_hours(self.now)
-        self._court.judge(self.now, offset, self._pending, self.changes)
+        yield from self._court.judge(self.now, offset, self._pending, self.changes)
         self._pending.judged(self.now)
 
     # -- rows
 
     def drain(self) -> Changes:
-        """Return everything that changed since the last call, complete with the offset it goes up to."""
+        """Return everything that changed since the last call, as ``draining`` does."""
+        return whole(self.draining())
+
+    def draining(self) -> Pieces[Changes]:
+        """Return, after some pieces, everything that changed since the last call and the offset it goes up to."""
         if self._links is not None:
-            self._links.relink(self.next_offset, self._pending, self.changes)
+            yield from self._links.relink(self.next_offset, self._pending, self.changes)
         changes, self.changes = self.changes, Changes()
         changes.next_offset = self.next_offset
         changes.now = self.now
@@ -416,13 +430,14 @@ class Ledger:
         changes.tallies, changes.feed_tallies = self._books.tally_rows()
         changes.feeds = self._feeds.changed_rows()
         self._court.drain(changes)
-        self._drain_touched(changes)
+        yield from self._drain_touched(changes)
         self._fresh.clear()
         return changes
 
-    def _drain_touched(self, changes: Changes) -> None:
+    def _drain_touched(self, changes: Changes) -> Pieces[None]:
         changes.touched_reports = set(self._touched)
         for fact in self._touched.values():
+            yield
             match fact:
                 case CoverageFact():
                     changes.coverage.extend(
@@ -437,17 +452,22 @@ class Ledger:
                 case _:
                     pass
         self._touched.clear()
-        self._drain_convoys(changes)
+        yield from self._drain_convoys(changes)
 
-    def _drain_convoys(self, changes: Changes) -> None:
+    def _drain_convoys(self, changes: Changes) -> Pieces[None]:
         """Hand over every convoy a step moved, with all its steps: one step may change what the others count for."""
         convoys, standing = self._books.convoys, set[ConvoyName]()
         for claim in self._convoys:
             if claim not in standing:
                 standing |= convoys.hanging_together(claim)
         changes.touched_convoys = {*self._convoys, *standing}
-        found = (convoys.timeline(claim) for claim in sorted(standing))
-        for timeline in {one.name: one for one in found if one is not None}.values():
+        timelines = {}
+        for claim in sorted(standing):
+            yield
+            if (found := convoys.timeline(claim)) is not None:
+                timelines[found.name] = found
+        for timeline in timelines.values():
+            yield
             changes.convoys.append(timeline.row())
             changes.convoy_steps += timeline.step_rows()
             changes.joined_claims += convoys.joined_rows(timeline)

@@ -6,8 +6,8 @@ never shows.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Generator, Iterable, Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -23,6 +23,10 @@ Bucket = tuple[str, date | None]
 #: Incidents and corrections remembered between two ticks, at some 300 bytes each. After more, nobody is named for a day
 #: not its own: they are written with each commit, and without ticks would grow for ever.
 CHANGES_KEPT = 10_000
+#: Reports told since the last tick times days that a group of incidents, or those of a crowd, changed. Beyond it these
+#: name nobody for a day not its own: ten thousand reports of as many days that one report ties together would else take
+#: hours.
+NAMED_AT_MOST = 10_000_000
 
 
 class _Changed(NamedTuple):
@@ -84,8 +88,11 @@ class LinkedSince:
 
     def causes(
         self, last_tick: int, agreement: Agreement, known: Remembered, candidates: Candidates
-    ) -> Iterator[ByLink]:
-        """Yield, in the order they were told, the reports told since ``last_tick`` that changed days not their own."""
+    ) -> Generator[ByLink | None, None, None]:
+        """Yield, in the order they were told, the reports told since ``last_tick`` that changed days not their own.
+
+        None is yielded between pieces of the work before.
+        """
         if self._incidents:
             yield from _Causes(self._incidents.values(), self._again, last_tick, agreement, known, candidates).told()
 
@@ -170,17 +177,27 @@ class _Causes:
             self._named[report.fact_offset] = report.identity
             self._revisions[self._named[report.fact_offset]].append(report)
 
-    def told(self) -> Iterator[ByLink]:
+    def told(self) -> Generator[ByLink | None, None, None]:
         groups = self._groups()
+        yield None
         group_of = {identity: number for number, group in enumerate(groups) for identity in self._members(group)}
-        days = [self._days(group) for group in groups]
-        changed: dict[Identity, set[Bucket]] = defaultdict(set)
-        for identity, number in (*group_of.items(), *self._rivals(groups, group_of, days)):
-            changed[identity] |= days[number]
-        causes = [(told, changed[identity]) for identity in changed if (told := self._told_since(identity)) is not None]
-        for told, moved in sorted(causes, key=lambda cause: cause[0].place):
-            if rest := moved - told.own:
-                yield ByLink(told.name, told.own, frozenset(rest))
+        days = []
+        for group in groups:
+            yield None
+            days.append(self._days(group))
+        by: dict[Identity, set[int]] = defaultdict(set)
+        for identity, number in group_of.items():
+            by[identity].add(number)
+        for rival in self._rivals(groups, group_of, days):
+            yield None
+            if rival is not None:
+                by[rival[0]].add(rival[1])
+        causes = [(told, by[identity]) for identity in by if (told := self._told_since(identity)) is not None]
+        named = Counter(number for _, numbers in causes for number in numbers)
+        too_many = {number for number, reports in named.items() if reports * len(days[number]) > NAMED_AT_MOST}
+        for told, numbers in sorted(causes, key=lambda cause: cause[0].place):
+            moved = set().union(*(days[number] for number in numbers - too_many))
+            yield ByLink(told.name, told.own, frozenset(rest)) if (rest := moved - told.own) else None
 
     # -- incidents
 
@@ -189,12 +206,26 @@ class _Causes:
 
     def _groups(self) -> list[list[_Changed]]:
         """Return the changed incidents, those together that share reports."""
-        group_of: dict[Identity, list[_Changed]] = {}
+        of_member: dict[Identity, list[_Changed]] = defaultdict(list)
         for one in self._changed:
-            met = {id(group): group for name in self._members([one]) if (group := group_of.get(name)) is not None}
-            group = [one, *(other for each in met.values() for other in each)]
-            group_of.update(dict.fromkeys(self._members(group), group))
-        return list({id(group): group for group in group_of.values()}.values())
+            for name in self._members([one]):
+                of_member[name].append(one)
+        groups: list[list[_Changed]] = []
+        seen: set[int] = set()
+        for first in self._changed:
+            group: list[_Changed] = []
+            ahead = [first]
+            while ahead:
+                one = ahead.pop()
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    group.append(one)
+                    for name in self._members([one]):
+                        # Once is enough: an incident of thousands would be reached from each of its reports.
+                        ahead += of_member.pop(name, ())
+            if group:
+                groups.append(group)
+        return groups
 
     def _days(self, group: list[_Changed]) -> set[Bucket]:
         """Return the days incidents counted for or count for now, and those of reports that stood or stand alone."""
@@ -252,11 +283,12 @@ class _Causes:
 
     def _rivals(
         self, groups: list[list[_Changed]], group_of: dict[Identity, int], days: list[set[Bucket]]
-    ) -> Iterator[tuple[Identity, int]]:
+    ) -> Iterator[tuple[Identity, int] | None]:
         """Yield reports told since that may have taken a link of a group away or given it back, with its number.
 
         A report is linked with its closest candidate of each feed. So a rival is, or was before it was told again, a
-        candidate of a report of the group, and of the feed of one.
+        candidate of a report of the group, and of the feed of one. The groups that have reports in one crowd get a
+        further number, and ``days`` a further item.
         """
         feeds = [{identity.feed for identity in self._members(group)} for group in groups]
         members = {}
@@ -271,12 +303,13 @@ class _Causes:
             if (told := self._told_since(identity)) is not None and told.old is not None
             if self._counts(told.old) and not told.old.present
         }
-        pairs = self._known.partners_of(list(members.values()))
+        pairs = self._known.partners_of(list(members.values())).near
         since = [(place, other) for place, other in pairs if other > self._last_tick]
         self._read({other for _, other in since} - self._at.keys())
-        before = [(other, place) for place, other in self._known.partners_of(list(replaced.values()))]
+        before = [(other, place) for place, other in self._known.partners_of(list(replaced.values())).near]
         for place, other in (*since, *before):
-            if place not in members or not self._counts(rival := self._at[other]):
+            yield None
+            if place not in members or place in self._known.crowded or not self._counts(rival := self._at[other]):
                 continue
             number, told = group_of[self._named[place]], self._told_since(self._named[other])
             # Most reports are of the day of those near them, which they have changed by themselves.
@@ -284,3 +317,11 @@ class _Causes:
                 continue
             if self._candidates.closeness(members[place], rival) is not None:
                 yield self._named[other], number
+        for here, there in self._known.gatherings(list(members.values()), list(replaced.values())):
+            told_since = [place for place in there if place > self._last_tick or place in replaced]
+            self._read(set(told_since) - self._at.keys())
+            # Once for the crowd: each of its reports with each of its groups would be the square of their number.
+            met = {group_of[self._named[place]] for place in here}
+            days.append(set().union(*(days[number] for number in met)))
+            for place in told_since:
+                yield self._named[place], len(days) - 1

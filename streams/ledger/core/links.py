@@ -19,11 +19,13 @@ from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.linking import Candidates
 from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
+from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.relinking import Relinked, relink
 from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced
 
-#: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart.
-DAYS_APART = 3
+#: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart. Two
+#: days more: a report may make a crowd of others that begin on its day, and have candidates where it has none.
+DAYS_APART = 5
 
 
 class Links:
@@ -97,8 +99,8 @@ class Links:
 
     # -- before anything is judged or written
 
-    def relink(self, next_offset: int, pending: Pending, changes: Changes) -> None:
-        """Bring the incidents up to date with all reports before ``next_offset``.
+    def relink(self, next_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
+        """Bring the incidents up to date with all reports before ``next_offset``, piece by piece.
 
         Args:
             changes: holds at least the rows of the reports folded since the last call.
@@ -109,7 +111,7 @@ class Links:
             claimed = self._known.has_claims
             self._known.take_in(_from(changes.reports, since), self._replaced)
             if claimed or self._looks():
-                self._look(pending, changes)
+                yield from self._look(pending, changes)
             else:
                 self._correct()
         self._told.clear()
@@ -128,10 +130,10 @@ class Links:
             feeds |= self._reporting.get((region, day + timedelta(days=days)), frozenset())
         return len(feeds) > 1 or not feeds.isdisjoint(self._repeating)
 
-    def _look(self, pending: Pending, changes: Changes) -> None:
+    def _look(self, pending: Pending, changes: Changes) -> Pieces[None]:
         unclear = [one.fact_offset for one in self._replaced if one.cell is None]
         self._known.withdraw(self._known.reports_at(unclear))
-        found = relink(self._agreement, self._rules, self._known, self._told_again)
+        found = yield from relink(self._agreement, self._rules, self._known, self._told_again)
         books = self._books
         for incident in found.dissolved:
             books.remove_linked(incident.content)
@@ -172,10 +174,12 @@ class Links:
                 self._books.add_incident(feed, report_id, adds)
         self._corrections.clear()
 
-    def name_causes(self, last_tick: int, pending: Pending) -> None:
+    def name_causes(self, last_tick: int, pending: Pending) -> Pieces[None]:
         """Before a tick judges: name the reports told since that changed, through linking, a day not their own."""
         for cause in pending.linked.causes(last_tick, self._agreement, self._known, self._candidates):
-            pending.touch_by_link(cause)
+            yield
+            if cause is not None:
+                pending.touch_by_link(cause)
 
 
 def _from(rows: list[ReportRow], since: int) -> list[ReportRow]:

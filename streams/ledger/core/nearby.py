@@ -1,6 +1,6 @@
 """Reports that may tell of one occurrence, found in memory by region, time and place.
 
-A report that stands takes 33 bytes here, in the cell of its region and of the UTC day it begins on: once where its
+A report that stands takes 41 bytes here, in the cell of its region and of the UTC day it begins on: once where its
 point puts it and once under the name of its place, if it may be linked by them. Cells that were not looked into for
 longest are dropped when there are too many, and read again from the store. What is found may be a candidate or be none
 after all: the exact test comes later.
@@ -8,6 +8,7 @@ after all: the exact test comes later.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from schemas.agreement import LinkingRules
 from schemas.rows import Placed
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from streams.ledger.core.crowds import Spots
 from streams.ledger.core.linking import (
     GOVERNORATE,
     KIND_BITS,
@@ -29,7 +31,7 @@ from streams.ledger.core.linking import (
     reaches_of,
 )
 
-#: About 200 MB.
+#: About 250 MB.
 ROWS_KEPT = 6_000_000
 #: Cells read from the store at once: what a question may hold in memory beyond the rows kept.
 CELLS_AT_ONCE = 16
@@ -64,18 +66,18 @@ def cell_of(region: str, occurred_from: Micros) -> Cell:
 class _Run:
     """Reports of a cell sorted by place class, slot and latitude, column by column."""
 
-    __slots__ = ("bits", "feed", "key", "lasts", "longitude", "low", "place")
+    __slots__ = ("bits", "feed", "key", "lasts", "longitude", "low", "place", "spot")
 
     def __init__(self, columns: Columns) -> None:
         order = np.argsort(columns[0], kind="stable")
-        self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits = (
+        self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits, self.spot = (
             column[order] for column in columns
         )
 
     def standing(self) -> Columns:
         """Return the columns without the reports that were withdrawn."""
         stand = self.feed >= 0
-        columns = (self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits)
+        columns = (self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits, self.spot)
         return columns if stand.all() else tuple(column[stand] for column in columns)
 
     def __len__(self) -> int:
@@ -83,20 +85,61 @@ class _Run:
 
 
 class _Sorted:
-    """The reports of one cell: most of them in one run, the newest in another."""
+    """The reports of one cell: most of them in one run, the newest in another, and apart those in a crowd."""
 
-    __slots__ = ("apart", "has_long", "settled")
+    __slots__ = ("apart", "crowd", "has_long", "settled")
 
     def __init__(self) -> None:
         self.settled: _Run | None = None
         self.apart: _Run | None = None
+        #: Nobody's candidates: whoever looks for some must not have to pass over thousands.
+        self.crowd: _Run | None = None
         self.has_long = False
 
     def runs(self) -> list[_Run]:
         return [run for run in (self.settled, self.apart) if run is not None]
 
+    def _all(self) -> list[_Run]:
+        return self.runs() if self.crowd is None else [*self.runs(), self.crowd]
+
     def __len__(self) -> int:
-        return sum(map(len, self.runs()))
+        return sum(map(len, self._all()))
+
+    @property
+    def crowded(self) -> Ints:
+        """The places in the facts topic of the reports in a crowd."""
+        return _NONE if self.crowd is None else self.crowd.place[self.crowd.feed >= 0]
+
+    def spots(self) -> tuple[Ints, Ints]:
+        """Return the spot and the place in the facts topic of every report that stands."""
+        runs = self._all()
+        if not runs:
+            return _NONE, _NONE
+        standing = [run.feed >= 0 for run in runs]
+        spot, place = (
+            np.concatenate([getattr(run, name)[stand] for run, stand in zip(runs, standing, strict=True)])
+            for name in ("spot", "place")
+        )
+        return spot, place
+
+    def sort_out(self) -> Ints:
+        """Part the reports in a crowd from the others; return those that came to a crowd or are in none any more."""
+        if len(self) <= Spots.FEWEST and self.crowd is None:
+            return _NONE
+        spot, place = self.spots()
+        crowds = Spots.crowds(spot)
+        before = self.crowded
+        if not len(crowds) and not len(before):
+            return _NONE
+        after = np.unique(place[np.isin(spot, crowds)])
+        moved = np.setxor1d(before, after)
+        if len(moved):
+            pieces = [run.standing() for run in self._all()]
+            columns = tuple(np.concatenate(each) for each in zip(*pieces, strict=True))
+            inside = np.isin(columns[1], after)
+            self.settled, self.apart = _Run(tuple(column[~inside] for column in columns)), None
+            self.crowd = _Run(tuple(column[inside] for column in columns)) if inside.any() else None
+        return moved
 
     def add(self, columns: Columns, *, has_long: bool) -> None:
         self.has_long |= has_long
@@ -106,8 +149,11 @@ class _Sorted:
             self.apart = None
 
     def withdraw(self, places: Ints) -> None:
-        for run in self.runs():
+        for run in self._all():
             run.feed[np.isin(run.place, places)] = -1
+
+
+_NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
 def _joined(runs: list[_Run], columns: Columns) -> _Run:
@@ -166,6 +212,13 @@ class Nearby:
         # The first is the one not looked into for longest.
         self._cells: dict[Cell, _Sorted] = {}
         self._stored: set[Cell] = set()
+        self._spots = Spots(rules)
+        #: Since ``begin``: reports that came to a crowd or are in none any more; those asked about that are in one; and
+        #: of cells that are not in memory, which reports came and how many went.
+        self._moved: set[int] = set()
+        self.crowded: set[int] = set()
+        self._came: dict[Cell, set[int]] = {}
+        self._went: Counter[Cell] = Counter()
 
     def restore(self, stored: Iterable[Cell]) -> None:
         """Begin with nothing in memory, and reports in the store for ``stored``."""
@@ -173,9 +226,27 @@ class Nearby:
 
     # -- what stands
 
+    def begin(self) -> None:
+        """Begin to note which reports come to a crowd, and which are in none any more."""
+        self._moved.clear()
+        self.crowded.clear()
+        self._came.clear()
+        self._went.clear()
+
+    def take_moved(self) -> set[int]:
+        """Return the places of reports that stood before and came to a crowd since, or are in none any more."""
+        moved, self._moved = self._moved, set()
+        return moved
+
     def add(self, reports: Sequence[tuple[Any, ...]]) -> None:
         """Take in present reports, not merged, each with the fields of ``Placed``. The store has them as well."""
-        self._enter(reports, skipped=self._stored)
+        came = self._enter(reports, skipped=self._stored)
+        for cell in came:
+            self._moved.update(self._sort_out(cell).tolist())
+        self._moved.difference_update(*came.values())
+        for cell, places in came.items():
+            if cell not in self._cells:
+                self._came.setdefault(cell, set()).update(places)
         self._trim()
 
     def withdraw(self, cells: Iterable[tuple[Cell, int]]) -> None:
@@ -186,16 +257,19 @@ class Nearby:
         for cell, places in by_cell.items():
             if cell in self._cells:
                 self._cells[cell].withdraw(np.array(places, dtype=np.int64))
+                self._moved.update(self._sort_out(cell).tolist())
+            else:
+                self._went[cell] += len(places)
 
-    def _enter(self, reports: Sequence[tuple[Any, ...]], skipped: Collection[Cell]) -> None:
+    def _enter(self, reports: Sequence[tuple[Any, ...]], skipped: Collection[Cell]) -> dict[Cell, list[int]]:
+        """Take in reports, but for those of ``skipped`` cells; return the places of all by cell."""
         probes = self._probes(reports)
         if not len(probes.place):
-            return
-        day = probes.low // MICROS_PER_DAY
-        low = (probes.low - day * MICROS_PER_DAY) // MICROS_PER_SECOND
+            return {}
+        day, low, is_long = _begun(probes)
         lasts = -((probes.low - probes.high) // MICROS_PER_SECOND)
-        is_long = probes.high - probes.low > _SHORT_AT_MOST
         slot = np.where(is_long, _LONG, low // (_SLOT // MICROS_PER_SECOND))
+        of, spots = self._spots_of(probes, low, is_long)
         columns: Columns = (
             _key(probes.place_class, slot, _steps(probes.latitude)),
             probes.place,
@@ -205,19 +279,29 @@ class Nearby:
             probes.feed.astype(np.int32),
             probes.bits,
         )
-        of = np.flatnonzero(probes.place_class <= self._weakest)
+        columns = (*(column[of] for column in columns), spots)
         called = np.flatnonzero(probes.name != _NO_NAME)
         if len(called):
             by_name = np.where(probes.place_class[called] < GOVERNORATE, _BY_NAME_WITH_POINT, _BY_NAME)
-            of = np.concatenate((of, called))
-            columns = tuple(column[of] for column in columns)
             columns[0][-len(called) :] = _key(by_name, slot[called], probes.name[called])
+        came = {}
         for cell, rows in self._by_cell(probes.region[of], day[of]):
+            came[cell] = columns[1][rows].tolist()
             if cell not in skipped:
                 known = self._cells.setdefault(cell, _Sorted())
                 before = len(known)
                 known.add(tuple(column[rows] for column in columns), has_long=bool(is_long[of[rows]].any()))
                 self._rows += len(known) - before
+        return came
+
+    def _spots_of(self, probes: _Probes, low: Ints, is_long: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Return at which spots reports are, once by point and once by name, by their indices."""
+        placed, called = np.flatnonzero(probes.place_class <= self._weakest), np.flatnonzero(probes.name != _NO_NAME)
+        by_point = self._spots.by_point(
+            probes.place_class[placed], probes.latitude[placed], probes.longitude[placed], low[placed], is_long[placed]
+        )
+        by_name = self._spots.by_name(probes.name[called], low[called], is_long[called])
+        return np.concatenate((placed, called)), np.concatenate((by_point, by_name))
 
     def _by_cell(self, region: Ints, day: Ints) -> list[tuple[Cell, Ints]]:
         """Return the indices of each cell's entries."""
@@ -255,16 +339,86 @@ class Nearby:
             for rows in read(portion):
                 self._enter(rows, skipped=())
             for cell in portion:
+                self._sort_out_read(cell)
                 self._look(cell, probes, wanted[cell], found)
             self._trim()
         self._trim()
         return found
+
+    def gatherings(
+        self,
+        reports: Sequence[tuple[Any, ...]],
+        gone: Sequence[tuple[Any, ...]],
+        read: Callable[[Collection[Cell]], Iterable[list[Placed]]],
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield for every crowd, and every spot that ``gone`` may have been a crowd at, which of ``reports`` are there.
+
+        With them come all others that are there, those of ``gone`` included. Reports are told by their places.
+        """
+        of_cell: dict[Cell, tuple[Ints, Ints]] = dict(self._at_spots(reports))
+        went = dict(self._at_spots(gone))
+        for cell, (spots, places) in of_cell.items():
+            left, left_places = went.get(cell, (_NONE, _NONE))
+            self._read_cell(cell, read)
+            known = self._cells.get(cell)
+            if known is None or len(known) + len(left) <= Spots.FEWEST:
+                continue
+            there, there_places = (
+                np.concatenate(each) for each in zip(known.spots(), (left, left_places), strict=True)
+            )
+            crowds = Spots.crowds(there)
+            for spot in np.intersect1d(spots, crowds).tolist():
+                yield places[spots == spot].tolist(), there_places[there == spot].tolist()
+        self._trim()
+
+    def _at_spots(self, reports: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Cell, tuple[Ints, Ints]]]:
+        """Yield by cell the spots of reports, and beside each the place of the report."""
+        probes = self._probes(reports)
+        if len(probes.place):
+            day, low, is_long = _begun(probes)
+            of, spots = self._spots_of(probes, low, is_long)
+            for cell, rows in self._by_cell(probes.region[of], day[of]):
+                yield cell, (spots[rows], probes.place[of[rows]])
+
+    def _read_cell(self, cell: Cell, read: Callable[[Collection[Cell]], Iterable[list[Placed]]]) -> None:
+        if cell in self._stored:
+            self._stored.remove(cell)
+            for rows in read((cell,)):
+                self._enter(rows, skipped=())
+            self._sort_out_read(cell)
+
+    def _sort_out(self, cell: Cell) -> Ints:
+        """Part the crowds of a cell from its others; return which have come to one or are in none any more."""
+        known = self._cells.get(cell)
+        if known is None:
+            return _NONE
+        before = len(known)
+        moved = known.sort_out()
+        self._rows += len(known) - before
+        return moved
+
+    def _sort_out_read(self, cell: Cell) -> None:
+        """Part the crowds of a cell that was read anew, and note what may have crossed their bounds since ``begin``."""
+        known = self._cells.get(cell)
+        if known is None:
+            return
+        # Not noted: what is read was in memory before, or is told of below.
+        self._sort_out(cell)
+        came, went = self._came.pop(cell, set()), self._went.pop(cell, 0)
+        if came or went:
+            spot, place = known.spots()
+            new = np.isin(place, np.fromiter(came, dtype=np.int64, count=len(came)))
+            crossed = Spots.crossed(spot, new, went)
+            self._moved.update(set(place[np.isin(spot, crossed)].tolist()) - came)
 
     def _look(self, cell: Cell, probes: _Probes, sought: _Sought, found: list[tuple[int, int]]) -> None:
         known = self._cells.pop(cell, None)
         if known is None:
             return
         self._cells[cell] = known
+        if known.crowd is not None:
+            asked = np.unique(probes.place[sought.probe])
+            self.crowded.update(asked[np.isin(asked, known.crowded)].tolist())
         if not known.has_long:
             sought = _Sought._make(column[~sought.is_long] for column in sought)
         if not len(sought.probe):
@@ -399,6 +553,13 @@ class Nearby:
 
 
 _TELLING_TIMES = frozenset(("minute", "hour", "day"))
+
+
+def _begun(probes: _Probes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Return on which days reports begin, at which second of the day, and whether they last long."""
+    day = probes.low // MICROS_PER_DAY
+    low = (probes.low - day * MICROS_PER_DAY) // MICROS_PER_SECOND
+    return day, low, probes.high - probes.low > _SHORT_AT_MOST
 
 
 def _steps(latitude: npt.NDArray[np.float64]) -> Ints:

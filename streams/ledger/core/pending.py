@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
 
 from schemas.facts import ReportFact
 from schemas.truceday import Micros
 from streams.ledger.core.link_causes import ByLink, LinkedSince
-
-CAUSES_SHOWN = 10
+from streams.ledger.core.pieces import Pieces
+from streams.ledger.core.watchers import CAUSES_SHOWN, Days, Told, WatchBook, Watchers
 
 
 class Cause:
@@ -20,15 +21,16 @@ class Cause:
 
     __slots__ = ("more", "reports", "shared")
 
-    def __init__(self, reports: list[str] | None = None, more: int = 0, shared: int = 0) -> None:
+    def __init__(self, reports: list[tuple[int, str]] | None = None, more: int = 0, shared: int = 0) -> None:
+        #: With their numbers, by which they were told.
         self.reports = reports or []
         self.more = more
         self.shared = shared
 
-    def add(self, report: str) -> None:
+    def add(self, number: int, report: str) -> None:
         """Add a report, by name while few are known."""
         if len(self.reports) < CAUSES_SHOWN:
-            self.reports.append(report)
+            self.reports.append((number, report))
         else:
             self.more += 1
 
@@ -45,6 +47,10 @@ class Pending:
         self.every_day: set[str] = set()
         self._by: ReportFact | None = None
         self._touched_by_it: set[tuple[str, date | None]] = set()
+        self._number = 0
+        #: Reports that watch, and at a tick what they changed, by region and day.
+        self._watchers = Watchers()
+        self._watched: dict[tuple[str, date], Told] = {}
         self.linked = LinkedSince()
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
@@ -64,16 +70,14 @@ class Pending:
 
     def _name(self, region: str, day: date | None, fact: ReportFact) -> None:
         bucket = (region, day)
-        if fact is not self._by:
-            self._by, self._touched_by_it = fact, set()
-        elif bucket in self._touched_by_it:
+        if not self._begin(fact) and bucket in self._touched_by_it:
             # A correction takes out what was there and puts in what is: that is one report, not two.
             return
         self._touched_by_it.add(bucket)
         cause = self._causes.get(bucket)
         if cause is None:
             cause = self._causes[bucket] = Cause()
-        cause.add(f"{fact.feed}/{fact.report_id}@{fact.revision}")
+        cause.add(self._number, _name(fact))
         if day is not None:
             cause.shared += (region, None) in self._touched_by_it
             return
@@ -81,11 +85,40 @@ class Pending:
             if other == region and narrower is not None:
                 self._causes[other, narrower].shared += 1
 
+    def touch_watched(self, days: Days, fact: ReportFact) -> None:
+        """Note that a report watches days, or did until now; it changes the silent ones after them as well."""
+        self._begin(fact)
+        self._watchers.add(self._number, _name(fact), days, self._touched_by_it)
+
+    def _begin(self, fact: ReportFact) -> bool:
+        """Note whose touches follow; return whether it is another report than before."""
+        if fact is self._by:
+            return False
+        self._by, self._touched_by_it = fact, set()
+        self._number += 1
+        return True
+
+    def spread(self, book: WatchBook, first: date, today: date) -> Pieces[None]:
+        """Before a tick judges: find the days from ``first`` to ``today`` that reports changed by watching."""
+        for told in self._watchers.told(book, first, today):
+            yield
+            if told is not None:
+                region, day, by = told
+                self._watched[region, day] = by
+
+    def watched(self) -> Iterable[tuple[str, date]]:
+        """Return the days that reports changed by watching."""
+        return self._watched
+
+    def watched_since(self) -> dict[str, date]:
+        """Return by region the day from which all are judged, where too many reports watch."""
+        return self._watchers.since()
+
     def touch_by_link(self, by: ByLink) -> None:
         """Note that a report changed days through linking, beside those it has touched by itself."""
         touched = by.own | by.days
         for region, day in by.days:
-            self._causes.setdefault((region, day), Cause()).add(by.report)
+            self._causes.setdefault((region, day), Cause()).add(self._number + 1, by.report)
             if day is None:
                 self.every_day.add(region)
         for region, day in touched:
@@ -105,9 +138,16 @@ class Pending:
 
     def cause_text(self, region: str, day: date) -> str:
         """Return as JSON text which reports changed this day; none when it was only time."""
-        found = [c for c in (self._causes.get((region, day)), self._causes.get((region, None))) if c is not None]
-        shown = list(dict.fromkeys(report for cause in found for report in cause.reports))[:CAUSES_SHOWN]
-        reports = sum(len(cause.reports) + cause.more for cause in found) - found[0].shared if found else 0
+        own, every = self._causes.get((region, day)), self._causes.get((region, None))
+        found = [cause for cause in (own, every) if cause is not None]
+        watched = self._watched.get((region, day))
+        reports = sum(len(cause.reports) + cause.more for cause in found) - (own.shared if own else 0)
+        of_day = [*(own.reports if own else ())]
+        if watched is not None:
+            of_day = sorted([*of_day, *watched.first])
+            reports += watched.reports - watched.counted
+        named = [*of_day, *(every.reports if every else ())]
+        shown = list(dict.fromkeys(report for _, report in named))[:CAUSES_SHOWN]
         return json.dumps({"reports": shown, "more": reports - len(shown)}, ensure_ascii=False)
 
     def judged(self, now: Micros) -> None:
@@ -115,7 +155,9 @@ class Pending:
         self._causes.clear()
         self.every_day.clear()
         self.linked.clear()
-        self._by = None
+        self._watchers.clear()
+        self._watched.clear()
+        self._by, self._number = None, 0
         self.judged_to = now
 
     def to_text(self, last_tick: int) -> str:
@@ -126,8 +168,10 @@ class Pending:
         ]
         pending = {
             "judged_to": self.judged_to,
+            "number": self._number,
             "causes": causes,
             "linked": self.linked.to_values(last_tick),
+            "watchers": self._watchers.to_values(),
         }
         return json.dumps(pending, ensure_ascii=False)
 
@@ -138,9 +182,18 @@ class Pending:
         stored = json.loads(text)
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
-            pending._causes[region, day and date.fromisoformat(day)] = Cause(reports, more, shared)
+            # An older version named the reports alone.
+            named = [(0, each) if isinstance(each, str) else (each[0], each[1]) for each in reports]
+            pending._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
         # Which days a step moved that came or went before the restart, nobody can tell any more.
         pending.every_day = {region for region, day in pending._causes if day is None}
         if "linked" in stored:
             pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
+        if "watchers" in stored:
+            pending._watchers = Watchers.from_values(stored["watchers"])
+        pending._number = stored.get("number", 0)
         return pending
+
+
+def _name(fact: ReportFact) -> str:
+    return f"{fact.feed}/{fact.report_id}@{fact.revision}"

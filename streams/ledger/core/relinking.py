@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import Micros
+from streams.ledger.core.joins import Joins, turn_of
 from streams.ledger.core.linking import (
     Candidates,
     Closeness,
@@ -28,7 +30,11 @@ from streams.ledger.core.linking import (
     linked_report,
     merged_report,
 )
-from streams.ledger.core.remembered import Remembered
+from streams.ledger.core.pieces import Pieces
+from streams.ledger.core.remembered import Partners, Remembered
+
+#: Reports whose partners are looked for at once.
+EXPANDED_AT_ONCE = 2_000
 
 
 class Incident(NamedTuple):
@@ -60,8 +66,8 @@ def relink(
     rules: LinkingRules,
     known: Remembered,
     told_again: Collection[int],
-) -> Relinked:
-    """Compute anew the incidents that reports told since the last time may have changed.
+) -> Pieces[Relinked]:
+    """Compute anew, piece by piece, the incidents that reports told since the last time may have changed.
 
     Args:
         known: what it was told of since included.
@@ -81,6 +87,7 @@ class _Work:
         self._at: dict[int, Linkable] = {}
         self._present: dict[Identity, Linkable] = {}
         self._places: dict[Identity, list[int]] = defaultdict(list)
+        self._near: dict[int, list[int]] = defaultdict(list)
         self._partners: dict[int, set[int]] = defaultdict(set)
         self._expanded: set[int] = set()
         self._work: set[Identity] = set()
@@ -88,20 +95,30 @@ class _Work:
         self._stored: dict[Identity, Incident] = {}
         self._links: dict[int, list[Link]] = {}
         self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
-        self._wanted: set[int] = set()
         self._ends: dict[Identity, Linkable | None] = {}
+        #: By name, the active reports that say they are not the same.
+        self._deniers: dict[str, list[str]] = defaultdict(list)
+        #: What is joined, the number of each report's, and by that the joins of those asked about.
+        self._incidents: list[tuple[list[Linkable], list[Link]]] = []
+        self._number_of: dict[str, int] = {}
+        self._joins: dict[int, Joins] = {}
 
-    def relink(self, told_again: Collection[int]) -> Relinked:
+    def relink(self, told_again: Collection[int]) -> Pieces[Relinked]:
         # Most that is new has no partner, and is left alone.
         self._pair(self._known.partners_of_new())
         first = set(self._partners)
         self._expanded |= first
         self._read(told_again)
-        self._expand(told_again)
-        first.update(told_again, self._known.new_of({self._at[place].identity for place in told_again}))
+        yield from self._expand(told_again)
+        # Others of a crowd that came to be or ceased, though nobody told them again.
+        moved = self._known.take_moved()
+        self._read(moved)
+        yield from self._expand(moved)
+        first.update(moved, told_again, self._known.new_of({self._at[place].identity for place in told_again}))
         self._read(first)
         self._work |= {self._at[place].identity for place in first}
         for place in first:
+            yield
             report = self._at[place]
             for partner in self._partners.get(place, ()):
                 other = self._at[partner]
@@ -109,8 +126,8 @@ class _Work:
                     continue
                 if self._merges(report, other) or self._may_link(report, other):
                     self._work.add(other.identity)
-        self._spread()
-        return self._outcome()
+        yield from self._spread()
+        return (yield from self._outcome())
 
     # -- what is known
 
@@ -124,17 +141,21 @@ class _Work:
             if report.present:
                 self._present[report.identity] = report
 
-    def _expand(self, places: Collection[int]) -> None:
+    def _expand(self, places: Collection[int]) -> Pieces[None]:
         """Learn of every report that may have to do with those at ``places``."""
-        wanted = set(places) - self._expanded
-        if wanted:
-            self._expanded |= wanted
-            self._pair(self._known.partners_of([self._at[place] for place in wanted]))
+        wanted = list(set(places) - self._expanded)
+        for first in range(0, len(wanted), EXPANDED_AT_ONCE):
+            yield
+            portion = wanted[first : first + EXPANDED_AT_ONCE]
+            self._expanded.update(portion)
+            self._pair(self._known.partners_of([self._at[place] for place in portion]))
 
-    def _pair(self, pairs: list[tuple[int, int]]) -> None:
-        for place, partner in pairs:
+    def _pair(self, pairs: Partners) -> None:
+        for place, partner in pairs.near:
+            self._near[place].append(partner)
+        for place, partner in chain(*pairs):
             self._partners[place].add(partner)
-        self._read(partner for _, partner in pairs)
+        self._read(partner for _, partner in chain(*pairs))
 
     def _counts(self, report: Linkable) -> bool:
         return report.present and not report.retracted and report.region in self._regions
@@ -153,7 +174,9 @@ class _Work:
         if found is not None:
             return found
         found = self._closest_to[report.fact_offset] = {}
-        for place in self._partners[report.fact_offset]:
+        if report.fact_offset in self._known.crowded:
+            return found
+        for place in set(self._near[report.fact_offset]):
             other = self._at[place]
             if not self._counts(other) or other.identity == report.identity or denies(report, other):
                 continue
@@ -167,8 +190,8 @@ class _Work:
                 found[other.feed] = [(closeness, other)]
         return found
 
-    def _links_of(self, report: Linkable) -> list[Link] | None:
-        """Return the links of an active report, or those a retracted one would have; None when more must be known."""
+    def _links_of(self, report: Linkable) -> list[Link]:
+        """Return the links of an active report, or those a retracted one would have; its closest are expanded."""
         links = [
             self._candidates.asserted(report, other)
             for place in self._partners[report.fact_offset]
@@ -177,12 +200,7 @@ class _Work:
             and asserts(report, other)
             and not denies(report, other)
         ]
-        found = self._closest(report)
-        unknown = {other.fact_offset for near in found.values() for _, other in near} - self._expanded
-        if unknown:
-            self._wanted |= unknown
-            return None
-        for feed, near in found.items():
+        for feed, near in self._closest(report).items():
             for closeness, other in near:
                 if asserts(report, other):
                     continue
@@ -195,20 +213,23 @@ class _Work:
 
     # -- spreading
 
-    def _spread(self) -> None:
+    def _spread(self) -> Pieces[None]:
         """Take in everything that links or stored incidents tie to the work, until nothing is added."""
-        settled: set[Identity] = set()
-        while True:
+        seen: set[Identity] = set()
+        again: list[Linkable] = []
+        while again or len(seen) < len(self._work):
             self._take_in_stored()
-            self._wanted = set()
-            reports = [self._present[identity] for identity in self._work if identity in self._present]
-            self._expand([report.fact_offset for report in reports])
-            for report in reports:
-                if report.identity not in settled and self._settle(report):
-                    settled.add(report.identity)
-            self._expand(self._wanted)
-            if settled >= self._work & self._present.keys() and self._asked >= self._work:
-                return
+            new = self._work - seen
+            seen |= new
+            reports = [self._present[identity] for identity in new if identity in self._present]
+            yield from self._expand([report.fact_offset for report in reports])
+            ahead, again, wanted = [*again, *reports], [], set[int]()
+            for report in ahead:
+                yield
+                if unknown := self._settle(report):
+                    wanted |= unknown
+                    again.append(report)
+            yield from self._expand(wanted)
 
     def _take_in_stored(self) -> None:
         while new := self._work - self._asked:
@@ -226,21 +247,20 @@ class _Work:
             self._read(row.fact_offset for row in missing)
             self._work |= {Identity(row.feed, row.report_id) for row in rows}
 
-    def _settle(self, report: Linkable) -> bool:
-        """Take in what ties to one report; return whether all of it is known."""
+    def _settle(self, report: Linkable) -> set[int]:
+        """Take in what ties to one report; return the places that must be expanded before all of it is known."""
         for place in self._partners[report.fact_offset]:
             other = self._at[place]
             # A merged report belongs where the other does, a retracted one may lend its name there.
             if self._merges(report, other) or (self._lends(other) and self._may_link(report, other)):
                 self._work.add(other.identity)
         if not (self._counts(report) or self._lends(report)):
-            return True
-        links = self._links_of(report)
-        if links is None:
-            return False
-        self._links[report.fact_offset] = links
-        self._work |= {link.other.identity for link in links}
-        return True
+            return set()
+        unknown = {other.fact_offset for near in self._closest(report).values() for _, other in near} - self._expanded
+        if not unknown:
+            links = self._links[report.fact_offset] = self._links_of(report)
+            self._work |= {link.other.identity for link in links}
+        return unknown
 
     @staticmethod
     def _merges(one: Linkable, other: Linkable) -> bool:
@@ -250,27 +270,34 @@ class _Work:
 
     # -- the outcome
 
-    def _outcome(self) -> Relinked:
+    def _outcome(self) -> Pieces[Relinked]:
         reports = [self._present[identity] for identity in self._work if identity in self._present]
         active = {report.name: report for report in reports if self._counts(report)}
+        for report in active.values():
+            for name in report.not_same_as or ():
+                self._deniers[name].append(report.name)
         # Each link is found from both of its ends.
         links = {link[:2]: link for report in active.values() for link in self._links[report.fact_offset]}
-        incidents = joined(active.values(), links.values(), self._candidates.repeating)
-        incident_of_name = {member.name: number for number, (members, _) in enumerate(incidents) for member in members}
+        yield
+        incidents = self._incidents = joined(active.values(), links.values(), self._candidates.repeating)
+        yield
+        numbers = {member.name: number for number, (members, _) in enumerate(incidents) for member in members}
+        self._number_of = numbers
         belonging: dict[int, list[tuple[Linkable, Link | Linkable]]] = defaultdict(list)
         host: dict[str, int] = {}
         for report in reports:
+            yield
             if self._lends(report) and (link := self._first_joined(report)) is not None:
-                host[report.name] = incident_of_name[link.other.name]
+                host[report.name] = numbers[link.other.name]
                 belonging[host[report.name]].append((report, link))
-        host |= incident_of_name
+        host |= numbers
         for report in reports:
             if report.merged_into is not None:
                 end = self._end_of(report)
                 if end is not None and end.name in host:
                     into = self._present[Identity(report.feed, report.merged_into)]
                     belonging[host[end.name]].append((report, into))
-        formed = self._formed(incidents, belonging)
+        formed = yield from self._formed(incidents, belonging)
         kept = {(incident.content, incident.reports) for incident in formed} & set(self._stored.values())
         dissolved = [incident for incident in self._stored.values() if incident not in kept]
         formed = [incident for incident in formed if incident not in kept]
@@ -280,9 +307,14 @@ class _Work:
     def _first_joined(self, lender: Linkable) -> Link | None:
         """Return the link that would join a retracted report first if it alone stood again; None when none would."""
         own = self._links[lender.fact_offset]
-        if not own:
-            return None
-        # Only what hangs together with its links can keep one of them from joining.
+        # Until one joins, it stands alone and changes nothing: a denial in the other's group is all that may refuse an
+        # asserted one. So what hangs together with it, perhaps thousands, need not be looked at.
+        asserted = [link for link in own if not link.asserted_last]
+        first = next((link for link in asserted if not self._refused(lender, link)), None)
+        return first if first is not None or len(own) == len(asserted) else self._first_by_trial(lender, own)
+
+    def _first_by_trial(self, lender: Linkable, own: list[Link]) -> Link | None:
+        """Join a retracted report with what hangs together with its links: only that can keep one from joining."""
         near = {link.other.name: link.other for link in own}
         ahead = list(near.values())
         links = {link[:2]: link for link in own}
@@ -300,9 +332,22 @@ class _Work:
                     return link
         return None
 
+    def _refused(self, lender: Linkable, link: Link) -> bool:
+        """Whether a denial stands between a retracted report and those its asserted link would join it to."""
+        apart = [*(lender.not_same_as or ()), *self._deniers.get(lender.name, ())]
+        number, turn = self._number_of[link.other.name], turn_of(link)
+        apart = [name for name in apart if self._number_of.get(name) == number]
+        if not apart:
+            return False
+        joins = self._joins.get(number)
+        if joins is None:
+            joins = self._joins[number] = Joins(self._incidents[number][1])
+        group = joins.group_of(link.other.name, turn)
+        return any(joins.group_of(name, turn) == group for name in apart)
+
     def _displaces(self, lender: Linkable, link: Link) -> bool:
         """Whether one end of a link would have a closer candidate than the other in ``lender``, if that stood again."""
-        if not link.asserted_last or link.one.feed == link.other.feed:
+        if not link.asserted_last or link.one.feed == link.other.feed or lender.fact_offset in self._known.crowded:
             return False
         for end, other in ((link.one, link.other), (link.other, link.one)):
             if other.feed == lender.feed and not denies(lender, end):
@@ -329,7 +374,7 @@ class _Work:
         self,
         incidents: list[tuple[list[Linkable], list[Link]]],
         belonging: dict[int, list[tuple[Linkable, Link | Linkable]]],
-    ) -> list[Incident]:
+    ) -> Pieces[list[Incident]]:
         several = [
             (members, links, belonging[number])
             for number, (members, links) in enumerate(incidents)
@@ -344,6 +389,7 @@ class _Work:
 
         formed = []
         for members, links, others in several:
+            yield
             name = min([*members, *(other for other, _ in others)], key=by_telling)
             rows = []
             for report, tie in others:

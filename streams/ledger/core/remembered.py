@@ -61,6 +61,16 @@ class LinkingStore(Protocol):
         """Return the least time at which any known revision of each was told; identities come with their key hashes."""
 
 
+class Partners(NamedTuple):
+    """Pairs of reports by their places: the second may be a candidate of the first, or one of the two names the other.
+
+    None is a candidate of a report in a crowd.
+    """
+
+    near: list[tuple[int, int]]
+    naming: list[tuple[int, int]]
+
+
 class Replaced(NamedTuple):
     """A revision that stood until now: where it lies, and in which cell it was, if that is known."""
 
@@ -99,6 +109,7 @@ class Remembered:
 
     def take_in(self, rows: Sequence[ReportRow], replaced: Collection[Replaced]) -> None:
         """Take in the rows folded since the last call, and forget the revisions they replaced."""
+        self._nearby.begin()
         gone = {one.fact_offset for one in replaced}
         self._keep((row[0], _linkable_of_row(row)) for row in rows if row.type == "incident")
         for place in gone:
@@ -141,23 +152,41 @@ class Remembered:
         """Return the places of those taken in last that stand and are of ``identities``."""
         return [row.fact_offset for row in self._new if (row.feed, row.report_id) in identities] if identities else []
 
-    def partners_of_new(self) -> list[tuple[int, int]]:
+    @property
+    def crowded(self) -> Collection[int]:
+        """The places of reports in a crowd, of those whose partners were asked for since the last were taken in."""
+        return self._nearby.crowded
+
+    def take_moved(self) -> set[int]:
+        """Return the places of reports that came to a crowd or are in none any more, but for those just taken in."""
+        return self._nearby.take_moved()
+
+    def partners_of_new(self) -> Partners:
         """Return as ``partners_of`` does for all that were taken in last and stand."""
         return self._partners(self._new, [_placed_of_row(row) for row in self._new])
 
-    def partners_of(self, reports: Sequence[Linkable]) -> list[tuple[int, int]]:
+    def partners_of(self, reports: Sequence[Linkable]) -> Partners:
         """Return pairs of the place of one of ``reports`` and of a present one that may have to do with it.
 
-        It may be a candidate, or one of the two names the other. Merged reports are no candidates; retracted ones may
-        lend a name.
+        Merged reports are no candidates; retracted ones may lend a name.
         """
         return self._partners(reports, [_placed_of_linkable(report) for report in reports])
 
+    def gatherings(
+        self, reports: Sequence[Linkable], gone: Sequence[Linkable]
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield for every crowd, and every spot that ``gone`` may have been a crowd at, which of ``reports`` are there.
+
+        With them come all others that are there, those of ``gone`` included. Reports are told by their places.
+        """
+        placed, left = ([_placed_of_linkable(report) for report in each] for each in (reports, gone))
+        return self._nearby.gatherings(placed, left, lambda cells: self._staged().cells(cells))
+
     def _partners(
         self, reports: Sequence[ReportRow] | Sequence[Linkable], placed: Sequence[tuple[Any, ...]]
-    ) -> list[tuple[int, int]]:
-        pairs = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
-        return pairs + self._naming(reports) if self.has_claims else pairs
+    ) -> Partners:
+        near = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
+        return Partners(near, self._naming(reports) if self.has_claims else [])
 
     def _naming(self, reports: Sequence[ReportRow] | Sequence[Linkable]) -> list[tuple[int, int]]:
         if self._claims.too_many:

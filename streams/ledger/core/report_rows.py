@@ -91,6 +91,8 @@ def incident_row(
         origin.offset,
         digest,
         entry.body.decode(),
+        fact.toll_flaw,
+        origin.log,
     )
 
 
@@ -143,6 +145,8 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         source_offset=origin.offset,
         body_digest=digest,
         raw=entry.body.decode(),
+        toll_flaw=None,
+        source_log=origin.log,
     )
 
 

@@ -63,7 +63,7 @@ class Earliest:
 class DayTally:
     """Counts of one region and truce-day. Adding and removing are exact inverses, whatever their order."""
 
-    __slots__ = ("deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe")
+    __slots__ = ("_moved", "deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe")
 
     def __init__(self) -> None:
         self.in_scope = Earliest()
@@ -73,6 +73,7 @@ class DayTally:
         self.deaths_best = 0
         self.deaths_high = 0
         self.feeds: dict[str, int] = {}
+        self._moved: set[str] = set()
 
     def add(self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool) -> None:
         """Count one incident in: under its name, and once for each of the feeds that tell of it."""
@@ -84,6 +85,7 @@ class DayTally:
             self.severe.add(adds.occurred_from, feed, report_id)
         for teller in feeds:
             self.feeds[teller] = self.feeds.get(teller, 0) + 1
+            self._moved.add(teller)
         self.deaths_low += adds.deaths_low or 0
         self.deaths_best += adds.deaths_best or 0
         self.deaths_high += adds.deaths_high or 0
@@ -97,9 +99,18 @@ class DayTally:
         self.in_scope.remove(evidence)
         if severe:
             self.severe.remove(evidence)
-        # A feed stays listed with zero, so that its row in the store is known to have to go.
         for teller in feeds:
             self.feeds[teller] -= 1
+            self._moved.add(teller)
         self.deaths_low -= adds.deaths_low or 0
         self.deaths_best -= adds.deaths_best or 0
         self.deaths_high -= adds.deaths_high or 0
+
+    def moved_feeds(self) -> list[tuple[str, int]]:
+        """Return the incidents of each feed whose number moved since the last call; one of zero is to go."""
+        moved = [(feed, self.feeds[feed]) for feed in sorted(self._moved)]
+        for feed, incidents in moved:
+            if not incidents:
+                del self.feeds[feed]
+        self._moved.clear()
+        return moved
