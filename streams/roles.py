@@ -23,6 +23,7 @@ from streams.engine.app import CLUSTER, EMBEDDED, AppOptions, BatchApp
 from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
+from streams.engine.unique_log import UniqueLog
 from streams.engine.worker import run_worker
 from streams.intake.app import intake_app
 from streams.intake.examine import Examiner
@@ -81,11 +82,18 @@ def _run_intake(
     handler = IntakeHandler(
         Examiner([agreement], gazetteer, settings.stamps),
         BatchProducer(broker, settings.broker_patience_seconds),
+        UniqueLog(
+            broker,
+            topics.rejects,
+            # Intakes of an embedded broker are processes of one machine.
+            lock=settings.data / "broker" / "rejects.lock" if _forgets(identity) else None,
+            patience_seconds=settings.broker_patience_seconds,
+        ),
         topics,
         partial(log_identity, broker),
     )
     inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
-    app = intake_app(topics.intake_group, inputs, handler, _options(settings, broker, identity))
+    app = intake_app(topics.intake_group(agreement.id), inputs, handler, _options(settings, broker, identity))
     run_worker(app, _probes(settings, "intake", agreement.id, app, handler.metrics, list))
 
 
