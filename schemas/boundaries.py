@@ -16,6 +16,7 @@ from shapely.errors import ShapelyError  # type: ignore[attr-defined]  # exporte
 from shapely.geometry import Point
 
 from schemas.errors import GazetteerError
+from schemas.pcodes import region_of
 
 #: Spellings of the property that holds a governorate's P-code, letters and digits only, the surest first.
 _PCODE_NAMES = ("adm1pcode", "admin1pcode", "adm1pcod", "admin1pcod", "pcode")
@@ -103,8 +104,8 @@ def _polygon(feature: Any, where: str, names: Mapping[str, str]) -> tuple[str, A
     code = _pcode(properties if isinstance(properties, dict) else {})
     if code is None:
         raise GazetteerError(f"{where}: no P-code; expected a property ADM1_PCODE such as SY02")
-    region = code[:4]
-    if region not in names:
+    region = region_of(code, names)
+    if region is None:
         raise GazetteerError(f"{where}: P-code {code} is not in the gazetteer")
     try:
         geometry = shapely.from_geojson(json.dumps(feature.get("geometry")))

@@ -18,6 +18,7 @@ from schemas.facts import Located
 from schemas.gazetteer_file import GazetteerFile, gazetteer_bytes, parse_gazetteer
 from schemas.gazetteer_index import Entry, index_of
 from schemas.missing import is_missing
+from schemas.pcodes import region_of
 from schemas.placenames import parts_of, words_of
 from schemas.rejects import RejectCode
 from schemas.reports import Place, PlacePrecision
@@ -117,8 +118,9 @@ class Gazetteer:
         """Yield the region of a P-code. An unknown one is noted."""
         if pcode is None:
             return
-        if pcode[:4] in self._names:
-            yield _Found("pcode", pcode[:4], f"P-code {pcode}")
+        region = region_of(pcode, self._names)
+        if region is not None:
+            yield _Found("pcode", region, f"P-code {pcode}")
         elif pcode != self._country:
             notes.append(f"P-code {pcode} is unknown")
 

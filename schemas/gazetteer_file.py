@@ -16,9 +16,9 @@ _FOLDER = "gazetteers"
 class RegionEntry(Language):
     """A region with every way it is written."""
 
-    pcode: Pcode = Field(description="OCHA P-code of the region, such as SY02.")
+    pcode: Pcode = Field(description="OCHA P-code of the region, such as SY02, NG001 or MMR001.")
     english: Name = Field(description="English name; the one that is shown.")
-    arabic: Name = Field(description="Arabic name.")
+    local: Name | None = Field(None, description="Name in the country's own script or language.")
     names: list[Name] = Field(default_factory=list, description="Other spellings of the region's name.")
     countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
 

@@ -63,7 +63,10 @@ def index_of(file: GazetteerFile, source: str) -> Index:
     known = [region.pcode for region in file.regions]
     index = Index(known)
     for region in file.regions:
-        index.add([region.english, region.arabic, *region.names], Entry((region.pcode,), is_region=True))
+        local = [] if region.local is None else [region.local]
+        index.add([region.english, *local, *region.names], Entry((region.pcode,), is_region=True))
+        if file.country.startswith(region.pcode):
+            index.faults.append(f"{region.pcode}: every code of the country {file.country} begins with it")
         if region.countryside is not None and region.countryside not in known:
             index.faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
     for place in file.places:

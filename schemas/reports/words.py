@@ -28,7 +28,8 @@ ReportReference = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
+#: Two letters and digits in most countries; SY0200, MMR001D001, IQG01.
+Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}([A-Z]?[0-9]{1,10}){0,4}$")]
 
 
 def read_instant(stated: object) -> object:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
+from schemas.errors import GazetteerError
+from schemas.gazetteer import load_gazetteer
 from schemas.missing import is_missing
 from schemas.reports import (
     ANY_REPORT,
@@ -171,8 +174,20 @@ def _where(place: Place) -> dict[str, object]:
 
 def region_of_pcode(agreement: Agreement, place: Place) -> str | None:
     """Return the region a stated P-code names; None when it names none of the agreement's: the gazetteer decided."""
-    region = place.pcode[:4] if place.pcode else None
+    if place.pcode is None:
+        return None
+    listed = _listed_codes(agreement.gazetteer, tuple(agreement.regions))
+    region = max((code for code in listed if place.pcode.startswith(code)), key=len, default=None)
     return region if region in agreement.regions else None
+
+
+@lru_cache(maxsize=8)
+def _listed_codes(gazetteer: str, regions: tuple[str, ...]) -> frozenset[str]:
+    """Return the codes a report's may begin with; without the gazetteer's file, those of the agreement."""
+    try:
+        return frozenset(load_gazetteer(gazetteer).names()).union(regions)
+    except GazetteerError:
+        return frozenset(regions)
 
 
 def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:

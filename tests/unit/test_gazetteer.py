@@ -27,9 +27,9 @@ country_names = ["Syria"]
 neutral_words = ["governorate"]
 rural_words = ["rural"]
 regions = [
-  { pcode = "SY01", english = "West", arabic = "غرب" },
-  { pcode = "SY02", english = "Middle", arabic = "وسط", countryside = "SY03" },
-  { pcode = "SY03", english = "East", arabic = "شرق" },
+  { pcode = "SY01", english = "West", local = "غرب" },
+  { pcode = "SY02", english = "Middle", local = "وسط", countryside = "SY03" },
+  { pcode = "SY03", english = "East", local = "شرق" },
 ]
 places = [{ name = "Town", region = "SY01" }]
 ambiguous = [{ name = "Both", regions = ["SY01", "SY02"] }, { name = "Either", regions = ["SY02", "SY03"] }]
@@ -72,6 +72,14 @@ def small(tmp_path: Path) -> Gazetteer:
 def named(*names: str, pcode: str | None = None, at: tuple[float, float] | None = None) -> Place:
     point = Point(latitude=at[0], longitude=at[1]) if at else None
     return Place(pcode=pcode, names=list(names), point=point)
+
+
+def listing(folder: Path, country: str, *codes: str) -> str:
+    """A gazetteer of nothing but regions, without local names."""
+    regions = "".join(f'[[regions]]\npcode = "{code}"\nenglish = "Region {code}"\n' for code in codes)
+    path = folder / "listing.toml"
+    path.write_text(f'title = "t"\nsources = ["s"]\ncountry = "{country}"\n{regions}', encoding="utf-8")
+    return str(path)
 
 
 def refused(gazetteer: Gazetteer, place: Place) -> tuple[str, str]:
@@ -167,6 +175,35 @@ class TestPrecedence:
     def test_a_deeper_pcode_counts_as_its_governorate(self, syria: Gazetteer) -> None:
         assert syria.locate(named(pcode="SY0200")).region == "SY02"
         assert syria.locate(named(pcode="SY020003")).region == "SY02"
+
+    @pytest.mark.parametrize(
+        ("country", "code", "reported"),
+        [
+            ("NG", "NG001", "NG001001"),
+            ("MMR", "MMR001", "MMR001D001"),
+            ("SD", "SD01", "SD01"),
+            ("IQ", "IQG01", "IQG01"),
+            ("LK", "LK1", "LK1127"),
+            ("PH", "PH1300000000", "PH1300000000"),
+        ],
+    )
+    def test_codes_of_every_country_are_as_long_as_they_are(
+        self, country: str, code: str, reported: str, tmp_path: Path
+    ) -> None:
+        gazetteer = load_gazetteer(listing(tmp_path, country, code, f"{country}99"))
+        assert gazetteer.locate(named(pcode=reported)).region == code
+        assert refused(gazetteer, named(pcode=country))[1].startswith(f"P-code {country} is the whole country")
+        assert refused(gazetteer, named(pcode=f"{country}77"))[1].startswith(f"P-code {country}77 is unknown")
+
+    def test_the_longest_listed_code_decides(self, tmp_path: Path) -> None:
+        gazetteer = load_gazetteer(listing(tmp_path, "SY", "SY02", "SY0200", "SY020003"))
+        found = [gazetteer.locate(named(pcode=code)).region for code in ("SY0201", "SY020001", "SY0200039")]
+        assert found == ["SY02", "SY0200", "SY020003"]
+
+    @pytest.mark.parametrize("code", ["SY", "SYR"])
+    def test_a_region_whose_code_every_report_of_the_country_bears_is_refused(self, code: str, tmp_path: Path) -> None:
+        with pytest.raises(GazetteerError, match=f"{code}: every code of the country SYR begins with it"):
+            load_gazetteer(listing(tmp_path, "SYR", "SYR01", code))
 
     def test_the_countrys_own_code_says_nothing(self, syria: Gazetteer) -> None:
         located = syria.locate(named("Aleppo", pcode="SY"))
@@ -365,6 +402,10 @@ class TestFiles:
         said = self.load(tmp_path, text)
         assert "title: required, but missing" in said
         assert "line 3: country_nmes: unknown key; did you mean 'country_names'?" in said
+
+    def test_the_former_name_of_a_key_is_answered_with_the_present_one(self, tmp_path: Path) -> None:
+        said = self.load(tmp_path, SMALL.replace('local = "شرق"', 'arabic = "شرق"'))
+        assert said.endswith(": line 10: regions[2].arabic: renamed: write 'local'")
 
     def test_names_that_stand_for_two_things_are_refused(self, tmp_path: Path) -> None:
         text = SMALL.replace('name = "Town", region = "SY01"', 'name = "East", region = "SY01"')
