@@ -224,7 +224,9 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     # A correction may have moved the report out of the agreement; what was never in it does not get here.
     inside = region in agreement.regions or stored["revision"] > 1
     yield from row.claim("region", region, inside, "one of the agreement's")
-    ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": place.point is not None}
+    # The point of what is known to the country only finds no region.
+    located = place.point is not None and place.precision is not PlacePrecision.COUNTRY
+    ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": located}
     yield from row.claim("located_by", by, ways.get(by, False), [way for way, given in ways.items() if given])
     name = stored["place_name"]
     yield from row.claim("place_name", name, name in place.names or (name is None and not place.names), place.names)

@@ -1,4 +1,4 @@
-"""Truces in other countries than Syria: their codes of regions, judged and recounted."""
+"""Places as foreign data states them: codes of other countries, and names that disagree. Judged and recounted."""
 
 from __future__ import annotations
 
@@ -79,3 +79,18 @@ def test_the_recount_still_goes_by_the_agreements_codes_where_the_gazetteer_is_g
     file = History(truce).tell(shelling("S-1", start + HOUR, "NG001001")).tick(start + DAY).judged(tmp_path)
     Path(truce.gazetteer).unlink()
     assert verify(file) == []
+
+
+def test_a_town_named_after_the_capital_is_counted_where_it_lies(tmp_path: Path) -> None:
+    truce = agreement(regions=["SY01", "SY03"], gate_regions=["SY01", "SY03"], access={"regions": []})
+    when = truce.effective + HOUR
+    names = {"S-1": ["Damascus", "Duma"], "S-2": ["Damascus"], "S-3": ["Damascus Governorate", "Duma"]}
+    reports = [{**shelling(report_id, when), "place": {"names": named}} for report_id, named in names.items()]
+    judged = outcome(History(truce).tell(*reports).tick(truce.effective + DAY + HOUR), tmp_path)
+    assert judged.ask("SELECT report_id, region, located_by, place_conflict FROM reports ORDER BY ALL") == [
+        ("S-1", "SY03", "name", "name 'Damascus' lies in SY01 Damascus"),
+        ("S-2", "SY01", "name", None),
+        ("S-3", "SY03", "name", "name 'Damascus Governorate' lies in SY01 Damascus"),
+    ]
+    assert judged.ask("SELECT report_id FROM ambiguous_places ORDER BY ALL") == [("S-1",), ("S-3",)]
+    assert [judged.verdict(region, FIRST)["incidents"] for region in ("SY01", "SY03")] == [1, 2]
