@@ -6,7 +6,7 @@ with the decision is kept beside it as the place's ``conflict``, for a person to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -98,6 +98,10 @@ class Gazetteer:
         """Return the English name of every region, by P-code."""
         return self._regions
 
+    def boundary_notes(self) -> Sequence[str]:
+        """Return what was skipped of the boundaries, for their operator to look at."""
+        return self._boundaries.notes if self._boundaries else ()
+
     def locate(self, place: Place) -> Located:
         """Resolve a place to its region.
 
@@ -176,7 +180,7 @@ class Gazetteer:
             return
         hit = self._boundaries.at(stated.latitude, stated.longitude)
         if hit is None:
-            findings.point_hint = "the point lies outside every region: latitude and longitude may be swapped"
+            findings.point_hint = self._boundaries.outside(stated.latitude, stated.longitude)
             findings.notes.append("point lies outside every region")
             return
         # Near a border the polygons do not tell for certain: whatever a name says tells better.
@@ -243,7 +247,7 @@ def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazette
     # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
     from schemas.boundaries import load_boundaries
 
-    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names()))
+    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names(), file.country))
 
 
 @lru_cache(maxsize=4)

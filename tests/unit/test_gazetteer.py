@@ -5,18 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import pytest
 
-from schemas.boundaries import Boundaries, load_boundaries
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.gazetteer_file import shipped_gazetteers
 from schemas.placenames import parts_of, words_of
 from schemas.reports import Place, PlacePrecision, Point
 from tests.support.effort import calls
+from tests.support.polygons import features, square
 from tests.support.shared_data import shared_data
 
 SMALL = """\
@@ -35,19 +33,6 @@ regions = [
 places = [{ name = "Town", region = "SY01" }]
 ambiguous = [{ name = "Both", regions = ["SY01", "SY02"] }, { name = "Either", regions = ["SY02", "SY03"] }]
 """
-
-
-def square(west: float, south: float = 30.0) -> dict[str, Any]:
-    """One degree by one degree."""
-    ring = [[west, south], [west + 1, south], [west + 1, south + 1], [west, south + 1], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-def features(*pairs: tuple[Any, Any]) -> dict[str, Any]:
-    return {
-        "type": "FeatureCollection",
-        "features": [{"type": "Feature", "properties": p, "geometry": g} for p, g in pairs],
-    }
 
 
 AS_MULTIPOLYGON = {"type": "MultiPolygon", "coordinates": [square(12)["coordinates"]]}
@@ -462,6 +447,10 @@ class TestPoints:
         assert hint.startswith("the point lies outside every region: latitude and longitude may be swapped")
         assert "'Xyzzy' is not in the gazetteer; the point lies" in refused(small, named("Xyzzy", at=(11.5, 30.5)))[1]
 
+    def test_a_feed_is_told_of_swapped_figures_only_where_they_would_fit(self, small: Gazetteer) -> None:
+        hint = refused(small, named(at=(52.5, 13.4)))[1]
+        assert hint == "the point lies outside every region; give an OCHA P-code or the governorate's name"
+
     def test_beside_a_name_it_is_noted(self, small: Gazetteer) -> None:
         assert small.locate(named("West", at=(11.5, 30.5))).conflict == "point lies outside every region"
 
@@ -559,74 +548,6 @@ class TestFiles:
         assert "'--' lies in SY09, which is not among the regions" in said
         assert "'--' has no letters to compare" in said
         assert "SY02: its countryside SY08 is not among the regions" in said
-
-
-class TestBoundaryFiles:
-    NAMES = MappingProxyType({"SY01": "West", "SY02": "Middle", "SY03": "East"})
-
-    def said(self, folder: Path, document: Any) -> str:
-        path = folder / "b.json"
-        path.write_text(document if isinstance(document, str) else json.dumps(document))
-        with pytest.raises(GazetteerError) as caught:
-            load_boundaries(path, self.NAMES)
-        assert "\n" not in str(caught.value)
-        return str(caught.value).removeprefix(f"{path}: ")
-
-    def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(GazetteerError, match="cannot be read: No such file"):
-            load_boundaries(tmp_path / "gone.json", self.NAMES)
-
-    def test_lists_within_lists_without_end_are_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, "[" * 200_000) == "not GeoJSON: lists within lists without end"
-
-    @pytest.mark.parametrize("document", ["[]", "{}", '{"features": 1}', '{"features": []}'])
-    def test_what_is_no_feature_collection_is_said(self, tmp_path: Path, document: str) -> None:
-        assert self.said(tmp_path, document) == "not a GeoJSON FeatureCollection with features"
-
-    def test_what_is_not_json_is_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, "{").startswith("not JSON: ")
-
-    @pytest.mark.parametrize("properties", [{}, {"name": "West"}, {"ADM1_PCODE": ""}, {"ADM1_PCODE": 1}, None])
-    def test_a_feature_without_a_pcode_is_said(self, tmp_path: Path, properties: Any) -> None:
-        said = self.said(tmp_path, features((properties, square(10))))
-        assert said == "feature 1: no P-code; expected a property ADM1_PCODE such as SY02"
-
-    def test_a_feature_that_is_no_object_is_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, {"features": [5]}).startswith("feature 1: no P-code")
-
-    def test_a_pcode_of_elsewhere_is_said(self, tmp_path: Path) -> None:
-        said = self.said(tmp_path, features(({"PCODE": "IQ01"}, square(10))))
-        assert said == "feature 1: P-code IQ01 is not in the gazetteer"
-
-    @pytest.mark.parametrize("geometry", [None, {}, {"type": "Polygon"}, {"type": "Polygon", "coordinates": [[1, 2]]}])
-    def test_a_broken_geometry_is_said(self, tmp_path: Path, geometry: Any) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, geometry)))
-        assert said.startswith("feature 1 (SY01): its geometry is not GeoJSON: ")
-
-    @pytest.mark.parametrize(
-        "geometry", [{"type": "Point", "coordinates": [1, 2]}, {"type": "Polygon", "coordinates": []}]
-    )
-    def test_anything_but_an_area_is_said(self, tmp_path: Path, geometry: Any) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, geometry)))
-        assert said == "feature 1 (SY01): expected a Polygon or MultiPolygon"
-
-    def test_projected_coordinates_are_said(self, tmp_path: Path) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, square(330_000, 4_000_000))))
-        assert said == "feature 1 (SY01): coordinates are not WGS 84 degrees; the file may be projected"
-
-    def test_regions_without_a_polygon_are_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, features(({"pcode": "SY02"}, square(10)))) == "no polygon for SY01, SY03"
-
-    def test_districts_make_up_their_governorate(self, tmp_path: Path) -> None:
-        path = tmp_path / "districts.json"
-        pairs = [({"ADM1_PCODE": "SY0101"}, square(10)), ({"ADM1_PCODE": "SY0102"}, square(10, 31))]
-        pairs += [({"ADM1_PCODE": "SY02"}, square(11)), ({"ADM1_PCODE": "SY03"}, square(12))]
-        path.write_text(json.dumps(features(*pairs)))
-        boundaries: Boundaries = load_boundaries(path, self.NAMES)
-        for latitude in (30.5, 31.5, 31.0):
-            hit = boundaries.at(latitude, 10.5)
-            assert hit is not None
-            assert hit == ("SY01", None)
 
 
 @pytest.mark.parametrize(
