@@ -176,6 +176,7 @@ class TestPrecedence:
             ("IQ", "IQG01", "IQG01"),
             ("LK", "LK1", "LK1127"),
             ("PH", "PH1300000000", "PH1300000000"),
+            ("UA", "UA63", "UA63120270010096107"),
         ],
     )
     def test_codes_of_every_country_are_as_long_as_they_are(
