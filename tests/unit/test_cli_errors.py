@@ -249,6 +249,14 @@ def test_a_dry_run_names_row_place_reason_and_remedy(run: Run, tmp_path: Path) -
     assert "3 reports checked, 2 would be rejected. Nothing was sent." in ended.out
 
 
+@pytest.mark.parametrize("given", ["empty.jsonl", "."])
+def test_a_dry_run_of_nothing_is_not_fine(run: Run, tmp_path: Path, given: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    ended = run("publish", given, "--dry-run")
+    assert ended.code == 2
+    assert ("there is no report to check" if given != "." else ".: is a folder; name the files in it") in ended.err
+
+
 def test_a_dry_run_without_faults_is_fine_and_speaks_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "reports.jsonl").write_text(a_report())
     ended = run("publish", "reports.jsonl", "--dry-run", "--json")
