@@ -27,7 +27,7 @@ from streams.engine.admin import (
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.kafka_errors import kafka_errors, our_error
 from streams.engine.metadata import bootstrap, connected, metadata
-from streams.engine.producer import BatchProducer
+from streams.engine.producer import CLIENT, BatchProducer
 from tests.support.brokers import numbered, read_all, topic_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +164,7 @@ class TestTheProducer:
         assert [record.value for record in await read_all(broker, name, 1)] == [None]
 
     async def test_a_broker_that_dies_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("streams.engine.producer._REQUEST_MS", 1_000)
+        monkeypatch.setitem(CLIENT, "request_timeout_ms", 1_000)
         with EmbeddedBroker(tmp_path) as broker:
             await topic_of(broker.url, "topic")
             producer = BatchProducer(broker.url)

@@ -28,7 +28,7 @@ from streams.engine.admin import (
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.metadata import bootstrap, connected
 from streams.engine.metrics import WorkerMetrics, registry_of
-from streams.engine.producer import BatchProducer
+from streams.engine.producer import CLIENT, BatchProducer
 from streams.engine.worker import serve
 from streams.settings import Settings
 from tests.support.absences import Own, own_broker
@@ -83,7 +83,7 @@ def test_intake_and_ledger_wait_for_a_broker_that_is_gone_and_go_on(own: Own, tm
 async def test_a_producer_sends_a_batch_again_until_the_broker_is_back(
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.engine.producer._REQUEST_MS", 1_000)
+    monkeypatch.setitem(CLIENT, "request_timeout_ms", 1_000)
     topic = await topic_of(own.url, "truce.in")
     producer = BatchProducer(own.url, patience_seconds=60)
     await producer.start()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.engine import producer as engine
-from streams.engine.producer import BatchProducer, Outgoing
+from streams.engine.producer import CLIENT, BatchProducer, Outgoing
 from tests.support.brokers import read_all, topic_of
 
 pytestmark = pytest.mark.broker
@@ -21,7 +20,7 @@ async def test_a_batch_is_handed_over_only_after_the_one_before_it_was_acknowled
 
     The ledger takes each source's records to come in order, and would never see such a gap filled.
     """
-    monkeypatch.setattr(engine, "BATCH_BYTES", 20_000)
+    monkeypatch.setitem(CLIENT, "max_batch_size", 20_000)
     topic = await topic_of(broker, f"{prefix}.facts")
     records: list[Outgoing] = [(None, f"{number:05}".encode() * 200, []) for number in range(400)]
     sender = BatchProducer(broker)
