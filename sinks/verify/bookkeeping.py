@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from schemas.rows import FeedRow
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros, to_micros
 from sinks.calendar import Calendar
+from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 from sinks.verify.report_rows import fingerprint, read_raw
@@ -53,13 +55,20 @@ group by feed
 """
 
 
+@lru_cache(maxsize=8)
+def _calendar(time_zone: str, anchor: time) -> str:
+    # Worked out once for files of one clock: it has every day that a report may state.
+    return Calendar.cut_by(Days(time_zone, anchor).start).to_json()
+
+
 def check_about(file: Published) -> Iterator[Difference]:
     """Check that the file names the agreement it judges by, and that agreement's regions and truce-days."""
     agreement = file.agreement
     named = file.select("select agreement_id, title from about")[0]
     yield from Row("about", "").compare(("agreement_id", "title"), named, (agreement.id, agreement.title))
     ((stored,),) = file.select("select calendar from about")
-    yield from Row("about", "").compare(("calendar",), (stored,), (Calendar.cut_by(file.days.start).to_json(),))
+    calendar = _calendar(agreement.clock.time_zone, agreement.clock.anchor)
+    yield from Row("about", "").compare(("calendar",), (stored,), (calendar,))
     needs = agreement.gate_regions, agreement.access.regions
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)

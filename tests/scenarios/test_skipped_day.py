@@ -14,6 +14,7 @@ import pytest
 
 from schemas.agreement import Agreement
 from schemas.truceday import TruceCalendar
+from tests.support.effort import cases
 from tests.support.judged import History
 from tests.support.scenarios import outcome, shelling, watched
 from tests.support.worlds import HOUR, agreement
@@ -36,7 +37,7 @@ SKIPS = [
     )
     for hour in (0, 7, 19)
 ]
-EACH = pytest.mark.parametrize("skip", SKIPS, ids=lambda skip: f"{skip.zone}-{skip.anchor:%H}")
+EACH = pytest.mark.parametrize("skip", cases(SKIPS, fast=2), ids=lambda skip: f"{skip.zone}-{skip.anchor:%H}")
 
 
 def truce_of(skip: Skip) -> Agreement:

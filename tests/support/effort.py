@@ -25,7 +25,7 @@ def cases(every: Iterable[Any], fast: int) -> list[Any]:
     The slow half runs the others.
     """
     return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if number < fast else pytest.mark.slow)
+        pytest.param(*(case if type(case) is tuple else (case,)), marks=() if number < fast else pytest.mark.slow)
         for number, case in enumerate(every)
     ]
 

@@ -132,7 +132,7 @@ def test_the_recorded_agreement_makes_no_difference_at_all(published: Path, stat
     assert verdicts == {"MET", "BROKEN", "UNKNOWN"}, "a month without all of them shows little"
 
 
-@pytest.mark.parametrize("name", cases(OTHERS, fast=4))
+@pytest.mark.parametrize("name", cases(OTHERS, fast=2))
 def test_another_agreement_says_what_a_fresh_run_under_it_says(
     name: str, published: Path, status: Status, tmp_path: Path
 ) -> None:
