@@ -72,13 +72,13 @@ def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> 
 
 
 def headers_of(source: BinaryIO, name: str) -> dict[str, list[str]]:
-    """Return the names in the first line as each separator makes them, the comma first.
+    """Return the names in the first line that has any, as each separator makes them, the comma first.
 
     Raises:
         InputFileError: it is a workbook, or text in another encoding.
     """
     with _text_of(source, name) as lines:
-        first = next(lines, "")
+        first = next((line for line in lines if line.strip("\r\n")), "")
         _check_first(first, name)
     return {separator: _split(first, separator) for separator in (",", *_SEPARATORS)}
 
@@ -163,7 +163,8 @@ def _check_first(line: str, name: str) -> None:
 
 
 def _header(lines: _Lines, name: str, what: str, required: Sequence[str]) -> list[str]:
-    first = next(_records(lines), None)
+    # Blank lines before the names are no row, as they are none behind them.
+    first = next((record for record in _records(lines) if record[1]), None)
     if first is None:
         raise InputFileError(f"{name}: is empty; a {what} file starts with a line of column names")
     header, as_written = first

@@ -182,3 +182,15 @@ def test_a_point_that_is_missing_is_none_and_one_that_is_wrong_is_told() -> None
 def test_a_format_is_told_by_the_columns_of_a_plain_file(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text(table(*THREE))
     assert format_of(tmp_path / "data.csv", None).name == "ged"
+
+
+@pytest.mark.parametrize("blank", ["\n", "\r\n", "\r", "\r\r\n\n"])
+@pytest.mark.parametrize("stated", [None, "ged"], ids=["told by its columns", "stated"])
+def test_blank_lines_before_the_names_are_no_row(tmp_path: Path, blank: str, stated: str | None) -> None:
+    assert told(tmp_path, blank + table(*THREE), stated) == told(tmp_path, table(*THREE), stated)
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\r", "\r\r\n"])
+def test_a_table_of_blank_lines_is_empty(tmp_path: Path, blank: str) -> None:
+    with pytest.raises(InputFileError, match="is empty; a"):
+        told(tmp_path, blank, "ged")
