@@ -77,7 +77,7 @@ def run(*arguments: str | Path, cwd: Path, **variables: str) -> tuple[int, str, 
 
 def contents(copy: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every table a replay fills, without the name and identity of the topic it came by."""
-    run_only = {"reports": "EXCLUDE (source_topic)", "rejects": "EXCLUDE (source_topic, source_log)"}
+    run_only = {"reports": "EXCLUDE (source_topic, source_log)", "rejects": "EXCLUDE (source_topic, source_log)"}
     with duckdb.connect(str(copy), read_only=True) as connection:
         return {
             table: sorted(
