@@ -93,6 +93,7 @@ class RecordedFacts:
     Attributes:
         agreement: the agreement the file was judged by.
         region_names: names of its regions by P-code.
+        outside: reports of none of its regions; the file holds no more of them.
         watched: the regions of each coverage notice in force, by feed and report_id.
         bulletin_lines: the region of each line with a place, by feed and report_id of its bulletin.
 
@@ -116,6 +117,7 @@ class RecordedFacts:
         self.agreement = about(self._connection).agreement
         check_calendar(self._connection, self.agreement, self.path)
         self.region_names = region_names(self._connection)
+        ((self.outside,),) = self._connection.execute("SELECT coalesce(sum(outside), 0)::BIGINT FROM feeds").fetchall()
         self.watched = self._regions_by_report(_COVERAGE)
         self.bulletin_lines = self._regions_by_report(_BULLETINS)
         ((self._next_offset, self._now, self._last_tick, pending),) = self._connection.execute(_STATE).fetchall()

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from aiokafka import ConsumerRecord
 
 from schemas.agreement import Agreement
-from schemas.errors import GazetteerError
+from schemas.errors import GazetteerError, UsageError
 from schemas.facts import Fact, Located, Origin, OutsideFact, TickFact, header_of
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
@@ -32,6 +32,7 @@ from streams.intake.facts import Locator
 from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ops.published import copy_path
 from streams.ops.status import Status, read_status
+from streams.ops.wording import counted
 from streams.whatif.places import RecordedPlaces
 
 #: Called with how many facts have been judged, and out of how many.
@@ -78,9 +79,17 @@ def judge(
     that one, with ``boundaries`` if given, locates everything anew.
 
     Raises:
+        UsageError: the agreement has regions whose reports the file may not have kept.
         GazetteerError: the other gazetteer or the boundaries cannot be read.
         StoreFull, StoreUnavailable: the temporary folder took no more, or the file cannot be read.
     """
+    added = sorted({*agreement.regions} - {*recorded.agreement.regions})
+    if added and recorded.outside:
+        raise UsageError(
+            f"{recorded.path} was judged without {', '.join(added)}, and keeps nothing of the "
+            f"{counted(recorded.outside, 'report')} of none of its regions",
+            "judge the topics by the other agreement itself: trucewatch up --agreement FILE",
+        )
     intake = _Intake(recorded, agreement, boundaries)
     with TemporaryDirectory(prefix="trucewatch-whatif-") as folder:
 
