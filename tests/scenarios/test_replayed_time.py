@@ -90,7 +90,7 @@ def test_a_file_that_mixes_spellings_is_ordered_by_its_times(plain: Outcome, tmp
             {"reported_at": "1577750400"},
             {"reported_at": 1577750400},
             {"reported_at": "2016-12-31T00:00:00Z", "kind": "earthquake"},
-            {"reported_at": "2016-12-31T00:00:00Z", "place": {"pcode": "SY14"}},
+            {"reported_at": "2016-12-31T00:00:00Z", "place": {"pcode": "SY"}},
             {"reported_at": "2016-12-31T00:00:00Z", "report_id": "last"},
         ],
         fast=2,
@@ -101,4 +101,12 @@ def test_a_record_that_is_rejected_moves_no_time(change: dict[str, Any], plain: 
     assert judged.one("SELECT count(*) FROM rejects") == 1
     versions = "SELECT region, truce_day, version, recorded_at FROM day_verdict_versions ORDER BY ALL"
     assert judged.ask(versions) == plain.ask(versions)
+    assert judged.one("SELECT epoch_us(now) FROM ledger_state") == at(6, 7)
+
+
+def test_a_report_of_no_region_of_the_agreement_is_no_reject(tmp_path: Path) -> None:
+    elsewhere = lines()[0] | {"report_id": "elsewhere", "place": {"pcode": "SY14"}}
+    judged = replayed([*lines(), elsewhere], tmp_path)
+    assert judged.one("SELECT count(*) FROM rejects") == 0
+    assert judged.one("SELECT sum(outside) FROM feeds") == 1
     assert judged.one("SELECT epoch_us(now) FROM ledger_state") == at(6, 7)
