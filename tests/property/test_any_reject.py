@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -15,19 +14,11 @@ from sinks.verify.bookkeeping import named
 from streams.intake.examine import TICK_HEADER, Examiner
 from tests.property.test_any_history import RANDOM
 from tests.support.judged import History
+from tests.support.valid import INCIDENT
 from tests.support.worlds import TRUCE, at, origin
 
 EXAMINER = Examiner([TRUCE], load_gazetteer("syria", None), "clock")
 
-REPORT: dict[str, Any] = {
-    "type": "incident",
-    "feed": "field-office",
-    "report_id": "FO-17",
-    "reported_at": "2016-09-13T12:00:00+03:00",
-    "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
-    "place": {"pcode": "SY02"},
-    "kind": "shelling",
-}
 texts = (
     st.text(max_size=4) | st.text(min_size=60, max_size=250) | st.sampled_from(["feed-a", "feed-a\n", "Feed", "\ud800"])
 )
@@ -42,8 +33,8 @@ encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-3
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A report with fields changed or added, in some encoding, with bytes cut out or put in."""
-    changes = draw(st.dictionaries(st.sampled_from([*REPORT, "raw"]) | texts, values, max_size=3))
-    written = json.dumps(REPORT | changes, ensure_ascii=draw(st.booleans()))
+    changes = draw(st.dictionaries(st.sampled_from([*INCIDENT, "raw"]) | texts, values, max_size=3))
+    written = json.dumps(INCIDENT | changes, ensure_ascii=draw(st.booleans()))
     body = written.encode(draw(encodings), errors="surrogatepass")
     if draw(st.booleans()):
         cut = draw(st.integers(0, len(body)))
@@ -59,14 +50,14 @@ def reject_of(body: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> tuple
 
 @RANDOM
 @given(body=st.binary(max_size=60) | mutated())
-@example(body=b"\xef\xbb\xbf" + json.dumps(REPORT).encode())
-@example(body=json.dumps(REPORT).encode("utf-16"))
-@example(body=json.dumps(REPORT | {"raw": {"x": float("nan")}}).encode())
-@example(body=json.dumps(REPORT | {"kind": "\ud800"}).encode())
-@example(body=json.dumps(REPORT | {"feed": "Not A Feed"}).encode())
-@example(body=json.dumps(REPORT | {"feed": "f" * 65}).encode())
-@example(body=json.dumps(REPORT | {"feed": "feed-a\n"}).encode())
-@example(body=json.dumps(REPORT | {"report_id": "i" * 300}).encode())
+@example(body=b"\xef\xbb\xbf" + json.dumps(INCIDENT).encode())
+@example(body=json.dumps(INCIDENT).encode("utf-16"))
+@example(body=json.dumps(INCIDENT | {"raw": {"x": float("nan")}}).encode())
+@example(body=json.dumps(INCIDENT | {"kind": "\ud800"}).encode())
+@example(body=json.dumps(INCIDENT | {"feed": "Not A Feed"}).encode())
+@example(body=json.dumps(INCIDENT | {"feed": "f" * 65}).encode())
+@example(body=json.dumps(INCIDENT | {"feed": "feed-a\n"}).encode())
+@example(body=json.dumps(INCIDENT | {"report_id": "i" * 300}).encode())
 @example(body=b'{"feed": "feed-a", "raw": ' + b"[" * 200_000)
 @example(body=b"[" * 200_000)
 @example(body=b'{"feed": "feed-a", "raw": ' + b"[" * 2_000 + b"]" * 2_000 + b"}")
@@ -80,10 +71,10 @@ def test_verify_names_whom_intake_names(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"\xef\xbb\xbf" + json.dumps(REPORT).encode(),
-        json.dumps(REPORT).encode("utf-16"),
-        json.dumps(REPORT | {"raw": {"x": float("nan")}}).encode(),
-        json.dumps(REPORT | {"kind": "\ud800"}).encode(),
+        b"\xef\xbb\xbf" + json.dumps(INCIDENT).encode(),
+        json.dumps(INCIDENT).encode("utf-16"),
+        json.dumps(INCIDENT | {"raw": {"x": float("nan")}}).encode(),
+        json.dumps(INCIDENT | {"kind": "\ud800"}).encode(),
         b"[" * 200_000,
     ],
     ids=["byte order mark", "utf-16", "NaN", "half a character", "deep"],

@@ -21,6 +21,7 @@ from streams.settings import Settings
 from tests.support.commands import Run
 from tests.support.polygons import features, square
 from tests.support.shell import ROOT, clean_environment
+from tests.support.valid import INCIDENT
 
 
 def refused_port() -> int:
@@ -31,18 +32,7 @@ def refused_port() -> int:
 
 
 def a_report(**fields: object) -> str:
-    return json.dumps(
-        {
-            "type": "incident",
-            "feed": "field-office",
-            "report_id": "FO-17",
-            "reported_at": "2016-09-13T12:00:00+03:00",
-            "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
-            "place": {"pcode": "SY02"},
-            "kind": "shelling",
-        }
-        | fields
-    )
+    return json.dumps(INCIDENT | fields)
 
 
 @pytest.mark.parametrize("command", ["publish", "replay"])

@@ -26,6 +26,7 @@ from schemas.reports import Party
 from schemas.topics import MAX_REPORT_BYTES
 from streams.intake.examine import Examined, Examiner, cut
 from streams.intake.facts import sides_of
+from tests.support.valid import INCIDENT
 from tests.support.worlds import agreement, at
 
 GAZETTEER = load_gazetteer("syria", None)
@@ -37,17 +38,7 @@ NOW = at(3)
 
 def report(**changes: Any) -> dict[str, Any]:
     """Return a valid incident report; a change of None removes the field."""
-    fields: dict[str, Any] = {
-        "type": "incident",
-        "feed": "field-office",
-        "report_id": "FO-17",
-        "reported_at": "2016-09-13T12:00:00+03:00",
-        "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
-        "place": {"pcode": "SY02"},
-        "kind": "shelling",
-        **changes,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
+    return {key: value for key, value in (INCIDENT | changes).items() if value is not None}
 
 
 def examine(body: bytes | dict[str, Any] | None, examiner: Examiner = CLOCK, now: int = NOW) -> Examined:

@@ -15,19 +15,11 @@ from schemas.gazetteer import load_gazetteer
 from schemas.json_rule import breach, keeps_the_rule
 from schemas.rejects import RejectCode
 from streams.intake.examine import Examiner
+from tests.support.valid import INCIDENT
 from tests.support.worlds import agreement, at
 
 INTAKE = Examiner([agreement()], load_gazetteer("syria"), "clock")
-REPORT = {
-    "type": "incident",
-    "feed": "field-office",
-    "report_id": "FO-17",
-    "reported_at": "2016-09-13T12:00:00+03:00",
-    "occurred": {"from": "2016-09-13T09:00:00+03:00", "to": "2016-09-13T09:30:00+03:00", "precision": "minute"},
-    "place": {"pcode": "SY02"},
-    "kind": "shelling",
-    "raw": {},
-}
+REPORT = INCIDENT | {"raw": {}}
 BODY = orjson.dumps(REPORT)
 
 
