@@ -112,9 +112,10 @@ def check_feeds(file: Published) -> Iterator[Difference]:
             since, heard = left.last_received_at or 0, says.last_received_at or 0
             yield from row.claim("last_received_at", heard, since <= heard, f"{since} or later")
         yield from row.compare(exact, (getattr(says, name) for name in exact), (getattr(left, name) for name in exact))
-        reports = says.accepted + says.corrected + says.retracted + says.superseded
-        copied = says.duplicate == 0 or (says.duplicate > 0 and reports > 0)
-        yield from row.claim("duplicate", says.duplicate, copied, "0 or more, and 0 without a report to repeat")
+        # A reject published again twice is a duplicate as well.
+        first = says.accepted + says.corrected + says.retracted + says.superseded + says.rejected
+        copied = says.duplicate == 0 or (says.duplicate > 0 and first > 0)
+        yield from row.claim("duplicate", says.duplicate, copied, "0 or more, and 0 without a record to repeat")
         yield from row.claim("outside", says.outside, says.outside >= 0, "0 or more")
     # Every fact is at most one outcome, and a tick is none.
     outcomes = sum(sum(row[3:]) for row in stored.values())

@@ -62,7 +62,7 @@ UNNOTICED_BEFORE = (
         "day_verdict_versions",
     ),
     ("update gate_history set reason = 'nobody knows'", "gate"),
-    ("update feeds set duplicate = 1 where feed = '(unreadable)'", "feeds"),
+    ("update feeds set duplicate = -1", "feeds"),
     ("update feeds set last_received_at = last_received_at - interval 1 day", "feeds"),
 )
 
