@@ -124,8 +124,13 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
     )
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
-    """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them."""
+def migrate(
+    connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement, file_id: str | None = None
+) -> None:
+    """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them.
+
+    A file that has no ``file_id`` yet gets the one given, or a new one.
+    """
     for number, sql in migrations().items():
         if number <= stored:
             continue
@@ -141,7 +146,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
         reached("store.migrating")
         connection.execute("COMMIT")
         reached("store.migrated")
-    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [uuid4().hex])
+    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [file_id or uuid4().hex])
     ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
     sql = _comments() + definitions(agreement, file_id)
     present = (software_version(), RELEASE, hashlib.sha256(sql.encode()).hexdigest())

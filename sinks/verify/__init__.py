@@ -4,9 +4,8 @@ It shares nothing with the ledger's code. Each check is a function from the open
 finds. The checks build on each other: the first proves the columns of ``reports`` against the raw bytes, and
 later ones may count by those columns.
 
-A file cannot prove some things, and no check claims them: when intake received a report, which Kafka record
-it came from, what the gazetteer made of a place without a P-code, how many duplicates and reports outside there
-were, and the sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
+A file cannot prove some things, and no check claims them: ``NOT_CHECKED`` lists their columns. Where a place was
+located by a point, by polygons or by a gazetteer of one's own, and of ``cause``, only contradictions are found.
 """
 
 from __future__ import annotations
@@ -31,17 +30,19 @@ from sinks.verify.by_type import (
 from sinks.verify.causes import check_causes
 from sinks.verify.difference import Difference
 from sinks.verify.linked_rows import check_incidents, check_linked_incidents, check_linked_reports
+from sinks.verify.not_checked import NOT_CHECKED
 from sinks.verify.published import Published
 from sinks.verify.pullback import check_position_findings, check_positions
 from sinks.verify.redrives import check_redrives
 from sinks.verify.report_rows import check_reports
+from sinks.verify.shape import check_shape
 from sinks.verify.silence import check_silence
 from sinks.verify.sources import check_sources
 from sinks.verify.standing import check_gate, check_windows
 from sinks.verify.tallies import check_day_tallies, check_feed_tallies
 from sinks.verify.verdict_rows import check_verdicts, check_versions
 
-__all__ = ["STEPS", "Difference", "Step", "verify"]
+__all__ = ["NOT_CHECKED", "STEPS", "Difference", "Step", "verify"]
 
 
 class Step(NamedTuple):
@@ -52,6 +53,7 @@ class Step(NamedTuple):
 
 
 STEPS: tuple[Step, ...] = (
+    Step("tables, views and macros", check_shape),
     Step("the agreement, its regions and truce-days", check_about),
     Step("how far the file has read", check_offsets),
     Step("where in Kafka its records lay", check_sources),

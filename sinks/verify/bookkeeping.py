@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.gazetteer import load_gazetteer
+from schemas.gazetteer_file import shipped_gazetteers
 from schemas.rejects import RejectCode
 from schemas.reports import FeedName
 from schemas.rows import FeedRow
@@ -19,6 +21,7 @@ from sinks.calendar import Calendar
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
+from sinks.verify.reject_reasons import check_reason
 from sinks.verify.report_rows import fingerprint, read_raw
 
 #: The feed under which records are counted that were too broken to tell who sent them.
@@ -72,6 +75,10 @@ def check_about(file: Published) -> Iterator[Difference]:
     needs = agreement.gate_regions, agreement.access.regions
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)
+    if agreement.gazetteer in shipped_gazetteers():
+        names = load_gazetteer(agreement.gazetteer).names()
+        called = {(region,): (names.get(region, region),) for region in agreement.regions}
+        yield from file.compare("regions", ("pcode", "name"), 1, called)
     lateness = agreement.lateness // timedelta(microseconds=1)
     days: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     if file.judged_at is not None:
@@ -105,7 +112,10 @@ def check_feeds(file: Published) -> Iterator[Difference]:
             since, heard = left.last_received_at or 0, says.last_received_at or 0
             yield from row.claim("last_received_at", heard, since <= heard, f"{since} or later")
         yield from row.compare(exact, (getattr(says, name) for name in exact), (getattr(left, name) for name in exact))
-        yield from row.claim("duplicate", says.duplicate, says.duplicate >= 0, "0 or more")
+        # A reject published again twice is a duplicate as well.
+        first = says.accepted + says.corrected + says.retracted + says.superseded + says.rejected
+        copied = says.duplicate == 0 or (says.duplicate > 0 and first > 0)
+        yield from row.claim("duplicate", says.duplicate, copied, "0 or more, and 0 without a record to repeat")
         yield from row.claim("outside", says.outside, says.outside >= 0, "0 or more")
     # Every fact is at most one outcome, and a tick is none.
     outcomes = sum(sum(row[3:]) for row in stored.values())
@@ -143,11 +153,12 @@ def _reported_at(code: str, original: bytes) -> Micros | None:
 
 def check_rejects(file: Published) -> Iterator[Difference]:
     """Check that each reject names who its bytes name, and that one called a contradiction contradicts a report."""
-    for offset, code, feed, report_id, original, size in file.stream(
-        "select fact_offset, code, feed, report_id, original, original_bytes from rejects order by fact_offset"
+    for offset, code, hint, feed, report_id, received, original, size in file.stream(
+        "select fact_offset, code, hint, feed, report_id, epoch_us(received_at), original, original_bytes "
+        "from rejects order by fact_offset"
     ):
         row = Row("rejects", f"offset {offset}")
-        yield from row.compare(("feed", "report_id"), (feed, report_id), named(original))
+        yield from row.compare(("feed", "report_id"), (feed, report_id), named(original, code))
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
         if code == RejectCode.TOO_LARGE:
             # Only such a record may have been cut.
@@ -155,17 +166,25 @@ def check_rejects(file: Published) -> Iterator[Difference]:
             yield from row.claim("original", len(original), len(original) <= size, f"at most {size}")
         else:
             yield from row.compare(("original_bytes",), (size,), (len(original),))
+        yield from check_reason(file.agreement, row, (code, hint), original, size, received)
         if code == RejectCode.CONFLICTING_BODY:
             yield from _check_contradiction(file, row, offset, original)
 
 
-def named(original: bytes) -> tuple[str | None, str | None]:
+def named(original: bytes, code: str = "") -> tuple[str | None, str | None]:
     """Return the feed and report id a rejected record names; None for what nobody can tell.
 
     Nothing can be told of bytes that are no JSON object in plain UTF-8, and a feed only by a name a feed may have.
     """
     if len(original) > MAX_REPORT_BYTES:
         return None, None
+    if code == RejectCode.CONFLICTING_BODY:
+        # It was accepted once, perhaps with numbers that are refused by now.
+        try:
+            report = read_raw(original)
+        except ValidationError:
+            return None, None
+        return report.feed, report.report_id
     try:
         # Not the standard library's reader: that takes UTF-16, byte order marks, NaN and halves of characters, and
         # runs out of stack where brackets are nested deeply.

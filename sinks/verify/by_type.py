@@ -10,7 +10,7 @@ from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Declaration,
 from schemas.rows import BulletinRow, ConvoyRow, ConvoyStepRow, CoverageRow, DeclarationRow, JoinedClaimRow
 from schemas.truceday import MICROS_PER_SECOND, to_micros
 from sinks.verify.bulletins import accused_in_scope, adds_up, day_of
-from sinks.verify.claims import DELIVERIES, group_claims, listed_place, town_of
+from sinks.verify.claims import group_claims, listed_place, town_of
 from sinks.verify.convoys import Standing, convoys_of
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
@@ -72,14 +72,11 @@ def check_convoys(file: Published) -> Iterator[Difference]:
     for convoy in convoys:
         in_order = [told[step.feed, step.report_id] for step in convoy.steps]
         flawed = 0
-        for number, (event, legal, counts) in enumerate(zip(in_order, convoy.legal(), convoy.counting(), strict=True)):
+        judged = zip(in_order, convoy.legal(), convoy.counting(), convoy.flaws(), strict=True)
+        for event, *found in judged:
             row = Row("convoy_events", f"{event.feed}/{event.report_id}")
-            found = (convoy.name, legal, counts)
-            yield from row.compare(("convoy", "legal", "counts"), (event.convoy, event.legal, event.counts), found)
-            wrong = not legal or (event.step in DELIVERIES and convoy.contradicted(number))
-            said = "words" if wrong else None
-            yield from row.claim("flaw", event.flaw, bool(event.flaw) == wrong and event.flaw != "", said)
-            flawed += wrong
+            yield from row.compare(_OF_A_CONVOY, (getattr(event, name) for name in _OF_A_CONVOY), (convoy.name, *found))
+            flawed += found[-1] is not None
         standing = Standing.of(convoy)
         last = told[standing.last.feed, standing.last.report_id]
         removed = [item for event in in_order for item in json.loads(event.items_removed)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
-from sinks.verify.verdict_rows import Ticks
+from sinks.verify.ticks import Ticks
 
 #: Reports named at most.
 MOST_NAMED = 10

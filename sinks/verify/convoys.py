@@ -9,6 +9,7 @@ from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros
 from sinks.verify.claims import DELIVERIES, ROAD, group_claims
 from sinks.verify.history import NaiveReport
+from sinks.verify.wording import Reason, access_reason
 
 ANSWERS = ("denied", "approved_in_principle", "approved_in_part", "approved")
 SETBACKS = ("denied", "held", "turned_back", "attacked")
@@ -39,6 +40,14 @@ class Leg(NamedTuple):
 
     finding: str
     evidence: tuple[str, ...] = ()
+
+
+class AccessLeg(NamedTuple):
+    """The access leg's finding, the convoys that decide it, and what is said of it."""
+
+    finding: str
+    evidence: tuple[str, ...]
+    reason: Reason
 
 
 class NaiveConvoy(NamedTuple):
@@ -80,13 +89,40 @@ class NaiveConvoy(NamedTuple):
 
     def contradicted(self, number: int) -> bool:
         """Whether another feed contradicts the delivery that step ``number`` claims."""
+        return self.contradicting(number) is not None
+
+    def contradicting(self, number: int) -> NaiveReport | None:
+        """Return the first step of another feed that contradicts the delivery that step ``number`` claims."""
         claim = self.steps[number]
-        return any(
-            step.feed != claim.feed
+        against = (
+            step
+            for place, step in enumerate(self.steps)
+            if step.feed != claim.feed
             and step.kind in CONTRADICTING
             and (place > number or (step.occurred_to > claim.occurred_from and step.reported_at > claim.reported_at))
-            for place, step in enumerate(self.steps)
         )
+        return next(against, None)
+
+    def flaws(self) -> list[str | None]:
+        """Return for each step what is said against it."""
+        flaws: list[str | None] = []
+        uncontradicted = {
+            step.feed
+            for number, step in enumerate(self.steps)
+            if step.kind in DELIVERIES and not self.contradicted(number)
+        }
+        before = ""
+        for number, (step, legal) in enumerate(zip(self.steps, self.legal(), strict=True)):
+            said = [] if legal else [f"{step.kind} does not follow {before}"]
+            if step.kind in DELIVERIES:
+                if not legal and len(uncontradicted) < 2:
+                    said.append("no other feed claims a delivery")
+                if (other := self.contradicting(number)) is not None:
+                    said.append(f"{other.name} says {other.kind}")
+            flaws.append("; ".join(said) or None)
+            if legal or step.kind in SETBACKS:
+                before = step.kind
+        return flaws
 
     def counting(self) -> list[bool]:
         """Return for each step whether it counts."""
@@ -152,14 +188,14 @@ def convoys_of(agreement: Agreement, steps: Iterable[NaiveReport]) -> list[Naive
 
 def judge_access(
     agreement: Agreement, region: str, start: Micros, end: Micros, now: Micros, steps: Iterable[NaiveReport]
-) -> Leg:
+) -> AccessLeg:
     """Find whether access to ``region`` held on the truce-day ``[start, end)``, as seen at ``now``.
 
     Only what had begun before the horizon counts: a day is not broken by what happened after it, nor a running
     one by what a feed announces for tomorrow.
     """
     if region not in agreement.access.regions:
-        return Leg("NOT_OWED")
+        return _leg(agreement, "NOT_OWED", "not_owed")
     horizon = min(end, now)
     known = [convoy.before(horizon) for convoy in convoys_of(agreement, steps)]
     everywhere = [Standing.of(convoy) for convoy in known if convoy is not None]
@@ -172,7 +208,7 @@ def judge_access(
         if start <= step.occurred_from < end and region in (*step.regions, *state.last.regions)
     ]
     if attacked:
-        return Leg("BROKEN", names(attacked))
+        return _leg(agreement, "BROKEN", "attacked", attacked)
 
     tolerance = agreement.access.overdue_after_hours * MICROS_PER_HOUR
     overdue = [
@@ -183,19 +219,23 @@ def judge_access(
         and horizon - max(state.convoy.first_known, agreement.effective) >= tolerance
     ]
     if overdue:
-        return Leg("BROKEN", names(overdue))
+        return _leg(agreement, "BROKEN", "overdue", overdue)
 
     if not states:
-        return Leg("UNKNOWN")
+        return _leg(agreement, "UNKNOWN", "no_convoy_known")
     # Of deliveries at the same instant the one whose name sorts last is named.
-    deliveries = [(state.delivered_at, state.convoy.name) for state in states if state.delivered_at is not None]
-    last = max(deliveries, default=None)
+    deliveries = [(state.delivered_at, state.convoy.name, state) for state in states if state.delivered_at is not None]
+    last = max(deliveries, default=None, key=lambda delivery: delivery[:2])
     since = agreement.effective if last is None else max(last[0], agreement.effective)
     if horizon - since >= agreement.access.max_gap_days * MICROS_PER_DAY:
-        return Leg("BROKEN", () if last is None else (last[1],))
-    return Leg("MET")
+        return _leg(agreement, "BROKEN", "gap", () if last is None else (last[2],))
+    return _leg(agreement, "MET", "in_time")
 
 
-def names(states: Iterable[Standing]) -> tuple[str, ...]:
-    """Return the convoys as evidence lists them."""
-    return tuple(sorted({state.convoy.name for state in states}))
+def _leg(agreement: Agreement, finding: str, rule: str, states: Iterable[Standing] = ()) -> AccessLeg:
+    """Return the leg with the convoys it rests on, by name, and what is said of it."""
+    named = {
+        state.convoy.name: (state.last.kind, state.last.occurred_from if state.closed else None) for state in states
+    }
+    convoys = [(name, *named[name]) for name in sorted(named)]
+    return AccessLeg(finding, tuple(named for named, _, _ in convoys), access_reason(agreement, finding, rule, convoys))

@@ -25,6 +25,9 @@ class NaiveReport(NamedTuple):
     watched ones for a coverage notice. ``kind`` is an incident's kind or a convoy's step, ``place`` the listed place a
     convoy is bound for.
 
+    ``lines``, ``at_least`` and ``adds_up`` are a bulletin's: whether it counts more than it lists, and whether its
+    lines come to its total.
+
     ``destination`` is where a step of a convoy is bound: region, listed place and town, of which one is empty; None
     where it names no place. ``not_same_convoy_as`` holds names of claims.
 
@@ -52,6 +55,8 @@ class NaiveReport(NamedTuple):
     destination: tuple[str, str, str] | None = None
     place: str | None = None
     lines: tuple[NaiveLine, ...] = ()
+    at_least: bool = False
+    adds_up: bool = True
     deaths_low: int | None = None
     deaths_high: int | None = None
     time_precision: str = "minute"

@@ -17,7 +17,7 @@ from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
-from sinks.verify.bulletins import bulletin_limit, day_of, lines_of, of_days
+from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, lines_of, of_days
 from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
@@ -110,8 +110,9 @@ class RegionPast:
         """Judge ``day`` as a tick at offset ``before`` had to, its time being ``now``."""
         notices = standing(self.notices.get(day, []), before)
         bulletins = standing(self._bulletins_by_day.get(day, []), before)
-        if not notices and not bulletins:
-            # Nobody watched it: who had before is told. Of other days these would only be passed over.
+        start, horizon = self.file.days.start(day), min(self.file.days.end(day), now)
+        if not any(_lies_in(told, start, horizon) for told in (*notices, *bulletins)):
+            # Nobody watched it so far: who had before is told. Of other days these would only be passed over.
             notices, bulletins = standing(self._notices, before), standing(self._bulletins, before)
         return judge(
             self.file.agreement,
@@ -175,6 +176,11 @@ def of_region(
         for incident in linking.led_by(leading, before)
         if incident.content.region == region and day in (None, incident.content.truce_day)
     ]
+
+
+def _lies_in(told: NaiveReport, start: int, end: int) -> bool:
+    """Whether a notice or bulletin watches some of ``[start, end)``; one that lasts no time watches nothing."""
+    return max(told.occurred_from, start) < min(told.occurred_to, end)
 
 
 def _by_day(file: Published, notices: Iterable[Stood]) -> dict[date, list[Stood]]:
@@ -286,7 +292,9 @@ def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
             ]
             if any(place is not None and region is None for place, region in zip(places, told, strict=True)):
                 unclear.append(Stood(spine, replaced_at))
-        bulletins.append(Stood(spine._replace(lines=lines_of(file.agreement, report, told)), replaced_at))
+        lines = lines_of(file.agreement, report, told)
+        bulletin = spine._replace(lines=lines, at_least=report.at_least, adds_up=adds_up(report))
+        bulletins.append(Stood(bulletin, replaced_at))
     return bulletins, unclear
 
 

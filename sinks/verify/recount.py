@@ -17,13 +17,14 @@ from statistics import median
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
+from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.verify.bulletins import bulletin_limit, count, judge_by_bulletin, of_days, used
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
+from sinks.verify.wording import Reason, minute, violence_reason
 
 EVIDENCE = 10
 #: Feeds named of a day nobody watched.
@@ -49,6 +50,7 @@ class NaiveVerdict(NamedTuple):
     deaths_high: int
     violence_evidence: tuple[str, ...]
     access_evidence: tuple[str, ...]
+    reasons: tuple[Reason, Reason]
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -115,14 +117,28 @@ def judge(
     share = covered_share(agreement, start, end, inside, [*notices, *bulletins])
     told = used(days, day, bulletins)
     counted_by_it = None if told is None else count(told, region)
+    severe = severe_of(agreement, inside)
     if agreement.violence.bulletins_of:
-        severe = earliest(severe_of(agreement, inside))
-        named = None if told is None else f"{told.feed}/{told.report_id}"
-        violence = judge_by_bulletin(agreement, limit, share, severe, named, counted_by_it)
+        named = None if told is None else told.name
+        violence = judge_by_bulletin(agreement, limit, share, earliest(severe), named, counted_by_it)
     else:
         violence = judge_violence(agreement, limit, share, inside)
     access = judge_access(agreement, region, start, end, now, steps)
     findings = {violence.finding, access.finding}
+    watch_told = None
+    if violence.finding == "UNKNOWN":
+        watch_told = _watch_told(agreement, start, min(end, now), inside, [*notices, *bulletins])
+    why = violence_reason(
+        agreement,
+        finding=violence.finding,
+        incidents=len(inside),
+        severe=len(severe),
+        limit=limit,
+        share=share,
+        told=told,
+        counted=counted_by_it,
+        watched=watch_told or "",
+    )
     return NaiveVerdict(
         verdict="BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET",
         state=days.state(day, agreement.lateness, now),
@@ -138,9 +154,8 @@ def judge(
         deaths_high=sum(incident.content.deaths_high or 0 for incident in inside),
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
-        watch_told=_watch_told(agreement, start, min(end, now), inside, [*notices, *bulletins])
-        if violence.finding == "UNKNOWN"
-        else None,
+        reasons=(why, access.reason),
+        watch_told=watch_told,
     )
 
 
@@ -155,19 +170,15 @@ def _watch_told(
         reported = {feed for incident in inside for feed in incident.content.feeds}
     if here or reported:
         ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported)}
-        return ", ".join(f"{feed} watched until {_minute(end)}" for feed, end in ends.items() if end < horizon)
+        return ", ".join(f"{feed} watched until {minute(end)} UTC" for feed, end in ends.items() if end < horizon)
     ended = [notice for notice in told if notice.occurred_to <= start]
     before = sorted((-_ends(ended, feed), feed) for feed in {notice.feed for notice in ended})
-    last = ", ".join(f"{feed} until {_minute(-end)}" for end, feed in before[:WATCHED_BEFORE])
+    last = ", ".join(f"{feed} until {minute(-end)} UTC" for end, feed in before[:WATCHED_BEFORE])
     return f"no feed watched it, before it {last}" if last else "no feed watched it"
 
 
 def _ends(notices: Iterable[NaiveReport], feed: str) -> Micros:
     return max(notice.occurred_to for notice in notices if notice.feed == feed)
-
-
-def _minute(instant: Micros) -> str:
-    return from_micros(instant).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def in_scope(incidents: Iterable[NaiveIncident]) -> list[NaiveIncident]:

@@ -33,6 +33,7 @@ from schemas.rows import ReportRow
 from schemas.truceday import to_micros
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
+from sinks.verify.placed import check_placed
 from sinks.verify.published import Published
 
 #: What intake found out beyond the report itself: the gazetteer's part, the stamp, and Kafka's coordinates.
@@ -204,6 +205,8 @@ def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
         recounted["place_precision"] = "governorate"
     yield from row.compare(RECOUNTED, (stored[name] for name in RECOUNTED), (recounted[name] for name in RECOUNTED))
     yield from _check_place(file.agreement, row, stored, report)
+    if isinstance(report, IncidentReport | ConvoyReport):
+        yield from check_placed(file.agreement, row, stored, report.place)
     offset = stored["fact_offset"]
     yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
 

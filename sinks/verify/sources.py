@@ -31,9 +31,28 @@ records as (
 
 def check_sources(file: Published) -> Iterator[Difference]:
     """Check that no source record became two rows, and that the file claims to have read what its rows come from."""
+    yield from _check_numbers(file)
     yield from _check_named(file)
     yield from _check_order(file)
     yield from _check_reached(file)
+
+
+def _check_numbers(file: Published) -> Iterator[Difference]:
+    """A record lies somewhere in its topic; -1 marks a fact of no topic."""
+    odd = file.select(
+        """
+        select 'reports', fact_offset, source_topic, source_offset from reports
+        where source_offset < -1 or (source_offset = -1) <> (source_topic = '')
+        union all
+        select 'rejects', fact_offset, source_topic, source_offset from rejects
+        where source_offset < 0 or (source_offset is null) <> (source_topic is null)
+        order by all"""
+    )
+    for table, offset, topic, source_offset in odd:
+        yield Row(table, f"offset {offset}", topic).differs("source_offset", source_offset, "0 or more")
+    roles = file.select("select topic, partition, role from sink_offsets where role not in ('facts', 'source')")
+    for *place, role in roles:
+        yield Row("sink_offsets", *place).differs("role", role, "facts or source")
 
 
 def _check_named(file: Published) -> Iterator[Difference]:

@@ -13,6 +13,7 @@ from sinks.verify.incident_rows import linking_of
 from sinks.verify.past import of_region
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveStreak, completed, oldest_trailing, streak, trailing, window
+from sinks.verify.wording import gate_reason
 
 #: What makes a new line of the gate's history.
 GATE_CHANGES = GateRow._fields[2:]
@@ -112,8 +113,13 @@ def _check_line(
         "shortest_streak": min(found.days for found in streaks),
         "regions_holding": holding,
         "regions_needed": len(streaks),
+        "reason": gate_reason(required, dict(zip(file.agreement.gate_regions, map(_told, streaks), strict=True))),
     }
     yield from row.compare(recounted, (getattr(line, name) for name in recounted), recounted.values())
+
+
+def _told(streak: NaiveStreak) -> tuple[int, str | None]:
+    return streak.days, f"{streak.ended_by} on {streak.ended_day}" if streak.ended_day else None
 
 
 def _verdicts(file: Published) -> dict[str, dict[date, VerdictRow]]:

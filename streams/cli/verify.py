@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +20,7 @@ from streams.settings import load
 
 if TYPE_CHECKING:
     from sinks.verify import Difference
+    from sinks.verify.not_checked import NotChecked
 
 #: Differences told one by one, to people and to programs. One fault may show in every row there is.
 _MOST_SHOWN, _MOST_TOLD = 20, 1_000
@@ -36,7 +37,7 @@ def verify_command(
     """Recompute every tally, verdict and streak from the raw reports, apart from the streaming code, and compare.
 
     Exits with 1 at any difference. It stops after the first step that finds some: what is wrong there shows again in
-    all that rests on it. On a terminal it says which step runs.
+    all that rests on it. On a terminal it says which step runs. It lists the columns that no recount can know.
 
     [bold]Examples[/bold]
 
@@ -45,7 +46,7 @@ def verify_command(
       trucewatch verify trucewatch-demo/syria-2016/compliance.duckdb
     """
     # Every other command starts the faster for not reading it.
-    from sinks.verify import STEPS, verify
+    from sinks.verify import NOT_CHECKED, STEPS, verify
 
     file = published_file(file, load({"agreement": agreement, "data": data}))
     step = ""
@@ -60,9 +61,13 @@ def verify_command(
     differences, more = found[:_MOST_TOLD], len(found) > _MOST_TOLD
     if as_json:
         fields = [_fields(each) for each in differences]
-        print_json({"file": str(file), "step": step or None, "differences": fields, "more": more})
+        unknown = [{"table": each.table, "columns": list(each.columns), "why": each.why} for each in NOT_CHECKED]
+        print_json(
+            {"file": str(file), "step": step or None, "differences": fields, "more": more, "not_checked": unknown}
+        )
     else:
         _tell(file, step, differences, more=more)
+        _tell_not_checked(NOT_CHECKED)
     if differences:
         raise typer.Exit(1)
 
@@ -84,6 +89,13 @@ def _tell(file: Path, step: str, differences: list[Difference], *, more: bool) -
             f"what its reports say{where}"
         )
     )
+
+
+def _tell_not_checked(unknown: Iterable[NotChecked]) -> None:
+    console = answers()
+    console.print(Text("Not checked, as neither reports nor agreement tell it:"))
+    for each in unknown:
+        console.print(Text(f"  {each.table}: {', '.join(each.columns)} ({each.why})"))
 
 
 def _fields(difference: Difference) -> dict[str, str | None]:

@@ -65,14 +65,8 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.deaths_high,
         tuple(evidence["violence"]),
         tuple(evidence["access"]),
-        watch_told(row),
+        json.loads(row.reasons),
     )
-
-
-def watch_told(row: VerdictRow) -> str | None:
-    """Return how the reason of an UNKNOWN violence leg ends: who watched until when."""
-    (leg,) = (reason for reason in json.loads(row.reasons) if reason["leg"] == "violence")
-    return leg["text"].partition("% needed")[2].removeprefix("; ") if row.violence == "UNKNOWN" else None
 
 
 def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tuple[object, ...]]:
@@ -92,7 +86,7 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.deaths_high,
             found.violence_evidence,
             found.access_evidence,
-            found.watch_told,
+            list(found.reasons),
         )
         for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }

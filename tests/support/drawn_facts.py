@@ -163,6 +163,7 @@ def _bulletin(draw: Random) -> BulletinFact:
         reported_at=low + draw.randint(0, 3) * HOUR,
         tallies=lines,
         total=draw.choice((None, draw.randint(0, 20))),
+        at_least=draw.random() < 0.3,
     )
 
 
@@ -241,7 +242,8 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
         case BulletinFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to}
             lines = [NaiveLine(line.region, line.count, line.accused != "ISIL") for line in fact.tallies]
-            return NaiveReport(**spine, **when, type="bulletin", lines=tuple(lines))
+            told = {"at_least": fact.at_least, "adds_up": fact.total in (None, sum(line.incidents for line in lines))}
+            return NaiveReport(**spine, **when, **told, type="bulletin", lines=tuple(lines))
         case DeclarationFact():
             return NaiveReport(**spine, type="declaration")
         case PositionFact():

@@ -1,0 +1,106 @@
+"""Sentences a file says to people, worked out again from what a recount finds: docs/judging.md, "Reasons"."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from schemas.agreement import Agreement
+from schemas.truceday import Micros, from_micros
+from sinks.verify.history import NaiveReport
+
+Reason = dict[str, str]
+
+
+def violence_reason(
+    agreement: Agreement,
+    *,
+    finding: str,
+    incidents: int,
+    severe: int,
+    limit: Fraction,
+    share: Fraction,
+    told: NaiveReport | None,
+    counted: int | None,
+    watched: str,
+) -> Reason:
+    """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``."""
+    monitor = agreement.violence.bulletins_of
+    if severe:
+        rule = "severe_incident"
+    elif monitor is not None and told is None:
+        rule = "no_bulletin"
+    else:
+        rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
+    count = f"{_several(incidents, 'incident')} in scope"
+    if severe:
+        text = f"{_several(severe, 'severe incident')}, one is enough; {count}, {_limit(agreement, limit)}"
+    else:
+        if monitor is not None:
+            count = f"no bulletin of {monitor} counts this day" if told is None else _bulletin(told, counted)
+        text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
+        text += f"; {watched}" if watched else ""
+    return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
+
+
+def _limit(agreement: Agreement, limit: Fraction) -> str:
+    if limit <= agreement.violence.floor:
+        return f"limit {_short(limit)} (the floor)"
+    percent = 100 - agreement.violence.reduction_percent
+    # The limit is that share of the baseline, exactly.
+    return f"limit {_short(limit)} ({percent} % of a baseline of {_short(limit * 100 / percent)} a day)"
+
+
+def _share(agreement: Agreement, share: Fraction) -> str:
+    return f"{100 * float(share):.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
+
+
+def _bulletin(told: NaiveReport, counted: int | None) -> str:
+    least = "at least " if told.at_least else ""
+    period = f"{minute(told.occurred_from)} to {minute(told.occurred_to)} UTC"
+    doubt = "" if told.adds_up else ", though its lines do not add up to its total"
+    return f"{told.name} counts {least}{counted} for {period}{doubt}"
+
+
+def access_reason(
+    agreement: Agreement, finding: str, rule: str, convoys: list[tuple[str, str, Micros | None]]
+) -> Reason:
+    """Return what is said of the access leg; ``convoys`` are name, state and, of those that are closed, since when."""
+    access = agreement.access
+    named = ", ".join(name for name, _, _ in convoys)
+    late = ", ".join(
+        name if since is None else f"{name} ({state.replace('_', ' ')} {minute(since)} UTC, not made good since)"
+        for name, state, since in convoys
+    )
+    since = f"the last delivery ({named})" if named else "the truce took effect"
+    texts = {
+        "attacked": f"convoy attacked: {named}",
+        "overdue": f"not delivered {access.overdue_after_hours} h or more after its first known step: {late}",
+        "gap": f"{access.max_gap_days} days or more since {since}",
+        "no_convoy_known": "no convoy to this region is known",
+        "not_owed": "the agreement owes this region no access",
+        "in_time": "no convoy attacked or overdue, no gap too long",
+    }
+    return {"leg": "access", "finding": finding, "rule": rule, "text": texts[rule]}
+
+
+def gate_reason(required: int, streaks: dict[str, tuple[int, str | None]]) -> str:
+    """Return why the gate is open or closed, by the days of each region's streak and what ended the one before."""
+    short = [
+        f"{region} {days} of {required}{f' ({ended})' if ended else ''}"
+        for region, (days, ended) in streaks.items()
+        if days < required
+    ]
+    return "; ".join(short) or f"every region the gate needs has held for {required} days"
+
+
+def minute(instant: Micros) -> str:
+    """Return an instant to the minute."""
+    return from_micros(instant).strftime("%Y-%m-%d %H:%M")
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _short(value: Fraction) -> str:
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")
