@@ -15,6 +15,7 @@ from streams.cli import options
 from streams.cli.brokers import knock
 from streams.cli.output import answers, print_json
 from streams.ops.wording import counted
+from streams.security import for_own_broker
 from streams.settings import Settings, load, variable
 
 
@@ -36,8 +37,8 @@ def check_config(
     judged = load_agreement(settings.agreement)
     names = load_gazetteer(judged.gazetteer, settings.boundaries).names()
     unnamed = [region for region in judged.regions if region not in names]
-    if settings.broker is not None:
-        knock(settings.broker)
+    if for_own_broker(settings).broker is not None:
+        knock(settings)
     origins = _origins(settings, given)
     if as_json:
         values = settings.model_dump(mode="json")

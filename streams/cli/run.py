@@ -23,6 +23,7 @@ from streams.cli.output import news, print_json_line
 from streams.cli.processes import end_with_parent, running
 from streams.cli.restarts import Watched
 from streams.engine.broker import EmbeddedBroker
+from streams.security import for_own_broker
 from streams.settings import Role, load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
@@ -62,12 +63,12 @@ def up(
         pass
     own: EmbeddedBroker | None = None
     with ExitStack() as stack, _until_told_to_stop() as told:
-        if settings.broker is None:
+        if for_own_broker(settings).broker is None:
             settings.data.mkdir(parents=True, exist_ok=True)
             own = stack.enter_context(EmbeddedBroker(settings.data / "broker", port))
             settings = settings.model_copy(update={"broker": own.url})
         else:
-            knock(settings.broker)
+            knock(settings)
         if settings.log_format == "auto" and sys.stderr.isatty():
             # The workers write to a pipe, but a person reads it.
             settings = settings.model_copy(update={"log_format": "text"})

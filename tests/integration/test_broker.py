@@ -25,8 +25,9 @@ from streams.engine.admin import (
     log_identity,
 )
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.cluster import cluster_of
 from streams.engine.kafka_errors import kafka_errors, our_error
-from streams.engine.metadata import bootstrap, connected, metadata
+from streams.engine.metadata import connected, metadata
 from streams.engine.producer import BatchProducer
 from tests.support.brokers import numbered, read_all, topic_of, write
 
@@ -230,7 +231,7 @@ class TestErrors:
 
 
 def test_a_broker_setting_names_several_addresses() -> None:
-    assert bootstrap("kafka://one:1,two:2, kafka://three:3") == ["one:1", "two:2", "three:3"]
+    assert cluster_of("kafka://one:1,two:2, kafka://three:3").hosts == ["one:1", "two:2", "three:3"]
 
 
 def _lives(pid: int) -> bool:

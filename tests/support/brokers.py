@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from schemas.topics import TopicSpec
 from streams.engine.admin import ensure_topics
 from streams.engine.broker import EmbeddedBroker
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from streams.engine.producer import BatchProducer, Outgoing
 from tests.support.kafka import running_kafka, what_is_missing
 
@@ -66,7 +66,7 @@ async def write(broker: str, topic: str, partition: int, records: Sequence[Outgo
 async def read_all(broker: str, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read the first ``count`` records of a topic with a plain consumer."""
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap(broker), auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
+        topic, **cluster_of(broker).client, auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
     )
     await consumer.start()
     try:

@@ -1,0 +1,46 @@
+"""Command ``topics``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.text import Text
+
+from schemas.agreement_file import load_agreement
+from schemas.topics import KEEP_FOR_EVER, Topics, TopicSpec
+from streams.cli import options
+from streams.cli.brokers import required_broker
+from streams.cli.output import answers, print_json
+from streams.engine.admin import ensure_topics
+from streams.settings import load
+
+_DAY_MS = 86_400_000
+
+
+def topics(
+    broker: options.Broker = None,
+    agreement: options.Agreement = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Create the topics a deployment needs, where they are missing, and check those that are there.
+
+    For an account that may create topics: those of feeds and workers then need not. Workers and `publish` create what
+    is missing themselves where they may.
+
+    [bold]Example[/bold]
+
+      trucewatch topics --broker kafka://kafka-1:9092 --agreement syria-2016
+    """
+    settings = load({"broker": broker, "agreement": agreement})
+    judged = load_agreement(settings.agreement)
+    specs = Topics(settings.topic_prefix, settings.partitions).specs((judged.id,))
+    asyncio.run(ensure_topics(required_broker(settings, "topics"), specs))
+    if as_json:
+        print_json({"topics": [{"name": each.name, "partitions": each.partitions} for each in specs]})
+        return
+    for spec in specs:
+        answers().print(Text(f"{spec.name}  {spec.partitions} partitions, kept {_kept(spec)}"))
+
+
+def _kept(spec: TopicSpec) -> str:
+    return "for ever" if spec.retention_ms == KEEP_FOR_EVER else f"{spec.retention_ms // _DAY_MS} days"
