@@ -92,11 +92,11 @@ def acls(prefix: str = "truce", roles: Iterable[str] | None = None) -> list[Acl]
 class Security:
     """Certificates, passwords and settings of a node's accounts, kept under one folder."""
 
-    def __init__(self, folder: Path, extra_properties: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.granted = acls()
         self.accounts = tuple(dict.fromkeys(acl.role for acl in self.granted))
-        self._extra = extra_properties
+        self.more_properties = ""
 
     @property
     def authority(self) -> Path:
@@ -105,7 +105,7 @@ class Security:
 
     def properties(self) -> str:
         """Return lines of properties, with the ports still to be filled in."""
-        return PROPERTIES.format(keystore=self.folder / "broker.pem", authority=self.authority) + self._extra
+        return PROPERTIES.format(keystore=self.folder / "broker.pem", authority=self.authority) + self.more_properties
 
     def make(self) -> None:
         """Make what is not there yet."""

@@ -26,7 +26,7 @@ from streams.engine.cluster import Broker, Cluster, cluster_of
 from streams.settings import variable
 
 CONNECT_SECONDS = 3.0
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 20.0
 #: An ApiVersions request, version 0. Every listener in the clear answers it, before any SASL.
 _API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 _LONGEST_ANSWER = 1_048_576

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from schemas.topics import TopicSpec
 from streams.engine.admin import ensure_topics
 from streams.engine.broker import EmbeddedBroker
-from streams.engine.cluster import cluster_of
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.producer import BatchProducer, Outgoing
 from tests.support.kafka import running_kafka, what_is_missing
 
@@ -47,13 +47,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def topic_of(broker: str, name: str, partitions: int = 1) -> str:
+async def topic_of(broker: Broker, name: str, partitions: int = 1) -> str:
     """Create a topic and return its name."""
     await ensure_topics(broker, [TopicSpec(name, partitions, retention_ms=-1)])
     return name
 
 
-async def write(broker: str, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+async def write(broker: Broker, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
     """Append records and return when the broker has them."""
     producer = BatchProducer(broker)
     await producer.start()
@@ -63,7 +63,7 @@ async def write(broker: str, topic: str, partition: int, records: Sequence[Outgo
         await producer.stop()
 
 
-async def read_all(broker: str, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+async def read_all(broker: Broker, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read the first ``count`` records of a topic with a plain consumer."""
     consumer = AIOKafkaConsumer(
         topic, **cluster_of(broker).client, auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
