@@ -116,7 +116,8 @@ async def _fault(
     cluster: Cluster, address: str, place: tuple[str, int], error: BaseException, *, taken: bool
 ) -> BrokerRefused | BrokerUnavailable:
     """Return our error for what ended a connection; ``taken`` once it got past TLS and SASL."""
-    cause = error.__cause__ or error
+    # What ended a connection is the cause of the client's own error; that of a timeout says nothing.
+    cause = (error.__cause__ or error) if isinstance(error, KafkaError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _untrusted(address, cause)
     if isinstance(error, (IllegalSaslStateError, UnsupportedSaslMechanismError)):
