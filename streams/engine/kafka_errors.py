@@ -32,6 +32,14 @@ from streams.engine.cluster import Broker, cluster_of
 _UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, TimeoutError)
 
 
+#: What an authorization error is about.
+_KINDS: dict[type[BaseException], str] = {
+    TopicAuthorizationFailedError: "use topic ",
+    GroupAuthorizationFailedError: "use consumer group ",
+    ClusterAuthorizationFailedError: "administer the cluster",
+}
+
+
 def our_error(error: BaseException, broker: Broker) -> TrucewatchError:
     """Return our error for an error met while talking to ``broker``.
 
@@ -41,13 +49,8 @@ def our_error(error: BaseException, broker: Broker) -> TrucewatchError:
     match error:
         case TrucewatchError():
             return error
-        case TopicAuthorizationFailedError() | GroupAuthorizationFailedError() | ClusterAuthorizationFailedError():
-            return forbidden(broker, f"{_KINDS[type(error)]}{_named(error)}")
-        case AuthenticationFailedError() | SaslAuthenticationFailed():
-            return BrokerRefused(
-                f"the Kafka broker at {broker} no longer takes {cluster_of(broker).who}",
-                "`trucewatch check-config` says which setting is wrong",
-            )
+        case _ if isinstance(error, (*_KINDS, AuthenticationFailedError, SaslAuthenticationFailed)):
+            return _refused(error, broker)
         case UnknownTopicOrPartitionError():
             return UsageError(f"a topic does not exist on the Kafka broker at {broker}: {_words(error)}")
         case MessageSizeTooLargeError() | RecordTooLargeError():
@@ -72,12 +75,14 @@ def our_error(error: BaseException, broker: Broker) -> TrucewatchError:
             return BrokerUnavailable(f"the Kafka broker at {broker} refused: {_words(error)}")
 
 
-#: What an authorization error is about.
-_KINDS: dict[type[BaseException], str] = {
-    TopicAuthorizationFailedError: "use topic ",
-    GroupAuthorizationFailedError: "use consumer group ",
-    ClusterAuthorizationFailedError: "administer the cluster",
-}
+def _refused(error: BaseException, broker: Broker) -> BrokerRefused:
+    """Return the error of a client that is not let in, or not let do something."""
+    if type(error) in _KINDS:
+        return forbidden(broker, f"{_KINDS[type(error)]}{_named(error)}")
+    return BrokerRefused(
+        f"the Kafka broker at {broker} no longer takes {cluster_of(broker).who}",
+        "`trucewatch check-config` says which setting is wrong",
+    )
 
 
 def forbidden(broker: Broker, what: str) -> BrokerRefused:
@@ -110,7 +115,7 @@ def _named(error: BaseException) -> str:
     """Return the names an authorization error is about, one or several."""
     found = error.args[0] if error.args else ""
     names = sorted(found) if isinstance(found, (set, frozenset, list, tuple)) else [str(found)]
-    return "" if isinstance(error, ClusterAuthorizationFailedError) else ", ".join(names)
+    return "" if isinstance(error, ClusterAuthorizationFailedError) else " ".join(", ".join(names).split())
 
 
 def _words(error: BaseException) -> str:

@@ -209,7 +209,7 @@ class TestErrors:
     @pytest.mark.kafka
     async def test_a_clock_years_ahead_of_the_brokers_is_named(self, apache_kafka: str, prefix: str) -> None:
         name = await topic_of(apache_kafka, f"{prefix}.in")
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka))
+        producer = AIOKafkaProducer(**cluster_of(apache_kafka).client)
         await producer.start()
         try:
             with (

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import logging
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from aiokafka import errors
 from aiokafka.errors import AuthenticationFailedError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from schemas.errors import UsageError
+from schemas.errors import BrokerRefused, UsageError
+from schemas.topics import Topics
 from streams import log
+from streams.engine.access import READ, WRITE, check_topics
 from streams.engine.cluster import Cluster, cluster_of
+from streams.engine.kafka_errors import our_error
+from streams.engine.metadata import KnownTopic
 from streams.security import TokenFile, cluster, for_own_broker, without_security
 from streams.settings import Settings
 from tests.support.certificates import authority
+from tests.support.commands import Run
 from tests.support.shell import ROOT
 
 SECRET = "s3cret"  # noqa: S105 - of this test
@@ -252,3 +261,46 @@ def test_requests_are_logged_at_no_level_for_they_hold_the_password() -> None:
         logging.root.setLevel(before[0])
         logging.root.handlers = before[1]
         client.setLevel(before[2])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            errors.TopicAuthorizationFailedError({"b", "a"}),
+            "does not let user intake use topic a, b: an ACL is missing",
+        ),
+        (errors.TopicAuthorizationFailedError("a"), "does not let user intake use topic a: an ACL is missing"),
+        (errors.GroupAuthorizationFailedError("g"), "does not let user intake use consumer group g: an ACL is missing"),
+        (
+            errors.ClusterAuthorizationFailedError("x"),
+            "does not let user intake administer the cluster: an ACL is missing",
+        ),
+        (errors.SaslAuthenticationFailed("x"), "no longer takes user intake"),
+        (errors.AuthenticationFailedError("x"), "no longer takes user intake"),
+    ],
+)
+def test_a_refusal_of_a_client_at_work_names_account_and_resource(error: errors.KafkaError, told: str) -> None:
+    ours = our_error(error, of(**SCRAM))
+    assert isinstance(ours, BrokerRefused)
+    assert str(ours) == f"the Kafka broker at kafka://h:1,g:2 {told}"
+
+
+def test_a_topic_that_tells_no_operations_is_one_that_was_not_asked() -> None:
+    topic = KnownTopic("t", UUID(int=0), 1, ready=True)
+    check_topics(of(), [topic], READ)
+    check_topics(of(**SCRAM), [replace(topic, operations=1 << READ)], READ)
+    with pytest.raises(BrokerRefused, match="does not let user intake write to topic t: an ACL is missing"):
+        check_topics(of(**SCRAM), [replace(topic, operations=1 << READ)], WRITE)
+
+
+def test_topics_are_made_by_whoever_may_and_listed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, embedded_broker: str, prefix: str
+) -> None:
+    monkeypatch.setenv("TRUCEWATCH_TOPIC_PREFIX", prefix)
+    told = run("topics", "--broker", embedded_broker, "--json")
+    again = run("topics", "--broker", embedded_broker)
+    names = [topic["name"] for topic in json.loads(told.out)["topics"]]
+    assert names == [spec.name for spec in Topics(prefix).specs(("syria-2016",))]
+    assert f"{prefix}.facts.syria-2016.v1  1 partitions, kept for ever" in again.out
+    assert f"{prefix}.incidents.v1  4 partitions, kept 30 days" in again.out
