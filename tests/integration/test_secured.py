@@ -123,7 +123,7 @@ def test_an_account_that_does_the_work_of_another_is_told_what_it_may_not(
     [
         ("intake", ("Read", "incidents"), "use topic {prefix}.incidents.v1: an ACL is missing"),
         ("intake", ("Write", "rejects"), "use topic {prefix}.rejects.v1: an ACL is missing"),
-        ("intake", ("Write", "facts"), "write to topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
+        ("intake", ("Write", "facts"), "use topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
         ("intake", ("Read", "intake"), "use consumer group {prefix}.intake"),
         ("intake", ("DescribeConfigs", "facts"), "use topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
         ("ledger", ("Read", "facts"), "read topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
