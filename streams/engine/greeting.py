@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import (
     AuthenticationFailedError,
     IllegalSaslStateError,
@@ -27,6 +28,7 @@ from streams.settings import variable
 
 CONNECT_SECONDS = 3.0
 _ANSWER_SECONDS = 20.0
+_CLOSE_SECONDS = 0.5
 #: An ApiVersions request, version 0. Every listener in the clear answers it, before any SASL.
 _API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 _LONGEST_ANSWER = 1_048_576
@@ -98,17 +100,17 @@ async def _greet(cluster: Cluster, address: str) -> list[str]:
         await _closed(asyncio.open_connection(*place), CONNECT_SECONDS)
     except (OSError, OverflowError) as error:
         raise BrokerUnavailable(f"{address} ({_reason(error, CONNECT_SECONDS)})") from None
-    connection: Any = None
+    connection: Any = AIOKafkaConnection(*place, request_timeout_ms=int(_ANSWER_SECONDS * 1_000), **cluster.connection)
+    taken = False
     try:
-        connection = await create_conn(
-            *place, request_timeout_ms=int(_ANSWER_SECONDS * 1_000), max_idle_ms=None, **cluster.connection
-        )
+        await connection.connect()
+        taken = True
         found = await connection.send(MetadataRequest([]))
     except _FAULTS as error:
-        raise await _fault(cluster, address, place, error, taken=connection is not None) from None
+        raise await _fault(cluster, address, place, error, taken=taken) from None
     finally:
-        if connection is not None:
-            await connection.close()
+        # The loop may end with this call, and a socket must not be left to the garbage collector.
+        await asyncio.wait({connection.close()}, timeout=_CLOSE_SECONDS)
     return [f"[{each[1]}]:{each[2]}" if ":" in each[1] else f"{each[1]}:{each[2]}" for each in found.brokers]
 
 
@@ -234,7 +236,9 @@ async def _tls(host: str, port: int) -> bool:
 async def _closed(connecting: Any, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         _, writer = await connecting
-    writer.close()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 def _reason(error: BaseException, seconds: float) -> str:

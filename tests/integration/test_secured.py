@@ -6,7 +6,7 @@ import base64
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from sinks.verify import verify
+from streams import log
 from streams.cli.processes import Worker
 from streams.engine.cluster import Cluster
 from streams.security import cluster
@@ -42,10 +43,12 @@ Secured = SecuredKafka
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
     """Run a command in an empty folder and without settings of the machine's."""
     (tmp_path / "reports.jsonl").write_text(json.dumps(INCIDENT))
-    return runner(monkeypatch, capfd, tmp_path)
+    yield runner(monkeypatch, capfd, tmp_path)
+    # A worker that ran in this process has set up its logging here.
+    log.configure(Settings())
 
 
 @pytest.fixture
