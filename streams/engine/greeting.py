@@ -126,6 +126,9 @@ async def _fault(
         return _other_sasl(cluster, address, error)
     if isinstance(error, (AuthenticationFailedError, SaslAuthenticationFailed, ValueError)):
         return _not_authenticated(cluster, address, error)
+    if taken and cluster.tokens is not None:
+        # A token that is refused is answered with a challenge, which the client takes for success.
+        return _not_authenticated(cluster, address, error)
     encrypted = cluster.tls is not None
     if isinstance(cause, ssl.SSLError) and cause.reason and cause.reason.endswith(_ALERTS):
         return _own_certificate(address)
