@@ -106,6 +106,9 @@ async def _greet(cluster: Cluster, address: str) -> list[str]:
         await connection.connect()
         taken = True
         found = await connection.send(MetadataRequest([]))
+        if cluster.tokens is not None and not found.brokers:
+            # A token that is refused is answered with a challenge, which the client takes for success.
+            raise AuthenticationFailedError
     except _FAULTS as error:
         raise await _fault(cluster, address, place, error, taken=taken) from None
     finally:
@@ -127,7 +130,6 @@ async def _fault(
     if isinstance(error, (AuthenticationFailedError, SaslAuthenticationFailed, ValueError)):
         return _not_authenticated(cluster, address, error)
     if taken and cluster.tokens is not None:
-        # A token that is refused is answered with a challenge, which the client takes for success.
         return _not_authenticated(cluster, address, error)
     encrypted = cluster.tls is not None
     if isinstance(cause, ssl.SSLError) and cause.reason and cause.reason.endswith(_ALERTS):
