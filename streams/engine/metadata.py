@@ -153,6 +153,9 @@ async def connected(broker: Broker) -> AsyncIterator[Any]:
                 with suppress(BrokerUnavailable):
                     await greet(broker)
                 raise
+            if not client.cluster.brokers():
+                # A client whose token was refused takes itself for connected, and learns nothing.
+                await greet(broker)
             yield client
         finally:
             await client.close()
