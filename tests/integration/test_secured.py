@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from tests.support.commands import Run, runner
 from tests.support.lanes import Remembering, app_of, running, until
 from tests.support.recorded_archive import wait_until
 from tests.support.secured import STRANGER, SecuredKafka
+from tests.support.shell import ROOT, clean_environment
 from tests.support.standbys import copy_of, worker
 
 pytestmark = pytest.mark.kafka
@@ -93,10 +96,20 @@ def test_every_role_does_its_work_with_an_account_of_its_own(
     assert verify(copy_of(settings)) == []
 
 
-def test_an_operator_replays_on_the_cluster_and_leaves_no_topic(run: Run, acting: Callable[..., None]) -> None:
-    acting("ops")
-    ended = run("replay", "reports.jsonl", "--json")
-    assert (ended.code, json.loads(ended.out)["replay"]["reports"]) == (0, 1)
+def test_an_operator_replays_on_the_cluster(secured_kafka: Secured, prefix: str, tmp_path: Path) -> None:
+    secured_kafka.allow(prefix)
+    (tmp_path / "reports.jsonl").write_text(json.dumps(INCIDENT))
+    given = {**secured_kafka.variables("ops"), "TRUCEWATCH_TOPIC_PREFIX": prefix}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "streams", "replay", "reports.jsonl", "--json"],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT), **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["replay"]["reports"] == 1
 
 
 @pytest.mark.parametrize(
