@@ -226,6 +226,15 @@ class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="rej
     size: int | None = None
 
 
+class OutsideFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="outside"):
+    """Report of another agreement, or of no region of this one.
+
+    The ledger counts it. Its record has no value, or a broker of many agreements would keep every report once for each.
+    """
+
+    feed: str
+
+
 class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"):
     """Tick of time.
 
@@ -242,7 +251,7 @@ class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"
 ReportFact = IncidentFact | ConvoyFact | CoverageFact | BulletinFact | DeclarationFact | PositionFact
 #: The same for ``isinstance``, which takes a tuple four times as fast as a union.
 REPORT_FACTS = (IncidentFact, ConvoyFact, CoverageFact, BulletinFact, DeclarationFact, PositionFact)
-Fact = ReportFact | RejectFact | TickFact
+Fact = ReportFact | RejectFact | OutsideFact | TickFact
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)

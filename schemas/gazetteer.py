@@ -73,7 +73,8 @@ class Gazetteer:
         ``Located.name`` is the most exact name the source gives, as written, ``Located.key`` what it is compared by.
 
         Raises:
-            ReportRejected: ``unknown_place`` or ``ambiguous_place``, with candidates in the hint.
+            ReportRejected: ``unknown_place`` or ``ambiguous_place``, with candidates in the hint, or
+                ``outside_agreements`` for a place of another country.
         """
         # The point of a report known to the country only is the country's middle: it says nothing of a region.
         point = None if place.precision is PlacePrecision.COUNTRY else place.point
@@ -94,6 +95,9 @@ class Gazetteer:
         open_names = self._by_names(names, found, notes)
         self._by_point(latitude, longitude, found, notes)
         if not found:
+            if pcode is not None and not pcode.startswith(self._country):
+                # No slip of a feed, as an unknown name or swapped coordinates may be.
+                return RejectCode.OUTSIDE_AGREEMENTS, f"P-code {pcode} is not of {self._country}"
             return self._unresolved(pcode, names, open_names, latitude is not None)
         by, region, _ = found[0]
         conflicts = [f"{other.what} lies in {self._label(other.region)}" for other in found if other.region != region]

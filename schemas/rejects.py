@@ -97,13 +97,18 @@ class RejectCode(StrEnum):
     )
     OUTSIDE_AGREEMENTS = (
         "outside_agreements",
-        "No agreement served here is concerned.",
-        "check the region, and which agreements this deployment serves",
+        "The report names an agreement and concerns no region of it.",
+        "check the region, or leave the agreement out",
     )
     CONFLICTING_BODY = (
         "conflicting_body",
         "The same feed, report_id and revision came before with other content.",
         "count revision up when a report changes",
+    )
+    UNREADABLE = (
+        "unreadable",
+        "The record cannot be taken apart: its header names, lengths, checksum or compression are wrong.",
+        "publish it again; header names are UTF-8",
     )
     TICK_NOT_ALLOWED = ("tick_not_allowed", "A tick came from outside a replay.", "remove the tick header")
 
@@ -194,6 +199,9 @@ class DeadLetter(BaseModel):
     topic: str | None = Field(None, alias="__streams.errors.topic", description="Topic the record was read from.")
     partition: str | None = Field(None, alias="__streams.errors.partition", description="Partition it was read from.")
     offset: str | None = Field(None, alias="__streams.errors.offset", description="Offset it was read at.")
+    log: str | None = Field(
+        None, alias="source-log", description="Which log the offset belongs to; a topic created anew has another."
+    )
     original_topic: str | None = Field(
         None, alias="x-original-topic", description="The topic again, where tools that redrive look for it."
     )
@@ -208,8 +216,9 @@ _HEADER_FRAME = 10
 REDRIVE_OF, REDRIVE_NUMBER = "redrive-of", "redrive-number"
 
 _OURS = frozenset(
-    ("reason-code", "hint", "x-original-topic", "traceparent", "tracestate", REDRIVE_OF, REDRIVE_NUMBER),
+    ("reason-code", "hint", "source-log", "x-original-topic", "traceparent", "tracestate", REDRIVE_OF, REDRIVE_NUMBER),
 )
+_POSITION = ("topic", "partition", "offset")
 _NUMBER = re.compile(rb"[1-9][0-9]{0,5}")
 #: A topic's name as Kafka allows it, and numbers that fit their columns.
 _PLACE = re.compile(rb"([A-Za-z0-9._-]{1,249})/([0-9]{1,9})/([0-9]{1,18})/([A-Za-z0-9_.=+-]{0,40})")
@@ -276,6 +285,20 @@ def dead_letter_headers(
             "__streams.errors.offset": str(rejected.origin.offset),
             "x-original-topic": rejected.origin.topic,
         }
+        if rejected.origin.log:
+            reasons["source-log"] = rejected.origin.log
     reasons |= {"reason-code": str(rejected.code), "hint": rejected.hint, "attempt": str(attempt)}
     kept = [(name, value) for name, value in headers if name not in reasons]
     return kept + [(name, value.encode()) for name, value in reasons.items()]
+
+
+def source_of(headers: Sequence[tuple[str, bytes | None]]) -> Origin | None:
+    """Return which record a dead letter is of; None for one that does not say so in our words."""
+    said = dict(headers)
+    topic, partition, offset, log = (
+        said.get(name) or b"" for name in (*(f"__streams.errors.{name}" for name in _POSITION), "source-log")
+    )
+    place = _PLACE.fullmatch(b"/".join((topic, partition, offset, log)))
+    if place is None:
+        return None
+    return Origin(topic.decode(), int(partition), int(offset), log.decode())

@@ -95,10 +95,9 @@ class Topics:
         """The one-partition topic whose order is the ledger's truth."""
         return f"{self.prefix}.facts.{agreement}.v1"
 
-    @property
-    def intake_group(self) -> str:
-        """The consumer group all intake workers share."""
-        return f"{self.prefix}.intake"
+    def intake_group(self, agreement: str) -> str:
+        """The consumer group of one agreement's intake workers; each group reads every record."""
+        return f"{self.prefix}.intake.{agreement}"
 
     def ledger_group(self, agreement: str) -> str:
         """The consumer group of one agreement's ledger and its standbys."""

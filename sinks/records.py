@@ -171,6 +171,8 @@ class FeedState:
     duplicate: int
     superseded: int
     rejected: int
+    #: A file of an earlier version counts none.
+    outside: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from streams.engine.cluster import Broker
 from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
+from streams.engine.unique_log import UniqueLog
 from streams.engine.worker import run_worker
 from streams.intake.app import intake_app
 from streams.intake.examine import Examiner
@@ -71,7 +72,9 @@ def _forgets(identity: str) -> bool:
     return identity.startswith(EMBEDDED_CLUSTER)
 
 
-def _options(settings: Settings, broker: Broker, identity: str, writes: Iterable[str]) -> AppOptions:
+def _options(
+    settings: Settings, broker: Broker, identity: str, writes: Iterable[str], unique_logs: Iterable[str] = ()
+) -> AppOptions:
     return AppOptions(
         broker=broker,
         data_dir=settings.data,
@@ -80,6 +83,7 @@ def _options(settings: Settings, broker: Broker, identity: str, writes: Iterable
         stall_seconds=settings.stall_seconds,
         patience_seconds=settings.broker_patience_seconds,
         writes=frozenset(writes),
+        unique_logs=frozenset(unique_logs),
     )
 
 
@@ -89,12 +93,19 @@ def _run_intake(
     handler = IntakeHandler(
         Examiner([agreement], gazetteer, settings.stamps),
         BatchProducer(broker, settings.broker_patience_seconds),
+        UniqueLog(
+            broker,
+            topics.rejects,
+            # Intakes of an embedded broker are processes of one machine.
+            lock=settings.data / "broker" / "rejects.lock" if _forgets(identity) else None,
+            patience_seconds=settings.broker_patience_seconds,
+        ),
         topics,
         partial(log_identity, broker),
     )
     inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
-    writes = (topics.rejects, topics.facts(agreement.id))
-    app = intake_app(topics.intake_group, inputs, handler, _options(settings, broker, identity, writes))
+    options = _options(settings, broker, identity, (topics.facts(agreement.id),), (topics.rejects,))
+    app = intake_app(topics.intake_group(agreement.id), inputs, handler, options)
     run_worker(app, _probes(settings, "intake", agreement.id, app, handler.metrics, list))
 
 

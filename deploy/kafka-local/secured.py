@@ -61,7 +61,7 @@ subjectAltName = $ENV::NAMES
 
 #: Numbers of Kafka's protocol.
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
-RESOURCES = {"topics": 2, "groups": 3}
+RESOURCES = {"topics": 2, "groups": 3, "transactional_ids": 5}
 CREATE_ACLS = 30
 LITERAL, PREFIXED, ALLOW = 3, 4, 3
 

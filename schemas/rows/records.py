@@ -50,3 +50,4 @@ class FeedRow(NamedTuple):
     duplicate: int
     superseded: int
     rejected: int
+    outside: int = 0

@@ -743,7 +743,7 @@ COMMENT ON COLUMN redrives.reject_offset IS 'Kafka offset of the rejected record
 COMMENT ON COLUMN redrives.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
 COMMENT ON COLUMN redrives.number IS 'For which time it was published again, counted from 1.';
 COMMENT ON COLUMN redrives.body_digest IS 'Fingerprint of the bytes published, original or edited.';
-COMMENT ON COLUMN redrives.outcome IS 'accepted, corrected, retracted, duplicate, superseded, or rejected once more.';
+COMMENT ON COLUMN redrives.outcome IS 'accepted, corrected, retracted, duplicate, superseded, outside, or rejected once more.';
 COMMENT ON COLUMN redrives.received_at IS 'When intake received it.';
 
 CREATE TABLE feeds (

@@ -1,5 +1,5 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; flagged tolls; the
--- log of a source record.
+-- log of a source record; reports outside the agreement.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -13,3 +13,6 @@ COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts not
 
 ALTER TABLE reports ADD COLUMN source_log VARCHAR;
 COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another. NULL in rows of versions before 3.';
+
+ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
+COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';

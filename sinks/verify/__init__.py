@@ -5,8 +5,8 @@ finds. The checks build on each other: the first proves the columns of ``reports
 later ones may count by those columns.
 
 A file cannot prove some things, and no check claims them: when intake received a report, which Kafka record
-it came from, what the gazetteer made of a place without a P-code, how many duplicates there were, and the
-sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
+it came from, what the gazetteer made of a place without a P-code, how many duplicates and reports outside there
+were, and the sentences in ``reasons``, ``cause`` and the gate's ``reason``. Of these only contradictions are found.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ from sinks.verify.report_rows import fingerprint, read_raw
 #: The feed under which records are counted that were too broken to tell who sent them.
 UNREADABLE = "(unreadable)"
 
+#: A feed of which nothing was heard.
+_NOTHING_OF = FeedRow("", None, None, 0, 0, 0, 0, 0, 0, 0)
+
 _FEED_NAME: TypeAdapter[str] = TypeAdapter(FeedName)
 
 #: What became of every accepted record, in the order they came.
@@ -71,25 +74,30 @@ def check_about(file: Published) -> Iterator[Difference]:
 def check_feeds(file: Published) -> Iterator[Difference]:
     """Check each feed's outcomes and last words against the rows they left.
 
-    Duplicates leave none: how many there were is only bounded, and where there were some, so is the time last received.
+    Duplicates, and reports outside the agreement, leave none: how many there were is only bounded, and where there were
+    some, so is the time last received.
     """
     columns = file.columns("feeds", FeedRow._fields)
     stored = {row.feed: row for row in (FeedRow(*values) for values in file.select(f"select {columns} from feeds"))}  # noqa: S608
     recounted = _recounted_feeds(file)
+    for feed, says in stored.items():
+        if says.outside > 0:
+            recounted.setdefault(feed, _NOTHING_OF._replace(feed=feed))
     for feed in sorted(stored.keys() ^ recounted.keys()):
         yield Row("feeds", feed).differs("", stored.get(feed), recounted.get(feed))
     for feed in sorted(stored.keys() & recounted.keys()):
         says, left = stored[feed], recounted[feed]
         row = Row("feeds", feed)
         exact = ["last_reported_at", "accepted", "corrected", "retracted", "superseded", "rejected"]
-        if says.duplicate == 0:
+        if says.duplicate == says.outside == 0:
             exact.append("last_received_at")
         else:
-            # A duplicate may be the last that was heard of a feed, and only its stamp was kept.
+            # One of them may be the last that was heard of a feed, and only its stamp was kept.
             since, heard = left.last_received_at or 0, says.last_received_at or 0
             yield from row.claim("last_received_at", heard, since <= heard, f"{since} or later")
         yield from row.compare(exact, (getattr(says, name) for name in exact), (getattr(left, name) for name in exact))
         yield from row.claim("duplicate", says.duplicate, says.duplicate >= 0, "0 or more")
+        yield from row.claim("outside", says.outside, says.outside >= 0, "0 or more")
     # Every fact is at most one outcome, and a tick is none.
     outcomes = sum(sum(row[3:]) for row in stored.values())
     ticks = file.select("select count(distinct tick_offset) from day_verdict_versions")[0][0]
@@ -100,11 +108,11 @@ def check_feeds(file: Published) -> Iterator[Difference]:
 def _recounted_feeds(file: Published) -> dict[str, FeedRow]:
     feeds: dict[str, FeedRow] = {}
     for feed, reported, received, accepted, corrected, retracted, superseded in file.select(_OUTCOMES):
-        feeds[feed] = FeedRow(feed, reported, received, accepted, corrected, retracted, 0, superseded, 0)
+        feeds[feed] = FeedRow(feed, reported, received, accepted, corrected, retracted, 0, superseded, 0, 0)
     rejects = file.stream("select feed, code, epoch_us(received_at), original from rejects")
     for feed, code, received, original in rejects:
         name = feed or UNREADABLE
-        row = feeds.get(name, FeedRow(name, None, None, 0, 0, 0, 0, 0, 0))
+        row = feeds.get(name, _NOTHING_OF._replace(feed=name))
         feeds[name] = row._replace(
             rejected=row.rejected + 1,
             last_received_at=_later(row.last_received_at, received),

@@ -58,7 +58,7 @@ def check_redrives(file: Published) -> Iterator[Difference]:
         became = ("rejected", fingerprint(rejected), then) if rejected is not None else (arrived_as, of_report, then)
         if became[0] is not None:
             yield from row.compare(("outcome", "body_digest", "received_at"), (outcome, digest, received), became)
-        else:
+        elif outcome != "outside":
             # It left no row of its own, so its bytes must be those of a report accepted earlier.
-            yield from row.claim("outcome", outcome, outcome == "duplicate", "duplicate")
+            yield from row.claim("outcome", outcome, outcome == "duplicate", "duplicate or outside")
             yield from row.claim("body_digest", digest, known, "that of a report accepted before")

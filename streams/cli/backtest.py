@@ -152,7 +152,7 @@ class _Run:
         self._broker = broker
         self._archive = topics.archive
         self._facts = topics.facts(agreement)
-        self._groups = (topics.intake_group, topics.ledger_group(agreement))
+        self._groups = (topics.intake_group(agreement), topics.ledger_group(agreement))
         self._watched = watched
         self._progress = progress
 

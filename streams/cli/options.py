@@ -19,6 +19,12 @@ from streams.feeds.readers import FORMATS, Release, name_their_releases
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")
 ]
+Agreements = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agreement", "-a", help="Agreement id or file; give it once for each agreement.", show_default="syria-2016"
+    ),
+]
 Boundaries = Annotated[
     Path | None, typer.Option("--boundaries", help="GeoJSON of the regions, to locate reports by coordinates.")
 ]

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import streams
@@ -36,11 +37,13 @@ class Worker:
     Its last output is kept, to be shown should it die.
 
     Attributes:
+        name: what messages call it.
         probes: base address of its probes, once it has said it.
     """
 
-    def __init__(self, role: Role, settings: Settings, *, echo: bool) -> None:
+    def __init__(self, role: Role, settings: Settings, *, echo: bool, name: str | None = None) -> None:
         self.role: Role = role
+        self.name = name or role
         self._settings = settings
         self._echo = echo
         self._reported = False
@@ -79,7 +82,7 @@ class Worker:
             said = exit_reason(list(self._tail), code)
             stalled = said.startswith(WorkerStalled.SAID)
             raise WorkerDied(
-                f"the {self.role} worker ended: {said}",
+                f"the {self.name} worker ended: {said}",
                 3 if stalled or code < 0 else code,
                 stalled=stalled,
                 full=StoreFull.SIGN in said,
@@ -88,7 +91,7 @@ class Worker:
     def again(self) -> Worker:
         """Start the worker anew, after it has ended."""
         self._close()
-        return Worker(self.role, self._settings, echo=self._echo)
+        return Worker(self.role, self._settings, echo=self._echo, name=self.name)
 
     def ask_to_stop(self) -> None:
         """Ask the worker to finish its batch and end."""
@@ -106,13 +109,13 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.kill()
             raise WorkerDied(
-                f"the {self.role} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3
+                f"the {self.name} worker did not stop within {STOP_SECONDS:.0f} s and was killed", 3
             ) from None
         self._close()
         # One told to stop before it listens for signals ends by the signal, with nothing in its hands.
         if code not in (0, -signal.SIGTERM) and not self._reported:
             said = exit_reason(list(self._tail), code)
-            raise WorkerDied(f"the {self.role} worker failed while stopping: {said}", code if code > 0 else 3)
+            raise WorkerDied(f"the {self.name} worker failed while stopping: {said}", code if code > 0 else 3)
 
     def kill(self) -> None:
         """End the worker now, whatever it holds."""
@@ -137,16 +140,17 @@ class Worker:
 
 
 @contextmanager
-def running(roles: Sequence[Role], settings: Settings, *, echo: bool = False) -> Iterator[list[Worker]]:
-    """Run one worker per role for the length of the block, then stop them in the order given.
+def running(roles: Sequence[Role], *settings: Settings, echo: bool = False) -> Iterator[list[Worker]]:
+    """Run one worker per role and settings for the length of the block, then stop them role by role.
 
     Leaving by an exception kills nothing abruptly either: whatever was judged is published, if the worker can. When
     the exception is that the broker is gone, workers have half a second for it: what was committed stays.
     """
     workers: list[Worker] = []
     try:
-        for place, role in enumerate(roles):
-            workers.append(Worker(role, _with_own_port(settings, place), echo=echo))
+        for place, (role, each) in enumerate(product(roles, settings)):
+            name = f"{role} ({each.agreement})" if len(settings) > 1 else role
+            workers.append(Worker(role, _with_own_port(each, place), echo=echo, name=name))
         yield workers
     except BaseException as failure:
         for worker in workers:

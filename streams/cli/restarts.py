@@ -70,5 +70,5 @@ class Watched:
         if worker.probes is not None and self._told.get(place) != worker.probes:
             self._told[place] = worker.probes
             self._say(
-                "probes", f"probes of the {worker.role}: {worker.probes}", role=worker.role, address=worker.probes
+                "probes", f"probes of the {worker.name}: {worker.probes}", role=worker.role, address=worker.probes
             )

@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from schemas.errors import UsageError
 from sinks.exclusive import exclusive
 from sinks.opening import LIVE
 from streams import log
@@ -24,7 +25,7 @@ from streams.cli.processes import end_with_parent, running
 from streams.cli.restarts import Watched
 from streams.engine.broker import EmbeddedBroker
 from streams.security import for_own_broker
-from streams.settings import Role, load
+from streams.settings import Role, Settings, load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
 _STATUS_SECONDS = 30.0
@@ -33,7 +34,7 @@ _LOOK_SECONDS = 0.25
 
 def up(
     broker: options.Broker = None,
-    agreement: options.Agreement = None,
+    agreement: options.Agreements = None,
     boundaries: options.Boundaries = None,
     data: options.Data = None,
     port: Annotated[
@@ -52,41 +53,67 @@ def up(
       trucewatch up
 
       trucewatch up --broker kafka://kafka-1:9092 --agreement my-truce.toml --data /var/lib/trucewatch
+
+      trucewatch up --agreement north.toml --agreement south.toml
     """
-    from schemas.agreement_file import load_agreement
     from streams.ops.published import copy_path
 
-    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "data": data})
-    judged = load_agreement(settings.agreement)
+    served = per_agreement(agreement, {"broker": broker, "boundaries": boundaries, "data": data})
+    settings = next(iter(served.values()))
     # Or feeds would be given the address of a broker that is about to go. Other faults are the ledger's to tell.
-    with exclusive(settings.data / judged.id / LIVE):
-        pass
+    for judged in served:
+        with exclusive(settings.data / judged / LIVE):
+            pass
     own: EmbeddedBroker | None = None
     with ExitStack() as stack, _until_told_to_stop() as told:
+        changes: dict[str, object] = {}
         if for_own_broker(settings).broker is None:
             settings.data.mkdir(parents=True, exist_ok=True)
             own = stack.enter_context(EmbeddedBroker(settings.data / "broker", port))
-            settings = settings.model_copy(update={"broker": own.url})
+            changes["broker"] = own.url
         else:
             knock(settings)
         if settings.log_format == "auto" and sys.stderr.isatty():
             # The workers write to a pipe, but a person reads it.
-            settings = settings.model_copy(update={"log_format": "text"})
-        copy = copy_path(settings.data, judged.id)
-        _say(as_json, "started", f"broker for feeds: {settings.broker}", broker=settings.broker)
-        _say(as_json, "results", f"results: {copy}", file=str(copy))
+            changes["log_format"] = "text"
+        of_workers = [each.model_copy(update=changes) for each in served.values()]
+        address = of_workers[0].broker
+        copies = [copy_path(settings.data, judged) for judged in served]
+        _say(as_json, "started", f"broker for feeds: {address}", broker=address)
+        for copy in copies:
+            _say(as_json, "results", f"results: {copy}", file=str(copy))
         if not as_json:
-            news().print(f"publish with: trucewatch publish --broker {settings.broker} FILE...\nstop with Ctrl-C")
-        workers = stack.enter_context(running(("intake", "ledger"), settings, echo=True))
+            news().print(f"publish with: trucewatch publish --broker {address} FILE...\nstop with Ctrl-C")
+        workers = stack.enter_context(running(("intake", "ledger"), *of_workers, echo=True))
         watched = Watched(workers, lambda event, text, **fields: _say(as_json, event, text, **fields))
-        _watch(own, watched, copy, as_json=as_json, told=told)
-        _say(as_json, "stopping", "stopping: the ledger commits and publishes its last copy")
+        _watch(own, watched, copies, as_json=as_json, told=told)
+        _say(as_json, "stopping", "stopping: each ledger commits and publishes its last copy")
+
+
+def per_agreement(agreements: list[str] | None, given: Mapping[str, object]) -> dict[str, Settings]:
+    """Return the settings of each agreement's workers, by its id.
+
+    Raises:
+        AgreementError: an agreement cannot be read.
+        UsageError: two are of one id, and would share facts and files.
+    """
+    from schemas.agreement_file import load_agreement
+
+    served: dict[str, Settings] = {}
+    # Without the option, the environment or the default names one.
+    for named in [{"agreement": each} for each in agreements] if agreements else [{}]:
+        settings = load({**given, **named})
+        judged = load_agreement(settings.agreement).id
+        if judged in served:
+            raise UsageError(f"--agreement: {judged!r} is given twice; each agreement needs an id of its own")
+        served[judged] = settings
+    return served
 
 
 def worker(
     role: Annotated[Role, typer.Option("--role", help="What this process does.")],
     broker: options.Broker = None,
-    agreement: options.Agreement = None,
+    agreement: options.Agreements = None,
     boundaries: options.Boundaries = None,
     data: options.Data = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True, help="Stop when standard input ends.")] = False,
@@ -94,25 +121,26 @@ def worker(
 ) -> None:
     """Run one worker process against a broker: any number of intakes, one ledger per agreement.
 
-    [bold]Example[/bold]
+    Several agreements have a process each, started and stopped together.
+
+    [bold]Examples[/bold]
 
       TRUCEWATCH_BROKER=kafka://kafka-1:9092 trucewatch worker --role ledger --agreement syria-2016
+
+      trucewatch worker --role intake --agreement north.toml --agreement south.toml --broker kafka://kafka-1:9092
     """
     from streams.roles import run_role
 
-    settings = load(
-        {
-            "broker": broker,
-            "agreement": agreement,
-            "boundaries": boundaries,
-            "data": data,
-            "log_format": "json" if as_json else None,
-        }
-    )
+    given = {"broker": broker, "boundaries": boundaries, "data": data, "log_format": "json" if as_json else None}
+    served = list(per_agreement(agreement, given).values())
+    settings = served[0]
     log.configure(settings)
     required_broker(settings, f"the {role} worker")
     if until_eof:
         end_with_parent()
+    if len(served) > 1:
+        _run_workers(role, served)
+        return
     try:
         run_role(role, settings)
     finally:
@@ -120,7 +148,22 @@ def worker(
         gc.unfreeze()
 
 
-def _watch(own: EmbeddedBroker | None, workers: Watched, copy: Path, *, as_json: bool, told: list[int]) -> None:
+def _run_workers(role: Role, served: Sequence[Settings]) -> None:
+    """Run a worker process for each agreement, until told to stop.
+
+    Raises:
+        WorkerDied: one ended by itself; the others were stopped.
+    """
+    with _until_told_to_stop() as told, running((role,), *served, echo=True) as workers:
+        while not told:
+            for each in workers:
+                each.check()
+            time.sleep(_LOOK_SECONDS)
+
+
+def _watch(
+    own: EmbeddedBroker | None, workers: Watched, copies: Sequence[Path], *, as_json: bool, told: list[int]
+) -> None:
     """Watch the own broker and the workers, and print the status now and then, until told to stop.
 
     Raises:
@@ -137,8 +180,8 @@ def _watch(own: EmbeddedBroker | None, workers: Watched, copy: Path, *, as_json:
         workers.look(time.monotonic())
         if time.monotonic() - spoken >= _STATUS_SECONDS:
             spoken = time.monotonic()
-            line = headline(copy)
-            _say(as_json, "status", line)
+            for copy in copies:
+                _say(as_json, "status", headline(copy))
         time.sleep(_LOOK_SECONDS)
 
 

@@ -6,20 +6,19 @@ import asyncio
 
 from rich.text import Text
 
-from schemas.agreement_file import load_agreement
 from schemas.topics import KEEP_FOR_EVER, Topics, TopicSpec
 from streams.cli import options
 from streams.cli.brokers import required_broker
 from streams.cli.output import answers, print_json
+from streams.cli.run import per_agreement
 from streams.engine.admin import ensure_topics
-from streams.settings import load
 
 _DAY_MS = 86_400_000
 
 
 def topics(
     broker: options.Broker = None,
-    agreement: options.Agreement = None,
+    agreement: options.Agreements = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Create the topics a deployment needs, where they are missing, and check those that are there.
@@ -31,9 +30,9 @@ def topics(
 
       trucewatch topics --broker kafka://kafka-1:9092 --agreement syria-2016
     """
-    settings = load({"broker": broker, "agreement": agreement})
-    judged = load_agreement(settings.agreement)
-    specs = Topics(settings.topic_prefix, settings.partitions).specs((judged.id,))
+    served = per_agreement(agreement, {"broker": broker})
+    settings = next(iter(served.values()))
+    specs = Topics(settings.topic_prefix, settings.partitions).specs(tuple(served))
     asyncio.run(ensure_topics(required_broker(settings, "topics"), specs))
     if as_json:
         print_json({"topics": [{"name": each.name, "partitions": each.partitions} for each in specs]})

@@ -1,4 +1,4 @@
-"""Access of a client to its topics and its consumer group, asked of the cluster itself.
+"""Access of a client to its topics, group and transactions, asked of the cluster itself.
 
 A group that may not be joined, and a topic that may not be read, only leave a worker waiting: the
 client tries for ever. Asked beforehand, and now and then, the missing ACL has a name.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.client import CoordinationType
+from aiokafka.errors import GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed
+from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.group import HeartbeatRequest
 
 from streams.engine.cluster import Cluster
@@ -42,3 +44,15 @@ async def check_group(client: Any, cluster: Cluster, group: str) -> None:
     answer = await ask_any(client, HeartbeatRequest(group, -1, ""))
     if answer.error_code == GroupAuthorizationFailedError.errno:
         raise forbidden(cluster, f"use consumer group {group}")
+
+
+async def check_transactional_id(client: Any, cluster: Cluster, name: str) -> None:
+    """Check that the client may use a transactional id.
+
+    Raises:
+        BrokerRefused: it may not.
+    """
+    # A claim of the id would fence whoever writes under it. The search for its coordinator does not.
+    answer = await ask_any(client, FindCoordinatorRequest(name, CoordinationType.TRANSACTION))
+    if answer.error_code == TransactionalIdAuthorizationFailed.errno:
+        raise forbidden(cluster, f"use transactional id {name}")

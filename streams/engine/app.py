@@ -61,6 +61,7 @@ class AppOptions:
         stall_seconds: how long records may wait without progress before the process ends.
         patience_seconds: how long no broker may answer before the process ends, idle or not.
         writes: topics that the handler writes to.
+        unique_logs: topics that the handler holds as a :class:`streams.engine.unique_log.UniqueLog`.
         max_records: records of one fetch over all partitions, and so of the largest batch.
         fetch_bytes: bytes of one fetch and partition. A single larger record is still delivered. At
             most four such fetches per partition are in memory.
@@ -73,6 +74,7 @@ class AppOptions:
     stall_seconds: float = STALL_SECONDS
     patience_seconds: float = math.inf
     writes: frozenset[str] = frozenset()
+    unique_logs: frozenset[str] = frozenset()
     max_records: int = 10_000
     fetch_bytes: int = 4 * 1_048_576
 
@@ -142,6 +144,7 @@ class BatchApp(faust.App):
             worker_redirect_stdouts=False,
         )
         self.writes = options.writes
+        self.unique_logs = options.unique_logs
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self.lane = Lane(frozenset(topics), options.idle_seconds)

@@ -19,8 +19,11 @@ from mode.threads import WorkerThread
 from schemas.errors import LogMismatch
 from streams.engine.ends import ends_of
 from streams.engine.lane import Lane, Record
+from streams.engine.unreadable import hand_on_unreadable
 
 logger = logging.getLogger(__name__)
+
+hand_on_unreadable()
 
 #: How long the broker may hold a fetch that finds nothing. Faust's 1,500 ms would be the delay of
 #: every seek, of a record on a partition fetched beside idle ones, and (a third of it) of any

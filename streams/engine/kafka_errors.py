@@ -22,6 +22,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
     UnsupportedVersionError,
 )
@@ -36,6 +37,7 @@ _UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, Timeo
 _KINDS: dict[type[BaseException], str] = {
     TopicAuthorizationFailedError: "use topic ",
     GroupAuthorizationFailedError: "use consumer group ",
+    TransactionalIdAuthorizationFailed: "use transactional id ",
     ClusterAuthorizationFailedError: "administer the cluster",
 }
 

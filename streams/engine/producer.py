@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -31,6 +32,14 @@ _ENVELOPE_BYTES = 1_048_576
 #: is tried.
 _REQUEST_MS = 10_000
 _AGAIN_SECONDS = 0.5
+
+#: Options of every producer here.
+CLIENT: dict[str, Any] = {
+    "acks": "all",
+    "max_batch_size": BATCH_BYTES,
+    "max_request_size": MAX_MESSAGE_BYTES + _ENVELOPE_BYTES,
+    "request_timeout_ms": _REQUEST_MS,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +69,7 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: nobody answers.
         """
-        producer = AIOKafkaProducer(
-            **cluster_of(self._broker).client,
-            acks="all",
-            max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_MESSAGE_BYTES + _ENVELOPE_BYTES,
-            request_timeout_ms=_REQUEST_MS,
-        )
+        producer = AIOKafkaProducer(**cluster_of(self._broker).client, **CLIENT)
         try:
             with kafka_errors(self._broker):
                 await producer.start()
@@ -97,7 +100,7 @@ class BatchProducer:
             # One batch at a time: the client would send the next one after giving this one up, and
             # leave a gap. A reader that relies on the order of each source's records never sees it
             # filled.
-            for batch in _batches(producer, records):
+            for batch in batches(producer, records):
                 await self._send_batch(producer, batch, topic, partition)
 
     async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
@@ -119,7 +122,7 @@ class BatchProducer:
                 return
 
 
-def _batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:
+def batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:
     """Cut ``records`` into batches of at most BATCH_BYTES.
 
     A larger record has a batch of its own.

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from time import monotonic
 
 from schemas.errors import BrokerRefused, BrokerUnavailable, TopicReplaced, TrucewatchError, UsageError
-from streams.engine.access import READ, WRITE, check_group, check_topics
+from streams.engine.access import READ, WRITE, check_group, check_topics, check_transactional_id
 from streams.engine.app import BatchApp
 from streams.engine.heartbeat import TICK_SECONDS
 from streams.engine.metadata import connected, metadata
@@ -93,20 +93,21 @@ async def _knock(app: BatchApp) -> dict[str, str]:
 
 
 async def _logs(app: BatchApp) -> dict[str, str]:
-    """Return the identity of each topic's log, once the client may read it and write where it should.
+    """Return the identity of each topic's log, once the client may do all of its work.
 
     Raises:
         BrokerRefused: an ACL is missing.
     """
     read, secured = app.lane.topics, app.cluster.is_authenticated
     async with connected(app.cluster) as client:
-        found = await metadata(client, sorted(read | app.writes), operations=secured)
+        found = await metadata(client, sorted(read | app.writes | app.unique_logs), operations=secured)
         if secured:
             await check_group(client, app.cluster, app.conf.id)
-    topics = {name: topic for name, topic in found.topics.items() if name in read}
-    check_topics(app.cluster, topics.values(), READ)
-    check_topics(app.cluster, [topic for name, topic in found.topics.items() if name in app.writes], WRITE)
-    return {name: f"{found.cluster_id}/{topic.id}" for name, topic in topics.items()}
+            for topic in sorted(app.unique_logs):
+                await check_transactional_id(client, app.cluster, topic)
+    for operation, names in ((READ, read | app.unique_logs), (WRITE, app.writes | app.unique_logs)):
+        check_topics(app.cluster, [topic for name, topic in found.topics.items() if name in names], operation)
+    return {name: f"{found.cluster_id}/{topic.id}" for name, topic in found.topics.items() if name in read}
 
 
 async def _watch(app: BatchApp, logs: dict[str, str]) -> None:

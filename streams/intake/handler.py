@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 
 import structlog
 from aiokafka import TopicPartition
 
-from schemas.facts import Origin, header_of
+from schemas.facts import Origin, OutsideFact, header_of
 from schemas.failpoints import reached
-from schemas.rejects import dead_letter_headers, fitting
+from schemas.rejects import dead_letter_headers, fitting, source_of
 from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topics
-from streams.engine.lane import Batch, Lane
+from schemas.truceday import Micros
+from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import BatchProducer, Outgoing
-from streams.intake.examine import Examiner, cut
+from streams.engine.unique_log import UniqueLog
+from streams.engine.unreadable import Unreadable
+from streams.intake.examine import Examined, Examiner, cut
 from streams.intake.metrics import IntakeMetrics
 
 log = structlog.get_logger(__name__)
@@ -34,7 +37,8 @@ class IntakeHandler:
 
     Args:
         examiner: makes facts of records, or rejects them.
-        producer: writes facts and rejects.
+        producer: writes facts.
+        rejects: the topic of rejects, which holds each record once whichever intakes reject it.
         topics: names of the topics.
         log_identity: returns the identity of a topic's log, as
             :func:`streams.engine.admin.log_identity` does.
@@ -44,11 +48,13 @@ class IntakeHandler:
         self,
         examiner: Examiner,
         producer: BatchProducer,
+        rejects: UniqueLog,
         topics: Topics,
         log_identity: Callable[[str], Awaitable[str]],
     ) -> None:
         self._examiner = examiner
         self._producer = producer
+        self._rejects = rejects
         self._topics = topics
         self._log_identity = log_identity
         self._logs: dict[str, str] = {}
@@ -74,13 +80,13 @@ class IntakeHandler:
             return
         reached("intake.read")
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
-        rejected = 0
+        rejects: dict[Hashable, Outgoing] = {}
         read_at = time.time_ns() // 1_000
         source_log = self._logs[batch.topic]
         for record in batch.records:
             origin = Origin(batch.topic, batch.partition, record.offset, source_log)
             body = record.value or b""
-            examined = self._examiner.examine(record.value, record.headers, origin, read_at)
+            examined = self._examined(record, origin, read_at)
             key = record.key
             own: Sequence[tuple[str, bytes | None]] = record.headers
             if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
@@ -90,26 +96,44 @@ class IntakeHandler:
                 # would stop at it.
                 key, own = fitting(key, own, len(body))
             for agreement, fact in examined.facts:
-                by_topic[self._topics.facts(agreement)].append((key, body, header_of(fact)))
+                kept = b"" if isinstance(fact, OutsideFact) else body
+                by_topic[self._topics.facts(agreement)].append((key, kept, header_of(fact)))
             if examined.rejected is not None:
-                rejected += 1
-                by_topic[self._topics.rejects].append((key, body, dead_letter_headers(examined.rejected, own)))
+                rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
         reached("intake.examined")
         for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
             reached("intake.produced")
+        if rejects:
+            await self._rejects.append(rejects, self._source_of)
         reached("intake.acknowledged")
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
-        self.metrics.committed(batch.topic, len(batch.records), rejected)
+        self.metrics.committed(batch.topic, len(batch.records), len(rejects))
         log.debug(
             "batch_taken_in",
             topic=batch.topic,
             partition=batch.partition,
             records=len(batch.records),
-            rejected=rejected,
+            rejected=len(rejects),
         )
+
+    def _examined(self, record: Record, origin: Origin, read_at: Micros) -> Examined:
+        if isinstance(record, Unreadable):
+            offsets = (record.first, record.offset)
+            return self._examiner.unreadable(record.value, offsets, record.fault, origin, read_at)
+        return self._examiner.examine(record.value, record.headers, origin, read_at)
+
+    def _source_of(self, letter: Record) -> Origin | None:
+        """Return the origin of a record of the rejects topic.
+
+        A letter of an earlier version does not name the log, and counts for the present one.
+        """
+        origin = source_of(letter.headers)
+        if origin is None or origin.log:
+            return origin
+        return Origin(origin.topic, origin.partition, origin.offset, self._logs.get(origin.topic, ""))
 
     async def _commit(self, lane: Lane) -> None:
         """Commit offsets of written facts.
@@ -133,8 +157,9 @@ class IntakeHandler:
         """Give up nothing, because nothing is kept between batches."""
 
     async def stopped(self) -> None:
-        """Disconnect the producer; every fact handed to it was acknowledged."""
+        """Disconnect the producers; every record handed to them was acknowledged."""
         await self._producer.stop()
+        await self._rejects.stop()
 
 
 def _short(identity: str) -> str:

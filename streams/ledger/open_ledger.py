@@ -28,6 +28,7 @@ from schemas.rows import Evidence, Prior
 from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.engine.lane import Record, fingerprint
+from streams.engine.unreadable import Unreadable
 from streams.ledger.core.identity import SeenFilter, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
@@ -160,6 +161,8 @@ def _read_entry(record: Record) -> Entry:
     Raises:
         FactUnreadable: it carries no readable fact header.
     """
+    if isinstance(record, Unreadable):
+        raise FactUnreadable(f"{record.topic} offset {record.first}: {record.fault}")
     header = next((value for name, value in record.headers if name == facts.HEADER), None)
     if header is None:
         raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")

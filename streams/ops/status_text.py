@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sinks.records import DeclaredClock, jsonable
+from streams.ledger.core.feeds import Outcome
 from streams.ops.grid import LEGEND, cell_text, reason_text, show_grids, streak_text, worst_day
 from streams.ops.rejects import growth
 from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, silence
@@ -120,19 +121,15 @@ def show_feeds(console: Console, status: Status) -> None:
     """Print each feed with how long it has been silent."""
     if not status.feeds:
         return
-    table = plain_table(
-        ("feed", "last heard", "silent for"),
-        ("accepted", "corrected", "retracted", "duplicate", "superseded", "rejected"),
-    )
+    table = plain_table(("feed", "last heard", "silent for"), Outcome)
     for feed in status.feeds:
-        counts = (feed.accepted, feed.corrected, feed.retracted, feed.duplicate, feed.superseded, feed.rejected)
         heard = feed.last_received_at or feed.last_reported_at
         silent = silence(feed, status.now)
         table.add_row(
             Text(feed.feed),
             _at(heard, status) if heard else "never",
             ago(silent) if silent is not None else "",
-            *(f"{count:,}" for count in counts),
+            *(f"{getattr(feed, outcome):,}" for outcome in Outcome),
         )
     console.print()
     console.print(table)

@@ -18,7 +18,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.agreement import Agreement
 from schemas.errors import GazetteerError
-from schemas.facts import Fact, Located, Origin, TickFact, header_of
+from schemas.facts import Fact, Located, Origin, OutsideFact, TickFact, header_of
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from schemas.reports import PlacePrecision
@@ -154,8 +154,11 @@ class _Intake:
         """Return the fact of a record, or None when it is none of this agreement's."""
         examined = self._examined(record)
         self.records += record.code is None
+        ((_, fact),) = examined.facts
+        if isinstance(fact, OutsideFact):
+            self.outside += record.code is None
+            return None
         if examined.rejected is None:
-            ((_, fact),) = examined.facts
             # Of two bodies under one revision the ledger takes the first: that is not for intake to say.
             self.admitted += record.code not in (None, RejectCode.CONFLICTING_BODY)
             return fact

@@ -21,6 +21,7 @@ from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import Outgoing
+from streams.engine.unreadable import Unreadable
 from streams.ledger import handler as handlers
 from streams.ledger.core.identity import Hashes, SeenFilter
 from streams.ledger.handler import FlushRules, LedgerHandler
@@ -449,6 +450,15 @@ async def test_a_log_that_still_has_the_last_record_judged_is_gone_on_with(tmp_p
         await agent.started(lane_of(group))
         assert await agent.resume(TOPIC, 0) == 10
         await agent.revoked([])
+
+
+async def test_a_fact_that_kafka_damaged_stops_the_ledger_with_its_offset(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(1, NEVER))
+    await agent.resume(TOPIC, 0)
+    damaged = Unreadable(**{**record(3, incident()).__dict__, "headers": ()}, fault="the checksum is wrong", first=1)
+    with pytest.raises(FactUnreadable, match="offset 1: the checksum is wrong"):
+        await agent.handle(Batch(TOPIC, 0, [damaged], 4))
+    await agent.revoked([])
 
 
 async def test_the_event_loop_runs_in_the_middle_of_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

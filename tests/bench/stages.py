@@ -123,7 +123,7 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
     watched = [
         Committed(broker, group, topic, partitions)
         for role, group, topic, partitions in (
-            ("intake", topics.intake_group, topics.incidents, topics.partitions),
+            ("intake", topics.intake_group(AGREEMENT), topics.incidents, topics.partitions),
             ("ledger", topics.ledger_group(AGREEMENT), facts, 1),
         )
         if role in roles

@@ -135,8 +135,8 @@ def test_the_acls_that_are_told_are_those_that_the_tests_run_on() -> None:
             "account": f"`{rule['role']}`",
             "may": ", ".join(rule["operations"]),
             **{
-                kind: ", ".join(f"`{name.format(prefix='truce')}`" for name in rule.get(kind, ()))
-                for kind in ("topics", "groups")
+                kind.replace("_", " "): ", ".join(f"`{name.format(prefix='truce')}`" for name in rule.get(kind, ()))
+                for kind in ("topics", "groups", "transactional_ids")
             },
         }
         for rule in rules

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher as KafkaFetcher
 from faust import App
 from faust.agents import Agent
@@ -30,7 +31,7 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from streams.engine import app, batch_transport, consumer_thread
+from streams.engine import app, batch_transport, consumer_thread, unreadable
 from streams.engine.app import AppOptions, BatchApp
 from streams.engine.batch_transport import BatchConsumer, BatchTransport
 from streams.engine.consumer_thread import FETCH_WAIT_MS, BatchConsumerThread
@@ -91,6 +92,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (ThrowableQueue.clear, ["self"]),
     (FlowControlEvent.resume, ["self"]),
     (KafkaFetcher.fetched_records, ["self", "partitions", "timeout", "max_records"]),
+    (vars(unreadable._Records.__bases__[0])["_unpack_records"], ["self"]),
     (KafkaFetcher.seek_to, ["self", "tp", "offset"]),
 ]
 
@@ -108,7 +110,7 @@ def overridden() -> dict[str, Any]:
     """Return whatever the engine's classes override in Faust and mode, with the overridden attribute."""
     return {
         f"{ours.__name__}.{name}": next(vars(base)[name] for base in ours.__mro__[1:] if name in vars(base))
-        for module in (app, batch_transport, consumer_thread)
+        for module in (app, batch_transport, consumer_thread, unreadable)
         for ours in vars(module).values()
         if inspect.isclass(ours) and ours.__module__ == module.__name__
         for name in vars(ours)
@@ -121,6 +123,13 @@ def test_the_parameters_of_every_overridden_method_are_held() -> None:
     methods = {name: method for name, method in overridden().items() if inspect.isfunction(method)}
     assert len(methods) >= 10
     assert {name for name, method in methods.items() if method not in held} == set()
+
+
+def test_every_fetch_is_read_by_what_hands_on_the_unreadable() -> None:
+    answered = inspect.getsource(KafkaFetcher._proc_fetch_request)
+    assert "records = MemoryRecords(part_data[-1])" in answered
+    assert "partition_records = PartitionRecords(" in answered
+    assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (unreadable._Slices, unreadable._Records)
 
 
 def test_the_page_on_faust_names_every_override_and_its_tests() -> None:

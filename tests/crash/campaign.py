@@ -22,13 +22,12 @@ from schemas.errors import WorkerDied
 from schemas.failpoints import STEPS
 from schemas.topics import Topics
 from streams.cli.processes import worker_environment
-from streams.engine.admin import end_offsets
 from streams.engine.cluster import Broker
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Role, Settings
 from tests.crash.figures import Figures, Tables
 from tests.crash.plan import Plan
-from tests.support.brokers import read_all
+from tests.support.brokers import read_to_end
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for
 from tests.support.records import tables, tables_without_places
@@ -176,8 +175,7 @@ def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: 
 
 def _dead_letters(broker: Broker, topics: Topics) -> set[int]:
     """Return the offsets in the archive of the records that were rejected, as the topic of rejects has them."""
-    end = asyncio.run(end_offsets(broker, topics.rejects))[0]
-    records = asyncio.run(read_all(broker, topics.rejects, end))
+    records = asyncio.run(read_to_end(broker, topics.rejects))
     return {int(dict(record.headers)["__streams.errors.offset"]) for record in records}
 
 
@@ -188,6 +186,7 @@ def _counted(copy: Path) -> tuple[int, int, int]:
             "SELECT count(*), count(DISTINCT (source_partition, source_offset)) FROM reports"
         ).fetchall()[0]
         outcomes = connection.execute(
-            "SELECT sum(accepted + corrected + retracted + duplicate + superseded + rejected)::BIGINT FROM feeds"
+            "SELECT sum(accepted + corrected + retracted + duplicate + superseded + rejected + outside)::BIGINT"
+            " FROM feeds"
         ).fetchall()[0][0]
         return int(kept), int(distinct), int(outcomes)

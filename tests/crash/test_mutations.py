@@ -73,18 +73,19 @@ MUTATIONS = {
         """        for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
             reached("intake.produced")
+        if rejects:
+            await self._rejects.append(rejects, self._source_of)
         reached("intake.acknowledged")
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
 """,
-        """        refused = by_topic.pop(self._topics.rejects, [])
-        for topic, records in by_topic.items():
+        """        for topic, records in by_topic.items():
             await self._producer.send(topic, 0, records)
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
-        await self._producer.send(self._topics.rejects, 0, refused)
+        await self._rejects.append(rejects, self._source_of)
 """,
         (*CAMPAIGN, "--role", "intake", "--steps", "intake.committed"),
     ),

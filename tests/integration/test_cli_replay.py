@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,10 @@ from aiokafka import AIOKafkaConsumer
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets
 from streams.engine.cluster import cluster_of
+from tests.bench.reports import running_truce
+from tests.integration.test_live import ask
+from tests.support.brokers import read_to_end
+from tests.support.recorded_archive import wait_until
 
 pytestmark = pytest.mark.broker
 
@@ -252,6 +257,38 @@ def test_up_takes_reports_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert up.returncode == 0, err
     assert "Traceback" not in err
     assert "leaked" not in err
+
+
+def test_up_serves_two_agreements_on_its_own_broker(tmp_path: Path) -> None:
+    first = running_truce(tmp_path)
+    second = tmp_path / "second.toml"
+    second.write_text(first.read_text().replace('id = "syria-2016"', 'id = "second"', 1))
+    (tmp_path / "one.jsonl").write_text(f"{SCENARIO.read_text().splitlines()[5]}\nbroken\n")
+    with started("up", "--json", "-a", str(first), "-a", str(second), cwd=tmp_path) as up:
+        assert up.stdout is not None
+        broker = json.loads(up.stdout.readline())["broker"]
+        copies = [tmp_path / json.loads(up.stdout.readline())["file"] for _ in range(2)]
+        assert [copy.parent.name for copy in copies] == ["syria-2016", "second"]
+        assert run("publish", "one.jsonl", "--broker", broker, cwd=tmp_path)[0] == 0
+        counted = "SELECT sum(accepted)::INTEGER, sum(rejected)::INTEGER FROM feeds"
+        wait_until(lambda: [ask(copy, counted) for copy in copies] == [[(1, 1)]] * 2)
+        letters = asyncio.run(read_to_end(broker, "truce.rejects.v1"))
+        assert [letter.value for letter in letters] == [b"broken"]
+        up.send_signal(signal.SIGINT)
+        _, err = up.communicate(timeout=60)
+    assert up.returncode == 0, err
+
+
+def test_a_worker_of_two_agreements_ends_with_the_one_that_dies(embedded_broker: str, tmp_path: Path) -> None:
+    shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
+    (tmp_path / "second.toml").write_text(shipped.replace('id = "syria-2016"', 'id = "second"', 1))
+    arguments = ("worker", "--role", "intake", "--broker", embedded_broker, "-a", "syria-2016", "-a", "second.toml")
+    with started(*arguments, cwd=tmp_path) as process:
+        wait_for(lambda: len(children_of(process.pid)) == 2)
+        os.kill(max(children_of(process.pid)), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "trucewatch: the intake (second.toml) worker ended: signal 9" in err
 
 
 def test_up_ends_when_a_worker_dies(tmp_path: Path) -> None:

@@ -137,14 +137,16 @@ def test_an_account_that_does_the_work_of_another_is_told_what_it_may_not(
 @pytest.mark.parametrize(
     ("role", "lacks", "told"),
     [
-        ("intake", ("Read", "incidents"), "use topic {prefix}.incidents.v1: an ACL is missing"),
-        ("intake", ("Write", "rejects"), "use topic {prefix}.rejects.v1: an ACL is missing"),
-        ("intake", ("Write", "facts"), "use topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
-        ("intake", ("Read", "intake"), "use consumer group {prefix}.intake"),
-        ("intake", ("DescribeConfigs", "facts"), "use topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
-        ("ledger", ("Read", "facts"), "read topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
-        ("ledger", ("Write", "facts"), "write to topic {prefix}.facts.syria-2016.v1: an ACL is missing"),
-        ("ledger", ("Read", "ledger"), "use consumer group {prefix}.ledger.syria-2016: an ACL is missing"),
+        ("intake", ("Read", "topics", "incidents"), "use topic {prefix}.incidents.v1"),
+        ("intake", ("Read", "topics", "rejects"), "read topic {prefix}.rejects.v1"),
+        ("intake", ("Write", "topics", "rejects"), "write to topic {prefix}.rejects.v1"),
+        ("intake", ("Write", "transactional_ids", "rejects"), "use transactional id {prefix}.rejects.v1"),
+        ("intake", ("Write", "topics", "facts"), "use topic {prefix}.facts.syria-2016.v1"),
+        ("intake", ("Read", "groups", "intake"), "use consumer group {prefix}.intake.syria-2016"),
+        ("intake", ("DescribeConfigs", "topics", "facts"), "use topic {prefix}.facts.syria-2016.v1"),
+        ("ledger", ("Read", "topics", "facts"), "read topic {prefix}.facts.syria-2016.v1"),
+        ("ledger", ("Write", "topics", "facts"), "write to topic {prefix}.facts.syria-2016.v1"),
+        ("ledger", ("Read", "groups", "ledger"), "use consumer group {prefix}.ledger.syria-2016"),
     ],
 )
 def test_each_acl_of_a_worker_is_needed_and_named_when_it_is_missing(
@@ -153,13 +155,13 @@ def test_each_acl_of_a_worker_is_needed_and_named_when_it_is_missing(
     secured_kafka: Secured,
     prefix: str,
     role: str,
-    lacks: tuple[str, str],
+    lacks: tuple[str, str, str],
     told: str,
 ) -> None:
     """So the list grants no more than is needed, and nothing waits for ever for what it may not do."""
-    operation, name = lacks
+    *what, name = lacks
     granted = [
-        acl for acl in secured_kafka.acls(prefix, role) if (acl.operation, name in acl.name) != (operation, True)
+        acl for acl in secured_kafka.acls(prefix, role) if [acl.operation, acl.kind] != what or name not in acl.name
     ]
     secured_kafka.grant(acl._replace(role=STRANGER) for acl in granted)
     acting("ops")
@@ -168,7 +170,7 @@ def test_each_acl_of_a_worker_is_needed_and_named_when_it_is_missing(
     ended = run("worker", "--role", role)
     assert ended.code == 2
     said = ended.err.splitlines()[-1]
-    assert f"user {STRANGER} {told.format(prefix=prefix)}" in said
+    assert f"user {STRANGER} {told.format(prefix=prefix)}: an ACL is missing" in said
 
 
 def test_a_missing_topic_that_may_not_be_made_is_told_with_who_may(run: Run, acting: Callable[..., None]) -> None:

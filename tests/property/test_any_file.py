@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.facts import RejectFact, TickFact
+from schemas.facts import OutsideFact, RejectFact, TickFact
 from sinks.verify import verify
 from tests.support.effort import examples
 from tests.support.judged import History, report
@@ -39,7 +39,7 @@ def test_the_order_of_reports_shows_in_no_present_table(seed: int, linking: bool
     history = random_history(seed, linking=linking)
     once: dict[object, bytes] = {}
     for fact, body in history.facts:
-        if not isinstance(fact, TickFact | RejectFact):
+        if not isinstance(fact, TickFact | RejectFact | OutsideFact):
             once.setdefault((fact.feed, fact.report_id, fact.revision), body)
     orders = [list(once.values()), draw.sample(list(once.values()), len(once))]
     one, other = (

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from schemas.topics import TopicSpec
-from streams.engine.admin import ensure_topics
+from schemas.topics import EMBEDDED_CLUSTER, TopicSpec
+from streams.engine.admin import ensure_topics, log_identity
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.cluster import Broker, cluster_of
+from streams.engine.ends import ends_of
 from streams.engine.producer import BatchProducer, Outgoing
+from streams.engine.unique_log import UniqueLog
 from tests.support.kafka import running_kafka, what_is_missing
 
 
@@ -73,6 +75,33 @@ async def read_all(broker: Broker, topic: str, count: int) -> list[ConsumerRecor
         return [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()
+
+
+async def read_to_end(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+    """Read every committed record of a topic of one partition."""
+    partition, found = TopicPartition(topic, 0), []
+    consumer = AIOKafkaConsumer(
+        **cluster_of(broker).client,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=16_777_216,
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([partition])
+        end = (await ends_of(consumer, [partition]))[partition]
+        await consumer.seek_to_beginning(partition)
+        while await consumer.position(partition) < end:
+            found += (await consumer.getmany(partition, timeout_ms=100)).get(partition, [])
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def unique_log(broker: Broker, topic: str, folder: Path) -> UniqueLog:
+    """Return a unique log that locks a file of ``folder`` where the broker knows no transactions."""
+    identity = await log_identity(broker, topic)
+    return UniqueLog(broker, topic, lock=folder / "lock" if identity.startswith(EMBEDDED_CLUSTER) else None)
 
 
 def numbered(count: int, start: int = 0) -> list[Outgoing]:

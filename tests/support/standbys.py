@@ -77,7 +77,7 @@ def finish(settings: Settings, facts: int) -> None:
 
 def taken_in(broker: Broker, topics: Topics, topic: str) -> int:
     """Return how many records of a topic intake has committed."""
-    return sum(asyncio.run(committed_offsets(broker, topics.intake_group, topic)).values())
+    return sum(asyncio.run(committed_offsets(broker, topics.intake_group(AGREEMENT), topic)).values())
 
 
 def told(settings: Settings) -> int:

@@ -20,6 +20,7 @@ from schemas.facts import (
     IncidentFact,
     Located,
     Origin,
+    OutsideFact,
     PositionFact,
     TickFact,
 )
@@ -414,7 +415,7 @@ class World:
         """Fold facts in the order given; each gets the next offset."""
         for fact in facts:
             key, wanted = 0, []
-            if not isinstance(fact, TickFact):
+            if not isinstance(fact, TickFact | OutsideFact):
                 wanted = [Identity(fact.feed or "", fact.report_id or "")]
                 key = key_hash(*wanted[0])
             # A feed's bytes say nothing of where in Kafka they lie or when they were read.
@@ -429,7 +430,9 @@ class World:
     def tell_bodies(self, records: Iterable[tuple[Fact, bytes]]) -> World:
         """Fold facts with the bytes they came in."""
         for fact, body in records:
-            wanted = [] if isinstance(fact, TickFact) else [Identity(fact.feed or "", fact.report_id or "")]
+            wanted = (
+                [] if isinstance(fact, TickFact | OutsideFact) else [Identity(fact.feed or "", fact.report_id or "")]
+            )
             key = key_hash(*wanted[0]) if wanted else 0
             self.ledger.fold(Entry(self._offset, fact, body, key), self.store.priors(wanted))
             self._offset += 1

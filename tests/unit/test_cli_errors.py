@@ -114,6 +114,12 @@ def test_what_stands_around_a_brokers_address_is_not_told_on(run: Run, json_too:
         assert (ended.code, "s3cret" in ended.out + ended.err, "h:9092" in ended.err) == (2, False, True)
 
 
+@pytest.mark.parametrize("arguments", [("up",), ("worker", "--role", "intake", "--broker", "kafka://127.0.0.1:9")])
+def test_an_agreement_given_twice_is_refused(run: Run, arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments, "--agreement", "syria-2016", "-a", "syria-2016")
+    assert (ended.code, "'syria-2016' is given twice" in ended.err) == (2, True)
+
+
 def test_a_taken_port_is_told(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

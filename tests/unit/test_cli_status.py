@@ -149,6 +149,7 @@ def test_outcomes_count_every_record_once(copy: Path) -> None:
         "duplicate": 0,
         "superseded": 0,
         "rejected": 1,
+        "outside": 0,
     }
     assert [(each.code, each.records) for each in status.rejects] == [("not_json", 1)]
 

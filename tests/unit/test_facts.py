@@ -15,6 +15,7 @@ from schemas.facts import (
     IncidentFact,
     Located,
     Origin,
+    OutsideFact,
     RejectFact,
     TickFact,
 )
@@ -32,6 +33,7 @@ PLACE = Located(region="SY02", by="name", name="Halab", conflict="point lies in 
         CoverageFact(**SPINE, regions=("SY01", "SY02"), from_=1, to=2, nil=True),
         BulletinFact(**SPINE, from_=1, to=2, tallies=(CountLine(count=3, region="SY02"),), total=3),
         DeclarationFact(**SPINE, act="start", declared_by="A", effective_at=5),
+        OutsideFact(origin=ORIGIN, stamp=1, feed="sohr"),
         RejectFact(origin=ORIGIN, code="not_json", hint="send JSON"),
         TickFact(stamp=9),
     ],

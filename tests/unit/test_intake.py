@@ -16,6 +16,7 @@ from schemas.facts import (
     GivenLength,
     IncidentFact,
     Origin,
+    OutsideFact,
     PositionFact,
     RejectFact,
     TickFact,
@@ -23,7 +24,7 @@ from schemas.facts import (
 from schemas.gazetteer import load_gazetteer
 from schemas.reports import Party
 from schemas.topics import MAX_REPORT_BYTES
-from streams.intake.examine import Examined, Examiner
+from streams.intake.examine import Examined, Examiner, cut
 from streams.intake.facts import sides_of
 from tests.support.worlds import agreement, at
 
@@ -189,8 +190,8 @@ def test_a_toll_out_of_order_is_flagged_and_its_incident_kept(
         (report(place={"point": {"latitude": 36, "longitude": -181}}), "bad_coordinates"),
         (report(place={}), "place_empty"),
         (report(place={"names": ["Atlantis"]}), "unknown_place"),
-        (report(place={"pcode": "SY14"}), "outside_agreements"),
-        (report(agreement="another-truce"), "outside_agreements"),
+        (report(place={"pcode": "SY14"}, agreement="test-truce"), "outside_agreements"),
+        (report(place={"pcode": "ML01"}, agreement="test-truce"), "outside_agreements"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -239,14 +240,70 @@ def test_a_notice_keeps_the_regions_of_the_agreement_only() -> None:
     notice = report(type="coverage", kind=None, place=None, places=[{"pcode": "SY14"}, {"pcode": "SY02"}], nil=True)
     assert accepted(notice).regions == ("SY02",)
     notice["places"] = [{"pcode": "SY14"}]
-    assert rejected(notice).code == "outside_agreements"
+    assert accepted(notice) == OUTSIDE
 
 
-def test_a_report_is_routed_to_every_agreement_that_covers_its_region() -> None:
-    both = Examiner([agreement(), agreement(id="other", regions=["SY02"], gate_regions=["SY02"])], GAZETTEER, "clock")
-    assert [name for name, _ in examine(report(), both).facts] == ["test-truce", "other"]
-    assert [name for name, _ in examine(report(place={"pcode": "SY01"}), both).facts] == ["test-truce"]
-    assert [name for name, _ in examine(report(agreement="other"), both).facts] == ["other"]
+#: The fact of a report that is none of an agreement's.
+OUTSIDE = OutsideFact(origin=ORIGIN, stamp=NOW, feed="field-office")
+BOTH = Examiner([agreement(), agreement(id="other", regions=["SY02"], gate_regions=["SY02"])], GAZETTEER, "clock")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"place": {"pcode": "SY14"}},
+        {"place": {"pcode": "ML0101"}},
+        {"place": {"pcode": "ML05", "names": ["Mopti"]}},
+        {"agreement": "another-truce"},
+        {"agreement": "another-truce", "place": {"names": ["Atlantis"]}},
+        {"place": {"pcode": "SY14"}, "status": "retracted"},
+    ],
+    ids=str,
+)
+def test_a_report_that_is_none_of_the_agreement_is_outside_and_rejected_nowhere(changes: dict[str, Any]) -> None:
+    assert examine(report(**changes)) == Examined([("test-truce", OUTSIDE)])
+
+
+@pytest.mark.parametrize(
+    ("lines", "total", "outside"),
+    [
+        ([{"count": 2, "place": {"pcode": "SY14"}}], None, True),
+        ([{"count": 2, "place": {"pcode": "SY14"}}], 5, False),
+        ([{"count": 2, "place": {"pcode": "SY14"}}, {"count": 3}], None, False),
+        ([{"count": 2, "place": {"pcode": "SY14"}}, {"count": 3, "place": {"pcode": "SY02"}}], None, False),
+        ([{"count": 2, "place": {"pcode": "ML05"}}], 5, True),
+    ],
+)
+def test_a_bulletin_is_outside_when_it_counts_other_regions_alone(
+    lines: list[dict[str, Any]], total: int | None, outside: bool
+) -> None:
+    bulletin = report(type="bulletin", kind=None, place=None, tallies=lines, total=total)
+    assert (accepted(bulletin) == OUTSIDE) is outside
+
+
+def test_every_agreement_is_told_of_every_report() -> None:
+    def told(**changes: Any) -> list[tuple[str, str]]:
+        return sorted((name, type(fact).__name__) for name, fact in examine(report(**changes), BOTH).facts)
+
+    assert told() == [("other", "IncidentFact"), ("test-truce", "IncidentFact")]
+    assert told(place={"pcode": "SY01"}) == [("other", "OutsideFact"), ("test-truce", "IncidentFact")]
+    assert told(agreement="other") == [("other", "IncidentFact"), ("test-truce", "OutsideFact")]
+    assert told(kind="noise") == [("other", "RejectFact"), ("test-truce", "RejectFact")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"place": {"pcode": "SY01"}}, "outside_agreements"), ({"place": {"names": ["Atlantis"]}}, "unknown_place")],
+)
+def test_the_agreement_a_report_names_alone_rejects_it(changes: dict[str, Any], code: str) -> None:
+    examined = examine(report(agreement="other", **changes), BOTH)
+    facts = dict(examined.facts)
+    assert facts["test-truce"] == OUTSIDE
+    assert facts["other"] == examined.rejected
+    assert examined.rejected is not None
+    assert examined.rejected.code == code
+    grown = dict(cut(examined, 9_000_000).facts)
+    assert (grown["test-truce"], getattr(grown["other"], "size", None)) == (OUTSIDE, 9_000_000)
 
 
 def test_a_correction_that_leaves_the_agreement_is_told_to_it() -> None:

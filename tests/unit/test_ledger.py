@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from schemas.facts import RejectFact, TickFact
+from schemas.facts import Origin, OutsideFact, Redrive, RejectFact, TickFact
 from schemas.rows import FeedRow, Identity
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
@@ -268,6 +268,25 @@ def test_a_reject_of_intakes_is_kept_with_its_bytes_and_counted() -> None:
     changes = world.flush()
     assert [(row.code, row.source_offset) for row in changes.rejects] == [("not_json", 1), ("not_json", None)]
     assert {row.feed: row.rejected for row in changes.feeds} == {"(unreadable)": 1, "feed-a": 1}
+
+
+def test_a_report_outside_the_agreement_is_counted_and_leaves_no_row() -> None:
+    of = Origin("truce.incidents.v1", 0, 0)
+    outside = OutsideFact(feed="feed-a", origin=origin(1), stamp=at(1))
+    world = World().tell(
+        outside,
+        outside,
+        OutsideFact(feed="feed-b", origin=origin(2), stamp=at(1), redrive=Redrive(of, 1)),
+        OutsideFact(feed="feed-b", origin=origin(3), stamp=at(1), redrive=Redrive(of, 1)),
+        tick(at(1)),
+    )
+    changes = world.flush()
+    assert (changes.reports, changes.rejects, changes.verdicts == []) == ([], [], False)
+    assert {row.feed: (row.outside, row.duplicate, row.last_reported_at) for row in changes.feeds} == {
+        "feed-a": (1, 0, None),
+        "feed-b": (1, 1, None),
+    }
+    assert [row.outcome for row in changes.redrives] == ["outside"]
 
 
 def test_a_streak_ends_with_an_unknown_day_and_a_late_nil_report_heals_it() -> None:

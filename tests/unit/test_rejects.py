@@ -20,6 +20,7 @@ from schemas.rejects import (
     fitting,
     redrive_headers,
     redrive_in,
+    source_of,
 )
 from schemas.reports import ANY_REPORT, ConvoyReport, IncidentReport
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -324,3 +325,17 @@ class TestDeadLetter:
         letter = DeadLetter.model_validate(headers)
         assert letter.reason_code is RejectCode.NOT_JSON
         assert (letter.topic, letter.partition, letter.offset) == ("truce.incidents.v1", "2", "41")
+
+
+SOURCE = ("truce.incidents.v1", 2, 41)
+
+
+def test_a_dead_letter_names_the_record_it_is_of() -> None:
+    origin = Origin(*SOURCE, "3kYc0aVbQ9uYx")
+    letter = dead_letter_headers(RejectFact(origin=origin, code="not_json", hint="send JSON"), [("source-log", b"old")])
+    assert source_of(letter) == origin
+    assert source_of([each for each in letter if each[0] != "source-log"]) == origin.__class__(
+        "truce.incidents.v1", 2, 41
+    )
+    assert source_of([]) is None
+    assert source_of([*letter, ("__streams.errors.offset", b"4/1")]) is None

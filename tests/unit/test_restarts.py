@@ -13,7 +13,7 @@ from streams.cli.restarts import FORGIVEN_SECONDS, PAUSES, Watched
 class Process:
     """A worker that has ended as it is told."""
 
-    role = "ledger"
+    role = name = "ledger"
     probes: str | None = None
     started = 0
 

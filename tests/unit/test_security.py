@@ -273,6 +273,10 @@ def test_requests_are_logged_at_no_level_for_they_hold_the_password() -> None:
         (errors.TopicAuthorizationFailedError("a"), "does not let user intake use topic a: an ACL is missing"),
         (errors.GroupAuthorizationFailedError("g"), "does not let user intake use consumer group g: an ACL is missing"),
         (
+            errors.TransactionalIdAuthorizationFailed("t"),
+            "does not let user intake use transactional id t: an ACL is missing",
+        ),
+        (
             errors.ClusterAuthorizationFailedError("x"),
             "does not let user intake administer the cluster: an ACL is missing",
         ),

@@ -76,15 +76,15 @@ async def test_after_any_damage_all_rows_are_there_again(
 async def test_after_a_flip_in_any_block_all_rows_are_there_again(
     with_log: bool, and_the_copy: bool, facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:
+    begun = tmp_path / "begun"
+    shutil.copytree(left, begun)
     if not with_log:
-        clean = tmp_path / "clean"
-        shutil.copytree(left, clean)
-        ledger = facts.ledger(clean)
+        ledger = facts.ledger(begun)
         await ledger.resume(TOPIC, 0)
         await ledger.revoked([])
-    for block in range(blocks(left / LIVE)):
+    for block in range(blocks(begun / LIVE)):
         folder = tmp_path / str(block)
-        shutil.copytree(left if with_log else clean, folder)
+        shutil.copytree(begun, folder)
         assert (folder / WAL).exists() == with_log
         bent_in(folder / LIVE, block)
         if and_the_copy and block < blocks(folder / PUBLISHED):

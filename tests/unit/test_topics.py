@@ -63,7 +63,7 @@ def test_no_topic_is_compacted() -> None:
 
 
 def test_groups_are_named_after_the_deployment() -> None:
-    assert Topics("replay7").intake_group == "replay7.intake"
+    assert Topics("replay7").intake_group("x-1") == "replay7.intake.x-1"
     assert Topics("replay7").ledger_group("syria-2016") == "replay7.ledger.syria-2016"
 
 

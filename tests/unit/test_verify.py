@@ -31,7 +31,7 @@ UNPROVABLE = {
     "day_verdict_versions": {"reasons"},
     "day_figures": {"reasons"},
     "gate_history": {"reason"},
-    "feeds": {"duplicate"},
+    "feeds": {"duplicate", "outside"},
     # The last record of a source may have been a duplicate, as here.
     "sink_offsets": {"log_identity", "next_offset", "last_digest"},
     "ledger_state": {"pending", "term", "writer"},
@@ -142,6 +142,24 @@ def tables(path: Path) -> dict[str, dict[str, str]]:
 
 def test_what_the_ledger_published_is_right(published: Path) -> None:
     assert verify(published) == []
+
+
+def test_reports_outside_the_agreement_are_counted_without_a_row_to_recount_them_from(tmp_path: Path) -> None:
+    far = {"occurred": (at(0), at(0, 1)), "kind": "shelling", "region": "SY14", "reported_at": at(1)}
+    near = {**far, "region": "SY01"}
+    history = History(agreement()).tell(report("incident", "i1", **near), b"{", report("incident", "i2", **far))
+    history.tell(report("incident", "i3", feed="far", **far), report("incident", "i4", agreement="other", **near))
+    history.redriven(1, report("incident", "i5", **far)).tick(at(2))
+    file = history.judged(tmp_path, flush_every=2, restart_every=1)
+    assert verify(file) == []
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        assert connection.execute("select feed, accepted, outside from feeds order by feed").fetchall() == [
+            ("(unreadable)", 0, 0),
+            ("far", 0, 1),
+            ("feed-a", 1, 3),
+        ]
+    alter(file, "update feeds set outside = 99")
+    assert [difference.table for difference in verify(file)] == ["feeds"]
 
 
 def cells(path: Path) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from schemas.facts import RejectFact, ReportFact
+from schemas.facts import OutsideFact, RejectFact, ReportFact
 from schemas.rows import FeedRow
 from schemas.truceday import Micros
 
@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
+    OUTSIDE = "outside"
 
 
 class FeedHealth:
@@ -29,7 +30,7 @@ class FeedHealth:
     def __init__(self) -> None:
         self._feeds: dict[str, _Feed] = {}
 
-    def count(self, feed: str | None, outcome: Outcome, fact: ReportFact | RejectFact) -> None:
+    def count(self, feed: str | None, outcome: Outcome, fact: ReportFact | RejectFact | OutsideFact) -> None:
         """Count one record of ``feed``; a record that was redelivered must not come here."""
         health = self._feeds.get(feed or UNREADABLE)
         if health is None:
@@ -39,7 +40,7 @@ class FeedHealth:
         stamp = fact.stamp
         if stamp is not None and (health.received is None or stamp > health.received):
             health.received = stamp
-        if not isinstance(fact, RejectFact):
+        if not isinstance(fact, RejectFact | OutsideFact):
             reported = fact.reported_at
             if health.reported is None or reported > health.reported:
                 health.reported = reported

@@ -15,7 +15,9 @@ from schemas.facts import (
     ConvoyFact,
     CoverageFact,
     DeclarationFact,
+    Fact,
     IncidentFact,
+    OutsideFact,
     PositionFact,
     RejectFact,
     ReportFact,
@@ -159,7 +161,9 @@ class Ledger:
                 yield from self._tick(entry.offset, fact.stamp)
             yield
 
-    def _fold(self, entry: Entry, fact: ReportFact | RejectFact, priors: Mapping[tuple[str, str], Prior]) -> None:
+    def _fold(
+        self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
+    ) -> None:
         if self._passed(fact):
             return
         self._note_origin(fact)
@@ -176,8 +180,13 @@ class Ledger:
             self._redrives.enter(fact.redrive, digest, entry.offset, outcome.value, fact.stamp)
         )
 
-    def _take(self, entry: Entry, fact: ReportFact | RejectFact, priors: Mapping[tuple[str, str], Prior]) -> Outcome:
+    def _take(
+        self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
+    ) -> Outcome:
         """Take in a record that was not redelivered; return what became of it."""
+        if isinstance(fact, OutsideFact):
+            self._feeds.count(fact.feed, Outcome.OUTSIDE, fact)
+            return Outcome.OUTSIDE
         if isinstance(fact, RejectFact):
             return self._reject(entry, fact, fact.code, fact.hint)
         # A plain tuple: it equals an Identity, hashes alike, and costs a tenth.
@@ -199,7 +208,7 @@ class Ledger:
             )
         return self._enter(entry, fact, identity, prior, digest)
 
-    def _passed(self, fact: ReportFact | RejectFact | TickFact) -> bool:
+    def _passed(self, fact: Fact) -> bool:
         """Whether this source record, or a later one, was read before: intake was stopped before it could commit.
 
         Ticks are not noted: one that is written twice with nothing between judges twice, which never shows.
@@ -209,7 +218,7 @@ class Ledger:
             return False
         return origin.offset <= self._origins.get((origin.topic, origin.partition, origin.log), -1)
 
-    def _note_origin(self, fact: ReportFact | RejectFact) -> None:
+    def _note_origin(self, fact: Fact) -> None:
         origin = fact.origin
         if origin is not None:
             source = (origin.topic, origin.partition, origin.log)
