@@ -19,6 +19,7 @@ from schemas.agreement import Agreement
 from schemas.errors import AgreementError, GazetteerError
 from schemas.gazetteer import load_gazetteer
 from schemas.gazetteer_file import shipped_gazetteers
+from schemas.pcodes import region_of
 from schemas.plain_words import Loc, found
 from schemas.shipped import shipped, shipped_or_path
 from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
@@ -195,7 +196,9 @@ def _strangers(toml: TomlFile, listed: list[tuple[int, str]], gazetteer: str) ->
         return
     for index, code in listed:
         if code not in names:
-            yield toml.fault(("regions", index), f"{found(code)} is not in the gazetteer")
+            within = region_of(code, names)
+            known_as = f": no report could reach it, its codes count as {within}" if within else ""
+            yield toml.fault(("regions", index), f"{found(code)} is not in the gazetteer{known_as}")
 
 
 def _places_in(toml: TomlFile) -> list[tuple[int, str]]:

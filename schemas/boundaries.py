@@ -5,23 +5,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from math import cos, hypot, radians
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import shapely
-from shapely.errors import ShapelyError  # type: ignore[attr-defined]  # exported, though not declared
 from shapely.geometry import Point
 
+from schemas.boundary_file import Area, read_areas, some_of
 from schemas.errors import GazetteerError
+from schemas.pcodes import region_of
 
-#: Spellings of the property that holds a governorate's P-code, letters and digits only, the surest first.
-_PCODE_NAMES = ("adm1pcode", "admin1pcode", "adm1pcod", "admin1pcod", "pcode")
 _KM_PER_DEGREE = 111.32
 #: Simplified polygons and coarse coordinates put border towns just outside; farther out is another place.
 TOLERANCE_KM = 5.0
+#: A line of the time zone database: a country, and where its zone's chief city lies, in degrees and minutes.
+_CITY = re.compile(r"^([A-Z]{2})\t([+-]\d{2})(\d{2})(?:\d{2})?([+-]\d{3})(\d{2})(?:\d{2})?\t", re.MULTILINE)
 
 
 class PointHit(NamedTuple):
@@ -32,25 +35,71 @@ class PointHit(NamedTuple):
 
 
 class Boundaries:
-    """Polygons with P-codes, searched by coordinates."""
+    """Polygons with P-codes, searched by coordinates.
 
-    def __init__(self, polygons: list[tuple[str, Any]], names: Mapping[str, str]) -> None:
-        # Sorted, so that a point on a border falls to the same side in every run.
-        polygons = sorted(polygons, key=lambda polygon: polygon[0])
-        self._regions = [region for region, _ in polygons]
-        self._geometries = [geometry for _, geometry in polygons]
+    Attributes:
+        notes: what of the file was skipped.
+    """
+
+    def __init__(self, areas: Sequence[tuple[str, Any]], names: Mapping[str, str], notes: Sequence[str] = ()) -> None:
+        """Index ``areas``; a code that is none of ``names`` is that of an area beyond the regions."""
+        sizes: defaultdict[str, float] = defaultdict(float)
+        for code, geometry in areas:
+            sizes[code] += geometry.area
+        # Where two overlap the smaller is meant, as a city within its province; so it is in every run.
+        areas = sorted(areas, key=lambda area: (area[0] not in names, sizes[area[0]], area[0]))
+        self.notes = tuple(notes)
+        self._codes = [code for code, _ in areas]
+        self._geometries = [geometry for _, geometry in areas]
         self._tree = shapely.STRtree(self._geometries)
         self._names = names
 
     def at(self, latitude: float, longitude: float) -> PointHit | None:
         """Return the region that contains a point, or the nearest one within ``TOLERANCE_KM``; else None."""
         point = Point(longitude, latitude)
-        hits = sorted({self._regions[index] for index in self._tree.query(point, predicate="intersects")})
-        if len(hits) == 1:
-            return PointHit(hits[0])
-        if hits:
-            return PointHit(hits[0], f"point lies on the border of {' and '.join(map(self._label, hits))}")
-        return self._near(point)
+        hits = self._containing(point)
+        regions = [code for code in hits if code in self._names]
+        if len(regions) == 1:
+            return PointHit(regions[0])
+        if regions:
+            inside = [code for code in self._containing(point, "within") if code in self._names]
+            where = "where polygons overlap, of" if len(inside) > 1 else "on the border of"
+            return PointHit(regions[0], f"point lies {where} {' and '.join(map(self._label, regions))}")
+        return self._near(point) if not hits else None
+
+    def outside(self, latitude: float, longitude: float) -> str:
+        """Say where a point lies that is in no region.
+
+        Whoever stated it is told of swapped figures only where they would then lie in a region.
+        """
+        beyond = self._containing(Point(longitude, latitude))
+        if beyond:
+            return f"the point lies in {beyond[0]}, which is no region of the gazetteer"
+        swapped = ": latitude and longitude may be swapped" if self.at(longitude, latitude) else ""
+        return f"the point lies outside every region{swapped}"
+
+    def covered(self) -> list[tuple[str, str]]:
+        """Return each region that no point can reach, with the one that lies over it."""
+        over: dict[str, str | None] = {}
+        for index, code in enumerate(self._codes):
+            if code in self._names and over.get(code, "") is not None:
+                over[code] = self._over(index)
+        return [(code, other) for code, other in sorted(over.items()) if other is not None]
+
+    def _over(self, index: int) -> str | None:
+        """Return the region that decides wherever a polygon lies, when that is another than its own."""
+        geometry = self._geometries[index]
+        before = (other for other in sorted(self._tree.query(geometry)) if self._codes[other] != self._codes[index])
+        covering = (self._codes[other] for other in before if other < index and self._covers(other, geometry))
+        return next(covering, None)
+
+    def _covers(self, index: int, geometry: Any) -> bool:
+        return bool(shapely.covers(self._geometries[index], geometry))
+
+    def _containing(self, point: Any, predicate: str = "intersects") -> list[str]:
+        """Return the codes of all areas that contain a point, the one that decides first."""
+        hits = sorted(self._tree.query(point, predicate=predicate))
+        return list(dict.fromkeys(self._codes[index] for index in hits))
 
     def _near(self, point: Any) -> PointHit | None:
         # At high latitudes a degree of longitude shrinks; a floor keeps the search finite at the poles.
@@ -58,10 +107,12 @@ class Boundaries:
         reach = TOLERANCE_KM / _KM_PER_DEGREE / shrink
         nearest: tuple[float, str] | None = None
         for index in self._tree.query(point, predicate="dwithin", distance=reach):
+            if self._codes[index] not in self._names:
+                continue
             line = shapely.shortest_line(self._geometries[index], point)
             (from_x, from_y), (to_x, to_y) = line.coords
             far = hypot((to_x - from_x) * shrink, to_y - from_y) * _KM_PER_DEGREE
-            nearest = min(nearest or (far, self._regions[index]), (far, self._regions[index]))
+            nearest = min(nearest or (far, self._codes[index]), (far, self._codes[index]))
         if nearest is None or nearest[0] > TOLERANCE_KM:
             return None
         far, region = nearest
@@ -71,58 +122,56 @@ class Boundaries:
         return f"{region} {self._names[region]}"
 
 
-def load_boundaries(path: Path, names: Mapping[str, str]) -> Boundaries:
-    """Read a GeoJSON file with a polygon for every region of ``names``.
+def load_boundaries(path: Path, names: Mapping[str, str], country: str) -> Boundaries:
+    """Read a GeoJSON file with a polygon for every region of ``names``, which lie in ``country``.
 
     Each feature states its P-code in ``ADM1_PCODE`` or a common spelling of it; a deeper code counts as its
-    governorate, and several features may make one region.
+    region, and several features may make one region. Features of no region are skipped with a note.
 
     Raises:
         GazetteerError: the file is missing, is not such a GeoJSON, or does not fit the regions.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise GazetteerError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise GazetteerError(f"{path}: not JSON: {error}") from error
-    except RecursionError as error:
-        raise GazetteerError(f"{path}: not GeoJSON: lists within lists without end") from error
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list) or not features:
-        raise GazetteerError(f"{path}: not a GeoJSON FeatureCollection with features")
-    polygons = [_polygon(feature, f"{path}: feature {number}", names) for number, feature in enumerate(features, 1)]
-    missing = sorted(set(names) - {region for region, _ in polygons})
+    areas, notes = read_areas(path)
+    placed = [(_code_of(area, names), area.geometry) for area in areas]
+    missing = sorted(set(names) - {code for code, _ in placed})
     if missing:
-        raise GazetteerError(f"{path}: no polygon for {', '.join(missing)}")
-    return Boundaries(polygons, names)
+        raise GazetteerError("; ".join([f"{path}: no polygon for {', '.join(missing)}", *notes]))
+    if strangers := sorted({code for code, _ in placed if code not in names}):
+        notes.append(f"skipped, being of no region of the gazetteer: {some_of(strangers)}")
+    _refuse_swapped(path, [geometry for code, geometry in placed if code in names], country)
+    boundaries = Boundaries(placed, names, notes)
+    if covered := boundaries.covered():
+        said = "; ".join(f"no point could reach {code}, as the polygon of {other} covers it" for code, other in covered)
+        raise GazetteerError(f"{path}: {said}")
+    return boundaries
 
 
-def _polygon(feature: Any, where: str, names: Mapping[str, str]) -> tuple[str, Any]:
-    properties = feature.get("properties") if isinstance(feature, dict) else None
-    code = _pcode(properties if isinstance(properties, dict) else {})
-    if code is None:
-        raise GazetteerError(f"{where}: no P-code; expected a property ADM1_PCODE such as SY02")
-    region = code[:4]
-    if region not in names:
-        raise GazetteerError(f"{where}: P-code {code} is not in the gazetteer")
-    try:
-        geometry = shapely.from_geojson(json.dumps(feature.get("geometry")))
-    except ShapelyError as error:
-        raise GazetteerError(f"{where} ({code}): its geometry is not GeoJSON: {error}") from error
-    if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty:
-        raise GazetteerError(f"{where} ({code}): expected a Polygon or MultiPolygon")
-    west, south, east, north = geometry.bounds
-    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
-        raise GazetteerError(f"{where} ({code}): coordinates are not WGS 84 degrees; the file may be projected")
-    # Simplified polygons may cross themselves, which makes "inside" a matter of chance.
-    return region, shapely.make_valid(geometry)
+def _code_of(area: Area, names: Mapping[str, str]) -> str:
+    """Return the region of an area, or where it is none of them the code it bears."""
+    regions = [region for code in area.codes if (region := region_of(code, names)) is not None]
+    return max(regions, key=len, default=area.codes[0] if area.codes else "an area without a P-code")
 
 
-def _pcode(properties: dict[str, Any]) -> str | None:
-    by_name = {"".join(filter(str.isalnum, name)).lower(): value for name, value in properties.items()}
-    for name in _PCODE_NAMES:
-        value = by_name.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return None
+def _refuse_swapped(path: Path, geometries: list[Any], country: str) -> None:
+    """Refuse a file whose latitudes stand first: the country's chief cities lie in it only when swapped."""
+    cities = _chief_cities(country)
+    whole = shapely.STRtree(geometries)
+    if any(len(whole.query(city, predicate="intersects")) for city in cities):
+        return
+    if any(len(whole.query(Point(city.y, city.x), predicate="intersects")) for city in cities):
+        raise GazetteerError(
+            f"{path}: latitudes stand before longitudes, since only so {country}'s chief cities lie in it; "
+            "GeoJSON has the longitude first"
+        )
+
+
+def _chief_cities(country: str) -> list[Any]:
+    """Return the cities after which the time zones of a country are named, none for an unknown country."""
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
+    cities = []
+    for code, north, north_minutes, east, east_minutes in _CITY.findall(table):
+        if code == country:
+            latitude = int(north) + int(f"{north[0]}{north_minutes}") / 60
+            longitude = int(east) + int(f"{east[0]}{east_minutes}") / 60
+            cities.append(Point(longitude, latitude))
+    return cities

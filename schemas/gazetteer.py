@@ -1,13 +1,12 @@
 """Resolution of stated places to regions.
 
-A P-code decides before names, and names before coordinates. Whatever disagrees with the decision is kept
-beside it as the place's ``conflict``, for a person to look at. A conflict never changes the region.
+A P-code decides before all else, and after it the most exact of names and point (``Exactness``). Whatever disagrees
+with the decision is kept beside it as the place's ``conflict``, for a person to look at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.errors import ReportRejected
 from schemas.facts import Located
 from schemas.gazetteer_file import GazetteerFile, gazetteer_bytes, parse_gazetteer
-from schemas.gazetteer_index import Entry, index_of
-from schemas.missing import is_missing
-from schemas.placenames import parts_of, words_of
+from schemas.gazetteer_index import Exactness
+from schemas.gazetteer_names import PlaceNames
+from schemas.pcodes import region_of
 from schemas.rejects import RejectCode
 from schemas.reports import Place, PlacePrecision
 
@@ -27,6 +26,24 @@ if TYPE_CHECKING:
 
 #: Places kept resolved: a year of reports names some thousand places, and each costs about half a kilobyte.
 CACHED_PLACES = 50_000
+
+#: Exactness of a point by its stated precision. Any other point is the middle of an area.
+_POINTS: Mapping[PlacePrecision, Exactness] = {
+    PlacePrecision.EXACT: Exactness.SITE,
+    PlacePrecision.NEAR: Exactness.TOWN,
+    PlacePrecision.DISTRICT: Exactness.DISTRICT,
+}
+_UNKNOWN = "a point of unknown precision may be the middle of a wider area"
+
+
+class _Stated(NamedTuple):
+    """A place as the caches know it; the point of a place known to the country only is left out."""
+
+    pcode: str | None
+    names: tuple[str, ...]
+    latitude: float | None = None
+    longitude: float | None = None
+    precision: PlacePrecision = PlacePrecision.UNKNOWN
 
 
 class _Found(NamedTuple):
@@ -38,6 +55,29 @@ class _Found(NamedTuple):
     by: str
     region: str
     what: str
+    exactness: Exactness
+    towns: tuple[str, ...] = ()
+    gives_way: tuple[str, ...] = ()
+
+
+class _Findings:
+    """Ways in which one place was resolved, with the remarks for a person to look at."""
+
+    def __init__(self) -> None:
+        self.found: list[_Found] = []
+        self.open_names: list[tuple[str, tuple[str, ...]]] = []
+        self.notes: list[str] = []
+        #: What can be said of the point where it finds no region.
+        self.point_hint: str | None = None
+        self.point_note: str | None = None
+
+    def deciding(self) -> _Found:
+        """Return the most exact finding, the first of several; a region's name used of others gives way to theirs."""
+        first = min(self.found, key=_exactness)
+        others = [
+            other for other in self.found if other.region in first.gives_way and other.exactness <= Exactness.REGION
+        ]
+        return min(others, key=_exactness, default=first)
 
 
 _Answer = Located | tuple[RejectCode, str]
@@ -47,25 +87,20 @@ class Gazetteer:
     """Resolver of places; made by :func:`load_gazetteer`."""
 
     def __init__(self, file: GazetteerFile, source: str, boundaries: Boundaries | None = None) -> None:
-        self._names = MappingProxyType({region.pcode: region.english for region in file.regions})
+        self._regions = MappingProxyType({region.pcode: region.english for region in file.regions})
         self._country = file.country
-        self._countries = {words_of(name) for name in file.country_names}
-        self._neutral = frozenset(word for name in file.neutral_words for word in words_of(name))
-        self._rural = frozenset(word for name in file.rural_words for word in words_of(name))
-        self._countryside = {region.pcode: region.countryside for region in file.regions if region.countryside}
-        index = index_of(file, source)
-        self._entries, self._spellings = index.entries, index.spellings
+        self._names = PlaceNames(file, source)
         self._boundaries = boundaries
         # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
         self._answer = lru_cache(maxsize=CACHED_PLACES)(self._resolve)
-        # Points are nearly as many as reports, names are few: a new point must not take its names apart once more.
-        self._search = lru_cache(maxsize=CACHED_PLACES)(self._find)
-        self._key = lru_cache(maxsize=CACHED_PLACES)(self._find_key)
-        self._is_region = lru_cache(maxsize=CACHED_PLACES)(self._find_whether_region)
 
     def names(self) -> Mapping[str, str]:
         """Return the English name of every region, by P-code."""
-        return self._names
+        return self._regions
+
+    def boundary_notes(self) -> Sequence[str]:
+        """Return what was skipped of the boundaries, for their operator to look at."""
+        return self._boundaries.notes if self._boundaries else ()
 
     def locate(self, place: Place) -> Located:
         """Resolve a place to its region.
@@ -79,171 +114,129 @@ class Gazetteer:
         # The point of a report known to the country only is the country's middle: it says nothing of a region.
         point = None if place.precision is PlacePrecision.COUNTRY else place.point
         if point is None:
-            answer = self._answer(place.pcode, tuple(place.names), None, None)
+            answer = self._answer(_Stated(place.pcode, tuple(place.names)))
         else:
-            answer = self._answer(place.pcode, tuple(place.names), point.latitude, point.longitude)
+            stated = _Stated(place.pcode, tuple(place.names), point.latitude, point.longitude, place.precision)
+            answer = self._answer(stated)
         if isinstance(answer, Located):
             return answer
         code, hint = answer
         raise ReportRejected(code, hint)
 
-    def _resolve(
-        self, pcode: str | None, names: tuple[str, ...], latitude: float | None, longitude: float | None
-    ) -> _Answer:
-        notes: list[str] = []
-        found = [*self._by_pcode(pcode, notes)]
-        open_names = self._by_names(names, found, notes)
-        self._by_point(latitude, longitude, found, notes)
-        if not found:
-            if pcode is not None and not pcode.startswith(self._country):
+    def _resolve(self, stated: _Stated) -> _Answer:
+        findings = _Findings()
+        self._by_pcode(stated.pcode, findings)
+        for name in stated.names:
+            self._by_name(name, findings)
+        self._by_point(stated, findings)
+        if not findings.found:
+            if stated.pcode is not None and not stated.pcode.startswith(self._country):
                 # No slip of a feed, as an unknown name or swapped coordinates may be.
-                return RejectCode.OUTSIDE_AGREEMENTS, f"P-code {pcode} is not of {self._country}"
-            return self._unresolved(pcode, names, open_names, latitude is not None)
-        by, region, _ = found[0]
-        conflicts = [f"{other.what} lies in {self._label(other.region)}" for other in found if other.region != region]
-        conflicts += [
-            f"name {name!r} fits {self._list(candidates)} only"
-            for name, candidates in open_names
-            if region not in candidates
-        ]
+                return RejectCode.OUTSIDE_AGREEMENTS, f"P-code {stated.pcode} is not of {self._country}"
+            return self._unresolved(stated, findings)
+        decided = findings.deciding()
+        exact = stated.names[-1] if stated.names else None
         return Located(
-            region=region,
-            by=by,
-            name=names[-1] if names else None,
-            latitude=latitude,
-            longitude=longitude,
-            conflict="; ".join(conflicts + notes) or None,
-            key=self._key(names[-1]) if names else None,
-            names_region=bool(names) and self._is_region(names[-1]),
+            region=decided.region,
+            by=decided.by,
+            name=exact,
+            latitude=stated.latitude,
+            longitude=stated.longitude,
+            conflict="; ".join(self._conflicts(decided, stated, findings)) or None,
+            key=None if exact is None else self._names.key(exact),
+            names_region=exact is not None and self._names.is_region(exact),
         )
 
-    def _by_pcode(self, pcode: str | None, notes: list[str]) -> Iterator[_Found]:
-        """Yield the region of a P-code. An unknown one is noted."""
+    def _by_pcode(self, pcode: str | None, findings: _Findings) -> None:
+        """Add the region of a P-code. An unknown one is noted."""
         if pcode is None:
             return
-        if pcode[:4] in self._names:
-            yield _Found("pcode", pcode[:4], f"P-code {pcode}")
+        region = region_of(pcode, self._regions)
+        if region is not None:
+            findings.found.append(_Found("pcode", region, f"P-code {pcode}", Exactness.PCODE))
         elif pcode != self._country:
-            notes.append(f"P-code {pcode} is unknown")
+            findings.notes.append(f"P-code {pcode} is unknown")
 
-    def _by_names(
-        self, names: tuple[str, ...], found: list[_Found], notes: list[str]
-    ) -> list[tuple[str, tuple[str, ...]]]:
-        """Add the regions of unambiguous names; return the other names with their candidates."""
-        open_names = []
-        for name in names:
-            entry = self._search(name)
-            if entry is None:
-                continue
-            if entry.look_alike:
-                notes.append(f"{name!r} is easily confused with {entry.look_alike!r}")
-            if len(entry.regions) == 1:
-                found.append(_Found("name", entry.regions[0], f"name {name!r}"))
-            else:
-                open_names.append((name, entry.regions))
-        return open_names
-
-    def _by_point(self, latitude: float | None, longitude: float | None, found: list[_Found], notes: list[str]) -> None:
-        """Add the region of a point. A point outside every region, or near a border, is noted."""
-        if latitude is None or longitude is None or self._boundaries is None:
+    def _by_name(self, name: str, findings: _Findings) -> None:
+        """Add the region of an unambiguous name, or a name with its candidates."""
+        entry = self._names.find(name)
+        if entry is None:
             return
-        hit = self._boundaries.at(latitude, longitude)
+        if entry.look_alike:
+            findings.notes.append(f"{name!r} is easily confused with {entry.look_alike!r}")
+        if entry.beside:
+            findings.notes.append(f"name {name!r} also names {self._list(entry.beside, 'and')}")
+        if len(entry.regions) > 1:
+            findings.open_names.append((name, entry.regions))
+            return
+        (region,) = entry.regions
+        findings.found.append(_Found("name", region, f"name {name!r}", entry.exactness, entry.towns, entry.gives_way))
+
+    def _by_point(self, stated: _Stated, findings: _Findings) -> None:
+        """Add the region of a point. One outside every region is noted."""
+        if stated.latitude is None or stated.longitude is None:
+            return
+        if self._boundaries is None:
+            findings.point_hint = "a point alone needs polygons: add names, or start with --boundaries"
+            return
+        if stated.precision is PlacePrecision.UNKNOWN and self._says_the_country_only(stated):
+            findings.point_hint = "the point may be the country's middle: state its precision"
+            return
+        hit = self._boundaries.at(stated.latitude, stated.longitude)
         if hit is None:
-            notes.append("point lies outside every region")
+            findings.point_hint = self._boundaries.outside(stated.latitude, stated.longitude)
+            findings.notes.append("point lies outside every region")
             return
-        found.append(_Found("point", hit.region, "point"))
-        if hit.note and (found[0].by == "point" or found[0].region != hit.region):
-            notes.append(hit.note)
+        # Near a border the polygons do not tell for certain: whatever a name says tells better.
+        exactness = Exactness.AREA if hit.note else _POINTS.get(stated.precision, Exactness.AREA)
+        findings.found.append(_Found("point", hit.region, "point", exactness))
+        findings.point_note = hit.note
 
-    def _find_key(self, name: str) -> str | None:
-        """Return the key of a place of this name; None for the name of a region, or one that is left open.
+    def _conflicts(self, decided: _Found, stated: _Stated, findings: _Findings) -> list[str]:
+        """Return all that disagrees with a decision or makes it doubtful."""
+        region = decided.region
+        elsewhere = [found for found in findings.found if region not in (found.region, *found.towns)]
+        said = [f"{found.what} lies in {self._label(found.region)}" for found in elsewhere]
+        said += [
+            f"name {name!r} fits {self._list(candidates)} only"
+            for name, candidates in findings.open_names
+            if region not in candidates
+        ]
+        said += findings.notes
+        if findings.point_note and (decided.by == "point" or any(found.by == "point" for found in elsewhere)):
+            said.append(findings.point_note)
+        if decided.towns and not any(found is not decided and found.region == region for found in findings.found):
+            said.append(f"{decided.what} is also a town's in {self._list(decided.towns, 'and')}")
+        if decided.by == "point" and stated.precision is PlacePrecision.UNKNOWN:
+            said.append(_UNKNOWN)
+        elif decided.by == "point" and decided.exactness > Exactness.SITE and self._says_the_country_only(stated):
+            said.append("only the whole country is named: the point may be its middle")
+        return said
 
-        The key is the first known place among its parts, or else all of it that is no region's. So a market or a
-        quarter is told from that of another town by the words beside it.
-        """
-        parts, alternatives = parts_of(name)
-        if alternatives:
-            return None
-        unknown: list[str] = []
-        for words in (words_of(part) for part in parts if not is_missing(part)):
-            bare = tuple(word for word in words if word not in self._neutral and word not in self._rural)
-            entry = self._entries.get(words)
-            if entry is None:
-                if any(word in self._rural for word in words):
-                    # The country around a town is wider than the town: two strikes in it may lie far apart.
-                    continue
-                entry = self._entries.get(bare)
-            if entry is not None and entry.key is not None:
-                return entry.key
-            if entry is None and bare and words not in self._countries:
-                unknown += words
-        return " ".join(unknown) or None
+    def _says_the_country_only(self, stated: _Stated) -> bool:
+        said = [stated.pcode == self._country] if stated.pcode is not None else []
+        said += map(self._names.is_country, stated.names)
+        return bool(said) and all(said)
 
-    def _unresolved(
-        self,
-        pcode: str | None,
-        names: tuple[str, ...],
-        open_names: list[tuple[str, tuple[str, ...]]],
-        has_point: bool,
-    ) -> tuple[RejectCode, str]:
-        if open_names:
-            said = "; ".join(f"{name!r} may be in {self._list(candidates)}" for name, candidates in open_names)
+    def _unresolved(self, stated: _Stated, findings: _Findings) -> tuple[RejectCode, str]:
+        if findings.open_names:
+            said = "; ".join(f"{name!r} may be in {self._list(candidates)}" for name, candidates in findings.open_names)
             return RejectCode.AMBIGUOUS_PLACE, f"{said}: add the governorate's name or P-code"
-        said = "; ".join(self._guess(name) for name in names)
-        if not said and pcode is not None:
-            said = f"P-code {pcode} is {'the whole country' if pcode == self._country else 'unknown'}"
-        if has_point and self._boundaries is None:
-            said += f"{'; ' if said else ''}a point alone needs polygons: add names, or start with --boundaries"
-        elif has_point:
-            said += f"{'; ' if said else ''}the point lies outside every region: latitude and longitude may be swapped"
-        return RejectCode.UNKNOWN_PLACE, f"{said}; {RejectCode.UNKNOWN_PLACE.hint}"
-
-    def _guess(self, name: str) -> str:
-        words = words_of(name)
-        if words in self._countries:
-            return f"{name!r} is the whole country"
-        close = get_close_matches(" ".join(words), self._spellings, n=9, cutoff=0.75)
-        # Many spellings of one town are one suggestion.
-        shown = ", ".join(list(dict.fromkeys(self._spellings[key] for key in close))[:3])
-        return f"{name!r} is not in the gazetteer{'; did you mean ' + shown + '?' if shown else ''}"
-
-    def _find(self, name: str) -> Entry | None:
-        """Return the entry of a name: as a whole, without words such as governorate, or by its parts."""
-        words = words_of(name)
-        if (entry := self._entries.get(words)) is not None:
-            return entry
-        bare = tuple(word for word in words if word not in self._neutral and word not in self._rural)
-        if bare != words and (entry := self._entries.get(bare)) is not None:
-            if entry.is_region and any(word in self._rural for word in words):
-                region = entry.regions[0]
-                return entry._replace(regions=(self._countryside.get(region, region),))
-            return entry
-        parts, alternatives = parts_of(name)
-        if len(parts) < 2:
-            return None
-        hits = [hit for part in parts if (hit := self._search(part)) is not None]
-        if alternatives and len(hits) < len(parts):
-            # One of the alternatives is a place we do not know: taking the other would be a guess.
-            return None
-        sure = list(dict.fromkeys(hit.regions[0] for hit in hits if len(hit.regions) == 1))
-        regions = sure or list(dict.fromkeys(region for hit in hits for region in hit.regions))
-        if not regions:
-            return None
-        return Entry(tuple(regions), next((hit.look_alike for hit in hits if hit.look_alike), None))
-
-    def _find_whether_region(self, name: str) -> bool:
-        """Whether a name, or every part of it, is a region's own: "Aleppo" and "Halab (Aleppo)"."""
-        parts = parts_of(name).names
-        found = self._search(name)
-        if found is not None and len(parts) > 1:
-            return found.is_region or all(self._is_region(part) for part in parts)
-        return found is not None and found.is_region
+        said = "; ".join(map(self._names.guess, stated.names))
+        if not said and stated.pcode is not None:
+            said = f"P-code {stated.pcode} is {'the whole country' if stated.pcode == self._country else 'unknown'}"
+        hints = [hint for hint in (said, findings.point_hint, RejectCode.UNKNOWN_PLACE.hint) if hint]
+        return RejectCode.UNKNOWN_PLACE, "; ".join(hints)
 
     def _label(self, region: str) -> str:
-        return f"{region} {self._names[region]}"
+        return f"{region} {self._regions[region]}"
 
-    def _list(self, regions: tuple[str, ...]) -> str:
-        return " or ".join(map(self._label, regions))
+    def _list(self, regions: tuple[str, ...], word: str = "or") -> str:
+        return f" {word} ".join(map(self._label, regions))
+
+
+def _exactness(found: _Found) -> Exactness:
+    return found.exactness
 
 
 def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazetteer:
@@ -258,7 +251,7 @@ def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazette
     # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
     from schemas.boundaries import load_boundaries
 
-    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names()))
+    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names(), file.country))
 
 
 @lru_cache(maxsize=4)

@@ -16,9 +16,9 @@ _FOLDER = "gazetteers"
 class RegionEntry(Language):
     """A region with every way it is written."""
 
-    pcode: Pcode = Field(description="OCHA P-code of the region, such as SY02.")
+    pcode: Pcode = Field(description="OCHA P-code of the region, such as SY02, NG001 or MMR001.")
     english: Name = Field(description="English name; the one that is shown.")
-    arabic: Name = Field(description="Arabic name.")
+    local: Name | None = Field(None, description="Name in the country's own script or language.")
     names: list[Name] = Field(default_factory=list, description="Other spellings of the region's name.")
     countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
 
@@ -49,7 +49,11 @@ class GazetteerFile(Language):
     sources: list[Name] = Field(min_length=1, description="Where its names come from.")
     country: Pcode = Field(description="P-code of the whole country, which is no region.")
     country_names: list[Name] = Field(default_factory=list, description="Names of the whole country.")
-    neutral_words: list[Name] = Field(default_factory=list, description="Words that add nothing, e.g. governorate.")
+    neutral_words: list[Name] = Field(default_factory=list, description="Words that add nothing, e.g. northern.")
+    region_words: list[Name] = Field(
+        default_factory=list, description="Words that make a name a region's alone, e.g. governorate."
+    )
+    town_words: list[Name] = Field(default_factory=list, description="Words that make a name a town's, e.g. city.")
     rural_words: list[Name] = Field(default_factory=list, description="Words for the country around a city.")
     regions: list[RegionEntry] = Field(min_length=1, description="Every region with its names.")
     places: list[PlaceEntry] = Field(default_factory=list, description="Towns, quarters and sites.")

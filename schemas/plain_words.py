@@ -57,7 +57,7 @@ EXPECTED: Mapping[str, str] = {
 
 #: Patterns of the language, in words.
 PATTERNS: Mapping[str, str] = {
-    r"^[A-Z]{2}[0-9]{0,10}$": "an OCHA P-code, such as SY02",
+    r"^[A-Z]{2,3}[0-9]{0,18}([A-Z][0-9]{1,10}){0,3}$": "an OCHA P-code, such as SY02",
     r"^[a-z0-9][a-z0-9._-]{0,63}$": "1 to 64 lower-case letters, digits, '.', '_' or '-', the first a letter or digit",
     r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?$": (
         "1 to 200 visible characters without white space at the ends"

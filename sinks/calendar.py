@@ -76,7 +76,8 @@ def check_calendar(connection: duckdb.DuckDBPyConnection, agreement: Agreement, 
         UsageError: they do.
     """
     ((version,),) = connection.execute("SELECT schema_version FROM about").fetchall()
-    release, difference = _held(connection, agreement) if version >= _HELD_SINCE else _told(connection, agreement)
+    held = _held(connection, agreement) if version >= _HELD_SINCE else None
+    release, difference = held or _told(connection, agreement)
     if difference is not None:
         raise calendar_refused(path, release, difference)
 
@@ -90,8 +91,10 @@ def calendar_refused(path: Path, release: str, difference: str) -> UsageError:
     )
 
 
-def _held(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> tuple[str, str | None]:
+def _held(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> tuple[str, str | None] | None:
     ((release, text),) = connection.execute("SELECT tzdata, calendar FROM about").fetchall()
+    if text is None:
+        return None  # whoever brought the tables up to date was ended before it wrote the calendar
     # One release cuts days in one way. The calendar is worked out only where the releases differ.
     return release, None if release == RELEASE else calendar_of(agreement).difference(Calendar(**json.loads(text)))
 

@@ -28,7 +28,9 @@ ReportReference = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{0,10}$")]
+#: In most countries two letters and digits; in some SYR01, IQG01, MMR001D001. No two parts of it can share a character,
+#: so that a hostile text takes no longer than its length.
+Pcode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}[0-9]{0,18}([A-Z][0-9]{1,10}){0,3}$")]
 
 
 def read_instant(stated: object) -> object:

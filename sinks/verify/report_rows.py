@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from pydantic import ValidationError
 
 from schemas.agreement import Agreement
+from schemas.errors import GazetteerError
+from schemas.gazetteer import load_gazetteer
 from schemas.missing import is_missing
 from schemas.reports import (
     ANY_REPORT,
@@ -171,8 +174,20 @@ def _where(place: Place) -> dict[str, object]:
 
 def region_of_pcode(agreement: Agreement, place: Place) -> str | None:
     """Return the region a stated P-code names; None when it names none of the agreement's: the gazetteer decided."""
-    region = place.pcode[:4] if place.pcode else None
+    if place.pcode is None:
+        return None
+    listed = _listed_codes(agreement.gazetteer, tuple(agreement.regions))
+    region = max((code for code in listed if place.pcode.startswith(code)), key=len, default=None)
     return region if region in agreement.regions else None
+
+
+@lru_cache(maxsize=8)
+def _listed_codes(gazetteer: str, regions: tuple[str, ...]) -> frozenset[str]:
+    """Return the codes a report's may begin with; without the gazetteer's file, those of the agreement."""
+    try:
+        return frozenset(load_gazetteer(gazetteer).names()).union(regions)
+    except GazetteerError:
+        return frozenset(regions)
 
 
 def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
@@ -209,7 +224,9 @@ def _check_place(agreement: Agreement, row: Row, stored: dict[str, Any], report:
     # A correction may have moved the report out of the agreement; what was never in it does not get here.
     inside = region in agreement.regions or stored["revision"] > 1
     yield from row.claim("region", region, inside, "one of the agreement's")
-    ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": place.point is not None}
+    # The point of what is known to the country only finds no region.
+    located = place.point is not None and place.precision is not PlacePrecision.COUNTRY
+    ways = {"pcode": place.pcode is not None, "name": bool(place.names), "point": located}
     yield from row.claim("located_by", by, ways.get(by, False), [way for way, given in ways.items() if given])
     name = stored["place_name"]
     yield from row.claim("place_name", name, name in place.names or (name is None and not place.names), place.names)

@@ -35,8 +35,9 @@ def check_config(
     given = {"agreement": agreement, "boundaries": boundaries, "broker": broker, "data": data}
     settings = load(given)
     judged = load_agreement(settings.agreement)
-    names = load_gazetteer(judged.gazetteer, settings.boundaries).names()
-    unnamed = [region for region in judged.regions if region not in names]
+    gazetteer = load_gazetteer(judged.gazetteer, settings.boundaries)
+    notes = gazetteer.boundary_notes()
+    unnamed = [region for region in judged.regions if region not in gazetteer.names()]
     if for_own_broker(settings).broker is not None:
         knock(settings)
     origins = _origins(settings, given)
@@ -47,6 +48,7 @@ def check_config(
                 "settings": {name: {"value": values[name], "from": origin} for name, origin in origins.items()},
                 "agreement": judged.model_dump(mode="json"),
                 "regions_without_a_name": unnamed,
+                "boundary_notes": list(notes),
             }
         )
         raise typer.Exit(0)
@@ -60,6 +62,10 @@ def check_config(
         console.print(Text(f"  {line}"))
     if unnamed:
         console.print(Text(f"  Regions the gazetteer does not know: {', '.join(unnamed)}"))
+    if notes:
+        console.print(Text("\nBoundaries", style="bold"))
+    for note in notes:
+        console.print(Text(f"  {note}"))
     console.print(Text("\nAll of it is in order."))
 
 

@@ -95,6 +95,8 @@ def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, 
             count(checked)
             if fault is not None:
                 found.append(fault)
+    if not checked:
+        raise UsageError("there is no report to check")
     if as_json:
         print_json({"checked": checked, "would_reject": len(found), "faults": [fault._asdict() for fault in found]})
     else:

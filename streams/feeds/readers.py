@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from schemas.errors import UsageError
+from schemas.errors import InputFileError, UsageError
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.cells import VERSION_COLUMNS
 from streams.feeds.jsonl import read_jsonl
@@ -84,7 +84,7 @@ def format_of(path: Path, stated: str | None) -> Format:
 
     Raises:
         UsageError: there is no such format, or the file does not tell.
-        InputFileError: a CSV file cannot be opened, or is of another encoding or separator.
+        InputFileError: it is a folder, or a CSV file that cannot be opened or is of another encoding or separator.
     """
     if stated is not None:
         if stated not in FORMATS:
@@ -100,6 +100,8 @@ def format_of(path: Path, stated: str | None) -> Format:
         told = _told_by_columns(path)
         if told is not None:
             return told
+    if path.is_dir():
+        raise InputFileError(f"{path}: is a folder; name the files in it")
     does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
     raise UsageError(
         f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}"

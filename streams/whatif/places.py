@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.facts import Located
 from schemas.gazetteer import Gazetteer, load_gazetteer
+from schemas.pcodes import region_of
 from schemas.rejects import RejectCode
 from schemas.reports import CoverageNotice, Place
 
@@ -78,7 +79,7 @@ class RecordedPlaces:
 
     def _told(self, place: Place) -> str | None:
         if self._gazetteer is None:
-            return place.pcode[:4] if place.pcode is not None and place.pcode[:4] in self._regions else None
+            return None if place.pcode is None else region_of(place.pcode, self._regions)
         try:
             return self._gazetteer.locate(place).region
         except ReportRejected:

@@ -310,9 +310,10 @@ def _boundaries() -> list[bytes]:
 
 
 def _bounded(path: Path) -> None:
-    found = load_boundaries(path, {"SY01": "Damascus", "SY02": "Aleppo"})
+    found = load_boundaries(path, {"SY01": "Damascus", "SY02": "Aleppo"}, "SY")
     for latitude, longitude in ((33.5, 36.5), (0.0, 0.0), (90.0, 180.0)):
         found.at(latitude, longitude)
+        found.outside(latitude, longitude)
 
 
 def _shipped(folder: str, name: str) -> Callable[[], Sequence[bytes]]:

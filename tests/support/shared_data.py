@@ -12,8 +12,16 @@ _BESIDE = Path(__file__).parents[3] / "shared" / "data"
 
 def shared_data(relative: str) -> Path:
     """Return a file of the shared data, found through TRUCEWATCH_SHARED_DATA or beside the repository; or skip."""
-    root = Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE))
-    path = root / relative
+    return _present(Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE)) / relative)
+
+
+def shared_case(relative: str) -> Path:
+    """Return a file of the foreign inputs beside the shared data; or skip."""
+    data = Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE))
+    return _present(data.parent / "cases" / relative)
+
+
+def _present(path: Path) -> Path:
     if not path.exists():
         pytest.skip(f"shared data is absent: {path}; set TRUCEWATCH_SHARED_DATA")
     return path

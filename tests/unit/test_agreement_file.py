@@ -261,7 +261,7 @@ class TestGazetteerBeside:
 title = "Small"
 sources = ["none"]
 country = "SY"
-regions = [{ pcode = "SY01", english = "One", arabic = "واحد" }, { pcode = "SY02", english = "Two", arabic = "اثنان" }]
+regions = [{ pcode = "SY01", english = "One", local = "واحد" }, { pcode = "SY02", english = "Two", local = "اثنان" }]
 """
 
     def test_a_path_is_taken_from_the_agreements_folder(self, tmp_path: Path) -> None:
@@ -270,6 +270,15 @@ regions = [{ pcode = "SY01", english = "One", arabic = "واحد" }, { pcode = "
             written(tmp_path, swapped('title = "A test"', 'title = "A test"\ngazetteer = "small.toml"'))
         )
         assert load_gazetteer(agreement.gazetteer).names() == {"SY01": "One", "SY02": "Two"}
+
+    def test_a_region_that_no_report_could_reach_is_a_fault(self, tmp_path: Path) -> None:
+        faults = faults_of(tmp_path, swapped('regions = ["SY01", "SY02"]', 'regions = ["SY0100", "SY02"]'))
+        assert any(
+            fault.endswith(
+                'regions[0]: "SY0100" is not in the gazetteer: no report could reach it, its codes count as SY01'
+            )
+            for fault in faults
+        )
 
     def test_a_gazetteer_that_cannot_be_read_is_a_fault_of_the_agreement(self, tmp_path: Path) -> None:
         faults = faults_of(tmp_path, swapped('title = "A test"', 'title = "A test"\ngazetteer = "gone.toml"'))

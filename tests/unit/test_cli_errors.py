@@ -19,6 +19,7 @@ from schemas.errors import BrokerUnavailable, LogMismatch
 from streams.feeds.publish import Receipt
 from streams.settings import Settings
 from tests.support.commands import Run
+from tests.support.polygons import features, square
 from tests.support.shell import ROOT, clean_environment
 
 
@@ -248,6 +249,14 @@ def test_a_dry_run_names_row_place_reason_and_remedy(run: Run, tmp_path: Path) -
     assert "3 reports checked, 2 would be rejected. Nothing was sent." in ended.out
 
 
+@pytest.mark.parametrize("given", ["empty.jsonl", "."])
+def test_a_dry_run_of_nothing_is_not_fine(run: Run, tmp_path: Path, given: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    ended = run("publish", given, "--dry-run")
+    assert ended.code == 2
+    assert ("there is no report to check" if given != "." else ".: is a folder; name the files in it") in ended.err
+
+
 def test_a_dry_run_without_faults_is_fine_and_speaks_json(run: Run, tmp_path: Path) -> None:
     (tmp_path / "reports.jsonl").write_text(a_report())
     ended = run("publish", "reports.jsonl", "--dry-run", "--json")
@@ -278,6 +287,25 @@ def test_check_config_says_the_rules_in_words_and_where_settings_come_from(
     assert "8  (TRUCEWATCH_PARTITIONS)" in ended.out
     assert "syria-2016  (--agreement)" in ended.out
     assert "The gate opens after 7 MET days in a row in SY01" in ended.out
+
+
+def test_check_config_tells_what_is_skipped_of_the_boundaries(run: Run, tmp_path: Path) -> None:
+    pairs = [({"ADM1_PCODE": f"SY{number:02d}"}, square(20.0 + number)) for number in range(1, 15)]
+    stranger = ({"ADM1_PCODE": "IQ01"}, square(40.0))
+    (tmp_path / "b.geojson").write_text(json.dumps(features(*pairs, stranger)))
+    note = "skipped, being of no region of the gazetteer: IQ01"
+    ended = run("check-config", "--boundaries", "b.geojson")
+    assert ended.code == 0
+    assert f"\nBoundaries\n  {note}\n" in ended.out
+    assert json.loads(run("check-config", "--boundaries", "b.geojson", "--json").out)["boundary_notes"] == [note]
+
+
+def test_check_config_refuses_boundaries_that_would_misplace_reports(run: Run, tmp_path: Path) -> None:
+    system = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32637"}}
+    (tmp_path / "b.geojson").write_text(json.dumps({**features(({"pcode": "SY01"}, square(10))), "crs": system}))
+    ended = run("check-config", "--boundaries", "b.geojson")
+    assert ended.code == 2
+    assert "another reference system than WGS 84, urn:ogc:def:crs:EPSG::32637" in ended.err
 
 
 def test_check_config_speaks_json(run: Run) -> None:

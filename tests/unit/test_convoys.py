@@ -139,6 +139,13 @@ def test_trucks_on_their_way_home_do_not_take_their_own_feeds_delivery_back() ->
     assert (file.only.state, file.only.delivered_at, file.only.steps_flagged) == ("turned_back", at(0, 5), 0)
 
 
+def test_a_feed_that_saw_the_convoy_held_later_keeps_its_own_delivery() -> None:
+    file = File(told("dispatched", 1), told("offloaded", 10), same("offloaded", 11, "icrc"), same("held", 12, "icrc"))
+    assert file.flaws()["un offloaded"] == "icrc/by-icrc-held-12 says held"
+    assert file.flaws()["icrc offloaded"] is None
+    assert file.only.delivered_at == at(0, 11)
+
+
 def test_a_delivery_after_the_contradiction_counts_again() -> None:
     file = File(told("dispatched", 0), same("offloaded", 5, "agency"), told("held", 9), told("offloaded", 20))
     assert (file.only.state, file.only.delivered_at) == ("offloaded", at(0, 20))

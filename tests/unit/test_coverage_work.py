@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 
 import pytest
 
+from streams.ledger.core import watchers
 from streams.ledger.core.coverage import Watch, watch_of
 from tests.support.effort import calls
 from tests.support.worlds import DAY, World, at, coverage, tick
@@ -61,3 +63,14 @@ def test_the_feeds_that_stopped_last_are_named_and_of_two_at_one_time_the_first_
     watch.remove("c", 0, 5)
     assert watch.watched_before(6) == (("b", 5), ("e", 4), ("a", 3))
     assert watch.watched_before(DAY) == (("a", 8), ("b", 5), ("e", 4))
+
+
+def test_days_of_watchers_beyond_those_remembered_are_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "WATCHERS_KEPT", 1)
+    world = World().tell(tick(at(5)))
+    assert world.verdict("SY01", 2).verdict == "UNKNOWN"
+    told = [coverage(f"c{n}", low=at(n), high=at(n + 1), feed=f"feed-{n}") for n in (1, 3, 2)]
+    world.tell(*told, tick(at(5, 1)))
+    assert [world.verdict("SY01", n).verdict for n in (1, 2, 3)] == ["MET"] * 3
+    assert json.loads(world.verdict("SY01", 2).cause)["reports"] == []
+    assert json.loads(world.verdict("SY01", 1).cause)["reports"] == ["feed-1/c1@1"]

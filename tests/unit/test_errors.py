@@ -21,4 +21,6 @@ def test_topics_that_were_replaced_are_named() -> None:
 
 
 def test_a_stall_is_known_by_the_first_word_of_its_line() -> None:
-    assert str(WorkerStalled("no record was committed")) == "stalled: no record was committed"
+    assert str(WorkerStalled("no record was committed")) == (
+        "stalled: no record was committed (the limit is TRUCEWATCH_STALL_SECONDS)"
+    )

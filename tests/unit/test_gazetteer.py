@@ -5,18 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import pytest
 
-from schemas.boundaries import Boundaries, load_boundaries
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.gazetteer_file import shipped_gazetteers
 from schemas.placenames import parts_of, words_of
 from schemas.reports import Place, PlacePrecision, Point
 from tests.support.effort import calls
+from tests.support.polygons import features, square
 from tests.support.shared_data import shared_data
 
 SMALL = """\
@@ -24,29 +22,17 @@ title = "Three squares in a row"
 sources = ["none"]
 country = "SY"
 country_names = ["Syria"]
-neutral_words = ["governorate"]
+region_words = ["governorate"]
+town_words = ["city"]
 rural_words = ["rural"]
 regions = [
-  { pcode = "SY01", english = "West", arabic = "غرب" },
-  { pcode = "SY02", english = "Middle", arabic = "وسط", countryside = "SY03" },
-  { pcode = "SY03", english = "East", arabic = "شرق" },
+  { pcode = "SY01", english = "West", local = "غرب" },
+  { pcode = "SY02", english = "Middle", local = "وسط", countryside = "SY03" },
+  { pcode = "SY03", english = "East", local = "شرق" },
 ]
 places = [{ name = "Town", region = "SY01" }]
 ambiguous = [{ name = "Both", regions = ["SY01", "SY02"] }, { name = "Either", regions = ["SY02", "SY03"] }]
 """
-
-
-def square(west: float, south: float = 30.0) -> dict[str, Any]:
-    """One degree by one degree."""
-    ring = [[west, south], [west + 1, south], [west + 1, south + 1], [west, south + 1], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-def features(*pairs: tuple[Any, Any]) -> dict[str, Any]:
-    return {
-        "type": "FeatureCollection",
-        "features": [{"type": "Feature", "properties": p, "geometry": g} for p, g in pairs],
-    }
 
 
 AS_MULTIPOLYGON = {"type": "MultiPolygon", "coordinates": [square(12)["coordinates"]]}
@@ -69,9 +55,22 @@ def small(tmp_path: Path) -> Gazetteer:
     return load_gazetteer(str(tmp_path / "small.toml"), tmp_path / "squares.json")
 
 
-def named(*names: str, pcode: str | None = None, at: tuple[float, float] | None = None) -> Place:
+def named(
+    *names: str,
+    pcode: str | None = None,
+    at: tuple[float, float] | None = None,
+    precision: PlacePrecision = PlacePrecision.NEAR,
+) -> Place:
     point = Point(latitude=at[0], longitude=at[1]) if at else None
-    return Place(pcode=pcode, names=list(names), point=point)
+    return Place(pcode=pcode, names=list(names), point=point, precision=precision)
+
+
+def listing(folder: Path, country: str, *codes: str) -> str:
+    """A gazetteer of nothing but regions, without local names."""
+    regions = "".join(f'[[regions]]\npcode = "{code}"\nenglish = "Region {code}"\n' for code in codes)
+    path = folder / "listing.toml"
+    path.write_text(f'title = "t"\nsources = ["s"]\ncountry = "{country}"\n{regions}', encoding="utf-8")
+    return str(path)
 
 
 def refused(gazetteer: Gazetteer, place: Place) -> tuple[str, str]:
@@ -168,6 +167,36 @@ class TestPrecedence:
         assert syria.locate(named(pcode="SY0200")).region == "SY02"
         assert syria.locate(named(pcode="SY020003")).region == "SY02"
 
+    @pytest.mark.parametrize(
+        ("country", "code", "reported"),
+        [
+            ("NG", "NG001", "NG001001"),
+            ("MMR", "MMR001", "MMR001D001"),
+            ("SD", "SD01", "SD01"),
+            ("IQ", "IQG01", "IQG01"),
+            ("LK", "LK1", "LK1127"),
+            ("PH", "PH1300000000", "PH1300000000"),
+            ("UA", "UA63", "UA63120270010096107"),
+        ],
+    )
+    def test_codes_of_every_country_are_as_long_as_they_are(
+        self, country: str, code: str, reported: str, tmp_path: Path
+    ) -> None:
+        gazetteer = load_gazetteer(listing(tmp_path, country, code, f"{country}99"))
+        assert gazetteer.locate(named(pcode=reported)).region == code
+        assert refused(gazetteer, named(pcode=country))[1].startswith(f"P-code {country} is the whole country")
+        assert refused(gazetteer, named(pcode=f"{country}77"))[1].startswith(f"P-code {country}77 is unknown")
+
+    def test_the_longest_listed_code_decides(self, tmp_path: Path) -> None:
+        gazetteer = load_gazetteer(listing(tmp_path, "SY", "SY02", "SY0200", "SY020003"))
+        found = [gazetteer.locate(named(pcode=code)).region for code in ("SY0201", "SY020001", "SY0200039")]
+        assert found == ["SY02", "SY0200", "SY020003"]
+
+    @pytest.mark.parametrize("code", ["SY", "SYR"])
+    def test_a_region_whose_code_every_report_of_the_country_bears_is_refused(self, code: str, tmp_path: Path) -> None:
+        with pytest.raises(GazetteerError, match=f"{code}: every code of the country SYR begins with it"):
+            load_gazetteer(listing(tmp_path, "SYR", "SYR01", code))
+
     def test_the_countrys_own_code_says_nothing(self, syria: Gazetteer) -> None:
         located = syria.locate(named("Aleppo", pcode="SY"))
         assert (located.region, located.by, located.conflict) == ("SY02", "name", None)
@@ -175,19 +204,13 @@ class TestPrecedence:
     def test_an_unknown_pcode_is_noted_when_a_name_decides(self, syria: Gazetteer) -> None:
         assert syria.locate(named("Aleppo", pcode="SY99")).conflict == "P-code SY99 is unknown"
 
-    def test_the_first_name_found_decides_and_a_later_one_elsewhere_is_a_conflict(self, syria: Gazetteer) -> None:
-        located = syria.locate(named("Nowhere known", "Aleppo", "Talbiseh"))
-        assert (located.region, located.name) == ("SY02", "Talbiseh")
-        assert located.conflict == "name 'Talbiseh' lies in SY04 Homs"
+    def test_the_first_of_two_regions_decides_and_a_later_one_is_a_conflict(self, syria: Gazetteer) -> None:
+        located = syria.locate(named("Nowhere known", "Aleppo", "Homs"))
+        assert (located.region, located.name) == ("SY02", "Homs")
+        assert located.conflict == "name 'Homs' lies in SY04 Homs"
 
     def test_names_that_agree_are_no_conflict(self, syria: Gazetteer) -> None:
         assert syria.locate(named("Aleppo Governorate", "Urum al-Kubra", "a warehouse")).conflict is None
-
-    def test_a_name_decides_before_a_point(self, small: Gazetteer) -> None:
-        located = small.locate(named("West", at=(30.5, 12.5)))
-        assert (located.region, located.by) == ("SY01", "name")
-        assert located.conflict == "point lies in SY03 East"
-        assert (located.latitude, located.longitude) == (30.5, 12.5)
 
     def test_a_look_alike_is_found_and_marked(self, syria: Gazetteer) -> None:
         for name, other in (("Madaya", "Moadamiyeh"), ("Mouadamiya", "Madaya"), ("مضايا", "Moadamiyeh")):
@@ -198,6 +221,143 @@ class TestPrecedence:
     def test_a_look_alike_within_a_longer_name_is_marked_too(self, syria: Gazetteer) -> None:
         conflict = syria.locate(named("Madaya, Rif Dimashq")).conflict
         assert conflict == "'Madaya, Rif Dimashq' is easily confused with 'Moadamiyeh'"
+
+
+class TestExactness:
+    """The more exact of name, town and point decides; what it disagrees with is kept."""
+
+    @pytest.mark.parametrize(
+        ("names", "region", "conflict"),
+        [
+            # A region's bare name is also its capital's, and used of what lies around.
+            (["Damascus", "Duma"], "SY03", "name 'Damascus' lies in SY01 Damascus"),
+            (["ALEPPO", "Sarmada"], "SY07", "name 'ALEPPO' lies in SY02 Aleppo"),
+            (["دمشق", "داريا"], "SY03", "name 'دمشق' lies in SY01 Damascus"),
+            (["Duma, Damascus"], "SY03", "name 'Duma, Damascus' also names SY01 Damascus"),
+            (["Damascus", "Rural Damascus"], "SY03", "name 'Damascus' lies in SY01 Damascus"),
+            (["Rural Damascus", "Damascus"], "SY03", "name 'Damascus' lies in SY01 Damascus"),
+            (["Rural Damascus", "Damascus city"], "SY01", "name 'Rural Damascus' lies in SY03 Rural Damascus"),
+            (["Aleppo", "Damascus"], "SY02", "name 'Damascus' lies in SY01 Damascus"),
+            # No town is called a governorate: what is listed elsewhere is another town of that name.
+            (["As Suwayda Governorate", "Douma village"], "SY13", "name 'Douma village' lies in SY03 Rural Damascus"),
+            (["Rif Dimashq Governorate", "Al Hamah suburb"], "SY03", "name 'Al Hamah suburb' lies in SY05 Hama"),
+            (["محافظة حمص", "Anadan"], "SY04", "name 'Anadan' lies in SY02 Aleppo"),
+            # But Damascus Governorate is also said of the country around it.
+            (["Damascus Governorate", "Duma"], "SY03", "name 'Damascus Governorate' lies in SY01 Damascus"),
+            (["Damascus Governorate", "Anadan"], "SY01", "name 'Anadan' lies in SY02 Aleppo"),
+        ],
+    )
+    def test_of_two_names(self, names: list[str], region: str, conflict: str, syria: Gazetteer) -> None:
+        located = syria.locate(named(*names))
+        assert (located.region, located.by, located.conflict) == (region, "name", conflict)
+
+    @pytest.mark.parametrize(
+        ("names", "precision", "region", "conflict"),
+        [
+            (["West"], "exact", "SY03", "name 'West' lies in SY01 West"),
+            (["West"], "near", "SY03", "name 'West' lies in SY01 West"),
+            (["West"], "district", "SY03", "name 'West' lies in SY01 West"),
+            (["West"], "governorate", "SY01", "point lies in SY03 East"),
+            (["West"], "unknown", "SY01", "point lies in SY03 East"),
+            (["West governorate"], "exact", "SY01", "point lies in SY03 East"),
+            (["Middle governorate"], "exact", "SY03", "name 'Middle governorate' lies in SY02 Middle"),
+            (["Town"], "exact", "SY03", "name 'Town' lies in SY01 West"),
+            (["Town"], "near", "SY01", "point lies in SY03 East"),
+            (["West", "Town"], "district", "SY01", "point lies in SY03 East"),
+            (["West city"], "near", "SY01", "point lies in SY03 East"),
+            (["East", "Town"], "exact", "SY03", "name 'Town' lies in SY01 West"),
+        ],
+    )
+    def test_of_a_name_and_a_point_in_the_east(
+        self, names: list[str], precision: str, region: str, conflict: str, small: Gazetteer
+    ) -> None:
+        located = small.locate(named(*names, at=(30.5, 12.5), precision=PlacePrecision(precision)))
+        assert (located.region, located.conflict) == (region, conflict)
+        assert (located.latitude, located.longitude) == (30.5, 12.5)
+
+    def test_a_pcode_decides_whatever_the_point(self, small: Gazetteer) -> None:
+        located = small.locate(named(pcode="SY01", at=(30.5, 12.5), precision=PlacePrecision.EXACT))
+        assert (located.region, located.by, located.conflict) == ("SY01", "pcode", "point lies in SY03 East")
+
+    def test_a_point_near_a_border_overrules_no_name(self, small: Gazetteer) -> None:
+        located = small.locate(named("East", at=(30.5, 12.0), precision=PlacePrecision.EXACT))
+        assert (located.region, located.conflict) == (
+            "SY03",
+            "point lies in SY02 Middle; point lies on the border of SY02 Middle and SY03 East",
+        )
+
+
+class TestTownsCalledLikeRegions:
+    """A town may bear the name of a region it does not lie in, as Nasarawa in Kano does."""
+
+    @pytest.fixture
+    def nigeria(self, tmp_path: Path) -> Gazetteer:
+        path = Path(listing(tmp_path, "NG", "NG020", "NG026", "NG025"))
+        text = path.read_text().replace("Region NG020", "Kano").replace("Region NG026", "Nasarawa")
+        words = 'region_words = ["state"]\ntown_words = ["town"]\n'
+        places = '[[places]]\nname = "Nassarawa"\nnames = ["Nasarawa"]\nregion = "NG020"\n'
+        shared = '[[ambiguous]]\nname = "Region NG025"\nregions = ["NG025", "NG020"]\n'
+        path.write_text(text.replace("[[regions]]", words + "[[regions]]", 1) + places + shared)
+        return load_gazetteer(str(path))
+
+    def test_the_name_alone_is_the_regions_and_marked(self, nigeria: Gazetteer) -> None:
+        located = nigeria.locate(named("Nasarawa"))
+        assert located.region == "NG026"
+        assert located.conflict == "name 'Nasarawa' is also a town's in NG020 Kano"
+        assert nigeria.locate(named("Nasarawa", pcode="NG026001")).conflict is None
+
+    def test_beside_its_own_region_the_town_is_meant(self, nigeria: Gazetteer) -> None:
+        for names in (["Kano", "Nasarawa"], ["Nasarawa", "Kano"], ["Kano State", "Nasarawa"]):
+            located = nigeria.locate(named(*names))
+            assert (located.region, located.conflict) == ("NG020", None)
+
+    def test_a_word_says_which_of_the_two(self, nigeria: Gazetteer) -> None:
+        assert nigeria.locate(named("Nasarawa State")).region == "NG026"
+        assert nigeria.locate(named("Nasarawa State")).conflict is None
+        assert nigeria.locate(named("Nasarawa town")).region == "NG020"
+        assert nigeria.locate(named("Nasarawa town")).conflict is None
+        located = nigeria.locate(named("Nasarawa State", "Kano"))
+        assert (located.region, located.conflict) == ("NG026", "name 'Kano' lies in NG020 Kano")
+
+    def test_a_regions_name_may_be_listed_as_shared(self, nigeria: Gazetteer) -> None:
+        code, hint = refused(nigeria, named("Region NG025"))
+        assert code == "ambiguous_place"
+        assert hint.startswith("'Region NG025' may be in NG025 Region NG025 or NG020 Kano: ")
+        assert nigeria.locate(named("Region NG025", "Kano")).conflict is None
+
+
+class TestAreas:
+    """A point that stands for an area decides for no region by itself."""
+
+    @pytest.mark.parametrize("names", [[], ["Mu"], ["Both"]])
+    def test_a_point_of_unknown_precision_that_decides_is_marked(self, names: list[str], small: Gazetteer) -> None:
+        located = small.locate(named(*names, at=(30.5, 10.5), precision=PlacePrecision.UNKNOWN))
+        assert (located.region, located.by) == ("SY01", "point")
+        assert located.conflict == "a point of unknown precision may be the middle of a wider area"
+
+    def test_the_middle_of_a_governorate_says_which_governorate(self, small: Gazetteer) -> None:
+        located = small.locate(named(at=(30.5, 10.5), precision=PlacePrecision.GOVERNORATE))
+        assert (located.region, located.conflict) == ("SY01", None)
+
+    @pytest.mark.parametrize("place", [named("Syria"), named(pcode="SY"), named("Syria", pcode="SY")])
+    def test_a_point_beside_the_countrys_name_alone_is_its_middle(self, place: Place, small: Gazetteer) -> None:
+        point = Point(latitude=30.5, longitude=11.5)
+        unknown = place.model_copy(update={"point": point, "precision": PlacePrecision.UNKNOWN})
+        code, hint = refused(small, unknown)
+        assert code == "unknown_place"
+        assert "whole country; the point may be the country's middle: state its precision; give an OCHA" in hint
+        near = small.locate(unknown.model_copy(update={"precision": PlacePrecision.NEAR}))
+        assert near.conflict == "only the whole country is named: the point may be its middle"
+        assert small.locate(unknown.model_copy(update={"precision": PlacePrecision.EXACT})).conflict is None
+
+    def test_real_events_known_to_a_wide_area_only_are_marked(self, with_polygons: Gazetteer) -> None:
+        """UCDP's ``where_prec`` 5 without a governorate: borders, roads and deserts, each a point somewhere in it."""
+        for name, at in (("Deir ez Zor/Homs border", (34.531622, 39.474435)), ("Northern Syria", (36.0, 39.0))):
+            located = with_polygons.locate(named(name, at=at, precision=PlacePrecision.UNKNOWN))
+            assert located.conflict == "a point of unknown precision may be the middle of a wider area"
+        name, at = "Western Deir ez Zor Governorate", (34.97, 39.55)
+        located = with_polygons.locate(named(name, at=at, precision=PlacePrecision.UNKNOWN))
+        assert (located.region, located.conflict) == ("SY09", "point lies in SY04 Homs")
 
 
 class TestAmbiguity:
@@ -266,8 +426,7 @@ class TestPoints:
 
     def test_the_point_of_a_report_known_to_the_country_only_says_nothing_of_a_region(self, small: Gazetteer) -> None:
         """Data sets put such events in the middle of the country: false precision."""
-        place = named(at=(30.5, 11.5)).model_copy(update={"precision": PlacePrecision.COUNTRY})
-        assert refused(small, place)[0] == "unknown_place"
+        assert refused(small, named(at=(30.5, 11.5), precision=PlacePrecision.COUNTRY))[0] == "unknown_place"
 
     def test_a_point_just_outside_goes_to_the_nearest_with_a_note(self, small: Gazetteer) -> None:
         located = small.locate(named(at=(31.03, 10.5)))
@@ -288,6 +447,10 @@ class TestPoints:
         assert code == "unknown_place"
         assert hint.startswith("the point lies outside every region: latitude and longitude may be swapped")
         assert "'Xyzzy' is not in the gazetteer; the point lies" in refused(small, named("Xyzzy", at=(11.5, 30.5)))[1]
+
+    def test_a_feed_is_told_of_swapped_figures_only_where_they_would_fit(self, small: Gazetteer) -> None:
+        hint = refused(small, named(at=(52.5, 13.4)))[1]
+        assert hint == "the point lies outside every region; give an OCHA P-code or the governorate's name"
 
     def test_beside_a_name_it_is_noted(self, small: Gazetteer) -> None:
         assert small.locate(named("West", at=(11.5, 30.5))).conflict == "point lies outside every region"
@@ -366,9 +529,15 @@ class TestFiles:
         assert "title: required, but missing" in said
         assert "line 3: country_nmes: unknown key; did you mean 'country_names'?" in said
 
+    def test_the_former_name_of_a_key_is_answered_with_the_present_one(self, tmp_path: Path) -> None:
+        said = self.load(tmp_path, SMALL.replace('local = "شرق"', 'arabic = "شرق"'))
+        assert said.endswith(": line 11: regions[2].arabic: renamed: write 'local'")
+
     def test_names_that_stand_for_two_things_are_refused(self, tmp_path: Path) -> None:
-        text = SMALL.replace('name = "Town", region = "SY01"', 'name = "East", region = "SY01"')
-        assert "'East' stands for SY03 and for SY01" in self.load(tmp_path, text)
+        text = SMALL.replace("places = [", 'places = [{ name = "Ton", names = ["Town"], region = "SY02" }, ')
+        assert "'Town' stands for SY02 and for SY01" in self.load(tmp_path, text)
+        text = SMALL.replace('english = "East"', 'english = "East", names = ["West"]')
+        assert "'West' stands for SY01 and for SY03" in self.load(tmp_path, text)
 
     def test_regions_that_are_not_there_or_there_twice_are_refused(self, tmp_path: Path) -> None:
         text = SMALL.replace('name = "Town", region = "SY01"', 'name = "--", region = "SY09"')
@@ -380,74 +549,6 @@ class TestFiles:
         assert "'--' lies in SY09, which is not among the regions" in said
         assert "'--' has no letters to compare" in said
         assert "SY02: its countryside SY08 is not among the regions" in said
-
-
-class TestBoundaryFiles:
-    NAMES = MappingProxyType({"SY01": "West", "SY02": "Middle", "SY03": "East"})
-
-    def said(self, folder: Path, document: Any) -> str:
-        path = folder / "b.json"
-        path.write_text(document if isinstance(document, str) else json.dumps(document))
-        with pytest.raises(GazetteerError) as caught:
-            load_boundaries(path, self.NAMES)
-        assert "\n" not in str(caught.value)
-        return str(caught.value).removeprefix(f"{path}: ")
-
-    def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(GazetteerError, match="cannot be read: No such file"):
-            load_boundaries(tmp_path / "gone.json", self.NAMES)
-
-    def test_lists_within_lists_without_end_are_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, "[" * 200_000) == "not GeoJSON: lists within lists without end"
-
-    @pytest.mark.parametrize("document", ["[]", "{}", '{"features": 1}', '{"features": []}'])
-    def test_what_is_no_feature_collection_is_said(self, tmp_path: Path, document: str) -> None:
-        assert self.said(tmp_path, document) == "not a GeoJSON FeatureCollection with features"
-
-    def test_what_is_not_json_is_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, "{").startswith("not JSON: ")
-
-    @pytest.mark.parametrize("properties", [{}, {"name": "West"}, {"ADM1_PCODE": ""}, {"ADM1_PCODE": 1}, None])
-    def test_a_feature_without_a_pcode_is_said(self, tmp_path: Path, properties: Any) -> None:
-        said = self.said(tmp_path, features((properties, square(10))))
-        assert said == "feature 1: no P-code; expected a property ADM1_PCODE such as SY02"
-
-    def test_a_feature_that_is_no_object_is_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, {"features": [5]}).startswith("feature 1: no P-code")
-
-    def test_a_pcode_of_elsewhere_is_said(self, tmp_path: Path) -> None:
-        said = self.said(tmp_path, features(({"PCODE": "IQ01"}, square(10))))
-        assert said == "feature 1: P-code IQ01 is not in the gazetteer"
-
-    @pytest.mark.parametrize("geometry", [None, {}, {"type": "Polygon"}, {"type": "Polygon", "coordinates": [[1, 2]]}])
-    def test_a_broken_geometry_is_said(self, tmp_path: Path, geometry: Any) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, geometry)))
-        assert said.startswith("feature 1 (SY01): its geometry is not GeoJSON: ")
-
-    @pytest.mark.parametrize(
-        "geometry", [{"type": "Point", "coordinates": [1, 2]}, {"type": "Polygon", "coordinates": []}]
-    )
-    def test_anything_but_an_area_is_said(self, tmp_path: Path, geometry: Any) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, geometry)))
-        assert said == "feature 1 (SY01): expected a Polygon or MultiPolygon"
-
-    def test_projected_coordinates_are_said(self, tmp_path: Path) -> None:
-        said = self.said(tmp_path, features(({"pcode": "SY01"}, square(330_000, 4_000_000))))
-        assert said == "feature 1 (SY01): coordinates are not WGS 84 degrees; the file may be projected"
-
-    def test_regions_without_a_polygon_are_said(self, tmp_path: Path) -> None:
-        assert self.said(tmp_path, features(({"pcode": "SY02"}, square(10)))) == "no polygon for SY01, SY03"
-
-    def test_districts_make_up_their_governorate(self, tmp_path: Path) -> None:
-        path = tmp_path / "districts.json"
-        pairs = [({"ADM1_PCODE": "SY0101"}, square(10)), ({"ADM1_PCODE": "SY0102"}, square(10, 31))]
-        pairs += [({"ADM1_PCODE": "SY02"}, square(11)), ({"ADM1_PCODE": "SY03"}, square(12))]
-        path.write_text(json.dumps(features(*pairs)))
-        boundaries: Boundaries = load_boundaries(path, self.NAMES)
-        for latitude in (30.5, 31.5, 31.0):
-            hit = boundaries.at(latitude, 10.5)
-            assert hit is not None
-            assert hit == ("SY01", None)
 
 
 @pytest.mark.parametrize(
@@ -514,5 +615,5 @@ def test_a_new_point_does_not_take_a_known_name_apart_again(syria: Gazetteer, mo
     """Points are nearly as many as reports: what is remembered by name and point together is hardly ever met again."""
     names = ("Aleppo Governorate", "Jabal Tharda, near the airport")
     first = syria.locate(named(*names, at=(34.8, 36.7)))
-    monkeypatch.setattr("schemas.gazetteer.words_of", lambda name: pytest.fail(f"{name} was taken apart"))
+    monkeypatch.setattr("schemas.gazetteer_names.words_of", lambda name: pytest.fail(f"{name} was taken apart"))
     assert syria.locate(named(*names, at=(34.9, 36.7))).key == first.key == "jabal tharda"

@@ -74,6 +74,11 @@ def test_the_hint_names_what_breaks_it() -> None:
     assert breach(NO_JSON[0]) == "NaN and Infinity are no JSON numbers; leave the field out"
 
 
+def test_what_stands_too_deep_is_named() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert breach(b'{"a":' + deep + b',"a":1}') == "lists and objects stand too deep in one another: nest them less"
+
+
 def test_a_million_names_are_looked_at_once_each() -> None:
     names = b",".join(b'"%d":0' % number for number in range(100_000))
     assert breach(b"{" + names + b',"99999":1}') is not None

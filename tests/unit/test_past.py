@@ -234,7 +234,7 @@ def silent(copy: Path) -> list[tuple[object, ...]]:
     """Return who is silent since when, by day and feed."""
     with duckdb.connect(str(copy), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute("FROM feed_silence ORDER BY truce_day, feed").fetchall()
+        return connection.execute("SELECT * EXCLUDE (agreement) FROM feed_silence ORDER BY truce_day, feed").fetchall()
 
 
 def at_time(copy: Path, when: Micros) -> Status:

@@ -230,8 +230,8 @@ title = "Two regions"
 sources = ["none"]
 country = "SY"
 regions = [
-  { pcode = "SY01", english = "North", arabic = "\u0634\u0645\u0627\u0644", names = ["Aleppo"] },
-  { pcode = "SY02", english = "South", arabic = "\u062c\u0646\u0648\u0628" },
+  { pcode = "SY01", english = "North", local = "\u0634\u0645\u0627\u0644", names = ["Aleppo"] },
+  { pcode = "SY02", english = "South", local = "\u062c\u0646\u0648\u0628" },
 ]
 """
 

@@ -55,8 +55,10 @@ class Convoys:
 
     def timeline(self, claim: ConvoyName) -> Timeline | None:
         """Return the convoy a claim is of; None when no step of the claim stands."""
-        if claim not in self._claims:
-            return None
+        return self.standing(claim) if claim in self._claims else None
+
+    def standing(self, claim: ConvoyName) -> Timeline:
+        """Return the convoy a claim is of; a step of the claim must stand."""
         cluster = self._claims.cluster(claim)
         if not cluster.timelines:
             for claims in self._claims.joined(cluster).convoys:

@@ -90,19 +90,16 @@ class Court:
         known = frozenset(regions)
         due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
         for region, touched in pending.days():
-            if region not in known:
-                continue
             if touched is None:
                 since = first if region in pending.every_day else self._since(access.get(region), now)
                 if since is not None:
                     due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
                 due.add((region, touched))
-        due.update(bucket for bucket in pending.watched() if bucket[0] in known)
+        due.update(pending.watched())
         for region, since in pending.watched_since().items():
-            if region in known:
-                due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
-        return sorted(due)
+            due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
+        return sorted(bucket for bucket in due if bucket[0] in known)
 
     def _since(self, horizon: Micros | None, now: Micros) -> date | None:
         """Return the first day that is judged by ``horizon`` or a later one: those before it look as they did."""

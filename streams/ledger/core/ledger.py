@@ -464,8 +464,8 @@ class Ledger:
         timelines = {}
         for claim in sorted(standing):
             yield
-            if (found := convoys.timeline(claim)) is not None:
-                timelines[found.name] = found
+            timeline = convoys.standing(claim)
+            timelines[timeline.name] = timeline
         for timeline in timelines.values():
             yield
             changes.convoys.append(timeline.row())

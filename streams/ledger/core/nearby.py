@@ -113,8 +113,6 @@ class _Sorted:
     def spots(self) -> tuple[Ints, Ints]:
         """Return the spot and the place in the facts topic of every report that stands."""
         runs = self._all()
-        if not runs:
-            return _NONE, _NONE
         standing = [run.feed >= 0 for run in runs]
         spot, place = (
             np.concatenate([getattr(run, name)[stand] for run, stand in zip(runs, standing, strict=True)])
