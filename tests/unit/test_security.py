@@ -8,6 +8,7 @@ import json
 import logging
 import subprocess
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -302,9 +303,13 @@ def test_topics_are_made_by_whoever_may_and_listed(
     run: Run, monkeypatch: pytest.MonkeyPatch, embedded_broker: str, prefix: str
 ) -> None:
     monkeypatch.setenv("TRUCEWATCH_TOPIC_PREFIX", prefix)
-    told = run("topics", "--broker", embedded_broker, "--json")
+    shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
+    Path("second.toml").write_text(shipped.replace('id = "syria-2016"', 'id = "second"', 1))
+    told = run(
+        "topics", "--broker", embedded_broker, "-a", "syria-2016", "-a", str(Path("second.toml").resolve()), "--json"
+    )
     again = run("topics", "--broker", embedded_broker)
     names = [topic["name"] for topic in json.loads(told.out)["topics"]]
-    assert names == [spec.name for spec in Topics(prefix).specs(("syria-2016",))]
+    assert names == [spec.name for spec in Topics(prefix).specs(("syria-2016", "second"))]
     assert f"{prefix}.facts.syria-2016.v1  1 partitions, kept for ever" in again.out
     assert f"{prefix}.incidents.v1  4 partitions, kept 30 days" in again.out
