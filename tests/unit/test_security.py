@@ -101,7 +101,9 @@ def test_every_client_of_kafka_is_made_of_a_cluster() -> None:
     ]
     assert len(calls) >= 6
     for name, call in calls:
-        assert any(each.arg is None and ast.unparse(each.value).endswith(".client") for each in call.keywords), name
+        assert any(
+            each.arg is None and ast.unparse(each.value).endswith((".client", ".connection")) for each in call.keywords
+        ), name
 
 
 def test_an_address_alone_is_a_cluster_in_the_clear() -> None:
