@@ -7,6 +7,7 @@
     ├── UsageError            the person asked for something that cannot be done; exit 2
     │   ├── AgreementError    an agreement file is wrong; every fault is listed at once
     │   ├── GazetteerError    a gazetteer or boundary file is wrong
+    │   ├── BrokerRefused     a Kafka broker answers, and refuses this client: TLS, credentials or an ACL
     │   └── InputFileError    a file to read is missing or is not what it claims to be
     ├── DependencyUnavailable something outside is missing; the process stops, nothing is half-written; exit 3
     │   ├── BrokerUnavailable the Kafka broker cannot be reached or refuses
@@ -75,6 +76,13 @@ class AgreementError(UsageError):
 
 class GazetteerError(UsageError):
     """A gazetteer or boundary file is wrong."""
+
+
+class BrokerRefused(UsageError):
+    """A Kafka broker that answers does not take this client, and waiting mends nothing.
+
+    The protocol, a certificate, the credentials or an ACL is wrong, on one side or the other.
+    """
 
 
 class InputFileError(UsageError):

@@ -19,6 +19,8 @@ from streams.settings import Settings
 
 #: Talkative at INFO about what they always do; their warnings are kept.
 _CHATTY = ("aiokafka", "faust", "mode", "asyncio")
+#: At DEBUG it logs each request byte for byte, a password or a token of SASL among them.
+_INDISCREET = "aiokafka.conn"
 #: How long a warning of theirs is not said again: clients try a broker that is gone many times a second.
 SELDOM_SECONDS = 10.0
 
@@ -63,6 +65,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
         logger.handlers = []
         logger.propagate = True
         logger.setLevel(logging.DEBUG if level == logging.DEBUG else max(level, logging.WARNING))
+    logging.getLogger(_INDISCREET).setLevel(max(level, logging.WARNING))
 
 
 def _tells_something(record: logging.LogRecord) -> bool:

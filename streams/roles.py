@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -20,6 +21,7 @@ from sinks.store import Store, StoreLimits
 from sinks.writable import Writable
 from streams.engine.admin import ensure_topics, log_identity, record_at
 from streams.engine.app import CLUSTER, EMBEDDED, AppOptions, BatchApp
+from streams.engine.cluster import Broker
 from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.probes import Probes, Reasons
 from streams.engine.producer import BatchProducer
@@ -32,6 +34,7 @@ from streams.ledger.app import ledger_app
 from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
+from streams.security import cluster
 from streams.settings import Role, Settings
 
 #: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs
@@ -49,8 +52,12 @@ def run_role(role: Role, settings: Settings) -> None:
     agreement = load_agreement(settings.agreement)
     gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
     topics = Topics(settings.topic_prefix, settings.partitions)
-    broker = settings.broker or ""
-    asyncio.run(ensure_topics(broker, topics.specs((agreement.id,), archive=settings.stamps == "archive")))
+    broker = cluster(settings)
+    specs = topics.specs((agreement.id,), archive=settings.stamps == "archive")
+    if role == "ledger":
+        # An account of a ledger need not see what feeds write.
+        specs = tuple(spec for spec in specs if spec.name == topics.facts(agreement.id))
+    asyncio.run(ensure_topics(broker, specs))
     identity = asyncio.run(log_identity(broker, topics.facts(agreement.id)))
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 100)
@@ -65,7 +72,9 @@ def _forgets(identity: str) -> bool:
     return identity.startswith(EMBEDDED_CLUSTER)
 
 
-def _options(settings: Settings, broker: str, identity: str) -> AppOptions:
+def _options(
+    settings: Settings, broker: Broker, identity: str, writes: Iterable[str], unique_logs: Iterable[str] = ()
+) -> AppOptions:
     return AppOptions(
         broker=broker,
         data_dir=settings.data,
@@ -73,11 +82,13 @@ def _options(settings: Settings, broker: str, identity: str) -> AppOptions:
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
         patience_seconds=settings.broker_patience_seconds,
+        writes=frozenset(writes),
+        unique_logs=frozenset(unique_logs),
     )
 
 
 def _run_intake(
-    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
+    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: Broker, identity: str
 ) -> None:
     handler = IntakeHandler(
         Examiner([agreement], gazetteer, settings.stamps),
@@ -93,12 +104,13 @@ def _run_intake(
         partial(log_identity, broker),
     )
     inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
-    app = intake_app(topics.intake_group(agreement.id), inputs, handler, _options(settings, broker, identity))
+    options = _options(settings, broker, identity, (topics.facts(agreement.id),), (topics.rejects,))
+    app = intake_app(topics.intake_group(agreement.id), inputs, handler, options)
     run_worker(app, _probes(settings, "intake", agreement.id, app, handler.metrics, list))
 
 
 def _run_ledger(
-    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: str, identity: str
+    settings: Settings, agreement: Agreement, gazetteer: Gazetteer, topics: Topics, broker: Broker, identity: str
 ) -> None:
     facts_topic = topics.facts(agreement.id)
     data = settings.data / agreement.id
@@ -126,7 +138,9 @@ def _run_ledger(
         record_at=partial(record_at, broker),
         stale_lock_reaper=StaleLockReaper(data / LIVE, settings.stall_seconds),
     )
-    app = ledger_app(topics.ledger_group(agreement.id), facts_topic, handler, _options(settings, broker, identity))
+    writes = (facts_topic,) if settings.stamps == "clock" else ()
+    options = _options(settings, broker, identity, writes)
+    app = ledger_app(topics.ledger_group(agreement.id), facts_topic, handler, options)
     folder = Writable(data)
     run_worker(
         app,

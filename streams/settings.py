@@ -51,6 +51,29 @@ class Settings(BaseSettings):
         None,
         description="Kafka brokers, `kafka://host:port[,host:port]`; without it `up` and `replay` start their own.",
     )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
+        None,
+        description="`SCRAM-SHA-512`, `SCRAM-SHA-256`, or over TLS alone `PLAIN` and `OAUTHBEARER`.",
+    )
+    sasl_username: str | None = Field(None, min_length=1, description="Name of the account, for PLAIN and SCRAM.")
+    sasl_password_file: Path | None = Field(None, description="File whose one line is the account's password.")
+    sasl_oauth_token_file: Path | None = Field(
+        None, description="File whose one line is the OAUTHBEARER token; read anew for each connection."
+    )
+    ssl_cafile: Path | None = Field(
+        None, description="PEM file of the authorities a broker's certificate may come from; the system's unless set."
+    )
+    ssl_certfile: Path | None = Field(None, description="PEM file of the client's certificate, with those above it.")
+    ssl_keyfile: Path | None = Field(
+        None, description="PEM file of the certificate's private key, unless the certificate's file has it."
+    )
+    ssl_key_password_file: Path | None = Field(None, description="File whose one line is the private key's password.")
+    ssl_check_hostname: bool = Field(
+        True, description="Whether a broker's certificate must be for the name it is called by."
+    )
     data: Path = Field(
         Path("trucewatch-data"), description="Folder of the DuckDB files, one folder per agreement in it."
     )

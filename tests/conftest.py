@@ -14,6 +14,7 @@ from hypothesis import settings
 from tests.support import brokers
 from tests.support.demo import Demo, run_demo_once
 from tests.support.effort import FULL
+from tests.support.secured import SecuredKafka, secured
 
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
 SLOW_FOLDERS = frozenset({"crash", "fuzz", "integration"})
@@ -50,6 +51,12 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an Apache Kafka node."""
     yield from brokers.apache(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """An Apache Kafka node that takes clients by TLS and SASL alone, with an account for each role."""
+    yield from secured(tmp_path_factory.mktemp("secured"))
 
 
 @pytest.fixture(

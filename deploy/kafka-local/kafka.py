@@ -3,6 +3,7 @@
 
 Needs Java 17 and Maven, and nothing of this project. `start` fetches the jars once, formats a new log when there is
 none, starts a KRaft node on 127.0.0.1, waits until it answers and prints its address. All is kept under --home.
+`start --secured` starts another node, which takes clients by TLS and SCRAM alone and has an account for each role.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_HOME = HERE.parent.parent / ".kafka"
@@ -68,13 +71,21 @@ class Node:
     """The node kept under one folder: its jars, its log and, while it runs, its pid and address.
 
     Properties of their own, with ``{port}``, ``{controller}`` and ``{logs}`` to be filled in, and one ``cluster_id``
-    make several nodes a cluster.
+    make several nodes a cluster. ``security`` is of secured.py; the listener of the node itself is then at the port
+    ``internal``.
     """
 
     def __init__(
-        self, home: Path, jars: Path | None = None, properties: str = PROPERTIES, cluster_id: str | None = None
+        self,
+        home: Path,
+        jars: Path | None = None,
+        properties: str = PROPERTIES,
+        cluster_id: str | None = None,
+        security: Any = None,
     ) -> None:
         self.home = home
+        self.security = security
+        self.internal = 0
         self._properties = properties
         self._cluster_id = cluster_id or _cluster_id()
         self.jars = jars or home / "jars"
@@ -110,10 +121,13 @@ class Node:
         port = port or _free_port()
         if _connects(port):
             raise Failure(f"port {port} is taken: choose another with --port, or 0 for a free one")
+        self.internal = _free_port()
         config = self._configure(port, _free_port())
         arguments = [java, HEAP, f"-Dlog4j2.configurationFile={self.home / 'log4j2.xml'}", "-cp", f"{self.jars}/*"]
         if not (self.logs / "meta.properties").exists():
-            self._run([*arguments, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", str(config)])
+            accounts = self.security.scram() if self.security is not None else []
+            tool = [*arguments, "kafka.tools.StorageTool", "format"]
+            self._run([*tool, "-t", self._cluster_id, "-c", str(config), *accounts])
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [*arguments, "kafka.Kafka", str(config)],
@@ -124,6 +138,9 @@ class Node:
             )
         self._pid.write_text(f"{self._process.pid}\n")
         self._wait(self._process, port)
+        if self.security is not None:
+            self.security.allow(self.internal, self.security.granted)
+            self.security.write_settings(f"kafka://127.0.0.1:{port}")
         self._address.write_text(f"kafka://127.0.0.1:{port}\n")
         return f"kafka://127.0.0.1:{port}"
 
@@ -171,7 +188,12 @@ class Node:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "log4j2.xml").write_text(LOGGING)
         config = self.home / "server.properties"
-        config.write_text(self._properties.format(port=port, controller=controller, logs=self.logs))
+        properties = self._properties
+        if self.security is not None:
+            self.security.make()
+            properties += self.security.properties()
+        ports = {"port": port, "controller": controller, "internal": self.internal}
+        config.write_text(properties.format(**ports, logs=self.logs))
         return config
 
     def _run(self, command: list[str]) -> None:
@@ -185,11 +207,18 @@ class Node:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise Failure(f"the node ended as it started; see {self.output}")
-            if _serves(port):
+            if _serves(port, self.security and self.security.context()):
                 return
             time.sleep(0.1)
         self.stop()
         raise Failure(f"the node did not answer within {READY_SECONDS:.0f} s; see {self.output}")
+
+
+def _secured(home: Path) -> Node:
+    # Beside this file, which is no package.
+    from secured import Security
+
+    return Node(home / "secured", home / "jars", security=Security(home / "secured" / "accounts"))
 
 
 def _tool(name: str, what: str) -> str:
@@ -217,10 +246,10 @@ def _connects(port: int) -> bool:
     return True
 
 
-def _serves(port: int) -> bool:
+def _serves(port: int, context: ssl.SSLContext | None = None) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.settimeout(2.0)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=2.0)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") if context else raw as connection:
             connection.sendall(API_VERSIONS)
             return len(connection.recv(8)) == 8
     except OSError:
@@ -240,8 +269,10 @@ def main(arguments: list[str] | None = None) -> int:
         default=Path(os.environ.get("TRUCEWATCH_KAFKA_HOME") or DEFAULT_HOME),
         help="where jars, data and log go (.kafka under the repository, or $TRUCEWATCH_KAFKA_HOME)",
     )
+    parser.add_argument("--secured", action="store_true", help="the node with TLS, accounts and ACLs")
     given = parser.parse_args(arguments)
-    node = Node(given.home.resolve())
+    home = given.home.resolve()
+    node = _secured(home) if given.secured else Node(home)
     try:
         if given.command == "start":
             print(node.start(given.port))
@@ -252,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         else:
             print(node.address)
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         print(f"kafka.py: {failure}", file=sys.stderr)
         return 3
     return 0

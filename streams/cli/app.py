@@ -28,6 +28,7 @@ _COMMANDS = {
     "demo": ("replay", "demo"),
     "up": ("run", "up"),
     "worker": ("run", "worker"),
+    "topics": ("topics", "topics"),
     "publish": ("feed", "publish_command"),
     "replay": ("replay", "replay"),
     "status": ("status", "status"),

@@ -24,6 +24,7 @@ from streams.cli.brokers import knock
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets, ensure_topics
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.cluster import Broker
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
 from streams.feeds.dry_run import accepted_by
@@ -35,6 +36,7 @@ from streams.intake.examine import Examiner
 from streams.ops.published import copy_path
 from streams.ops.status import read_status
 from streams.ops.wording import counted
+from streams.security import for_own_broker
 from streams.settings import Settings
 
 #: Past this without a record moving, something hangs that will not end by itself.
@@ -88,8 +90,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
     """
     began = time.monotonic()
     _check_files(plan)
-    if plan.settings.broker is not None:
-        knock(plan.settings.broker)
+    given = None if for_own_broker(plan.settings).broker is None else knock(plan.settings)
     left = _check_room(plan)
     own: EmbeddedBroker | None = None
     with ExitStack() as stack:
@@ -108,7 +109,7 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         if left:
             # Not before every file was read: a torn one must not cost the earlier result.
             clear(plan.settings.data / plan.agreement.id)
-        broker = plan.settings.broker
+        broker: Broker | None = given
         if broker is None:
             # Its log stays, as that of `up` does: who is told that the broker ended must find it.
             own = stack.enter_context(EmbeddedBroker(plan.settings.data / "broker"))
@@ -116,11 +117,11 @@ def run_backtest(plan: Plan, progress: Progress) -> Finished:
         topics = Topics(f"{plan.settings.topic_prefix}.replay.{plan.run or uuid.uuid4().hex[:12]}")
         specs = topics.specs((plan.agreement.id,), archive=True)
         asyncio.run(ensure_topics(broker, specs))
-        if plan.settings.broker is not None and plan.run is None:
+        if given is not None and plan.run is None:
             names = [spec.name for spec in specs]
             stack.callback(lambda: asyncio.run(delete_topics(broker, names)))
         settings = plan.settings.model_copy(
-            update={"broker": broker, "topic_prefix": topics.prefix, "stamps": "archive"}
+            update={"broker": str(broker), "topic_prefix": topics.prefix, "stamps": "archive"}
         )
         # Intake first: the ledger must be there to take what intake still hands over while it stops.
         with running(("intake", "ledger"), settings) as workers:
@@ -142,7 +143,7 @@ class _Run:
 
     def __init__(
         self,
-        broker: str,
+        broker: Broker,
         topics: Topics,
         agreement: str,
         watched: Sequence[EmbeddedBroker | Worker],

@@ -15,6 +15,7 @@ from streams.cli import options
 from streams.cli.brokers import knock
 from streams.cli.output import answers, print_json
 from streams.ops.wording import counted
+from streams.security import for_own_broker
 from streams.settings import Settings, load, variable
 
 
@@ -37,8 +38,8 @@ def check_config(
     gazetteer = load_gazetteer(judged.gazetteer, settings.boundaries)
     notes = gazetteer.boundary_notes()
     unnamed = [region for region in judged.regions if region not in gazetteer.names()]
-    if settings.broker is not None:
-        knock(settings.broker)
+    if for_own_broker(settings).broker is not None:
+        knock(settings)
     origins = _origins(settings, given)
     if as_json:
         values = settings.model_dump(mode="json")

@@ -22,6 +22,7 @@ from streams.cli.brokers import required_broker
 from streams.cli.options import instant_of
 from streams.cli.output import answers, news, print_json
 from streams.cli.published import published_copy
+from streams.engine.cluster import Broker
 from streams.feeds.editing import Edit, edited
 from streams.feeds.exported import wrap
 from streams.feeds.readers import FORMATS
@@ -268,7 +269,7 @@ def _try(settings: Settings, letters: list[Letter], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _send(broker: str, letters: list[Letter], left_out: int, *, as_json: bool) -> None:
+def _send(broker: Broker, letters: list[Letter], left_out: int, *, as_json: bool) -> None:
     sent: list[Letter] = []
     try:
         asyncio.run(redrive(broker, letters, sent.append))

@@ -30,6 +30,7 @@ from streams.feeds.readers import missing_companions
 from streams.ops.status import Status, read_status
 from streams.ops.status_text import show_bulletins, show_declared, show_gate, show_grid, show_outcomes, status_json
 from streams.ops.wording import counted
+from streams.security import without_security
 from streams.settings import load
 
 _DEMO_AGREEMENT = "syria-2016"
@@ -91,7 +92,7 @@ def demo(
 
     Always starts afresh, on a broker of its own; takes some seconds.
     """
-    settings = load({"data": data, "agreement": _DEMO_AGREEMENT}).model_copy(
+    settings = without_security(load({"data": data, "agreement": _DEMO_AGREEMENT})).model_copy(
         update={"broker": None, "boundaries": None}
     )
     scenario = resources.files("streams").joinpath("demo", "september-2016.jsonl")

@@ -24,6 +24,7 @@ from streams.cli.output import news, print_json_line
 from streams.cli.processes import end_with_parent, running
 from streams.cli.restarts import Watched
 from streams.engine.broker import EmbeddedBroker
+from streams.security import for_own_broker
 from streams.settings import Role, Settings, load
 
 #: How often a line about the state is printed, and how often the workers are looked at.
@@ -57,7 +58,7 @@ def up(
     """
     from streams.ops.published import copy_path
 
-    served = _per_agreement(agreement, {"broker": broker, "boundaries": boundaries, "data": data})
+    served = per_agreement(agreement, {"broker": broker, "boundaries": boundaries, "data": data})
     settings = next(iter(served.values()))
     # Or feeds would be given the address of a broker that is about to go. Other faults are the ledger's to tell.
     for judged in served:
@@ -66,12 +67,12 @@ def up(
     own: EmbeddedBroker | None = None
     with ExitStack() as stack, _until_told_to_stop() as told:
         changes: dict[str, object] = {}
-        if settings.broker is None:
+        if for_own_broker(settings).broker is None:
             settings.data.mkdir(parents=True, exist_ok=True)
             own = stack.enter_context(EmbeddedBroker(settings.data / "broker", port))
             changes["broker"] = own.url
         else:
-            knock(settings.broker)
+            knock(settings)
         if settings.log_format == "auto" and sys.stderr.isatty():
             # The workers write to a pipe, but a person reads it.
             changes["log_format"] = "text"
@@ -89,7 +90,7 @@ def up(
         _say(as_json, "stopping", "stopping: each ledger commits and publishes its last copy")
 
 
-def _per_agreement(agreements: list[str] | None, given: Mapping[str, object]) -> dict[str, Settings]:
+def per_agreement(agreements: list[str] | None, given: Mapping[str, object]) -> dict[str, Settings]:
     """Return the settings of each agreement's workers, by its id.
 
     Raises:
@@ -131,7 +132,7 @@ def worker(
     from streams.roles import run_role
 
     given = {"broker": broker, "boundaries": boundaries, "data": data, "log_format": "json" if as_json else None}
-    served = list(_per_agreement(agreement, given).values())
+    served = list(per_agreement(agreement, given).values())
     settings = served[0]
     log.configure(settings)
     required_broker(settings, f"the {role} worker")

@@ -12,9 +12,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     KafkaConnectionError,
     NodeNotReadyError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -22,9 +24,10 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, De
 
 from schemas.errors import BrokerUnavailable, UsageError
 from schemas.topics import KEEP_FOR_EVER, REPLICAS, TopicSpec
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
-from streams.engine.kafka_errors import kafka_errors
-from streams.engine.metadata import Metadata, ask_any, bootstrap, connected, metadata
+from streams.engine.kafka_errors import forbidden, kafka_errors
+from streams.engine.metadata import Metadata, ask_any, connected, metadata
 
 _Record = ConsumerRecord[bytes | None, bytes | None]
 
@@ -36,7 +39,7 @@ _AGAIN_SECONDS = 0.2
 _REQUEST_MS = 15_000
 
 
-async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
+async def ensure_topics(broker: Broker, specs: Sequence[TopicSpec]) -> None:
     """Create missing topics and wait until all of ``specs`` are writable.
 
     A new topic is replicated on three brokers, or on all where there are fewer. Of three, two must
@@ -51,7 +54,7 @@ async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
         found = await metadata(client, list(wanted))
         missing = [spec for name, spec in wanted.items() if name not in found.topics]
         if missing:
-            await _create(client, missing, replicas=min(REPLICAS, found.brokers))
+            await _create(client, broker, missing, replicas=min(REPLICAS, found.brokers))
         found = await _settled(client, list(wanted))
         kept = [spec.name for spec in specs if spec.retention_ms == KEEP_FOR_EVER and spec not in missing]
         for name, config in await _configs(client, kept):
@@ -68,7 +71,7 @@ async def ensure_topics(broker: str, specs: Sequence[TopicSpec]) -> None:
             )
 
 
-async def delete_topics(broker: str, names: Iterable[str]) -> None:
+async def delete_topics(broker: Broker, names: Iterable[str]) -> None:
     """Delete the topics that exist."""
     async with connected(broker) as client:
         request = DeleteTopicsRequest(list(names), _REQUEST_MS)
@@ -78,33 +81,39 @@ async def delete_topics(broker: str, names: Iterable[str]) -> None:
                 raise for_code(code)(name)
 
 
-async def end_offsets(broker: str, topic: str) -> dict[int, int]:
+async def partitions_of(broker: Broker, names: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of each topic that exists."""
+    async with connected(broker) as client:
+        return {name: topic.partitions for name, topic in (await metadata(client, list(names))).topics.items()}
+
+
+async def end_offsets(broker: Broker, topic: str) -> dict[int, int]:
     """Return the end offset of each partition, none for an unknown topic."""
     async with _reader(broker, topic) as (reader, partitions), asyncio.timeout(_SETTLE_SECONDS):
         return _by_partition(await ends_of(reader, partitions)) if partitions else {}
 
 
-async def beginning_offsets(broker: str, topic: str) -> dict[int, int]:
+async def beginning_offsets(broker: Broker, topic: str) -> dict[int, int]:
     """Return the first offset of each partition, none for an unknown topic."""
     async with _reader(broker, topic) as (reader, partitions):
         return _by_partition(await reader.beginning_offsets(partitions)) if partitions else {}
 
 
-async def committed_offsets(broker: str, group: str, topic: str) -> dict[int, int]:
+async def committed_offsets(broker: Broker, group: str, topic: str) -> dict[int, int]:
     """Return the offsets a consumer group has committed, for partitions with one."""
     async with _reader(broker, topic, group) as (reader, partitions):
         committed = {partition: await reader.committed(partition) for partition in partitions}
     return _by_partition({partition: offset for partition, offset in committed.items() if offset is not None})
 
 
-async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Record | None:
+async def record_at(broker: Broker, partition: TopicPartition, offset: int) -> _Record | None:
     """Return the record at ``offset``; None where a reader is given none.
 
     Raises:
         BrokerUnavailable: no broker answers.
     """
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap(broker),
+        **cluster_of(broker).client,
         group_id=None,
         enable_auto_commit=False,
         fetch_max_wait_ms=10,
@@ -131,7 +140,7 @@ async def record_at(broker: str, partition: TopicPartition, offset: int) -> _Rec
             await reader.stop()
 
 
-async def log_identity(broker: str, topic: str) -> str:
+async def log_identity(broker: Broker, topic: str) -> str:
     """Return the identity of a topic's log.
 
     It changes whenever offsets of the topic mean other records. It names the cluster and the
@@ -163,13 +172,17 @@ async def _configs(client: Any, names: Sequence[str]) -> list[tuple[str, dict[st
     return found
 
 
-async def _create(client: Any, specs: Sequence[TopicSpec], *, replicas: int) -> None:
+async def _create(client: Any, broker: Broker, specs: Sequence[TopicSpec], *, replicas: int) -> None:
     topics: list[Any] = [
         (spec.name, spec.partitions, replicas, [], list(spec.config_on(replicas).items())) for spec in specs
     ]
     request = CreateTopicsRequest(create_topic_requests=topics, timeout=_REQUEST_MS, validate_only=False)
     response = await _ask_controller(client, request)
     for name, code, *words in response.topic_errors:
+        if code in (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno):
+            refused = forbidden(broker, f"create topic {name}, which is missing")
+            refused.also("or let an account that may create topics run `trucewatch topics`")
+            raise refused
         # Two workers that start at once both find it missing; the partition count is checked
         # afterwards.
         if code not in (0, TopicAlreadyExistsError.errno):
@@ -210,7 +223,9 @@ async def _settled(client: Any, names: list[str]) -> Metadata:
 
 
 @asynccontextmanager
-async def _reader(broker: str, topic: str, group: str | None = None) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
+async def _reader(
+    broker: Broker, topic: str, group: str | None = None
+) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
     """Yield a consumer that reads nothing, and the partitions of ``topic``."""
     async with connected(broker) as client:
         known = (await metadata(client, [topic])).topics.get(topic)
@@ -219,7 +234,7 @@ async def _reader(broker: str, topic: str, group: str | None = None) -> AsyncIte
         return
     partitions = [TopicPartition(topic, number) for number in range(known.partitions)]
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False, fetch_max_wait_ms=10
+        **cluster_of(broker).client, group_id=group, enable_auto_commit=False, fetch_max_wait_ms=10
     )
     with kafka_errors(broker):
         try:

@@ -18,11 +18,11 @@ from faust.types import ChannelT, StreamT
 from yarl import URL
 
 from streams.engine.batch_transport import BatchTransport
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.handler_serializer import BatchHandler, HandlerSerializer
 from streams.engine.heartbeat import STALL_SECONDS, Heartbeat
 from streams.engine.kafka_errors import our_error
 from streams.engine.lane import LAST_COMMIT_SECONDS, Batch, Lane, Resume
-from streams.engine.metadata import addresses
 from streams.engine.reachability import BrokerReachability
 
 
@@ -53,24 +53,28 @@ class AppOptions:
     """Options of a worker's app.
 
     Attributes:
-        broker: ``kafka://host:port``, several separated by commas.
+        broker: the cluster, or its address.
         data_dir: keeps Faust from falling back to the working directory; nothing is written there.
         idle_seconds: how long nothing may arrive before an idle batch is handled. Without
             partitions there are none.
         timing: of the consumer group.
         stall_seconds: how long records may wait without progress before the process ends.
         patience_seconds: how long no broker may answer before the process ends, idle or not.
+        writes: topics that the handler writes to.
+        unique_logs: topics that the handler holds as a :class:`streams.engine.unique_log.UniqueLog`.
         max_records: records of one fetch over all partitions, and so of the largest batch.
         fetch_bytes: bytes of one fetch and partition. A single larger record is still delivered. At
             most four such fetches per partition are in memory.
     """
 
-    broker: str
+    broker: Broker
     data_dir: Path
     idle_seconds: float
     timing: GroupTiming = CLUSTER
     stall_seconds: float = STALL_SECONDS
     patience_seconds: float = math.inf
+    writes: frozenset[str] = frozenset()
+    unique_logs: frozenset[str] = frozenset()
     max_records: int = 10_000
     fetch_bytes: int = 4 * 1_048_576
 
@@ -115,12 +119,14 @@ class BatchApp(faust.App):
         options: AppOptions,
         resume: Resume | None = None,
     ) -> None:
+        self.cluster = cluster_of(options.broker)
         super().__init__(
             app_id,
             # Faust lets an environment variable win over an argument: with an empty environment
             # none does.
             env={},
-            broker=[URL(address) for address in addresses(options.broker)],
+            broker=[URL(url) for url in self.cluster.urls],
+            broker_credentials=self.cluster.credentials,
             datadir=options.data_dir,
             TableManager=_NoTables,
             topic_disable_leader=True,
@@ -137,11 +143,12 @@ class BatchApp(faust.App):
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
         )
-        self.address = options.broker
+        self.writes = options.writes
+        self.unique_logs = options.unique_logs
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self.lane = Lane(frozenset(topics), options.idle_seconds)
-        self.reachability = BrokerReachability(options.broker, options.patience_seconds)
+        self.reachability = BrokerReachability(str(self.cluster), options.patience_seconds)
         self.serializer = HandlerSerializer(handler, resume, self.lane, self.fail)
         self.heartbeat = Heartbeat(self.lane, self.serializer, options.stall_seconds)
         self.transport = BatchTransport(self.conf.broker_consumer, self, self.lane, self.fail)
@@ -160,7 +167,7 @@ class BatchApp(faust.App):
     def fail(self, error: BaseException) -> None:
         """Record the error that stops the process; the first one counts."""
         if self.failure is None:
-            self.failure = our_error(error, self.address) if isinstance(error, KafkaError) else error
+            self.failure = our_error(error, self.cluster) if isinstance(error, KafkaError) else error
             self.serializer.end()
             self.failed.set()
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     IncompatibleBrokerVersion,
     InvalidTimestampError,
     KafkaConnectionError,
@@ -17,17 +20,29 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
     RecordTooLargeError,
     RequestTimedOutError,
+    SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
     UnsupportedVersionError,
 )
 
-from schemas.errors import BrokerUnavailable, LogMismatch, TrucewatchError, UsageError
+from schemas.errors import BrokerRefused, BrokerUnavailable, LogMismatch, TrucewatchError, UsageError
+from streams.engine.cluster import Broker, cluster_of
 
 _UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, TimeoutError)
 
 
-def our_error(error: BaseException, broker: str) -> TrucewatchError:
+#: What an authorization error is about.
+_KINDS: dict[type[BaseException], str] = {
+    TopicAuthorizationFailedError: "use topic ",
+    GroupAuthorizationFailedError: "use consumer group ",
+    TransactionalIdAuthorizationFailed: "use transactional id ",
+    ClusterAuthorizationFailedError: "administer the cluster",
+}
+
+
+def our_error(error: BaseException, broker: Broker) -> TrucewatchError:
     """Return our error for an error met while talking to ``broker``.
 
     Any error of the client without a case of its own becomes a :class:`BrokerUnavailable` that
@@ -36,8 +51,8 @@ def our_error(error: BaseException, broker: str) -> TrucewatchError:
     match error:
         case TrucewatchError():
             return error
-        case TopicAuthorizationFailedError():
-            return BrokerUnavailable(f"the Kafka broker at {broker} does not allow access to {_words(error)}")
+        case _ if isinstance(error, (*_KINDS, AuthenticationFailedError, SaslAuthenticationFailed)):
+            return _refused(error, broker)
         case UnknownTopicOrPartitionError():
             return UsageError(f"a topic does not exist on the Kafka broker at {broker}: {_words(error)}")
         case MessageSizeTooLargeError() | RecordTooLargeError():
@@ -62,6 +77,24 @@ def our_error(error: BaseException, broker: str) -> TrucewatchError:
             return BrokerUnavailable(f"the Kafka broker at {broker} refused: {_words(error)}")
 
 
+def _refused(error: BaseException, broker: Broker) -> BrokerRefused:
+    """Return the error of a client that is not let in, or not let do something."""
+    if type(error) in _KINDS:
+        return forbidden(broker, f"{_KINDS[type(error)]}{_named(error)}")
+    return BrokerRefused(
+        f"the Kafka broker at {broker} no longer takes {cluster_of(broker).who}",
+        "`trucewatch check-config` says which setting is wrong",
+    )
+
+
+def forbidden(broker: Broker, what: str) -> BrokerRefused:
+    """Return the error of a missing ACL; ``what`` is what the client may not do."""
+    return BrokerRefused(
+        f"the Kafka broker at {broker} does not let {cluster_of(broker).who} {what}: an ACL is missing",
+        "grant what docs/operating.md lists for the role under Access",
+    )
+
+
 def is_passing(error: BaseException) -> bool:
     """Return whether the same request may succeed later.
 
@@ -72,12 +105,19 @@ def is_passing(error: BaseException) -> bool:
 
 
 @contextmanager
-def kafka_errors(broker: str) -> Iterator[None]:
+def kafka_errors(broker: Broker) -> Iterator[None]:
     """Raise the Kafka client's errors within the block as ours."""
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
         raise our_error(error, broker) from error
+
+
+def _named(error: BaseException) -> str:
+    """Return the names an authorization error is about, one or several."""
+    found = error.args[0] if error.args else ""
+    names = sorted(found) if isinstance(found, (set, frozenset, list, tuple)) else [str(found)]
+    return "" if isinstance(error, ClusterAuthorizationFailedError) else " ".join(", ".join(names).split())
 
 
 def _words(error: BaseException) -> str:

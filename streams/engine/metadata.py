@@ -6,7 +6,7 @@ A topic that was deleted and created again keeps its name. Its id tells the two 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -26,6 +26,9 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from schemas.errors import BrokerUnavailable
+from streams.engine.cluster import Broker, cluster_of
+from streams.engine.greeting import greet
 from streams.engine.kafka_errors import kafka_errors
 
 _UNKNOWN_TOPIC = 3
@@ -34,12 +37,17 @@ _LEADER_MISSING = 5
 
 @dataclass(frozen=True)
 class KnownTopic:
-    """Description of a topic; ``ready`` once every partition has a leader."""
+    """Description of a topic; ``ready`` once every partition has a leader.
+
+    Attributes:
+        operations: a bit for each operation that the client may do; None where it was not asked.
+    """
 
     name: str
     id: UUID
     partitions: int
     ready: bool
+    operations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,39 +129,52 @@ class _MetadataStruct(RequestStruct):
 class _MetadataRequest(Request[_MetadataStruct]):
     API_KEY = 3
 
-    def __init__(self, topics: list[str]) -> None:
+    def __init__(self, topics: list[str], operations: bool) -> None:
         self._topics = topics
+        self._operations = operations
 
     def build(self, request_struct_class: type[_MetadataStruct]) -> _MetadataStruct:
         topics: list[Any] = [(UUID(int=0), name, {}) for name in self._topics]
         # Asking must not create: a broker that creates topics by itself gives them its own
         # partition count.
-        return request_struct_class(topics, False, False, False, {})
+        return request_struct_class(topics, False, False, self._operations, {})
 
 
 @asynccontextmanager
-async def connected(broker: str) -> AsyncIterator[Any]:
+async def connected(broker: Broker) -> AsyncIterator[Any]:
     """Yield a client of ``broker``, with Kafka's errors raised as ours."""
-    client = AIOKafkaClient(bootstrap_servers=bootstrap(broker))
+    client = AIOKafkaClient(**cluster_of(broker).client)
     with kafka_errors(broker):
         try:
-            await client.bootstrap()
+            try:
+                await client.bootstrap()
+            except KafkaConnectionError:
+                # The client tells in the log alone why. A refusal is named; of silence no more is known.
+                with suppress(BrokerUnavailable):
+                    await greet(broker)
+                raise
+            if not client.cluster.brokers():
+                # A client whose token was refused takes itself for connected, and learns nothing.
+                await greet(broker)
             yield client
         finally:
             await client.close()
 
 
-async def metadata(client: Any, topics: list[str]) -> Metadata:
-    """Return the description of the cluster and of existing ``topics``."""
-    response = await ask_any(client, _MetadataRequest(topics))
+async def metadata(client: Any, topics: list[str], *, operations: bool = False) -> Metadata:
+    """Return the description of the cluster and of existing ``topics``.
+
+    With ``operations`` each topic tells what the client may do to it.
+    """
+    response = await ask_any(client, _MetadataRequest(topics, operations))
     known: dict[str, KnownTopic] = {}
-    for error, name, id_, _internal, partitions, *_ in response.topics:
+    for error, name, id_, _internal, partitions, may, *_ in response.topics:
         if error == _UNKNOWN_TOPIC:
             continue
         if error not in (0, _LEADER_MISSING):
             raise for_code(error)(name)
         ready = error == 0 and bool(partitions) and all(each[0] == 0 and each[2] >= 0 for each in partitions)
-        known[name] = KnownTopic(name, id_, len(partitions), ready)
+        known[name] = KnownTopic(name, id_, len(partitions), ready, may if operations else None)
     return Metadata(response.cluster_id or "", len(response.brokers), known)
 
 
@@ -174,14 +195,3 @@ async def ask_any(client: Any, request: Any) -> Any:
             if not others:
                 raise
     return await client.send(others[-1], request)
-
-
-def addresses(broker: str) -> list[str]:
-    """Return the ``kafka://host:port`` URLs of a broker setting."""
-    hosts = [part.strip().removeprefix("kafka://") for part in broker.split(",")]
-    return [f"kafka://{host}" for host in hosts if host]
-
-
-def bootstrap(broker: str) -> list[str]:
-    """Return the ``host:port`` pairs of a broker setting, as aiokafka takes them."""
-    return [address.removeprefix("kafka://") for address in addresses(broker)]

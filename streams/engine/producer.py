@@ -17,8 +17,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.errors import BrokerUnavailable
 from schemas.topics import MAX_MESSAGE_BYTES
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.kafka_errors import is_passing, kafka_errors
-from streams.engine.metadata import bootstrap
 
 #: Key, value, headers.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
@@ -53,12 +53,12 @@ class BatchProducer:
     producers.
 
     Args:
-        broker: ``kafka://host:port``, several separated by commas.
+        broker: the cluster, or its address.
         patience_seconds: how long a broker may be gone. A batch is sent again for so long before it
             is an error.
     """
 
-    def __init__(self, broker: str, patience_seconds: float = 0.0) -> None:
+    def __init__(self, broker: Broker, patience_seconds: float = 0.0) -> None:
         self._broker = broker
         self._patience_seconds = patience_seconds
         self._producer: AIOKafkaProducer | None = None
@@ -69,7 +69,7 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: nobody answers.
         """
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(self._broker), **CLIENT)
+        producer = AIOKafkaProducer(**cluster_of(self._broker).client, **CLIENT)
         try:
             with kafka_errors(self._broker):
                 await producer.start()

@@ -23,10 +23,10 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import is_passing, kafka_errors
 from streams.engine.lane import Record
-from streams.engine.metadata import bootstrap
 from streams.engine.producer import CLIENT, BatchProducer, Outgoing, batches
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class UniqueLog:
     """Topic of one partition, read and appended to so that no key is there twice.
 
     Args:
-        broker: ``kafka://host:port``, several separated by commas.
+        broker: the cluster, or its address.
         topic: name of the topic, which is also the transactional id.
         lock: a file to lock where the broker knows no transactions.
         patience_seconds: how long a broker may be gone before it is an error.
@@ -52,7 +52,7 @@ class UniqueLog:
 
     def __init__(
         self,
-        broker: str,
+        broker: Broker,
         topic: str,
         *,
         lock: Path | None = None,
@@ -110,7 +110,7 @@ class UniqueLog:
             return
         if self._producer is None:
             self._producer = AIOKafkaProducer(
-                bootstrap_servers=bootstrap(self._broker),
+                **cluster_of(self._broker).client,
                 transactional_id=self._topic.topic,
                 transaction_timeout_ms=_TRANSACTION_MS,
                 **CLIENT,
@@ -140,7 +140,7 @@ class UniqueLog:
     async def _read_on(self, key_of: Callable[[Record], Hashable]) -> None:
         """Note the keys from where reading ended up to the end, or to an open transaction."""
         reader = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap(self._broker),
+            **cluster_of(self._broker).client,
             group_id=None,
             enable_auto_commit=False,
             fetch_max_wait_ms=10,

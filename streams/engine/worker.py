@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from time import monotonic
 
-from schemas.errors import BrokerUnavailable, TopicReplaced, TrucewatchError, UsageError
+from schemas.errors import BrokerRefused, BrokerUnavailable, TopicReplaced, TrucewatchError, UsageError
+from streams.engine.access import READ, WRITE, check_group, check_topics, check_transactional_id
 from streams.engine.app import BatchApp
 from streams.engine.heartbeat import TICK_SECONDS
 from streams.engine.metadata import connected, metadata
@@ -87,14 +88,26 @@ async def _knock(app: BatchApp) -> dict[str, str]:
     logs = await _logs(app)
     missing = sorted(app.lane.topics.difference(logs))
     if missing:
-        raise UsageError(f"there is no topic {' or '.join(missing)} on the Kafka broker at {app.address}")
+        raise UsageError(f"there is no topic {' or '.join(missing)} on the Kafka broker at {app.cluster}")
     return logs
 
 
 async def _logs(app: BatchApp) -> dict[str, str]:
-    async with connected(app.address) as client:
-        found = await metadata(client, sorted(app.lane.topics))
-    return {name: f"{found.cluster_id}/{topic.id}" for name, topic in found.topics.items()}
+    """Return the identity of each topic's log, once the client may do all of its work.
+
+    Raises:
+        BrokerRefused: an ACL is missing.
+    """
+    read, secured = app.lane.topics, app.cluster.is_authenticated
+    async with connected(app.cluster) as client:
+        found = await metadata(client, sorted(read | app.writes | app.unique_logs), operations=secured)
+        if secured:
+            await check_group(client, app.cluster, app.conf.id)
+            for topic in sorted(app.unique_logs):
+                await check_transactional_id(client, app.cluster, topic)
+    for operation, names in ((READ, read | app.unique_logs), (WRITE, app.writes | app.unique_logs)):
+        check_topics(app.cluster, [topic for name, topic in found.topics.items() if name in names], operation)
+    return {name: f"{found.cluster_id}/{topic.id}" for name, topic in found.topics.items() if name in read}
 
 
 async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
@@ -109,7 +122,7 @@ async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         try:
             found = await apart(lambda: _logs(app), WATCH_SECONDS)
-        except (TrucewatchError, TimeoutError):
+        except (TrucewatchError, TimeoutError) as fault:
             # While the whole process was stopped no broker was asked: such time does not count.
             passed, looked = min(monotonic() - looked, 2 * WATCH_SECONDS), monotonic()
             if app.lane.commits > taken:
@@ -119,7 +132,7 @@ async def _watch(app: BatchApp, logs: dict[str, str]) -> None:
             try:
                 app.reachability.unanswered(passed)
             except BrokerUnavailable as gone:
-                app.fail(gone)
+                app.fail(fault if isinstance(fault, BrokerRefused) else gone)
                 return
             continue
         except Exception as error:  # unseen, nobody would look after the topics any more

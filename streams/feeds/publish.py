@@ -17,7 +17,8 @@ from zlib import crc32
 
 from schemas.rejects import naming
 from schemas.topics import Topics
-from streams.engine.admin import end_offsets, ensure_topics
+from streams.engine.admin import ensure_topics, partitions_of
+from streams.engine.cluster import Broker
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.feeds.recorded import Named, Recorded
 
@@ -48,7 +49,7 @@ class Published:
 
 
 async def publish(
-    broker: str,
+    broker: Broker,
     topics: Topics,
     reports: Iterable[Named],
     receipt: Callable[[Receipt], None],
@@ -86,14 +87,15 @@ async def publish(
     return done
 
 
-async def _partitions(broker: str, topics: Topics) -> dict[str, list[int]]:
+async def _partitions(broker: Broker, topics: Topics) -> dict[str, list[int]]:
     """The partitions the input topics have, whoever made them; those that are missing are created."""
-    found = {topic: sorted(await end_offsets(broker, topic)) for topic in topics.inputs}
-    missing = [spec for spec in topics.specs(()) if spec.name in found and not found[spec.name]]
+    # Of metadata alone: a feed's account may write, and read nothing.
+    found = await partitions_of(broker, topics.inputs)
+    missing = [spec for spec in topics.specs(()) if spec.name in topics.inputs and spec.name not in found]
     if missing:
         await ensure_topics(broker, missing)
-        found |= {spec.name: list(range(spec.partitions)) for spec in missing}
-    return found
+        found |= {spec.name: spec.partitions for spec in missing}
+    return {topic: list(range(count)) for topic, count in found.items()}
 
 
 def _outgoing(report: Recorded) -> Outgoing:

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.errors import UsageError
 from streams.engine.admin import end_offsets
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.kafka_errors import kafka_errors
-from streams.engine.metadata import bootstrap
 from streams.engine.producer import BATCH_BYTES
 from streams.feeds.archive import NUMBER_HEADER
 from streams.intake.examine import TICK_HEADER
@@ -36,7 +36,7 @@ class ReadBack:
     reports: int
 
 
-async def read_back(broker: str, topic: str, total: int) -> ReadBack:
+async def read_back(broker: Broker, topic: str, total: int) -> ReadBack:
     """Read what a topic holds of an archive of ``total`` records.
 
     Raises:
@@ -49,7 +49,7 @@ async def read_back(broker: str, topic: str, total: int) -> ReadBack:
     if end:
         partition = TopicPartition(topic, 0)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap(broker), enable_auto_commit=False, max_partition_fetch_bytes=BATCH_BYTES
+            **cluster_of(broker).client, enable_auto_commit=False, max_partition_fetch_bytes=BATCH_BYTES
         )
         with kafka_errors(broker):
             try:

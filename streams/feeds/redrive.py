@@ -14,8 +14,8 @@ from schemas.facts import Origin, Redrive, RejectFact
 from schemas.rejects import dead_letter_headers, fitting, redrive_headers
 from sinks.rejects import Reject
 from streams.engine.admin import beginning_offsets, end_offsets, log_identity
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.kafka_errors import kafka_errors
-from streams.engine.metadata import bootstrap
 from streams.engine.producer import BatchProducer, Outgoing
 
 #: Rejects published between two looks at what was acknowledged.
@@ -51,7 +51,7 @@ def origin_of(reject: Reject) -> Origin:
     return Origin(reject.source_topic, reject.source_partition, reject.source_offset, reject.source_log or "")
 
 
-async def redrive(broker: str, letters: Iterable[Letter], sent: Callable[[Letter], None]) -> None:
+async def redrive(broker: Broker, letters: Iterable[Letter], sent: Callable[[Letter], None]) -> None:
     """Publish rejects again; ``sent`` is called for each once the broker has it.
 
     The broker still holds most rejected records, with key and headers; of one it no longer holds only the bytes are
@@ -92,11 +92,11 @@ def _outgoing(letter: Letter, record: _Record | None) -> Outgoing:
 class _Sources:
     """Reads rejected records where they came from."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._held: dict[str, tuple[str, dict[int, int], dict[int, int]]] = {}
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap(broker), enable_auto_commit=False, auto_offset_reset="none"
+            **cluster_of(broker).client, enable_auto_commit=False, auto_offset_reset="none"
         )
         self._at: TopicPartition | None = None
         self._next: int | None = None

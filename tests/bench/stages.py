@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.topics import Topics
 from streams.cli.processes import Worker, running
 from streams.engine.admin import ensure_topics
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from streams.engine.producer import BatchProducer
 from streams.settings import Role, Settings
 
@@ -79,7 +79,7 @@ async def bare(broker: str, topics: Topics, count: int) -> Timed:
     """Read and decode the same topic with nothing but aiokafka and orjson: the yardstick."""
     consumer = AIOKafkaConsumer(
         topics.incidents,
-        bootstrap_servers=bootstrap(broker),
+        **cluster_of(broker).client,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=4 * 1_048_576,
@@ -162,7 +162,7 @@ async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_seco
     facts = TopicPartition(topics.facts(AGREEMENT), 0)
     await ensure_topics(broker, topics.specs((AGREEMENT,)))
     producer = BatchProducer(broker)
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), enable_auto_commit=False)
+    reader = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
     with running(("intake", "ledger"), settings) as workers:
         await producer.start()
         await reader.start()
@@ -204,7 +204,7 @@ class Committed:
 
     def __init__(self, broker: str, group: str, topic: str, partitions: int = 1) -> None:
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker), group_id=group, enable_auto_commit=False)
+        self._consumer = AIOKafkaConsumer(**cluster_of(broker).client, group_id=group, enable_auto_commit=False)
 
     async def __aenter__(self) -> Callable[[], Awaitable[int]]:
         await self._consumer.start()

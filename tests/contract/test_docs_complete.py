@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_every_example_of_a_key_is_accepted(document: str, name: str) -> None:
             alone = create_model("Alone", __base__=Language, value=(field.annotation, field))
             written = f'{{"{key}": {example}}}' if document == REPORTING else json_of(key, example)
             alone.model_validate_json(written.replace(f'"{key}":', f'"{field.alias or "value"}":', 1))
+
+
+def test_the_acls_that_are_told_are_those_that_the_tests_run_on() -> None:
+    rules = tomllib.loads((ROOT / "deploy" / "acls.toml").read_text("utf-8"))["allow"]
+    listed = [
+        {
+            "account": f"`{rule['role']}`",
+            "may": ", ".join(rule["operations"]),
+            **{
+                kind.replace("_", " "): ", ".join(f"`{name.format(prefix='truce')}`" for name in rule.get(kind, ()))
+                for kind in ("topics", "groups", "transactional_ids")
+            },
+        }
+        for rule in rules
+    ]
+    assert tables(OPERATING, "list")["acls"] == listed
 
 
 def json_of(key: str, example: str) -> str:

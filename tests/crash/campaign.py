@@ -22,6 +22,7 @@ from schemas.errors import WorkerDied
 from schemas.failpoints import STEPS
 from schemas.topics import Topics
 from streams.cli.processes import worker_environment
+from streams.engine.cluster import Broker
 from streams.feeds.archive import ArchiveRecord
 from streams.settings import Role, Settings
 from tests.crash.figures import Figures, Tables
@@ -30,6 +31,7 @@ from tests.support.brokers import read_to_end
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for
 from tests.support.records import tables, tables_without_places
+from tests.support.secured import as_role
 from tests.support.standbys import copy_of, finish, take_in
 
 #: A worker reads its first record after some seconds: random deaths fall before, into recovery, and behind it.
@@ -142,7 +144,7 @@ def _live_and_die(
     failpoint = None if step is None else f"{step}:{draw.randint(1, 3) if often else 1}"
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "streams", "worker", "--role", role],
-        env=worker_environment(settings.model_copy(update={"failpoint": failpoint})),
+        env=worker_environment(as_role(settings, role).model_copy(update={"failpoint": failpoint})),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -171,7 +173,7 @@ def _finish_and_compare(settings: Settings, facts: int, whole: Tables, figures: 
     figures.recount(copy_of(settings))
 
 
-def _dead_letters(broker: str, topics: Topics) -> set[int]:
+def _dead_letters(broker: Broker, topics: Topics) -> set[int]:
     """Return the offsets in the archive of the records that were rejected, as the topic of rejects has them."""
     records = asyncio.run(read_to_end(broker, topics.rejects))
     return {int(dict(record.headers)["__streams.errors.offset"]) for record in records}

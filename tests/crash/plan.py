@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.engine.cluster import Broker
+
 REPORTS = 3_000
 
 
@@ -20,7 +22,7 @@ class Plan:
         reports: reports on their way while a campaign kills.
     """
 
-    broker: str
+    broker: Broker
     prefix: str
     folder: Path
     count: int

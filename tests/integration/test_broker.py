@@ -25,8 +25,9 @@ from streams.engine.admin import (
     log_identity,
 )
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.cluster import cluster_of
 from streams.engine.kafka_errors import kafka_errors, our_error
-from streams.engine.metadata import bootstrap, connected, metadata
+from streams.engine.metadata import connected, metadata
 from streams.engine.producer import CLIENT, BatchProducer
 from tests.support.brokers import numbered, read_all, topic_of, write
 
@@ -208,7 +209,7 @@ class TestErrors:
     @pytest.mark.kafka
     async def test_a_clock_years_ahead_of_the_brokers_is_named(self, apache_kafka: str, prefix: str) -> None:
         name = await topic_of(apache_kafka, f"{prefix}.in")
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka))
+        producer = AIOKafkaProducer(**cluster_of(apache_kafka).client)
         await producer.start()
         try:
             with (
@@ -230,7 +231,7 @@ class TestErrors:
 
 
 def test_a_broker_setting_names_several_addresses() -> None:
-    assert bootstrap("kafka://one:1,two:2, kafka://three:3") == ["one:1", "two:2", "three:3"]
+    assert cluster_of("kafka://one:1,two:2, kafka://three:3").hosts == ["one:1", "two:2", "three:3"]
 
 
 def _lives(pid: int) -> bool:

@@ -26,7 +26,8 @@ from streams.engine.admin import (
     record_at,
 )
 from streams.engine.broker import EmbeddedBroker
-from streams.engine.metadata import bootstrap, connected
+from streams.engine.cluster import cluster_of
+from streams.engine.metadata import connected
 from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.producer import CLIENT, BatchProducer
 from streams.engine.worker import serve
@@ -181,7 +182,7 @@ class TestGaps:
     ) -> None:
         """Markers leave gaps; what an aborted transaction wrote was never said."""
         topic = await topic_of(apache_kafka, f"{prefix}.in")
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=f"{prefix}.tx")
+        producer = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=f"{prefix}.tx")
         await producer.start()
         said = []
         for number in range(30):
@@ -209,7 +210,7 @@ class TestGaps:
         self, apache_kafka: str, prefix: str
     ) -> None:
         topic = await topic_of(apache_kafka, f"{prefix}.in")
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=f"{prefix}.tx")
+        producer = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=f"{prefix}.tx")
         await producer.start()
         for number in range(5):
             async with producer.transaction():
@@ -424,7 +425,7 @@ async def test_the_record_at_an_offset_is_read_back_and_one_that_is_not_there_is
 
 async def test_where_a_transaction_left_its_marker_no_record_is_read_back(apache_kafka: str, prefix: str) -> None:
     topic = await topic_of(apache_kafka, f"{prefix}.in")
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+    producer = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=prefix)
     await producer.start()
     try:
         async with producer.transaction():
@@ -448,7 +449,7 @@ async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> No
 
 
 async def _delete_before(broker: str, topic: str, offset: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap(broker))
+    admin = AIOKafkaAdminClient(**cluster_of(broker).client)
     await admin.start()
     try:
         await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from tests.bench.reports import running_truce
 from tests.integration.test_live import ask
 from tests.support.brokers import read_to_end
@@ -40,7 +40,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 async def topics_of(broker: str) -> set[str]:
     """Every topic a broker has."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(broker))
+    consumer = AIOKafkaConsumer(**cluster_of(broker).client)
     await consumer.start()
     try:
         return set(await consumer.topics())

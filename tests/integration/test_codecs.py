@@ -17,7 +17,7 @@ from schemas.topics import Topics
 from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for
 from tests.support.brokers import need_kafka, read_to_end
 from tests.support.kafka import node_of
@@ -48,7 +48,7 @@ def of_type(kind: str, number: int) -> bytes:
 
 async def make_topics(broker: str, topics: Topics, codec: str) -> None:
     """Make the topics so that the broker packs whatever is written to them."""
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap(broker))
+    client = AIOKafkaAdminClient(**cluster_of(broker).client)
     await client.start()
     try:
         specs = topics.specs((AGREEMENT,))
@@ -62,14 +62,14 @@ async def make_topics(broker: str, topics: Topics, codec: str) -> None:
 
 async def publish(broker: str, topic: str, values: list[bytes], codec: str | None) -> None:
     """Publish values in batches packed with a codec."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap(broker), compression_type=codec, linger_ms=50) as producer:
+    async with AIOKafkaProducer(**cluster_of(broker).client, compression_type=codec, linger_ms=50) as producer:
         for sent in [await producer.send(topic, value, partition=0) for value in values]:
             await sent
 
 
 async def publish_with_header_name(broker: str, topic: str, value: bytes, name: bytes) -> None:
     """Publish a value with a header of this name, which need not be UTF-8."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap(broker)) as producer:
+    async with AIOKafkaProducer(**cluster_of(broker).client) as producer:
         batch = producer.create_batch()
         placeholder = "~" * len(name)
         batch.append(timestamp=None, key=None, value=value, headers=[(placeholder, b"x")])

@@ -12,7 +12,7 @@ from schemas.topics import CUT_BYTES, Topics
 from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from streams.engine.producer import Outgoing
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
 from tests.support.brokers import read_all
@@ -30,7 +30,7 @@ GIANTS: list[Outgoing] = [
 
 async def send_compressed(broker: str, topic: str) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap(broker),
+        **cluster_of(broker).client,
         compression_type="gzip",
         max_request_size=100_000_000,
         max_batch_size=100_000_000,

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.errors import LogMismatch
 from streams.engine.admin import committed_offsets, delete_topics, end_offsets
+from streams.engine.cluster import cluster_of
 from streams.engine.consumer_thread import FETCH_WAIT_MS
 from streams.engine.lane import Batch
-from streams.engine.metadata import bootstrap
 from streams.engine.worker import serve
 from tests.support.brokers import numbered, topic_of, write
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
@@ -207,7 +207,7 @@ async def test_a_slow_handler_holds_the_fetching_back(broker: str, prefix: str) 
 
 async def write_transaction(broker: str, topic: str, name: str) -> None:
     """Append one record, and the marker that ends its transaction."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(broker), transactional_id=name)
+    producer = AIOKafkaProducer(**cluster_of(broker).client, transactional_id=name)
     async with producer, producer.transaction():
         at = (await producer.send_and_wait(topic, b"0", partition=0)).offset
     # The broker writes the marker after it has told the producer that it will.
@@ -238,7 +238,7 @@ async def test_a_transaction_that_stays_open_is_no_stall(apache_kafka: str, pref
     topic = await topic_of(apache_kafka, f"{prefix}.in")
     handler = Remembering(commits=True)
     app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler, stall_seconds=1.0)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=prefix)
+    producer = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=prefix)
     async with running(app), producer:
         await until(lambda: handler.held != [])
         async with producer.transaction():

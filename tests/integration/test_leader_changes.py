@@ -13,7 +13,7 @@ from aiokafka.client import AIOKafkaClient
 from schemas.topics import Topics
 from sinks.verify import verify
 from streams.engine.admin import end_offsets
-from streams.engine.metadata import bootstrap
+from streams.engine.cluster import cluster_of
 from tests.support.brokers import need_kafka
 from tests.support.kafka import Cluster
 from tests.support.month import month
@@ -73,7 +73,7 @@ def _leader(cluster: Cluster, topic: str) -> int:
     """Return the node that leads a topic's only partition; -1 while none does."""
 
     async def asked() -> int:
-        client = AIOKafkaClient(bootstrap_servers=bootstrap(cluster.url))
+        client = AIOKafkaClient(**cluster_of(cluster.url).client)
         await client.bootstrap()
         try:
             client.set_topics([topic])

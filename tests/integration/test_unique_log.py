@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
+from streams.engine.cluster import cluster_of
 from streams.engine.lane import Record
-from streams.engine.metadata import bootstrap
 from streams.engine.producer import Outgoing
 from tests.support.brokers import read_to_end, topic_of, unique_log
 
@@ -53,7 +53,7 @@ async def test_what_a_writer_left_unfinished_is_written_by_the_next_without_wait
     apache_kafka: str, prefix: str, tmp_path: Path
 ) -> None:
     topic = await topic_of(apache_kafka, f"{prefix}.unique")
-    dying = AIOKafkaProducer(bootstrap_servers=bootstrap(apache_kafka), transactional_id=topic)
+    dying = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=topic)
     await dying.start()
     await dying.begin_transaction()
     await dying.send_and_wait(topic, b"0", partition=0)

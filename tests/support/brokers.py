@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from schemas.topics import EMBEDDED_CLUSTER, TopicSpec
 from streams.engine.admin import ensure_topics, log_identity
 from streams.engine.broker import EmbeddedBroker
+from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
-from streams.engine.metadata import bootstrap
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.engine.unique_log import UniqueLog
 from tests.support.kafka import running_kafka, what_is_missing
@@ -49,13 +49,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def topic_of(broker: str, name: str, partitions: int = 1) -> str:
+async def topic_of(broker: Broker, name: str, partitions: int = 1) -> str:
     """Create a topic and return its name."""
     await ensure_topics(broker, [TopicSpec(name, partitions, retention_ms=-1)])
     return name
 
 
-async def write(broker: str, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+async def write(broker: Broker, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
     """Append records and return when the broker has them."""
     producer = BatchProducer(broker)
     await producer.start()
@@ -65,10 +65,10 @@ async def write(broker: str, topic: str, partition: int, records: Sequence[Outgo
         await producer.stop()
 
 
-async def read_all(broker: str, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+async def read_all(broker: Broker, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read the first ``count`` records of a topic with a plain consumer."""
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap(broker), auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
+        topic, **cluster_of(broker).client, auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
     )
     await consumer.start()
     try:
@@ -77,11 +77,11 @@ async def read_all(broker: str, topic: str, count: int) -> list[ConsumerRecord[b
         await consumer.stop()
 
 
-async def read_to_end(broker: str, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+async def read_to_end(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read every committed record of a topic of one partition."""
     partition, found = TopicPartition(topic, 0), []
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap(broker),
+        **cluster_of(broker).client,
         isolation_level="read_committed",
         max_partition_fetch_bytes=16_777_216,
         enable_auto_commit=False,
@@ -98,7 +98,7 @@ async def read_to_end(broker: str, topic: str) -> list[ConsumerRecord[bytes | No
     return found
 
 
-async def unique_log(broker: str, topic: str, folder: Path) -> UniqueLog:
+async def unique_log(broker: Broker, topic: str, folder: Path) -> UniqueLog:
     """Return a unique log that locks a file of ``folder`` where the broker knows no transactions."""
     identity = await log_identity(broker, topic)
     return UniqueLog(broker, topic, lock=folder / "lock" if identity.startswith(EMBEDDED_CLUSTER) else None)

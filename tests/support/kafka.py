@@ -23,6 +23,17 @@ def what_is_missing() -> str | None:
     return f"Apache Kafka needs {' and '.join(missing)} on the PATH" if missing else None
 
 
+def secured_node(directory: Path) -> Any:
+    """Return a node with TLS, accounts and ACLs that does not run yet."""
+    script = _script()
+    return script.Node(directory, _jars(script), security=local_security().Security(directory / "accounts"))
+
+
+def local_security() -> ModuleType:
+    """Return the module of certificates, accounts and ACLs."""
+    return _module("kafka_local_secured", SCRIPT.with_name("secured.py"))
+
+
 @contextmanager
 def running_kafka(directory: Path) -> Iterator[str]:
     """Run a node with an empty log under ``directory``; its jars are kept from session to session."""
@@ -96,9 +107,13 @@ def _jars(script: ModuleType) -> Path:
 
 
 def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kafka_local", SCRIPT)
+    return _module("kafka_local", SCRIPT)
+
+
+def _module(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(SCRIPT)
+        raise FileNotFoundError(path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from faust.types import TP, StreamT
 
 from streams.engine.app import AppOptions, BatchApp, GroupTiming
+from streams.engine.cluster import Broker
 from streams.engine.lane import Batch, Lane, Record, Resume
 from streams.engine.worker import serve
 from tests.support.records import TOPIC as FACTS
@@ -93,7 +94,7 @@ class Remembering:
 
 
 def app_of(
-    broker: str, group: str, topics: tuple[str, ...], handler: Any, *, resume: Resume | None = None, **options: Any
+    broker: Broker, group: str, topics: tuple[str, ...], handler: Any, *, resume: Resume | None = None, **options: Any
 ) -> BatchApp:
     """Build an app and its agent, with options filled in that tests rarely care about."""
     given: dict[str, Any] = {"idle_seconds": 0.2, "data_dir": Path("unused"), "timing": QUICK}

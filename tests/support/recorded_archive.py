@@ -15,12 +15,14 @@ from schemas.topics import Topics
 from schemas.truceday import to_micros
 from streams.cli.processes import Worker
 from streams.engine.admin import ensure_topics
+from streams.engine.cluster import Broker
 from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, ArchiveRecord
 from streams.feeds.dry_run import accepted_by
 from streams.feeds.jsonl import peek
 from streams.intake.examine import Examiner
 from streams.settings import Settings
+from tests.support.secured import connection_of
 
 AGREEMENT = "syria-2016"
 #: A worker beside a load of 20 takes two minutes from its start to its first record.
@@ -29,16 +31,18 @@ PATIENCE = 600.0
 GLANCE = 0.2
 
 
-def settings_for(broker: str, prefix: str, data: Path) -> Settings:
+def settings_for(broker: Broker, prefix: str, data: Path) -> Settings:
     """Return settings under which a hundred commits are needed to get through the reports of a month."""
-    return Settings(
-        broker=broker,
-        topic_prefix=prefix,
-        data=data,
-        stamps="archive",
-        flush_records=40,
-        publish_seconds=0.2,
-        log_level="warning",
+    return Settings.model_validate(
+        {
+            **connection_of(broker),
+            "topic_prefix": prefix,
+            "data": data,
+            "stamps": "archive",
+            "flush_records": 40,
+            "publish_seconds": 0.2,
+            "log_level": "warning",
+        }
     )
 
 
@@ -56,7 +60,7 @@ def archive_of(reports: Sequence[bytes]) -> list[ArchiveRecord]:
         return [record for chunk in archive.chunks() for record in chunk]
 
 
-async def publish_archive(broker: str, topics: Topics, records: Sequence[ArchiveRecord]) -> None:
+async def publish_archive(broker: Broker, topics: Topics, records: Sequence[ArchiveRecord]) -> None:
     """Append records to the archive topic, which is made if need be."""
     await ensure_topics(broker, topics.specs((AGREEMENT,), archive=True))
     producer = BatchProducer(broker)

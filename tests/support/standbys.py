@@ -15,6 +15,8 @@ from schemas.topics import Topics
 from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, end_offsets
+from streams.engine.cluster import Broker
+from streams.security import cluster
 from streams.settings import Settings
 from tests.support.recorded_archive import (
     AGREEMENT,
@@ -26,6 +28,7 @@ from tests.support.recorded_archive import (
     wait_until,
 )
 from tests.support.records import tables
+from tests.support.secured import as_role
 
 
 class Recorded(NamedTuple):
@@ -36,7 +39,7 @@ class Recorded(NamedTuple):
     tables: dict[str, list[tuple[Any, ...]]]
 
 
-def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> Recorded:
+def recorded(broker: Broker, prefix: str, data: Path, reports: Sequence[bytes]) -> Recorded:
     """Take reports in, let one ledger judge them, and recount its file.
 
     Tables equal to these have then been recounted as well.
@@ -54,8 +57,8 @@ def recorded(broker: str, prefix: str, data: Path, reports: Sequence[bytes]) -> 
 
 def take_in(settings: Settings, records: int) -> int:
     """Let an intake come to the end of an archive of so many records; return the end of the facts topic."""
-    topics, broker = Topics(settings.topic_prefix), settings.broker or ""
-    with running(("intake",), settings) as (intake,):
+    topics, broker = Topics(settings.topic_prefix), cluster(settings)
+    with running(("intake",), as_role(settings, "intake")) as (intake,):
         wait_until(lambda: taken_in(broker, topics, topics.archive) >= records, intake)
     return facts_end(settings)
 
@@ -63,16 +66,16 @@ def take_in(settings: Settings, records: int) -> int:
 def facts_end(settings: Settings) -> int:
     """Return the offset behind the last fact."""
     facts = Topics(settings.topic_prefix).facts(AGREEMENT)
-    return asyncio.run(end_offsets(settings.broker or "", facts))[0]
+    return asyncio.run(end_offsets(cluster(settings), facts))[0]
 
 
 def finish(settings: Settings, facts: int) -> None:
     """Let a ledger come to the end of the facts topic and stop in peace."""
-    with running(("ledger",), in_peace(settings)) as (ledger,):
+    with running(("ledger",), as_role(in_peace(settings), "ledger")) as (ledger,):
         wait_until(lambda: judged_to(copy_of(settings)) >= facts, ledger)
 
 
-def taken_in(broker: str, topics: Topics, topic: str) -> int:
+def taken_in(broker: Broker, topics: Topics, topic: str) -> int:
     """Return how many records of a topic intake has committed."""
     return sum(asyncio.run(committed_offsets(broker, topics.intake_group(AGREEMENT), topic)).values())
 
@@ -80,7 +83,7 @@ def taken_in(broker: str, topics: Topics, topic: str) -> int:
 def told(settings: Settings) -> int:
     """Return the offset the group of ledgers has committed; 0 before there is one."""
     topics = Topics(settings.topic_prefix)
-    found = committed_offsets(settings.broker or "", topics.ledger_group(AGREEMENT), topics.facts(AGREEMENT))
+    found = committed_offsets(cluster(settings), topics.ledger_group(AGREEMENT), topics.facts(AGREEMENT))
     return asyncio.run(found).get(0, 0)
 
 
@@ -92,7 +95,7 @@ def copy_of(settings: Settings) -> Path:
 @contextmanager
 def worker(settings: Settings, role: str = "ledger", **changes: Any) -> Iterator[Worker]:
     """A worker process that is gone at the end of the block, whatever became of it."""
-    process = Worker(role, settings.model_copy(update=changes), echo=False)  # type: ignore[arg-type]
+    process = Worker(role, as_role(settings, role).model_copy(update=changes), echo=False)  # type: ignore[arg-type]
     try:
         yield process
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import BrokerUnavailable
+from schemas.errors import BrokerRefused, BrokerUnavailable
 from streams.engine import worker
 from streams.engine.app import BatchApp
 from streams.engine.lane import Lane
@@ -59,6 +59,24 @@ async def test_a_commit_that_was_taken_is_an_answer_though_nobody_asked(
     await worker._watch(app, {})
     assert [str(each) for each in gone] == ["no Kafka broker answered at kafka://h:1 for 1 s"]
     assert len(asked) == asked_in_all
+
+
+async def test_a_broker_that_refuses_for_as_long_ends_a_worker_with_the_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An ACL that was taken away, say: it is no broker that is gone, and a person must know which."""
+    gone: list[BaseException] = []
+    lane = Lane(frozenset({"t"}), 0.25)
+    app: Any = SimpleNamespace(lane=lane, reachability=BrokerReachability("kafka://h:1", 0.6), fail=gone.append)
+
+    async def logs(_: BatchApp) -> dict[str, str]:
+        raise BrokerRefused("an ACL is missing")
+
+    monkeypatch.setattr(worker, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "monotonic", count().__next__)
+    monkeypatch.setattr(worker, "_logs", logs)
+    await worker._watch(app, {})
+    assert [str(each) for each in gone] == ["an ACL is missing"]
 
 
 async def test_an_answer_is_heard_though_the_loop_is_busy() -> None:

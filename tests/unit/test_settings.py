@@ -50,7 +50,7 @@ def test_an_unknown_variable_is_an_error_that_guesses_what_was_meant(monkeypatch
 @pytest.mark.parametrize("name", ["QQQQQQQQQQQQQQQQQ", "FOO", "X"])
 def test_an_unknown_variable_like_none_of_ours_gets_the_whole_list(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"TRUCEWATCH_{name}", "1")
-    with pytest.raises(UsageError, match="there are TRUCEWATCH_BROKER, TRUCEWATCH_DATA"):
+    with pytest.raises(UsageError, match="there are TRUCEWATCH_BROKER, TRUCEWATCH_SECURITY_PROTOCOL"):
         load()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import StoreUnavailable
 from sinks.verify import STEPS, Difference, verify
-from tests.support.effort import cases, examples
+from tests.support.effort import cases
 from tests.support.judged import History, report
 from tests.support.rich_history import small_history, tell_linked
 from tests.support.worlds import LINKING, agreement, at
