@@ -56,7 +56,7 @@ def test_no_block_is_made_by_indenting_it(page: Page) -> None:
         before = line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize("page", [*PAGES, *map(page, sorted((ROOT / "docs/adr").glob("*.md")))], ids=str)
 def test_prose_is_wrapped(page: Page) -> None:
     wide = [
         number
