@@ -21,7 +21,7 @@ from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding, State
 from tests.support.commands import Run, runner
 from tests.support.demo import Demo
-from tests.support.documents import DIRECTIVES, LANGUAGES, Block, Page, pages
+from tests.support.documents import DIRECTIVES, LANGUAGES, Block, Page, page, pages
 from tests.support.shell import ROOT
 
 PAGES = pages()
