@@ -29,6 +29,11 @@ _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
 
 
+#: Edition of the sentences that reasons and hints are written in. It counts up with any change to one: verify compares
+#: no sentence of another edition.
+SENTENCES = 1
+
+
 @cache
 def software_version() -> str:
     """Return the version of trucewatch that runs; "source" when it is not installed."""
@@ -146,6 +151,9 @@ def migrate(
         reached("store.migrating")
         connection.execute("COMMIT")
         reached("store.migrated")
+    if stored == 0:
+        connection.execute("UPDATE about SET sentences = ?", [SENTENCES])
+    connection.execute("UPDATE about SET sentences = NULL WHERE sentences <> ?", [SENTENCES])
     connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [file_id or uuid4().hex])
     ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
     sql = _comments() + definitions(agreement, file_id)

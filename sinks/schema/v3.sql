@@ -1,12 +1,14 @@
--- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; flagged tolls; the
--- log of a source record; reports outside the agreement.
+-- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
+-- sentences; flagged tolls; the log of a source record; reports outside the agreement.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
 ALTER TABLE about ADD COLUMN file_id VARCHAR;
+ALTER TABLE about ADD COLUMN sentences INTEGER;
 COMMENT ON COLUMN about.tzdata IS 'Release of the IANA time zones that truce-days were last cut by, such as 2026f.';
 COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in seconds since 1970, and the length in seconds of every truce-day until 2199 that is no 24 hours long.';
 COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
+COMMENT ON COLUMN about.sentences IS 'Edition of the sentences in which the whole file gives its reasons and hints; NULL where versions of trucewatch with different ones wrote it.';
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';

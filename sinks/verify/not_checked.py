@@ -13,10 +13,16 @@ class NotChecked(NamedTuple):
     why: str
 
 
+#: Columns that say something to people, in the words of the software that wrote the row.
+SENTENCES = ("reasons", "reason", "hint")
+
 _CLOCK = "intake's clock, which no report tells"
 _LOG = "of Kafka, and not of the reports"
 NOT_CHECKED = (
-    NotChecked("about", ("software_version", "published_at", "tzdata"), "told by the ledger that wrote the file"),
+    NotChecked(
+        "about", ("software_version", "published_at", "tzdata", "sentences"), "told by the ledger that wrote the file"
+    ),
+    NotChecked("every table", SENTENCES, "where about.sentences is no edition, or another one than this software's"),
     NotChecked("reports", ("received_at",), _CLOCK),
     NotChecked("rejects", ("received_at",), _CLOCK),
     NotChecked(

@@ -51,7 +51,7 @@ def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 #: Of tables with later columns, those of the first version.
 OF_THE_FIRST = {
-    "about": "* EXCLUDE (definitions, tzdata, calendar, file_id) REPLACE (1 AS schema_version)",
+    "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log)",
     "feeds": "* EXCLUDE (outside)",
 }
@@ -96,6 +96,8 @@ def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path
             connection.execute(f"INSERT INTO {table} SELECT {OF_THE_FIRST.get(table, '*')} FROM new.{table}")
     open_store(old).close()
     assert catalog(old) == catalog(tmp_path / "new")
+    # In whose words its rows were written, nobody knows.
+    run(tmp_path / "new", "UPDATE about SET sentences = NULL")
     assert rows(old) == rows(tmp_path / "new")
 
 

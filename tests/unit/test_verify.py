@@ -11,10 +11,12 @@ import duckdb
 import pytest
 
 from schemas.errors import StoreUnavailable
+from sinks.store import LIVE
 from sinks.verify import STEPS, Difference, verify
 from tests.support.effort import cases
 from tests.support.judged import History, report
 from tests.support.rich_history import small_history, tell_linked
+from tests.support.stores import open_store
 from tests.support.worlds import LINKING, agreement, at
 
 
@@ -274,3 +276,20 @@ def test_a_file_that_is_not_there_or_not_a_ledgers_is_refused(tmp_path: Path) ->
     (tmp_path / "torn.duckdb").write_bytes(b"no database" * 100)
     with pytest.raises(StoreUnavailable):
         verify(tmp_path / "torn.duckdb")
+
+
+def test_sentences_of_another_edition_are_not_compared_and_all_else_is(copy: Path) -> None:
+    alter(copy, "update day_verdict_versions set reasons = replace(reasons, 'limit', 'bound')")
+    assert [difference.column for difference in verify(copy)] == ["reasons"]
+    alter(copy, "update about set sentences = 0")
+    assert verify(copy) == []
+    alter(copy, "update day_verdict_versions set incidents = incidents + 1 where rowid = 0")
+    assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+
+
+def test_a_ledger_that_goes_on_in_another_edition_says_that_the_file_has_several(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    alter(tmp_path / LIVE, "update about set sentences = 0")
+    open_store(tmp_path).close()
+    with closing(duckdb.connect(str(tmp_path / LIVE), read_only=True)) as connection:
+        assert connection.execute("select sentences from about").fetchall() == [(None,)]
