@@ -35,7 +35,7 @@ TABLES = (
     *("feed_tallies", "day_verdicts", "day_verdict_versions", "day_figures", "region_windows", "gate", "gate_history"),
     *("rejects", "redrives", "feeds", "sink_offsets", "ledger_state"),
 )
-LISTED = {(each.table, column) for each in NOT_CHECKED for column in each.columns}
+LISTED = {(each.table, column) for each in NOT_CHECKED if each.table != "every table" for column in each.columns}
 
 UNNOTICED_BEFORE = (
     ("create or replace view grid as select 1 as one", "grid"),
