@@ -53,6 +53,10 @@ def _check_numbers(file: Published) -> Iterator[Difference]:
     roles = file.select("select topic, partition, role from sink_offsets where role not in ('facts', 'source')")
     for *place, role in roles:
         yield Row("sink_offsets", *place).differs("role", role, "facts or source")
+    ending = f".facts.{file.agreement.id}.v1"
+    for topic, partition in file.select("select topic, partition from sink_offsets where role = 'facts'"):
+        row = Row("sink_offsets", topic, partition)
+        yield from row.claim("topic", topic, topic.endswith(ending), f"a topic whose name ends with {ending}")
 
 
 def _check_named(file: Published) -> Iterator[Difference]:

@@ -13,6 +13,7 @@ from schemas.facts import Fact, Origin, Redrive, RejectFact, ReportFact, TickFac
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import naming
 from schemas.rows import Identity
+from schemas.topics import Topics
 from schemas.truceday import Micros, from_micros
 from sinks.linking import LinkingAnswers
 from sinks.store import PUBLISHED, Store
@@ -113,7 +114,12 @@ class History:
     def _open(self, folder: Path) -> Store:
         names = load_gazetteer(self.agreement.gazetteer).names()
         return Store.open(
-            folder, self.agreement, names, facts_topic="truce.facts.test.v1", log_identity="log", new_log_allowed=False
+            folder,
+            self.agreement,
+            names,
+            facts_topic=Topics("truce").facts(self.agreement.id),
+            log_identity="log",
+            new_log_allowed=False,
         )
 
     def _ledger(self, store: Store) -> Ledger:
