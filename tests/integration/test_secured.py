@@ -50,8 +50,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
     """Run a command in an empty folder and without settings of the machine's."""
     (tmp_path / "reports.jsonl").write_text(json.dumps(INCIDENT))
     yield runner(monkeypatch, capfd, tmp_path)
-    # A worker that ran in this process has set up its logging here.
-    log.configure(Settings())
+    # A worker that ran in this process has set up its logging here, to a stream that is closed by now.
+    log.configure(Settings(log_level="warning"), sys.__stderr__)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], f
         with pytest.raises(SystemExit) as left:
             main()
         out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err, out + err
         return Ended(int(left.value.code or 0), out, err)
 
     return run

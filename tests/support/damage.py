@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.errors import StoreDamaged
 from schemas.facts import header_of
+from schemas.gazetteer import load_gazetteer
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Record
@@ -24,6 +25,7 @@ from tests.support.worlds import TRUCE
 
 WAL = f"{LIVE}.wal"
 LOG = "a-cluster/the-facts"
+NAMES = load_gazetteer(TRUCE.gazetteer).names()
 NEVER = 3_600.0
 #: Of DuckDB's files.
 _BLOCKS_AT, _BLOCK_BYTES = 12_288, 262_144
@@ -46,7 +48,7 @@ class Facts:
 
         def open_store(_: int) -> Store:
             return Store.open(
-                folder, TRUCE, {}, facts_topic=TOPIC, log_identity=log, new_log_allowed=False, log_begins=begins
+                folder, TRUCE, NAMES, facts_topic=TOPIC, log_identity=log, new_log_allowed=False, log_begins=begins
             )
 
         return LedgerHandler(TRUCE, open_store, Cadence(timedelta(hours=1)), FlushRules(10, NEVER), None)

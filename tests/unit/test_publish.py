@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -203,8 +202,7 @@ def test_a_ledger_begins_with_a_copy_also_where_there_are_no_hard_links(
     assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
 
 
-@pytest.mark.parametrize("read", [read_status, verify])
-def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
+def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path) -> None:
     """Its views are theirs: one could hand a secret of this machine to whoever looks, or to a server of theirs."""
     told = report("incident", "i1", reported_at=at(0, 2), region="SY02", kind="shelling", occurred=(at(0), at(0, 1)))
     History(TRUCE).tell(told).tick(at(1)).judged(tmp_path)
@@ -216,7 +214,11 @@ def test_what_a_strangers_file_says_of_other_files_is_not_read(tmp_path: Path, r
             f"FROM known_feeds k, read_text('{tmp_path}/secret.txt')"
         )
     with pytest.raises((StoreUnavailable, duckdb.PermissionException), match="Cannot access file"):
-        read(tmp_path / PUBLISHED)
+        read_status(tmp_path / PUBLISHED)
+    # The recount looks at what the file is made of before it reads any of it.
+    found = verify(tmp_path / PUBLISHED, limit=99)
+    assert {difference.table for difference in found} == {"feeds", "known_feeds"}
+    assert "a secret" not in " ".join(map(str, found))
 
 
 def test_a_copy_into_a_folder_that_went_away_fails_cleanly(tmp_path: Path) -> None:
