@@ -36,7 +36,7 @@ days AS (
 events AS (
     SELECT id, adm1_pcode AS region, timezone('Asia/Damascus', date_start::TIMESTAMP) AS starts,
            timezone('Asia/Damascus', date_end + INTERVAL 1 DAY) AS ends
-    FROM read_csv($source) JOIN named ON adm_1 = value WHERE low <= high),
+    FROM read_csv($source) JOIN named ON adm_1 = value),
 parts AS (
     SELECT id, region, truce_day, epoch_us(least(d.ends, e.ends)) - epoch_us(greatest(d.starts, e.starts)) AS part
     FROM events e JOIN days d ON d.starts < e.ends AND d.ends > e.starts),
