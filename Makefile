@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow coverage check bench crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow coverage check bench stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ check: $(READY) ## Format, lint, types, and the direction of imports
 
 bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000000" for more)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+stalls: $(READY) ## Measure crowds of valid reports: CPU, memory, longest hold (STALLS="--counts 1000")
+	@$(BIN)/python -m tests.bench.stalls $(STALLS)
 
 crash: $(READY) ## Kill, hang, cut off and fill up hundreds of times; count what was lost (CRASH="--broker kafka")
 	@$(BIN)/python -m tests.crash --kills 300 --takeovers 20 --outages 1 5 30 60 --full-disks 20 $(CRASH)
