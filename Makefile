@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-#: Two processes share the tests, file by file. A file's stores and brokers are made once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+#: Processes share the tests, file by file. A file's stores and brokers are made once. Much of the slow half
+#: waits for brokers, so that three keep two cores busy.
+PYTEST := $(BIN)/python -m pytest --dist loadfile
 #: `COVERAGE=1` runs tests under coverage. The fast half begins anew, the slow one adds to it.
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
@@ -40,10 +41,10 @@ up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the work
 	@$(BIN)/trucewatch up
 
 test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes on two cores
-	@$(PYTEST) $(COVER) -m "not slow"
+	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TEST_EFFORT=full $(PYTEST) --no-loadscope-reorder $(COVER_MORE) -m slow
+	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

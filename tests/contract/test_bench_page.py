@@ -56,7 +56,7 @@ def test_a_page_without_a_place_for_figures_is_refused(page: str) -> None:
 def test_the_bench_measures_the_pipeline_and_writes_what_it_found(tmp_path: Path) -> None:
     page = tmp_path / "speed.md"
     page.write_text("\n".join(FIGURES))
-    few = ["--reports", "40000", "--whole", "--broker", "embedded", "--linking", "with", "--latency-seconds", "2"]
+    few = ["--reports", "12000", "--whole", "--broker", "embedded", "--linking", "with", "--latency-seconds", "2"]
     command = [sys.executable, "-m", "tests.bench", *few, "--recount", "--write", page]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
