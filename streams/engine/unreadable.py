@@ -3,7 +3,8 @@
 aiokafka raises at the first such record, fetches it again and raises again, for ever: one feed would
 stop all. Here a record whose header names are not UTF-8, or that contradicts its own lengths, is
 handed on as :class:`Unreadable` with the value it has. A batch whose checksum is wrong, or that
-cannot be unpacked, is one such record at the batch's last offset, with the batch as its value.
+cannot be unpacked within the bound of :mod:`streams.engine.unpacking`, is one such record at the
+batch's last offset, with the batch as its value.
 
 Everything replaced here is private to aiokafka; tests/contract/test_lane_contract.py holds what is
 relied on.
@@ -22,6 +23,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
+
+from streams.engine.unpacking import bound_unpacking
 
 #: Where a batch says how long it is, after its offset; what follows counts.
 _LENGTH_AT, _OVERHEAD = 8, 12
@@ -212,3 +215,4 @@ def hand_on_unreadable() -> None:
     """Make every consumer of this process hand on what it cannot read."""
     names: Any = fetcher
     names.MemoryRecords, names.PartitionRecords = _Slices, _Records
+    bound_unpacking()

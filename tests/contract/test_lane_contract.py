@@ -31,7 +31,7 @@ from mode import Service
 from mode.threads import QueueServiceThread, ServiceThread, WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from streams.engine import app, batch_transport, consumer_thread, unreadable
+from streams.engine import app, batch_transport, consumer_thread, unpacking, unreadable
 from streams.engine.app import AppOptions, BatchApp
 from streams.engine.batch_transport import BatchConsumer, BatchTransport
 from streams.engine.consumer_thread import FETCH_WAIT_MS, BatchConsumerThread
@@ -130,6 +130,16 @@ def test_every_fetch_is_read_by_what_hands_on_the_unreadable() -> None:
     assert "records = MemoryRecords(part_data[-1])" in answered
     assert "partition_records = PartitionRecords(" in answered
     assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (unreadable._Slices, unreadable._Records)
+
+
+def test_every_batch_is_unpacked_within_the_bound() -> None:
+    # As C where it is built, and as Python, to which a batch that cannot be read is given.
+    assert len(unpacking.READERS) == 4
+    for reader in unpacking.READERS:
+        theirs = {name for name in vars(reader) if name.endswith("_decode")}
+        ours = {decode.__name__: decode for decode in unpacking.DECODERS}
+        assert theirs >= ours.keys() - {"zstd_decode"}
+        assert {name: getattr(reader, name) for name in theirs} == {name: ours[name] for name in theirs}
 
 
 def test_the_page_on_faust_names_every_override_and_its_tests() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import cramjam
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from streams.engine import unpacking
+from streams.engine.unpacking import UNPACKED_BYTES
 from streams.engine.unreadable import Unreadable, hand_on_unreadable
+from tests.support.effort import cases
 
 SOURCE = TopicPartition("truce.incidents.v1", 0)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -27,6 +33,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     """Return a function that reads batches as a consumer does."""
     monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+    for reader in unpacking.READERS:
+        for decode in unpacking.DECODERS:
+            if hasattr(reader, decode.__name__):
+                monkeypatch.setattr(reader, decode.__name__, getattr(reader, decode.__name__))
     hand_on_unreadable()
 
     def read_from(offset: int, *batches: bytes) -> list[Any]:
@@ -102,7 +112,8 @@ def _without_checksum(sound: bytes) -> bytes:
     [
         ("none", _without_checksum, "the checksum of the batch is wrong"),
         ("lz4", _without_checksum, "the checksum of the batch is wrong"),
-        ("gzip", lambda sound: sealed(sound[:61] + b"no gzip" + sound[68:]), "BadGzipFile"),
+        ("gzip", lambda sound: sealed(sound[:61] + b"no gzip" + sound[68:]), "error: Error -3"),
+        ("gzip", lambda sound: sealed(sound[:-6], (8, ">i", len(sound) - 18)), "the compressed data is cut off"),
         ("zstd", lambda sound: sealed(sound[:61] + b"no zstd" + sound[68:]), "DecompressionError"),
         ("none", _with(ATTRIBUTES_AT, ">h", 6), "UnsupportedCodecError"),
     ],
@@ -136,3 +147,45 @@ def test_damaged_numbers_of_a_damaged_batch_skip_no_more_than_one_offset(read: R
     bad = bytearray(batch(10, GOOD))
     struct.pack_into(">i", bad, 23, 1_000_000)
     assert told(read(10, bytes(bad), batch(13, [b"four"]))) == [(10, bytes(bad), True), (13, b"four", False)]
+
+
+def memory_and_peak() -> tuple[int, int]:
+    """Return the resident memory of this process, and its peak, in bytes."""
+    status = Path("/proc/self/status").read_text("ascii")
+    resident, peak = (int(status.split(f"{name}:")[1].split()[0]) * 1_024 for name in ("VmRSS", "VmHWM"))
+    return resident, peak
+
+
+#: Zeros of a batch, just beyond the bound and far beyond it.
+ZEROS = {"beyond": UNPACKED_BYTES + 1, "far": 16 * UNPACKED_BYTES}
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("zeros", cases(ZEROS, fast=1))
+def test_a_batch_that_unpacks_beyond_the_bound_is_unreadable_and_takes_no_more_memory(
+    codec: str, zeros: str, read: Read
+) -> None:
+    header = batch(10, GOOD)[:61]
+    packed = header + _packed(codec, bytes(ZEROS[zeros]))
+    bad = sealed(packed, (8, ">i", len(packed) - 12), (ATTRIBUTES_AT, ">h", CODECS[codec]))
+    before, _ = memory_and_peak()
+    # From here the peak counts anew.
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    records = read(10, bad, batch(13, [b"four"]))
+    assert told(records) == [(12, bad, True), (13, b"four", False)]
+    assert records[0].fault == "the batch unpacks to more than 64 MiB"
+    _, peak = memory_and_peak()
+    assert peak - before < 4 * (UNPACKED_BYTES + len(bad))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_just_within_the_bound_is_read(codec: str, read: Read) -> None:
+    value = bytes(UNPACKED_BYTES - 30)
+    (record,) = read(10, batch(10, [value], codec))
+    assert record.value == value
+
+
+def test_gzip_of_several_members_and_snappy_of_one_block_are_read() -> None:
+    members = gzip.compress(b"one") + gzip.compress(b" and two")
+    assert unpacking.gzip_decode(members) == b"one and two"
+    assert unpacking.snappy_decode(bytes(cramjam.snappy.compress_raw(b"one block"))) == b"one block"
