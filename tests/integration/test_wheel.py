@@ -1,4 +1,4 @@
-"""Installation of the wheel beside the runtime lock, on the Python of the tests and the newest one of this machine."""
+"""Installation of the wheel beside the runtime lock, on every Python of this machine."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def metadata_of(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(place).decode())
 
 
-@pytest.mark.parametrize("minor", dict.fromkeys((OWN, list(offered())[-1])))
+@pytest.mark.parametrize("minor", offered())
 def test_the_wheel_runs_the_demo_and_verifies_it_outside_the_checkout(minor: str, built: Built, tmp_path: Path) -> None:
     python = installed(minor, built.wheel, tmp_path)
     where = tmp_path / "elsewhere"
