@@ -98,5 +98,5 @@ def test_drawn_histories_hold_crowds_that_come_and_cease() -> None:
         )
 
     look()
-    # What is drawn depends on the modules that are loaded: so that their number varies.
+    # Draws depend on the modules that are loaded, and so does the number of each.
     assert min(seen[name] for name in ("crowds", "beside", "ceased")) >= 3, seen
