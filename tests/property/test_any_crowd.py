@@ -81,7 +81,7 @@ def test_drawn_histories_hold_crowds_that_come_and_cease() -> None:
     truce = TRUCES["district"]
 
     @settings(
-        max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=900, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
     )
     @given(history=meetings)
     def look(history: list[Fact]) -> None:
@@ -98,5 +98,5 @@ def test_drawn_histories_hold_crowds_that_come_and_cease() -> None:
         )
 
     look()
-    # What is drawn depends on the modules that are loaded: some of each there always are.
-    assert min(seen[name] for name in ("crowds", "beside", "ceased")) > 0, seen
+    # Draws depend on the modules that are loaded, and so does the number of each.
+    assert min(seen[name] for name in ("crowds", "beside", "ceased")) >= 3, seen

@@ -112,8 +112,8 @@ def _without_checksum(sound: bytes) -> bytes:
     [
         ("none", _without_checksum, "the checksum of the batch is wrong"),
         ("lz4", _without_checksum, "the checksum of the batch is wrong"),
-        ("gzip", lambda sound: sealed(sound[:61] + b"no gzip" + sound[68:]), "error: Error -3"),
-        ("gzip", lambda sound: sealed(sound[:-6], (8, ">i", len(sound) - 18)), "the compressed data is cut off"),
+        ("gzip", lambda sound: sealed(sound[:61] + b"no gzip" + sound[68:]), "BadGzipFile"),
+        ("gzip", lambda sound: sealed(sound[:-6], (8, ">i", len(sound) - 18)), "EOFError"),
         ("zstd", lambda sound: sealed(sound[:61] + b"no zstd" + sound[68:]), "DecompressionError"),
         ("none", _with(ATTRIBUTES_AT, ">h", 6), "UnsupportedCodecError"),
     ],
@@ -188,4 +188,6 @@ def test_a_batch_just_within_the_bound_is_read(codec: str, read: Read) -> None:
 def test_gzip_of_several_members_and_snappy_of_one_block_are_read() -> None:
     members = gzip.compress(b"one") + gzip.compress(b" and two")
     assert unpacking.gzip_decode(members) == b"one and two"
+    # As many as a batch of 1 MiB may have.
+    assert unpacking.gzip_decode(gzip.compress(b"") * 50_000 + members) == b"one and two"
     assert unpacking.snappy_decode(bytes(cramjam.snappy.compress_raw(b"one block"))) == b"one block"
