@@ -32,7 +32,7 @@ _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
        v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       {figures}
+       v.rule, v.contested_by, {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
@@ -88,7 +88,8 @@ JOIN reports r ON r.feed = c.feed AND r.report_id = c.report_id AND r.present
 WHERE d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
 """
 _BULLETINS = """
-SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to
+SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to, in_scope,
+       coalesce(b.truce_day = d.truce_day, false)
 FROM bulletins b JOIN truce_days d ON b.occurred_from < d.ends_at AND b.occurred_to > d.starts_at
 WHERE coalesce(region, $region) = $region AND d.truce_day = $day ORDER BY occurred_from, feed, report_id, line
 """

@@ -36,6 +36,8 @@ class VerdictVersion:
     recorded_at: datetime
     tick_offset: int
     bulletin_incidents: int | None
+    rule: str
+    contested_by: str | None
     figures_offset: int
 
 
@@ -169,6 +171,8 @@ class BulletinLine:
     at_least: bool
     occurred_from: datetime
     occurred_to: datetime
+    in_scope: bool
+    of_the_day: bool
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         hours=_hours(connection, agreement, now),
         convoy_steps=rows_of(connection, "convoy_events", ConvoyStepRow),
         coverage=rows_of(connection, "coverage", CoverageRow),
-        bulletins=rows_of(connection, "bulletins", BulletinRow) if agreement.violence.bulletins_of else [],
+        bulletins=rows_of(connection, "bulletins", BulletinRow),
         verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in verdicts],
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),

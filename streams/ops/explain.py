@@ -127,6 +127,12 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         notices.setdefault(watch.feed, []).append((to_micros(watch.occurred_from), to_micros(watch.occurred_to)))
     all_day = {feed for feed, incidents in known.feeds if incidents and agreement.coverage.reports_cover_the_day}
     baseline = baseline_of([incidents for _, incidents in known.baseline], agreement.violence.baseline.measure)
+    # A monitor's baseline is of its bulletins: the limit stands in the verdict.
+    limit = (
+        limit_of(agreement, baseline)
+        if agreement.violence.bulletins_of is None
+        else Fraction(known.judged.violence_limit)
+    )
     case = Case(
         agreement=agreement,
         region=known.judged.region,
@@ -135,11 +141,9 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         horizon=min(end, to_micros(known.judged_at)),
         now=to_micros(known.judged_at),
         incidents=[CountedIncident(each.incident_id, each.severe) for each in known.incidents if each.within_count],
-        # A monitor's baseline is of its bulletins: the limit stands in the verdict.
-        limit=limit_of(agreement, baseline)
-        if agreement.violence.bulletins_of is None
-        else Fraction(known.judged.violence_limit),
+        limit=limit,
         bulletin=known.judged.bulletin_incidents,
+        contesting=_contesting(agreement, known, limit),
         notices=notices,
         all_day=frozenset(all_day),
         steps=[_row(step) for step in known.steps],
@@ -152,6 +156,18 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         watched=stretches(notices, all_day, start, end),
         changes=counterfactuals(case),
     )
+
+
+def _contesting(agreement: Agreement, known: DayDetail, limit: Fraction) -> tuple[str, ...]:
+    """Return the bulletins of the day that count more than the limit, where these contest a day."""
+    if agreement.violence.bulletins_of is not None or agreement.coverage.contested == "ignore":
+        return ()
+    counts: dict[str, int] = {}
+    for line in known.bulletins:
+        if line.of_the_day and line.region is not None and line.in_scope:
+            name = f"{line.feed}/{line.report_id}"
+            counts[name] = counts.get(name, 0) + line.incidents
+    return tuple(name for name, incidents in counts.items() if incidents > limit)
 
 
 def _row(step: Step) -> ConvoyStepRow:

@@ -23,6 +23,7 @@ _RULES = {
     "severe_incident": "one severe incident breaks a day",
     "count_above_limit": "more incidents than the limit",
     "within_limit": "within the limit, and watched enough",
+    "contested": "within the limit, and a bulletin counts more",
     "no_bulletin": "no bulletin to hold against the limit",
     "not_covered": "within the limit, but not watched enough to tell",
     "attacked": "a convoy was attacked",

@@ -72,7 +72,7 @@ class Kept:
             hours=self._hours(reports, incidents, frozenset(linked)),
             convoy_steps=self.of_a_report["convoy_steps"],
             coverage=self.of_a_report["coverage"],
-            bulletins=self.of_a_report["bulletins"] if self._truce.violence.bulletins_of else [],
+            bulletins=self.of_a_report["bulletins"],
             verdicts=[*self.present["verdicts"].values()],
             gate=last.gate,
             feeds=[*self.present["feeds"].values()],

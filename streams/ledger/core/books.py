@@ -23,7 +23,7 @@ from schemas.rows import (
     LinkedIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
-from streams.ledger.core.bulletins import Monitor, bulletin_rows
+from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
 from streams.ledger.core.tally import DayTally
@@ -58,7 +58,7 @@ class Books:
         self.agreement = agreement
         self.tallies: dict[Bucket, DayTally] = {}
         self.changed: set[Bucket] = set()
-        self.monitor = Monitor(agreement)
+        self.bulletins = DayBulletins(agreement)
         self._severe = frozenset(str(kind) for kind in agreement.violence.severe_kinds)
         self._feeds = frozenset(agreement.violence.feeds)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
@@ -129,10 +129,10 @@ class Books:
         found = self._limits.get(region)
         if found is None:
             days = sorted(self.agreement.baseline_days)
-            if self.monitor.feed is None:
+            if self.bulletins.monitor is None:
                 counts = [self._incidents(region, day) for day in days]
             else:
-                counts = self.monitor.counts(region, days)
+                counts = self.bulletins.counts(region, days)
             baseline = baseline_of(counts, self.agreement.violence.baseline.measure)
             found = self._limits[region] = (limit_of(self.agreement, baseline), baseline)
         return found
@@ -209,32 +209,30 @@ class Books:
     def add_bulletin(
         self, identity: Identity, fact: BulletinFact
     ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
-        """Enter a bulletin; return what it watches, and the regions and days whose count it changes.
+        """Enter a bulletin; return what it watches, and the regions and days it tells of.
 
         Of the latter a day of None stands for every day of the region.
         """
-        if fact.feed != self.monitor.feed:
-            return None, []
         return self._measure(identity, bulletin_rows(fact, self.agreement))
 
     def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
         """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
-        return self._moved(self.monitor.remove(identity))
+        return self._moved(identity.feed, self.bulletins.remove(identity))
 
     def _measure(
         self, identity: Identity, rows: list[BulletinRow]
     ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
-        told_of = self.monitor.enter(rows)
+        told_of = self.bulletins.enter(rows)
         regions = [region for region, _ in told_of]
         watched = None
-        if told_of:
+        if told_of and identity.feed == self.bulletins.monitor:
             watched = self._enter_watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to)
-        return watched, self._moved(told_of)
+        return watched, self._moved(identity.feed, told_of)
 
-    def _moved(self, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
+    def _moved(self, feed: str, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
         moved: list[tuple[str, date | None]] = list(buckets)
         for region, day in buckets:
-            if day in self.agreement.baseline_days:
+            if feed == self.bulletins.monitor and day in self.agreement.baseline_days:
                 # Another baseline is another limit for every day of the region.
                 self._limits.pop(region, None)
                 moved.append((region, None))
