@@ -76,7 +76,7 @@ WITH watching AS (
     SELECT feed, report_id, occurred_from, occurred_to, nil FROM coverage WHERE region = $region
     UNION ALL
     -- Bulletins an agreement measures by watch the regions of their lines; each has a line for every accused party.
-    SELECT DISTINCT feed, report_id, occurred_from, occurred_to, false
+    SELECT DISTINCT feed, report_id, occurred_from, occurred_to, NULL
     FROM bulletins
     WHERE region = $region AND truce_day IS NOT NULL
       AND feed = (SELECT agreement ->> '$.violence.bulletins_of' FROM about)
@@ -95,6 +95,11 @@ WHERE coalesce(region, $region) = $region AND d.truce_day = $day ORDER BY occurr
 """
 _SILENT = """
 SELECT feed, silent_since, silent_until FROM feed_silence WHERE region = $region AND truce_day = $day ORDER BY 1
+"""
+_TELLERS = """
+SELECT feed FROM reports
+WHERE type = 'incident' AND present AND NOT retracted AND region = $region AND truce_day = $day
+UNION SELECT feed FROM bulletins WHERE region = $region AND truce_day = $day
 """
 _FEEDS = "SELECT feed, incidents FROM feed_tallies WHERE region = $region AND truce_day = $day ORDER BY 1"
 _CHANGES = """
@@ -149,6 +154,7 @@ def day_detail(
         bulletins=select(connection, BulletinLine, _BULLETINS, key),
         baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
         feeds=connection.execute(_FEEDS, key).fetchall(),
+        tellers=frozenset(feed for (feed,) in connection.execute(_TELLERS, key).fetchall()),
         unjudged=unjudged,
         more_unjudged=more_unjudged,
     )

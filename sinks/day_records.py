@@ -132,14 +132,14 @@ class JoinedClaim:
 class Watch:
     """Coverage notice that touches the day.
 
-    A bulletin stands beside the notices where the agreement measures by bulletins.
+    A bulletin stands beside the notices where the agreement measures by bulletins; its ``nil`` is None.
     """
 
     feed: str
     report_id: str
     occurred_from: datetime
     occurred_to: datetime
-    nil: bool
+    nil: bool | None
     basis: str | None
 
 
@@ -198,6 +198,7 @@ class DayDetail:
 
     Attributes:
         judged_at: the time of the last judgement.
+        tellers: feeds that tell of incidents of the region and day, by reports or by bulletins.
         unjudged: names of the first few reports since then.
         more_unjudged: how many more reports there are.
     """
@@ -213,5 +214,6 @@ class DayDetail:
     bulletins: list[BulletinLine]
     baseline: list[tuple[date, int]]
     feeds: list[tuple[str, int]]
+    tellers: frozenset[str]
     unjudged: list[str]
     more_unjudged: int

@@ -131,7 +131,17 @@ class RegionPast:
             notices,
             standing(self.steps, before),
             bulletins,
+            self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
         )
+
+    def _tellers(self, day: date, before: int) -> set[str]:
+        """Return the feeds with an incident report of ``day``, knowing only facts with an offset below ``before``."""
+        stood = (self.linking.standing(identity, before) for identity in self._leading.get(day, ()))
+        return {
+            report.feed
+            for report in stood
+            if report is not None and report.regions[0] == self.region and _day(self.file, report) == day
+        }
 
     def incidents(self, day: date, before: int) -> list[NaiveIncident]:
         """Return the incidents of ``day``, knowing only the facts with an offset below ``before``."""
@@ -259,7 +269,8 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
     notices: dict[str, list[Stood]] = defaultdict(list)
     unclear: list[Stood] = []
     for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'coverage'", []):
-        places = CoverageNotice.model_validate_json(raw).places
+        notice = CoverageNotice.model_validate_json(raw)
+        spine, places = spine._replace(nil=notice.nil), notice.places
         told: list[str | None] = [*located[spine.feed, spine.report_id]]
         if not present:
             told = [region_of_pcode(file.agreement, place) or _located(gazetteer, place) for place in places]

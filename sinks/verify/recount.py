@@ -88,9 +88,15 @@ def recount(
         if agreement.violence.bulletins_of:
             limit = bulletin_limit(agreement, days, region, of_baseline, measuring(agreement, told))
         watching = [notice for notice in notices if region in notice.regions]
+        reports = [each for each in counting if each.type == "incident" and region in each.regions]
         for day in days.judged(agreement, now):
             of_day = incidents.get((region, day), [])
-            verdicts[region, day] = judge(agreement, days, region, day, now, limit, of_day, watching, steps, told)
+            tellers = {
+                each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
+            }
+            verdicts[region, day] = judge(
+                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers
+            )
     return verdicts
 
 
@@ -105,19 +111,29 @@ def judge(
     notices: Sequence[NaiveReport],
     steps: Sequence[NaiveReport],
     bulletins: Sequence[NaiveReport] = (),
+    tellers: Iterable[str] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
     ``notices`` and ``bulletins`` may be of other days: who watched before is told of a day nobody watched.
 
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
-    as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region. Reports must
-    be present and active.
+    as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
+    ``tellers`` the feeds with an incident report of it and the day. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
     measured_by = measuring(agreement, bulletins)
-    share = covered_share(agreement, start, end, inside, [*notices, *measured_by])
+    known = {*tellers, *(each.feed for each in bulletins if used(days, day, [each]))}
+    if agreement.coverage.reports_cover_the_day:
+        known |= {feed for incident in inside for feed in incident.content.feeds}
+    unexplained = {
+        notice.feed
+        for notice in notices
+        if not notice.nil and max(notice.occurred_from, start) < min(notice.occurred_to, end)
+    } - known
+    watching = [notice for notice in notices if notice.nil or notice.feed not in unexplained]
+    share = covered_share(agreement, start, end, inside, [*watching, *measured_by])
     told = used(days, day, measured_by)
     counted_by_it = None if told is None else count(told, region)
     severe = severe_of(agreement, inside)
@@ -135,7 +151,8 @@ def judge(
     findings = {violence.finding, access.finding}
     watch_told = None
     if violence.finding == "UNKNOWN":
-        watch_told = _watch_told(agreement, start, min(end, now), inside, [*notices, *measured_by])
+        horizon, all_told = min(end, now), [*notices, *measured_by]
+        watch_told = _watch_told(agreement, start, horizon, inside, all_told, unexplained)
     why = violence_reason(
         agreement,
         finding=violence.finding,
@@ -147,6 +164,7 @@ def judge(
         counted=counted_by_it,
         against=[(each, count(each, region)) for each in against],
         watched=watch_told or "",
+        unexplained=sorted(unexplained),
     )
     verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
     return NaiveVerdict(
@@ -172,16 +190,24 @@ def judge(
 
 
 def _watch_told(
-    agreement: Agreement, start: Micros, horizon: Micros, inside: Iterable[NaiveIncident], notices: list[NaiveReport]
+    agreement: Agreement,
+    start: Micros,
+    horizon: Micros,
+    inside: Iterable[NaiveIncident],
+    notices: list[NaiveReport],
+    unexplained: set[str],
 ) -> str:
-    """Say which feeds stopped watching before ``horizon``; of a stretch nobody watched, who had ended by its start."""
+    """Say which feeds stopped watching before ``horizon``; of a stretch nobody watched, who had ended by its start.
+
+    Those ``unexplained`` did not watch, and are named for that elsewhere.
+    """
     told = [notice for notice in notices if notice.occurred_from < notice.occurred_to]
     here = [notice for notice in told if notice.occurred_from < horizon and notice.occurred_to > start]
     reported: set[str] = set()
     if agreement.coverage.reports_cover_the_day:
         reported = {feed for incident in inside for feed in incident.content.feeds}
     if here or reported:
-        ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported)}
+        ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported - unexplained)}
         return ", ".join(f"{feed} watched until {minute(end)} UTC" for feed, end in ends.items() if end < horizon)
     ended = [notice for notice in told if notice.occurred_to <= start]
     before = sorted((-_ends(ended, feed), feed) for feed in {notice.feed for notice in ended})

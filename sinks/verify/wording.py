@@ -26,10 +26,12 @@ def violence_reason(
     counted: int | None,
     against: Sequence[tuple[NaiveReport, int]],
     watched: str,
+    unexplained: Sequence[str],
 ) -> Reason:
     """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``.
 
-    ``against`` are the bulletins that contest the day, each with its count.
+    ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
+    something and do not tell what.
     """
     monitor = agreement.violence.bulletins_of
     if severe:
@@ -53,6 +55,7 @@ def violence_reason(
             count = f"{'; '.join(named)}, against {count}"
         text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
+        text += "".join(f"; {feed} saw something and did not say what" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
 
 

@@ -35,6 +35,7 @@ class Case:
         now: the last judgement.
         incidents: those in scope that count.
         notices: the stretches that each feed watched.
+        nil_notices: those of them by notices that say that nothing was seen.
         all_day: feeds whose incidents count as watching the whole day.
         steps: steps of every convoy that ever had the region as its destination, each with its convoy.
         bulletin: the count held against the limit, where the agreement measures by a monitor's bulletins.
@@ -50,6 +51,7 @@ class Case:
     incidents: Sequence[CountedIncident]
     limit: Fraction
     notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
+    nil_notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
     all_day: frozenset[str]
     steps: Sequence[ConvoyStepRow]
     bulletin: int | None = None

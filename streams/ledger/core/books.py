@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import date
 from fractions import Fraction
 from itertools import groupby
@@ -41,11 +41,12 @@ class Watched(NamedTuple):
 
 
 class _Notice(NamedTuple):
-    """The regions and the stretch that a report says it watched."""
+    """The regions and the stretch that a report says it watched; ``nil`` where it says that it saw nothing."""
 
     regions: tuple[str, ...]
     low: Micros
     high: Micros
+    nil: bool
 
 
 class Books:
@@ -66,9 +67,21 @@ class Books:
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, _Notice] = {}
         self._watches: dict[str, Watch] = defaultdict(Watch)
+        #: Notices that say that something was seen, apart. The others only of regions in which they were asked for.
+        self._saw: dict[str, Watch] = {}
+        self._nil: dict[str, Watch] = {}
+        #: Present, active incident reports by region, truce-day and feed, whether they count or not.
+        self._told: dict[Bucket, dict[str, int]] = defaultdict(dict)
         self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
+
+    def tell(self, feed: str, adds: Contribution, sign: int) -> None:
+        """Note that a feed tells of an incident of a region and day (1), or does no longer (-1)."""
+        told = self._told[adds.region, adds.truce_day]
+        told[feed] = told.get(feed, 0) + sign
+        if not told[feed]:
+            del told[feed]
 
     def add_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
         """Count a present, active incident report in."""
@@ -159,7 +172,7 @@ class Books:
 
     def add_coverage(self, identity: Identity, fact: CoverageFact) -> Watched:
         """Enter a coverage notice; return what it watches."""
-        return self._enter_watch(identity, fact.regions, fact.from_, fact.to)
+        return self._enter_watch(identity, _Notice(fact.regions, fact.from_, fact.to, fact.nil))
 
     def remove_coverage(self, identity: Identity) -> Watched | None:
         """Take a coverage notice out again; return what it watched, None when there was none."""
@@ -168,13 +181,17 @@ class Books:
             return None
         for region in notice.regions:
             self._watches[region].remove(identity.feed, notice.low, notice.high)
+            if (apart := self._apart(region, notice)) is not None:
+                apart.remove(identity.feed, notice.low, notice.high)
         return self._watched(notice)
 
-    def _enter_watch(self, identity: Identity, regions: Iterable[str], low: Micros, high: Micros) -> Watched:
+    def _enter_watch(self, identity: Identity, told: _Notice) -> Watched:
         known = self._notices.get(identity)
-        notice = _Notice(tuple(dict.fromkeys(regions)), low, high)
+        notice = told._replace(regions=tuple(dict.fromkeys(told.regions)))
         for region in notice.regions:
-            self._watches[region].add(identity.feed, low, high)
+            self._watches[region].add(identity.feed, notice.low, notice.high)
+            if (apart := self._apart(region, notice)) is not None:
+                apart.add(identity.feed, notice.low, notice.high)
         # Rows tell of a notice region by region.
         self._notices[identity] = notice if known is None else known._replace(regions=known.regions + notice.regions)
         return self._watched(notice)
@@ -185,8 +202,31 @@ class Books:
         return Watched(notice.regions, calendar.day_at(notice.low), last)
 
     def watch(self, region: str) -> Watch:
-        """Return who watched a region when."""
+        """Return who watched a region when, by all notices."""
         return self._watches[region]
+
+    def nil_watch(self, region: str) -> Watch:
+        """Return who watched a region when, by the notices that say that nothing was seen."""
+        watch = self._nil.get(region)
+        if watch is None:
+            watch = self._nil[region] = Watch()
+            for identity, notice in self._notices.items():
+                if notice.nil and region in notice.regions:
+                    watch.add(identity.feed, notice.low, notice.high)
+        return watch
+
+    def _apart(self, region: str, notice: _Notice) -> Watch | None:
+        return self._nil.get(region) if notice.nil else self._saw.setdefault(region, Watch())
+
+    def unexplained(self, bucket: Bucket, all_day: AbstractSet[str]) -> frozenset[str]:
+        """Return the feeds that say they saw something in a region and truce-day, and do not tell what."""
+        region, day = bucket
+        if region not in self._saw:
+            return frozenset()
+        calendar = self.agreement.calendar
+        saw = self._saw[region].feeds(calendar.start_of(day), calendar.end_of(day))
+        explained = {*all_day, *self._told.get(bucket, ()), *(told.feed for told in self.bulletins.of(bucket))}
+        return saw - explained
 
     def next_watched(self, region: str, feed: str, after: date) -> date | None:
         """Return the first truce-day after another one that a feed watches."""
@@ -226,7 +266,8 @@ class Books:
         regions = [region for region, _ in told_of]
         watched = None
         if told_of and identity.feed == self.bulletins.monitor:
-            watched = self._enter_watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to)
+            low, high = rows[0].occurred_from, rows[0].occurred_to
+            watched = self._enter_watch(identity, _Notice(tuple(regions), low, high, nil=True))
         return watched, self._moved(identity.feed, told_of)
 
     def _moved(self, feed: str, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
@@ -269,6 +310,7 @@ class Books:
         steps: list[ConvoyStepRow],
         coverage: list[CoverageRow],
         bulletins: list[BulletinRow],
+        told: list[tuple[str, date, str, int]],
     ) -> None:
         """Take up the books where the rows left them."""
         for row in tallies:
@@ -285,6 +327,9 @@ class Books:
             self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
-            self._enter_watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
+            span = (notice.occurred_from, notice.occurred_to)
+            self._enter_watch(identity, _Notice((notice.region,), *span, notice.nil))
         for name, lines in groupby(sorted(bulletins), key=lambda row: row[:2]):
             self._measure(Identity(*name), list(lines))
+        for region, day, feed, reports in told:
+            self._told[region, day][feed] = reports

@@ -170,7 +170,9 @@ class Court:
         limit, baseline = books.limit(region)
         start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
         watch, all_day = books.watch(region), books.watching_all_day(bucket)
-        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds)
+        unexplained = books.unexplained(bucket, all_day)
+        instead = (unexplained, books.nil_watch(region)) if unexplained else None
+        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds, instead)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         incidents = tally.in_scope.total
         told = books.bulletins.used(bucket)
@@ -179,6 +181,7 @@ class Court:
         violence = judge_violence(counted, tally.severe.total, limit, covered=covered, contested=bool(contesting))
         contested = contesting if violence is Finding.UNKNOWN else ()
         until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
+        stopped = until and tuple(each for each in until if each[0] not in unexplained)
         return Judgement(
             region=region,
             truce_day=day,
@@ -191,7 +194,7 @@ class Court:
             baseline=baseline,
             covered_share=float(Fraction(seen, ends - start)) if start < ends else 1.0,
             covered=covered,
-            watched_until=until,
+            watched_until=stopped,
             watched_before=watch.watched_before(start) if until is None else (),
             deaths_low=tally.deaths_low,
             deaths_best=tally.deaths_best,
@@ -199,6 +202,7 @@ class Court:
             evidence=self._evidence(bucket, tally, violence, told, contested),
             told=told,
             contested=contested,
+            unexplained=tuple(sorted(unexplained)),
         )
 
     def _evidence(

@@ -44,6 +44,8 @@ class Judgement(NamedTuple):
     evidence: tuple[Evidence, ...]
     told: Told | None
     contested: tuple[Told, ...]
+    #: Feeds whose notices watch nothing: they saw something and do not tell what.
+    unexplained: tuple[str, ...]
 
     @property
     def verdict(self) -> Finding:
@@ -115,7 +117,8 @@ class Judgement(NamedTuple):
             counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
         if self.contested:
             counted = f"{self._contested_text()}, against {counted}"
-        return f"{counted}, {limit}; {share}{self._watched_text()}"
+        unexplained = "".join(f"; {feed} saw something and did not say what" for feed in self.unexplained)
+        return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
     def _contested_text(self) -> str:
         shown = "; ".join(told.text for told in self.contested[:EVIDENCE_SHOWN])
