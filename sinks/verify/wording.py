@@ -55,7 +55,7 @@ def violence_reason(
             count = f"{'; '.join(named)}, against {count}"
         text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
-        text += "".join(f"; {feed} saw something and did not say what" for feed in unexplained)
+        text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
 
 

@@ -160,7 +160,7 @@ def _watched(page: _Page, explanation: Explanation) -> None:
         if watch.basis:
             page.line(watch.basis, 3, "grey50")
     for feed in explanation.unexplained:
-        page.line(f"{feed} saw something and did not say what: its notice watches nothing")
+        page.line(f"{feed} saw something and did not say what of this day: its notice watches nothing")
     for silent in known.silent:
         page.line(f"{silent.feed} silent since {page.at(silent.silent_since)}")
     if not known.silent and not known.watches:

@@ -34,7 +34,9 @@ def text(row: VerdictRow) -> str:
 def test_a_notice_that_saw_something_and_does_not_say_what_watches_nothing() -> None:
     row = judged(SAW)
     assert (row.violence, row.rule, row.covered_share) == ("UNKNOWN", "not_covered", 0.0)
-    assert text(row).endswith("0 % of the day watched, 75 % needed; feed-a saw something and did not say what")
+    assert text(row).endswith(
+        "0 % of the day watched, 75 % needed; feed-a saw something and did not say what of this day"
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,15 +78,17 @@ def test_each_day_of_a_long_notice_is_explained_apart() -> None:
 def test_a_nil_notice_of_the_same_feed_watches_as_ever() -> None:
     row = judged(SAW, coverage("c2", low=at(0), high=at(0, 12)))
     assert row.covered_share == 0.5
-    assert text(row).endswith("needed; feed-a saw something and did not say what")
+    assert text(row).endswith("needed; feed-a saw something and did not say what of this day")
     both = judged(SAW, coverage("c2", low=at(-1), high=at(0, 18)), coverage("c3", low=at(0, 6), high=at(1), feed="b"))
     assert both.covered_share == 1.0
-    assert text(both).endswith("75 % needed; feed-a saw something and did not say what")
+    assert text(both).endswith("75 % needed; feed-a saw something and did not say what of this day")
 
 
 def test_the_other_feeds_that_stopped_are_named_beside_it() -> None:
     row = judged(SAW, coverage("c2", low=at(0), high=at(0, 6), feed="feed-b"))
-    assert text(row).endswith("; feed-b watched until 2016-09-12 22:00 UTC; feed-a saw something and did not say what")
+    assert text(row).endswith(
+        "; feed-b watched until 2016-09-12 22:00 UTC; feed-a saw something and did not say what of this day"
+    )
 
 
 def test_a_feed_whose_incidents_cover_the_day_has_told_what_it_saw() -> None:
@@ -114,7 +118,7 @@ def test_explain_says_so_and_what_was_retracted_may_take_the_watch_along(tmp_pat
     ground = Ground(tmp_path, agreement(**NO_ACCESS), [saw], at(1))
     page = StringIO()
     show_explanation(Console(file=page, width=200), ground.plain)
-    assert "feed-a saw something and did not say what: its notice watches nothing" in page.getvalue()
+    assert "feed-a saw something and did not say what of this day: its notice watches nothing" in page.getvalue()
     assert explanation_json(ground.plain)["coverage"]["unexplained"] == ["feed-a"]
     assert ground.proves("watch").verdict == "MET"
     told = Ground(tmp_path / "told", agreement(**NO_ACCESS), [saw, *shellings(2)], at(1))

@@ -117,7 +117,7 @@ class Judgement(NamedTuple):
             counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
         if self.contested:
             counted = f"{self._contested_text()}, against {counted}"
-        unexplained = "".join(f"; {feed} saw something and did not say what" for feed in self.unexplained)
+        unexplained = "".join(f"; {feed} saw something and did not say what of this day" for feed in self.unexplained)
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
     def _contested_text(self) -> str:
