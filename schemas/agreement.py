@@ -91,6 +91,10 @@ class CoverageRules(Language):
         False,
         description="Whether a feed that reported an incident of the region and day counts as watching all of it.",
     )
+    contested: Literal["unknown", "ignore"] = Field(
+        "unknown",
+        description="A day within its limit of which a bulletin counts more than that: UNKNOWN, or as if it did not.",
+    )
 
 
 class AccessPlace(Language):

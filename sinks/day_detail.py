@@ -32,7 +32,7 @@ _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
        v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       {figures}
+       v.rule, v.contested_by, {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
@@ -76,7 +76,7 @@ WITH watching AS (
     SELECT feed, report_id, occurred_from, occurred_to, nil FROM coverage WHERE region = $region
     UNION ALL
     -- Bulletins an agreement measures by watch the regions of their lines; each has a line for every accused party.
-    SELECT DISTINCT feed, report_id, occurred_from, occurred_to, false
+    SELECT DISTINCT feed, report_id, occurred_from, occurred_to, NULL
     FROM bulletins
     WHERE region = $region AND truce_day IS NOT NULL
       AND feed = (SELECT agreement ->> '$.violence.bulletins_of' FROM about)
@@ -88,12 +88,18 @@ JOIN reports r ON r.feed = c.feed AND r.report_id = c.report_id AND r.present
 WHERE d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
 """
 _BULLETINS = """
-SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to
+SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to, in_scope,
+       coalesce(b.truce_day = d.truce_day, false)
 FROM bulletins b JOIN truce_days d ON b.occurred_from < d.ends_at AND b.occurred_to > d.starts_at
 WHERE coalesce(region, $region) = $region AND d.truce_day = $day ORDER BY occurred_from, feed, report_id, line
 """
 _SILENT = """
 SELECT feed, silent_since, silent_until FROM feed_silence WHERE region = $region AND truce_day = $day ORDER BY 1
+"""
+_TELLERS = """
+SELECT feed FROM reports
+WHERE type = 'incident' AND present AND NOT retracted AND region = $region AND truce_day = $day
+UNION SELECT feed FROM bulletins WHERE region = $region AND truce_day = $day
 """
 _FEEDS = "SELECT feed, incidents FROM feed_tallies WHERE region = $region AND truce_day = $day ORDER BY 1"
 _CHANGES = """
@@ -148,6 +154,7 @@ def day_detail(
         bulletins=select(connection, BulletinLine, _BULLETINS, key),
         baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
         feeds=connection.execute(_FEEDS, key).fetchall(),
+        tellers=frozenset(feed for (feed,) in connection.execute(_TELLERS, key).fetchall()),
         unjudged=unjudged,
         more_unjudged=more_unjudged,
     )

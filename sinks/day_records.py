@@ -36,6 +36,8 @@ class VerdictVersion:
     recorded_at: datetime
     tick_offset: int
     bulletin_incidents: int | None
+    rule: str
+    contested_by: str | None
     figures_offset: int
 
 
@@ -130,14 +132,14 @@ class JoinedClaim:
 class Watch:
     """Coverage notice that touches the day.
 
-    A bulletin stands beside the notices where the agreement measures by bulletins.
+    A bulletin stands beside the notices where the agreement measures by bulletins; its ``nil`` is None.
     """
 
     feed: str
     report_id: str
     occurred_from: datetime
     occurred_to: datetime
-    nil: bool
+    nil: bool | None
     basis: str | None
 
 
@@ -169,6 +171,8 @@ class BulletinLine:
     at_least: bool
     occurred_from: datetime
     occurred_to: datetime
+    in_scope: bool
+    of_the_day: bool
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,7 @@ class DayDetail:
 
     Attributes:
         judged_at: the time of the last judgement.
+        tellers: feeds that tell of incidents of the region and day, by reports or by bulletins.
         unjudged: names of the first few reports since then.
         more_unjudged: how many more reports there are.
     """
@@ -209,5 +214,6 @@ class DayDetail:
     bulletins: list[BulletinLine]
     baseline: list[tuple[date, int]]
     feeds: list[tuple[str, int]]
+    tellers: frozenset[str]
     unjudged: list[str]
     more_unjudged: int

@@ -77,6 +77,11 @@ WHERE occurred_from >= make_timestamptz($oldest)
 GROUP BY ALL ORDER BY ALL
 """
 
+_TOLD = """
+SELECT region, truce_day, feed, count(*) FROM reports
+WHERE type = 'incident' AND present AND NOT retracted GROUP BY ALL ORDER BY ALL
+"""
+
 _REPORTING = "SELECT DISTINCT region, truce_day, feed FROM reports WHERE type = 'incident' ORDER BY ALL"
 
 _CELLS = """
@@ -119,7 +124,8 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         hours=_hours(connection, agreement, now),
         convoy_steps=rows_of(connection, "convoy_events", ConvoyStepRow),
         coverage=rows_of(connection, "coverage", CoverageRow),
-        bulletins=rows_of(connection, "bulletins", BulletinRow) if agreement.violence.bulletins_of else [],
+        bulletins=rows_of(connection, "bulletins", BulletinRow),
+        told=connection.execute(_TOLD).fetchall(),
         verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in verdicts],
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),

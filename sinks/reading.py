@@ -168,7 +168,7 @@ def _cells(
         Cell,
         f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
         "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        f"deaths_low, deaths_best, deaths_high, version, reasons FROM {source} "
+        f"deaths_low, deaths_best, deaths_high, version, rule, contested_by, reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
     )

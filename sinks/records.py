@@ -46,6 +46,8 @@ class Cell:
     deaths_best: int
     deaths_high: int
     version: int
+    rule: str
+    contested_by: str | None
     reasons: list[Any]
 
 

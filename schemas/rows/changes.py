@@ -103,7 +103,7 @@ class Resumed:
     trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``cells`` the regions
     and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
     places in the facts topic of reports in linked incidents: all only when the agreement links.
-    ``bulletins`` is empty unless the agreement measures by them.
+    ``told`` counts present, active incident reports by region, truce-day and feed.
     """
 
     next_offset: int
@@ -116,6 +116,7 @@ class Resumed:
     convoy_steps: list[ConvoyStepRow]
     coverage: list[CoverageRow]
     bulletins: list[BulletinRow]
+    told: list[tuple[str, date, str, int]]
     verdicts: list[VerdictRow]
     gate: GateRow | None
     feeds: list[FeedRow]

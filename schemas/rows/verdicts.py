@@ -57,6 +57,9 @@ class VerdictRow(NamedTuple):
 
     ``recorded_at`` is the ledger's time at the tick that made this version, ``tick_offset`` that tick's place
     in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
+
+    ``rule`` is the rule that decided the verdict. ``contested_by`` names the feeds whose bulletins contest a day that
+    is UNKNOWN by them; None of any other day.
     """
 
     region: str
@@ -79,6 +82,8 @@ class VerdictRow(NamedTuple):
     recorded_at: Micros
     tick_offset: int
     cause: str
+    rule: str
+    contested_by: str | None
 
 
 class FiguresRow(NamedTuple):
@@ -102,6 +107,8 @@ class FiguresRow(NamedTuple):
     recorded_at: Micros
     tick_offset: int
     cause: str
+    rule: str
+    contested_by: str | None
 
 
 class Amendment(NamedTuple):

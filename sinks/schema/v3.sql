@@ -1,5 +1,6 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
--- sentences; flagged tolls; the log of a source record; reports outside the agreement.
+-- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
+-- of a verdict and who contests it.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -18,3 +19,23 @@ COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of
 
 ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
 COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';
+
+ALTER TABLE day_verdicts ADD COLUMN rule VARCHAR;
+ALTER TABLE day_verdicts ADD COLUMN contested_by VARCHAR;
+UPDATE day_verdicts SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
+COMMENT ON COLUMN day_verdicts.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
+COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+
+ALTER TABLE day_verdict_versions ADD COLUMN rule VARCHAR;
+ALTER TABLE day_verdict_versions ADD COLUMN contested_by VARCHAR;
+UPDATE day_verdict_versions SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
+COMMENT ON COLUMN day_verdict_versions.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
+COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+
+ALTER TABLE day_figures ADD COLUMN rule VARCHAR;
+ALTER TABLE day_figures ADD COLUMN contested_by VARCHAR;
+UPDATE day_figures SET rule = CASE WHEN v.violence = v.verdict THEN day_figures.reasons ->> '$[0].rule' ELSE day_figures.reasons ->> '$[1].rule' END
+FROM day_verdict_versions v
+WHERE v.region = day_figures.region AND v.truce_day = day_figures.truce_day AND v.version = day_figures.version;
+COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
+COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';

@@ -135,7 +135,9 @@ SELECT
     bulletin_incidents,
     violence_limit,
     covered_share,
-    version
+    version,
+    rule,
+    contested_by
 FROM day_verdicts
 JOIN truce_days USING (truce_day)
 LEFT JOIN regions ON pcode = region;
@@ -154,6 +156,8 @@ COMMENT ON COLUMN grid.bulletin_incidents IS 'Count of the bulletin held against
 COMMENT ON COLUMN grid.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN grid.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
 COMMENT ON COLUMN grid.version IS 'Number of the present version.';
+COMMENT ON COLUMN grid.rule IS 'Rule that decided the verdict.';
+COMMENT ON COLUMN grid.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
 
 CREATE OR REPLACE VIEW last_seven AS
 SELECT
@@ -185,7 +189,7 @@ WITH last_figures AS (
     QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
 ), replaced AS (
     -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
-    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons),
+    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by),
            coalesce(f.incidents, v.incidents) AS incidents,
            coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
            CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
@@ -193,7 +197,9 @@ WITH last_figures AS (
            coalesce(f.deaths_low, v.deaths_low) AS deaths_low,
            coalesce(f.deaths_best, v.deaths_best) AS deaths_best,
            coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
-           coalesce(f.reasons, v.reasons) AS reasons
+           coalesce(f.reasons, v.reasons) AS reasons,
+           coalesce(f.rule, v.rule) AS rule,
+           CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by
     FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
 ), paired AS (
     -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
@@ -556,6 +562,8 @@ SELECT
     v.recorded_at,
     v.tick_offset,
     v.cause,
+    coalesce(f.rule, v.rule) AS rule,
+    CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
     d.ends_at,
     coalesce(f.recorded_at, v.recorded_at) AS figures_at,
     coalesce(f.tick_offset, v.tick_offset) AS figures_offset
@@ -629,6 +637,8 @@ WITH verdict AS (
     UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope; low ' || deaths_low || ', high ' || deaths_high FROM verdict
     UNION ALL SELECT 5, 6, 'bulletin count', bulletin_incidents::VARCHAR, 'held against the limit in place of incidents' FROM verdict
         WHERE bulletin_incidents IS NOT NULL
+    UNION ALL SELECT 5, 7, 'contested by', contested_by, 'their bulletins count more than the limit' FROM verdict
+        WHERE contested_by IS NOT NULL
     UNION ALL SELECT 5, 5, 'covered share', covered_share::VARCHAR, 'of the truce-day, by enough feeds' FROM verdict
     UNION ALL
     SELECT 6, place, 'reason: ' || (reason ->> 'leg'), reason ->> 'rule', reason ->> 'text'

@@ -42,16 +42,34 @@ def lines_of(agreement: Agreement, report: Bulletin, regions: Iterable[str | Non
     )
 
 
-def of_days(agreement: Agreement, days: Days, region: str, reports: Iterable[NaiveReport]) -> list[NaiveReport]:
-    """Return the bulletins among ``reports`` that measure ``region``: the monitor's, of some day, speaking of it."""
+def of_days(days: Days, region: str, reports: Iterable[NaiveReport]) -> list[NaiveReport]:
+    """Return the bulletins among ``reports`` that are of some day and speak of ``region``."""
     return [
         report
         for report in reports
         if report.type == "bulletin"
-        and report.feed == agreement.violence.bulletins_of
         and day_of(days, report.occurred_from, report.occurred_to) is not None
         and any(line.region == region for line in report.lines)
     ]
+
+
+def measuring(agreement: Agreement, bulletins: Iterable[NaiveReport]) -> list[NaiveReport]:
+    """Return the bulletins of the monitor that the agreement measures by."""
+    return [told for told in bulletins if told.feed == agreement.violence.bulletins_of]
+
+
+def contesting(
+    agreement: Agreement, days: Days, region: str, day: date, limit: Fraction, bulletins: Iterable[NaiveReport]
+) -> list[NaiveReport]:
+    """Return the bulletins of ``day`` that count more of ``region`` than the limit; by start, feed, report_id."""
+    if agreement.violence.bulletins_of or agreement.coverage.contested == "ignore":
+        return []
+    found = [
+        told
+        for told in bulletins
+        if day_of(days, told.occurred_from, told.occurred_to) == day and count(told, region) > limit
+    ]
+    return sorted(found, key=lambda told: (told.occurred_from, told.feed, told.report_id))
 
 
 def used(days: Days, day: date, bulletins: Iterable[NaiveReport]) -> NaiveReport | None:

@@ -31,6 +31,8 @@ class NaiveReport(NamedTuple):
     ``destination`` is where a step of a convoy is bound: region, listed place and town, of which one is empty; None
     where it names no place. ``not_same_convoy_as`` holds names of claims.
 
+    ``nil`` is a coverage notice's: whether it says that nothing was seen.
+
     The rest is told of incidents alone. ``point`` is latitude and longitude as stated, ``place_key`` what the place's
     name is compared by, ``tellers`` who told it first by each of its sources, ``same_as`` and ``not_same_as`` hold
     names of reports, ``merged_into`` the report id of the same feed that this one was merged into.
@@ -68,6 +70,7 @@ class NaiveReport(NamedTuple):
     same_as: tuple[str, ...] = ()
     not_same_as: tuple[str, ...] = ()
     merged_into: str | None = None
+    nil: bool = True
 
     @property
     def identity(self) -> Identity:

@@ -95,6 +95,11 @@ class Linking:
         self._asked.add(identity)
         return self._present(identity, before)
 
+    def standing(self, identity: Identity, before: int) -> NaiveReport | None:
+        """Return the incident report that stands, of those known before an offset; None where it does not."""
+        report = self._present(identity, before)
+        return report if report is not None and report.active and self._is_ours(report) else None
+
     def _present(self, identity: Identity, before: int) -> NaiveReport | None:
         known = self._known.get(identity)
         index = bisect_left(known.offsets, before) if known else 0

@@ -17,7 +17,7 @@ from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
-from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, lines_of, of_days
+from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, lines_of, measuring, of_days
 from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
@@ -92,26 +92,32 @@ class RegionPast:
         self._unclear_of_baseline: list[Stood] = []
 
     def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
-        """Measure by bulletins: those of the monitor, and those of them whose regions can no longer be told."""
+        """Take the bulletins that speak of the region, and those whose regions can no longer be told."""
         agreement, days = self.file.agreement, self.file.days
-        self._unlocated += unclear
-        self._bulletins = [each for each in bulletins if of_days(agreement, days, self.region, [each.report])]
+        self._bulletins = [each for each in bulletins if of_days(days, self.region, [each.report])]
         self._bulletins_by_day = _by_day(self.file, self._bulletins)
         for day, group in _by_day(self.file, unclear).items():
             self._unclear[day].extend(group)
         if agreement.violence.bulletins_of:
-            self._unclear_of_baseline = [each for each in unclear if self._of_baseline(each)]
+            measured_by = [each for each in unclear if self._measures(each)]
+            self._unlocated += measured_by
+            self._unclear_of_baseline = [each for each in measured_by if self._of_baseline(each)]
             self._bulletins_of_baseline = sorted(_changes(filter(self._of_baseline, self._bulletins)))
 
+    def _measures(self, stood: Stood) -> bool:
+        return bool(measuring(self.file.agreement, [stood.report]))
+
     def _of_baseline(self, stood: Stood) -> bool:
-        return day_of(self.file.days, stood.report.occurred_from, stood.report.occurred_to) in self._baseline
+        day = day_of(self.file.days, stood.report.occurred_from, stood.report.occurred_to)
+        return self._measures(stood) and day in self._baseline
 
     def judge(self, day: date, now: int, before: int) -> NaiveVerdict:
         """Judge ``day`` as a tick at offset ``before`` had to, its time being ``now``."""
         notices = standing(self.notices.get(day, []), before)
         bulletins = standing(self._bulletins_by_day.get(day, []), before)
         start, horizon = self.file.days.start(day), min(self.file.days.end(day), now)
-        if not any(_lies_in(told, start, horizon) for told in (*notices, *bulletins)):
+        watching = (*notices, *measuring(self.file.agreement, bulletins))
+        if not any(_lies_in(told, start, horizon) for told in watching):
             # Nobody watched it so far: who had before is told. Of other days these would only be passed over.
             notices, bulletins = standing(self._notices, before), standing(self._bulletins, before)
         return judge(
@@ -125,7 +131,17 @@ class RegionPast:
             notices,
             standing(self.steps, before),
             bulletins,
+            self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
         )
+
+    def _tellers(self, day: date, before: int) -> set[str]:
+        """Return the feeds with an incident report of ``day``, knowing only facts with an offset below ``before``."""
+        stood = (self.linking.standing(identity, before) for identity in self._leading.get(day, ()))
+        return {
+            report.feed
+            for report in stood
+            if report is not None and report.regions[0] == self.region and _day(self.file, report) == day
+        }
 
     def incidents(self, day: date, before: int) -> list[NaiveIncident]:
         """Return the incidents of ``day``, knowing only the facts with an offset below ``before``."""
@@ -146,7 +162,7 @@ class RegionPast:
                 return limit
         agreement, days = self.file.agreement, self.file.days
         if agreement.violence.bulletins_of:
-            told = standing(self._bulletins, before)
+            told = measuring(agreement, standing(self._bulletins, before))
             limit = bulletin_limit(agreement, days, self.region, self._baseline, told)
             index = bisect_left(self._bulletins_of_baseline, before)
             low, high = ([-1, *self._bulletins_of_baseline, NOW][index + end] for end in (0, 1))
@@ -253,7 +269,8 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
     notices: dict[str, list[Stood]] = defaultdict(list)
     unclear: list[Stood] = []
     for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'coverage'", []):
-        places = CoverageNotice.model_validate_json(raw).places
+        notice = CoverageNotice.model_validate_json(raw)
+        spine, places = spine._replace(nil=notice.nil), notice.places
         told: list[str | None] = [*located[spine.feed, spine.report_id]]
         if not present:
             told = [region_of_pcode(file.agreement, place) or _located(gazetteer, place) for place in places]
@@ -265,12 +282,10 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
 
 
 def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
-    """Return every bulletin of the monitor that ever stood, and those whose regions can no longer be told.
+    """Return every bulletin that ever stood, and those whose regions can no longer be told.
 
     As with notices: the table tells of those that still stand, P-codes and the shipped gazetteer of the others.
     """
-    if file.agreement.violence.bulletins_of is None:
-        return [], []
     located: dict[tuple[str, str], list[str | None]] = defaultdict(list)
     for feed, report_id, region in file.select(
         "select feed, report_id, region from bulletins order by feed, report_id, line"
@@ -279,9 +294,7 @@ def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
     gazetteer = _gazetteer(file.agreement)
     bulletins: list[Stood] = []
     unclear: list[Stood] = []
-    for spine, (raw, present, replaced_at) in _ever_active(
-        file, "raw, present, replaced_at", "type = 'bulletin' and feed = ?", [file.agreement.violence.bulletins_of]
-    ):
+    for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'bulletin'", []):
         report = Bulletin.model_validate_json(raw)
         places = [tally.place for tally in report.tallies]
         told = located[spine.feed, spine.report_id]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from sinks.verify.bulletins import bulletin_limit, count, judge_by_bulletin, of_days, used
+from sinks.verify.bulletins import bulletin_limit, contesting, count, judge_by_bulletin, measuring, of_days, used
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
@@ -51,6 +51,8 @@ class NaiveVerdict(NamedTuple):
     violence_evidence: tuple[str, ...]
     access_evidence: tuple[str, ...]
     reasons: tuple[Reason, Reason]
+    rule: str
+    contested_by: str | None
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -82,13 +84,19 @@ def recount(
     for region in agreement.regions:
         of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
         limit = violence_limit(agreement, of_baseline)
-        told = of_days(agreement, days, region, counting)
+        told = of_days(days, region, counting)
         if agreement.violence.bulletins_of:
-            limit = bulletin_limit(agreement, days, region, of_baseline, told)
+            limit = bulletin_limit(agreement, days, region, of_baseline, measuring(agreement, told))
         watching = [notice for notice in notices if region in notice.regions]
+        reports = [each for each in counting if each.type == "incident" and region in each.regions]
         for day in days.judged(agreement, now):
             of_day = incidents.get((region, day), [])
-            verdicts[region, day] = judge(agreement, days, region, day, now, limit, of_day, watching, steps, told)
+            tellers = {
+                each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
+            }
+            verdicts[region, day] = judge(
+                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers
+            )
     return verdicts
 
 
@@ -103,19 +111,30 @@ def judge(
     notices: Sequence[NaiveReport],
     steps: Sequence[NaiveReport],
     bulletins: Sequence[NaiveReport] = (),
+    tellers: Iterable[str] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
     ``notices`` and ``bulletins`` may be of other days: who watched before is told of a day nobody watched.
 
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
-    as no convoy that ever went to the region lacks one. ``bulletins`` are those that measure the region, none where
-    the agreement measures by incidents. Reports must be present and active.
+    as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
+    ``tellers`` the feeds with an incident report of it and the day. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
-    share = covered_share(agreement, start, end, inside, [*notices, *bulletins])
-    told = used(days, day, bulletins)
+    measured_by = measuring(agreement, bulletins)
+    known = {*tellers, *(each.feed for each in bulletins if used(days, day, [each]))}
+    if agreement.coverage.reports_cover_the_day:
+        known |= {feed for incident in inside for feed in incident.content.feeds}
+    unexplained = {
+        notice.feed
+        for notice in notices
+        if not notice.nil and max(notice.occurred_from, start) < min(notice.occurred_to, end)
+    } - known
+    watching = [notice for notice in notices if notice.nil or notice.feed not in unexplained]
+    share = covered_share(agreement, start, end, inside, [*watching, *measured_by])
+    told = used(days, day, measured_by)
     counted_by_it = None if told is None else count(told, region)
     severe = severe_of(agreement, inside)
     if agreement.violence.bulletins_of:
@@ -123,11 +142,17 @@ def judge(
         violence = judge_by_bulletin(agreement, limit, share, earliest(severe), named, counted_by_it)
     else:
         violence = judge_violence(agreement, limit, share, inside)
+    against: list[NaiveReport] = []
+    if violence.finding != "BROKEN":
+        against = contesting(agreement, days, region, day, limit, bulletins)
+    if against:
+        violence = Leg("UNKNOWN", tuple(each.name for each in against[:EVIDENCE]))
     access = judge_access(agreement, region, start, end, now, steps)
     findings = {violence.finding, access.finding}
     watch_told = None
     if violence.finding == "UNKNOWN":
-        watch_told = _watch_told(agreement, start, min(end, now), inside, [*notices, *bulletins])
+        horizon, all_told = min(end, now), [*notices, *measured_by]
+        watch_told = _watch_told(agreement, start, horizon, inside, all_told, unexplained)
     why = violence_reason(
         agreement,
         finding=violence.finding,
@@ -137,10 +162,13 @@ def judge(
         share=share,
         told=told,
         counted=counted_by_it,
+        against=[(each, count(each, region)) for each in against],
         watched=watch_told or "",
+        unexplained=sorted(unexplained),
     )
+    verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
     return NaiveVerdict(
-        verdict="BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET",
+        verdict=verdict,
         state=days.state(day, agreement.lateness, now),
         violence=violence.finding,
         access=access.finding,
@@ -155,21 +183,31 @@ def judge(
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
         reasons=(why, access.reason),
+        rule=(why if violence.finding == verdict else access.reason)["rule"],
+        contested_by=", ".join(sorted({each.feed for each in against})) if against else None,
         watch_told=watch_told,
     )
 
 
 def _watch_told(
-    agreement: Agreement, start: Micros, horizon: Micros, inside: Iterable[NaiveIncident], notices: list[NaiveReport]
+    agreement: Agreement,
+    start: Micros,
+    horizon: Micros,
+    inside: Iterable[NaiveIncident],
+    notices: list[NaiveReport],
+    unexplained: set[str],
 ) -> str:
-    """Say which feeds stopped watching before ``horizon``; of a stretch nobody watched, who had ended by its start."""
+    """Say which feeds stopped watching before ``horizon``; of a stretch nobody watched, who had ended by its start.
+
+    Those ``unexplained`` did not watch, and are named for that elsewhere.
+    """
     told = [notice for notice in notices if notice.occurred_from < notice.occurred_to]
     here = [notice for notice in told if notice.occurred_from < horizon and notice.occurred_to > start]
     reported: set[str] = set()
     if agreement.coverage.reports_cover_the_day:
         reported = {feed for incident in inside for feed in incident.content.feeds}
     if here or reported:
-        ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported)}
+        ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported - unexplained)}
         return ", ".join(f"{feed} watched until {minute(end)} UTC" for feed, end in ends.items() if end < horizon)
     ended = [notice for notice in told if notice.occurred_to <= start]
     before = sorted((-_ends(ended, feed), feed) for feed in {notice.feed for notice in ended})

@@ -30,6 +30,8 @@ JUDGED = (
     "deaths_best",
     "deaths_high",
     "evidence",
+    "rule",
+    "contested_by",
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
@@ -41,6 +43,8 @@ FIGURES = (
     "deaths_low",
     "deaths_best",
     "deaths_high",
+    "rule",
+    "contested_by",
 )
 
 
@@ -254,6 +258,8 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         verdict.deaths_best,
         verdict.deaths_high,
         {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)},
+        verdict.rule,
+        verdict.contested_by,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from schemas.agreement import Agreement
@@ -9,6 +10,8 @@ from schemas.truceday import Micros, from_micros
 from sinks.verify.history import NaiveReport
 
 Reason = dict[str, str]
+#: Bulletins named of a contested day.
+MOST_NAMED = 10
 
 
 def violence_reason(
@@ -21,14 +24,22 @@ def violence_reason(
     share: Fraction,
     told: NaiveReport | None,
     counted: int | None,
+    against: Sequence[tuple[NaiveReport, int]],
     watched: str,
+    unexplained: Sequence[str],
 ) -> Reason:
-    """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``."""
+    """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``.
+
+    ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
+    something and do not tell what.
+    """
     monitor = agreement.violence.bulletins_of
     if severe:
         rule = "severe_incident"
     elif monitor is not None and told is None:
         rule = "no_bulletin"
+    elif against:
+        rule = "contested"
     else:
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
     count = f"{_several(incidents, 'incident')} in scope"
@@ -37,8 +48,14 @@ def violence_reason(
     else:
         if monitor is not None:
             count = f"no bulletin of {monitor} counts this day" if told is None else _bulletin(told, counted)
+        if against:
+            named = [_bulletin(each, number) for each, number in against[:MOST_NAMED]]
+            if len(against) > MOST_NAMED:
+                named.append(f"and {_several(len(against) - MOST_NAMED, 'more bulletin')}")
+            count = f"{'; '.join(named)}, against {count}"
         text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
+        text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
 
 

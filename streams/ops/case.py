@@ -35,9 +35,11 @@ class Case:
         now: the last judgement.
         incidents: those in scope that count.
         notices: the stretches that each feed watched.
+        nil_notices: those of them by notices that say that nothing was seen.
         all_day: feeds whose incidents count as watching the whole day.
         steps: steps of every convoy that ever had the region as its destination, each with its convoy.
         bulletin: the count held against the limit, where the agreement measures by a monitor's bulletins.
+        contesting: bulletins that count more than the limit, where these contest a day.
     """
 
     agreement: Agreement
@@ -49,9 +51,11 @@ class Case:
     incidents: Sequence[CountedIncident]
     limit: Fraction
     notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
+    nil_notices: Mapping[str, Sequence[tuple[Micros, Micros]]]
     all_day: frozenset[str]
     steps: Sequence[ConvoyStepRow]
     bulletin: int | None = None
+    contesting: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -72,7 +76,13 @@ class Case:
         """Find the violence leg."""
         severe = sum(each.severe for each in self.incidents)
         counted = len(self.incidents) if self.agreement.violence.bulletins_of is None else self.bulletin
-        return judge_violence(counted, severe, self.limit, covered=self.covered())
+        return judge_violence(counted, severe, self.limit, covered=self.covered(), contested=bool(self.contesting))
+
+    @property
+    def may_be_contested(self) -> bool:
+        """Whether a bulletin can contest a day under the agreement."""
+        rules = self.agreement
+        return rules.violence.bulletins_of is None and rules.coverage.contested == "unknown"
 
     def covered(self, all_day: frozenset[str] | None = None) -> bool:
         """Whether enough of the day was watched."""

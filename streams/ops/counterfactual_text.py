@@ -46,14 +46,24 @@ def _violence_text(change: Counterfactual, case: Case) -> str:
             by = f" told by {' or '.join(agreement.violence.feeds)}" if agreement.violence.feeds else ""
             more = f"{counted(change.number, 'more incident')} in scope{by}"
             return f"{more} (it bears {change.number - 1})"
-        case "bulletin_within":
-            return (
-                f"a bulletin of {agreement.violence.bulletins_of} for the whole day that counts {change.number} at most"
-            )
-        case "bulletin_above":
-            return f"a bulletin of {agreement.violence.bulletins_of} for the day that counts {change.number} or more"
-        case _:
+        case "severe_incident":
             return f"one incident in scope of a severe kind ({names})"
+        case _:
+            return _bulletin_text(change, agreement)
+
+
+def _bulletin_text(change: Counterfactual, agreement: Agreement) -> str:
+    monitor = agreement.violence.bulletins_of
+    match change.change:
+        case "uncontest":
+            each = " each" if len(change.names) > 1 else ""
+            return f"{', '.join(change.names)}{each} corrected to count {change.number} at most in scope, or retracted"
+        case "contest":
+            return f"a bulletin of the day, by any feed, that counts {change.number} or more in scope for the region"
+        case "bulletin_within":
+            return f"a bulletin of {monitor} for the whole day that counts {change.number} at most"
+        case _:
+            return f"a bulletin of {monitor} for the day that counts {change.number} or more"
 
 
 def _access_text(change: Counterfactual, case: Case) -> str:

@@ -86,12 +86,20 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Counterfactual]:
         left = _quiet(case, incidents - len(severe) - others)
         yield Counterfactual("violence", "retract_severe" if severe else "retract", left, names=severe, number=others)
         return
-    if finding is Finding.UNKNOWN:
+    if case.contesting:
+        # A bulletin that goes leaves the day as it was watched; to watch more alone settles nothing.
+        left = Finding.MET if case.covered() else Finding.UNKNOWN
+        yield Counterfactual("violence", "uncontest", left, names=case.contesting, number=bearable)
+        if left is Finding.UNKNOWN:
+            yield replace(_watch_more(case), besides=case.contesting)
+    elif finding is Finding.UNKNOWN:
         yield _watch_more(case)
     elif case.agreement.coverage.min_share_percent:
         spare = case.seen(case.agreement.coverage.min_feeds) - case.needed
         yield Counterfactual("violence", "watch_less", Finding.UNKNOWN, span=spare)
     yield Counterfactual("violence", "more_incidents", Finding.BROKEN, number=bearable - incidents + 1)
+    if finding is Finding.MET and case.may_be_contested:
+        yield Counterfactual("violence", "contest", Finding.UNKNOWN, number=bearable + 1)
     yield from _of_severe_kinds(case)
 
 
@@ -124,8 +132,11 @@ def _of_bulletins(case: Case, finding: Finding) -> Iterator[Counterfactual]:
 
 def _quiet(case: Case, incidents_left: int) -> Finding | None:
     """Return the finding with a count within the limit; None when it hangs on which feeds' incidents are left."""
+    if case.contesting:
+        return Finding.UNKNOWN
     most = case.covered(case.all_day if incidents_left else frozenset())
-    if most != case.covered(frozenset()):
+    # A notice that tells of something seen watches only while its feed tells what it was.
+    if most != replace(case, notices=case.nil_notices).covered(frozenset()):
         return None
     return Finding.MET if most else Finding.UNKNOWN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from schemas.rows import ConvoyStepRow
 from schemas.truceday import Micros, to_micros
 from sinks import reading
 from sinks.day_detail import day_detail, evidence_reports, verdict_of, versions
-from sinks.day_records import Change, DayDetail, ReportDetail, Step, VerdictVersion
+from sinks.day_records import Change, DayDetail, ReportDetail, Step, VerdictVersion, Watch
 from sinks.migrations import check_current
 from sinks.selecting import Connection
 from streams.ledger.core.convoy import Convoy
@@ -39,6 +40,7 @@ class Explanation:
     convoys: list[Convoy]
     watched: list[Stretch]
     changes: list[Counterfactual]
+    unexplained: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,17 @@ def _no_such_day(connection: Connection, day: date) -> VerdictVersion:
 
 def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
     start, end = to_micros(known.judged.starts_at), to_micros(known.judged.ends_at)
-    notices: dict[str, list[tuple[Micros, Micros]]] = {}
-    for watch in known.watches:
-        notices.setdefault(watch.feed, []).append((to_micros(watch.occurred_from), to_micros(watch.occurred_to)))
     all_day = {feed for feed, incidents in known.feeds if incidents and agreement.coverage.reports_cover_the_day}
+    unexplained = {watch.feed for watch in known.watches if watch.nil is False} - known.tellers - all_day
+    watching = [watch for watch in known.watches if watch.nil is not False or watch.feed not in unexplained]
+    notices = _stretches_of(watching)
     baseline = baseline_of([incidents for _, incidents in known.baseline], agreement.violence.baseline.measure)
+    # A monitor's baseline is of its bulletins: the limit stands in the verdict.
+    limit = (
+        limit_of(agreement, baseline)
+        if agreement.violence.bulletins_of is None
+        else Fraction(known.judged.violence_limit)
+    )
     case = Case(
         agreement=agreement,
         region=known.judged.region,
@@ -135,12 +143,11 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         horizon=min(end, to_micros(known.judged_at)),
         now=to_micros(known.judged_at),
         incidents=[CountedIncident(each.incident_id, each.severe) for each in known.incidents if each.within_count],
-        # A monitor's baseline is of its bulletins: the limit stands in the verdict.
-        limit=limit_of(agreement, baseline)
-        if agreement.violence.bulletins_of is None
-        else Fraction(known.judged.violence_limit),
+        limit=limit,
         bulletin=known.judged.bulletin_incidents,
+        contesting=_contesting(agreement, known, limit),
         notices=notices,
+        nil_notices=_stretches_of(watch for watch in watching if watch.nil is not False),
         all_day=frozenset(all_day),
         steps=[_row(step) for step in known.steps],
     )
@@ -151,7 +158,28 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         convoys=case.convoys(),
         watched=stretches(notices, all_day, start, end),
         changes=counterfactuals(case),
+        unexplained=tuple(sorted(unexplained)),
     )
+
+
+def _stretches_of(watches: Iterable[Watch]) -> dict[str, list[tuple[Micros, Micros]]]:
+    """Return by feed the stretches of some notices."""
+    found: dict[str, list[tuple[Micros, Micros]]] = {}
+    for watch in watches:
+        found.setdefault(watch.feed, []).append((to_micros(watch.occurred_from), to_micros(watch.occurred_to)))
+    return found
+
+
+def _contesting(agreement: Agreement, known: DayDetail, limit: Fraction) -> tuple[str, ...]:
+    """Return the bulletins of the day that count more than the limit, where these contest a day."""
+    if agreement.violence.bulletins_of is not None or agreement.coverage.contested == "ignore":
+        return ()
+    counts: dict[str, int] = {}
+    for line in known.bulletins:
+        if line.of_the_day and line.region is not None and line.in_scope:
+            name = f"{line.feed}/{line.report_id}"
+            counts[name] = counts.get(name, 0) + line.incidents
+    return tuple(name for name, incidents in counts.items() if incidents > limit)
 
 
 def _row(step: Step) -> ConvoyStepRow:

@@ -39,6 +39,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
             "min_feeds": explanation.agreement.coverage.min_feeds,
             "notices": jsonable(known.watches),
             "stretches": [_stretch_json(each) for each in explanation.watched],
+            "unexplained": list(explanation.unexplained),
             "silent": jsonable(known.silent),
         },
         "would_change": [_counterfactual_json(change, explanation) for change in explanation.changes],

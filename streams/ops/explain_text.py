@@ -23,6 +23,7 @@ _RULES = {
     "severe_incident": "one severe incident breaks a day",
     "count_above_limit": "more incidents than the limit",
     "within_limit": "within the limit, and watched enough",
+    "contested": "within the limit, and a bulletin counts more",
     "no_bulletin": "no bulletin to hold against the limit",
     "not_covered": "within the limit, but not watched enough to tell",
     "attacked": "a convoy was attacked",
@@ -158,6 +159,8 @@ def _watched(page: _Page, explanation: Explanation) -> None:
         )
         if watch.basis:
             page.line(watch.basis, 3, "grey50")
+    for feed in explanation.unexplained:
+        page.line(f"{feed} saw something and did not say what of this day: its notice watches nothing")
     for silent in known.silent:
         page.line(f"{silent.feed} silent since {page.at(silent.silent_since)}")
     if not known.silent and not known.watches:

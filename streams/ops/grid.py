@@ -21,6 +21,7 @@ _SYMBOLS = {"MET": "✓", "BROKEN": "✕", "UNKNOWN": "?", "OPEN": "◐"}
 _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
+    "! contested: a monitor's bulletin of the day counts more than the limit\n"
     "12/3.2 = incidents in scope / limit, or a monitor's count where the agreement goes by bulletins (– without one)\n"
     "aid = access decided, both = violence and access did; else violence\n"
     "~ provisional: late reports may change it   * amended: changed after it was final"
@@ -46,7 +47,7 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
     counted = "–" if cell.counted is None else cell.counted
     figures = f"{counted}/{number(cell.violence_limit)}"
     return (
-        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_MARKS.get(cell.state, '')}",
+        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{'!' if cell.contested_by else ''}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),
     )
 

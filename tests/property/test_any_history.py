@@ -66,6 +66,8 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         tuple(evidence["violence"]),
         tuple(evidence["access"]),
         json.loads(row.reasons),
+        row.rule,
+        row.contested_by,
     )
 
 
@@ -87,6 +89,8 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.violence_evidence,
             found.access_evidence,
             list(found.reasons),
+            found.rule,
+            found.contested_by,
         )
         for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }

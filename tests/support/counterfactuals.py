@@ -25,7 +25,7 @@ def applied(
         case "watch":
             span = change.span - (MINUTE if short else 0)
             feeds = [f"extra-{number}" for number in range(change.number)]
-            return [each for feed in feeds for each in watches(change, feed, region, span, now)]
+            return besides + [each for feed in feeds for each in watches(change, feed, region, span, now)]
         case "retract":
             return withdrawn(counting[: change.number - short], now)
         case "retract_severe":
@@ -36,12 +36,12 @@ def applied(
             kind = change.names[0] if change.names else "shelling"
             number = change.number - short
             return [incident(f"made-{n}", region, (start, start + MINUTE), kind, now) for n in range(number)]
-        case "bulletin_within" | "bulletin_above":
-            monitor = str(explanation.agreement.violence.bulletins_of)
+        case "bulletin_within" | "bulletin_above" | "contest":
+            monitor = explanation.agreement.violence.bulletins_of or "made"
             lines = [{"count": change.number - short, "place": {"pcode": region}}]
             day = (start, explanation.case.end)
             return [report("bulletin", "made", feed=monitor, reported_at=now, occurred=day, tallies=lines)]
-        case "retract_attack":
+        case "retract_attack" | "uncontest":
             return retracted(explanation, change.names[short:], now)
         case "deliver":
             names = [name.split("/", 1) for name in change.names[short:]]
@@ -97,12 +97,17 @@ def withdrawn(incidents: list[Incident], now: Micros) -> list[dict[str, Any]]:
 
 
 def retracted(explanation: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:
-    """Retract some steps of convoys."""
+    """Retract some steps of convoys, and bulletins that touch the day."""
     steps = [each for each in explanation.detail.steps if f"{each.feed}/{each.report_id}" in names]
     return [
         step(each.feed, each.convoy_id, each.step, each.region, now, now, each.report_id)
         | {"revision": 999, "status": "retracted"}
         for each in steps
+    ] + [
+        report("bulletin", report_id, feed=feed, reported_at=now, occurred=(now, now), tallies=[{"count": 0}])
+        | {"revision": 999, "status": "retracted"}
+        for feed, report_id in sorted({(each.feed, each.report_id) for each in explanation.detail.bulletins})
+        if f"{feed}/{report_id}" in names
     ]
 
 

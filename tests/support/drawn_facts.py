@@ -131,7 +131,8 @@ def _few_references(draw: Random) -> tuple[str, ...]:
 def _notice(draw: Random) -> CoverageFact:
     low = _moment(draw)
     regions = tuple(draw.choice(REGIONS) for _ in range(draw.randint(1, 2)))
-    return coverage(**_spine(draw), low=low, high=low + draw.randint(1, 60) * HOUR, regions=regions)
+    high, nil = low + draw.randint(1, 60) * HOUR, draw.random() < 0.6
+    return coverage(**_spine(draw), low=low, high=high, regions=regions, nil=nil)
 
 
 def _step(draw: Random) -> ConvoyFact:
@@ -206,7 +207,7 @@ _anything = _facts(
     ]
 )
 #: The others move days, convoys and who watched around the incidents.
-_meeting = _facts([*[_meeting_incident] * 14, _notice, _step, _tick, _tick])
+_meeting = _facts([*[_meeting_incident] * 14, _notice, _notice, _bulletin, _step, _tick, _tick])
 ticks = st.integers(0, 8 * 24).map(lambda hours: tick(at(0, hours)))
 
 
@@ -250,7 +251,7 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
             return NaiveReport(**spine, type="position")
         case CoverageFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to}
-            return NaiveReport(**spine, **when, type="coverage", regions=fact.regions)
+            return NaiveReport(**spine, **when, type="coverage", regions=fact.regions, nil=fact.nil)
         case ConvoyFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to, "convoy_id": fact.convoy_id}
             when |= {"same_convoy_as": fact.same_convoy_as, "not_same_convoy_as": fact.not_same_convoy_as}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any, NamedTuple
 
 from schemas.agreement import Agreement
@@ -72,7 +73,8 @@ class Kept:
             hours=self._hours(reports, incidents, frozenset(linked)),
             convoy_steps=self.of_a_report["convoy_steps"],
             coverage=self.of_a_report["coverage"],
-            bulletins=self.of_a_report["bulletins"] if self._truce.violence.bulletins_of else [],
+            bulletins=self.of_a_report["bulletins"],
+            told=_told(reports),
             verdicts=[*self.present["verdicts"].values()],
             gate=last.gate,
             feeds=[*self.present["feeds"].values()],
@@ -108,6 +110,15 @@ class Kept:
         for one in incidents:
             if one.counted and one.in_scope:
                 yield _Counted(one.region, one.occurred_from, one.deaths_best or 0)
+
+
+def _told(reports: Iterable[ReportRow]) -> list[tuple[str, date, str, int]]:
+    told = Counter(
+        (row.region, row.truce_day, row.feed)
+        for row in reports
+        if row.type == "incident" and row.present and not row.retracted and row.region and row.truce_day
+    )
+    return [(region, day, feed, number) for (region, day, feed), number in told.items()]
 
 
 class _Counted(NamedTuple):

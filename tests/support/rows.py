@@ -120,6 +120,8 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         recorded_at=hours(4),
         tick_offset=2,
         cause='{"reports": ["feed-a/i1@1"], "more": 0}',
+        rule="count_above_limit",
+        contested_by=None,
     )
     return row._replace(**given)
 

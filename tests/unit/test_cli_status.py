@@ -92,6 +92,8 @@ def a_cell(**fields: object) -> Cell:
         deaths_best=0,
         deaths_high=0,
         version=1,
+        rule="count_above_limit",
+        contested_by=None,
         reasons=[],
     )
     return replace(cell, **fields)  # type: ignore[arg-type]
@@ -121,6 +123,13 @@ def test_every_symbol_is_in_the_legend() -> None:
     for verdict in ("MET", "BROKEN", "UNKNOWN"):
         assert " ".join(cell_text(a_cell(verdict=verdict)).split()[:2]) in LEGEND
     assert word(a_cell(verdict="MET", state="OPEN")) == "OPEN"
+
+
+def test_a_contested_day_is_marked_in_the_grid() -> None:
+    contested = a_cell(verdict="UNKNOWN", violence="UNKNOWN", incidents=0, counted=0, contested_by="monitor")
+    assert cell_text(contested) == "? UNKNOWN! 0/3.2"
+    assert cell_text(replace(contested, state="PROVISIONAL")) == "? UNKNOWN!~ 0/3.2"
+    assert "! contested" in LEGEND
 
 
 def test_the_worst_day_is_the_first_broken_one_and_says_why() -> None:

@@ -20,7 +20,9 @@ REJECT = RejectRow(1, "not_json", "", None, None, None, None, None, None, None, 
 
 
 def verdict(day: date, found: str) -> VerdictRow:
-    return VerdictRow("SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "")
+    return VerdictRow(
+        "SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "", "", None
+    )
 
 
 def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:

@@ -13,7 +13,7 @@ from sinks.migrations import migrations, software_version
 from sinks.opening import StoreLimits, connect
 from sinks.store import LIVE
 from tests.support.effort import cases
-from tests.support.rows import incident_row
+from tests.support.rows import figures_row, incident_row, verdict_row
 from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import TRUCE, agreement
 
@@ -54,6 +54,7 @@ OF_THE_FIRST = {
     "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log)",
     "feeds": "* EXCLUDE (outside)",
+    **dict.fromkeys(("day_verdicts", "day_verdict_versions", "day_figures"), "* EXCLUDE (rule, contested_by)"),
 }
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
 
@@ -82,7 +83,8 @@ def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: 
 def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
     store = new_store(tmp_path / "new")
     # Rows of the first version name no log.
-    store.commit(Changes(reports=[incident_row("i1", source_log=None)]))
+    reports, judged = [incident_row("i1", source_log=None)], [verdict_row()]
+    store.commit(Changes(reports=reports, verdicts=judged, versions=judged, figures=[figures_row()]))
     store.close()
     old = tmp_path / "old"
     old.mkdir()

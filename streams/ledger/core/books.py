@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import date
 from fractions import Fraction
 from itertools import groupby
@@ -23,7 +23,7 @@ from schemas.rows import (
     LinkedIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
-from streams.ledger.core.bulletins import Monitor, bulletin_rows
+from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
 from streams.ledger.core.tally import DayTally
@@ -41,11 +41,12 @@ class Watched(NamedTuple):
 
 
 class _Notice(NamedTuple):
-    """The regions and the stretch that a report says it watched."""
+    """The regions and the stretch that a report says it watched; ``nil`` where it says that it saw nothing."""
 
     regions: tuple[str, ...]
     low: Micros
     high: Micros
+    nil: bool
 
 
 class Books:
@@ -58,7 +59,7 @@ class Books:
         self.agreement = agreement
         self.tallies: dict[Bucket, DayTally] = {}
         self.changed: set[Bucket] = set()
-        self.monitor = Monitor(agreement)
+        self.bulletins = DayBulletins(agreement)
         self._severe = frozenset(str(kind) for kind in agreement.violence.severe_kinds)
         self._feeds = frozenset(agreement.violence.feeds)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
@@ -66,9 +67,21 @@ class Books:
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, _Notice] = {}
         self._watches: dict[str, Watch] = defaultdict(Watch)
+        #: Notices that say that something was seen, apart. The others only of regions in which they were asked for.
+        self._saw: dict[str, Watch] = {}
+        self._nil: dict[str, Watch] = {}
+        #: Present, active incident reports by region, truce-day and feed, whether they count or not.
+        self._told: dict[Bucket, dict[str, int]] = defaultdict(dict)
         self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
+
+    def tell(self, feed: str, adds: Contribution, sign: int) -> None:
+        """Note that a feed tells of an incident of a region and day (1), or does no longer (-1)."""
+        told = self._told[adds.region, adds.truce_day]
+        told[feed] = told.get(feed, 0) + sign
+        if not told[feed]:
+            del told[feed]
 
     def add_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
         """Count a present, active incident report in."""
@@ -129,10 +142,10 @@ class Books:
         found = self._limits.get(region)
         if found is None:
             days = sorted(self.agreement.baseline_days)
-            if self.monitor.feed is None:
+            if self.bulletins.monitor is None:
                 counts = [self._incidents(region, day) for day in days]
             else:
-                counts = self.monitor.counts(region, days)
+                counts = self.bulletins.counts(region, days)
             baseline = baseline_of(counts, self.agreement.violence.baseline.measure)
             found = self._limits[region] = (limit_of(self.agreement, baseline), baseline)
         return found
@@ -159,7 +172,7 @@ class Books:
 
     def add_coverage(self, identity: Identity, fact: CoverageFact) -> Watched:
         """Enter a coverage notice; return what it watches."""
-        return self._enter_watch(identity, fact.regions, fact.from_, fact.to)
+        return self._enter_watch(identity, _Notice(fact.regions, fact.from_, fact.to, fact.nil))
 
     def remove_coverage(self, identity: Identity) -> Watched | None:
         """Take a coverage notice out again; return what it watched, None when there was none."""
@@ -168,13 +181,17 @@ class Books:
             return None
         for region in notice.regions:
             self._watches[region].remove(identity.feed, notice.low, notice.high)
+            if (apart := self._apart(region, notice)) is not None:
+                apart.remove(identity.feed, notice.low, notice.high)
         return self._watched(notice)
 
-    def _enter_watch(self, identity: Identity, regions: Iterable[str], low: Micros, high: Micros) -> Watched:
+    def _enter_watch(self, identity: Identity, told: _Notice) -> Watched:
         known = self._notices.get(identity)
-        notice = _Notice(tuple(dict.fromkeys(regions)), low, high)
+        notice = told._replace(regions=tuple(dict.fromkeys(told.regions)))
         for region in notice.regions:
-            self._watches[region].add(identity.feed, low, high)
+            self._watches[region].add(identity.feed, notice.low, notice.high)
+            if (apart := self._apart(region, notice)) is not None:
+                apart.add(identity.feed, notice.low, notice.high)
         # Rows tell of a notice region by region.
         self._notices[identity] = notice if known is None else known._replace(regions=known.regions + notice.regions)
         return self._watched(notice)
@@ -185,8 +202,31 @@ class Books:
         return Watched(notice.regions, calendar.day_at(notice.low), last)
 
     def watch(self, region: str) -> Watch:
-        """Return who watched a region when."""
+        """Return who watched a region when, by all notices."""
         return self._watches[region]
+
+    def nil_watch(self, region: str) -> Watch:
+        """Return who watched a region when, by the notices that say that nothing was seen."""
+        watch = self._nil.get(region)
+        if watch is None:
+            watch = self._nil[region] = Watch()
+            for identity, notice in self._notices.items():
+                if notice.nil and region in notice.regions:
+                    watch.add(identity.feed, notice.low, notice.high)
+        return watch
+
+    def _apart(self, region: str, notice: _Notice) -> Watch | None:
+        return self._nil.get(region) if notice.nil else self._saw.setdefault(region, Watch())
+
+    def unexplained(self, bucket: Bucket, all_day: AbstractSet[str]) -> frozenset[str]:
+        """Return the feeds that say they saw something in a region and truce-day, and do not tell what."""
+        region, day = bucket
+        if region not in self._saw:
+            return frozenset()
+        calendar = self.agreement.calendar
+        saw = self._saw[region].feeds(calendar.start_of(day), calendar.end_of(day))
+        explained = {*all_day, *self._told.get(bucket, ()), *(told.feed for told in self.bulletins.of(bucket))}
+        return saw - explained
 
     def next_watched(self, region: str, feed: str, after: date) -> date | None:
         """Return the first truce-day after another one that a feed watches."""
@@ -209,32 +249,31 @@ class Books:
     def add_bulletin(
         self, identity: Identity, fact: BulletinFact
     ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
-        """Enter a bulletin; return what it watches, and the regions and days whose count it changes.
+        """Enter a bulletin; return what it watches, and the regions and days it tells of.
 
         Of the latter a day of None stands for every day of the region.
         """
-        if fact.feed != self.monitor.feed:
-            return None, []
         return self._measure(identity, bulletin_rows(fact, self.agreement))
 
     def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
         """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
-        return self._moved(self.monitor.remove(identity))
+        return self._moved(identity.feed, self.bulletins.remove(identity))
 
     def _measure(
         self, identity: Identity, rows: list[BulletinRow]
     ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
-        told_of = self.monitor.enter(rows)
+        told_of = self.bulletins.enter(rows)
         regions = [region for region, _ in told_of]
         watched = None
-        if told_of:
-            watched = self._enter_watch(identity, regions, rows[0].occurred_from, rows[0].occurred_to)
-        return watched, self._moved(told_of)
+        if told_of and identity.feed == self.bulletins.monitor:
+            low, high = rows[0].occurred_from, rows[0].occurred_to
+            watched = self._enter_watch(identity, _Notice(tuple(regions), low, high, nil=True))
+        return watched, self._moved(identity.feed, told_of)
 
-    def _moved(self, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
+    def _moved(self, feed: str, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
         moved: list[tuple[str, date | None]] = list(buckets)
         for region, day in buckets:
-            if day in self.agreement.baseline_days:
+            if feed == self.bulletins.monitor and day in self.agreement.baseline_days:
                 # Another baseline is another limit for every day of the region.
                 self._limits.pop(region, None)
                 moved.append((region, None))
@@ -271,6 +310,7 @@ class Books:
         steps: list[ConvoyStepRow],
         coverage: list[CoverageRow],
         bulletins: list[BulletinRow],
+        told: list[tuple[str, date, str, int]],
     ) -> None:
         """Take up the books where the rows left them."""
         for row in tallies:
@@ -287,6 +327,9 @@ class Books:
             self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
-            self._enter_watch(identity, (notice.region,), notice.occurred_from, notice.occurred_to)
+            span = (notice.occurred_from, notice.occurred_to)
+            self._enter_watch(identity, _Notice((notice.region,), *span, notice.nil))
         for name, lines in groupby(sorted(bulletins), key=lambda row: row[:2]):
             self._measure(Identity(*name), list(lines))
+        for region, day, feed, reports in told:
+            self._told[region, day][feed] = reports

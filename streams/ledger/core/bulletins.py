@@ -1,10 +1,11 @@
-"""Bulletins: a monitor's own tallies, line by line, and which of them an agreement measures a truce-day by."""
+"""Bulletins: monitors' own tallies, those a truce-day is measured by, and those that contest it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from fractions import Fraction
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
@@ -70,33 +71,35 @@ class Told(NamedTuple):
         return f"{self.feed}/{self.report_id} counts {least}{self.incidents} for {period}{doubt}"
 
 
-class Monitor:
-    """The bulletins of the one feed the agreement measures violence by; none when it measures by incidents.
+class DayBulletins:
+    """Present bulletins of single truce-days, by the regions they speak of.
 
-    Memory grows with that feed's bulletins of single truce-days.
+    ``monitor`` is the one feed the agreement measures violence by; None when it measures by incidents. Memory grows
+    with the bulletins of single truce-days.
     """
 
     def __init__(self, agreement: Agreement) -> None:
-        self.feed = agreement.violence.bulletins_of
+        self.monitor = agreement.violence.bulletins_of
+        self._contest = self.monitor is None and agreement.coverage.contested == "unknown"
         self._regions = frozenset(agreement.regions)
-        self._told: dict[tuple[str, date], dict[str, Told]] = defaultdict(dict)
-        self._buckets: dict[str, list[tuple[str, date]]] = {}
+        self._told: dict[tuple[str, date], dict[Identity, Told]] = defaultdict(dict)
+        self._buckets: dict[Identity, list[tuple[str, date]]] = {}
 
     def enter(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date]]:
         """Enter lines of bulletins; return the regions and truce-days they tell of."""
         touched = []
         for row in rows:
-            if row.feed != self.feed or row.truce_day is None or row.region is None or row.region not in self._regions:
+            if row.truce_day is None or row.region is None or row.region not in self._regions:
                 continue
-            bucket = (row.region, row.truce_day)
-            told = self._told[bucket].get(row.report_id)
+            bucket, identity = (row.region, row.truce_day), Identity(row.feed, row.report_id)
+            told = self._told[bucket].get(identity)
             before = 0
             if told is None:
-                self._buckets.setdefault(row.report_id, []).append(bucket)
+                self._buckets.setdefault(identity, []).append(bucket)
                 touched.append(bucket)
             else:
                 before = told.incidents
-            self._told[bucket][row.report_id] = Told(
+            self._told[bucket][identity] = Told(
                 row.reported_at,
                 row.report_id,
                 row.feed,
@@ -110,16 +113,27 @@ class Monitor:
 
     def remove(self, identity: Identity) -> list[tuple[str, date]]:
         """Take a bulletin out again; return the regions and truce-days it told of."""
-        if identity.feed != self.feed:
-            return []
-        touched = self._buckets.pop(identity.report_id, [])
+        touched = self._buckets.pop(identity, [])
         for bucket in touched:
-            del self._told[bucket][identity.report_id]
+            del self._told[bucket][identity]
+            if not self._told[bucket]:
+                del self._told[bucket]
         return touched
 
+    def of(self, bucket: tuple[str, date]) -> Iterable[Told]:
+        """Return the bulletins of a region and truce-day."""
+        return self._told[bucket].values() if bucket in self._told else ()
+
     def used(self, bucket: tuple[str, date]) -> Told | None:
-        """Return the bulletin told last of those of a region and truce-day."""
-        return max(self._told[bucket].values(), default=None) if bucket in self._told else None
+        """Return the monitor's bulletin told last of those of a region and truce-day."""
+        return max((told for told in self.of(bucket) if told.feed == self.monitor), default=None)
+
+    def contesting(self, bucket: tuple[str, date], limit: Fraction) -> tuple[Told, ...]:
+        """Return the bulletins that count more than ``limit``, the earliest first, where these contest a day."""
+        if not self._contest:
+            return ()
+        above = [told for told in self.of(bucket) if told.incidents > limit]
+        return tuple(sorted(above, key=lambda told: told.evidence))
 
     def counts(self, region: str, days: Iterable[date]) -> list[int]:
         """Return the counts of those of ``days`` that have a bulletin for ``region``."""

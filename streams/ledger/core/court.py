@@ -16,7 +16,7 @@ from streams.ledger.core.bulletins import Told
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.tally import EVIDENCE_KEPT, DayTally
+from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, state_at
 from streams.ledger.core.violence import judge_violence
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
@@ -170,13 +170,18 @@ class Court:
         limit, baseline = books.limit(region)
         start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
         watch, all_day = books.watch(region), books.watching_all_day(bucket)
-        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds)
+        unexplained = books.unexplained(bucket, all_day)
+        instead = (unexplained, books.nil_watch(region)) if unexplained else None
+        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds, instead)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         incidents = tally.in_scope.total
-        told = books.monitor.used(bucket)
-        counted = incidents if books.monitor.feed is None else told.incidents if told else None
-        violence = judge_violence(counted, tally.severe.total, limit, covered=covered)
+        told = books.bulletins.used(bucket)
+        counted = incidents if books.bulletins.monitor is None else told.incidents if told else None
+        contesting = books.bulletins.contesting(bucket, limit)
+        violence = judge_violence(counted, tally.severe.total, limit, covered=covered, contested=bool(contesting))
+        contested = contesting if violence is Finding.UNKNOWN else ()
         until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
+        stopped = until and tuple(each for each in until if each[0] not in unexplained)
         return Judgement(
             region=region,
             truce_day=day,
@@ -189,17 +194,23 @@ class Court:
             baseline=baseline,
             covered_share=float(Fraction(seen, ends - start)) if start < ends else 1.0,
             covered=covered,
-            watched_until=until,
+            watched_until=stopped,
             watched_before=watch.watched_before(start) if until is None else (),
             deaths_low=tally.deaths_low,
             deaths_best=tally.deaths_best,
             deaths_high=tally.deaths_high,
-            evidence=self._evidence(bucket, tally, violence, told),
+            evidence=self._evidence(bucket, tally, violence, told, contested),
             told=told,
+            contested=contested,
+            unexplained=tuple(sorted(unexplained)),
         )
 
-    def _evidence(self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None) -> tuple[Evidence, ...]:
-        """Return what the leg rests on: the incidents that broke the day, severe ones first, or the bulletin used."""
+    def _evidence(
+        self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None, contested: tuple[Told, ...]
+    ) -> tuple[Evidence, ...]:
+        """Return what the leg rests on: the incidents that broke the day, severe ones first, or the bulletins."""
+        if contested:
+            return tuple(each.evidence for each in contested[:EVIDENCE_SHOWN])
         if told is not None and not tally.severe.total:
             return (told.evidence,)
         if violence is not Finding.BROKEN:
@@ -240,6 +251,8 @@ class Court:
             recorded_at=now,
             tick_offset=tick_offset,
             cause=cause,
+            rule=judgement.rule(self._agreement),
+            contested_by=judgement.contested_by,
         )
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:

@@ -57,18 +57,31 @@ class Watch:
             # What others still cover is found when somebody asks, once for all that goes until then.
             self._stale.add(feed)
 
-    def watched(self, all_day: AbstractSet[str], start: Micros, end: Micros, min_feeds: int) -> Micros:
+    def watched(
+        self,
+        all_day: AbstractSet[str],
+        start: Micros,
+        end: Micros,
+        min_feeds: int,
+        instead: tuple[AbstractSet[str], Watch] | None = None,
+    ) -> Micros:
         """Return for how many microseconds of ``[start, end)`` at least ``min_feeds`` feeds watched.
 
         Args:
             all_day: feeds that count as watching the whole day.
+            instead: further feeds, and the watch that holds the stretches to take for theirs.
         """
         needed = min_feeds - len(all_day)
         if needed <= 0:
             return end - start
-        watching = self._open_at(start) - sum(self._is_open(feed, start) for feed in all_day)
+        others, other_watch = instead or (frozenset(), self)
+        apart = all_day | others
+        edges = [edge for edge in self._between(start, end) if edge.feed not in apart]
+        edges += [edge for edge in other_watch._between(start, end) if edge.feed in others]
+        watching = self._open_at(start) - sum(self._is_open(feed, start) for feed in apart)
+        watching += sum(other_watch._is_open(feed, start) for feed in others)
         total, since = 0, start
-        for edge in sorted(edge for edge in self._between(start, end) if edge.feed not in all_day):
+        for edge in sorted(edges):
             if watching >= needed:
                 total += edge.at - since
             watching += edge.change
@@ -100,6 +113,12 @@ class Watch:
     def anybody(self, start: Micros, end: Micros) -> bool:
         """Whether any feed watched some of ``[start, end)``."""
         return self._open_at(start) > 0 or any(edge.change > 0 for edge in self._between(start, end))
+
+    def feeds(self, start: Micros, end: Micros) -> frozenset[str]:
+        """Return the feeds that watched some of ``[start, end)``."""
+        self._settle()
+        since = ((feed, stretches.next(start)) for feed, stretches in self._feeds.items())
+        return frozenset(feed for feed, first in since if first is not None and first < end)
 
     def next_of(self, feed: str, since: Micros) -> Micros | None:
         """Return the first instant from ``since`` on that a feed watched."""

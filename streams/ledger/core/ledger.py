@@ -117,6 +117,7 @@ class Ledger:
             resumed.convoy_steps,
             resumed.coverage,
             resumed.bulletins,
+            resumed.told,
         )
         self._court.restore(resumed.verdicts, resumed.gate)
         if self._links is not None:
@@ -296,6 +297,7 @@ class Ledger:
         if adds is not None:
             if prior is None or self._links is None:
                 self._books.add_incident(fact.feed, fact.report_id, adds)
+            self._books.tell(fact.feed, adds, 1)
             self._touch_day(adds, fact)
         elif not isinstance(fact, IncidentFact):
             self._enter_other(Identity(*identity), fact)
@@ -314,6 +316,7 @@ class Ledger:
         if prior.contribution is not None and prior.contribution.region in self._regions:
             if self._links is None:
                 self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
+            self._books.tell(identity.feed, prior.contribution, -1)
             self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
             self._touched[identity] = None

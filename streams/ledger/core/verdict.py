@@ -13,12 +13,14 @@ from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
 from streams.ledger.core.bulletins import Told
 from streams.ledger.core.findings import Finding, State, combine
+from streams.ledger.core.tally import EVIDENCE_SHOWN
 
 
 class Judgement(NamedTuple):
     """What one region and truce-day is found to be, before it is compared with what was found earlier.
 
     ``told`` is the bulletin held against the limit, where the agreement measures by bulletins and there is one.
+    ``contested`` are the bulletins that make the violence leg UNKNOWN.
     """
 
     region: str
@@ -41,11 +43,23 @@ class Judgement(NamedTuple):
     deaths_high: int
     evidence: tuple[Evidence, ...]
     told: Told | None
+    contested: tuple[Told, ...]
+    #: Feeds whose notices watch nothing: they saw something and do not tell what.
+    unexplained: tuple[str, ...]
 
     @property
     def verdict(self) -> Finding:
         """The verdict of the day."""
         return combine(self.violence, self.access.finding)
+
+    def rule(self, agreement: Agreement) -> str:
+        """Return the rule that decided the verdict: that of the violence leg where both legs did."""
+        return self._violence_rule(agreement) if self.violence is self.verdict else self.access.rule
+
+    @property
+    def contested_by(self) -> str | None:
+        """The feeds that contest the day, as text; None when none does."""
+        return ", ".join(sorted({told.feed for told in self.contested})) or None
 
     def evidence_text(self) -> str:
         """The incidents and convoys that decided the day, as JSON text."""
@@ -82,6 +96,8 @@ class Judgement(NamedTuple):
             return "severe_incident"
         if agreement.violence.bulletins_of is not None and self.told is None:
             return "no_bulletin"
+        if self.contested:
+            return "contested"
         if self.violence is Finding.BROKEN:
             return "count_above_limit"
         return "within_limit" if self.violence is Finding.MET else "not_covered"
@@ -99,7 +115,15 @@ class Judgement(NamedTuple):
             return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
         if rules.bulletins_of is not None:
             counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
-        return f"{counted}, {limit}; {share}{self._watched_text()}"
+        if self.contested:
+            counted = f"{self._contested_text()}, against {counted}"
+        unexplained = "".join(f"; {feed} saw something and did not say what of this day" for feed in self.unexplained)
+        return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
+
+    def _contested_text(self) -> str:
+        shown = "; ".join(told.text for told in self.contested[:EVIDENCE_SHOWN])
+        more = len(self.contested) - EVIDENCE_SHOWN
+        return f"{shown}; and {_count(more, 'more bulletin')}" if more > 0 else shown
 
     def _watched_text(self) -> str:
         if self.violence is not Finding.UNKNOWN:
@@ -173,6 +197,8 @@ def figures_of(row: VerdictRow) -> tuple[object, ...]:
         row.deaths_best,
         row.deaths_high,
         row.reasons,
+        row.rule,
+        row.contested_by,
     )
 
 

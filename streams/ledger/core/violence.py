@@ -30,12 +30,15 @@ def limit_of(agreement: Agreement, baseline: Fraction) -> Fraction:
     return max(Fraction(agreement.violence.floor), agreement.allowed_share * baseline)
 
 
-def judge_violence(counted: int | None, severe: int, limit: Fraction, *, covered: bool) -> Finding:
+def judge_violence(
+    counted: int | None, severe: int, limit: Fraction, *, covered: bool, contested: bool = False
+) -> Finding:
     """Find whether violence on one truce-day stayed within its limit; ``counted`` is None when no bulletin tells.
 
     A count above the limit, or one severe incident, is BROKEN even on a poorly covered day: what was seen is
-    enough. A count within it is MET only when the day was covered; silence is not peace.
+    enough. A count within it is MET only when the day was covered; silence is not peace. Nor is it MET when the day is
+    ``contested``: a bulletin counts more than the limit.
     """
     if severe or (counted is not None and counted > limit):
         return Finding.BROKEN
-    return Finding.MET if covered and counted is not None else Finding.UNKNOWN
+    return Finding.MET if covered and counted is not None and not contested else Finding.UNKNOWN
