@@ -44,9 +44,7 @@ def test_had_the_truce_run_on_the_attack_would_have_broken_both_legs_of_an_eight
     done = trucewatch("whatif", demo, "--set", "clock.ends=2016-09-20T19:00:00", "--json")
     assert done.returncode == 0, done.stderr
     (longer,) = json.loads(done.stdout)["alternatives"]
-    (eighth,) = [
-        each for each in longer["verdicts"] if (each["region"], each["truce_day"]) == ("SY02", "2016-09-19")
-    ]
+    (eighth,) = [each for each in longer["verdicts"] if (each["region"], each["truce_day"]) == ("SY02", "2016-09-19")]
     assert (eighth["verdict"], eighth["violence"], eighth["access"]) == ("BROKEN", "BROKEN", "BROKEN")
 
 

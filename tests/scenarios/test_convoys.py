@@ -7,7 +7,7 @@ September, the ICRC of 19 September, agencies' reports of 13 and 22 September.
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+
 import pytest
 
 from schemas.agreement_file import load_agreement
