@@ -26,6 +26,9 @@ class Clock(Language):
     effective: datetime = Field(
         description="Local wall-clock time in time_zone, without an offset; must fall on the anchor."
     )
+    ends: datetime | None = Field(
+        None, description="When the last truce-day ends, written like effective; left out while there is no end."
+    )
     time_zone: ZoneName = Field(description="Zone of the wall clock that cuts the truce-days.")
     anchor: time = Field(description="Local time at which every truce-day starts.")
     required_days: int = Field(ge=1, le=366, description="MET truce-days in a row that open the gate.")
@@ -185,6 +188,16 @@ class Agreement(Language):
         return self.clock.effective.date()
 
     @cached_property
+    def last_day(self) -> date | None:
+        """The last truce-day judged; None while the agreement states no end."""
+        return None if self.clock.ends is None else self.clock.ends.date() - timedelta(days=1)
+
+    def newest_day(self, now: Micros) -> date:
+        """Return the last truce-day judged at ``now``: the running one, or the agreement's last."""
+        running = self.calendar.day_at(now)
+        return running if self.last_day is None else min(running, self.last_day)
+
+    @cached_property
     def effective(self) -> Micros:
         """The instant the truce took effect."""
         return self.calendar.start_of(self.first_day)
@@ -254,12 +267,17 @@ class Agreement(Language):
         lines = [line.id for line in self.pullback]
         if len(set(lines)) < len(lines):
             raise PydanticCustomError("line_twice", "two lines of pullback have the same id")
-        if self.clock.effective.tzinfo is not None:
-            raise PydanticCustomError(
-                "effective_offset", "clock.effective is local time in time_zone: write it without an offset"
-            )
-        if self.clock.effective.time() != self.clock.anchor:
-            raise PydanticCustomError("effective_anchor", "clock.effective must fall on clock.anchor")
+        for key, instant in (("effective", self.clock.effective), ("ends", self.clock.ends)):
+            if instant is None:
+                continue
+            if instant.tzinfo is not None:
+                raise PydanticCustomError(
+                    f"{key}_offset", f"clock.{key} is local time in time_zone: write it without an offset"
+                )
+            if instant.time() != self.clock.anchor:
+                raise PydanticCustomError(f"{key}_anchor", f"clock.{key} must fall on clock.anchor")
+        if self.clock.ends is not None and self.clock.ends <= self.clock.effective:
+            raise PydanticCustomError("ends_early", "clock.ends must lie after clock.effective")
         if self.violence.baseline.last_day >= self.clock.effective.date():
             raise PydanticCustomError("baseline_overlap", "violence.baseline must end before clock.effective")
         return self

@@ -30,6 +30,9 @@ _FOLDER = "agreements"
 _WHERE: dict[str, Loc] = {
     "effective_offset": ("clock", "effective"),
     "effective_anchor": ("clock", "effective"),
+    "ends_offset": ("clock", "ends"),
+    "ends_anchor": ("clock", "ends"),
+    "ends_early": ("clock", "ends"),
     "baseline_overlap": ("violence", "baseline", "last_day"),
     "two_measures": ("violence", "bulletins_of"),
     "baseline_backwards": ("violence", "baseline", "last_day"),
@@ -139,20 +142,29 @@ def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
 
 
 def _clock(toml: TomlFile) -> Iterator[Fault]:
-    zone, effective, anchor = (_at(toml, "clock", key) for key in ("time_zone", "effective", "anchor"))
+    zone, anchor = (_at(toml, "clock", key) for key in ("time_zone", "anchor"))
     if isinstance(zone, str) and zone not in time_zones.names():
         close = get_close_matches(zone, time_zones.names(), n=1)
         guess = f"; did you mean {close[0]!r}?" if close else ""
         yield toml.fault(
             ("clock", "time_zone"), f"expected a time zone of the IANA database, found {found(zone)}{guess}"
         )
-    if isinstance(effective, datetime):
-        if effective.tzinfo is not None:
-            text = f"expected local time in time_zone, without an offset, found {effective.isoformat()}"
-            yield toml.fault(("clock", "effective"), text)
-        elif isinstance(anchor, time) and effective.time() != anchor:
-            text = f"expected a time of day equal to clock.anchor, {anchor.isoformat()}, found {effective.isoformat()}"
-            yield toml.fault(("clock", "effective"), text)
+    effective, ends = (_at(toml, "clock", key) for key in ("effective", "ends"))
+    local = []
+    for key, instant in (("effective", effective), ("ends", ends)):
+        if not isinstance(instant, datetime):
+            continue
+        if instant.tzinfo is not None:
+            text = f"expected local time in time_zone, without an offset, found {instant.isoformat()}"
+            yield toml.fault(("clock", key), text)
+        elif isinstance(anchor, time) and instant.time() != anchor:
+            text = f"expected a time of day equal to clock.anchor, {anchor.isoformat()}, found {instant.isoformat()}"
+            yield toml.fault(("clock", key), text)
+        else:
+            local.append(instant)
+    if len(local) > 1 and local[1] <= local[0]:
+        text = f"expected a time after clock.effective, {local[0].isoformat()}, found {local[1].isoformat()}"
+        yield toml.fault(("clock", "ends"), text)
 
 
 def _baseline(toml: TomlFile) -> Iterator[Fault]:

@@ -120,6 +120,7 @@ class Amendment(NamedTuple):
     region: str
     truce_day: date
     version: int
+    tick_offset: int
     before: tuple[str, str, str]
     after: tuple[str, str, str]
     cause: str

@@ -580,9 +580,11 @@ COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each r
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
 WITH held AS (
     -- Every day up to the running one is judged at every tick: the last day held is the one that ran at the last tick
-    -- before the instant, and the others were over.
-    SELECT *, max(truce_day) OVER () AS last_day, truce_day < max(truce_day) OVER () AS completed
-    FROM verdicts_as_of(t)
+    -- before the instant, and the others were over. The agreement's last day has none after it that tells.
+    SELECT *, max(truce_day) OVER () AS last_day,
+        truce_day < max(truce_day) OVER ()
+            OR coalesce(truce_day = (agreement ->> '$.clock.ends')::DATE - 1, false) AND state <> 'OPEN' AS completed
+    FROM verdicts_as_of(t), about
     WHERE region = of_region
 ), last_miss AS (
     SELECT max(truce_day) AS miss, arg_max(verdict, truce_day) AS missed_by FROM held WHERE completed AND verdict <> 'MET'

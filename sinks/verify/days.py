@@ -64,7 +64,9 @@ class Days:
 
     def judged(self, agreement: Agreement, now: Micros) -> list[date]:
         """Return the truce-days that must have a verdict at ``now``; none before the truce took effect."""
-        return self.from_to(agreement.clock.effective.date(), self.containing(now))
+        days = self.from_to(agreement.clock.effective.date(), self.containing(now))
+        ends = agreement.clock.ends
+        return days if ends is None else [day for day in days if day < ends.date()]
 
     def state(self, day: date, lateness: timedelta, now: Micros) -> str:
         """Return OPEN, PROVISIONAL or FINAL: what time alone makes of ``day``."""

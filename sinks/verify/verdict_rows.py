@@ -6,6 +6,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from schemas.rows import FiguresRow, VerdictRow
@@ -86,7 +87,7 @@ def _check_present(
     yield from row.compare(JUDGED, _stored(stored), _recounted(recounted))
     yield from _check_texts(row, past, stored, recounted, file.last_tick)
     last = held.at(file.last_tick)
-    state = _state(file, held.versions, day, now)
+    state = _state(file, held, held.versions, day, now)
     yield from row.claim("state", stored.state, stored.state == state, state)
     if last is not None:
         same = ("version", "recorded_at", "tick_offset", "cause", "reasons", *FINDINGS, *FIGURES)
@@ -153,7 +154,7 @@ def _check_history(file: Published, ticks: Ticks, past: RegionPast, held: Histor
             recounted = past.judge(day, version.recorded_at, version.tick_offset)
             yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
         yield from _check_texts(row, past, version, recounted, version.tick_offset)
-        state = _state(file, versions[: number + 1], day, version.recorded_at)
+        state = _state(file, held, versions[: number + 1], day, version.recorded_at)
         yield from row.claim("state", version.state, version.state == state, state)
         if number:
             before = held.at(version.tick_offset - 1) or versions[number - 1]
@@ -263,6 +264,13 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
     )
 
 
+def _told_of_by_nobody(row: VerdictRow) -> bool:
+    """Whether no report, notice or bulletin stands behind a row."""
+    counts = (row.incidents, row.incidents_out_of_scope, row.covered_share)
+    unknown = row.violence == "UNKNOWN" and row.access in {"UNKNOWN", "NOT_OWED"}
+    return unknown and not any(counts) and _evidence(row.evidence) == {"violence": [], "access": []}
+
+
 def _evidence(text: str) -> object:
     try:
         return json.loads(text)
@@ -297,8 +305,10 @@ def _final(file: Published, day: date, now: Micros) -> bool:
     return file.days.state(day, file.agreement.lateness, now) == "FINAL"
 
 
-def _state(file: Published, versions: list[VerdictRow], day: date, now: Micros) -> str:
+def _state(file: Published, held: History, versions: list[VerdictRow], day: date, now: Micros) -> str:
     """Return the state at ``now`` of a day with these versions so far."""
-    if any(version.version > 1 and _final(file, day, version.recorded_at) for version in versions):
-        return "AMENDED"
+    for before, version in pairwise(versions):
+        replaced = held.at(version.tick_offset - 1) or before
+        if _final(file, day, version.recorded_at) and not _told_of_by_nobody(replaced):
+            return "AMENDED"
     return file.days.state(day, file.agreement.lateness, now)

@@ -73,10 +73,11 @@ def rules_in_words(agreement: Agreement) -> list[str]:
     """Say an agreement's rules in sentences, for whoever wrote it to recognise or not."""
     clock, violence, coverage, access = agreement.clock, agreement.violence, agreement.coverage, agreement.access
     baseline = violence.baseline
+    effect = f"{clock.effective:%Y-%m-%d %H:%M}" + (f" to {clock.ends:%Y-%m-%d %H:%M}" if clock.ends else "")
     measured_by = f"the bulletins of {violence.bulletins_of}" if violence.bulletins_of else "incidents in scope"
     return [
         agreement.title,
-        f"In effect from {clock.effective:%Y-%m-%d %H:%M} {clock.time_zone}; truce-days start at {clock.anchor:%H:%M}.",
+        f"In effect from {effect} {clock.time_zone}; truce-days start at {clock.anchor:%H:%M}.",
         f"The gate opens after {clock.required_days} MET days in a row in {', '.join(agreement.gate_regions)}.",
         f"A day stays provisional for {clock.lateness_hours} h after its end.",
         (

@@ -33,7 +33,7 @@ def explain(
 
     [bold]Examples[/bold]
 
-      trucewatch explain SY02 2016-09-19
+      trucewatch explain SY02 2016-09-18
 
       trucewatch explain Hama 2016-09-14 --as-of 2016-09-16T12:00+03:00
     """

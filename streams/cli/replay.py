@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +34,6 @@ from streams.security import without_security
 from streams.settings import load
 
 _DEMO_AGREEMENT = "syria-2016"
-_DEMO_FIRST, _DEMO_LAST = date(2016, 9, 12), date(2016, 9, 20)
 
 
 def replay(
@@ -95,10 +94,11 @@ def demo(
     settings = without_security(load({"data": data, "agreement": _DEMO_AGREEMENT})).model_copy(
         update={"broker": None, "boundaries": None}
     )
+    judged = load_agreement(_DEMO_AGREEMENT)
     scenario = resources.files("streams").joinpath("demo", "september-2016.jsonl")
     with resources.as_file(scenario) as path:
-        finished = _run(Plan(settings, load_agreement(_DEMO_AGREEMENT), [path], "jsonl", replace=True))
-    status = read_status(finished.copy, first=_DEMO_FIRST, last=_DEMO_LAST)
+        finished = _run(Plan(settings, judged, [path], "jsonl", replace=True))
+    status = read_status(finished.copy)
     if as_json:
         print_json(_document(status, finished))
         return
@@ -110,7 +110,7 @@ def demo(
     console.print(
         Text(
             "\nNext\n"
-            f"  {command} status --data {data} --from {_DEMO_FIRST} --to {_DEMO_LAST}\n"
+            f"  {command} status --data {data}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
             f'    "{EXAMPLE_QUERY}"\n'
             f"  {command} verify {finished.copy}"

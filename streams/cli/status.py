@@ -64,7 +64,7 @@ def status(
 
       trucewatch status --gate && echo "the test holds"
 
-      trucewatch status --from 2016-09-12 --to 2016-09-20 --json
+      trucewatch status --from 2016-09-12 --to 2016-09-18 --json
 
       trucewatch status --as-of 2016-09-16T12:00:00+03:00
     """

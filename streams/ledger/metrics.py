@@ -39,7 +39,7 @@ class LedgerMetrics(Collector):
     def __init__(self) -> None:
         self._feeds: dict[str, FeedRow] = {}
         self._rejects: Counter[str] = Counter()
-        self._amended: Counter[str] = Counter()
+        self._amended: Counter[tuple[str, str]] = Counter()
         self._windows: dict[str, WindowRow] = {}
         self._verdicts: dict[tuple[str, date], str] = {}
         self._gate: GateRow | None = None
@@ -74,7 +74,8 @@ class LedgerMetrics(Collector):
         self._feeds.update((row.feed, row) for row in changes.feeds)
         if changes.windows:
             self._windows = {row.region: row for row in changes.windows}
-        self._amended.update(each.region for each in changes.amendments)
+        moved = (each for each in changes.amendments if each.before[0] != each.after[0])
+        self._amended.update((each.region, each.before[0]) for each in moved)
         if changes.gate is not None:
             self._gate = changes.gate
         if changes.verdicts:
@@ -109,13 +110,14 @@ class LedgerMetrics(Collector):
         yield rejects
         amended = CounterMetricFamily(
             "trucewatch_amended_verdicts_total",
-            "Versions of final truce-days that have another verdict or finding, by region.",
-            labels=("region",),
+            "Versions of final truce-days that have another verdict, by region and the verdict before.",
+            labels=("region", "before"),
         )
         # Each region from the start: Prometheus sees no increase in a series that begins with 1.
         counts = self._amended.copy()
-        for region in sorted({region for region, _ in self._verdicts.copy()} | counts.keys()):
-            amended.add_metric((region,), counts[region])
+        for region in sorted({region for region, _ in [*self._verdicts.copy(), *counts]}):
+            for before in _VERDICTS:
+                amended.add_metric((region, before), counts[region, before])
         yield amended
         streaks = GaugeMetricFamily(
             "trucewatch_region_streak_days", "Truce-days MET in a row, to the last completed one.", labels=("region",)

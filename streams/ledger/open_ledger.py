@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 
 import numpy as np
 import structlog
@@ -24,7 +26,7 @@ from schemas.agreement import Agreement
 from schemas.errors import FactUnreadable
 from schemas.facts import TickFact
 from schemas.failpoints import reached
-from schemas.rows import Evidence, Prior
+from schemas.rows import Amendment, Evidence, Prior
 from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.engine.lane import Record, fingerprint
@@ -37,8 +39,10 @@ from streams.ledger.metrics import LedgerMetrics
 
 log = structlog.get_logger(__name__)
 
-#: Columns of a verdict whose change in an amendment is worth a warning.
+#: Findings of a verdict whose change in an amendment is worth a warning.
 _FINDINGS = ("verdict", "violence", "access")
+#: Amended days named in the line of their tick; a late archive may amend thousands.
+_AMENDED_NAMED = 3
 
 
 class OpenLedger:
@@ -114,17 +118,9 @@ class OpenLedger:
         began = time.monotonic()
         yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)
-        for amended in changes.amendments:
+        for tick_offset, of_tick in groupby(changes.amendments, key=lambda each: each.tick_offset):
             yield
-            log.warning(
-                "verdict_amended",
-                region=amended.region,
-                truce_day=amended.truce_day.isoformat(),
-                version=amended.version,
-                before=dict(zip(_FINDINGS, amended.before, strict=True)),
-                after=dict(zip(_FINDINGS, amended.after, strict=True)),
-                cause=json.loads(amended.cause),
-            )
+            _log_amendments(tick_offset, list(of_tick))
 
     def _priors(self, entries: Sequence[Entry]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about identities it may know, and remember all."""
@@ -153,6 +149,29 @@ class OpenLedger:
     def _stage(self) -> None:
         self._metrics.rejected(self.ledger.changes.rejects)
         self._store.stage(self.ledger.changes)
+
+
+def _log_amendments(tick_offset: int, amendments: Sequence[Amendment]) -> None:
+    """Warn once of all days one tick amended, with counts and the first few by name."""
+    moved = Counter(f"{each.before[0]} to {each.after[0]}" for each in amendments)
+    log.warning(
+        "verdicts_amended",
+        tick_offset=tick_offset,
+        days=len(amendments),
+        regions=len({each.region for each in amendments}),
+        verdicts=dict(sorted(moved.items())),
+        first=[
+            {
+                "region": each.region,
+                "truce_day": each.truce_day.isoformat(),
+                "version": each.version,
+                "before": dict(zip(_FINDINGS, each.before, strict=True)),
+                "after": dict(zip(_FINDINGS, each.after, strict=True)),
+                "cause": json.loads(each.cause),
+            }
+            for each in amendments[:_AMENDED_NAMED]
+        ],
+    )
 
 
 def _read_entry(record: Record) -> Entry:

@@ -60,7 +60,8 @@ def number(value: float) -> str:
 def show_grids(console: Console, status: Status) -> None:
     """Print the grid with how its truce-days are cut."""
     clock = status.agreement.clock
-    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start"))
+    last = f"; the last ends {clock.ends:%Y-%m-%d %H:%M}" if clock.ends else ""
+    console.print(Text(f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start{last}"))
     for table in grids(status, console.width):
         console.print()
         console.print(table)

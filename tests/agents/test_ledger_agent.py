@@ -149,10 +149,23 @@ async def test_a_final_day_with_another_finding_is_told_in_the_log_and_one_with_
     history += [incident("i1", when=at(0, 5)), tick(at(4, 1)), incident("i2", when=at(0, 6)), tick(at(4, 2))]
     with capture_logs() as logs:
         await run(tmp_path, history, size=1)
-    (told,) = [entry for entry in logs if entry["event"] == "verdict_amended"]
+    (line,) = [entry for entry in logs if entry["event"] == "verdicts_amended"]
+    assert (line["days"], line["regions"], line["verdicts"]) == (1, 1, {"MET to BROKEN": 1})
+    (told,) = line["first"]
     assert (told["region"], told["truce_day"], told["version"]) == ("SY01", "2016-09-12", 3)
     assert (told["before"]["verdict"], told["after"]["verdict"]) == ("MET", "BROKEN")
     assert told["cause"] == {"reports": ["feed-a/i2@1"], "more": 0}
+
+
+async def test_all_days_that_a_tick_amends_are_told_in_one_line_with_counts(tmp_path: Path) -> None:
+    history: list[Fact] = [coverage(low=at(0), high=at(6)), tick(at(9))]
+    for day_number in range(6):
+        history += [incident(f"i{day_number}-{n}", when=at(day_number, n)) for n in range(2)]
+    with capture_logs() as logs:
+        await run(tmp_path, [*history, tick(at(9, 1)), incident("i6", when=at(0, 9)), tick(at(9, 2))], size=100)
+    (line,) = [entry for entry in logs if entry["event"] == "verdicts_amended"]
+    assert (line["days"], line["regions"], line["verdicts"]) == (6, 1, {"MET to BROKEN": 6})
+    assert [each["truce_day"] for each in line["first"]] == ["2016-09-12", "2016-09-13", "2016-09-14"]
 
 
 async def test_what_is_not_committed_is_read_again(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def running_truce(folder: Path, span: timedelta = SPAN, *, linking: bool = True)
     first = (datetime.now(UTC) - span).date()
     moved = {
         r"(?m)^effective = .*$": f"effective = {first.isoformat()}T19:00:00",
+        # It still runs.
+        r"(?m)^ends = .*\n": "",
         # With the day of the shipped file: places and lines of positions have days of their own.
         r"(?m)^first_day = 2016-08-15.*$": f"first_day = {first - timedelta(days=28)}",
         r"(?m)^last_day = 2016-09-11.*$": f"last_day = {first - timedelta(days=1)}",

@@ -34,14 +34,18 @@ def judged(demo: Path, day: str, *options: str) -> tuple[str, dict[str, str], di
     return verdict["verdict"], {each["leg"]: each["rule"] for each in verdict["reasons"]}, verdict["evidence"]
 
 
-def test_the_attack_at_urum_al_kubra_breaks_both_legs_of_the_eighth_day(demo: Path) -> None:
-    verdict, rules, evidence = judged(demo, "2016-09-19")
-    assert (verdict, rules) == ("BROKEN", {"violence": "severe_incident", "access": "attacked"})
-    assert evidence["access"] == ["un-ocha/urum-al-kubra-2016-09-19"]
-    assert any("urum-al-kubra" in name for name in evidence["violence"])
-    text = told(demo, "2016-09-19")
-    assert "one severe incident breaks a day" in text
-    assert "un-ocha/urum-attacked" in text
+def test_the_attack_at_urum_al_kubra_came_after_the_end_and_breaks_no_day(demo: Path) -> None:
+    done = trucewatch("explain", "SY02", "2016-09-19", "--file", demo)
+    assert done.returncode == 2
+    assert "no truce-day 2016-09-19 has been judged; judged are 2016-09-12 to 2016-09-18" in done.stderr
+
+
+def test_had_the_truce_run_on_the_attack_would_have_broken_both_legs_of_an_eighth_day(demo: Path) -> None:
+    done = trucewatch("whatif", demo, "--set", "clock.ends=2016-09-20T19:00:00", "--json")
+    assert done.returncode == 0, done.stderr
+    (longer,) = json.loads(done.stdout)["alternatives"]
+    (eighth,) = [each for each in longer["verdicts"] if (each["region"], each["truce_day"]) == ("SY02", "2016-09-19")]
+    assert (eighth["verdict"], eighth["violence"], eighth["access"]) == ("BROKEN", "BROKEN", "BROKEN")
 
 
 def test_the_trucks_at_the_border_break_the_seventh_day_and_the_attack_does_not(demo: Path) -> None:
@@ -60,7 +64,7 @@ def test_the_claim_that_the_trucks_crossed_delivered_nothing(demo: Path) -> None
     assert "Even if true, an arrival is no delivery." in " ".join(told(demo, "2016-09-18").split())
 
 
-def test_before_the_attack_was_reported_the_eighth_day_was_held_broken_by_the_border_alone(demo: Path) -> None:
-    text = told(demo, "2016-09-19", "--as-of", "2016-09-19T20:00+03:00")
+def test_the_seventh_day_was_held_broken_by_the_border_before_the_attack_was_reported(demo: Path) -> None:
+    text = told(demo, "2016-09-18", "--as-of", "2016-09-19T20:00+03:00")
     assert "urum-attacked" not in text
     assert "overdue" in text

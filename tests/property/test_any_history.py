@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,8 +21,8 @@ from tests.support.drawn_facts import LISTED, as_naive, histories, meetings, tic
 from tests.support.effort import examples
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
-#: Under each of the six kinds of agreement; at full effort more than 2,000 histories in all.
-RANDOM = settings(max_examples=examples(340), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: Under each of the seven kinds of agreement; at full effort more than 2,000 histories in all.
+RANDOM = settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: Where the ledger is compared with itself.
 FEWER = settings(RANDOM, max_examples=examples(113))
 
@@ -39,6 +40,7 @@ STRICT: dict[str, dict[str, object]] = {
 TRUCES = {
     "plain": (agreement(), histories),
     "strict": (agreement(**STRICT), histories),
+    "ended": (agreement(**STRICT, clock={"ends": datetime(2016, 9, 15, 19)}), histories),  # noqa: DTZ001 - local time
     "bulletins": (agreement(violence={"bulletins_of": "m"}, coverage={"min_share_percent": 40}), histories),
     "linking": (agreement(linking=LINKING), meetings),
     "linking by governorate": (agreement(**STRICT, linking={**LINKING, "weakest_place": "governorate"}), meetings),

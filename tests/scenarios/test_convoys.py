@@ -7,7 +7,7 @@ September, the ICRC of 19 September, agencies' reports of 13 and 22 September.
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from schemas.agreement import Agreement
-from schemas.agreement_file import load_agreement
+from schemas.agreement_file import changed_agreement, load_agreement
 from schemas.truceday import Micros
 from sinks.verify import verify
 from streams.feeds.compiled import read_convoys
@@ -30,7 +30,9 @@ HOUR = 60 * MINUTE
 
 @pytest.fixture(scope="module")
 def syria() -> Agreement:
-    return load_agreement("syria-2016")
+    """The shipped agreement, had the truce run on: what befell aid after its end would have broken days."""
+    longer = {("clock", "ends"): datetime(2016, 10, 1, 19)}  # noqa: DTZ001 - agreements state local time
+    return changed_agreement(load_agreement("syria-2016"), longer, "a longer truce")
 
 
 class Told:

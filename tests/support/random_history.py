@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from schemas.agreement import Agreement
@@ -18,6 +18,7 @@ PARTIES: tuple[list[dict[str, str]], ...] = (
     [{"name": "Government", "slot": "a"}, {"name": "ISIL", "slot": "b"}],
     [{"name": "ISIL"}, {"name": "Nusra"}],
 )
+FIRST_NIGHT = datetime(2016, 9, 12, 19)  # noqa: DTZ001 - agreements state local time
 FEEDS = ("feed-a", "feed-b", "feed-c")
 #: Destinations: listed by two names, not listed, and a region's own name, which is no place.
 NAMED: tuple[list[str], ...] = ([], ["Old Town"], ["The Hill"], ["A village"], ["Aleppo"])
@@ -25,8 +26,10 @@ STEPS = (*ConvoyStep, "offloaded", "distributed", "held")
 
 
 def drawn_agreement(draw: random.Random, *, linking: bool = False) -> Agreement:
-    """Return a test agreement under rules drawn at random, strict enough that every finding occurs."""
+    """Return a test agreement under rules drawn at random, with an end or without, in which every finding occurs."""
+    lasted = draw.choice([None, None, 3, 6])
     return agreement(
+        clock={"ends": lasted and FIRST_NIGHT + timedelta(days=lasted)},
         linking=_drawn_linking(draw) if linking else None,
         access={
             "overdue_after_hours": 30,
@@ -67,14 +70,14 @@ def _drawn_linking(draw: random.Random) -> dict[str, Any]:
 
 
 def random_history(seed: int, reports: int = 120, days: int = 8, *, linking: bool = False) -> History:
-    """Return a history over the first ``days`` of a truce; the same for the same seed.
+    """Return a history over the first ``days`` of a truce, the same for the same seed; some begin late.
 
     Args:
         linking: whether the agreement links reports, and many tell of the same few occurrences.
     """
     draw = random.Random(seed)
     history = History(drawn_agreement(draw, linking=linking))
-    next_tick = at(-1)
+    next_tick = at(draw.choice([-1, -1, -1, days // 2]))
     for reported_at, data in sorted(
         (_report(draw, reports, days, linking=linking) for _ in range(reports)), key=lambda told: told[0]
     ):

@@ -185,6 +185,16 @@ def test_the_message_counts_its_faults(tmp_path: Path) -> None:
             "line 8: clock.effective: clock.effective must fall on clock.anchor",
         ),
         (
+            "effective = 2016-09-12T19:00:00",
+            "ends = 2016-09-12T19:00:00\neffective = 2016-09-12T19:00:00",
+            "line 8: clock.ends: expected a time after clock.effective, 2016-09-12T19:00:00, found 2016-09-12T19:00:00",
+        ),
+        (
+            "effective = 2016-09-12T19:00:00",
+            "ends = 2016-09-19T18:00:00\neffective = 2016-09-12T19:00:00",
+            "line 8: clock.ends: expected a time of day equal to clock.anchor, 19:00:00, found 2016-09-19T18:00:00",
+        ),
+        (
             "last_day = 2016-09-11",
             "last_day = 2016-09-12",
             "line 20: violence.baseline.last_day: expected a day before clock.effective, 2016-09-12, found 2016-09-12",

@@ -11,6 +11,8 @@ from schemas.rows import Amendment, Changes, FeedRow, RejectRow, VerdictRow
 from streams.engine.metrics import registry_of
 from streams.ledger.metrics import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerMetrics
 
+FINDINGS = ("MET", "BROKEN", "UNKNOWN")
+
 
 def feed(name: str, accepted: int) -> FeedRow:
     return FeedRow(name, 0, 1_000_000, accepted, 0, 0, 0, 0, 0)
@@ -53,18 +55,29 @@ def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
     ]
 
 
-def test_amendments_are_counted_by_region_from_nought_on_and_an_alert_names_them() -> None:
+def test_amended_verdicts_are_counted_from_nought_on_and_an_alert_looks_at_met_and_broken_ones() -> None:
     metrics = LedgerMetrics()
     registry = registry_of(metrics)
     day, name = date(2016, 9, 12), "trucewatch_amended_verdicts_total"
     metrics.committed(Changes(verdicts=[verdict(day, "MET")]), 0.1)
-    assert registry.get_sample_value(name, {"region": "SY01"}) == 0
-    amended = Amendment("SY01", day, 2, ("MET", "MET", "MET"), ("BROKEN", "BROKEN", "MET"), "{}")
-    metrics.committed(Changes(amendments=[amended]), 0.1)
-    assert registry.get_sample_value(name, {"region": "SY01"}) == 1
+
+    def counted() -> list[float | None]:
+        return [registry.get_sample_value(name, {"region": "SY01", "before": each}) for each in FINDINGS]
+
+    assert counted() == [0, 0, 0]
+    broken = ("BROKEN", "BROKEN", "MET")
+    amended = [
+        Amendment("SY01", day, 2, 7, ("MET", "MET", "MET"), broken, "{}"),
+        Amendment("SY01", day, 3, 8, ("UNKNOWN", "UNKNOWN", "MET"), broken, "{}"),
+        Amendment("SY01", day, 4, 9, broken, ("BROKEN", "MET", "BROKEN"), "{}"),
+    ]
+    metrics.committed(Changes(amendments=amended), 0.1)
+    assert counted() == [1, 0, 1]
     rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
     found = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
-    assert found["TrucewatchVerdictAmended"]["expr"] == f"sum by (region) (increase({name}[1h])) > 0"
+    assert found["TrucewatchVerdictAmended"]["expr"] == (
+        f'sum by (region) (increase({name}{{before=~"MET|BROKEN"}}[1h])) > 0'
+    )
 
 
 def test_rejects_are_counted_by_code_and_commits_by_how_long_they_took() -> None:

@@ -17,7 +17,7 @@ from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
-from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, state_at
+from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
 from streams.ledger.core.violence import judge_violence
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
 
@@ -55,8 +55,7 @@ class Court:
 
     def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
         """Judge, piece by piece, every region and day that a report or the passing of time may have changed."""
-        calendar = self._agreement.calendar
-        today = calendar.day_at(now)
+        today = self._agreement.newest_day(now)
         if today < self._agreement.first_day:
             return
         yield from pending.spread(self._books, self._agreement.first_day, today)
@@ -143,7 +142,7 @@ class Court:
         if present is None:
             changes.versions.append(row)
         elif is_new_version(row, present, final=now >= final_at):
-            if now >= final_at:
+            if now >= final_at and (amended or rests_on_anything(present)):
                 row = row._replace(state=State.AMENDED)
                 self._judged[bucket] = (judgement, State.AMENDED)
                 _note_amendment(present, row, changes)
@@ -257,11 +256,12 @@ class Court:
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:
         """Recount the streaks that may have moved and note the gate when it says something new."""
-        yesterday = today - timedelta(days=1)
-        stale = self._agreement.regions if self._streaks_to != yesterday else sorted(moved)
+        running = now < self._agreement.calendar.end_of(today)
+        completed = today - timedelta(days=1) if running else today
+        stale = self._agreement.regions if self._streaks_to != completed else sorted(moved)
         for region in stale:
-            self._streaks[region] = streak_of(region, self._agreement.first_day, yesterday, self._verdict_of)
-        self._streaks_to = yesterday
+            self._streaks[region] = streak_of(region, self._agreement.first_day, completed, self._verdict_of)
+        self._streaks_to = completed
         gate = gate_of(self._agreement, self._streaks, now, tick_offset)
         if self._gate is None or gate[2:] != self._gate[2:]:
             self._gate = gate
@@ -277,4 +277,6 @@ def _note_amendment(present: VerdictRow, row: VerdictRow, changes: Changes) -> N
     """Note a final day whose verdict or finding is another one now; other figures alone call nobody."""
     before, after = ((each.verdict, each.violence, each.access) for each in (present, row))
     if before != after:
-        changes.amendments.append(Amendment(row.region, row.truce_day, row.version, before, after, row.cause))
+        changes.amendments.append(
+            Amendment(row.region, row.truce_day, row.version, row.tick_offset, before, after, row.cause)
+        )

@@ -186,6 +186,13 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
     return final and figures_of(judged) != figures_of(present)
 
 
+def rests_on_anything(row: VerdictRow) -> bool:
+    """Whether a report, notice or bulletin stands behind a row; one that none does may be filled in."""
+    told_of = row.violence != Finding.UNKNOWN or row.access not in (Finding.UNKNOWN, Finding.NOT_OWED)
+    counted = row.incidents + row.incidents_out_of_scope > 0 or row.covered_share > 0
+    return told_of or counted or any(json.loads(row.evidence).values())
+
+
 def figures_of(row: VerdictRow) -> tuple[object, ...]:
     """Return what may change of a row without a new version, while its day is not FINAL, but for its state."""
     return (
