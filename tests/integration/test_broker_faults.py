@@ -445,7 +445,12 @@ async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> No
             return {**super().config, **config}
 
     async with connected(broker) as client:
-        await _create(client, [Other(spec.name, spec.partitions, spec.retention_ms, spec.max_bytes)], replicas=1)
+        await _create(
+            client,
+            cluster_of(broker),
+            [Other(spec.name, spec.partitions, spec.retention_ms, spec.max_bytes)],
+            replicas=1,
+        )
 
 
 async def _delete_before(broker: str, topic: str, offset: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.truceday import Micros
 from streams.ledger.core import link_causes
-from tests.support.worlds import HOUR, LINKING, World, agreement, at, incident, tick
+from tests.support.worlds import HOUR, LINKING, World, agreement, at, coverage, incident, tick
 
 MINUTE = HOUR // 60
 #: All days are over and settled: whatever changes makes a version.
@@ -50,6 +50,14 @@ def test_the_retraction_of_a_lead_is_named_on_the_day_to_which_the_incident_goes
     world.tell(vague, exact, SETTLED)
     assert counts(world, "SY01", 0, 1) == [0, 1]
     world.tell(report("exact", "feed-b", NEXT, time_precision="minute", revision=2, retracted=True), SETTLED)
+    assert counts(world, "SY01", 0, 1) == [1, 0]
+    assert cause(world, "SY01", 0) == cause(world, "SY01", 1) == (["feed-b/exact@2"], 0)
+
+
+def test_a_notice_that_was_the_lead_is_named_once_on_a_day_it_watches_and_gives_an_incident_back(world: World) -> None:
+    vague = report("vague", "feed-a", EVENING)
+    world.tell(vague, report("exact", "feed-b", NEXT, time_precision="minute"), SETTLED)
+    world.tell(coverage("exact", feed="feed-b", low=at(0), high=at(1), revision=2), SETTLED)
     assert counts(world, "SY01", 0, 1) == [1, 0]
     assert cause(world, "SY01", 0) == cause(world, "SY01", 1) == (["feed-b/exact@2"], 0)
 

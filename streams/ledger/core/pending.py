@@ -117,6 +117,7 @@ class Pending:
     def touch_by_link(self, by: ByLink) -> None:
         """Note that a report changed days through linking, beside those it has touched by itself."""
         touched = by.own | by.days
+        self._watchers.touch(by.report, by.days)
         for region, day in by.days:
             self._causes.setdefault((region, day), Cause()).add(self._number + 1, by.report)
             if day is None:

@@ -87,6 +87,12 @@ class Watchers:
             watcher = self._watchers[report] = Watcher(number, report, [], touched)
         watcher.watches.append(days)
 
+    def touch(self, report: str, buckets: Collection[Bucket]) -> None:
+        """Note what ``report`` changed through linking: a notice may correct what was an incident."""
+        watcher = self._watchers.get(report)
+        if watcher is not None:
+            watcher.touched.update(buckets)
+
     def clear(self) -> None:
         """Forget everything: it was judged."""
         self._watchers.clear()
