@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from schemas.facts import CountLine
 from schemas.truceday import Micros
 from streams.ledger.core import link_causes
-from tests.support.worlds import HOUR, LINKING, World, agreement, at, coverage, incident, tick
+from tests.support.worlds import HOUR, LINKING, World, agreement, at, bulletin, coverage, incident, tick
 
 MINUTE = HOUR // 60
 #: All days are over and settled: whatever changes makes a version.
@@ -59,6 +60,28 @@ def test_a_notice_that_was_the_lead_is_named_once_on_a_day_it_watches_and_gives_
     world.tell(vague, report("exact", "feed-b", NEXT, time_precision="minute"), SETTLED)
     world.tell(coverage("exact", feed="feed-b", low=at(0), high=at(1), revision=2), SETTLED)
     assert counts(world, "SY01", 0, 1) == [1, 0]
+    assert cause(world, "SY01", 0) == cause(world, "SY01", 1) == (["feed-b/exact@2"], 0)
+
+
+def tally(name: str, **given: Any) -> Any:
+    """Return a monitor's word on the first truce-day."""
+    return bulletin(name, feed="feed-b", low=at(0), high=at(1), tallies=(CountLine(5, "SY01", "Opposition"),), **given)
+
+
+def test_a_bulletin_that_was_an_incident_of_another_day_is_named_once_on_the_day_it_leaves(world: World) -> None:
+    world.tell(report("vague", "feed-a", EVENING), report("exact", "feed-b", EVENING), SETTLED)
+    moved = report("vague", "feed-a", at(2), revision=2)
+    passing = report("exact", "feed-b", at(2), revision=2)
+    world.tell(moved, passing, report("b", "feed-b", at(2)), tally("exact", revision=3), SETTLED)
+    assert counts(world, "SY01", 0, 2) == [0, 1]
+    assert cause(world, "SY01", 2) == (["feed-a/vague@2", "feed-b/exact@2", "feed-b/b@1", "feed-b/exact@3"], 0)
+
+
+def test_an_incident_that_was_a_bulletin_is_named_once_on_the_day_it_takes_another_from() -> None:
+    world = World(agreement(linking={**LINKING, "weakest_place": "governorate"}, violence={"bulletins_of": "feed-b"}))
+    world.tell(report("vague", "feed-a", EVENING), tally("exact"), SETTLED)
+    world.tell(report("exact", "feed-b", NEXT, time_precision="minute", revision=2), SETTLED)
+    assert counts(world, "SY01", 0, 1) == [0, 1]
     assert cause(world, "SY01", 0) == cause(world, "SY01", 1) == (["feed-b/exact@2"], 0)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.facts import IncidentFact, Located
+from schemas.reports import IncidentKind
 from schemas.rows import Identity, LinkedIncident
 from schemas.truceday import Micros
 from tests.support.effort import calls
@@ -403,6 +405,11 @@ def test_an_incident_of_feeds_that_do_not_count_parts_without_a_trace() -> None:
     told.tell(report("2", "feed-c", revision=2, retracted=True), tick(at(1)))
     told.flush()
     assert (the_incident(told).reports, told.ledger._books.tallies) == (1, {})
+
+
+def test_an_incident_is_of_plain_values_as_the_store_returns_them() -> None:
+    told = the_incident(world(report("1", kind=IncidentKind.AIRSTRIKE), report("2", "feed-b")))
+    assert {type(value) for value in told} <= {str, int, bool, date, tuple, type(None)}
 
 
 def test_ten_outlets_that_repeat_one_agency_are_one_origin() -> None:

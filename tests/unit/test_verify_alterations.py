@@ -76,15 +76,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cells(published: Path) -> list[Cell]:
-    """Every column with what alters it, in the first row of its table and in the last, of those that have a value."""
+    """Every column with what alters it, in the first row of its table that has a value; a third in the last too."""
     found = []
     with closing(duckdb.connect(str(published), read_only=True)) as connection:
         columns = connection.execute(
             "select table_name, column_name, data_type from duckdb_columns() "
             "where not internal and table_name in (select table_name from duckdb_tables()) order by all"
         ).fetchall()
-        for table, column, kind in columns:
-            for end in ("min", "max"):
+        for number, (table, column, kind) in enumerate(columns):
+            for end in ("min", "max")[: 2 if number % 3 == 0 or (table, column) in LISTED else 1]:
                 ((row, any_row),) = connection.execute(
                     f"select {end}(rowid) filter ({column} is not null), {end}(rowid) from {table}"
                 ).fetchall()

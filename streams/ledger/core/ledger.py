@@ -241,7 +241,8 @@ class Ledger:
             if self._links is not None:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
-                self._tell_again(entry, fact, prior)
+                if prior.type == "incident":
+                    self._pending.tell_again(prior.fact_offset, entry.offset, fact)
             outcome = Outcome.SUPERSEDED
         else:
             self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
@@ -293,7 +294,8 @@ class Ledger:
             self._withdraw(entry.key_hash, Identity(*identity), prior, fact)
             if self._links is not None:
                 self._links.replace(Identity(*identity), prior, adds)
-                self._tell_again(entry, fact, prior)
+                if prior.type == "incident" or isinstance(fact, IncidentFact):
+                    self._pending.tell_again(prior.fact_offset, entry.offset, fact)
         if adds is not None:
             if prior is None or self._links is None:
                 self._books.add_incident(fact.feed, fact.report_id, adds)
@@ -325,11 +327,6 @@ class Ledger:
                 self._pending.touch(*told_of, fact)
             if self._books.convoys.claim_of(identity) is not None:
                 self._touch_convoys(self._books.convoys.remove(identity), fact)
-
-    def _tell_again(self, entry: Entry, fact: ReportFact, prior: Prior) -> None:
-        if prior.type == "incident":
-            name = f"{fact.feed}/{fact.report_id}@{fact.revision}"
-            self._pending.linked.tell_again(prior.fact_offset, entry.offset, name)
 
     def _touch_day(self, adds: Contribution, fact: ReportFact) -> None:
         self._pending.touch(adds.region, adds.truce_day, fact)

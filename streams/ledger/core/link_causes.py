@@ -50,17 +50,28 @@ class ByLink(NamedTuple):
     days: frozenset[Bucket]
 
 
+class Again(NamedTuple):
+    """A report that was told again since the last tick: where, its name, and the days it has changed by itself.
+
+    The set is the caller's, who adds to it until the next report.
+    """
+
+    place: int
+    name: str
+    own: set[Bucket]
+
+
 class LinkedSince:
     """What linking changed since the last tick: incidents, and reports told again."""
 
     def __init__(self) -> None:
         self._incidents: dict[int, _Changed] = {}
-        self._again: dict[int, tuple[int, str]] = {}
+        self._again: dict[int, Again] = {}
         self._too_many = False
 
-    def tell_again(self, standing: int, place: int, report: str) -> None:
-        """Note that ``report``, as ``feed/report_id@revision``, tells at ``place`` what stood at ``standing`` again."""
-        self._again[standing] = (place, report)
+    def tell_again(self, standing: int, again: Again) -> None:
+        """Note that a report tells again what stood at ``standing``."""
+        self._again[standing] = again
         self._bound()
 
     def move(self, dissolved: Iterable[Incident], formed: Iterable[Incident]) -> None:
@@ -105,7 +116,10 @@ class LinkedSince:
             ]
             for key, one in self._incidents.items()
         ]
-        again = [[standing - last_tick, place - last_tick, name] for standing, (place, name) in self._again.items()]
+        again = []
+        for standing, (place, name, own) in self._again.items():
+            days = sorted([region, day.isoformat() if day else ""] for region, day in own)
+            again.append([standing - last_tick, place - last_tick, name, *days])
         return [self._too_many, incidents, again]
 
     @classmethod
@@ -116,7 +130,9 @@ class LinkedSince:
         for key, stood, region, day, *places in incidents:
             moved = ([place + last_tick for place in some] for some in places)
             since._incidents[key] = _Changed(stood, region, date.fromisoformat(day), *moved)
-        since._again = {standing + last_tick: (place + last_tick, name) for standing, place, name in again}
+        for standing, place, name, *own in again:
+            buckets = {(region, date.fromisoformat(day) if day else None) for region, day in own}
+            since._again[standing + last_tick] = Again(place + last_tick, name, buckets)
         return since
 
 
@@ -148,7 +164,7 @@ class _Causes:
     def __init__(
         self,
         changed: Collection[_Changed],
-        again: dict[int, tuple[int, str]],
+        again: dict[int, Again],
         last_tick: int,
         agreement: Agreement,
         known: Remembered,
@@ -161,14 +177,17 @@ class _Causes:
         self._baseline = agreement.baseline_days
         self._changed = changed
         places = {place for one in changed for place in (*one.places, *one.others)}
-        places.update(again, (place for place, _ in again.values()))
+        places.update(again, (telling.place for telling in again.values()))
         self._at: dict[int, Linkable] = {}
         self._named: dict[int, Identity] = {}
         self._revisions: dict[Identity, list[Linkable]] = defaultdict(list)
         self._read(places)
-        self._again: dict[Identity, list[tuple[int, str]]] = defaultdict(list)
+        self._again: dict[Identity, list[Again]] = defaultdict(list)
         for standing, telling in again.items():
-            self._again[self._named[standing]].append(telling)
+            # What stood was an incident, or it had no part in any.
+            if standing in self._named:
+                self._again[self._named[standing]].append(telling)
+        self._own = {telling.place: telling.own for telling in again.values()}
         self._told: dict[Identity, _Told | None] = {}
 
     def _read(self, places: Collection[int]) -> None:
@@ -263,18 +282,14 @@ class _Causes:
         now = next((report for report in revisions if report.present), None)
         old = self._standing_before(revisions, self._last_tick + 1)
         if now is not None and now.fact_offset > self._last_tick:
-            own = self._days_of(now)
-            before = self._standing_before(revisions, now.fact_offset)
             place, name = now.fact_offset, f"{now.name}@{now.revision}"
+            first = self._with_limits(self._days_of(now))
         elif not again:
             return None
         else:
             # An older revision that came late, or a report that is none of an incident any more.
-            place, name = max(again)
-            own, before = set(), old if now is None else None
-        if before is not None:
-            own |= self._days_of(before)
-        return _Told(place, name, old, now, frozenset(self._with_limits(own)))
+            (place, name, _), first = max(again, key=lambda telling: telling.place), set()
+        return _Told(place, name, old, now, frozenset(self._own.get(place, first)))
 
     @staticmethod
     def _standing_before(revisions: list[Linkable], place: int) -> Linkable | None:

@@ -315,7 +315,8 @@ def incident_of(
         truce_day=lead.truce_day,
         occurred_from=lead.occurred_from,
         occurred_to=lead.occurred_to,
-        kind=severe[0] if severe else lead.kind,
+        # Plain, as the store returns it: what came and went since a tick is told by equal rows.
+        kind=str(severe[0] if severe else lead.kind),
         in_scope=any(named) if named else True,
         counted=bool(counting),
         deaths_low=min((n for report in telling if (n := report.deaths_low) is not None), default=None),

@@ -8,7 +8,7 @@ from datetime import date
 
 from schemas.facts import ReportFact
 from schemas.truceday import Micros
-from streams.ledger.core.link_causes import ByLink, LinkedSince
+from streams.ledger.core.link_causes import Again, ByLink, LinkedSince
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.watchers import CAUSES_SHOWN, Days, Told, WatchBook, Watchers
 
@@ -89,6 +89,11 @@ class Pending:
         """Note that a report watches days, or did until now; it changes the silent ones after them as well."""
         self._begin(fact)
         self._watchers.add(self._number, _name(fact), days, self._touched_by_it)
+
+    def tell_again(self, standing: int, place: int, fact: ReportFact) -> None:
+        """Note that a report tells at ``place`` what stood at ``standing`` again, one of the two as an incident."""
+        self._begin(fact)
+        self.linked.tell_again(standing, Again(place, _name(fact), self._touched_by_it))
 
     def _begin(self, fact: ReportFact) -> bool:
         """Note whose touches follow; return whether it is another report than before."""
