@@ -75,6 +75,13 @@ class ViolenceRules(Language):
     bulletins_of: FeedName | None = Field(
         None, description="The feed whose bulletins are held against the limit in place of incidents."
     )
+    surely_within_hours: int = Field(
+        26,
+        ge=1,
+        le=9600,
+        description="Longest interval of an incident that surely happened on its truce-day; a longer one is possible "
+        "on every day it touches.",
+    )
 
     @model_validator(mode="after")
     def _measures_one_thing(self) -> Self:

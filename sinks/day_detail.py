@@ -6,13 +6,15 @@ They read present rows, except for ``versions`` and ``evidence_reports``, which 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from pydantic_core import from_json
 
+from schemas.agreement import ViolenceRules
+from schemas.truceday import MICROS_PER_HOUR
 from sinks.day_records import (
     BulletinLine,
     Change,
@@ -32,14 +34,20 @@ _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
        v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       v.rule, v.contested_by, {figures}
+       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
 _INCIDENTS = """
 SELECT incident_id, kind, coalesce(in_scope, true), counted, list_contains($severe::VARCHAR[], kind),
-       list_contains($deciding::VARCHAR[], incident_id), occurred_from, occurred_to
-FROM incidents WHERE region = $region AND truce_day = $day ORDER BY occurred_from, incident_id
+       list_contains($deciding::VARCHAR[], incident_id),
+       epoch_us(occurred_to) - epoch_us(occurred_from) <= $surely AS sure, occurred_from, occurred_to
+FROM incidents JOIN truce_days d ON d.truce_day = $day
+WHERE region = $region AND (
+    incidents.truce_day = $day
+    OR NOT sure AND counted AND in_scope AND occurred_from < d.ends_at AND occurred_to > d.starts_at
+)
+ORDER BY occurred_from, incident_id
 """
 _REPORT = """
 r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, coalesce(r.kind, r.type), r.place_name,
@@ -134,7 +142,7 @@ def evidence_reports(connection: Connection, held: VerdictVersion) -> list[Repor
 
 
 def day_detail(
-    connection: Connection, present: VerdictVersion, severe_kinds: Sequence[str], baseline_days: Iterable[date]
+    connection: Connection, present: VerdictVersion, rules: ViolenceRules, baseline_days: Iterable[date]
 ) -> DayDetail:
     """Return everything known now of a judged region and truce-day."""
     key = {"region": present.region, "day": present.truce_day}
@@ -146,7 +154,7 @@ def day_detail(
         judged=present,
         judged_at=judged_at,
         versions=versions(connection, present),
-        incidents=_incidents(connection, present, severe_kinds),
+        incidents=_incidents(connection, present, rules),
         steps=[_step(*row) for row in connection.execute(_STEPS, {"region": present.region}).fetchall()],
         joined=select(connection, JoinedClaim, _JOINED, {"region": present.region}),
         watches=select(connection, Watch, _WATCHES, key),
@@ -160,11 +168,12 @@ def day_detail(
     )
 
 
-def _incidents(connection: Connection, present: VerdictVersion, severe_kinds: Sequence[str]) -> list[Incident]:
+def _incidents(connection: Connection, present: VerdictVersion, rules: ViolenceRules) -> list[Incident]:
     parameters = {
         "region": present.region,
         "day": present.truce_day,
-        "severe": list(severe_kinds),
+        "severe": [str(kind) for kind in rules.severe_kinds],
+        "surely": rules.surely_within_hours * MICROS_PER_HOUR,
         "deciding": present.evidence["violence"],
     }
     found = select(connection, Incident, _INCIDENTS, parameters)

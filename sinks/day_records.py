@@ -38,6 +38,8 @@ class VerdictVersion:
     bulletin_incidents: int | None
     rule: str
     contested_by: str | None
+    incidents_sure: int
+    incidents_possible: int
     figures_offset: int
 
 
@@ -72,7 +74,10 @@ class ReportDetail:
 
 @dataclass(frozen=True)
 class Incident:
-    """Incident of the day. It ``decides`` when the verdict's evidence names it."""
+    """Incident of the day, or possible on it. It ``decides`` when the verdict's evidence names it.
+
+    It is ``sure`` unless its interval is too long for one day.
+    """
 
     incident_id: str
     kind: str
@@ -80,13 +85,14 @@ class Incident:
     counted: bool
     severe: bool
     decides: bool
+    sure: bool
     occurred_from: datetime
     occurred_to: datetime
     reports: list[ReportDetail] = field(default_factory=list)
 
     @property
     def within_count(self) -> bool:
-        """Whether the incident is held against the limit."""
+        """Whether the incident is held against the limit, be it as a possible one."""
         return self.in_scope and self.counted
 
 

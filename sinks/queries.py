@@ -5,13 +5,13 @@ Results are always fetched to the end: an unread one would block the connection'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
-from schemas.agreement import Agreement
+from schemas.agreement import Agreement, ViolenceRules
 from schemas.rows import (
     BulletinRow,
     Claim,
@@ -28,6 +28,7 @@ from schemas.rows import (
     Prior,
     RedriveRow,
     Resumed,
+    UncertainIncident,
     VerdictRow,
 )
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
@@ -39,26 +40,29 @@ SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets 
 _PRIORS = """
 SELECT r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
        r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
-       r.fact_offset - $start
+       epoch_us(r.occurred_to), r.fact_offset - $start
 FROM reports r JOIN wanted USING (key_hash)
 WHERE $all OR r.present OR (r.key_hash, r.revision) IN (SELECT key_hash, revision FROM told)
 """
 
-_EARLIEST = """
-SELECT epoch_us(occurred_from), feed, report_id
-FROM (
-    SELECT region, truce_day, occurred_from, feed, report_id, kind FROM reports
+_COUNTED = """
+    SELECT region, truce_day, epoch_us(occurred_from) AS low, epoch_us(occurred_to) AS high, feed, report_id, kind
+    FROM reports
     WHERE type = 'incident' AND present AND NOT retracted AND in_scope
       AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
       AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
     UNION ALL
-    SELECT region, truce_day, occurred_from, feed, report_id, kind FROM linked_incidents WHERE counted AND in_scope
-)
-WHERE region = $region AND truce_day = $day
-  AND ($kinds IS NULL OR list_contains($kinds::VARCHAR[], kind))
-ORDER BY occurred_from, feed, report_id
-LIMIT $limit
+    SELECT region, truce_day, epoch_us(occurred_from), epoch_us(occurred_to), feed, report_id, kind
+    FROM linked_incidents WHERE counted AND in_scope
 """
+_EARLIEST = f"""
+SELECT low, feed, report_id FROM ({_COUNTED})
+WHERE region = $region AND truce_day = $day AND high - low <= $surely_within
+  AND ($kinds IS NULL OR list_contains($kinds::VARCHAR[], kind))
+ORDER BY low, feed, report_id
+LIMIT $limit
+"""  # noqa: S608 - SQL of ours
+_UNCERTAIN = f"SELECT * FROM ({_COUNTED}) WHERE high - low > $surely_within ORDER BY ALL"  # noqa: S608 - SQL of ours
 
 _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
 _LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
@@ -126,6 +130,7 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         coverage=rows_of(connection, "coverage", CoverageRow),
         bulletins=rows_of(connection, "bulletins", BulletinRow),
         told=connection.execute(_TOLD).fetchall(),
+        uncertain=_uncertain(connection, agreement),
         verdicts=[row._replace(tick_offset=row.tick_offset - log_start) for row in verdicts],
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),
@@ -173,24 +178,35 @@ def priors(
 
 def earliest(
     connection: duckdb.DuckDBPyConnection,
-    feeds: Sequence[str],
+    rules: ViolenceRules,
     region: str,
     day: date,
     kinds: tuple[str, ...] | None,
     limit: int,
 ) -> list[Evidence]:
-    """Return the first ``limit`` incidents that count on a day, by start, feed, report_id.
+    """Return the first ``limit`` incidents that count and surely happened on a day, by start, feed, report_id.
 
-    ``feeds`` are those that count, all where there are none; ``kinds`` likewise, where it is None.
+    ``kinds`` are those that count, all where it is None.
     """
     asked = {
+        **_counting(rules),
         "region": region,
         "day": day,
         "kinds": None if kinds is None else list(kinds),
-        "feeds": list(feeds) or None,
         "limit": limit,
     }
     return [Evidence(*row) for row in connection.execute(_EARLIEST, asked).fetchall()]
+
+
+def _counting(rules: ViolenceRules) -> dict[str, Any]:
+    return {"feeds": list(rules.feeds) or None, "surely_within": rules.surely_within_hours * MICROS_PER_HOUR}
+
+
+def _uncertain(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> list[UncertainIncident]:
+    """Return the incidents that count of which no day is certain."""
+    rows = connection.execute(_UNCERTAIN, _counting(agreement.violence)).fetchall()
+    # A correction may have moved one out of the agreement.
+    return [row for row in map(UncertainIncident._make, rows) if row.region in agreement.regions]
 
 
 def _of_linking(connection: duckdb.DuckDBPyConnection, log_start: int) -> dict[str, Any]:

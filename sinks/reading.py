@@ -167,8 +167,10 @@ def _cells(
         connection,
         Cell,
         f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
-        "incidents_out_of_scope, held_against_limit(incidents, bulletin_incidents), violence_limit, covered_share, "
-        f"deaths_low, deaths_best, deaths_high, version, rule, contested_by, reasons FROM {source} "
+        "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
+        "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
+        "deaths_low, deaths_best, deaths_high, version, rule, contested_by, incidents_sure, incidents_possible, "
+        f"reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
     )

@@ -26,8 +26,8 @@ class About:
 class Cell:
     """Region and truce-day of the grid.
 
-    ``counted`` is the figure held against the limit: the incidents, or a bulletin's count. It is None where
-    that bulletin is missing.
+    ``counted`` is the figure held against the limit: the sure incidents, or a bulletin's count. It is None where
+    that bulletin is missing. ``counted_possible`` is the number of possible incidents that may add to it.
     """
 
     region: str
@@ -40,6 +40,7 @@ class Cell:
     incidents: int
     incidents_out_of_scope: int
     counted: int | None
+    counted_possible: int
     violence_limit: float
     covered_share: float
     deaths_low: int
@@ -48,6 +49,8 @@ class Cell:
     version: int
     rule: str
     contested_by: str | None
+    incidents_sure: int
+    incidents_possible: int
     reasons: list[Any]
 
 

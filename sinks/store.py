@@ -223,12 +223,12 @@ class Store:
             return queries.priors(self._connection, wanted, told, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Return the first ``limit`` incidents that count on a day, of some kinds or of all.
+        """Return the first ``limit`` incidents that count and surely happened on a day, of some kinds or of all.
 
         Ordered by start, feed, report_id. Rows staged but not committed are seen.
         """
         with self._guarded():
-            return queries.earliest(self._connection, self._agreement.violence.feeds, region, day, kinds, limit)
+            return queries.earliest(self._connection, self._agreement.violence, region, day, kinds, limit)
 
     def linking(self) -> LinkingAnswers:
         """Return what answers the ledger's questions about linked reports; it sees rows staged but not committed."""

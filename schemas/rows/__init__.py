@@ -7,7 +7,16 @@ since the epoch, days are dates, and a field's name is its column's name.
 from __future__ import annotations
 
 from schemas.rows.changes import Changes, Resumed, Withdrawal
-from schemas.rows.incidents import Claim, Contribution, Linkable, LinkedIncident, LinkedReport, Placed, Prior
+from schemas.rows.incidents import (
+    Claim,
+    Contribution,
+    Linkable,
+    LinkedIncident,
+    LinkedReport,
+    Placed,
+    Prior,
+    UncertainIncident,
+)
 from schemas.rows.records import FeedRow, RedriveRow, RejectRow
 from schemas.rows.reports import (
     BulletinRow,
@@ -63,6 +72,7 @@ __all__ = [
     "RejectRow",
     "ReportRow",
     "Resumed",
+    "UncertainIncident",
     "VerdictRow",
     "WindowRow",
     "Withdrawal",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport
+from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport, UncertainIncident
 from schemas.rows.records import FeedRow, RedriveRow, RejectRow
 from schemas.rows.reports import (
     BulletinRow,
@@ -103,7 +103,8 @@ class Resumed:
     trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``cells`` the regions
     and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
     places in the facts topic of reports in linked incidents: all only when the agreement links.
-    ``told`` counts present, active incident reports by region, truce-day and feed.
+    ``told`` counts present, active incident reports by region, truce-day and feed. ``uncertain`` are the incidents that
+    count of which no day is certain.
     """
 
     next_offset: int
@@ -117,6 +118,7 @@ class Resumed:
     coverage: list[CoverageRow]
     bulletins: list[BulletinRow]
     told: list[tuple[str, date, str, int]]
+    uncertain: list[UncertainIncident]
     verdicts: list[VerdictRow]
     gate: GateRow | None
     feeds: list[FeedRow]

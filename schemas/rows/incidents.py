@@ -21,6 +21,19 @@ class Contribution(NamedTuple):
     deaths_low: int | None
     deaths_best: int | None
     deaths_high: int | None
+    occurred_to: Micros
+
+
+class UncertainIncident(NamedTuple):
+    """An incident in scope whose interval is too long for it to have surely happened on its truce-day."""
+
+    region: str
+    truce_day: date
+    occurred_from: Micros
+    occurred_to: Micros
+    feed: str
+    report_id: str
+    kind: str
 
 
 class Prior(NamedTuple):
@@ -107,6 +120,7 @@ class Linkable(NamedTuple):
             self.deaths_low,
             self.deaths_best,
             self.deaths_high,
+            self.occurred_to,
         )
 
 
@@ -155,6 +169,7 @@ class LinkedIncident(NamedTuple):
             self.deaths_low,
             self.deaths_best,
             self.deaths_high,
+            self.occurred_to,
         )
 
 

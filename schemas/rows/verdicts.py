@@ -60,6 +60,8 @@ class VerdictRow(NamedTuple):
 
     ``rule`` is the rule that decided the verdict. ``contested_by`` names the feeds whose bulletins contest a day that
     is UNKNOWN by them; None of any other day.
+
+    ``incidents_sure`` of the incidents surely happened that day; ``incidents_possible`` of any day may have.
     """
 
     region: str
@@ -84,6 +86,8 @@ class VerdictRow(NamedTuple):
     cause: str
     rule: str
     contested_by: str | None
+    incidents_sure: int
+    incidents_possible: int
 
 
 class FiguresRow(NamedTuple):
@@ -109,6 +113,8 @@ class FiguresRow(NamedTuple):
     cause: str
     rule: str
     contested_by: str | None
+    incidents_sure: int
+    incidents_possible: int
 
 
 class Amendment(NamedTuple):

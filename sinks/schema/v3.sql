@@ -1,6 +1,6 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
 -- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
--- of a verdict and who contests it.
+-- of a verdict and who contests it; incidents by how surely they are of a day.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -39,3 +39,21 @@ FROM day_verdict_versions v
 WHERE v.region = day_figures.region AND v.truce_day = day_figures.truce_day AND v.version = day_figures.version;
 COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+
+ALTER TABLE day_verdicts ADD COLUMN incidents_sure INTEGER;
+ALTER TABLE day_verdicts ADD COLUMN incidents_possible INTEGER DEFAULT 0;
+UPDATE day_verdicts SET incidents_sure = incidents;
+COMMENT ON COLUMN day_verdicts.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
+COMMENT ON COLUMN day_verdicts.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
+
+ALTER TABLE day_verdict_versions ADD COLUMN incidents_sure INTEGER;
+ALTER TABLE day_verdict_versions ADD COLUMN incidents_possible INTEGER DEFAULT 0;
+UPDATE day_verdict_versions SET incidents_sure = incidents;
+COMMENT ON COLUMN day_verdict_versions.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
+COMMENT ON COLUMN day_verdict_versions.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
+
+ALTER TABLE day_figures ADD COLUMN incidents_sure INTEGER;
+ALTER TABLE day_figures ADD COLUMN incidents_possible INTEGER DEFAULT 0;
+UPDATE day_figures SET incidents_sure = incidents;
+COMMENT ON COLUMN day_figures.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
+COMMENT ON COLUMN day_figures.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';

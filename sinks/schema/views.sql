@@ -137,7 +137,9 @@ SELECT
     covered_share,
     version,
     rule,
-    contested_by
+    contested_by,
+    incidents_sure,
+    incidents_possible
 FROM day_verdicts
 JOIN truce_days USING (truce_day)
 LEFT JOIN regions ON pcode = region;
@@ -157,6 +159,8 @@ COMMENT ON COLUMN grid.violence_limit IS 'Incidents allowed; more of them break 
 COMMENT ON COLUMN grid.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
 COMMENT ON COLUMN grid.version IS 'Number of the present version.';
 COMMENT ON COLUMN grid.rule IS 'Rule that decided the verdict.';
+COMMENT ON COLUMN grid.incidents_sure IS 'Incidents in scope that surely happened on this day.';
+COMMENT ON COLUMN grid.incidents_possible IS 'Incidents in scope of longer intervals that touch this day.';
 COMMENT ON COLUMN grid.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
 
 CREATE OR REPLACE VIEW last_seven AS
@@ -189,7 +193,7 @@ WITH last_figures AS (
     QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
 ), replaced AS (
     -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
-    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by),
+    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible),
            coalesce(f.incidents, v.incidents) AS incidents,
            coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
            CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
@@ -199,7 +203,9 @@ WITH last_figures AS (
            coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
            coalesce(f.reasons, v.reasons) AS reasons,
            coalesce(f.rule, v.rule) AS rule,
-           CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by
+           CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
+           coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
+           coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible
     FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
 ), paired AS (
     -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
@@ -211,10 +217,12 @@ WITH last_figures AS (
                ELSE 'FINAL'
            END AS state_before,
            (later.verdict, later.violence, later.access, later.incidents, later.incidents_out_of_scope,
-            later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high)
+            later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high,
+            later.incidents_sure, later.incidents_possible)
            IS NOT DISTINCT FROM
            (earlier.verdict, earlier.violence, earlier.access, earlier.incidents, earlier.incidents_out_of_scope,
-            earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high)
+            earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high,
+            earlier.incidents_sure, earlier.incidents_possible)
                AS only_reasons
     FROM day_verdict_versions later
     JOIN truce_days d USING (truce_day)
@@ -248,6 +256,8 @@ SELECT
             {'field': 'deaths_low', 'old': to_json(earlier.deaths_low), 'new': to_json(later.deaths_low)},
             {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)},
             {'field': 'deaths_high', 'old': to_json(earlier.deaths_high), 'new': to_json(later.deaths_high)},
+            {'field': 'incidents_sure', 'old': to_json(earlier.incidents_sure), 'new': to_json(later.incidents_sure)},
+            {'field': 'incidents_possible', 'old': to_json(earlier.incidents_possible), 'new': to_json(later.incidents_possible)},
             -- The sentences tell the figures too: they are worth telling where nothing else moved.
             {'field': 'reasons', 'old': to_json(earlier.reasons ->> '$[*].text'), 'new': to_json(later.reasons ->> '$[*].text')}
         ],
@@ -564,6 +574,8 @@ SELECT
     v.cause,
     coalesce(f.rule, v.rule) AS rule,
     CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
+    coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
+    coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
     d.ends_at,
     coalesce(f.recorded_at, v.recorded_at) AS figures_at,
     coalesce(f.tick_offset, v.tick_offset) AS figures_offset
@@ -634,6 +646,8 @@ WITH verdict AS (
     UNION ALL SELECT 4, 1, 'violence', violence, NULL FROM verdict
     UNION ALL SELECT 4, 2, 'access', access, NULL FROM verdict
     UNION ALL SELECT 5, 1, 'incidents', incidents::VARCHAR, 'in scope' FROM verdict
+    UNION ALL SELECT 5, 8, 'possible incidents', incidents_possible::VARCHAR, 'of intervals that touch other days as well; ' || incidents_sure || ' surely of this day' FROM verdict
+        WHERE incidents_possible > 0
     UNION ALL SELECT 5, 2, 'limit', violence_limit::VARCHAR, 'incidents allowed' FROM verdict
     UNION ALL SELECT 5, 3, 'out of scope', incidents_out_of_scope::VARCHAR, 'incidents that break nothing' FROM verdict
     UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope; low ' || deaths_low || ', high ' || deaths_high FROM verdict

@@ -17,6 +17,7 @@ from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
+from schemas.truceday import MICROS_PER_HOUR
 from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, lines_of, measuring, of_days
 from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
@@ -24,7 +25,7 @@ from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.published import Published
-from sinks.verify.recount import NaiveVerdict, baseline_days, judge, violence_limit
+from sinks.verify.recount import NaiveVerdict, baseline_days, is_long, judge, violence_limit
 from sinks.verify.report_rows import region_of_pcode
 
 
@@ -77,8 +78,15 @@ class RegionPast:
         self.linking = linking
         #: Reports that may lead an incident of the day: content and place come from the same one.
         self._leading: dict[date, set[Identity]] = defaultdict(set)
+        #: Reports too long to be of one day, by every day judged that they touch.
+        self._long: dict[date, set[Identity]] = defaultdict(set)
+        longest = file.agreement.violence.surely_within_hours * MICROS_PER_HOUR
+        since = file.days.start(file.agreement.clock.effective.date())
         for report in linking.by_region[region]:
             self._leading[_day(file, report)].add(report.identity)
+            if report.occurred_to - report.occurred_from > longest and report.occurred_to > since:
+                for day in file.days.touched(max(report.occurred_from, since), report.occurred_to):
+                    self._long[day].add(report.identity)
         self.notices = _by_day(file, notices)
         self._notices = notices
         self._unlocated = list(unclear)
@@ -132,7 +140,13 @@ class RegionPast:
             standing(self.steps, before),
             bulletins,
             self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
+            self._possible(day, before),
         )
+
+    def _possible(self, day: date, before: int) -> list[NaiveIncident]:
+        """Return the incidents too long to be of one day that one of the long reports of ``day`` leads."""
+        found = of_region(self.linking, self.region, self._long.get(day, ()), before)
+        return [each for each in found if is_long(self.file.agreement, each)]
 
     def _tellers(self, day: date, before: int) -> set[str]:
         """Return the feeds with an incident report of ``day``, knowing only facts with an offset below ``before``."""
@@ -179,7 +193,8 @@ class RegionPast:
 
     def next_change(self, day: date, before: int) -> int | None:
         """Return the offset, ``before`` or later, of the next fact that may change an incident of ``day``."""
-        offset = self.linking.unchanged(self._leading.get(day, ()), before)[1]
+        telling = self._leading.get(day, set()) | self._long.get(day, set())
+        offset = self.linking.unchanged(telling, before)[1]
         return offset if offset < NOW else None
 
 

@@ -53,6 +53,8 @@ class NaiveVerdict(NamedTuple):
     reasons: tuple[Reason, Reason]
     rule: str
     contested_by: str | None
+    incidents_sure: int
+    incidents_possible: int
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -87,6 +89,8 @@ def recount(
         told = of_days(days, region, counting)
         if agreement.violence.bulletins_of:
             limit = bulletin_limit(agreement, days, region, of_baseline, measuring(agreement, told))
+        of_region = [each for (where, _), told in incidents.items() if where == region for each in told]
+        long = [each for each in of_region if is_long(agreement, each)]
         watching = [notice for notice in notices if region in notice.regions]
         reports = [each for each in counting if each.type == "incident" and region in each.regions]
         for day in days.judged(agreement, now):
@@ -95,7 +99,7 @@ def recount(
                 each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
             }
             verdicts[region, day] = judge(
-                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers
+                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers, long
             )
     return verdicts
 
@@ -112,6 +116,7 @@ def judge(
     steps: Sequence[NaiveReport],
     bulletins: Sequence[NaiveReport] = (),
     tellers: Iterable[str] = (),
+    long: Iterable[NaiveIncident] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
@@ -119,10 +124,13 @@ def judge(
 
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
-    ``tellers`` the feeds with an incident report of it and the day. Reports must be present and active.
+    ``tellers`` the feeds with an incident report of it and the day. ``long`` are incidents of the region too long to be
+    of one day, any that may touch the day. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
+    sure = [incident for incident in inside if not is_long(agreement, incident)]
+    possible = [each for each in in_scope(long) if _touches(each, start, end)]
     measured_by = measuring(agreement, bulletins)
     known = {*tellers, *(each.feed for each in bulletins if used(days, day, [each]))}
     if agreement.coverage.reports_cover_the_day:
@@ -136,17 +144,25 @@ def judge(
     share = covered_share(agreement, start, end, inside, [*watching, *measured_by])
     told = used(days, day, measured_by)
     counted_by_it = None if told is None else count(told, region)
-    severe = severe_of(agreement, inside)
+    severe = severe_of(agreement, sure)
+    doubts = severe_of(agreement, possible)
     if agreement.violence.bulletins_of:
         named = None if told is None else told.name
         violence = judge_by_bulletin(agreement, limit, share, earliest(severe), named, counted_by_it)
     else:
-        violence = judge_violence(agreement, limit, share, inside)
+        violence = judge_violence(agreement, limit, share, sure)
+        if not doubts and len(sure) + len(possible) > limit:
+            doubts = possible
     against: list[NaiveReport] = []
     if violence.finding != "BROKEN":
         against = contesting(agreement, days, region, day, limit, bulletins)
     if against:
         violence = Leg("UNKNOWN", tuple(each.name for each in against[:EVIDENCE]))
+    no_bulletin = bool(agreement.violence.bulletins_of) and told is None
+    if violence.finding == "BROKEN" or against or no_bulletin:
+        doubts = []
+    if doubts:
+        violence = Leg("UNKNOWN", earliest(doubts))
     access = judge_access(agreement, region, start, end, now, steps)
     findings = {violence.finding, access.finding}
     watch_told = None
@@ -156,8 +172,10 @@ def judge(
     why = violence_reason(
         agreement,
         finding=violence.finding,
-        incidents=len(inside),
+        incidents=len(sure),
+        possible=len(possible),
         severe=len(severe),
+        doubtful=len(severe_of(agreement, doubts)) if doubts else None,
         limit=limit,
         share=share,
         told=told,
@@ -185,6 +203,8 @@ def judge(
         reasons=(why, access.reason),
         rule=(why if violence.finding == verdict else access.reason)["rule"],
         contested_by=", ".join(sorted({each.feed for each in against})) if against else None,
+        incidents_sure=len(sure),
+        incidents_possible=len(possible),
         watch_told=watch_told,
     )
 
@@ -237,8 +257,18 @@ def violence_limit(agreement: Agreement, of_baseline: Mapping[date, Sequence[Nai
     return max(Fraction(agreement.violence.floor), Fraction(100 - agreement.violence.reduction_percent, 100) * baseline)
 
 
+def is_long(agreement: Agreement, incident: NaiveIncident) -> bool:
+    """Whether the interval of an incident is too long for it to be of one day."""
+    length = incident.content.occurred_to - incident.content.occurred_from
+    return length > agreement.violence.surely_within_hours * MICROS_PER_HOUR
+
+
+def _touches(incident: NaiveIncident, start: Micros, end: Micros) -> bool:
+    return max(incident.content.occurred_from, start) < min(incident.content.occurred_to, end)
+
+
 def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, inside: Sequence[NaiveIncident]) -> Leg:
-    """Find what ``inside``, the incidents in scope of one region and day, make of it.
+    """Find what ``inside``, the sure incidents in scope of one region and day, make of it.
 
     What was seen breaks a day however badly it was watched; only a watched day can be met by silence.
     """

@@ -33,6 +33,8 @@ JUDGED = (
     "evidence",
     "rule",
     "contested_by",
+    "incidents_sure",
+    "incidents_possible",
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
@@ -46,6 +48,8 @@ FIGURES = (
     "deaths_high",
     "rule",
     "contested_by",
+    "incidents_sure",
+    "incidents_possible",
 )
 
 
@@ -261,12 +265,14 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)},
         verdict.rule,
         verdict.contested_by,
+        verdict.incidents_sure,
+        verdict.incidents_possible,
     )
 
 
 def _told_of_by_nobody(row: VerdictRow) -> bool:
     """Whether no report, notice or bulletin stands behind a row."""
-    counts = (row.incidents, row.incidents_out_of_scope, row.covered_share)
+    counts = (row.incidents, row.incidents_possible, row.incidents_out_of_scope, row.covered_share)
     unknown = row.violence == "UNKNOWN" and row.access in {"UNKNOWN", "NOT_OWED"}
     return unknown and not any(counts) and _evidence(row.evidence) == {"violence": [], "access": []}
 

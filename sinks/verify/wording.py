@@ -19,7 +19,9 @@ def violence_reason(
     *,
     finding: str,
     incidents: int,
+    possible: int,
     severe: int,
+    doubtful: int | None,
     limit: Fraction,
     share: Fraction,
     told: NaiveReport | None,
@@ -31,7 +33,8 @@ def violence_reason(
     """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``.
 
     ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
-    something and do not tell what.
+    something and do not tell what. ``incidents`` are the sure ones. Where ``possible`` ones make the day UNKNOWN,
+    ``doubtful`` is the number of the severe ones of them; None where they do not.
     """
     monitor = agreement.violence.bulletins_of
     if severe:
@@ -40,12 +43,15 @@ def violence_reason(
         rule = "no_bulletin"
     elif against:
         rule = "contested"
+    elif doubtful is not None:
+        rule = "uncertain_time"
     else:
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
-    count = f"{_several(incidents, 'incident')} in scope"
+    known = _known(agreement, incidents, possible)
     if severe:
-        text = f"{_several(severe, 'severe incident')}, one is enough; {count}, {_limit(agreement, limit)}"
+        text = f"{_several(severe, 'severe incident')}, one is enough; {known}, {_limit(agreement, limit)}"
     else:
+        count = known
         if monitor is not None:
             count = f"no bulletin of {monitor} counts this day" if told is None else _bulletin(told, counted)
         if against:
@@ -53,10 +59,19 @@ def violence_reason(
             if len(against) > MOST_NAMED:
                 named.append(f"and {_several(len(against) - MOST_NAMED, 'more bulletin')}")
             count = f"{'; '.join(named)}, against {count}"
+        if doubtful:
+            count = f"{_several(doubtful, 'severe incident')} possible, one is enough; {count}"
         text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
         text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
+
+
+def _known(agreement: Agreement, incidents: int, possible: int) -> str:
+    told = f"{_several(incidents, 'incident')} in scope"
+    return (
+        f"{told} and {possible} possible, of more than {agreement.violence.surely_within_hours} h" if possible else told
+    )
 
 
 def _limit(agreement: Agreement, limit: Fraction) -> str:

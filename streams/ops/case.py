@@ -16,7 +16,7 @@ from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding
-from streams.ledger.core.violence import judge_violence
+from streams.ledger.core.violence import judge_violence, may_be_broken
 
 
 class CountedIncident(NamedTuple):
@@ -33,13 +33,14 @@ class Case:
     Attributes:
         horizon: the day's end, or ``now`` while the day runs.
         now: the last judgement.
-        incidents: those in scope that count.
+        incidents: those in scope that count and surely happened that day.
         notices: the stretches that each feed watched.
         nil_notices: those of them by notices that say that nothing was seen.
         all_day: feeds whose incidents count as watching the whole day.
         steps: steps of every convoy that ever had the region as its destination, each with its convoy.
         bulletin: the count held against the limit, where the agreement measures by a monitor's bulletins.
         contesting: bulletins that count more than the limit, where these contest a day.
+        possible: incidents in scope that count, too long for one day, that touch this one.
     """
 
     agreement: Agreement
@@ -56,6 +57,7 @@ class Case:
     steps: Sequence[ConvoyStepRow]
     bulletin: int | None = None
     contesting: tuple[str, ...] = ()
+    possible: Sequence[CountedIncident] = ()
 
     @property
     def runs(self) -> bool:
@@ -76,7 +78,20 @@ class Case:
         """Find the violence leg."""
         severe = sum(each.severe for each in self.incidents)
         counted = len(self.incidents) if self.agreement.violence.bulletins_of is None else self.bulletin
-        return judge_violence(counted, severe, self.limit, covered=self.covered(), contested=bool(self.contesting))
+        contested, uncertain = bool(self.contesting), self.uncertain(counted)
+        return judge_violence(
+            counted, severe, self.limit, covered=self.covered(), contested=contested, uncertain=uncertain
+        )
+
+    def uncertain(self, counted: int | None) -> bool:
+        """Whether the possible incidents may break the day, with so many sure ones or such a bulletin."""
+        possible = len(self.possible) if self.agreement.violence.bulletins_of is None else 0
+        return may_be_broken(counted, possible, len(self.possibly_severe), self.limit)
+
+    @property
+    def possibly_severe(self) -> tuple[str, ...]:
+        """Possible incidents one of which would break the day alone."""
+        return tuple(each.name for each in self.possible if each.severe)
 
     @property
     def may_be_contested(self) -> bool:

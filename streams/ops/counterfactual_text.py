@@ -46,10 +46,22 @@ def _violence_text(change: Counterfactual, case: Case) -> str:
             by = f" told by {' or '.join(agreement.violence.feeds)}" if agreement.violence.feeds else ""
             more = f"{counted(change.number, 'more incident')} in scope{by}"
             return f"{more} (it bears {change.number - 1})"
+        case "of_other_days" | "of_this_day":
+            return _time_text(change, case)
         case "severe_incident":
             return f"one incident in scope of a severe kind ({names})"
         case _:
             return _bulletin_text(change, agreement)
+
+
+def _time_text(change: Counterfactual, case: Case) -> str:
+    possible = f"the {counted(len(case.possible) - len(change.names), 'possible incident')}"
+    if change.change == "of_this_day":
+        some = f"one of {', '.join(change.names)}" if change.names else f"{change.number} of {possible}"
+        return f"{some} corrected to an interval of {case.agreement.violence.surely_within_hours} h at most on this day"
+    severe = [", ".join(change.names)] if change.names else []
+    others = [f"{change.number} of {possible}"] if change.number else []
+    return f"{' and '.join(severe + others)} corrected to intervals on other days, or retracted"
 
 
 def _bulletin_text(change: Counterfactual, agreement: Agreement) -> str:

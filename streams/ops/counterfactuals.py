@@ -22,6 +22,8 @@ from streams.ledger.core.violence import judge_violence
 from streams.ops.case import Case
 from streams.ops.watching import Stretch, stretches
 
+#: Possible incidents named as having to go before more watching tells anything.
+MOST_BESIDES = 10
 #: A convoy that nobody reported, added to a case to see what it would change.
 _ANOTHER = ConvoyName("", "another")
 
@@ -39,7 +41,7 @@ class Counterfactual:
         span: length of the watched time.
         stretches: parts of the day in which watched time would count.
         after, before: bounds of the instant at which a step must have begun.
-        besides: reports that have to be retracted as well.
+        besides: reports or incidents that have to be retracted as well.
         steps: steps that each convoy has to take.
         closed: convoys that were denied, turned back or attacked.
         places: where another convoy has to deliver to make those good; None is anywhere in the region.
@@ -83,24 +85,35 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Counterfactual]:
     if finding is Finding.BROKEN:
         # Retracted severe incidents leave the count as well; what is above the limit then has to go with them.
         others = max(0, incidents - len(severe) - bearable)
-        left = _quiet(case, incidents - len(severe) - others)
+        rest = incidents - len(severe) - others
+        left = Finding.UNKNOWN if case.uncertain(rest) else _quiet(case, rest)
         yield Counterfactual("violence", "retract_severe" if severe else "retract", left, names=severe, number=others)
         return
+    uncertain = case.uncertain(incidents)
     if case.contesting:
         # A bulletin that goes leaves the day as it was watched; to watch more alone settles nothing.
-        left = Finding.MET if case.covered() else Finding.UNKNOWN
+        left = Finding.MET if case.covered() and not uncertain else Finding.UNKNOWN
         yield Counterfactual("violence", "uncontest", left, names=case.contesting, number=bearable)
-        if left is Finding.UNKNOWN:
-            yield replace(_watch_more(case), besides=case.contesting)
-    elif finding is Finding.UNKNOWN:
-        yield _watch_more(case)
-    elif case.agreement.coverage.min_share_percent:
+    possible = tuple(each.name for each in case.possible)
+    if uncertain:
+        others = max(0, incidents + len(possible) - len(case.possibly_severe) - bearable)
+        yield from _of_uncertain(case, _quiet(case, incidents), others, bearable - incidents + 1)
+    if not case.covered() and (not uncertain or len(possible) <= MOST_BESIDES):
+        yield replace(_watch_more(case), besides=(*case.contesting, *(possible if uncertain else ())))
+    elif finding is Finding.MET and case.agreement.coverage.min_share_percent:
         spare = case.seen(case.agreement.coverage.min_feeds) - case.needed
         yield Counterfactual("violence", "watch_less", Finding.UNKNOWN, span=spare)
     yield Counterfactual("violence", "more_incidents", Finding.BROKEN, number=bearable - incidents + 1)
     if finding is Finding.MET and case.may_be_contested:
         yield Counterfactual("violence", "contest", Finding.UNKNOWN, number=bearable + 1)
     yield from _of_severe_kinds(case)
+
+
+def _of_uncertain(case: Case, left: Finding | None, others: int, enough: int) -> Iterator[Counterfactual]:
+    """Yield what would settle a day of uncertain incidents: they are known to be of other days, or of this one."""
+    severe = case.possibly_severe
+    yield Counterfactual("violence", "of_other_days", left, names=severe, number=others)
+    yield Counterfactual("violence", "of_this_day", Finding.BROKEN, names=severe, number=1 if severe else enough)
 
 
 def _of_severe_kinds(case: Case) -> Iterator[Counterfactual]:
@@ -116,14 +129,17 @@ def _of_bulletins(case: Case, finding: Finding) -> Iterator[Counterfactual]:
     would_cover = case.covered(case.all_day | {str(case.agreement.violence.bulletins_of)})
     severe = tuple(each.name for each in case.incidents if each.severe)
     if severe:
-        left = judge_violence(case.bulletin, 0, case.limit, covered=covered)
+        uncertain = case.uncertain(case.bulletin)
+        left = judge_violence(case.bulletin, 0, case.limit, covered=covered, uncertain=uncertain)
         yield Counterfactual("violence", "retract_severe", left, names=severe)
         return
-    if finding is not Finding.BROKEN and not covered and (case.bulletin is not None or not would_cover):
+    if finding is not Finding.BROKEN and case.uncertain(case.bulletin):
+        yield from _of_uncertain(case, judge_violence(case.bulletin, 0, case.limit, covered=covered), 0, 0)
+    elif finding is not Finding.BROKEN and not covered and (case.bulletin is not None or not would_cover):
         watched_enough = judge_violence(case.bulletin, 0, case.limit, covered=True)
         yield replace(_watch_more(case), finding=watched_enough)
     if finding is Finding.BROKEN or case.bulletin is None:
-        within = judge_violence(bearable, 0, case.limit, covered=would_cover)
+        within = judge_violence(bearable, 0, case.limit, covered=would_cover, uncertain=bool(case.possibly_severe))
         yield Counterfactual("violence", "bulletin_within", within, number=bearable)
     if finding is not Finding.BROKEN:
         yield Counterfactual("violence", "bulletin_above", Finding.BROKEN, number=bearable + 1)
@@ -134,7 +150,7 @@ def _quiet(case: Case, incidents_left: int) -> Finding | None:
     """Return the finding with a count within the limit; None when it hangs on which feeds' incidents are left."""
     if case.contesting:
         return Finding.UNKNOWN
-    most = case.covered(case.all_day if incidents_left else frozenset())
+    most = case.covered(case.all_day if incidents_left or case.possible else frozenset())
     # A notice that tells of something seen watches only while its feed tells what it was.
     if most != replace(case, notices=case.nil_notices).covered(frozenset()):
         return None

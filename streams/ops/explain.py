@@ -66,8 +66,7 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
-        kinds = [str(kind) for kind in agreement.violence.severe_kinds]
-        return _explained(agreement, day_detail(connection, found, kinds, agreement.baseline_days))
+        return _explained(agreement, day_detail(connection, found, agreement.violence, agreement.baseline_days))
 
 
 def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplanation:
@@ -135,6 +134,7 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         if agreement.violence.bulletins_of is None
         else Fraction(known.judged.violence_limit)
     )
+    held = [each for each in known.incidents if each.within_count]
     case = Case(
         agreement=agreement,
         region=known.judged.region,
@@ -142,7 +142,8 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         end=end,
         horizon=min(end, to_micros(known.judged_at)),
         now=to_micros(known.judged_at),
-        incidents=[CountedIncident(each.incident_id, each.severe) for each in known.incidents if each.within_count],
+        incidents=[CountedIncident(each.incident_id, each.severe) for each in held if each.sure],
+        possible=[CountedIncident(each.incident_id, each.severe) for each in held if not each.sure],
         limit=limit,
         bulletin=known.judged.bulletin_incidents,
         contesting=_contesting(agreement, known, limit),

@@ -24,6 +24,7 @@ _RULES = {
     "count_above_limit": "more incidents than the limit",
     "within_limit": "within the limit, and watched enough",
     "contested": "within the limit, and a bulletin counts more",
+    "uncertain_time": "above the limit only with incidents that may be of other days",
     "no_bulletin": "no bulletin to hold against the limit",
     "not_covered": "within the limit, but not watched enough to tell",
     "attacked": "a convoy was attacked",
@@ -125,6 +126,8 @@ def _legs(page: _Page, version: VerdictVersion) -> None:
     stated = ", ".join(filter(None, (low, high)))
     toll = f"{version.deaths_best} ({stated})" if stated else f"{version.deaths_best}"
     page.line(f"{counted(version.incidents, 'incident')} in scope, {toll} killed{apart}")
+    if version.incidents_possible:
+        page.line(f"{version.incidents_sure} of them surely of this day; {version.incidents_possible} possible on it")
 
 
 def _limit(page: _Page, explanation: Explanation) -> None:
@@ -172,7 +175,9 @@ def _incidents(page: _Page, explanation: Explanation) -> None:
     deciding = [each for each in counting if each.decides]
     others = [each for each in counting if not each.decides]
     _incident_list(page, "Incidents that decided it", deciding)
-    _incident_list(page, "Other incidents in scope" if deciding else "Incidents in scope", others)
+    sure, possible = [each for each in others if each.sure], [each for each in others if not each.sure]
+    _incident_list(page, "Other incidents in scope" if deciding else "Incidents in scope", sure)
+    _incident_list(page, "Possible on this day and on others, their times being too long for one", possible)
     outside = [each for each in explanation.detail.incidents if each.counted and not each.in_scope]
     _incident_list(page, "Out of scope: all of one side, or of all sides, is outside the agreement", outside)
     uncounted = [each for each in explanation.detail.incidents if not each.counted]

@@ -22,7 +22,9 @@ _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
     "! contested: a monitor's bulletin of the day counts more than the limit\n"
-    "12/3.2 = incidents in scope / limit, or a monitor's count where the agreement goes by bulletins (– without one)\n"
+    "± uncertain time: with those that are possible on several days, more incidents than the limit\n"
+    "12/3.2 = incidents in scope / limit (12+5: 5 more are possible),\n"
+    "or a monitor's count where the agreement goes by bulletins (– without one)\n"
     "aid = access decided, both = violence and access did; else violence\n"
     "~ provisional: late reports may change it   * amended: changed after it was final"
 )
@@ -45,11 +47,17 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
     """Return a cell on two lines, finding above figures, so that a week fits beside the names."""
     chosen = word(cell)
     counted = "–" if cell.counted is None else cell.counted
-    figures = f"{counted}/{number(cell.violence_limit)}"
+    possible = f"+{cell.counted_possible}" if cell.counted_possible else ""
+    figures = f"{counted}{possible}/{number(cell.violence_limit)}"
     return (
-        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{'!' if cell.contested_by else ''}{_MARKS.get(cell.state, '')}",
+        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_doubts(cell)}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),
     )
+
+
+def _doubts(cell: Cell) -> str:
+    uncertain = any(reason["rule"] == "uncertain_time" for reason in cell.reasons)
+    return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}"
 
 
 def number(value: float) -> str:

@@ -70,6 +70,8 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         json.loads(row.reasons),
         row.rule,
         row.contested_by,
+        row.incidents_sure,
+        row.incidents_possible,
     )
 
 
@@ -93,6 +95,8 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             list(found.reasons),
             found.rule,
             found.contested_by,
+            found.incidents_sure,
+            found.incidents_possible,
         )
         for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }

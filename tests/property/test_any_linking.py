@@ -49,7 +49,7 @@ def outcome(world: World) -> dict[str, Any]:
         "reports": sorted(str(row._replace(fact_offset=0)) for row in world.store.members),
         "tallies": {
             bucket: (
-                tally.in_scope.total,
+                tally.incidents,
                 tally.severe.total,
                 tally.out_of_scope,
                 tally.deaths_low,
@@ -58,7 +58,7 @@ def outcome(world: World) -> dict[str, Any]:
                 {feed: incidents for feed, incidents in tally.feeds.items() if incidents},
             )
             for bucket, tally in books.tallies.items()
-            if tally.in_scope.total or tally.out_of_scope
+            if tally.incidents or tally.out_of_scope
         },
         "verdicts": {
             bucket: (row.verdict, row.incidents, row.deaths_best, row.evidence)

@@ -9,6 +9,7 @@ from sinks.day_records import Incident
 from streams.ops.counterfactuals import Counterfactual
 from streams.ops.explain import Explanation
 from tests.support.judged import report
+from tests.support.worlds import DAY
 
 MINUTE = 60 * MICROS_PER_SECOND
 
@@ -19,8 +20,10 @@ def applied(
     """Return the reports that make a change, or with ``short`` a little less of it."""
     region, start = explanation.case.region, explanation.case.start
     last = explanation.case.horizon - MINUTE
-    counting = [each for each in explanation.detail.incidents if each.within_count]
+    counting = [each for each in explanation.detail.incidents if each.within_count and each.sure]
     besides = retracted(explanation, change.besides, now)
+    if change.change in ("of_other_days", "of_this_day"):
+        return redated(change, explanation, now, short=short)
     match change.change:
         case "watch":
             span = change.span - (MINUTE if short else 0)
@@ -96,19 +99,44 @@ def withdrawn(incidents: list[Incident], now: Micros) -> list[dict[str, Any]]:
     ]
 
 
-def retracted(explanation: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:
-    """Retract some steps of convoys, and bulletins that touch the day."""
-    steps = [each for each in explanation.detail.steps if f"{each.feed}/{each.report_id}" in names]
+def redated(change: Counterfactual, explanation: Explanation, now: Micros, *, short: bool) -> list[dict[str, Any]]:
+    """Correct possible incidents to a minute of the day, or of an earlier one."""
+    start = explanation.case.start
+    possible = [each for each in explanation.detail.incidents if each.within_count and not each.sure]
+    severe = [each for each in possible if each.severe]
+    others = [each for each in possible if not each.severe]
+    if change.change == "of_this_day":
+        return [each for one in (severe or others)[: change.number - short] for each in dated(one, start, now)]
+    chosen = [*severe, *others[: change.number - short]] if change.number else severe[short:]
+    return [each for one in chosen for each in dated(one, start - 2 * DAY, now)]
+
+
+def dated(one: Incident, at: Micros, now: Micros) -> list[dict[str, Any]]:
+    """Correct every report behind an incident to a minute."""
+    when = (at, at + MINUTE)
     return [
-        step(each.feed, each.convoy_id, each.step, each.region, now, now, each.report_id)
-        | {"revision": 999, "status": "retracted"}
-        for each in steps
-    ] + [
-        report("bulletin", report_id, feed=feed, reported_at=now, occurred=(now, now), tallies=[{"count": 0}])
-        | {"revision": 999, "status": "retracted"}
-        for feed, report_id in sorted({(each.feed, each.report_id) for each in explanation.detail.bulletins})
-        if f"{feed}/{report_id}" in names
+        incident(last.report_id, "SY02", when, last.kind, now, feed=last.feed, revision=999) for last in one.reports
     ]
+
+
+def retracted(explanation: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:
+    """Retract some steps of convoys, bulletins that touch the day, and incidents."""
+    incidents = [each for each in explanation.detail.incidents if each.incident_id in names]
+    steps = [each for each in explanation.detail.steps if f"{each.feed}/{each.report_id}" in names]
+    return (
+        [
+            step(each.feed, each.convoy_id, each.step, each.region, now, now, each.report_id)
+            | {"revision": 999, "status": "retracted"}
+            for each in steps
+        ]
+        + [
+            report("bulletin", report_id, feed=feed, reported_at=now, occurred=(now, now), tallies=[{"count": 0}])
+            | {"revision": 999, "status": "retracted"}
+            for feed, report_id in sorted({(each.feed, each.report_id) for each in explanation.detail.bulletins})
+            if f"{feed}/{report_id}" in names
+        ]
+        + withdrawn(incidents, now)
+    )
 
 
 def incident(

@@ -48,7 +48,9 @@ CONVOYS = ("aid-1", "aid-2", "aid/3")
 #: An hour of a day, the end of that day, where whole days touch, and an hour of the baseline.
 BEGUN = (*[at(1, 11)] * 9, at(2), at(-3, 5))
 LATER_MINUTES = (0, 0, 0, 0, 10, 10, 50, 61, 130)
-LASTED_HOURS = (0, 1, 1, 1, 24, 26, 27)
+LASTED_HOURS = (0, 1, 1, 1, 24, 26, 27, 90)
+#: Hours that are more than one day may hold: of two days, of a week, of all the days there are.
+TOO_LONG = (27, 100, 500)
 #: Metres to the north.
 NORTH = (0, 0, 0, 0, 400, 800, 3_000, 12_000)
 PLACES = (*["exact"] * 8, "near", "near", "district", "governorate", "country", "unknown")
@@ -80,7 +82,7 @@ def _incident(draw: Random) -> IncidentFact:
     return incident(
         **_spine(draw),
         when=when,
-        to=when + draw.randint(0, 30) * HOUR,
+        to=when + draw.choice((*[draw.randint(0, 26)] * 3, *TOO_LONG)) * HOUR,
         region=draw.choice(REGIONS),
         sides=draw.choice(SIDES),
         kind=draw.choice(("shelling", "shelling", "shelling", "attack_on_aid")),

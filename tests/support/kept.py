@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.agreement import Agreement
-from schemas.rows import Changes, Claim, Hour, LinkedIncident, LinkedReport, ReportRow, Resumed
+from schemas.rows import (
+    Changes,
+    Claim,
+    Hour,
+    LinkedIncident,
+    LinkedReport,
+    ReportRow,
+    Resumed,
+    UncertainIncident,
+)
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, first_trailing_hour
 
 #: Tables of present rows by the number of leading columns that make their key, as the store upserts them.
@@ -75,6 +84,7 @@ class Kept:
             coverage=self.of_a_report["coverage"],
             bulletins=self.of_a_report["bulletins"],
             told=_told(reports),
+            uncertain=self._uncertain(reports, incidents, frozenset(linked)),
             verdicts=[*self.present["verdicts"].values()],
             gate=last.gate,
             feeds=[*self.present["feeds"].values()],
@@ -93,23 +103,34 @@ class Kept:
         counts: Counter[tuple[str, int]] = Counter()
         deaths: Counter[tuple[str, int]] = Counter()
         for one in self._counted(reports, incidents, linked):
-            hour = one.begun - one.begun % MICROS_PER_HOUR
-            if hour >= oldest:
-                counts[one.region, hour] += 1
-                deaths[one.region, hour] += one.deaths
+            begun = one.occurred_from or 0
+            where = one.region or "", begun - begun % MICROS_PER_HOUR
+            if where[1] >= oldest:
+                counts[where] += 1
+                deaths[where] += one.deaths_best or 0
         return [Hour(*where, count, deaths[where]) for where, count in counts.items()]
+
+    def _uncertain(
+        self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]
+    ) -> list[UncertainIncident]:
+        longest = self._truce.violence.surely_within_hours * MICROS_PER_HOUR
+        return [
+            UncertainIncident._make(getattr(one, name) for name in UncertainIncident._fields)
+            for one in self._counted(reports, incidents, linked)
+            if (one.occurred_to or 0) - (one.occurred_from or 0) > longest and one.region in self._truce.regions
+        ]
 
     def _counted(
         self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]
-    ) -> Iterator[_Counted]:
+    ) -> Iterator[ReportRow | LinkedIncident]:
         feeds = self._truce.violence.feeds
         for row in reports:
             stands = row.type == "incident" and row.present and not row.retracted and row.in_scope
             if stands and row.fact_offset not in linked and (not feeds or row.feed in feeds):
-                yield _Counted(row.region or "", row.occurred_from or 0, row.deaths_best or 0)
+                yield row
         for one in incidents:
             if one.counted and one.in_scope:
-                yield _Counted(one.region, one.occurred_from, one.deaths_best or 0)
+                yield one
 
 
 def _told(reports: Iterable[ReportRow]) -> list[tuple[str, date, str, int]]:
@@ -119,12 +140,6 @@ def _told(reports: Iterable[ReportRow]) -> list[tuple[str, date, str, int]]:
         if row.type == "incident" and row.present and not row.retracted and row.region and row.truce_day
     )
     return [(region, day, feed, number) for (region, day, feed), number in told.items()]
-
-
-class _Counted(NamedTuple):
-    region: str
-    begun: int
-    deaths: int
 
 
 def _of_linking(reports: list[ReportRow], linked: list[int]) -> dict[str, Any]:

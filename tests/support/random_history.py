@@ -104,7 +104,7 @@ def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dic
     named = [f"{draw.choice(FEEDS)}/told-{draw.randrange(names)}" for _ in range(2)]
     status = draw.choice(["active"] * 8 + ["retracted", "merged"])
     name, into = draw.sample(range(names), 2)
-    length = draw.choice([0, 10, 60, 600, 26 * 60, 27 * 60]) * HOUR // 60
+    length = draw.choice([0, 10, 60, 600, 26 * 60, 27 * 60, 100 * 60]) * HOUR // 60
     precision = draw.choice(["minute", "minute", "hour", "day", "week"])
     occurred = {"from": told(start), "to": told(start + length), "precision": precision}
     point = {"latitude": 33.5 + north / 5, "longitude": 36.3 + east / 5}
@@ -150,6 +150,9 @@ def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> t
     if kind == "declaration":
         length = 0
     reported_at = start + length + draw.choice([0, HOUR, DAY, 3 * DAY, 6 * DAY])
+    if kind == "incident" and draw.random() < 0.15:
+        # Known to the week or the month: told before it is over, as monthly sums are, or long after.
+        length = draw.choice([7, 31]) * DAY
     region = draw.choice(["SY01", "SY02"])
     places = [
         {"pcode": region},

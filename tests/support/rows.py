@@ -122,6 +122,8 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         cause='{"reports": ["feed-a/i1@1"], "more": 0}',
         rule="count_above_limit",
         contested_by=None,
+        incidents_sure=2,
+        incidents_possible=0,
     )
     return row._replace(**given)
 

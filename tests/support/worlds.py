@@ -280,21 +280,23 @@ class MemoryStore:
         return found
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Return the earliest incidents in scope."""
+        """Return the earliest incidents in scope that surely happened on a day."""
         linked = {row.fact_offset for row in self.members}
         feeds = self.truce.violence.feeds
+        longest = self.truce.violence.surely_within_hours * HOUR
         rows = [
             Evidence(row.occurred_from or 0, row.feed, row.report_id)
             for row in self.reports
             if not feeds or row.feed in feeds
             if row.present and not row.retracted and row.in_scope and (row.region, row.truce_day) == (region, day)
-            if row.fact_offset not in linked
+            if row.fact_offset not in linked and (row.occurred_to or 0) - (row.occurred_from or 0) <= longest
             if kinds is None or row.kind in kinds
         ]
         rows += [
             Evidence(one.occurred_from, one.feed, one.report_id)
             for one in self.incidents.values()
             if one.counted and one.in_scope and (one.region, one.truce_day) == (region, day)
+            if one.occurred_to - one.occurred_from <= longest
             if kinds is None or one.kind in kinds
         ]
         return sorted(rows)[:limit]
@@ -364,6 +366,7 @@ def _contribution(row: ReportRow) -> Contribution:
         row.deaths_low,
         row.deaths_best,
         row.deaths_high,
+        row.occurred_to or 0,
     )
 
 

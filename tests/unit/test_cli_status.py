@@ -86,6 +86,7 @@ def a_cell(**fields: object) -> Cell:
         incidents=12,
         incidents_out_of_scope=0,
         counted=12,
+        counted_possible=0,
         violence_limit=3.2,
         covered_share=1.0,
         deaths_low=0,
@@ -94,6 +95,8 @@ def a_cell(**fields: object) -> Cell:
         version=1,
         rule="count_above_limit",
         contested_by=None,
+        incidents_sure=12,
+        incidents_possible=0,
         reasons=[],
     )
     return replace(cell, **fields)  # type: ignore[arg-type]
@@ -113,6 +116,7 @@ def a_cell(**fields: object) -> Cell:
         ({"state": "OPEN"}, "✕ BROKEN 12/3.2"),
         ({"state": "PROVISIONAL"}, "✕ BROKEN~ 12/3.2"),
         ({"state": "AMENDED"}, "✕ BROKEN* 12/3.2"),
+        ({"counted_possible": 5}, "✕ BROKEN 12+5/3.2"),
     ],
 )
 def test_a_cell_says_finding_figures_leg_and_what_may_change(fields: dict[str, object], text: str) -> None:
@@ -130,6 +134,14 @@ def test_a_contested_day_is_marked_in_the_grid() -> None:
     assert cell_text(contested) == "? UNKNOWN! 0/3.2"
     assert cell_text(replace(contested, state="PROVISIONAL")) == "? UNKNOWN!~ 0/3.2"
     assert "! contested" in LEGEND
+
+
+def test_a_day_of_uncertain_time_is_marked_in_the_grid() -> None:
+    reasons = [{"leg": "violence", "rule": "uncertain_time"}, {"leg": "access", "rule": "not_owed"}]
+    doubtful = a_cell(verdict="UNKNOWN", violence="UNKNOWN", counted=2, counted_possible=5, reasons=reasons)
+    assert cell_text(doubtful) == "? UNKNOWN± 2+5/3.2"
+    assert cell_text(replace(doubtful, contested_by="monitor", state="FINAL")) == "? UNKNOWN!± 2+5/3.2"
+    assert "± uncertain time" in LEGEND
 
 
 def test_the_worst_day_is_the_first_broken_one_and_says_why() -> None:

@@ -54,7 +54,10 @@ OF_THE_FIRST = {
     "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log)",
     "feeds": "* EXCLUDE (outside)",
-    **dict.fromkeys(("day_verdicts", "day_verdict_versions", "day_figures"), "* EXCLUDE (rule, contested_by)"),
+    **dict.fromkeys(
+        ("day_verdicts", "day_verdict_versions", "day_figures"),
+        "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible)",
+    ),
 }
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
 

@@ -17,15 +17,18 @@ from schemas.rows import (
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
+    Evidence,
     FeedTallyRow,
     Hour,
     Identity,
     LinkedIncident,
+    UncertainIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
+from streams.ledger.core.possible import PossibleIncidents, possible_days
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.violence import baseline_of, limit_of
 
@@ -52,7 +55,7 @@ class _Notice(NamedTuple):
 class Books:
     """Tallies, hours, coverage and convoys of one agreement. Every ``add`` has its exact ``remove``.
 
-    Memory grows with regions, days, notices and convoys; not with incident reports.
+    Memory grows with regions, days, notices, convoys and incidents of uncertain time; not with other incident reports.
     """
 
     def __init__(self, agreement: Agreement) -> None:
@@ -62,6 +65,10 @@ class Books:
         self.bulletins = DayBulletins(agreement)
         self._severe = frozenset(str(kind) for kind in agreement.violence.severe_kinds)
         self._feeds = frozenset(agreement.violence.feeds)
+        self._surely_within = agreement.violence.surely_within_hours * MICROS_PER_HOUR
+        #: By region, the incidents possible on its days, and those of a severe kind among them.
+        self._possible: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
+        self._possibly_severe: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
         self._hours: dict[str, dict[Micros, tuple[int, int]]] = defaultdict(dict)
         self._oldest_hour: Micros = 0
@@ -91,16 +98,17 @@ class Books:
         tally = self.tallies.get(bucket)
         if tally is None:
             tally = self.tallies[bucket] = DayTally()
-        tally.add(feed, report_id, adds, (feed,), severe=adds.kind in self._severe)
-        self._note(bucket, adds, 1)
+        tally.add(feed, report_id, adds, (feed,), severe=adds.kind in self._severe, sure=self._is_sure(adds))
+        self._note(bucket, feed, report_id, adds, 1)
 
     def remove_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
         """Take an incident report that no longer stands out again."""
         if self._feeds and feed not in self._feeds:
             return
         bucket = (adds.region, adds.truce_day)
-        self.tallies[bucket].remove(feed, report_id, adds, (feed,), severe=adds.kind in self._severe)
-        self._note(bucket, adds, -1)
+        severe, sure = adds.kind in self._severe, self._is_sure(adds)
+        self.tallies[bucket].remove(feed, report_id, adds, (feed,), severe=severe, sure=sure)
+        self._note(bucket, feed, report_id, adds, -1)
 
     def add_linked(self, incident: LinkedIncident) -> None:
         """Count an incident of several reports in; those must not be counted on their own."""
@@ -108,24 +116,26 @@ class Books:
             adds = incident.adds
             bucket = (adds.region, adds.truce_day)
             tally = self.tallies.setdefault(bucket, DayTally())
-            severe = adds.kind in self._severe
-            tally.add(incident.feed, incident.report_id, adds, self._counting(incident), severe=severe)
-            self._note(bucket, adds, 1)
+            name, severe, sure = incident[:2], adds.kind in self._severe, self._is_sure(adds)
+            tally.add(*name, adds, self._counting(incident), severe=severe, sure=sure)
+            self._note(bucket, *name, adds, 1)
 
     def remove_linked(self, incident: LinkedIncident) -> None:
         """Take an incident of several reports out again."""
         if incident.counted:
             adds = incident.adds
             bucket = (adds.region, adds.truce_day)
-            severe = adds.kind in self._severe
-            tally = self.tallies[bucket]
-            tally.remove(incident.feed, incident.report_id, adds, self._counting(incident), severe=severe)
-            self._note(bucket, adds, -1)
+            name, severe, sure = incident[:2], adds.kind in self._severe, self._is_sure(adds)
+            self.tallies[bucket].remove(*name, adds, self._counting(incident), severe=severe, sure=sure)
+            self._note(bucket, *name, adds, -1)
 
     def _counting(self, incident: LinkedIncident) -> tuple[str, ...]:
         return tuple(feed for feed in incident.feeds if not self._feeds or feed in self._feeds)
 
-    def _note(self, bucket: Bucket, adds: Contribution, sign: int) -> None:
+    def _is_sure(self, adds: Contribution) -> bool:
+        return adds.occurred_to - adds.occurred_from <= self._surely_within
+
+    def _note(self, bucket: Bucket, feed: str, report_id: str, adds: Contribution, sign: int) -> None:
         self.changed.add(bucket)
         if bucket[1] in self.agreement.baseline_days:
             self._limits.pop(bucket[0], None)
@@ -136,6 +146,23 @@ class Books:
                 hours = self._hours[bucket[0]]
                 incidents, deaths = hours.get(hour, (0, 0))
                 hours[hour] = (incidents + sign, deaths + sign * (adds.deaths_best or 0))
+            if not self._is_sure(adds):
+                self._move_possible(
+                    UncertainIncident(*bucket, adds.occurred_from, adds.occurred_to, feed, report_id, adds.kind), sign
+                )
+
+    def _move_possible(self, incident: UncertainIncident, sign: int) -> None:
+        days = possible_days(self.agreement, incident.occurred_from, incident.occurred_to)
+        if days is None:
+            return
+        evidence = Evidence(incident.occurred_from, incident.feed, incident.report_id)
+        by_region = [self._possible, self._possibly_severe] if incident.kind in self._severe else [self._possible]
+        for index in (each[incident.region] for each in by_region):
+            (index.add if sign > 0 else index.remove)(days, evidence)
+
+    def possible(self, region: str, *, severe: bool = False) -> PossibleIncidents:
+        """Return the incidents in scope of uncertain time that a region's days may hold, or the severe ones of them."""
+        return (self._possibly_severe if severe else self._possible)[region]
 
     def limit(self, region: str) -> tuple[Fraction, Fraction]:
         """Return the region's limit and the baseline it comes from, in incidents a day."""
@@ -152,7 +179,7 @@ class Books:
 
     def _incidents(self, region: str, day: date) -> int:
         tally = self.tallies.get((region, day))
-        return tally.in_scope.total if tally else 0
+        return tally.incidents if tally else 0
 
     def hours(self, region: str) -> dict[Micros, tuple[int, int]]:
         """Return incidents in scope and their best deaths by the clock hour they began in."""
@@ -290,9 +317,9 @@ class Books:
             days.append(
                 DayTallyRow(
                     *bucket,
-                    incidents=tally.in_scope.total,
+                    incidents=tally.incidents,
                     incidents_out_of_scope=tally.out_of_scope,
-                    severe_incidents=tally.severe.total,
+                    severe_incidents=tally.severe.total + tally.uncertain_severe,
                     deaths_low=tally.deaths_low,
                     deaths_best=tally.deaths_best,
                     deaths_high=tally.deaths_high,
@@ -311,6 +338,7 @@ class Books:
         coverage: list[CoverageRow],
         bulletins: list[BulletinRow],
         told: list[tuple[str, date, str, int]],
+        uncertain: list[UncertainIncident],
     ) -> None:
         """Take up the books where the rows left them."""
         for row in tallies:
@@ -319,6 +347,13 @@ class Books:
             tally.severe.total = row.severe_incidents
             tally.out_of_scope = row.incidents_out_of_scope
             tally.deaths_low, tally.deaths_best, tally.deaths_high = row.deaths_low, row.deaths_best, row.deaths_high
+        for incident in uncertain:
+            tally, severe = self.tallies[incident[:2]], incident.kind in self._severe
+            tally.in_scope.total -= 1
+            tally.uncertain += 1
+            tally.severe.total -= severe
+            tally.uncertain_severe += severe
+            self._move_possible(incident, 1)
         for line in feeds:
             self.tallies[line.region, line.truce_day].feeds[line.feed] = line.incidents
         for hour in hours:

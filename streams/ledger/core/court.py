@@ -18,7 +18,7 @@ from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
-from streams.ledger.core.violence import judge_violence
+from streams.ledger.core.violence import judge_violence, may_be_broken
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
 
 
@@ -96,6 +96,8 @@ class Court:
             elif first <= touched <= today:
                 due.add((region, touched))
         due.update(pending.watched())
+        for region, low, high in pending.spans():
+            due.update((region, day) for day in self._agreement.calendar.days_between(low, min(high, today)))
         for region, since in pending.watched_since().items():
             due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
         return sorted(bucket for bucket in due if bucket[0] in known)
@@ -173,12 +175,20 @@ class Court:
         instead = (unexplained, books.nil_watch(region)) if unexplained else None
         seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds, instead)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
-        incidents = tally.in_scope.total
+        # A day that the zone skipped holds nothing.
+        possible, severe_possible = (
+            books.possible(region, severe=severe).count(day) if start < ends else 0 for severe in (False, True)
+        )
         told = books.bulletins.used(bucket)
-        counted = incidents if books.bulletins.monitor is None else told.incidents if told else None
+        by_incidents = books.bulletins.monitor is None
+        counted = tally.in_scope.total if by_incidents else told.incidents if told else None
+        uncertain = may_be_broken(counted, possible if by_incidents else 0, severe_possible, limit)
         contesting = books.bulletins.contesting(bucket, limit)
-        violence = judge_violence(counted, tally.severe.total, limit, covered=covered, contested=bool(contesting))
+        violence = judge_violence(
+            counted, tally.severe.total, limit, covered=covered, contested=bool(contesting), uncertain=uncertain
+        )
         contested = contesting if violence is Finding.UNKNOWN else ()
+        uncertain = uncertain and violence is Finding.UNKNOWN and not contested
         until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
         stopped = until and tuple(each for each in until if each[0] not in unexplained)
         return Judgement(
@@ -186,7 +196,7 @@ class Court:
             truce_day=day,
             violence=violence,
             access=self._access.judge(region, start, horizon),
-            incidents=incidents,
+            incidents=tally.incidents,
             severe=tally.severe.total,
             out_of_scope=tally.out_of_scope,
             limit=limit,
@@ -198,11 +208,21 @@ class Court:
             deaths_low=tally.deaths_low,
             deaths_best=tally.deaths_best,
             deaths_high=tally.deaths_high,
-            evidence=self._evidence(bucket, tally, violence, told, contested),
+            evidence=self._doubts(bucket) if uncertain else self._evidence(bucket, tally, violence, told, contested),
             told=told,
             contested=contested,
             unexplained=tuple(sorted(unexplained)),
+            sure=tally.in_scope.total,
+            possible=possible,
+            severe_possible=severe_possible,
+            uncertain=uncertain,
         )
+
+    def _doubts(self, bucket: Bucket) -> tuple[Evidence, ...]:
+        """Return the incidents of uncertain time that make a day UNKNOWN: of a severe kind where there are any."""
+        region, day = bucket
+        severe = self._books.possible(region, severe=True).earliest(day, EVIDENCE_SHOWN)
+        return severe or self._books.possible(region).earliest(day, EVIDENCE_SHOWN)
 
     def _evidence(
         self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None, contested: tuple[Told, ...]
@@ -252,6 +272,8 @@ class Court:
             cause=cause,
             rule=judgement.rule(self._agreement),
             contested_by=judgement.contested_by,
+            incidents_sure=judgement.sure,
+            incidents_possible=judgement.possible,
         )
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:

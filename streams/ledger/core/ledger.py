@@ -48,6 +48,7 @@ from streams.ledger.core.identity import body_digest
 from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces, whole
+from streams.ledger.core.possible import possible_days
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.remembered import Bounds, LinkingStore
@@ -118,6 +119,7 @@ class Ledger:
             resumed.coverage,
             resumed.bulletins,
             resumed.told,
+            resumed.uncertain,
         )
         self._court.restore(resumed.verdicts, resumed.gate)
         if self._links is not None:
@@ -269,6 +271,7 @@ class Ledger:
                 fact.deaths_low,
                 fact.deaths_best,
                 fact.deaths_high,
+                fact.to,
             )
             row = incident_row(entry, fact, digest, adds, uncertain, present=present)
             if self._links is not None:
@@ -330,6 +333,9 @@ class Ledger:
 
     def _touch_day(self, adds: Contribution, fact: ReportFact) -> None:
         self._pending.touch(adds.region, adds.truce_day, fact)
+        days = possible_days(self.agreement, adds.occurred_from, adds.occurred_to)
+        if days is not None:
+            self._pending.touch_watched(Days(None, (adds.region,), *days), fact)
         if adds.truce_day in self.agreement.baseline_days:
             # Another baseline is another limit for every day of the region.
             self._pending.touch(adds.region, None, fact)

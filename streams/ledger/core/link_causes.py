@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.rows import Identity, Linkable
+from schemas.truceday import Micros
 from streams.ledger.core.identity import body_digest
 from streams.ledger.core.linking import Candidates
+from streams.ledger.core.possible import possible_days
 from streams.ledger.core.relinking import Incident
 from streams.ledger.core.remembered import Remembered
 
@@ -32,7 +34,8 @@ NAMED_AT_MOST = 10_000_000
 class _Changed(NamedTuple):
     """An incident that stood at the last tick and does no more, or that stands only since.
 
-    ``places`` are those of its active reports, ``others`` of those that lend their names.
+    ``places`` are those of its active reports, ``others`` of those that lend their names. ``interval`` holds its start
+    and its end.
     """
 
     stood: bool
@@ -40,6 +43,7 @@ class _Changed(NamedTuple):
     truce_day: date
     places: list[int]
     others: list[int]
+    interval: tuple[Micros, Micros]
 
 
 class ByLink(NamedTuple):
@@ -113,6 +117,7 @@ class LinkedSince:
             [
                 *(key, one.stood, one.region, one.truce_day.isoformat()),
                 *([place - last_tick for place in places] for places in (one.places, one.others)),
+                one.interval,
             ]
             for key, one in self._incidents.items()
         ]
@@ -127,9 +132,12 @@ class LinkedSince:
         """Read what ``to_values`` wrote."""
         since = cls()
         since._too_many, incidents, again = values
-        for key, stood, region, day, *places in incidents:
-            moved = ([place + last_tick for place in some] for some in places)
-            since._incidents[key] = _Changed(stood, region, date.fromisoformat(day), *moved)
+        # An older version kept no interval: then an incident changes its own day alone.
+        for key, stood, region, day, places, others, *interval in incidents:
+            active, lending = ([place + last_tick for place in some] for some in (places, others))
+            low, high = interval[0] if interval else (0, 0)
+            told_of = region, date.fromisoformat(day)
+            since._incidents[key] = _Changed(stood, *told_of, active, lending, (low, high))
         for standing, place, name, *own in again:
             buckets = {(region, date.fromisoformat(day) if day else None) for region, day in own}
             since._again[standing + last_tick] = Again(place + last_tick, name, buckets)
@@ -145,7 +153,9 @@ def _key(incident: Incident) -> int:
 def _changed(incident: Incident, *, stood: bool) -> _Changed:
     active = incident.active_places()
     others = [row.fact_offset for row in incident.reports if row.standing != "active"]
-    return _Changed(stood, incident.content.region, incident.content.truce_day, active, others)
+    content = incident.content
+    interval = content.occurred_from, content.occurred_to
+    return _Changed(stood, content.region, content.truce_day, active, others, interval)
 
 
 class _Told(NamedTuple):
@@ -173,6 +183,7 @@ class _Causes:
         self._last_tick = last_tick
         self._known = known
         self._candidates = candidates
+        self._agreement = agreement
         self._regions = frozenset(agreement.regions)
         self._baseline = agreement.baseline_days
         self._changed = changed
@@ -248,7 +259,9 @@ class _Causes:
 
     def _days(self, group: list[_Changed]) -> set[Bucket]:
         """Return the days incidents counted for or count for now, and those of reports that stood or stand alone."""
-        days: set[Bucket] = {(one.region, one.truce_day) for one in group}
+        days: set[Bucket] = set()
+        for one in group:
+            days |= self._days_touched(one.region, one.truce_day, *one.interval)
         for stood in (True, False):
             elsewhere = self._members(one for one in group if one.stood is not stood)
             for place in (place for one in group if one.stood is stood for place in one.places):
@@ -256,9 +269,15 @@ class _Causes:
                     continue
                 told = self._told_since(self._named[place])
                 alone = self._at[place] if told is None else told.now if stood else told.old
-                if alone is not None:
-                    days |= self._days_of(alone)
+                if alone is not None and self._counts(alone):
+                    interval = alone.occurred_from, alone.occurred_to
+                    days |= self._days_touched(alone.region, alone.truce_day, *interval)
         return self._with_limits(days)
+
+    def _days_touched(self, region: str, day: date, low: Micros, high: Micros) -> set[Bucket]:
+        possible = possible_days(self._agreement, low, high)
+        touched = self._agreement.calendar.days_between(*possible) if possible else []
+        return {(region, day), *((region, each) for each in touched)}
 
     def _days_of(self, report: Linkable) -> set[Bucket]:
         return {(report.region, report.truce_day)} if self._counts(report) else set()

@@ -20,6 +20,7 @@ from streams.ledger.core.linking import Candidates
 from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
+from streams.ledger.core.possible import possible_days
 from streams.ledger.core.relinking import Relinked, relink
 from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced
 
@@ -165,6 +166,10 @@ class Links:
                 if day in self._agreement.baseline_days:
                     # Another baseline is another limit for every day of the region.
                     pending.move(region, None)
+            for one in adds:
+                days = possible_days(self._agreement, one.occurred_from, one.occurred_to)
+                if days is not None:
+                    pending.move_span(one.region, *days)
 
     def _correct(self) -> None:
         for (feed, report_id), prior, adds in self._corrections:

@@ -51,6 +51,8 @@ class Pending:
         #: Reports that watch, and at a tick what they changed, by region and day.
         self._watchers = Watchers()
         self._watched: dict[tuple[str, date], Told] = {}
+        #: Regions with the first and the last day on which a linked incident is, or was, possible.
+        self._spans: set[tuple[str, date, date]] = set()
         self.linked = LinkedSince()
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
@@ -86,7 +88,7 @@ class Pending:
                 self._causes[other, narrower].shared += 1
 
     def touch_watched(self, days: Days, fact: ReportFact) -> None:
-        """Note that a report watches days, or did until now; it changes the silent ones after them as well."""
+        """Note that a report changes a stretch of days, or did until now; silent ones after what it watches as well."""
         self._begin(fact)
         self._watchers.add(self._number, _name(fact), days, self._touched_by_it)
 
@@ -138,6 +140,14 @@ class Pending:
         if day is None:
             self.every_day.add(region)
 
+    def move_span(self, region: str, first: date, last: date) -> None:
+        """Note the same of every day from ``first`` to ``last``."""
+        self._spans.add((region, first, last))
+
+    def spans(self) -> Iterable[tuple[str, date, date]]:
+        """Return the stretches of days that were noted so."""
+        return self._spans
+
     def days(self) -> list[tuple[str, date | None]]:
         """Return what was touched."""
         return list(self._causes)
@@ -163,6 +173,7 @@ class Pending:
         self.linked.clear()
         self._watchers.clear()
         self._watched.clear()
+        self._spans.clear()
         self._by, self._number = None, 0
         self.judged_to = now
 
@@ -178,6 +189,7 @@ class Pending:
             "causes": causes,
             "linked": self.linked.to_values(last_tick),
             "watchers": self._watchers.to_values(),
+            "spans": sorted([region, low.isoformat(), high.isoformat()] for region, low, high in self._spans),
         }
         return json.dumps(pending, ensure_ascii=False)
 
@@ -197,6 +209,8 @@ class Pending:
             pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
         if "watchers" in stored:
             pending._watchers = Watchers.from_values(stored["watchers"])
+        for region, low, high in stored.get("spans", []):
+            pending._spans.add((region, date.fromisoformat(low), date.fromisoformat(high)))
         pending._number = stored.get("number", 0)
         return pending
 

@@ -28,12 +28,12 @@ class Stretches(Generic[T]):
 
     def add(self, low: Micros, high: Micros, item: T) -> None:
         """Enter what holds over ``[low, high)``."""
-        for block in _cover(low, high):
+        for block in cover(low, high, _FINEST):
             self._blocks.setdefault(block, set()).add((low, high, item))
 
     def remove(self, low: Micros, high: Micros, item: T) -> None:
         """Take out again what was entered with the same stretch."""
-        for block in _cover(low, high):
+        for block in cover(low, high, _FINEST):
             within = self._blocks[block]
             within.remove((low, high, item))
             if not within:
@@ -48,9 +48,12 @@ class Stretches(Generic[T]):
                     yield item
 
 
-def _cover(low: Micros, high: Micros) -> Iterator[tuple[int, int]]:
-    """Yield the blocks that hold all of ``[low, high)`` once, each by its power of two and its number."""
-    first, beyond, size = low >> _FINEST, ((high - 1) >> _FINEST) + 1, _FINEST
+def cover(low: int, high: int, finest: int) -> Iterator[tuple[int, int]]:
+    """Yield the blocks that hold all of ``[low, high)`` once, each by its power of two and its number.
+
+    ``finest`` is the power of the shortest block.
+    """
+    first, beyond, size = low >> finest, ((high - 1) >> finest) + 1, finest
     while first < beyond:
         if first & 1:
             yield size, first

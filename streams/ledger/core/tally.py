@@ -61,13 +61,21 @@ class Earliest:
 
 
 class DayTally:
-    """Counts of one region and truce-day. Adding and removing are exact inverses, whatever their order."""
+    """Counts of one region and truce-day. Adding and removing are exact inverses, whatever their order.
 
-    __slots__ = ("_moved", "deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe")
+    ``in_scope`` and ``severe`` hold what surely happened that day. Of the day's incidents the others are only counted.
+    """
+
+    __slots__ = (
+        *("_moved", "deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe"),
+        *("uncertain", "uncertain_severe"),
+    )
 
     def __init__(self) -> None:
         self.in_scope = Earliest()
         self.severe = Earliest()
+        self.uncertain = 0
+        self.uncertain_severe = 0
         self.out_of_scope = 0
         self.deaths_low = 0
         self.deaths_best = 0
@@ -75,14 +83,25 @@ class DayTally:
         self.feeds: dict[str, int] = {}
         self._moved: set[str] = set()
 
-    def add(self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool) -> None:
+    @property
+    def incidents(self) -> int:
+        """Incidents in scope, each on its one truce-day."""
+        return self.in_scope.total + self.uncertain
+
+    def add(
+        self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool, sure: bool = True
+    ) -> None:
         """Count one incident in: under its name, and once for each of the feeds that tell of it."""
         if not adds.in_scope:
             self.out_of_scope += 1
             return
-        self.in_scope.add(adds.occurred_from, feed, report_id)
-        if severe:
-            self.severe.add(adds.occurred_from, feed, report_id)
+        if sure:
+            self.in_scope.add(adds.occurred_from, feed, report_id)
+            if severe:
+                self.severe.add(adds.occurred_from, feed, report_id)
+        else:
+            self.uncertain += 1
+            self.uncertain_severe += severe
         for teller in feeds:
             self.feeds[teller] = self.feeds.get(teller, 0) + 1
             self._moved.add(teller)
@@ -90,15 +109,21 @@ class DayTally:
         self.deaths_best += adds.deaths_best or 0
         self.deaths_high += adds.deaths_high or 0
 
-    def remove(self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool) -> None:
+    def remove(
+        self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool, sure: bool = True
+    ) -> None:
         """Take one incident out again."""
         if not adds.in_scope:
             self.out_of_scope -= 1
             return
-        evidence = Evidence(adds.occurred_from, feed, report_id)
-        self.in_scope.remove(evidence)
-        if severe:
-            self.severe.remove(evidence)
+        if sure:
+            evidence = Evidence(adds.occurred_from, feed, report_id)
+            self.in_scope.remove(evidence)
+            if severe:
+                self.severe.remove(evidence)
+        else:
+            self.uncertain -= 1
+            self.uncertain_severe -= severe
         for teller in feeds:
             self.feeds[teller] -= 1
             self._moved.add(teller)

@@ -20,7 +20,8 @@ class Judgement(NamedTuple):
     """What one region and truce-day is found to be, before it is compared with what was found earlier.
 
     ``told`` is the bulletin held against the limit, where the agreement measures by bulletins and there is one.
-    ``contested`` are the bulletins that make the violence leg UNKNOWN.
+    ``contested`` are the bulletins that make the violence leg UNKNOWN. It is ``uncertain`` where incidents of uncertain
+    time do so.
     """
 
     region: str
@@ -46,6 +47,11 @@ class Judgement(NamedTuple):
     contested: tuple[Told, ...]
     #: Feeds whose notices watch nothing: they saw something and do not tell what.
     unexplained: tuple[str, ...]
+    #: Incidents that surely happened that day, and those that may have; of the latter, those of a severe kind.
+    sure: int
+    possible: int
+    severe_possible: int
+    uncertain: bool
 
     @property
     def verdict(self) -> Finding:
@@ -98,13 +104,17 @@ class Judgement(NamedTuple):
             return "no_bulletin"
         if self.contested:
             return "contested"
+        if self.uncertain:
+            return "uncertain_time"
         if self.violence is Finding.BROKEN:
             return "count_above_limit"
         return "within_limit" if self.violence is Finding.MET else "not_covered"
 
     def _violence_text(self, agreement: Agreement) -> str:
         rules = agreement.violence
-        counted = _count(self.incidents, "incident") + " in scope"
+        counted = _count(self.sure, "incident") + " in scope"
+        if self.possible:
+            counted += f" and {self.possible} possible, of more than {rules.surely_within_hours} h"
         share = f"{100 * self.covered_share:.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
         limit = f"limit {_number(self.limit)}"
         if self.limit > rules.floor:
@@ -117,6 +127,8 @@ class Judgement(NamedTuple):
             counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
         if self.contested:
             counted = f"{self._contested_text()}, against {counted}"
+        elif self.uncertain and self.severe_possible:
+            counted = f"{_count(self.severe_possible, 'severe incident')} possible, one is enough; {counted}"
         unexplained = "".join(f"; {feed} saw something and did not say what of this day" for feed in self.unexplained)
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
@@ -189,7 +201,7 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
 def rests_on_anything(row: VerdictRow) -> bool:
     """Whether a report, notice or bulletin stands behind a row; one that none does may be filled in."""
     told_of = row.violence != Finding.UNKNOWN or row.access not in (Finding.UNKNOWN, Finding.NOT_OWED)
-    counted = row.incidents + row.incidents_out_of_scope > 0 or row.covered_share > 0
+    counted = any((row.incidents, row.incidents_out_of_scope, row.incidents_possible, row.covered_share))
     return told_of or counted or any(json.loads(row.evidence).values())
 
 
@@ -206,6 +218,8 @@ def figures_of(row: VerdictRow) -> tuple[object, ...]:
         row.reasons,
         row.rule,
         row.contested_by,
+        row.incidents_sure,
+        row.incidents_possible,
     )
 
 

@@ -31,14 +31,29 @@ def limit_of(agreement: Agreement, baseline: Fraction) -> Fraction:
 
 
 def judge_violence(
-    counted: int | None, severe: int, limit: Fraction, *, covered: bool, contested: bool = False
+    counted: int | None,
+    severe: int,
+    limit: Fraction,
+    *,
+    covered: bool,
+    contested: bool = False,
+    uncertain: bool = False,
 ) -> Finding:
     """Find whether violence on one truce-day stayed within its limit; ``counted`` is None when no bulletin tells.
 
     A count above the limit, or one severe incident, is BROKEN even on a poorly covered day: what was seen is
     enough. A count within it is MET only when the day was covered; silence is not peace. Nor is it MET when the day is
-    ``contested``: a bulletin counts more than the limit.
+    ``contested``: a bulletin counts more than the limit; nor when it is ``uncertain``: see ``may_be_broken``.
     """
     if severe or (counted is not None and counted > limit):
         return Finding.BROKEN
-    return Finding.MET if covered and counted is not None and not contested else Finding.UNKNOWN
+    in_doubt = contested or uncertain
+    return Finding.MET if covered and counted is not None and not in_doubt else Finding.UNKNOWN
+
+
+def may_be_broken(counted: int | None, possible: int, severe: int, limit: Fraction) -> bool:
+    """Whether incidents of uncertain time, if they happened on a day, would break it.
+
+    ``possible`` of them add to the count, ``severe`` are of a severe kind. Without a count nothing is known to add to.
+    """
+    return counted is not None and (severe > 0 or counted + possible > limit)

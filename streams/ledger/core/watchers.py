@@ -1,7 +1,8 @@
-"""Reports told since the last tick that watch, or watched, and the truce-days that each of them changes.
+"""Reports told since the last tick that change stretches of truce-days: they watch, or are of uncertain time.
 
 A notice of a year changes a year of days, and after them those that nobody watches: their reasons tell who watched
-last. So a report is kept with the first and the last day it watches, and spread over days at the tick alone.
+last. An incident of uncertain time changes every day that it may have happened on. So a report is kept with the first
+and the last day of its stretch, and spread over days at the tick alone.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ class WatchBook(Protocol):
 
 
 class Days(NamedTuple):
-    """Days of some regions that one feed watches, or watched, by a report."""
+    """Days of some regions that a report changes: a feed watches them by it, or it tells of what is possible on them.
 
-    feed: str
+    ``feed`` is None where nobody watches.
+    """
+
+    feed: str | None
     regions: tuple[str, ...]
     first: date
     last: date
@@ -157,6 +161,8 @@ def _stretches(watcher: Watcher, book: WatchBook, today: date) -> Iterator[tuple
     for days in watcher.watches:
         for region in days.regions:
             by_region[region].append((days.first, days.last, False))
+            if days.feed is None:
+                continue
             following = book.next_watched(region, days.feed, days.last)
             by_region[region].append((days.last + _DAY, today if following is None else following - _DAY, True))
     for region, stretches in by_region.items():
