@@ -32,8 +32,7 @@ def applied(
         case "retract":
             return withdrawn(counting[: change.number - short], now)
         case "retract_severe":
-            severe = [each for each in counting if each.severe]
-            others = [each for each in counting if not each.severe]
+            severe, others = by_severity(counting)
             return withdrawn([*severe[short:], *others[: change.number]], now)
         case "more_incidents" | "severe_incident":
             kind = change.names[0] if change.names else "shelling"
@@ -58,10 +57,9 @@ def applied(
                 for feed, convoy in names
                 for n, kind in enumerate(change.steps)
             ]
-        case "deliver_any":
-            return [*besides, step("feed-a", "another", "offloaded", region, last, now)]
-        case "know_convoy":
-            return [*besides, step("feed-a", "another", "dispatched", region, last, now)]
+        case "deliver_any" | "know_convoy":
+            kind = "offloaded" if change.change == "deliver_any" else "dispatched"
+            return [*besides, step("feed-a", "another", kind, region, last, now)]
         case _:
             assert change.change == "attack"
             return [*besides, step("feed-a", "another", "attacked", region, last, now)]
@@ -102,13 +100,17 @@ def withdrawn(incidents: list[Incident], now: Micros) -> list[dict[str, Any]]:
 def redated(change: Counterfactual, explanation: Explanation, now: Micros, *, short: bool) -> list[dict[str, Any]]:
     """Correct possible incidents to a minute of the day, or of an earlier one."""
     start = explanation.case.start
-    possible = [each for each in explanation.detail.incidents if each.within_count and not each.sure]
-    severe = [each for each in possible if each.severe]
-    others = [each for each in possible if not each.severe]
+    severe, others = by_severity([each for each in explanation.detail.incidents if each.within_count and not each.sure])
     if change.change == "of_this_day":
         return [each for one in (severe or others)[: change.number - short] for each in dated(one, start, now)]
     chosen = [*severe, *others[: change.number - short]] if change.number else severe[short:]
     return [each for one in chosen for each in dated(one, start - 2 * DAY, now)]
+
+
+def by_severity(incidents: list[Incident]) -> tuple[list[Incident], list[Incident]]:
+    """Return the severe incidents and the others."""
+    severe = [each for each in incidents if each.severe]
+    return severe, [each for each in incidents if not each.severe]
 
 
 def dated(one: Incident, at: Micros, now: Micros) -> list[dict[str, Any]]:

@@ -306,7 +306,7 @@ def test_the_file_has_both_counts_and_the_recount_agrees(tmp_path: Path) -> None
         before = f"verdicts_as_of('{day(4)} 17:30:00+00')"
         assert connection.execute(f"{columns} {before} {where}").fetchall()[2] == (day(2), "UNKNOWN", 0, 0, 2)
         shown = {(cell.region, cell.truce_day): cell_text(cell) for cell in grid(connection)}
-        assert shown["SY02", day(0)] == "? UNKNOWN±~ 1+1/1"
+        assert shown["SY02", day(0)] == "? UNKNOWN±* 1+1/1"
         fact = "SELECT value, detail FROM explain_day('SY02', ?) WHERE fact = 'possible incidents'"
         assert connection.execute(fact, [day(0)]).fetchall() == [
             ("1", "of intervals that touch other days as well; 1 surely of this day")
