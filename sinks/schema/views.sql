@@ -262,6 +262,8 @@ SELECT
             {'field': 'reasons', 'old': to_json(earlier.reasons ->> '$[*].text'), 'new': to_json(later.reasons ->> '$[*].text')}
         ],
         lambda each: earlier.version IS NOT NULL AND each.old IS DISTINCT FROM each.new AND (each.field <> 'reasons' OR only_reasons)
+            -- Where every incident is sure, their number has been told.
+            AND (each.field <> 'incidents_sure' OR (earlier.incidents_sure, later.incidents_sure) <> (earlier.incidents, later.incidents))
     ) AS changed,
     list_concat(
         list_filter(later.evidence ->> '$.violence[*]',

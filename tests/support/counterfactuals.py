@@ -98,13 +98,13 @@ def withdrawn(incidents: list[Incident], now: Micros) -> list[dict[str, Any]]:
 
 
 def redated(change: Counterfactual, explanation: Explanation, now: Micros, *, short: bool) -> list[dict[str, Any]]:
-    """Correct possible incidents to a minute of the day, or of an earlier one."""
-    start = explanation.case.start
+    """Tell possible incidents as of a minute of the day, or of an earlier one."""
+    region, start = explanation.case.region, explanation.case.start
     severe, others = by_severity([each for each in explanation.detail.incidents if each.within_count and not each.sure])
     if change.change == "of_this_day":
-        return [each for one in (severe or others)[: change.number - short] for each in dated(one, start, now)]
+        return dated((severe or others)[: change.number - short], region, start, now)
     chosen = [*severe, *others[: change.number - short]] if change.number else severe[short:]
-    return [each for one in chosen for each in dated(one, start - 2 * DAY, now)]
+    return dated(chosen, region, start - 2 * DAY, now)
 
 
 def by_severity(incidents: list[Incident]) -> tuple[list[Incident], list[Incident]]:
@@ -113,12 +113,11 @@ def by_severity(incidents: list[Incident]) -> tuple[list[Incident], list[Inciden
     return severe, [each for each in incidents if not each.severe]
 
 
-def dated(one: Incident, at: Micros, now: Micros) -> list[dict[str, Any]]:
-    """Correct every report behind an incident to a minute."""
+def dated(incidents: list[Incident], region: str, at: Micros, now: Micros) -> list[dict[str, Any]]:
+    """Retract incidents, and tell them anew as of a minute: by one feed, which nothing links."""
     when = (at, at + MINUTE)
-    return [
-        incident(last.report_id, "SY02", when, last.kind, now, feed=last.feed, revision=999) for last in one.reports
-    ]
+    told = [incident(f"made-{n}", region, when, each.kind, now) for n, each in enumerate(incidents)]
+    return [*withdrawn(incidents, now), *told]
 
 
 def retracted(explanation: Explanation, names: tuple[str, ...], now: Micros) -> list[dict[str, Any]]:

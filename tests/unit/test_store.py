@@ -179,7 +179,7 @@ class TestPriors:
         store.commit(Changes(reports=[second], withdrawn=[withdrawal("i1")]))
         found = store.priors(wanted(I1, Identity("feed-a", "unknown")))
         store.close()
-        adds = Contribution("SY01", DAY_ONE, hours(1), "airstrike", True, 0, 1, 9)
+        adds = Contribution("SY01", DAY_ONE, hours(1), "airstrike", True, 0, 1, 9, hours(2))
         assert found == {I1: Prior(2, {1: 11, 2: 22}, "incident", adds, 0)}
 
     def test_a_retracted_incident_and_another_kind_of_report_add_nothing(self, tmp_path: Path) -> None:
