@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +23,7 @@ from tests.support.judged import History, report
 from tests.support.worlds import (
     DAY,
     FIRST,
+    HOUR,
     LINKING,
     TRUCE,
     World,
@@ -100,6 +101,18 @@ def test_a_possible_incident_is_possible_on_every_day_it_touches_and_counts_once
     assert [row.incidents_possible for row in rows] == [1, 1, 1, 0]
     assert [row.incidents for row in rows] == [0, 1, 0, 0]
     assert {row.violence for row in rows} == {"MET"}
+
+
+def test_neither_a_day_of_25_hours_nor_the_first_of_a_month_draws_long_intervals_to_itself() -> None:
+    fall_back = FIRST.replace(2016, 10, 27)
+    start, end = TRUCE.calendar.start_of(fall_back), TRUCE.calendar.end_of(fall_back)
+    assert end - start == 25 * HOUR
+    held = World(TRUCE).tell(vague("a", when=start - DAY, to=end + DAY), vague("b", when=start - DAY, to=end + DAY))
+    held.tell(tick(end + 2 * DAY)).flush()
+    for offset in (-1, 0, 1):
+        row = held.store.verdicts["SY01", fall_back + timedelta(days=offset)]
+        assert found(row) == ("UNKNOWN", "uncertain_time", 0, 2)
+    assert held.store.verdicts["SY01", fall_back].incidents == 2
 
 
 def test_only_sure_incidents_break_a_day_and_only_they_are_named_then() -> None:
