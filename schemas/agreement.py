@@ -105,6 +105,10 @@ class CoverageRules(Language):
         "unknown",
         description="A day within its limit of which a bulletin counts more than that: UNKNOWN, or as if it did not.",
     )
+    refused: Literal["mark", "unknown"] = Field(
+        "mark",
+        description="A day within its limit that pending rejects may lift above it: marked alone, or UNKNOWN.",
+    )
 
 
 class AccessPlace(Language):

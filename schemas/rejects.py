@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Annotated
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -109,6 +111,11 @@ class RejectCode(StrEnum):
         "unreadable",
         "The record cannot be taken apart: its header names, lengths, checksum or compression are wrong.",
         "publish it again; header names are UTF-8",
+    )
+    DISMISSAL_UNCLEAR = (
+        "dismissal_unclear",
+        "A dismissal does not say which reject it is of, why, and who says so.",
+        "dismiss it with `trucewatch rejects dismiss`",
     )
     TICK_NOT_ALLOWED = ("tick_not_allowed", "A tick came from outside a replay.", "remove the tick header")
 
@@ -215,6 +222,11 @@ _HEADER_FRAME = 10
 #: Headers of a record published again: which reject it is, as ``topic/partition/offset/log``, and for which time.
 REDRIVE_OF, REDRIVE_NUMBER = "redrive-of", "redrive-number"
 
+#: Header of a dismissal: which reject it is of, written like ``redrive-of``.
+DISMISSAL_OF = "dismissal-of"
+#: Characters of a dismissal's reason, and of the name of who dismisses.
+MOST_REASON, MOST_NAME = 1_000, 200
+
 _OURS = frozenset(
     ("reason-code", "hint", "source-log", "x-original-topic", "traceparent", "tracestate", REDRIVE_OF, REDRIVE_NUMBER),
 )
@@ -236,18 +248,61 @@ def redrive_headers(headers: Sequence[tuple[str, bytes | None]], redrive: Redriv
 
 def naming(redrive: Redrive) -> dict[str, str]:
     """Return the headers that name the reject a record is a redrive of."""
-    of = redrive.of
-    return {REDRIVE_OF: f"{of.topic}/{of.partition}/{of.offset}/{of.log}", REDRIVE_NUMBER: str(redrive.number)}
+    return {REDRIVE_OF: _written(redrive.of), REDRIVE_NUMBER: str(redrive.number)}
+
+
+def _written(origin: Origin) -> str:
+    return f"{origin.topic}/{origin.partition}/{origin.offset}/{origin.log}"
+
+
+class Dismissal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Value of a dismissal's record: why a reject needs no accepted report, and who says so."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON, pattern=r"\S")]
+    by: Annotated[str, msgspec.Meta(max_length=MOST_NAME, pattern=r"\S")]
+
+
+def dismissal_record(of: Origin, dismissal: Dismissal) -> tuple[bytes, list[tuple[str, bytes | None]]]:
+    """Return the value and headers that dismiss a reject."""
+    return msgspec.json.encode(dismissal), [(DISMISSAL_OF, _written(of).encode())]
+
+
+def dismissal_in(of: bytes | None, value: bytes) -> tuple[Origin, Dismissal]:
+    """Return which reject a record dismisses, why, and who says so, given its header and value.
+
+    Raises:
+        ReportRejected: it does not say all three in our words.
+    """
+    origin = _origin_in(of)
+    if origin is None:
+        raise ReportRejected(
+            RejectCode.DISMISSAL_UNCLEAR,
+            f"the header {DISMISSAL_OF} names no rejected record; {RejectCode.DISMISSAL_UNCLEAR.hint}",
+        )
+    try:
+        return origin, msgspec.json.decode(value, type=Dismissal)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ReportRejected(
+            RejectCode.DISMISSAL_UNCLEAR,
+            "the value of a dismissal is one JSON object with a reason, of at most "
+            f"{MOST_REASON:,} characters, and a name under by, of at most {MOST_NAME}; "
+            f"{RejectCode.DISMISSAL_UNCLEAR.hint}",
+        ) from None
+
+
+def _origin_in(written: bytes | None) -> Origin | None:
+    place = _PLACE.fullmatch(written or b"")
+    if place is None:
+        return None
+    topic, partition, offset, log = (part.decode() for part in place.groups())
+    return Origin(topic, int(partition), int(offset), log)
 
 
 def redrive_in(headers: Sequence[tuple[str, bytes | None]]) -> Redrive | None:
     """Return which reject a record is a redrive of; None for one that does not say so in our words."""
     said = {name: value for name, value in headers if name in (REDRIVE_OF, REDRIVE_NUMBER)}
-    place, number = _PLACE.fullmatch(said.get(REDRIVE_OF) or b""), _NUMBER.fullmatch(said.get(REDRIVE_NUMBER) or b"")
-    if place is None or number is None:
-        return None
-    topic, partition, offset, log = (part.decode() for part in place.groups())
-    return Redrive(Origin(topic, int(partition), int(offset), log), int(number[0]))
+    of, number = _origin_in(said.get(REDRIVE_OF)), _NUMBER.fullmatch(said.get(REDRIVE_NUMBER) or b"")
+    return None if of is None or number is None else Redrive(of, int(number[0]))
 
 
 def fitting(

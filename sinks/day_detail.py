@@ -21,6 +21,7 @@ from sinks.day_records import (
     DayDetail,
     Incident,
     JoinedClaim,
+    RefusedReport,
     ReportDetail,
     Silence,
     Step,
@@ -34,7 +35,7 @@ _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
        v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, {figures}
+       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, v.refused_pending, {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
@@ -109,6 +110,11 @@ SELECT feed FROM reports
 WHERE type = 'incident' AND present AND NOT retracted AND region = $region AND truce_day = $day
 UNION SELECT feed FROM bulletins WHERE region = $region AND truce_day = $day
 """
+_REFUSED = """
+SELECT fact_offset, code, feed, report_id, may_be_incident, occurred_from, occurred_to, hint,
+       concat_ws('/', source_topic, source_partition, source_offset)
+FROM pending_rejects WHERE region = $region AND truce_day = $day ORDER BY fact_offset
+"""
 _FEEDS = "SELECT feed, incidents FROM feed_tallies WHERE region = $region AND truce_day = $day ORDER BY 1"
 _CHANGES = """
 SELECT version, recorded_at, verdict, changed, evidence_added, evidence_removed, reports, more_reports
@@ -163,6 +169,7 @@ def day_detail(
         baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
         feeds=connection.execute(_FEEDS, key).fetchall(),
         tellers=frozenset(feed for (feed,) in connection.execute(_TELLERS, key).fetchall()),
+        refused=select(connection, RefusedReport, _REFUSED, key),
         unjudged=unjudged,
         more_unjudged=more_unjudged,
     )

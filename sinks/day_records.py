@@ -40,6 +40,7 @@ class VerdictVersion:
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    refused_pending: int
     figures_offset: int
 
 
@@ -199,6 +200,28 @@ class Change:
 
 
 @dataclass(frozen=True)
+class RefusedReport:
+    """Reject that is pending on the day; ``reject`` is its number, ``source`` where the record was read."""
+
+    reject: int
+    code: str
+    feed: str | None
+    report_id: str | None
+    may_be_incident: bool
+    occurred_from: datetime
+    occurred_to: datetime
+    hint: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The report as reasons and evidence name it: by its identity, or by where its record was read."""
+        if self.feed is None or self.report_id is None:
+            return self.source
+        return f"{self.feed}/{self.report_id}"
+
+
+@dataclass(frozen=True)
 class DayDetail:
     """Present verdict of a region and truce-day with everything behind it.
 
@@ -221,5 +244,6 @@ class DayDetail:
     baseline: list[tuple[date, int]]
     feeds: list[tuple[str, int]]
     tellers: frozenset[str]
+    refused: list[RefusedReport]
     unjudged: list[str]
     more_unjudged: int

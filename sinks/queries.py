@@ -25,6 +25,7 @@ from schemas.rows import (
     GateRow,
     Hour,
     Identity,
+    PendingReject,
     Prior,
     RedriveRow,
     Resumed,
@@ -63,6 +64,13 @@ ORDER BY low, feed, report_id
 LIMIT $limit
 """  # noqa: S608 - SQL of ours
 _UNCERTAIN = f"SELECT * FROM ({_COUNTED}) WHERE high - low > $surely_within ORDER BY ALL"  # noqa: S608 - SQL of ours
+
+_REFUSED = """
+SELECT fact_offset - $start, feed, report_id, source_topic, source_partition, source_offset, source_log, regions,
+       truce_day, may_be_incident
+FROM reject_states WHERE pending ORDER BY fact_offset
+"""
+_SETTLED = "SELECT reject_topic, reject_partition, reject_offset, reject_log FROM settled_rejects ORDER BY ALL"
 
 _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
 _LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
@@ -135,6 +143,8 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         gate=gates[0]._replace(tick_offset=gates[0].tick_offset - log_start) if gates else None,
         feeds=rows_of(connection, "feeds", FeedRow),
         redrives=rows_of(connection, "redrives", RedriveRow),
+        refused=[PendingReject(*row) for row in connection.execute(_REFUSED, {"start": log_start}).fetchall()],
+        settled=connection.execute(_SETTLED).fetchall(),
         pending=pending,
         last_digest=last_digest,
         term=term,

@@ -29,6 +29,7 @@ from sinks.records import (
     FeedState,
     Gate,
     PlacesToCheck,
+    RefusedPending,
     RejectCount,
     Window,
 )
@@ -170,7 +171,7 @@ def _cells(
         "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
         "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
         "deaths_low, deaths_best, deaths_high, version, rule, contested_by, incidents_sure, incidents_possible, "
-        f"reasons FROM {source} "
+        f"refused_pending, reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
     )
@@ -255,6 +256,17 @@ def places_to_check(connection: Connection) -> PlacesToCheck:
     """Return how many place names wait for a person to look at them."""
     counts = "SELECT (SELECT count(*) FROM ambiguous_places), (SELECT count(*) FROM refused_places)"
     return select(connection, PlacesToCheck, counts)[0]
+
+
+def refused_pending(connection: Connection) -> RefusedPending:
+    """Return how many refused reports are pending, on how many truce-days of regions, and of how many gate regions."""
+    counts = """
+    SELECT count(DISTINCT CASE WHEN feed IS NULL OR report_id IS NULL
+                          THEN fact_offset::VARCHAR ELSE feed || '/' || report_id END),
+           count(DISTINCT (region, truce_day)), count(DISTINCT region) FILTER (in_gate)
+    FROM pending_rejects LEFT JOIN regions ON pcode = region
+    """
+    return select(connection, RefusedPending, counts)[0]
 
 
 def declarations(connection: Connection, instant: datetime | None = None) -> list[DeclaredAct]:

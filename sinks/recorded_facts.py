@@ -21,14 +21,29 @@ from sinks.selecting import Connection
 CHUNK = 10_000
 
 _RECORDS = """
+WITH settled AS (
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset FROM dismissals
+    UNION ALL
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, redrives.fact_offset
+    FROM redrives LEFT JOIN rejects again USING (fact_offset)
+    WHERE outcome <> 'rejected' OR len(again.regions) > 0
+), waiting AS (
+    SELECT * REPLACE (CASE WHEN NOT EXISTS (
+        FROM settled s WHERE s.reject_topic = source_topic AND s.reject_partition = source_partition
+            AND s.reject_offset = source_offset AND s.reject_log = source_log AND s.fact_offset < $before
+    ) THEN regions END AS regions)
+    FROM rejects WHERE fact_offset >= $low AND fact_offset < $high
+)
 SELECT fact_offset, encode(raw) AS body, epoch_us(received_at) AS received_at, type, feed, report_id,
        present AND NOT retracted AS stands, region, located_by, place_name, latitude, longitude, place_conflict,
-       place_key, place_precision, NULL AS code
+       place_key, place_precision, NULL AS code, NULL AS regions, NULL AS occurred_from, NULL AS occurred_to,
+       NULL AS may_be_incident
 FROM reports WHERE fact_offset >= $low AND fact_offset < $high
 UNION ALL
 SELECT fact_offset, original, epoch_us(received_at), NULL, feed, report_id,
-       false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, code
-FROM rejects WHERE fact_offset >= $low AND fact_offset < $high AND list_contains($codes::VARCHAR[], code)
+       false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, code, regions, epoch_us(occurred_from),
+       epoch_us(occurred_to), may_be_incident
+FROM waiting WHERE list_contains($codes::VARCHAR[], code) OR len(regions) > 0
 ORDER BY fact_offset
 """
 
@@ -43,6 +58,7 @@ WITH ticks AS (
 ),
 facts AS (
     SELECT fact_offset, received_at FROM reports UNION ALL SELECT fact_offset, received_at FROM rejects
+    UNION ALL SELECT fact_offset, received_at FROM dismissals
 ),
 known AS (SELECT coalesce(max(tick_offset), -1) AS tick FROM ticks WHERE recorded_at <= make_timestamptz($instant))
 SELECT min(place) FROM (
@@ -57,7 +73,7 @@ _T = TypeVar("_T")
 
 
 class Record(NamedTuple):
-    """Accepted revision with its ``type``, or rejected record with its ``code``.
+    """Accepted revision with its ``type``, or rejected record with its ``code`` and what its bytes still tell.
 
     ``received_at`` is None for what an archive's replay rejected. ``stands`` is whether it counts in the file.
     """
@@ -78,6 +94,10 @@ class Record(NamedTuple):
     place_key: str | None
     place_precision: str | None
     code: str | None
+    regions: list[str] | None
+    occurred_from: Micros | None
+    occurred_to: Micros | None
+    may_be_incident: bool | None
 
 
 class Moment(NamedTuple):
@@ -166,11 +186,11 @@ class RecordedFacts:
         """Yield the records before a place in the facts topic, in order, each chunk with the place it reaches to.
 
         Args:
-            codes: of rejected records, the codes wanted.
+            codes: of rejected records, the codes wanted; those that are pending by then come whatever their code.
         """
         for low in range(0, before, CHUNK):
             high = min(low + CHUNK, before)
-            parameters = {"low": low, "high": high, "codes": sorted(codes)}
+            parameters = {"low": low, "high": high, "codes": sorted(codes), "before": before}
             with mapped(self.path):
                 rows = self._connection.execute(_RECORDS, parameters).fetchall()
             yield high, [Record(*row) for row in rows]

@@ -51,6 +51,7 @@ class Cell:
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    refused_pending: int
     reasons: list[Any]
 
 
@@ -73,6 +74,15 @@ class AmendedVersion:
     evidence_removed: list[str]
     reports: list[str]
     more_reports: int
+
+
+@dataclass(frozen=True)
+class RefusedPending:
+    """Refused reports that are pending: on so many truce-days of regions, and of so many regions the gate needs."""
+
+    reports: int
+    region_days: int
+    gate_regions: int
 
 
 @dataclass(frozen=True)

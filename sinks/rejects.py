@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -18,7 +18,8 @@ class Reject:
     """A rejected record and what became of it since.
 
     ``id`` is its ``fact_offset``. ``redrives`` is for which time it was last published again, 0 when it never was;
-    ``of_redrive`` says that it is itself an earlier reject published again. Of a record too large to be passed on
+    ``of_redrive`` says that it is itself an earlier reject published again. ``report_known`` says that a report of its
+    feed and report_id was accepted. Of a record too large to be passed on
     ``original`` holds less than ``original_bytes``.
     """
 
@@ -38,6 +39,13 @@ class Reject:
     redrive_outcome: str | None
     redrive_offset: int | None
     of_redrive: bool
+    dismissed_at: datetime | None
+    dismissed_by: str | None
+    dismissal_reason: str | None
+    report_known: bool
+    regions: list[str] | None
+    truce_day: date | None
+    pending: bool
     original: bytes
 
     @property
@@ -54,6 +62,7 @@ class Choice:
     code: str | None = None
     feed: str | None = None
     since: datetime | None = None
+    pending: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,11 +93,13 @@ _CHOSEN = """
 FROM reject_states
 WHERE ($ids IS NULL OR list_contains($ids::BIGINT[], fact_offset)) AND ($code IS NULL OR code = $code)
   AND ($feed IS NULL OR feed = $feed) AND ($since IS NULL OR received_at >= $since::TIMESTAMPTZ)
+  AND (NOT $pending OR pending)
 """
 
 _ROWS = f"""
 SELECT fact_offset, code, feed, report_id, received_at, hint, source_topic, source_partition, source_offset, source_log,
        original_bytes, redrives, redriven_at, redrive_outcome, redrive_offset, of_redrive,
+       dismissed_at, dismissed_by, dismissal_reason, report_known, regions, truce_day, pending,
        CASE WHEN $bytes THEN original ELSE ''::BLOB END
 {_CHOSEN}
 ORDER BY fact_offset DESC LIMIT $limit
@@ -145,4 +156,4 @@ def reject_rates(connection: duckdb.DuckDBPyConnection) -> list[RejectRate]:
 
 def _values(choice: Choice) -> dict[str, Any]:
     ids = None if choice.ids is None else list(choice.ids)
-    return {"ids": ids, "code": choice.code, "feed": choice.feed, "since": choice.since}
+    return {"ids": ids, "code": choice.code, "feed": choice.feed, "since": choice.since, "pending": choice.pending}

@@ -88,6 +88,7 @@ class Writer:
                 self._append(table, portion, shift)
         self._append("declarations", changes.declarations)
         self._append("redrives", changes.redrives, shift)
+        self._append("dismissals", changes.dismissals, shift)
         self._upsert("region_windows", changes.windows)
         if changes.gate is not None and changes.gate != self._gate:
             self._connection.execute("DELETE FROM gate")

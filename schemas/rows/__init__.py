@@ -17,7 +17,7 @@ from schemas.rows.incidents import (
     Prior,
     UncertainIncident,
 )
-from schemas.rows.records import FeedRow, RedriveRow, RejectRow
+from schemas.rows.records import DismissalRow, FeedRow, PendingReject, RedriveRow, RejectRow
 from schemas.rows.reports import (
     BulletinRow,
     ConvoyRow,
@@ -53,6 +53,7 @@ __all__ = [
     "CoverageRow",
     "DayTallyRow",
     "DeclarationRow",
+    "DismissalRow",
     "Evidence",
     "FeedRow",
     "FeedTallyRow",
@@ -64,6 +65,7 @@ __all__ = [
     "Linkable",
     "LinkedIncident",
     "LinkedReport",
+    "PendingReject",
     "Placed",
     "PositionFindingRow",
     "PositionRow",

@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport, UncertainIncident
-from schemas.rows.records import FeedRow, RedriveRow, RejectRow
+from schemas.rows.records import DismissalRow, FeedRow, PendingReject, RedriveRow, RejectRow
 from schemas.rows.reports import (
     BulletinRow,
     ConvoyRow,
@@ -70,6 +70,7 @@ class Changes:
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
     redrives: list[RedriveRow] = field(default_factory=list)
+    dismissals: list[DismissalRow] = field(default_factory=list)
     dissolved: list[Identity] = field(default_factory=list)
     linked_incidents: list[LinkedIncident] = field(default_factory=list)
     linked_reports: list[LinkedReport] = field(default_factory=list)
@@ -104,7 +105,8 @@ class Resumed:
     and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
     places in the facts topic of reports in linked incidents: all only when the agreement links.
     ``told`` counts present, active incident reports by region, truce-day and feed. ``uncertain`` are the incidents that
-    count of which no day is certain.
+    count of which no day is certain. ``refused`` holds the pending rejects, ``settled`` the topic, partition,
+    offset and log of those that a dismissal or a redrive has settled.
     """
 
     next_offset: int
@@ -131,3 +133,5 @@ class Resumed:
     cells: list[tuple[str, int]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     linked: list[int] = field(default_factory=list)
+    refused: list[PendingReject] = field(default_factory=list)
+    settled: list[tuple[str, int, int, str]] = field(default_factory=list)

@@ -59,7 +59,8 @@ class VerdictRow(NamedTuple):
     in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
 
     ``rule`` is the rule that decided the verdict. ``contested_by`` names the feeds whose bulletins contest a day that
-    is UNKNOWN by them; None of any other day.
+    is UNKNOWN by them; None of any other day. ``refused_pending`` counts the reports of the day that were refused and
+    are pending.
 
     ``incidents_sure`` of the incidents surely happened that day; ``incidents_possible`` of any day may have.
     """
@@ -88,6 +89,7 @@ class VerdictRow(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    refused_pending: int
 
 
 class FiguresRow(NamedTuple):
@@ -115,6 +117,7 @@ class FiguresRow(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    refused_pending: int
 
 
 class Amendment(NamedTuple):

@@ -1,6 +1,7 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
 -- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
--- of a verdict and who contests it; incidents by how surely they are of a day.
+-- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
+-- still tell, and their dismissals.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -57,3 +58,49 @@ ALTER TABLE day_figures ADD COLUMN incidents_possible INTEGER DEFAULT 0;
 UPDATE day_figures SET incidents_sure = incidents;
 COMMENT ON COLUMN day_figures.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_figures.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
+
+ALTER TABLE day_verdicts ADD COLUMN refused_pending BIGINT DEFAULT 0;
+COMMENT ON COLUMN day_verdicts.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
+ALTER TABLE day_verdict_versions ADD COLUMN refused_pending BIGINT DEFAULT 0;
+COMMENT ON COLUMN day_verdict_versions.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
+ALTER TABLE day_figures ADD COLUMN refused_pending BIGINT DEFAULT 0;
+COMMENT ON COLUMN day_figures.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
+
+ALTER TABLE rejects ADD COLUMN regions VARCHAR[];
+ALTER TABLE rejects ADD COLUMN occurred_from TIMESTAMPTZ;
+ALTER TABLE rejects ADD COLUMN occurred_to TIMESTAMPTZ;
+ALTER TABLE rejects ADD COLUMN truce_day DATE;
+ALTER TABLE rejects ADD COLUMN may_be_incident BOOLEAN;
+COMMENT ON COLUMN rejects.regions IS 'Regions of the agreement that its bytes still tell; none where they do not tell both where and when. NULL of a contradiction, and where intake of a version before 3 read it.';
+COMMENT ON COLUMN rejects.occurred_from IS 'Start of the interval its bytes still tell; NULL where regions has none.';
+COMMENT ON COLUMN rejects.occurred_to IS 'End of the interval its bytes still tell; NULL where regions has none.';
+COMMENT ON COLUMN rejects.truce_day IS 'Truce-day that holds the largest part of that interval; NULL where regions has none.';
+COMMENT ON COLUMN rejects.may_be_incident IS 'Whether it may be an incident report that stands; NULL where regions has none.';
+
+CREATE TABLE dismissals (
+    fact_offset      BIGINT NOT NULL,
+    reject_topic     VARCHAR NOT NULL,
+    reject_partition INTEGER NOT NULL,
+    reject_offset    BIGINT NOT NULL,
+    reject_log       VARCHAR NOT NULL,
+    reason           VARCHAR NOT NULL,
+    dismissed_by     VARCHAR NOT NULL,
+    received_at      TIMESTAMPTZ,
+    source_topic     VARCHAR NOT NULL,
+    source_partition INTEGER NOT NULL,
+    source_offset    BIGINT NOT NULL,
+    source_log       VARCHAR NOT NULL
+);
+COMMENT ON TABLE dismissals IS 'Every dismissal of a reject: it is pending no longer. Of several of one reject the first counts. Rows are only added.';
+COMMENT ON COLUMN dismissals.fact_offset IS 'Place in the facts topic, counted as in reports.';
+COMMENT ON COLUMN dismissals.reject_topic IS 'Kafka topic of the rejected record; with the next three columns it names the reject.';
+COMMENT ON COLUMN dismissals.reject_partition IS 'Kafka partition of the rejected record.';
+COMMENT ON COLUMN dismissals.reject_offset IS 'Kafka offset of the rejected record.';
+COMMENT ON COLUMN dismissals.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
+COMMENT ON COLUMN dismissals.reason IS 'Why no report has to be accepted in its place.';
+COMMENT ON COLUMN dismissals.dismissed_by IS 'Who says so.';
+COMMENT ON COLUMN dismissals.received_at IS 'When intake received it.';
+COMMENT ON COLUMN dismissals.source_topic IS 'Kafka topic of the dismissal''s own record.';
+COMMENT ON COLUMN dismissals.source_partition IS 'Kafka partition of the dismissal''s own record.';
+COMMENT ON COLUMN dismissals.source_offset IS 'Kafka offset of the dismissal''s own record.';
+COMMENT ON COLUMN dismissals.source_log IS 'Which log source_offset is an offset of, as in sink_offsets.';

@@ -139,7 +139,8 @@ SELECT
     rule,
     contested_by,
     incidents_sure,
-    incidents_possible
+    incidents_possible,
+    refused_pending
 FROM day_verdicts
 JOIN truce_days USING (truce_day)
 LEFT JOIN regions ON pcode = region;
@@ -162,6 +163,7 @@ COMMENT ON COLUMN grid.rule IS 'Rule that decided the verdict.';
 COMMENT ON COLUMN grid.incidents_sure IS 'Incidents in scope that surely happened on this day.';
 COMMENT ON COLUMN grid.incidents_possible IS 'Incidents in scope of longer intervals that touch this day.';
 COMMENT ON COLUMN grid.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN grid.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed.';
 
 CREATE OR REPLACE VIEW last_seven AS
 SELECT
@@ -193,7 +195,7 @@ WITH last_figures AS (
     QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
 ), replaced AS (
     -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
-    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible),
+    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible, refused_pending),
            coalesce(f.incidents, v.incidents) AS incidents,
            coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
            CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
@@ -205,7 +207,8 @@ WITH last_figures AS (
            coalesce(f.rule, v.rule) AS rule,
            CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
            coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
-           coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible
+           coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
+           coalesce(f.refused_pending, v.refused_pending) AS refused_pending
     FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
 ), paired AS (
     -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
@@ -218,11 +221,11 @@ WITH last_figures AS (
            END AS state_before,
            (later.verdict, later.violence, later.access, later.incidents, later.incidents_out_of_scope,
             later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high,
-            later.incidents_sure, later.incidents_possible)
+            later.incidents_sure, later.incidents_possible, later.refused_pending)
            IS NOT DISTINCT FROM
            (earlier.verdict, earlier.violence, earlier.access, earlier.incidents, earlier.incidents_out_of_scope,
             earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high,
-            earlier.incidents_sure, earlier.incidents_possible)
+            earlier.incidents_sure, earlier.incidents_possible, earlier.refused_pending)
                AS only_reasons
     FROM day_verdict_versions later
     JOIN truce_days d USING (truce_day)
@@ -258,6 +261,7 @@ SELECT
             {'field': 'deaths_high', 'old': to_json(earlier.deaths_high), 'new': to_json(later.deaths_high)},
             {'field': 'incidents_sure', 'old': to_json(earlier.incidents_sure), 'new': to_json(later.incidents_sure)},
             {'field': 'incidents_possible', 'old': to_json(earlier.incidents_possible), 'new': to_json(later.incidents_possible)},
+            {'field': 'refused_pending', 'old': to_json(earlier.refused_pending), 'new': to_json(later.refused_pending)},
             -- The sentences tell the figures too: they are worth telling where nothing else moved.
             {'field': 'reasons', 'old': to_json(earlier.reasons ->> '$[*].text'), 'new': to_json(later.reasons ->> '$[*].text')}
         ],
@@ -578,6 +582,7 @@ SELECT
     CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
     coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
     coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
+    coalesce(f.refused_pending, v.refused_pending) AS refused_pending,
     d.ends_at,
     coalesce(f.recorded_at, v.recorded_at) AS figures_at,
     coalesce(f.tick_offset, v.tick_offset) AS figures_offset
@@ -657,6 +662,8 @@ WITH verdict AS (
         WHERE bulletin_incidents IS NOT NULL
     UNION ALL SELECT 5, 7, 'contested by', contested_by, 'their bulletins count more than the limit' FROM verdict
         WHERE contested_by IS NOT NULL
+    UNION ALL SELECT 5, 8, 'refused pending', refused_pending::VARCHAR, 'refused reports, not accepted since nor dismissed' FROM verdict
+        WHERE refused_pending > 0
     UNION ALL SELECT 5, 5, 'covered share', covered_share::VARCHAR, 'of the truce-day, by enough feeds' FROM verdict
     UNION ALL
     SELECT 6, place, 'reason: ' || (reason ->> 'leg'), reason ->> 'rule', reason ->> 'text'
@@ -713,18 +720,45 @@ WITH verdict AS (
 SELECT fact, value, detail FROM @own_file@, told WHERE in_use ORDER BY part, place;
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';
 
+CREATE OR REPLACE VIEW settled_rejects AS
+SELECT reject_topic, reject_partition, reject_offset, reject_log FROM dismissals
+UNION
+-- Rejected once more it goes on as the reject it became, where that one tells as much.
+SELECT reject_topic, reject_partition, reject_offset, reject_log
+FROM redrives LEFT JOIN rejects again USING (fact_offset)
+WHERE outcome <> 'rejected' OR len(again.regions) > 0;
+COMMENT ON VIEW settled_rejects IS 'Records whose reject a dismissal or a redrive has settled, whether or not it has come.';
+COMMENT ON COLUMN settled_rejects.reject_topic IS 'Kafka topic of the rejected record.';
+COMMENT ON COLUMN settled_rejects.reject_partition IS 'Kafka partition of the rejected record.';
+COMMENT ON COLUMN settled_rejects.reject_offset IS 'Kafka offset of the rejected record.';
+COMMENT ON COLUMN settled_rejects.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
+
 CREATE OR REPLACE VIEW reject_states AS
 WITH last_redrives AS (
     SELECT reject_topic, reject_partition, reject_offset, reject_log, max(number) AS redrives,
            arg_max(received_at, fact_offset) AS redriven_at, arg_max(outcome, fact_offset) AS redrive_outcome,
            max(fact_offset) AS redrive_offset
     FROM redrives GROUP BY ALL
+), first_dismissals AS (
+    SELECT reject_topic, reject_partition, reject_offset, reject_log,
+           arg_min({'at': received_at, 'by': dismissed_by, 'reason': reason}, fact_offset) AS said
+    FROM dismissals GROUP BY ALL
 )
 SELECT rejects.*, coalesce(l.redrives, 0) AS redrives, l.redriven_at, l.redrive_outcome, l.redrive_offset,
-       rejects.fact_offset IN (SELECT fact_offset FROM redrives) AS of_redrive
+       rejects.fact_offset IN (SELECT fact_offset FROM redrives) AS of_redrive,
+       d.said.at AS dismissed_at, d.said.by AS dismissed_by, d.said.reason AS dismissal_reason,
+       known.feed IS NOT NULL AS report_known,
+       coalesce(len(regions) > 0, false) AND known.feed IS NULL AND s.reject_topic IS NULL AS pending
 FROM rejects
+-- Of every report that was ever accepted one revision is present, retracted or not.
+LEFT JOIN (SELECT feed, report_id FROM reports WHERE present) known
+    ON known.feed = rejects.feed AND known.report_id = rejects.report_id
 LEFT JOIN last_redrives l ON l.reject_topic = source_topic AND l.reject_partition = source_partition
-    AND l.reject_offset = source_offset AND l.reject_log = source_log;
+    AND l.reject_offset = source_offset AND l.reject_log = source_log
+LEFT JOIN first_dismissals d ON d.reject_topic = source_topic AND d.reject_partition = source_partition
+    AND d.reject_offset = source_offset AND d.reject_log = source_log
+LEFT JOIN settled_rejects s ON s.reject_topic = source_topic AND s.reject_partition = source_partition
+    AND s.reject_offset = source_offset AND s.reject_log = source_log;
 COMMENT ON VIEW reject_states IS 'Every reject with whether it was published again and what became of it.';
 COMMENT ON COLUMN reject_states.fact_offset IS 'As in rejects; names the reject.';
 COMMENT ON COLUMN reject_states.code IS 'As in rejects.';
@@ -738,20 +772,52 @@ COMMENT ON COLUMN reject_states.source_offset IS 'As in rejects.';
 COMMENT ON COLUMN reject_states.source_log IS 'As in rejects.';
 COMMENT ON COLUMN reject_states.original IS 'As in rejects.';
 COMMENT ON COLUMN reject_states.original_bytes IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.regions IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.occurred_from IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.occurred_to IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.truce_day IS 'As in rejects.';
+COMMENT ON COLUMN reject_states.may_be_incident IS 'As in rejects.';
 COMMENT ON COLUMN reject_states.redrives IS 'For which time it was last published again; 0 when it never was.';
 COMMENT ON COLUMN reject_states.redriven_at IS 'When intake received the last redrive.';
 COMMENT ON COLUMN reject_states.redrive_outcome IS 'What became of the last redrive; NULL when there was none.';
 COMMENT ON COLUMN reject_states.redrive_offset IS 'fact_offset of the last redrive: of the report, or of the new reject, that came of it.';
 COMMENT ON COLUMN reject_states.of_redrive IS 'Whether it is itself an earlier reject published again.';
 
+COMMENT ON COLUMN reject_states.dismissed_at IS 'When intake received its first dismissal.';
+COMMENT ON COLUMN reject_states.dismissed_by IS 'Who dismissed it; NULL when nobody did.';
+COMMENT ON COLUMN reject_states.dismissal_reason IS 'Why it was dismissed.';
+COMMENT ON COLUMN reject_states.report_known IS 'Whether a report of its feed and report_id was accepted at any time, by any road.';
+COMMENT ON COLUMN reject_states.pending IS 'Whether it tells a region and a day, and was neither accepted nor dismissed.';
+
+CREATE OR REPLACE VIEW pending_rejects AS
+SELECT unnest(regions) AS region, truce_day, fact_offset, code, feed, report_id, may_be_incident, occurred_from, occurred_to,
+       received_at, hint, source_topic, source_partition, source_offset
+FROM reject_states
+WHERE pending;
+COMMENT ON VIEW pending_rejects IS 'Rejects that are pending, by region and truce-day. Those of one feed and report_id are one report.';
+COMMENT ON COLUMN pending_rejects.region IS 'Region its bytes still tell.';
+COMMENT ON COLUMN pending_rejects.truce_day IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.fact_offset IS 'Names the reject, as in rejects.';
+COMMENT ON COLUMN pending_rejects.code IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.feed IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.report_id IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.may_be_incident IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.occurred_from IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.occurred_to IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.received_at IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.hint IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.source_topic IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.source_partition IS 'As in rejects.';
+COMMENT ON COLUMN pending_rejects.source_offset IS 'As in rejects.';
+
 CREATE OR REPLACE VIEW refused_places AS
 SELECT fact_offset, feed, report_id, hint, received_at
 FROM reject_states r
 -- Of one published again the redrive's own reject stands for it, if that was refused as well.
-WHERE code = 'ambiguous_place' AND redrive_outcome IS NULL
+WHERE code = 'ambiguous_place' AND redrive_outcome IS NULL AND dismissed_by IS NULL
     AND NOT EXISTS (FROM reports later WHERE later.feed = r.feed AND later.report_id = r.report_id AND later.present
                     AND later.fact_offset > r.fact_offset);
-COMMENT ON VIEW refused_places IS 'Records refused because their place may be in several regions, and not told anew since: for a person to look at, beside ambiguous_places.';
+COMMENT ON VIEW refused_places IS 'Records refused because their place may be in several regions, and neither told anew nor dismissed since: for a person to look at, beside ambiguous_places.';
 COMMENT ON COLUMN refused_places.fact_offset IS 'Names the reject, as in rejects.';
 COMMENT ON COLUMN refused_places.feed IS 'Who sent it.';
 COMMENT ON COLUMN refused_places.report_id IS 'The feed''s own name for the report.';

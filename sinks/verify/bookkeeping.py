@@ -7,7 +7,6 @@ from datetime import time, timedelta
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.gazetteer import load_gazetteer
@@ -21,6 +20,7 @@ from sinks.calendar import Calendar
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
+from sinks.verify.refused import check_told, readable
 from sinks.verify.reject_reasons import check_reason
 from sinks.verify.report_rows import fingerprint, read_raw
 
@@ -153,11 +153,13 @@ def _reported_at(code: str, original: bytes) -> Micros | None:
 
 def check_rejects(file: Published) -> Iterator[Difference]:
     """Check that each reject names who its bytes name, and that one called a contradiction contradicts a report."""
-    for offset, code, hint, feed, report_id, received, original, size in file.stream(
-        "select fact_offset, code, hint, feed, report_id, epoch_us(received_at), original, original_bytes "
+    for offset, code, hint, feed, report_id, received, original, size, *told in file.stream(
+        "select fact_offset, code, hint, feed, report_id, epoch_us(received_at), original, original_bytes, "
+        "regions, epoch_us(occurred_from), epoch_us(occurred_to), truce_day, may_be_incident "
         "from rejects order by fact_offset"
     ):
         row = Row("rejects", f"offset {offset}")
+        yield from check_told(file, row, code, original, tuple(told))
         yield from row.compare(("feed", "report_id"), (feed, report_id), named(original, code))
         yield from row.claim("fact_offset", offset, 0 <= offset < file.next_offset, f"below {file.next_offset}")
         if code == RejectCode.TOO_LARGE:
@@ -174,7 +176,7 @@ def check_rejects(file: Published) -> Iterator[Difference]:
 def named(original: bytes, code: str = "") -> tuple[str | None, str | None]:
     """Return the feed and report id a rejected record names; None for what nobody can tell.
 
-    Nothing can be told of bytes that are no JSON object in plain UTF-8, and a feed only by a name a feed may have.
+    Nothing can be told of bytes that are no JSON object, and a feed only by a name a feed may have.
     """
     if len(original) > MAX_REPORT_BYTES:
         return None, None
@@ -185,14 +187,7 @@ def named(original: bytes, code: str = "") -> tuple[str | None, str | None]:
         except ValidationError:
             return None, None
         return report.feed, report.report_id
-    try:
-        # Not the standard library's reader: that takes UTF-16, byte order marks, NaN and halves of characters, and
-        # runs out of stack where brackets are nested deeply.
-        read = orjson.loads(original)
-    except orjson.JSONDecodeError:
-        return None, None
-    if not isinstance(read, dict):
-        return None, None
+    read = readable(original)
     report_id = read.get("report_id")
     return _feed_name(read.get("feed")), report_id[:200] if isinstance(report_id, str) else None
 

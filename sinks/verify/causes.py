@@ -29,10 +29,21 @@ select 'day_figures', region, truce_day, version, tick_offset, epoch_us(recorded
 """
 _IN_ORDER = f"select * from ({_MADE}) order by region, truce_day, tick_offset, made_in"  # noqa: S608
 _NAMED = f"""
-select v.made_in, v.region, v.truce_day, v.version, v.tick_offset, v.report, min(r.fact_offset)
+with told as (
+    select feed || '/' || report_id || '@' || revision as report, fact_offset from reports
+    union all
+    -- A record that is no report is called by where it was read: of a topic made anew two may have one name.
+    select source_topic || '/' || source_partition || '/' || source_offset, fact_offset
+    from (from rejects select source_topic, source_partition, source_offset, fact_offset
+          union all from dismissals select source_topic, source_partition, source_offset, fact_offset)
+    union all
+    select reject_topic || '/' || reject_partition || '/' || reject_offset || ' redrive ' || number, fact_offset
+    from redrives
+)
+select v.made_in, v.region, v.truce_day, v.version, v.tick_offset, v.report, list(r.fact_offset)
 from (
     select made_in, region, truce_day, version, tick_offset, unnest(cause ->> '$.reports[*]') as report from ({_MADE})
-) v left join (select feed || '/' || report_id || '@' || revision as report, fact_offset from reports) r using (report)
+) v left join told r using (report)
 group by all order by all
 """  # noqa: S608
 
@@ -58,7 +69,7 @@ def check_causes(file: Published) -> Iterator[Difference]:
     for table, region, day, version, offset, report, told in file.select(_NAMED):
         row = Row(table, region, day, f"version {version}")
         since = tick_before(offset)
-        right = told is not None and since < told < offset
+        right = any(place is not None and since < place < offset for place in told)
         yield from row.claim("cause", report, right, f"reports told after tick {since} and before tick {offset}")
 
 

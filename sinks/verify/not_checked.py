@@ -30,6 +30,14 @@ NOT_CHECKED = (
         ("reject_topic", "reject_partition", "reject_offset", "reject_log", "number"),
         "told by the record's headers, which are not kept",
     ),
+    NotChecked(
+        "dismissals",
+        (
+            *("reject_topic", "reject_partition", "reject_offset", "reject_log"),
+            *("reason", "dismissed_by", "received_at"),
+        ),
+        "told by the record, which is not kept",
+    ),
     NotChecked("feeds", ("duplicate", "outside"), "such records leave no row; in all no more than were read"),
     NotChecked("feeds", ("last_received_at",), "exact for a feed without such records, else not too early"),
     NotChecked("sink_offsets", ("next_offset",), "exact in a file without such records, else not too low"),

@@ -26,6 +26,7 @@ from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict, baseline_days, is_long, judge, violence_limit
+from sinks.verify.refused import NaiveReject, RefusedOfDay, by_day, rejects_of
 from sinks.verify.report_rows import region_of_pcode
 
 
@@ -51,6 +52,7 @@ class Past:
         self._steps = _steps(file)
         self._notices, self._unclear = _notices(file)
         self._bulletins, self._unclear_bulletins = _bulletins(file)
+        self._refused = by_day(rejects_of(file))
 
     def of(self, region: str) -> RegionPast:
         """Return what concerns one region."""
@@ -58,6 +60,7 @@ class Past:
         notices = self._notices.get(region, [])
         past = RegionPast(self.file, region, linking, notices, self._steps, self._unclear)
         past.take_bulletins(self._bulletins, self._unclear_bulletins)
+        past.take_rejects(self._refused)
         return past
 
 
@@ -98,6 +101,13 @@ class RegionPast:
         self._bulletins_by_day: dict[date, list[Stood]] = {}
         self._bulletins_of_baseline: list[int] = []
         self._unclear_of_baseline: list[Stood] = []
+        self._refused: defaultdict[date, RefusedOfDay] = defaultdict(lambda: RefusedOfDay(file.agreement, ()))
+
+    def take_rejects(self, refused: dict[tuple[str, date], list[NaiveReject]]) -> None:
+        """Take the rejects that tell of the region."""
+        for (region, day), rejects in refused.items():
+            if region == self.region:
+                self._refused[day] = RefusedOfDay(self.file.agreement, rejects)
 
     def take_bulletins(self, bulletins: list[Stood], unclear: list[Stood]) -> None:
         """Take the bulletins that speak of the region, and those whose regions can no longer be told."""
@@ -141,6 +151,7 @@ class RegionPast:
             bulletins,
             self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
             self._possible(day, before),
+            self._refused[day].at(before),
         )
 
     def _possible(self, day: date, before: int) -> list[NaiveIncident]:
@@ -188,8 +199,9 @@ class RegionPast:
         return limit
 
     def changes(self, day: date) -> set[int]:
-        """Return the offsets at which a notice or a bulletin of ``day`` came or went."""
-        return set(_changes([*self.notices.get(day, []), *self._bulletins_by_day.get(day, [])]))
+        """Return the offsets at which a notice, a bulletin or a pending reject of ``day`` came or went."""
+        told = [*self.notices.get(day, []), *self._bulletins_by_day.get(day, [])]
+        return {*_changes(told), *self._refused[day].changes()}
 
     def next_change(self, day: date, before: int) -> int | None:
         """Return the offset, ``before`` or later, of the next fact that may change an incident of ``day``."""

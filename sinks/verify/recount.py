@@ -24,6 +24,7 @@ from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
+from sinks.verify.refused import NONE_REFUSED, NaiveRefused, NaiveReject, RefusedOfDay, by_day
 from sinks.verify.wording import Reason, minute, violence_reason
 
 EVIDENCE = 10
@@ -55,6 +56,7 @@ class NaiveVerdict(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    refused_pending: int
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -68,7 +70,11 @@ class NaiveStreak(NamedTuple):
 
 
 def recount(
-    agreement: Agreement, reports: Sequence[NaiveReport], now: Micros, before: int | None = None
+    agreement: Agreement,
+    reports: Sequence[NaiveReport],
+    now: Micros,
+    before: int | None = None,
+    rejects: Iterable[NaiveReject] = (),
 ) -> dict[tuple[str, date], NaiveVerdict]:
     """Judge every region and truce-day as a tick at offset ``before`` must, its time being ``now``.
 
@@ -82,6 +88,7 @@ def recount(
     incidents: dict[tuple[str, date], list[NaiveIncident]] = {}
     for incident in linking.incidents(NOW if before is None else before):
         incidents.setdefault((incident.content.region, incident.content.truce_day), []).append(incident)
+    refused = by_day(rejects)
     verdicts = {}
     for region in agreement.regions:
         of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
@@ -98,8 +105,9 @@ def recount(
             tellers = {
                 each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
             }
+            pending = RefusedOfDay(agreement, refused.get((region, day), ())).at(NOW if before is None else before)
             verdicts[region, day] = judge(
-                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers, long
+                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers, long, pending
             )
     return verdicts
 
@@ -117,6 +125,7 @@ def judge(
     bulletins: Sequence[NaiveReport] = (),
     tellers: Iterable[str] = (),
     long: Iterable[NaiveIncident] = (),
+    refused: NaiveRefused = NONE_REFUSED,
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
@@ -125,7 +134,8 @@ def judge(
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
     ``tellers`` the feeds with an incident report of it and the day. ``long`` are incidents of the region too long to be
-    of one day, any that may touch the day. Reports must be present and active.
+    of one day, any that may touch the day. Reports must be present and active. ``refused`` is what is
+    pending on the region and day.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
@@ -163,6 +173,10 @@ def judge(
         doubts = []
     if doubts:
         violence = Leg("UNKNOWN", earliest(doubts))
+    in_doubt = NONE_REFUSED
+    met = violence.finding != "BROKEN" and not against and not doubts
+    if met and lifted(agreement, limit, len(sure), refused):
+        in_doubt, violence = refused, Leg("UNKNOWN", refused.names)
     access = judge_access(agreement, region, start, end, now, steps)
     findings = {violence.finding, access.finding}
     watch_told = None
@@ -181,6 +195,7 @@ def judge(
         told=told,
         counted=counted_by_it,
         against=[(each, count(each, region)) for each in against],
+        refused=in_doubt,
         watched=watch_told or "",
         unexplained=sorted(unexplained),
     )
@@ -205,8 +220,16 @@ def judge(
         contested_by=", ".join(sorted({each.feed for each in against})) if against else None,
         incidents_sure=len(sure),
         incidents_possible=len(possible),
+        refused_pending=refused.reports,
         watch_told=watch_told,
     )
+
+
+def lifted(agreement: Agreement, limit: Fraction, incidents: int, refused: NaiveRefused) -> bool:
+    """Whether incidents and pending rejects together exceed the limit, where the agreement minds that."""
+    if agreement.coverage.refused != "unknown" or agreement.violence.bulletins_of:
+        return False
+    return incidents + refused.incidents > limit
 
 
 def _watch_told(

@@ -33,6 +33,16 @@ _TICK_HINTS = (
 )
 
 
+_TO_DISMISS = "dismiss it with `trucewatch rejects dismiss`"
+_DISMISSAL_HINTS = (
+    f"the header dismissal-of names no rejected record; {_TO_DISMISS}",
+    (
+        "the value of a dismissal is one JSON object with a reason, of at most 1,000 characters, "
+        f"and a name under by, of at most 200; {_TO_DISMISS}"
+    ),
+)
+
+
 class Reason(NamedTuple):
     """Why a record may have been rejected; the hint begins with ``hint`` where ``exact`` is False."""
 
@@ -56,6 +66,9 @@ def check_reason(
         return
     if code == RejectCode.TICK_NOT_ALLOWED:
         yield from row.claim("hint", hint, hint in _TICK_HINTS, _TICK_HINTS[0])
+        return
+    if code == RejectCode.DISMISSAL_UNCLEAR:
+        yield from row.claim("hint", hint, hint in _DISMISSAL_HINTS, " or ".join(_DISMISSAL_HINTS))
         return
     possible: list[Reason] = []
     for reason in _reasons(agreement, original, size, received_at):

@@ -23,6 +23,8 @@ records as (
         select fact_offset, source_topic as topic, source_partition as partition, source_log, source_offset from reports
         union all
         select fact_offset, source_topic, source_partition, source_log, source_offset from rejects
+        union all
+        select fact_offset, source_topic, source_partition, source_log, source_offset from dismissals
     ) left join logs using (topic, partition)
     where source_offset >= 0 and fact_offset >= ?
 )

@@ -17,7 +17,8 @@ union select tick_offset, epoch_us(recorded_at) from gate_history
 #: Places that are said to be a tick's and are a record's.
 _NO_TICKS = f"""
 select tick_offset from (select tick_offset from ({_TICKS}) union select last_tick from ledger_state)
-where tick_offset in (select fact_offset from reports union all select fact_offset from rejects) order by all
+where tick_offset in (select fact_offset from reports union all select fact_offset from rejects
+    union all select fact_offset from dismissals) order by all
 """  # noqa: S608
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros
 from sinks.verify.history import NaiveReport
+from sinks.verify.refused import NaiveRefused
 
 Reason = dict[str, str]
 #: Bulletins named of a contested day.
@@ -27,6 +28,7 @@ def violence_reason(
     told: NaiveReport | None,
     counted: int | None,
     against: Sequence[tuple[NaiveReport, int]],
+    refused: NaiveRefused,
     watched: str,
     unexplained: Sequence[str],
 ) -> Reason:
@@ -34,7 +36,8 @@ def violence_reason(
 
     ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
     something and do not tell what. ``incidents`` are the sure ones. Where ``possible`` ones make the day UNKNOWN,
-    ``doubtful`` is the number of the severe ones of them; None where they do not.
+    ``doubtful`` is the number of the severe ones of them; None where they do not. ``refused`` are the pending rejects
+    that make it so, if they do.
     """
     monitor = agreement.violence.bulletins_of
     if severe:
@@ -45,6 +48,8 @@ def violence_reason(
         rule = "contested"
     elif doubtful is not None:
         rule = "uncertain_time"
+    elif refused.incidents:
+        rule = "refused_pending"
     else:
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
     known = _known(agreement, incidents, possible)
@@ -55,16 +60,28 @@ def violence_reason(
         if monitor is not None:
             count = f"no bulletin of {monitor} counts this day" if told is None else _bulletin(told, counted)
         if against:
-            named = [_bulletin(each, number) for each, number in against[:MOST_NAMED]]
-            if len(against) > MOST_NAMED:
-                named.append(f"and {_several(len(against) - MOST_NAMED, 'more bulletin')}")
-            count = f"{'; '.join(named)}, against {count}"
+            count = f"{_against(against)}, against {count}"
         if doubtful:
             count = f"{_several(doubtful, 'severe incident')} possible, one is enough; {count}"
-        text = f"{count}, {_limit(agreement, limit)}; {_share(agreement, share)}"
+        text = f"{count}{_refused(refused)}, {_limit(agreement, limit)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
         text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
+
+
+def _against(bulletins: Sequence[tuple[NaiveReport, int]]) -> str:
+    named = [_bulletin(each, number) for each, number in bulletins[:MOST_NAMED]]
+    if len(bulletins) > MOST_NAMED:
+        named.append(f"and {_several(len(bulletins) - MOST_NAMED, 'more bulletin')}")
+    return "; ".join(named)
+
+
+def _refused(refused: NaiveRefused) -> str:
+    if not refused.incidents:
+        return ""
+    others = refused.incidents - len(refused.names)
+    which = ", ".join(refused.names) + (f" and {others} more" if others else "")
+    return f" and {_several(refused.incidents, 'refused report')} pending ({which})"
 
 
 def _known(agreement: Agreement, incidents: int, possible: int) -> str:

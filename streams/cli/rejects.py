@@ -14,6 +14,7 @@ from rich.text import Text
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.rejects import MOST_NAME, MOST_REASON, Dismissal
 from schemas.time_zones import time_zone
 from sinks.rejects import Choice, Reject, reject_rates, reject_shares, rejects
 from sinks.selecting import Connection
@@ -23,6 +24,7 @@ from streams.cli.options import instant_of
 from streams.cli.output import answers, news, print_json
 from streams.cli.published import published_copy
 from streams.engine.cluster import Broker
+from streams.feeds.dismiss import dismiss
 from streams.feeds.editing import Edit, edited
 from streams.feeds.exported import wrap
 from streams.feeds.readers import FORMATS
@@ -38,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="List, show, export and publish again what was rejected.",
+    help="List, show, export, publish again and dismiss what was rejected.",
 )
 
 _EXPORTED_AT_ONCE = 100
@@ -56,6 +58,9 @@ def list_command(
     code: _Code = None,
     feed: _Feed = None,
     since: _Since = None,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Only those that tell a region and a day, and are not settled yet.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The most that are listed.")] = 20,
     agreement: options.Agreement = None,
     data: options.Data = None,
@@ -69,7 +74,7 @@ def list_command(
 
       trucewatch rejects list --feed field-office --since 2026-05-01T00:00Z --json
     """
-    choice = Choice(None, code, feed, instant_of(since, "--since"))
+    choice = Choice(None, code, feed, instant_of(since, "--since"), pending)
     with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         listed = list(rejects(connection, choice, limit=limit, with_bytes=False))
         shares, rates = reject_shares(connection, choice), reject_rates(connection)
@@ -108,7 +113,7 @@ def export_command(
     """Write rejects to a file to mend, oldest first: one JSON line each, the reason beside the record.
 
     Mend what stands under report, or text, and `trucewatch publish FILE`: it sends the records alone. Those that were
-    published again already are left out.
+    published again already, or dismissed, are left out.
 
     [bold]Examples[/bold]
 
@@ -117,9 +122,10 @@ def export_command(
     choice = Choice(None, code, feed, instant_of(since, "--since"))
     written = cut = 0
     with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
-        every = [(one.id, one.redrives) for one in rejects(connection, choice, with_bytes=False)]
-        ids = [number for number, redrives in every if not redrives]
-        before = len(every) - len(ids)
+        every = list(rejects(connection, choice, with_bytes=False))
+        waiting = [one for one in every if one.dismissed_by is None]
+        ids = [one.id for one in waiting if not one.redrives]
+        before, dismissed = len(waiting) - len(ids), len(every) - len(waiting)
         try:
             out = file.open("xb")
         except FileExistsError:
@@ -137,17 +143,21 @@ def export_command(
             file.unlink(missing_ok=True)
             raise
     if as_json:
-        print_json({"file": str(file), "exported": written, "not_whole": cut, "redriven_before": before})
+        counts = {"exported": written, "not_whole": cut, "redriven_before": before, "dismissed": dismissed}
+        print_json({"file": str(file), **counts})
     else:
         left = f"; {counted(cut, 'record')} too large to be kept whole left out" if cut else ""
         left += f"; {before:,} left out that had been published again before" if before else ""
+        left += f"; {dismissed:,} left out that were dismissed" if dismissed else ""
         answers().print(Text(f"{counted(written, 'reject')} written to {file}{left}"))
 
 
 @app.command("redrive")
 def redrive_command(
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Rejects, as `list` gives them.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were not published again yet.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that were neither published again nor dismissed.")
+    ] = False,
     code: _Code = None,
     feed: _Feed = None,
     since: _Since = None,
@@ -211,7 +221,11 @@ def _chosen(connection: Connection, choice: Choice, changes: list[Edit], *, agai
     else:
         every = list(rejects(connection, choice))
         # One that came of a redrive was tried already: --all twice must not send everything twice.
-        found = [one for one in every if one.whole and (again or not (one.redrives or one.of_redrive))]
+        found = [
+            one
+            for one in every
+            if one.whole and one.dismissed_by is None and (again or not (one.redrives or one.of_redrive))
+        ]
         left_out = len(every) - len(found)
     found.sort(key=lambda one: one.id)
     letters = [
@@ -279,10 +293,86 @@ def _send(broker: Broker, letters: list[Letter], left_out: int, *, as_json: bool
     if as_json:
         print_json({"sent": [letter.reject.id for letter in sent], "left_out": left_out})
         return
-    left = f"; {left_out:,} left out that were published again before or are not kept whole" if left_out else ""
+    left = (
+        f"; {left_out:,} left out that were published again before, were dismissed, or are not kept whole"
+        if left_out
+        else ""
+    )
     answers().print(Text(f"{counted(len(sent), 'reject')} published again{left}"))
     if sent:
         news().print(Text("`trucewatch rejects list` tells what became of them"))
+
+
+@app.command("dismiss")
+def dismiss_command(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why no report has to take its place.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Rejects, as `list` gives them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are pending.")] = False,
+    code: _Code = None,
+    feed: _Feed = None,
+    since: _Since = None,
+    broker: options.Broker = None,
+    agreement: options.Agreement = None,
+    data: options.Data = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Set rejects aside for good: they are pending no longer, and the file keeps who said why.
+
+    A dismissal is a record on the topic the reject came from, and judged like any other. Nothing takes it back.
+    Interrupted, run it again: those dismissed before are left out.
+
+    [bold]Examples[/bold]
+
+      trucewatch rejects dismiss 1041 --reason "a test of the form" --by "A. Haddad" --broker kafka://127.0.0.1:9092
+
+      trucewatch rejects dismiss --all --feed training --reason "exercise of 12 May" --by desk
+    """
+    if bool(ids) == everything:
+        raise UsageError("say which: IDs, or --all")
+    if not everything and (code or feed or since):
+        raise UsageError("--code, --feed and --since choose among --all")
+    dismissal = _dismissal(reason, by)
+    settings = load({"broker": broker, "agreement": agreement, "data": data})
+    with opened_copy(published_copy(settings)) as connection:
+        if everything:
+            choice = Choice(None, code, feed, instant_of(since, "--since"), pending=True)
+            found = list(rejects(connection, choice, with_bytes=False))
+        else:
+            found = _named(connection, tuple(ids or ()))
+    waiting = sorted((one for one in found if one.dismissed_by is None), key=lambda one: one.id)
+    before = [one for one in found if one.dismissed_by is not None]
+    if before and not waiting:
+        told = ", ".join(f"{one.id} (by {one.dismissed_by}: {one.dismissal_reason})" for one in before[:5])
+        more = f" and {len(before) - 5:,} more" if len(before) > 5 else ""
+        raise UsageError(f"dismissed before: {told}{more}", "a dismissal is never taken back, nor needed twice")
+    _send_dismissals(required_broker(settings, "rejects dismiss"), waiting, dismissal, len(before), as_json=as_json)
+
+
+def _dismissal(reason: str, by: str) -> Dismissal:
+    """Return what is said with a dismissal; intake would refuse a blank or an endless one as well."""
+    for option, text, most in (("--reason", reason, MOST_REASON), ("--by", by, MOST_NAME)):
+        if not text.strip():
+            raise UsageError(f"{option} says nothing", "the file keeps who dismissed a reject, and why")
+        if len(text) > most:
+            raise UsageError(f"{option} has {len(text):,} characters; at most {most:,} are kept")
+    return Dismissal(reason, by)
+
+
+def _send_dismissals(
+    broker: Broker, waiting: list[Reject], dismissal: Dismissal, before: int, *, as_json: bool
+) -> None:
+    sent: list[Reject] = []
+    try:
+        asyncio.run(dismiss(broker, waiting, dismissal, sent.append))
+    except TrucewatchError as error:
+        error.also(f"{counted(len(sent), 'reject')} dismissed before this; run it again for the others")
+        raise
+    if as_json:
+        print_json({"dismissed": [one.id for one in sent], "dismissed_before": before})
+        return
+    left = f"; {before:,} left out that were dismissed before" if before else ""
+    answers().print(Text(f"{counted(len(sent), 'reject')} dismissed{left}"))
 
 
 def _named(connection: Connection, ids: tuple[int, ...]) -> list[Reject]:

@@ -14,7 +14,7 @@ from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.cli.published import published_copy
 from streams.ops.pullback import show_pullback
-from streams.ops.status import gate_sentence, read_status
+from streams.ops.status import gate_sentence, read_status, refused_sentence
 from streams.ops.status_text import (
     show_amended,
     show_as_of,
@@ -83,6 +83,8 @@ def status(
     elif gate:
         reason = f" {found.gate.reason}" if found.gate and not found.gate.is_open else ""
         answers().print(Text(f"{gate_sentence(found.gate)}{reason}"))
+        if (refused := refused_sentence(found.refused)) is not None:
+            answers().print(Text(refused))
     elif held_at is not None:
         console = answers()
         show_as_of(console, found, held_at)

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
-import orjson
 import pydantic
 
 from schemas.agreement import Agreement
@@ -21,6 +20,7 @@ from schemas.facts import (
     BulletinFact,
     ConvoyFact,
     CoverageFact,
+    DismissalFact,
     Fact,
     IncidentFact,
     Origin,
@@ -31,7 +31,7 @@ from schemas.facts import (
     TickFact,
 )
 from schemas.json_rule import breach
-from schemas.rejects import MOST_HINT, RejectCode, explain, redrive_in
+from schemas.rejects import DISMISSAL_OF, MOST_HINT, RejectCode, dismissal_in, explain, redrive_in
 from schemas.reports import (
     ANY_REPORT,
     FEED_NAME,
@@ -48,6 +48,7 @@ from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
 from streams.intake.facts import FactMaker, Locator, Times
 from streams.intake.fast_decoder import FastDecoder, decoder_for
+from streams.intake.glean import Gleaner, object_in
 
 TICK_HEADER = "tick"
 #: How far a feed's clock may run ahead of ours before its times count as future.
@@ -92,6 +93,7 @@ class Examiner:
         self._served = tuple(agreement.id for agreement in agreements)
         self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
         self._make = FactMaker(gazetteer)
+        self._gleaner = Gleaner(agreements, gazetteer)
         self._stamps = stamps
         self._read_incident: FastDecoder = decoder_for(IncidentReport)
 
@@ -104,6 +106,9 @@ class Examiner:
         tick = next((value for name, value in headers if name == TICK_HEADER), None)
         if tick is not None:
             return self._tick(tick, body or b"", origin, read_at)
+        dismissed = next((value for name, value in headers if name == DISMISSAL_OF), None)
+        if dismissed is not None:
+            return self._dismissal(dismissed, body or b"", origin, read_at)
         examined, redrive = self._examine(body, origin, read_at), redrive_in(headers)
         return examined if redrive is None else _as_redrive(examined, redrive)
 
@@ -146,6 +151,15 @@ class Examiner:
         # Written again after a crash, a tick would judge later reports at its old time.
         tick = TickFact(origin=origin, stamp=int(value))
         return Examined([(agreement, tick) for agreement in self._served])
+
+    def _dismissal(self, of: bytes, body: bytes, origin: Origin, read_at: Micros) -> Examined:
+        try:
+            dismissed, said = dismissal_in(of, body)
+        except ReportRejected as reason:
+            return self._reject(reason, body, origin, read_at, self._served)
+        stamp = read_at if self._stamps == "clock" else None
+        fact = DismissalFact(origin=origin, stamp=stamp, of=dismissed, reason=said.reason, by=said.by)
+        return Examined([(agreement, fact) for agreement in self._served])
 
     def _validate(self, body: bytes | None) -> Report:
         if not body:
@@ -252,7 +266,9 @@ class Examiner:
             feed=feed,
             report_id=report_id,
         )
-        return Examined([*outside, *((agreement, fact) for agreement in by)], fact)
+        told = self._gleaner.glean(body, by)
+        facts = [(agreement, msgspec.structs.replace(fact, tells=told[agreement])) for agreement in by]
+        return Examined([*outside, *facts], fact)
 
 
 def cut(examined: Examined, size: int) -> Examined:
@@ -298,13 +314,8 @@ def _who(body: bytes) -> tuple[str | None, str | None]:
     A feed must have a valid name. Every name has a row for ever, and free text would make rows
     without bound.
     """
-    if not body or len(body) > MAX_REPORT_BYTES:
-        return None, None
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None, None
-    if not isinstance(parsed, dict):
+    parsed = object_in(body)
+    if parsed is None:
         return None, None
     feed, report_id = parsed.get("feed"), parsed.get("report_id")
     return (

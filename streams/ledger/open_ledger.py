@@ -31,7 +31,7 @@ from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.engine.lane import Record, fingerprint
 from streams.engine.unreadable import Unreadable
-from streams.ledger.core.identity import SeenFilter, key_hash
+from streams.ledger.core.identity import SeenFilter, identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.report_rows import Entry
@@ -131,6 +131,12 @@ class OpenLedger:
         # holds.
         self._seen.add(hashes[~maybe])
         asked = [reports[index] for index in np.flatnonzero(maybe)]
+        # Of a reject it is asked whether its identity was accepted; it is no report that the filter should remember.
+        rejects = [entry for entry in entries if entry.key_hash and isinstance(entry.fact, facts.RejectFact)]
+        known = self._seen.maybe_seen(
+            np.fromiter((entry.key_hash for entry in rejects), dtype=np.int64, count=len(rejects))
+        )
+        asked += [rejects[index] for index in np.flatnonzero(known)]
         # Not all revisions: each flush would read again the thousands that a feed may have sent of
         # one report.
         told = {(entry.key_hash, entry.fact.revision) for entry in asked if isinstance(entry.fact, facts.REPORT_FACTS)}
@@ -186,5 +192,6 @@ def _read_entry(record: Record) -> Entry:
     if header is None:
         raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")
     fact = facts.decode(header)
-    key = key_hash(fact.feed, fact.report_id) if isinstance(fact, facts.REPORT_FACTS) else 0
+    identity = identity_of(fact)
+    key = 0 if identity is None else key_hash(*identity)
     return Entry(record.offset, fact, record.value or b"", key)

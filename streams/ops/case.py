@@ -41,6 +41,7 @@ class Case:
         bulletin: the count held against the limit, where the agreement measures by a monitor's bulletins.
         contesting: bulletins that count more than the limit, where these contest a day.
         possible: incidents in scope that count, too long for one day, that touch this one.
+        refused: pending reports that may be incidents, where the agreement minds them.
     """
 
     agreement: Agreement
@@ -58,6 +59,7 @@ class Case:
     bulletin: int | None = None
     contesting: tuple[str, ...] = ()
     possible: Sequence[CountedIncident] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -80,7 +82,13 @@ class Case:
         counted = len(self.incidents) if self.agreement.violence.bulletins_of is None else self.bulletin
         contested, uncertain = bool(self.contesting), self.uncertain(counted)
         return judge_violence(
-            counted, severe, self.limit, covered=self.covered(), contested=contested, uncertain=uncertain
+            counted,
+            severe,
+            self.limit,
+            covered=self.covered(),
+            contested=contested,
+            uncertain=uncertain,
+            refused=self.lifted_by_refused(len(self.incidents)),
         )
 
     def uncertain(self, counted: int | None) -> bool:
@@ -92,6 +100,10 @@ class Case:
     def possibly_severe(self) -> tuple[str, ...]:
         """Possible incidents one of which would break the day alone."""
         return tuple(each.name for each in self.possible if each.severe)
+
+    def lifted_by_refused(self, incidents: int) -> bool:
+        """Whether so many incidents and the refused reports together exceed the limit."""
+        return bool(self.refused) and incidents + len(self.refused) > self.limit
 
     @property
     def may_be_contested(self) -> bool:

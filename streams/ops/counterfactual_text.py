@@ -48,6 +48,9 @@ def _violence_text(change: Counterfactual, case: Case) -> str:
             return f"{more} (it bears {change.number - 1})"
         case "of_other_days" | "of_this_day":
             return _time_text(change, case)
+        case "settle":
+            of = f"{change.number} of the {counted(len(change.names), 'refused report')} pending ({names})"
+            return f"{of} dismissed, or accepted as no incident in scope of the day"
         case "severe_incident":
             return f"one incident in scope of a severe kind ({names})"
         case _:

@@ -89,16 +89,20 @@ def _of_violence(case: Case, finding: Finding) -> Iterator[Counterfactual]:
         left = Finding.UNKNOWN if case.uncertain(rest) else _quiet(case, rest)
         yield Counterfactual("violence", "retract_severe" if severe else "retract", left, names=severe, number=others)
         return
-    uncertain = case.uncertain(incidents)
+    uncertain, lifted = case.uncertain(incidents), case.lifted_by_refused(incidents)
     if case.contesting:
         # A bulletin that goes leaves the day as it was watched; to watch more alone settles nothing.
-        left = Finding.MET if case.covered() and not uncertain else Finding.UNKNOWN
+        left = Finding.MET if case.covered() and not uncertain and not lifted else Finding.UNKNOWN
         yield Counterfactual("violence", "uncontest", left, names=case.contesting, number=bearable)
     possible = tuple(each.name for each in case.possible)
     if uncertain:
         others = max(0, incidents + len(possible) - len(case.possibly_severe) - bearable)
         yield from _of_uncertain(case, _quiet(case, incidents), others, bearable - incidents + 1)
-    if not case.covered() and (not uncertain or len(possible) <= MOST_BESIDES):
+    if lifted and not case.contesting and not uncertain:
+        quiet = Finding.MET if case.covered() else Finding.UNKNOWN
+        over = incidents + len(case.refused) - bearable
+        yield Counterfactual("violence", "settle", quiet, names=case.refused, number=over)
+    if not case.covered() and not lifted and (not uncertain or len(possible) <= MOST_BESIDES):
         yield replace(_watch_more(case), besides=(*case.contesting, *(possible if uncertain else ())))
     elif finding is Finding.MET and case.agreement.coverage.min_share_percent:
         spare = case.seen(case.agreement.coverage.min_feeds) - case.needed
@@ -148,7 +152,7 @@ def _of_bulletins(case: Case, finding: Finding) -> Iterator[Counterfactual]:
 
 def _quiet(case: Case, incidents_left: int) -> Finding | None:
     """Return the finding with a count within the limit; None when it hangs on which feeds' incidents are left."""
-    if case.contesting:
+    if case.contesting or case.lifted_by_refused(incidents_left):
         return Finding.UNKNOWN
     most = case.covered(case.all_day if incidents_left or case.possible else frozenset())
     # A notice that tells of something seen watches only while its feed tells what it was.

@@ -147,6 +147,7 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         limit=limit,
         bulletin=known.judged.bulletin_incidents,
         contesting=_contesting(agreement, known, limit),
+        refused=_refused(agreement, known),
         notices=notices,
         nil_notices=_stretches_of(watch for watch in watching if watch.nil is not False),
         all_day=frozenset(all_day),
@@ -181,6 +182,15 @@ def _contesting(agreement: Agreement, known: DayDetail, limit: Fraction) -> tupl
             name = f"{line.feed}/{line.report_id}"
             counts[name] = counts.get(name, 0) + line.incidents
     return tuple(name for name, incidents in counts.items() if incidents > limit)
+
+
+def _refused(agreement: Agreement, known: DayDetail) -> tuple[str, ...]:
+    """Return the pending reports that may be incidents, by name, where the agreement minds them."""
+    if agreement.violence.bulletins_of is not None or agreement.coverage.refused == "mark":
+        return ()
+    feeds = agreement.violence.feeds
+    counting = (each for each in known.refused if each.may_be_incident)
+    return tuple(sorted({each.name for each in counting if not feeds or each.feed is None or each.feed in feeds}))
 
 
 def _row(step: Step) -> ConvoyStepRow:

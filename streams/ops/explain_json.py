@@ -55,6 +55,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
             for convoy in explanation.convoys
         ],
         "bulletins": jsonable(known.bulletins),
+        "refused": jsonable(known.refused),
         "versions": jsonable(known.versions),
     }
 

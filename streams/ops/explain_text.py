@@ -25,6 +25,7 @@ _RULES = {
     "within_limit": "within the limit, and watched enough",
     "contested": "within the limit, and a bulletin counts more",
     "uncertain_time": "above the limit only with incidents that may be of other days",
+    "refused_pending": "within the limit, and refused reports may lift it above",
     "no_bulletin": "no bulletin to hold against the limit",
     "not_covered": "within the limit, but not watched enough to tell",
     "attacked": "a convoy was attacked",
@@ -84,6 +85,7 @@ def show_explanation(console: Console, explanation: Explanation) -> None:
     if (both := both_legs(explanation.case)) is not None:
         page.line(both)
     _incidents(page, explanation)
+    _refused(page, explanation)
     _convoys(page, explanation)
     _bulletins(page, explanation)
     _versions(page, explanation.detail.versions)
@@ -196,6 +198,19 @@ def _incident_list(page: _Page, heading: str, incidents: Sequence[Incident]) -> 
             _report(page, report, 2)
     if len(incidents) > _MOST_LISTED:
         page.line(f"... and {len(incidents) - _MOST_LISTED:,} more; --json tells all")
+
+
+def _refused(page: _Page, explanation: Explanation) -> None:
+    refused = explanation.detail.refused
+    if not refused:
+        return
+    page.head(f"Refused and pending, in no count: {counted(explanation.detail.judged.refused_pending, 'report')}")
+    for each in refused[:_MOST_LISTED]:
+        when = page.span(each.occurred_from, each.occurred_to)
+        page.line(f"reject {each.reject}: {each.name}, {each.code}, {when}")
+    if len(refused) > _MOST_LISTED:
+        page.line(f"... and {len(refused) - _MOST_LISTED:,} more; --json tells all")
+    page.line("`trucewatch rejects show` tells how to mend or to dismiss one")
 
 
 def _report(page: _Page, report: ReportDetail, depth: int) -> None:

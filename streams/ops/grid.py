@@ -22,6 +22,7 @@ _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
     "! contested: a monitor's bulletin of the day counts more than the limit\n"
+    "+ refused: reports of the day were refused, and neither accepted nor dismissed since\n"
     "± uncertain time: with those that are possible on several days, more incidents than the limit\n"
     "12/3.2 = incidents in scope / limit (12+5: 5 more are possible),\n"
     "or a monitor's count where the agreement goes by bulletins (– without one)\n"
@@ -57,7 +58,7 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
 
 def _doubts(cell: Cell) -> str:
     uncertain = any(reason["rule"] == "uncertain_time" for reason in cell.reasons)
-    return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}"
+    return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}{'+' if cell.refused_pending else ''}"
 
 
 def number(value: float) -> str:

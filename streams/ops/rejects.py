@@ -54,6 +54,8 @@ def show_rejects(
             else "sender unreadable"
         )
         outcome = f", {_redriven(reject)}" if reject.redrives else ""
+        outcome += f", {_dismissed(reject)}" if reject.dismissed_by is not None else ""
+        outcome += f", pending on {_days(reject)}" if reject.pending else ""
         console.print(Text(one_line(f"{reject.id}  {reject.code}  {who}  {_at(reject.received_at)}{outcome}")))
         console.print(Text(f"    {one_line(reject.hint)}", style="grey50"))
     records = sum(share.records for share in shares)
@@ -88,6 +90,8 @@ def show_reject(console: Console, reject: Reject) -> None:
         "received": _at(reject.received_at) or "not known",
         "read from": place,
         "redriven": _redriven(reject) if reject.redrives else "never",
+        "dismissed": "never" if reject.dismissed_by is None else _dismissed(reject),
+        "pending": _days(reject) if reject.pending else _not_pending(reject),
     }
     for name, value in facts.items():
         console.print(Text(f"{name:<10} {one_line(value)}"))
@@ -136,6 +140,24 @@ def _redriven(reject: Reject) -> str:
     return f"published again{when}{times}: {became}"
 
 
+def _dismissed(reject: Reject) -> str:
+    when = f" at {_at(reject.dismissed_at)}" if reject.dismissed_at else ""
+    return f"dismissed{when} by {reject.dismissed_by}: {reject.dismissal_reason}"
+
+
+def _days(reject: Reject) -> str:
+    return f"{', '.join(reject.regions or ())}, truce-day {reject.truce_day}"
+
+
+def _not_pending(reject: Reject) -> str:
+    """Say why a reject marks no day."""
+    if reject.report_known:
+        return "no: a report of this feed and report_id was accepted"
+    if not reject.regions:
+        return "no: it does not tell both a region of the agreement and a time"
+    return "no: settled"
+
+
 def _meaning(code: str) -> str:
     return next((one.meaning for one in RejectCode if one == code), "") or "a code this version does not know"
 
@@ -143,14 +165,15 @@ def _meaning(code: str) -> str:
 def _advice(reject: Reject) -> str:
     if reject.redrive_outcome == "rejected":
         return f"It goes on as reject {reject.redrive_offset}: `trucewatch rejects show {reject.redrive_offset}`."
-    if reject.redrive_outcome is not None:
+    if reject.redrive_outcome is not None or reject.dismissed_by is not None:
         return "Nothing is left to do."
     if not reject.whole:
         return "Make it smaller at its source, and publish it from there."
     return (
         f"To mend it: `trucewatch rejects redrive {reject.id} --edit KEY=VALUE`, or `trucewatch rejects export FILE`, "
         "mend the file and `trucewatch publish` it.\n"
-        f"When the fault was on this side: `trucewatch rejects redrive {reject.id}`."
+        f"When the fault was on this side: `trucewatch rejects redrive {reject.id}`.\n"
+        f"When no report is owed: `trucewatch rejects dismiss {reject.id} --reason TEXT --by NAME`."
     )
 
 

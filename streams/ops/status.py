@@ -20,6 +20,7 @@ from sinks.records import (
     FeedState,
     Gate,
     PlacesToCheck,
+    RefusedPending,
     RejectCount,
     Window,
 )
@@ -67,6 +68,7 @@ class Status:
     as_of: datetime | None = None
     amended: list[AmendedVersion] = field(default_factory=list)
     to_check: PlacesToCheck | None = None
+    refused: RefusedPending | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
     positions: list[PositionFinding] = field(default_factory=list)
     reject_rates: list[RejectRate] = field(default_factory=list)
@@ -116,6 +118,16 @@ def gate_sentence(gate: Gate | None) -> str:
     return (
         f"The gate is {'open' if gate.is_open else 'closed'}: {gate.regions_holding} of {gate.regions_needed} regions "
         f"have held {gate.required_days} days."
+    )
+
+
+def refused_sentence(refused: RefusedPending | None) -> str | None:
+    """Say what was refused and is pending; None when nothing is, or nobody knows."""
+    if refused is None or not refused.reports:
+        return None
+    return (
+        f"{counted(refused.reports, 'refused report')} pending on {counted(refused.region_days, 'region-day')}, of "
+        f"{counted(refused.gate_regions, 'gate region')}: neither accepted nor dismissed since."
     )
 
 
@@ -173,6 +185,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         positions=position_findings(connection, shown[0], shown[-1]) if shown else [],
         amended=_amended_lately(connection, about.now),
         to_check=reading.places_to_check(connection),
+        refused=reading.refused_pending(connection),
     )
 
 

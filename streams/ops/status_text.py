@@ -12,7 +12,7 @@ from sinks.records import DeclaredClock, jsonable
 from streams.ledger.core.feeds import Outcome
 from streams.ops.grid import LEGEND, cell_text, reason_text, show_grids, streak_text, worst_day
 from streams.ops.rejects import growth
-from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, silence
+from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, refused_sentence, silence
 from streams.ops.tables import plain_table
 from streams.ops.wording import local_time, one_line
 
@@ -55,6 +55,9 @@ def show_gate(console: Console, status: Status) -> None:
                     )
                 )
     console.print(Text(f"\n{gate_sentence(status.gate)}", style="bold"))
+    if (refused := refused_sentence(status.refused)) is not None:
+        console.print(Text(f"  {refused}"))
+        console.print(Text("  `trucewatch rejects list --pending` lists them.", style="grey50"))
     opened = [turn for turn in status.turns if turn.is_open]
     if not opened and status.gate is not None:
         console.print(Text("  It has not been open at any time."))
@@ -219,6 +222,7 @@ def status_json(status: Status) -> dict[str, Any]:
         ],
         "amended": jsonable(status.amended),
         "places_to_check": jsonable(status.to_check),
+        "refused_pending": jsonable(status.refused),
         "declared": jsonable(status.declared),
         "declared_clocks": jsonable(status.declared_clocks),
         "bulletins": jsonable(status.bulletins),

@@ -18,7 +18,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, UsageError
-from schemas.facts import Fact, Located, Origin, OutsideFact, TickFact, header_of
+from schemas.facts import Fact, Located, Origin, OutsideFact, RejectFact, Tells, TickFact, header_of
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from schemas.reports import PlacePrecision
@@ -139,6 +139,7 @@ class _Intake:
         locator: Locator = load_gazetteer(agreement.gazetteer, boundaries) if self._relocates else self._places
         self._clock = Examiner(served, locator, "clock")
         self._archive = Examiner(served, locator, "archive")
+        self._regions = frozenset(agreement.regions)
         self._codes = {RejectCode.CONFLICTING_BODY}
         if self._relocates:
             self._codes |= _PLACE_CODES
@@ -161,6 +162,8 @@ class _Intake:
 
     def _fact(self, record: Record) -> Fact | None:
         """Return the fact of a record, or None when it is none of this agreement's."""
+        if record.code is not None and record.code not in self._codes:
+            return self._refused(record)
         examined = self._examined(record)
         self.records += record.code is None
         ((_, fact),) = examined.facts
@@ -176,7 +179,27 @@ class _Intake:
                 self.outside += 1
             else:
                 self.refused[examined.rejected.code] += 1
-        return None
+            return None
+        return self._refused(record)
+
+    def _refused(self, record: Record) -> Fact:
+        """Return the reject of a record that stays one, with what the file says that its bytes still tell.
+
+        Places are not looked for anew: what no gazetteer knew then tells nothing now.
+        """
+        regions = tuple(region for region in record.regions or () if region in self._regions)
+        told = Tells()
+        if regions and record.occurred_from is not None and record.occurred_to is not None:
+            told = Tells(regions, record.occurred_from, record.occurred_to, bool(record.may_be_incident))
+        return RejectFact(
+            origin=Origin(_TOPIC, 0, record.fact_offset),
+            stamp=record.received_at,
+            code=record.code or "",
+            hint="",
+            feed=record.feed,
+            report_id=record.report_id,
+            tells=told,
+        )
 
     def _examined(self, record: Record) -> Examined:
         self._expect(record)

@@ -121,7 +121,30 @@ def test_a_reject_is_published_again_once(
 
 def test_a_topic_that_is_not_there_is_said_with_what_to_do(embedded_broker: str, prefix: str) -> None:
     nowhere = Reject(
-        3, "not_json", None, None, None, "", f"{prefix}.gone", 0, 0, "", 1, 0, None, None, None, False, b"{"
+        3,
+        "not_json",
+        None,
+        None,
+        None,
+        "",
+        f"{prefix}.gone",
+        0,
+        0,
+        "",
+        1,
+        0,
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        False,
+        b"{",
     )
     with pytest.raises(Exception, match="there is no topic") as caught:
         asyncio.run(redrive(embedded_broker, [Letter(nowhere, b"{")], lambda _: None))

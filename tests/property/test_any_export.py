@@ -29,7 +29,30 @@ BODIES = (
 
 def reject(body: bytes) -> Reject:
     return Reject(
-        7, "not_json", None, None, None, "\x1b", "t", 1, 41, "log", len(body), 2, None, None, None, False, body
+        7,
+        "not_json",
+        None,
+        None,
+        None,
+        "\x1b",
+        "t",
+        1,
+        41,
+        "log",
+        len(body),
+        2,
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        False,
+        body,
     )
 
 

@@ -17,7 +17,7 @@ from sinks.verify.days import Days
 from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
 from sinks.verify.recount import recount
-from tests.support.drawn_facts import LISTED, as_naive, histories, meetings, ticks
+from tests.support.drawn_facts import LISTED, as_naive, as_rejects, histories, meetings, ticks
 from tests.support.effort import examples
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
@@ -27,7 +27,7 @@ RANDOM = settings(max_examples=examples(300), deadline=None, suppress_health_che
 FEWER = settings(RANDOM, max_examples=examples(113))
 
 STRICT: dict[str, dict[str, object]] = {
-    "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True},
+    "coverage": {"min_feeds": 2, "min_share_percent": 40, "reports_cover_the_day": True, "refused": "unknown"},
     "access": {
         "regions": ["SY01", "SY02"],
         "overdue_after_hours": 20,
@@ -72,6 +72,7 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.contested_by,
         row.incidents_sure,
         row.incidents_possible,
+        row.refused_pending,
     )
 
 
@@ -97,8 +98,9 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.contested_by,
             found.incidents_sure,
             found.incidents_possible,
+            found.refused_pending,
         )
-        for bucket, found in recount(truce, as_naive(truce, history), now).items()
+        for bucket, found in recount(truce, as_naive(truce, history), now, rejects=as_rejects(truce, history)).items()
     }
 
 

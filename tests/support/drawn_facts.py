@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from schemas.agreement import Agreement
@@ -19,17 +20,25 @@ from schemas.facts import (
     CountLine,
     CoverageFact,
     DeclarationFact,
+    DismissalFact,
     Fact,
     GivenLength,
     IncidentFact,
     Located,
+    Origin,
+    OutsideFact,
     PositionFact,
+    Redrive,
+    RejectFact,
+    Tells,
     TickFact,
 )
 from schemas.reports import ConvoyStep
 from schemas.truceday import Micros
 from sinks.verify.claims import DELIVERIES, destination_of, listed_place
+from sinks.verify.days import Days
 from sinks.verify.history import NaiveLine, NaiveReport
+from sinks.verify.refused import NaiveReject
 from tests.support.worlds import HOUR, at, bulletin, convoy, coverage, declaration, incident, position, tick
 
 MINUTE = HOUR // 60
@@ -185,6 +194,39 @@ def _position(draw: Random) -> PositionFact:
     )
 
 
+def _tells(draw: Random) -> Tells | None:
+    """Return what a reject tells: mostly of the days on which incidents crowd."""
+    if draw.randrange(6) == 0:
+        return draw.choice((None, Tells()))
+    when = draw.choice((_moment(draw), at(1, 11), at(1, 11)))
+    regions = draw.choice((("SY01",), ("SY02",), REGIONS))
+    return Tells(regions, when, when + draw.randint(0, 30) * HOUR, incident=draw.random() < 0.8)
+
+
+def _refused(draw: Random) -> RejectFact:
+    """Return a reject, by an identity that reports may have, or by none; it may be a redrive of another."""
+    named = {"feed": draw.choice((*FEEDS, None)), "report_id": draw.choice((*NAMES, None))}
+    redrive = _redrive(draw) if draw.randrange(5) == 0 else None
+    return RejectFact(code="bad_value", hint="none", **named, tells=_tells(draw), redrive=redrive)
+
+
+def _redrive(draw: Random) -> Redrive:
+    return Redrive(_nth(draw.randrange(100)), draw.choice((1, 1, 2)))
+
+
+def _dismissal(draw: Random) -> DismissalFact:
+    return DismissalFact(of=_nth(draw.randrange(100)), reason="none", by="desk")
+
+
+def _redriven(draw: Random) -> IncidentFact:
+    return msgspec.structs.replace(_incident(draw), redrive=_redrive(draw))
+
+
+def _nth(number: int, of: str = "rejected") -> Origin:
+    """Return where a record lies, each in a topic of its own: shuffled, none passes for a redelivery."""
+    return Origin(f"{of}{number}", 0, 0)
+
+
 def _tick(draw: Random) -> TickFact:
     return tick(at(0, draw.randint(0, 8 * 24)))
 
@@ -206,6 +248,9 @@ _anything = _facts(
         *[_declaration] * 2,
         *[_position] * 2,
         *[_tick] * 3,
+        *[_refused] * 4,
+        _redriven,
+        _dismissal,
     ]
 )
 #: The others move days, convoys and who watched around the incidents.
@@ -213,12 +258,36 @@ _meeting = _facts([*[_meeting_incident] * 14, _notice, _notice, _bulletin, _step
 ticks = st.integers(0, 8 * 24).map(lambda hours: tick(at(0, hours)))
 
 
+#: Facts that are no reports.
+NO_REPORTS = (TickFact, RejectFact, DismissalFact)
+
+
+def numbered(history: list[Fact]) -> list[Fact]:
+    """Give every reject and dismissal a source of its own, and let what names a reject name one that there is."""
+    rejects = sum(isinstance(fact, RejectFact) for fact in history)
+    numbers, told = iter(range(rejects)), []
+    for place, fact in enumerate(history):
+        found = fact
+        if fact.redrive is not None:
+            named = int(fact.redrive.of.topic.removeprefix("rejected")) % max(rejects, 1)
+            found = msgspec.structs.replace(found, redrive=Redrive(_nth(named), fact.redrive.number))
+        if isinstance(found, RejectFact):
+            number = next(numbers)
+            # Of redrives with the same bytes the ledger would take the first alone.
+            found = msgspec.structs.replace(found, origin=_nth(number), hint=f"reject {number}")
+        elif isinstance(found, DismissalFact):
+            named = int(found.of.topic.removeprefix("rejected")) % max(rejects, 1)
+            found = msgspec.structs.replace(found, of=_nth(named), origin=_nth(place, "dismissal"))
+        told.append(found)
+    return told
+
+
 def one_body_a_revision(history: list[Fact]) -> list[Fact]:
     """Drop a second body under one identity and revision: the one case in which order matters, by design."""
     known: dict[tuple[str, str, int], Fact] = {}
     kept: list[Fact] = []
     for fact in history:
-        if isinstance(fact, TickFact):
+        if isinstance(fact, NO_REPORTS):
             kept.append(fact)
             continue
         name = (fact.feed or "", fact.report_id or "", getattr(fact, "revision", 0))
@@ -228,14 +297,47 @@ def one_body_a_revision(history: list[Fact]) -> list[Fact]:
 
 
 #: Anything, in any order.
-histories = st.lists(_anything, max_size=30).map(one_body_a_revision)
+histories = st.lists(_anything, max_size=36).map(numbered).map(one_body_a_revision)
 #: Mostly incidents that may be linked.
 meetings = st.lists(_meeting, min_size=18, max_size=36).map(one_body_a_revision)
 
 
 def as_naive(truce: Agreement, history: list[Fact]) -> list[NaiveReport]:
     """Return the reports of a history as a recount sees them."""
-    return [_naive(truce, offset, fact) for offset, fact in enumerate(history) if not isinstance(fact, TickFact)]
+    return [_naive(truce, offset, fact) for offset, fact in enumerate(history) if not isinstance(fact, NO_REPORTS)]
+
+
+def as_rejects(truce: Agreement, history: list[Fact]) -> list[NaiveReject]:
+    """Return the rejects of a history that tell a region and a time, as a recount sees them."""
+    return [
+        _naive_reject(truce, offset, fact, history)
+        for offset, fact in enumerate(history)
+        if isinstance(fact, RejectFact) and fact.tells is not None and fact.tells.regions
+    ]
+
+
+def _naive_reject(truce: Agreement, offset: int, fact: RejectFact, history: list[Fact]) -> NaiveReject:
+    tells, origin = fact.tells, fact.origin
+    assert tells is not None
+    assert origin is not None
+    name = f"{origin.topic}/{origin.partition}/{origin.offset}"
+    report: tuple[str, ...] = ("", name)
+    if fact.feed is not None and fact.report_id is not None:
+        name, report = f"{fact.feed}/{fact.report_id}", (fact.feed, fact.report_id)
+    settling = [place for place, other in enumerate(history) if _settles(other, fact)]
+    day, _ = Days.of(truce).holding_most(tells.from_, tells.to)
+    return NaiveReject(offset, report, name, fact.feed, tells.regions, day, tells.incident, min(settling, default=None))
+
+
+def _settles(other: Fact, rejected: RejectFact) -> bool:
+    if isinstance(other, DismissalFact):
+        return other.of == rejected.origin
+    if isinstance(other, TickFact | OutsideFact):
+        return False
+    redriven = other.redrive is not None and other.redrive.of == rejected.origin
+    if isinstance(other, RejectFact):
+        return redriven and other.tells is not None and bool(other.tells.regions)
+    return redriven or (other.feed, other.report_id) == (rejected.feed, rejected.report_id)
 
 
 def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:

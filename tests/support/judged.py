@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas.agreement import Agreement
-from schemas.facts import Fact, Origin, Redrive, RejectFact, ReportFact, TickFact
+from schemas.facts import Fact, Origin, Redrive, RejectFact, TickFact
 from schemas.gazetteer import load_gazetteer
-from schemas.rejects import naming
-from schemas.rows import Identity
+from schemas.rejects import Dismissal, dismissal_record, naming
 from schemas.topics import Topics
 from schemas.truceday import Micros, from_micros
 from sinks.linking import LinkingAnswers
 from sinks.store import PUBLISHED, Store
 from streams.intake.examine import Examiner
-from streams.ledger.core.identity import key_hash
+from streams.ledger.core.identity import identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
 from tests.support.stores import begin_store
@@ -67,6 +66,15 @@ class History:
             raise ValueError(f"fact {number} is no reject of intake's")
         headers = [(name, text.encode()) for name, text in naming(Redrive(rejected.origin, time)).items()]
         self._take_in(json.dumps(body).encode() if isinstance(body, dict) else body or original, headers)
+        return self
+
+    def dismissed(self, number: int, reason: str = "a test", by: str = "desk") -> History:
+        """Dismiss an earlier reject."""
+        rejected, _ = self.facts[number]
+        if not isinstance(rejected, RejectFact) or rejected.origin is None:
+            raise ValueError(f"fact {number} is no reject of intake's")
+        body, headers = dismissal_record(rejected.origin, Dismissal(reason, by))
+        self._take_in(body, [(name, value or b"") for name, value in headers])
         return self
 
     def _take_in(self, body: bytes, headers: Sequence[tuple[str, bytes]]) -> None:
@@ -138,13 +146,8 @@ class History:
     def _fold(self, ledger: Ledger, store: Store, facts: Sequence[tuple[Fact, bytes]], first: int) -> None:
         entries = []
         for number, (fact, body) in enumerate(facts):
-            key = key_hash(fact.feed, fact.report_id) if isinstance(fact, ReportFact) else 0
-            entries.append(Entry(first + number, fact, body, key))
-        wanted = {
-            Identity(entry.fact.feed, entry.fact.report_id): entry.key_hash
-            for entry in entries
-            if isinstance(entry.fact, ReportFact)
-        }
-        priors = store.priors(wanted)
+            identity = identity_of(fact)
+            entries.append(Entry(first + number, fact, body, key_hash(*identity) if identity else 0))
+        priors = store.priors(ledger.unknown(entries))
         for entry in entries:
             ledger.fold(entry, priors)

@@ -14,6 +14,7 @@ from schemas.rows import (
     Hour,
     LinkedIncident,
     LinkedReport,
+    PendingReject,
     ReportRow,
     Resumed,
     UncertainIncident,
@@ -25,7 +26,7 @@ UPSERTED = {"tallies": 2, "feed_tallies": 3, "verdicts": 2, "windows": 1, "feeds
 #: Tables whose rows belong to one report and are replaced with it.
 OF_A_REPORT = ("convoy_steps", "coverage", "bulletins", "positions", "position_findings")
 #: Tables that only grow.
-APPENDED = ("gate_history", "redrives", "rejects", "figures", "declarations")
+APPENDED = ("gate_history", "redrives", "rejects", "dismissals", "figures", "declarations")
 
 
 class Kept:
@@ -89,12 +90,31 @@ class Kept:
             gate=last.gate,
             feeds=[*self.present["feeds"].values()],
             redrives=self.appended["redrives"],
+            refused=self._refused(reports),
+            settled=sorted(self._settled()),
             pending=last.pending,
             last_digest=last.last_digest,
             term=last.term,
             writer=last.writer,
             **(_of_linking(reports, linked) if self._truce.linking else {}),
         )
+
+    def _settled(self) -> set[tuple[str, int, int, str]]:
+        rejected = {row.fact_offset: row for row in self.appended["rejects"]}
+        settled = {row[1:5] for row in self.appended["dismissals"]}
+        for row in self.appended["redrives"]:
+            if row.outcome != "rejected" or rejected[row.fact_offset].regions:
+                settled.add(row[1:5])
+        return settled
+
+    def _refused(self, reports: list[ReportRow]) -> list[PendingReject]:
+        known, settled = {(row.feed, row.report_id) for row in reports}, self._settled()
+        return [
+            PendingReject._make(getattr(row, name) for name in PendingReject._fields)
+            for row in self.appended["rejects"]
+            if row.regions and (row.feed, row.report_id) not in known
+            if (row.source_topic, row.source_partition, row.source_offset, row.source_log) not in settled
+        ]
 
     def _hours(
         self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]

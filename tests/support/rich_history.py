@@ -109,4 +109,8 @@ def rich_history() -> History:
         history.tell(report("convoy", f"{step}-9", feed=feed, **told))
     early = report("incident", "f1", region="SY01", **{**spine, "reported_at": at(0)})
     history.tell(b"", b"\xff", b'{"type": "weather"}', early)
+    # Two refused reports of a day that is over, one of them set aside at once.
+    refused = {**spine, "occurred": (at(3, 2), at(3, 3)), "kind": "sheling", "region": "SY01"}
+    history.tell(report("incident", "x1", **refused), report("incident", "x2", **refused)).tick(at(4, 8))
+    history.dismissed(len(history.facts) - 2)
     return history.tick(at(4, 9), at(5, 1))

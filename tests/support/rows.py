@@ -13,6 +13,7 @@ from schemas.rows import (
     CoverageRow,
     DayTallyRow,
     DeclarationRow,
+    DismissalRow,
     FeedRow,
     FeedTallyRow,
     FiguresRow,
@@ -124,6 +125,7 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         contested_by=None,
         incidents_sure=2,
         incidents_possible=0,
+        refused_pending=0,
     )
     return row._replace(**given)
 
@@ -264,7 +266,31 @@ def bulletin_row(report_id: str, **given: Any) -> BulletinRow:
 def reject_row(offset: int = 5, **given: Any) -> RejectRow:
     """Return a rejected record that is not even text."""
     row = RejectRow(
-        offset, "not_json", "send JSON", None, None, hours(3), "truce.incidents.v1", 0, 7, "log-a", b"\xff\x00", 2
+        offset,
+        "not_json",
+        "send JSON",
+        None,
+        None,
+        hours(3),
+        "truce.incidents.v1",
+        0,
+        7,
+        "log-a",
+        b"\xff\x00",
+        2,
+        (),
+        None,
+        None,
+        None,
+        None,
+    )
+    return row._replace(**given)
+
+
+def dismissal_row(offset: int = 7, **given: Any) -> DismissalRow:
+    """Return that ``reject_row`` was dismissed."""
+    row = DismissalRow(
+        offset, "truce.incidents.v1", 0, 7, "log-a", "a test", "desk", hours(3.6), "truce.incidents.v1", 0, 8, "log-a"
     )
     return row._replace(**given)
 
@@ -286,6 +312,7 @@ def full_changes() -> Changes:
         reports=[incident_row("i1"), incident_row("i2", fact_offset=1, occurred_from=hours(0.5), kind="airstrike")],
         rejects=[reject_row()],
         redrives=[redrive_row()],
+        dismissals=[dismissal_row()],
         tallies=[tally_row()],
         feed_tallies=[FeedTallyRow("SY02", DAY_ONE, "feed-a", 2)],
         convoy_steps=[step_row("s1")],

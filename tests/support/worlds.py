@@ -20,7 +20,6 @@ from schemas.facts import (
     IncidentFact,
     Located,
     Origin,
-    OutsideFact,
     PositionFact,
     TickFact,
 )
@@ -39,7 +38,7 @@ from schemas.rows import (
     VerdictRow,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.identity import key_hash
+from streams.ledger.core.identity import identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.remembered import Bounds
 from streams.ledger.core.report_rows import Entry
@@ -417,10 +416,9 @@ class World:
     def tell(self, *facts: Fact) -> World:
         """Fold facts in the order given; each gets the next offset."""
         for fact in facts:
-            key, wanted = 0, []
-            if not isinstance(fact, TickFact | OutsideFact):
-                wanted = [Identity(fact.feed or "", fact.report_id or "")]
-                key = key_hash(*wanted[0])
+            identity = identity_of(fact)
+            wanted = [Identity(*identity)] if identity else []
+            key = key_hash(*identity) if identity else 0
             # A feed's bytes say nothing of where in Kafka they lie or when they were read.
             body = repr(msgspec.structs.replace(fact, origin=None, stamp=None)).encode()
             self.ledger.fold(Entry(self._offset, fact, body, key), self.store.priors(wanted))
@@ -433,10 +431,9 @@ class World:
     def tell_bodies(self, records: Iterable[tuple[Fact, bytes]]) -> World:
         """Fold facts with the bytes they came in."""
         for fact, body in records:
-            wanted = (
-                [] if isinstance(fact, TickFact | OutsideFact) else [Identity(fact.feed or "", fact.report_id or "")]
-            )
-            key = key_hash(*wanted[0]) if wanted else 0
+            identity = identity_of(fact)
+            wanted = [Identity(*identity)] if identity else []
+            key = key_hash(*identity) if identity else 0
             self.ledger.fold(Entry(self._offset, fact, body, key), self.store.priors(wanted))
             self._offset += 1
         return self

@@ -130,6 +130,92 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(run: Run, data: Path, ar
     assert said in ended.err
 
 
+@pytest.fixture
+def dismissed(tmp_path: Path) -> Path:
+    """Two rejects of a truce that are pending and one that was dismissed."""
+    history = History(agreement(id=AGREEMENT)).tell(misspelt("i0"), misspelt("i1"), misspelt("i2"))
+    history.dismissed(0, "an exercise", "A. Haddad").tick(at(1)).judged(tmp_path / "data" / AGREEMENT)
+    return tmp_path / "data"
+
+
+SAID = ("--reason", "a test", "--by", "desk")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (SAID, "say which: IDs, or --all"),
+        (("1", "--all", *SAID), "say which"),
+        (("1", "--feed", "feed-a", *SAID), "choose among --all"),
+        (("9", *SAID), "there is no reject 9"),
+        (("0", *SAID), "dismissed before: 0 (by A. Haddad: an exercise)"),
+        (("1", "--by", "desk"), "Missing option '--reason'"),
+        (("1", "--reason", "a test"), "Missing option '--by'"),
+        (("1", "--reason", " ", "--by", "desk"), "--reason says nothing"),
+        (("1", "--reason", "a test", "--by", ""), "--by says nothing"),
+        (("1", "--reason", "x" * 1001, "--by", "desk"), "--reason has 1,001 characters; at most 1,000 are kept"),
+        (("1", *SAID), "rejects dismiss needs a broker"),
+        (("0", "1", *SAID), "rejects dismiss needs a broker"),
+    ],
+)
+def test_what_cannot_be_dismissed_is_refused_with_the_reason(
+    run: Run, dismissed: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = run("rejects", "dismiss", *arguments, "--data", dismissed)
+    assert ended.code == 2
+    assert said in " ".join(ended.err.split())
+
+
+def test_what_is_pending_and_what_was_dismissed_is_listed_shown_and_left_out_of_exports(
+    run: Run, dismissed: Path
+) -> None:
+    listed = run("rejects", "list", "--data", dismissed).out
+    assert "dismissed by A. Haddad: an exercise" in listed
+    assert "1  bad_value  feed-a/i1" in listed
+    assert "pending on SY01, truce-day 2016-09-12" in listed
+    waiting = json.loads(run("rejects", "list", "--pending", "--data", dismissed, "--json").out)
+    assert [(one["id"], one["pending"], one["regions"]) for one in waiting["rejects"]] == [
+        (2, True, ["SY01"]),
+        (1, True, ["SY01"]),
+    ]
+    shown = run("rejects", "show", "0", "--data", dismissed).out
+    assert "dismissed by A. Haddad: an exercise" in shown
+    assert "Nothing is left to do." in shown
+    assert "no: settled" in shown
+    assert "rejects dismiss 1 --reason TEXT --by NAME" in run("rejects", "show", "1", "--data", dismissed).out
+    exported = run("rejects", "export", "mend.jsonl", "--data", dismissed).out
+    assert exported == "2 rejects written to mend.jsonl; 1 left out that were dismissed\n"
+    tried = run("rejects", "redrive", "--all", "--dry-run", "--data", dismissed, "--json")
+    assert json.loads(tried.out)["checked"] == 2
+
+
+def test_a_reject_says_why_it_is_not_pending(run: Run, data: Path) -> None:
+    known = run("rejects", "show", "0", "--data", data).out
+    assert "pending    no: a report of this feed and report_id was accepted" in known
+    assert "no: it does not tell both a region of the agreement and a time" in (
+        run("rejects", "show", "2", "--data", data).out
+    )
+
+
+def test_status_and_explain_mark_what_was_refused(run: Run, dismissed: Path) -> None:
+    told = run("status", "--data", dismissed).out
+    assert "UNKNOWN+" in told
+    assert "2 refused reports pending on 1 region-day, of 1 gate region: neither accepted nor dismissed since." in told
+    assert json.loads(run("status", "--data", dismissed, "--json").out)["refused_pending"] == {
+        "reports": 2,
+        "region_days": 1,
+        "gate_regions": 1,
+    }
+    gate = run("status", "--gate", "--data", dismissed).out
+    assert "2 refused reports pending on 1 region-day" in gate
+    explained = run("explain", "SY01", "2016-09-12", "--data", dismissed).out
+    assert "Refused and pending, in no count: 2 reports" in explained
+    assert "reject 1: feed-a/i1, bad_value, 2016-09-12 20:00+03:00 to 2016-09-12 21:00+03:00" in explained
+    assert len(json.loads(run("explain", "SY01", "2016-09-12", "--data", dismissed, "--json").out)["refused"]) == 2
+    quiet = run("explain", "SY02", "2016-09-12", "--data", dismissed).out
+    assert "Refused" not in quiet
+
+
 def test_an_edit_leaves_every_digit_and_letter_of_the_rest() -> None:
     body = '{"raw":{"id":123456789012345678901234567890,"تل":0.1}}'.encode()
     assert edited(body, [Edit("revision=2")], "it") == body[:-1] + b',"revision":2}'

@@ -97,6 +97,7 @@ def a_cell(**fields: object) -> Cell:
         contested_by=None,
         incidents_sure=12,
         incidents_possible=0,
+        refused_pending=0,
         reasons=[],
     )
     return replace(cell, **fields)  # type: ignore[arg-type]

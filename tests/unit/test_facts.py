@@ -12,11 +12,13 @@ from schemas.facts import (
     CountLine,
     CoverageFact,
     DeclarationFact,
+    DismissalFact,
     IncidentFact,
     Located,
     Origin,
     OutsideFact,
     RejectFact,
+    Tells,
     TickFact,
 )
 
@@ -35,6 +37,8 @@ PLACE = Located(region="SY02", by="name", name="Halab", conflict="point lies in 
         DeclarationFact(**SPINE, act="start", declared_by="A", effective_at=5),
         OutsideFact(origin=ORIGIN, stamp=1, feed="sohr"),
         RejectFact(origin=ORIGIN, code="not_json", hint="send JSON"),
+        RejectFact(origin=ORIGIN, code="bad_value", hint="kind", tells=Tells(("SY02",), 1, 2, incident=True)),
+        DismissalFact(origin=ORIGIN, of=ORIGIN, reason="a test", by="desk"),
         TickFact(stamp=9),
     ],
     ids=lambda fact: type(fact).__name__,

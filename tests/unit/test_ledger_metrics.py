@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from schemas.rows import Amendment, Changes, FeedRow, RejectRow, VerdictRow
+from schemas.rows import Amendment, Changes, FeedRow, VerdictRow
 from streams.engine.metrics import registry_of
 from streams.ledger.metrics import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerMetrics
+from tests.support.rows import reject_row
 
 FINDINGS = ("MET", "BROKEN", "UNKNOWN")
 
@@ -18,12 +19,12 @@ def feed(name: str, accepted: int) -> FeedRow:
     return FeedRow(name, 0, 1_000_000, accepted, 0, 0, 0, 0, 0)
 
 
-REJECT = RejectRow(1, "not_json", "", None, None, None, None, None, None, None, b"", 0)
+REJECT = reject_row(1)
 
 
 def verdict(day: date, found: str) -> VerdictRow:
     return VerdictRow(
-        "SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "", "", None
+        "SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "", "", None, 0
     )
 
 

@@ -54,9 +54,10 @@ OF_THE_FIRST = {
     "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log)",
     "feeds": "* EXCLUDE (outside)",
+    "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
     **dict.fromkeys(
         ("day_verdicts", "day_verdict_versions", "day_figures"),
-        "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible)",
+        "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible, refused_pending)",
     ),
 }
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
@@ -96,7 +97,8 @@ def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path
         connection.execute("CREATE VIEW places AS SELECT 1 AS another; CREATE MACRO utc_text(instant) AS 1")
         connection.execute(f"ATTACH '{tmp_path / 'new' / LIVE}' AS new (READ_ONLY)")
         for (table,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'new'"
+            # What later versions added has no rows here.
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'new' AND table_name <> 'dismissals'"
         ).fetchall():
             connection.execute(f"INSERT INTO {table} SELECT {OF_THE_FIRST.get(table, '*')} FROM new.{table}")
     open_store(old).close()

@@ -33,7 +33,7 @@ TABLES = (
     *("about", "regions", "truce_days", "reports", "linked_incidents", "linked_reports", "convoys", "convoy_events"),
     *("joined_claims", "coverage", "bulletins", "declarations", "positions", "position_findings", "day_tallies"),
     *("feed_tallies", "day_verdicts", "day_verdict_versions", "day_figures", "region_windows", "gate", "gate_history"),
-    *("rejects", "redrives", "feeds", "sink_offsets", "ledger_state"),
+    *("rejects", "redrives", "dismissals", "feeds", "sink_offsets", "ledger_state"),
 )
 LISTED = {(each.table, column) for each in NOT_CHECKED if each.table != "every table" for column in each.columns}
 

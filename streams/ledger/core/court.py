@@ -16,6 +16,7 @@ from streams.ledger.core.bulletins import Told
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
+from streams.ledger.core.refusals import Refusals
 from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
 from streams.ledger.core.violence import judge_violence, may_be_broken
@@ -32,9 +33,12 @@ class EarliestOf(Protocol):
 class Court:
     """Judges at ticks. Judging again what did not change changes nothing, so it judges no less than what may have."""
 
-    def __init__(self, agreement: Agreement, books: Books, earliest: EarliestOf) -> None:
+    def __init__(self, agreement: Agreement, books: Books, refusals: Refusals, earliest: EarliestOf) -> None:
         self._agreement = agreement
         self._books = books
+        self._refusals = refusals
+        #: A monitor's count is no number of reports: rejects are not added to it.
+        self._refuses = agreement.coverage.refused == "unknown" and agreement.violence.bulletins_of is None
         self._earliest = earliest
         self._present: dict[Bucket, VerdictRow] = {}
         self._judged: dict[Bucket, tuple[Judgement, State]] = {}
@@ -184,8 +188,16 @@ class Court:
         counted = tally.in_scope.total if by_incidents else told.incidents if told else None
         uncertain = may_be_broken(counted, possible if by_incidents else 0, severe_possible, limit)
         contesting = books.bulletins.contesting(bucket, limit)
+        refused = self._refusals.of(bucket)
+        beyond = self._refuses and tally.in_scope.total + refused.incidents > limit
         violence = judge_violence(
-            counted, tally.severe.total, limit, covered=covered, contested=bool(contesting), uncertain=uncertain
+            counted,
+            tally.severe.total,
+            limit,
+            covered=covered,
+            contested=bool(contesting),
+            uncertain=uncertain,
+            refused=beyond,
         )
         contested = contesting if violence is Finding.UNKNOWN else ()
         uncertain = uncertain and violence is Finding.UNKNOWN and not contested
@@ -216,6 +228,8 @@ class Court:
             possible=possible,
             severe_possible=severe_possible,
             uncertain=uncertain,
+            refused_pending=refused.reports,
+            refused=refused if beyond and violence is Finding.UNKNOWN and not contested and not uncertain else None,
         )
 
     def _doubts(self, bucket: Bucket) -> tuple[Evidence, ...]:
@@ -274,6 +288,7 @@ class Court:
             contested_by=judgement.contested_by,
             incidents_sure=judgement.sure,
             incidents_possible=judgement.possible,
+            refused_pending=judgement.refused_pending,
         )
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:

@@ -7,12 +7,23 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from schemas.facts import REPORT_FACTS, Fact, RejectFact
+
 Hashes = npt.NDArray[np.int64]
 
 
 def key_hash(feed: str, report_id: str) -> int:
     """Return the signed 64-bit fingerprint of an identity."""
     return int.from_bytes(blake2b(f"{feed}\x00{report_id}".encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def identity_of(fact: Fact) -> tuple[str, str] | None:
+    """Return the identity whose history decides what becomes of a fact: a report's, or that of a telling reject."""
+    if isinstance(fact, REPORT_FACTS):
+        return fact.feed, fact.report_id
+    if isinstance(fact, RejectFact) and fact.tells is not None and fact.tells.regions:
+        return None if fact.feed is None or fact.report_id is None else (fact.feed, fact.report_id)
+    return None
 
 
 def body_digest(body: bytes) -> int:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from schemas.agreement import Agreement
 from schemas.facts import (
-    REPORT_FACTS,
     BulletinFact,
     ConvoyFact,
     CoverageFact,
     DeclarationFact,
+    DismissalFact,
     Fact,
     IncidentFact,
     OutsideFact,
@@ -29,8 +29,10 @@ from schemas.rows import (
     Contribution,
     CoverageRow,
     DeclarationRow,
+    DismissalRow,
     Evidence,
     Identity,
+    PendingReject,
     Prior,
     RejectRow,
     ReportRow,
@@ -44,15 +46,16 @@ from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
-from streams.ledger.core.identity import body_digest
+from streams.ledger.core.identity import body_digest, identity_of
 from streams.ledger.core.links import Links
-from streams.ledger.core.pending import Pending
+from streams.ledger.core.pending import Changing, Pending
 from streams.ledger.core.pieces import Pieces, whole
 from streams.ledger.core.possible import possible_days
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
+from streams.ledger.core.refusals import Bucket, Refusals
 from streams.ledger.core.remembered import Bounds, LinkingStore
-from streams.ledger.core.report_rows import Entry, incident_row, other_row, step_row
+from streams.ledger.core.report_rows import NO_ORIGIN, Entry, incident_row, other_row, step_row
 from streams.ledger.core.watchers import Days
 
 Sides = tuple[tuple[str, ...], ...]
@@ -88,7 +91,8 @@ class Ledger:
         self._origins: dict[tuple[str, int, str], int] = {}
         self._books = Books(agreement)
         self._pending = Pending()
-        self._court = Court(agreement, self._books, earliest)
+        self._refusals = Refusals(agreement)
+        self._court = Court(agreement, self._books, self._refusals, earliest)
         self._links = None
         if agreement.linking is not None:
             self._links = Links(agreement, agreement.linking, self._books, staged, bounds or Bounds())
@@ -126,6 +130,7 @@ class Ledger:
             self._links.restore(resumed)
         self._feeds.restore(resumed.feeds)
         self._redrives.restore(resumed.redrives)
+        self._refusals.restore(resumed.refused, resumed.settled)
 
     # -- facts
 
@@ -136,11 +141,9 @@ class Ledger:
         """
         wanted = {}
         for entry in entries:
-            fact = entry.fact
-            if isinstance(fact, REPORT_FACTS):
-                identity = Identity(fact.feed, fact.report_id)
-                if identity not in self._fresh:
-                    wanted[identity] = entry.key_hash
+            identity = identity_of(entry.fact)
+            if identity is not None and identity not in self._fresh:
+                wanted[Identity(*identity)] = entry.key_hash
         return wanted
 
     def fold(self, entry: Entry, priors: Mapping[tuple[str, str], Prior]) -> None:
@@ -165,11 +168,17 @@ class Ledger:
             yield
 
     def _fold(
-        self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
+        self,
+        entry: Entry,
+        fact: ReportFact | RejectFact | DismissalFact | OutsideFact,
+        priors: Mapping[tuple[str, str], Prior],
     ) -> None:
         if self._passed(fact):
             return
         self._note_origin(fact)
+        if isinstance(fact, DismissalFact):
+            self._dismiss(entry, fact)
+            return
         if fact.redrive is None:
             self._take(entry, fact, priors)
             return
@@ -182,6 +191,9 @@ class Ledger:
         self.changes.redrives.append(
             self._redrives.enter(fact.redrive, digest, entry.offset, outcome.value, fact.stamp)
         )
+        # Rejected once more it goes on as the reject it became, where that one tells as much.
+        if outcome is not Outcome.REJECTED or (isinstance(fact, RejectFact) and fact.tells and fact.tells.regions):
+            self._touch_refused(self._refusals.settle(fact.redrive.of), fact.redrive)
 
     def _take(
         self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
@@ -191,7 +203,9 @@ class Ledger:
             self._feeds.count(fact.feed, Outcome.OUTSIDE, fact)
             return Outcome.OUTSIDE
         if isinstance(fact, RejectFact):
-            return self._reject(entry, fact, fact.code, fact.hint)
+            outcome = self._reject(entry, fact, fact.code, fact.hint)
+            self._refuse(self.changes.rejects[-1], fact, priors)
+            return outcome
         # A plain tuple: it equals an Identity, hashes alike, and costs a tenth.
         identity = (fact.feed, fact.report_id)
         prior = self._fresh.get(identity)
@@ -248,6 +262,8 @@ class Ledger:
             outcome = Outcome.SUPERSEDED
         else:
             self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
+            if prior is None:
+                self._touch_refused(self._refusals.accept(identity), fact)
             self._replace(entry, fact, identity, prior, adds)
             outcome = Outcome.ACCEPTED if prior is None else Outcome.CORRECTED
             if fact.retracted:
@@ -365,9 +381,42 @@ class Ledger:
         elif isinstance(fact, ConvoyFact):
             self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 
+    def _refuse(self, row: RejectRow, fact: RejectFact, priors: Mapping[tuple[str, str], Prior]) -> None:
+        """Count a reject as pending, unless a report of its identity was accepted."""
+        identity = identity_of(fact)
+        if row.truce_day is None or identity in self._fresh or identity in priors:
+            return
+        fields = {name: getattr(row, name) for name in PendingReject._fields}
+        self._touch_refused(self._refusals.add(PendingReject(**fields)), fact)
+
+    def _dismiss(self, entry: Entry, fact: DismissalFact) -> None:
+        of, origin = fact.of, fact.origin or NO_ORIGIN
+        self.changes.dismissals.append(
+            DismissalRow(
+                entry.offset,
+                of.topic,
+                of.partition,
+                of.offset,
+                of.log,
+                fact.reason,
+                fact.by,
+                fact.stamp,
+                origin.topic,
+                origin.partition,
+                origin.offset,
+                origin.log,
+            )
+        )
+        self._touch_refused(self._refusals.settle(of), fact)
+
+    def _touch_refused(self, buckets: Iterable[Bucket], fact: Changing) -> None:
+        for region, day in buckets:
+            self._pending.touch(region, day, fact)
+
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
-        cut = fact.size if isinstance(fact, RejectFact) else None
+        cut, tells = (fact.size, fact.tells) if isinstance(fact, RejectFact) else (None, None)
+        told = tells if tells is not None and tells.regions else None
         self.changes.rejects.append(
             RejectRow(
                 fact_offset=entry.offset,
@@ -382,6 +431,11 @@ class Ledger:
                 source_log=origin.log if origin else None,
                 original=entry.body,
                 original_bytes=len(entry.body) if cut is None else cut,
+                regions=None if tells is None else tells.regions,
+                occurred_from=told.from_ if told else None,
+                occurred_to=told.to if told else None,
+                truce_day=self._day_of(told.from_, told.to)[0] if told else None,
+                may_be_incident=told.incident if told else None,
             )
         )
         self._feeds.count(fact.feed, Outcome.REJECTED, fact)

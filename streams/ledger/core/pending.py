@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterable
 from datetime import date
 
-from schemas.facts import ReportFact
+from schemas.facts import DismissalFact, Redrive, RejectFact, ReportFact
 from schemas.truceday import Micros
 from streams.ledger.core.link_causes import Again, ByLink, LinkedSince
 from streams.ledger.core.pieces import Pieces
+from streams.ledger.core.report_rows import NO_ORIGIN
 from streams.ledger.core.watchers import CAUSES_SHOWN, Days, Told, WatchBook, Watchers
+
+#: What changes days: facts, and redrives that settle a reject of other days than their own.
+Changing = ReportFact | RejectFact | DismissalFact | Redrive
 
 
 class Cause:
@@ -45,7 +49,7 @@ class Pending:
         self._causes: dict[tuple[str, date | None], Cause] = {}
         #: Regions of which something moved that every day rests on, and not only their convoys.
         self.every_day: set[str] = set()
-        self._by: ReportFact | None = None
+        self._by: Changing | None = None
         self._touched_by_it: set[tuple[str, date | None]] = set()
         self._number = 0
         #: Reports that watch, and at a tick what they changed, by region and day.
@@ -57,7 +61,7 @@ class Pending:
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
 
-    def touch(self, region: str, day: date | None, fact: ReportFact) -> None:
+    def touch(self, region: str, day: date | None, fact: Changing) -> None:
         """Note that a report changed what ``region`` and ``day`` rest on; one report's touches follow each other."""
         if day is None:
             self.every_day.add(region)
@@ -70,7 +74,7 @@ class Pending:
         """
         self._name(region, None, fact)
 
-    def _name(self, region: str, day: date | None, fact: ReportFact) -> None:
+    def _name(self, region: str, day: date | None, fact: Changing) -> None:
         bucket = (region, day)
         if not self._begin(fact) and bucket in self._touched_by_it:
             # A correction takes out what was there and puts in what is: that is one report, not two.
@@ -97,7 +101,7 @@ class Pending:
         self._begin(fact)
         self.linked.tell_again(standing, Again(place, _name(fact), self._touched_by_it))
 
-    def _begin(self, fact: ReportFact) -> bool:
+    def _begin(self, fact: Changing) -> bool:
         """Note whose touches follow; return whether it is another report than before."""
         if fact is self._by:
             return False
@@ -215,5 +219,11 @@ class Pending:
         return pending
 
 
-def _name(fact: ReportFact) -> str:
+def _name(fact: Changing) -> str:
+    if isinstance(fact, Redrive):
+        return f"{fact.of.topic}/{fact.of.partition}/{fact.of.offset} redrive {fact.number}"
+    if isinstance(fact, RejectFact | DismissalFact):
+        # A record that is no report is called by where it was read.
+        origin = fact.origin or NO_ORIGIN
+        return f"{origin.topic}/{origin.partition}/{origin.offset}"
     return f"{fact.feed}/{fact.report_id}@{fact.revision}"

@@ -13,6 +13,7 @@ from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
 from streams.ledger.core.bulletins import Told
 from streams.ledger.core.findings import Finding, State, combine
+from streams.ledger.core.refusals import Refused
 from streams.ledger.core.tally import EVIDENCE_SHOWN
 
 
@@ -52,6 +53,9 @@ class Judgement(NamedTuple):
     possible: int
     severe_possible: int
     uncertain: bool
+    refused_pending: int
+    #: The rejects that, with the incidents, make the leg UNKNOWN; None where they do not.
+    refused: Refused | None
 
     @property
     def verdict(self) -> Finding:
@@ -69,9 +73,10 @@ class Judgement(NamedTuple):
 
     def evidence_text(self) -> str:
         """The incidents and convoys that decided the day, as JSON text."""
+        named = self.refused.names if self.refused else [f"{item.feed}/{item.report_id}" for item in self.evidence]
         return json.dumps(
             {
-                "violence": [f"{item.feed}/{item.report_id}" for item in self.evidence],
+                "violence": list(named),
                 "access": list(self.access.convoys),
             },
             ensure_ascii=False,
@@ -106,6 +111,8 @@ class Judgement(NamedTuple):
             return "contested"
         if self.uncertain:
             return "uncertain_time"
+        if self.refused:
+            return "refused_pending"
         if self.violence is Finding.BROKEN:
             return "count_above_limit"
         return "within_limit" if self.violence is Finding.MET else "not_covered"
@@ -129,6 +136,8 @@ class Judgement(NamedTuple):
             counted = f"{self._contested_text()}, against {counted}"
         elif self.uncertain and self.severe_possible:
             counted = f"{_count(self.severe_possible, 'severe incident')} possible, one is enough; {counted}"
+        if self.refused:
+            counted += f" and {_refused_text(self.refused)}"
         unexplained = "".join(f"; {feed} saw something and did not say what of this day" for feed in self.unexplained)
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
@@ -220,7 +229,14 @@ def figures_of(row: VerdictRow) -> tuple[object, ...]:
         row.contested_by,
         row.incidents_sure,
         row.incidents_possible,
+        row.refused_pending,
     )
+
+
+def _refused_text(refused: Refused) -> str:
+    more = refused.incidents - len(refused.names)
+    others = f" and {more} more" if more else ""
+    return f"{_count(refused.incidents, 'refused report')} pending ({', '.join(refused.names)}{others})"
 
 
 def _count(number: int, noun: str) -> str:

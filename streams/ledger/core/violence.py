@@ -38,16 +38,18 @@ def judge_violence(
     covered: bool,
     contested: bool = False,
     uncertain: bool = False,
+    refused: bool = False,
 ) -> Finding:
     """Find whether violence on one truce-day stayed within its limit; ``counted`` is None when no bulletin tells.
 
     A count above the limit, or one severe incident, is BROKEN even on a poorly covered day: what was seen is
     enough. A count within it is MET only when the day was covered; silence is not peace. Nor is it MET when the day is
-    ``contested``: a bulletin counts more than the limit; nor when it is ``uncertain``: see ``may_be_broken``.
+    ``contested``: a bulletin counts more than the limit; nor when it is ``uncertain``: see ``may_be_broken``;
+    nor when it is ``refused``: with the pending rejects it would.
     """
     if severe or (counted is not None and counted > limit):
         return Finding.BROKEN
-    in_doubt = contested or uncertain
+    in_doubt = contested or uncertain or refused
     return Finding.MET if covered and counted is not None and not in_doubt else Finding.UNKNOWN
 
 
