@@ -28,9 +28,9 @@ class VerdictVersion:
     incidents_out_of_scope: int
     violence_limit: float
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: list[dict[str, str]]
     evidence: dict[str, list[str]]
     recorded_at: datetime
@@ -40,6 +40,7 @@ class VerdictVersion:
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    incidents_without_toll: int | None
     figures_offset: int
 
 

@@ -23,6 +23,7 @@ class Hour(NamedTuple):
     hour: Micros
     incidents: int
     deaths_best: int
+    incidents_without_toll: int
 
 
 class DayTallyRow(NamedTuple):
@@ -33,9 +34,10 @@ class DayTallyRow(NamedTuple):
     incidents: int
     incidents_out_of_scope: int
     severe_incidents: int
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    incidents_without_toll: int
 
 
 class FeedTallyRow(NamedTuple):
@@ -62,6 +64,7 @@ class VerdictRow(NamedTuple):
     is UNKNOWN by them; None of any other day.
 
     ``incidents_sure`` of the incidents surely happened that day; ``incidents_possible`` of any day may have.
+    Tolls are None where no incident in scope states one; ``incidents_without_toll`` counts those that state none.
     """
 
     region: str
@@ -76,9 +79,9 @@ class VerdictRow(NamedTuple):
     bulletin_incidents: int | None
     violence_limit: float
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: str
     evidence: str
     recorded_at: Micros
@@ -88,6 +91,7 @@ class VerdictRow(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    incidents_without_toll: int
 
 
 class FiguresRow(NamedTuple):
@@ -104,9 +108,9 @@ class FiguresRow(NamedTuple):
     incidents_out_of_scope: int
     bulletin_incidents: int | None
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: str
     recorded_at: Micros
     tick_offset: int
@@ -115,6 +119,7 @@ class FiguresRow(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    incidents_without_toll: int
 
 
 class Amendment(NamedTuple):
@@ -144,9 +149,9 @@ class WindowRow(NamedTuple):
     days_unknown: int
     incidents: int
     incidents_out_of_scope: int
-    deaths_best: int
+    deaths_best: int | None
     incidents_168h: int
-    deaths_best_168h: int
+    deaths_best_168h: int | None
     streak_days: int
     streak_ended_day: date | None
     streak_ended_by: str | None

@@ -18,11 +18,20 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from sinks.verify.bulletins import bulletin_limit, contesting, count, judge_by_bulletin, measuring, of_days, used
+from sinks.verify.bulletins import (
+    bulletin_limit,
+    contesting,
+    count,
+    judge_by_bulletin,
+    longer_ones,
+    measuring,
+    of_days,
+    used,
+)
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
-from sinks.verify.incidents import NaiveIncident
+from sinks.verify.incidents import NaiveIncident, toll_sums
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.wording import Reason, minute, violence_reason
 
@@ -45,9 +54,9 @@ class NaiveVerdict(NamedTuple):
     bulletin_incidents: int | None
     limit: Fraction
     share: Fraction
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     violence_evidence: tuple[str, ...]
     access_evidence: tuple[str, ...]
     reasons: tuple[Reason, Reason]
@@ -55,6 +64,7 @@ class NaiveVerdict(NamedTuple):
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
+    incidents_without_toll: int
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -99,7 +109,19 @@ def recount(
                 each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
             }
             verdicts[region, day] = judge(
-                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers, long
+                agreement,
+                days,
+                region,
+                day,
+                now,
+                limit,
+                of_day,
+                watching,
+                steps,
+                told,
+                tellers,
+                long,
+                counting,
             )
     return verdicts
 
@@ -117,6 +139,7 @@ def judge(
     bulletins: Sequence[NaiveReport] = (),
     tellers: Iterable[str] = (),
     long: Iterable[NaiveIncident] = (),
+    longer: Iterable[NaiveReport] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
@@ -125,7 +148,8 @@ def judge(
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
     ``tellers`` the feeds with an incident report of it and the day. ``long`` are incidents of the region too long to be
-    of one day, any that may touch the day. Reports must be present and active.
+    of one day, any that may touch the day. ``longer`` may be any reports: the monitor's bulletins among them that
+    cover more than a day are named. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
@@ -183,7 +207,9 @@ def judge(
         against=[(each, count(each, region)) for each in against],
         watched=watch_told or "",
         unexplained=sorted(unexplained),
+        longer=longer_ones(agreement, region, start, end, longer),
     )
+    low, best, high, without_toll = toll_sums([incident.content for incident in inside])
     verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
     return NaiveVerdict(
         verdict=verdict,
@@ -195,9 +221,9 @@ def judge(
         bulletin_incidents=counted_by_it,
         limit=limit,
         share=share,
-        deaths_low=sum(incident.content.deaths_low or 0 for incident in inside),
-        deaths_best=sum(incident.content.deaths_best or 0 for incident in inside),
-        deaths_high=sum(incident.content.deaths_high or 0 for incident in inside),
+        deaths_low=low,
+        deaths_best=best,
+        deaths_high=high,
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
         reasons=(why, access.reason),
@@ -205,6 +231,7 @@ def judge(
         contested_by=", ".join(sorted({each.feed for each in against})) if against else None,
         incidents_sure=len(sure),
         incidents_possible=len(possible),
+        incidents_without_toll=without_toll,
         watch_told=watch_told,
     )
 
@@ -340,10 +367,10 @@ def oldest_trailing(now: Micros) -> Micros:
     return (now // MICROS_PER_HOUR - (TRAILING_HOURS - 1)) * MICROS_PER_HOUR
 
 
-def trailing(incidents: Iterable[NaiveIncident], now: Micros) -> tuple[int, int]:
+def trailing(incidents: Iterable[NaiveIncident], now: Micros) -> tuple[int, int | None]:
     """Return (incidents in scope, their best deaths) of the 168 clock hours that end with the running one."""
     oldest = oldest_trailing(now)
     end = oldest + TRAILING_HOURS * MICROS_PER_HOUR
     recent = [incident.content for incident in in_scope(incidents)]
     recent = [content for content in recent if oldest <= content.occurred_from < end]
-    return len(recent), sum(content.deaths_best or 0 for content in recent)
+    return len(recent), toll_sums(recent)[1]

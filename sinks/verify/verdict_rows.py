@@ -35,6 +35,7 @@ JUDGED = (
     "contested_by",
     "incidents_sure",
     "incidents_possible",
+    "incidents_without_toll",
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
@@ -50,6 +51,7 @@ FIGURES = (
     "contested_by",
     "incidents_sure",
     "incidents_possible",
+    "incidents_without_toll",
 )
 
 
@@ -267,6 +269,7 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         verdict.contested_by,
         verdict.incidents_sure,
         verdict.incidents_possible,
+        verdict.incidents_without_toll,
     )
 
 

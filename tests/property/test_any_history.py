@@ -72,6 +72,7 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.contested_by,
         row.incidents_sure,
         row.incidents_possible,
+        row.incidents_without_toll,
     )
 
 
@@ -97,6 +98,7 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.contested_by,
             found.incidents_sure,
             found.incidents_possible,
+            found.incidents_without_toll,
         )
         for bucket, found in recount(truce, as_naive(truce, history), now).items()
     }
