@@ -35,7 +35,8 @@ _VERDICT = """
 SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
        v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
        v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, v.refused_pending, {figures}
+       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, v.refused_pending, v.incidents_without_toll,
+       {figures}
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """

@@ -28,9 +28,9 @@ class VerdictVersion:
     incidents_out_of_scope: int
     violence_limit: float
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: list[dict[str, str]]
     evidence: dict[str, list[str]]
     recorded_at: datetime
@@ -41,6 +41,7 @@ class VerdictVersion:
     incidents_sure: int
     incidents_possible: int
     refused_pending: int
+    incidents_without_toll: int | None
     figures_offset: int
 
 

@@ -76,14 +76,16 @@ _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FR
 _LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
 
 _HOURS = """
-SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*), coalesce(sum(deaths_best), 0)::BIGINT
+SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*),
+       coalesce(sum(coalesce(deaths_best, deaths_low)), 0)::BIGINT,
+       count(*) - count(coalesce(deaths_low, deaths_best, deaths_high))
 FROM (
-    SELECT region, occurred_from, deaths_best FROM reports
+    SELECT region, occurred_from, deaths_low, deaths_best, deaths_high FROM reports
     WHERE type = 'incident' AND present AND NOT retracted AND in_scope
       AND ($feeds IS NULL OR list_contains($feeds::VARCHAR[], feed))
       AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
     UNION ALL
-    SELECT region, occurred_from, deaths_best FROM linked_incidents WHERE counted AND in_scope
+    SELECT region, occurred_from, deaths_low, deaths_best, deaths_high FROM linked_incidents WHERE counted AND in_scope
 )
 WHERE occurred_from >= make_timestamptz($oldest)
 GROUP BY ALL ORDER BY ALL

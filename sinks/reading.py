@@ -31,6 +31,7 @@ from sinks.records import (
     PlacesToCheck,
     RefusedPending,
     RejectCount,
+    SilentFeed,
     Window,
 )
 from sinks.selecting import Connection, select
@@ -171,7 +172,8 @@ def _cells(
         "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
         "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
         "deaths_low, deaths_best, deaths_high, version, rule, contested_by, incidents_sure, incidents_possible, "
-        f"refused_pending, reasons FROM {source} "
+        "refused_pending, incidents_without_toll, "
+        f"reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
     )
@@ -239,6 +241,16 @@ def amended(connection: Connection, since: datetime, until: datetime) -> list[Am
         [since, until],
     )
     return [dataclasses.replace(each, changed=changed_values(each.changed)) for each in found]
+
+
+def silent_feeds(connection: Connection) -> list[SilentFeed]:
+    """Return the feeds that were silent at the last judgement, the one longest silent first."""
+    return select(
+        connection,
+        SilentFeed,
+        "SELECT feed, list(region ORDER BY region), max(silent_since) AS since FROM feed_silence "
+        "WHERE truce_day = (SELECT max(truce_day) FROM truce_days) GROUP BY feed ORDER BY since, feed",
+    )
 
 
 def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -43,15 +43,16 @@ class Cell:
     counted_possible: int
     violence_limit: float
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     version: int
     rule: str
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
     refused_pending: int
+    incidents_without_toll: int | None
     reasons: list[Any]
 
 
@@ -114,12 +115,24 @@ class Window:
     days_unknown: int
     incidents: int
     incidents_out_of_scope: int
-    deaths_best: int
+    deaths_best: int | None
     incidents_168h: int | None
     deaths_best_168h: int | None
     streak_days: int
     streak_ended_day: date | None
     streak_ended_by: str | None
+
+
+@dataclass(frozen=True)
+class SilentFeed:
+    """Feed that had told of regions and was silent about them at the last judgement.
+
+    ``silent_since`` is the end of the last time of which it told anything about one of them.
+    """
+
+    feed: str
+    regions: list[str]
+    silent_since: datetime
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Hour(NamedTuple):
     hour: Micros
     incidents: int
     deaths_best: int
+    incidents_without_toll: int
 
 
 class DayTallyRow(NamedTuple):
@@ -33,9 +34,10 @@ class DayTallyRow(NamedTuple):
     incidents: int
     incidents_out_of_scope: int
     severe_incidents: int
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    incidents_without_toll: int
 
 
 class FeedTallyRow(NamedTuple):
@@ -63,6 +65,7 @@ class VerdictRow(NamedTuple):
     are pending.
 
     ``incidents_sure`` of the incidents surely happened that day; ``incidents_possible`` of any day may have.
+    Tolls are None where no incident in scope states one; ``incidents_without_toll`` counts those that state none.
     """
 
     region: str
@@ -77,9 +80,9 @@ class VerdictRow(NamedTuple):
     bulletin_incidents: int | None
     violence_limit: float
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: str
     evidence: str
     recorded_at: Micros
@@ -90,6 +93,7 @@ class VerdictRow(NamedTuple):
     incidents_sure: int
     incidents_possible: int
     refused_pending: int
+    incidents_without_toll: int
 
 
 class FiguresRow(NamedTuple):
@@ -106,9 +110,9 @@ class FiguresRow(NamedTuple):
     incidents_out_of_scope: int
     bulletin_incidents: int | None
     covered_share: float
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     reasons: str
     recorded_at: Micros
     tick_offset: int
@@ -118,6 +122,7 @@ class FiguresRow(NamedTuple):
     incidents_sure: int
     incidents_possible: int
     refused_pending: int
+    incidents_without_toll: int
 
 
 class Amendment(NamedTuple):
@@ -147,9 +152,9 @@ class WindowRow(NamedTuple):
     days_unknown: int
     incidents: int
     incidents_out_of_scope: int
-    deaths_best: int
+    deaths_best: int | None
     incidents_168h: int
-    deaths_best_168h: int
+    deaths_best_168h: int | None
     streak_days: int
     streak_ended_day: date | None
     streak_ended_by: str | None

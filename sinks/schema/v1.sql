@@ -157,9 +157,9 @@ COMMENT ON COLUMN linked_incidents.occurred_to IS 'End of that report''s interva
 COMMENT ON COLUMN linked_incidents.kind IS 'Normalised kind: a severe one if a report tells one.';
 COMMENT ON COLUMN linked_incidents.in_scope IS 'Whether the incident is the agreement''s concern.';
 COMMENT ON COLUMN linked_incidents.counted IS 'Whether one of its reports is of a feed the agreement counts.';
-COMMENT ON COLUMN linked_incidents.deaths_low IS 'Lowest of the low estimates; NULL when none is given.';
-COMMENT ON COLUMN linked_incidents.deaths_best IS 'Best estimate of the report last told that gives one; NULL when none does.';
-COMMENT ON COLUMN linked_incidents.deaths_high IS 'Highest of the high estimates; NULL when none is given.';
+COMMENT ON COLUMN linked_incidents.deaths_low IS 'Least of the low estimates, a best one standing for one not given; NULL when none is given.';
+COMMENT ON COLUMN linked_incidents.deaths_best IS 'Best estimate of the report last told that gives one, else the low one; NULL when there is neither.';
+COMMENT ON COLUMN linked_incidents.deaths_high IS 'Greatest of the high estimates, a best or low one standing for one not given; NULL when no toll is stated.';
 COMMENT ON COLUMN linked_incidents.reports IS 'Number of its active reports.';
 COMMENT ON COLUMN linked_incidents.feeds IS 'Their feeds, sorted.';
 COMMENT ON COLUMN linked_incidents.independent_origins IS 'Number of distinct first tellers behind them.';
@@ -482,9 +482,9 @@ COMMENT ON COLUMN day_tallies.truce_day IS 'Local date on which the truce-day st
 COMMENT ON COLUMN day_tallies.incidents IS 'Incidents in scope.';
 COMMENT ON COLUMN day_tallies.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
 COMMENT ON COLUMN day_tallies.severe_incidents IS 'Incidents in scope of a kind that breaks the day alone.';
-COMMENT ON COLUMN day_tallies.deaths_low IS 'Sum of low estimates, in scope.';
-COMMENT ON COLUMN day_tallies.deaths_best IS 'Sum of best estimates, in scope.';
-COMMENT ON COLUMN day_tallies.deaths_high IS 'Sum of high estimates, in scope.';
+COMMENT ON COLUMN day_tallies.deaths_low IS 'Sum of low estimates, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_tallies.deaths_best IS 'Sum of best estimates, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_tallies.deaths_high IS 'Sum of high estimates, in scope; NULL where no incident states a toll.';
 
 CREATE TABLE feed_tallies (
     region    VARCHAR NOT NULL,
@@ -535,9 +535,9 @@ COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the 
 COMMENT ON COLUMN day_verdicts.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_verdicts.deaths_low IS 'Sum of low estimates of deaths, in scope.';
-COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope.';
-COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdicts.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
 COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
@@ -579,9 +579,9 @@ COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outs
 COMMENT ON COLUMN day_verdict_versions.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
 COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_verdict_versions.deaths_low IS 'Sum of low estimates of deaths, in scope.';
-COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope.';
-COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of deaths, in scope.';
+COMMENT ON COLUMN day_verdict_versions.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
 COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
@@ -614,9 +614,9 @@ COMMENT ON COLUMN day_figures.incidents IS 'Incidents in scope.';
 COMMENT ON COLUMN day_figures.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
 COMMENT ON COLUMN day_figures.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
 COMMENT ON COLUMN day_figures.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_figures.deaths_low IS 'Sum of low estimates of deaths, in scope.';
-COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, in scope.';
-COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope.';
+COMMENT ON COLUMN day_figures.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
 COMMENT ON COLUMN day_figures.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_figures.recorded_at IS 'The ledger''s time at the tick at which they moved.';
 COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the figures rest on.';
@@ -649,9 +649,9 @@ COMMENT ON COLUMN region_windows.days_broken IS 'Truce-days BROKEN.';
 COMMENT ON COLUMN region_windows.days_unknown IS 'Truce-days UNKNOWN.';
 COMMENT ON COLUMN region_windows.incidents IS 'Incidents in scope over the window''s truce-days.';
 COMMENT ON COLUMN region_windows.incidents_out_of_scope IS 'Incidents outside the scope over the same days.';
-COMMENT ON COLUMN region_windows.deaths_best IS 'Sum of best estimates of deaths over the same days, in scope.';
+COMMENT ON COLUMN region_windows.deaths_best IS 'Sum of best estimates of deaths over the same days, in scope; NULL where no incident states a toll.';
 COMMENT ON COLUMN region_windows.incidents_168h IS 'Incidents in scope that began in the last 168 hours.';
-COMMENT ON COLUMN region_windows.deaths_best_168h IS 'Sum of best estimates of deaths of those.';
+COMMENT ON COLUMN region_windows.deaths_best_168h IS 'Sum of best estimates of deaths of those; NULL where none states a toll.';
 COMMENT ON COLUMN region_windows.streak_days IS 'MET truce-days in a row, ending with the last completed one.';
 COMMENT ON COLUMN region_windows.streak_ended_day IS 'Truce-day that ended the streak before; NULL if none did.';
 COMMENT ON COLUMN region_windows.streak_ended_by IS 'What ended it.';

@@ -1,7 +1,7 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
 -- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
--- still tell, and their dismissals.
+-- still tell, and their dismissals; tolls that nobody states.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -104,3 +104,61 @@ COMMENT ON COLUMN dismissals.source_topic IS 'Kafka topic of the dismissal''s ow
 COMMENT ON COLUMN dismissals.source_partition IS 'Kafka partition of the dismissal''s own record.';
 COMMENT ON COLUMN dismissals.source_offset IS 'Kafka offset of the dismissal''s own record.';
 COMMENT ON COLUMN dismissals.source_log IS 'Which log source_offset is an offset of, as in sink_offsets.';
+
+ALTER TABLE day_tallies ALTER deaths_low DROP NOT NULL;
+ALTER TABLE day_tallies ALTER deaths_best DROP NOT NULL;
+ALTER TABLE day_tallies ALTER deaths_high DROP NOT NULL;
+ALTER TABLE day_verdicts ALTER deaths_low DROP NOT NULL;
+ALTER TABLE day_verdicts ALTER deaths_best DROP NOT NULL;
+ALTER TABLE day_verdicts ALTER deaths_high DROP NOT NULL;
+ALTER TABLE day_verdict_versions ALTER deaths_low DROP NOT NULL;
+ALTER TABLE day_verdict_versions ALTER deaths_best DROP NOT NULL;
+ALTER TABLE day_verdict_versions ALTER deaths_high DROP NOT NULL;
+ALTER TABLE day_figures ALTER deaths_low DROP NOT NULL;
+ALTER TABLE day_figures ALTER deaths_best DROP NOT NULL;
+ALTER TABLE day_figures ALTER deaths_high DROP NOT NULL;
+ALTER TABLE region_windows ALTER deaths_best DROP NOT NULL;
+ALTER TABLE region_windows ALTER deaths_best_168h DROP NOT NULL;
+ALTER TABLE day_tallies ADD COLUMN incidents_without_toll INTEGER;
+ALTER TABLE day_verdicts ADD COLUMN incidents_without_toll INTEGER;
+ALTER TABLE day_verdict_versions ADD COLUMN incidents_without_toll INTEGER;
+ALTER TABLE day_figures ADD COLUMN incidents_without_toll INTEGER;
+COMMENT ON COLUMN day_tallies.incidents_without_toll IS 'Incidents in scope of which no toll is stated; they add nothing to the sums of deaths.';
+COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+
+-- What counts is added and taken away by one rule: sums of the rule before would keep a remainder.
+UPDATE linked_incidents SET deaths_low = told.low, deaths_best = coalesce(deaths_best, told.low), deaths_high = told.high
+FROM (
+    SELECT i.feed, i.report_id, min(coalesce(r.deaths_low, r.deaths_best)) AS low,
+           max(coalesce(r.deaths_high, r.deaths_best, r.deaths_low)) AS high
+    FROM (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
+    CROSS JOIN linked_incidents i
+    JOIN linked_reports l ON l.incident_feed = i.feed AND l.incident_report_id = i.report_id AND l.standing = 'active'
+    JOIN reports r USING (fact_offset)
+    WHERE NOT i.counted OR len(counting.feeds) = 0 OR list_contains(counting.feeds, r.feed)
+    GROUP BY ALL
+) told
+WHERE told.feed = linked_incidents.feed AND told.report_id = linked_incidents.report_id;
+UPDATE day_tallies SET deaths_low = told.low, deaths_best = told.best, deaths_high = told.high,
+    incidents_without_toll = told.without
+FROM (
+    SELECT region, truce_day, sum(coalesce(deaths_low, deaths_best, deaths_high * 0)) AS low,
+           sum(coalesce(deaths_best, deaths_low, deaths_high * 0)) AS best,
+           sum(coalesce(deaths_high, deaths_best, deaths_low)) AS high,
+           count(*) - count(coalesce(deaths_low, deaths_best, deaths_high)) AS without
+    FROM (
+        SELECT region, truce_day, deaths_low, deaths_best, deaths_high
+        FROM reports, (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
+        WHERE type = 'incident' AND present AND NOT retracted AND in_scope
+            AND (len(counting.feeds) = 0 OR list_contains(counting.feeds, feed))
+            AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
+        UNION ALL
+        SELECT region, truce_day, deaths_low, deaths_best, deaths_high FROM linked_incidents WHERE counted AND in_scope
+    )
+    GROUP BY region, truce_day
+) told
+WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
+UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
+WHERE incidents = 0;

@@ -5,6 +5,9 @@ CREATE SCHEMA IF NOT EXISTS @asked@;
 CREATE VIEW IF NOT EXISTS @asked@.file AS SELECT file_id, agreement_id FROM main.about;
 COMMENT ON VIEW @asked@.file IS '@mark@';
 
+CREATE OR REPLACE MACRO folded(name) AS regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g');
+COMMENT ON MACRO folded IS 'A name without case, accents, spaces and punctuation, as regions are compared.';
+
 CREATE OR REPLACE VIEW incidents AS
 WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),
 standing AS (
@@ -33,7 +36,9 @@ standing AS (
     SELECT
         feed, report_id, region, truce_day, time_uncertain, occurred_from, occurred_to, reported_at, received_at, kind,
         in_scope, counted, 1 AS reports, [feed] AS feeds, greatest(len(origins), 1) AS independent_origins,
-        NULL::VARCHAR AS certainty, accused, claimant, confidence, deaths_low, deaths_best, deaths_high, latitude,
+        NULL::VARCHAR AS certainty, accused, claimant, confidence,
+        coalesce(deaths_low, deaths_best) AS deaths_low, coalesce(deaths_best, deaths_low) AS deaths_best,
+        coalesce(deaths_high, deaths_best, deaths_low) AS deaths_high, latitude,
         longitude, place_name, fact_offset
     FROM standing
     WHERE fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
@@ -80,9 +85,9 @@ COMMENT ON COLUMN incidents.certainty IS 'How sure it is that its reports tell o
 COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it, by any of its reports; claims, not a finding.';
 COMMENT ON COLUMN incidents.claimant IS 'Who says so.';
 COMMENT ON COLUMN incidents.confidence IS 'How sure the claimant is of the attribution, by the report that tells the time most exactly.';
-COMMENT ON COLUMN incidents.deaths_low IS 'Low estimate of deaths; NULL when not given.';
-COMMENT ON COLUMN incidents.deaths_best IS 'Best estimate of deaths; NULL when not given.';
-COMMENT ON COLUMN incidents.deaths_high IS 'High estimate of deaths; NULL when not given.';
+COMMENT ON COLUMN incidents.deaths_low IS 'Deaths, low estimate: the least low or, of a report that gives none, best one of its reports; NULL when none gives either.';
+COMMENT ON COLUMN incidents.deaths_best IS 'Deaths, best estimate: that of the report last told that gives one, else the low one; NULL when there is neither.';
+COMMENT ON COLUMN incidents.deaths_high IS 'Deaths, high estimate: the greatest high or, of a report that gives none, best or low one of its reports; NULL when none states a toll.';
 COMMENT ON COLUMN incidents.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.longitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.place_name IS 'Place as the source writes it.';
@@ -195,20 +200,21 @@ WITH last_figures AS (
     QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
 ), replaced AS (
     -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
-    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible, refused_pending),
+    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible, refused_pending, incidents_without_toll),
            coalesce(f.incidents, v.incidents) AS incidents,
            coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
            CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
            coalesce(f.covered_share, v.covered_share) AS covered_share,
-           coalesce(f.deaths_low, v.deaths_low) AS deaths_low,
-           coalesce(f.deaths_best, v.deaths_best) AS deaths_best,
-           coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
+           CASE WHEN f.version IS NULL THEN v.deaths_low ELSE f.deaths_low END AS deaths_low,
+           CASE WHEN f.version IS NULL THEN v.deaths_best ELSE f.deaths_best END AS deaths_best,
+           CASE WHEN f.version IS NULL THEN v.deaths_high ELSE f.deaths_high END AS deaths_high,
            coalesce(f.reasons, v.reasons) AS reasons,
            coalesce(f.rule, v.rule) AS rule,
            CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
            coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
            coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
-           coalesce(f.refused_pending, v.refused_pending) AS refused_pending
+           coalesce(f.refused_pending, v.refused_pending) AS refused_pending,
+           coalesce(f.incidents_without_toll, v.incidents_without_toll) AS incidents_without_toll
     FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
 ), paired AS (
     -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
@@ -221,11 +227,11 @@ WITH last_figures AS (
            END AS state_before,
            (later.verdict, later.violence, later.access, later.incidents, later.incidents_out_of_scope,
             later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high,
-            later.incidents_sure, later.incidents_possible, later.refused_pending)
+            later.incidents_sure, later.incidents_possible, later.refused_pending, later.incidents_without_toll)
            IS NOT DISTINCT FROM
            (earlier.verdict, earlier.violence, earlier.access, earlier.incidents, earlier.incidents_out_of_scope,
             earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high,
-            earlier.incidents_sure, earlier.incidents_possible, earlier.refused_pending)
+            earlier.incidents_sure, earlier.incidents_possible, earlier.refused_pending, earlier.incidents_without_toll)
                AS only_reasons
     FROM day_verdict_versions later
     JOIN truce_days d USING (truce_day)
@@ -251,14 +257,19 @@ SELECT
             {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
             {'field': 'incidents_out_of_scope', 'old': to_json(earlier.incidents_out_of_scope),
              'new': to_json(later.incidents_out_of_scope)},
-            -- A day without a bulletin has none: that is null in JSON, and not a missing value.
+            -- A day without a bulletin, or a toll, has none: that is null in JSON, and not a missing value.
             {'field': 'bulletin_incidents', 'old': coalesce(to_json(earlier.bulletin_incidents), 'null'::JSON),
              'new': coalesce(to_json(later.bulletin_incidents), 'null'::JSON)},
             {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
             {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
-            {'field': 'deaths_low', 'old': to_json(earlier.deaths_low), 'new': to_json(later.deaths_low)},
-            {'field': 'deaths_best', 'old': to_json(earlier.deaths_best), 'new': to_json(later.deaths_best)},
-            {'field': 'deaths_high', 'old': to_json(earlier.deaths_high), 'new': to_json(later.deaths_high)},
+            {'field': 'deaths_low', 'old': coalesce(to_json(earlier.deaths_low), 'null'::JSON),
+             'new': coalesce(to_json(later.deaths_low), 'null'::JSON)},
+            {'field': 'deaths_best', 'old': coalesce(to_json(earlier.deaths_best), 'null'::JSON),
+             'new': coalesce(to_json(later.deaths_best), 'null'::JSON)},
+            {'field': 'deaths_high', 'old': coalesce(to_json(earlier.deaths_high), 'null'::JSON),
+             'new': coalesce(to_json(later.deaths_high), 'null'::JSON)},
+            {'field': 'incidents_without_toll', 'old': to_json(earlier.incidents_without_toll),
+             'new': to_json(later.incidents_without_toll)},
             {'field': 'incidents_sure', 'old': to_json(earlier.incidents_sure), 'new': to_json(later.incidents_sure)},
             {'field': 'incidents_possible', 'old': to_json(earlier.incidents_possible), 'new': to_json(later.incidents_possible)},
             {'field': 'refused_pending', 'old': to_json(earlier.refused_pending), 'new': to_json(later.refused_pending)},
@@ -570,9 +581,9 @@ SELECT
     CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
     v.violence_limit,
     coalesce(f.covered_share, v.covered_share) AS covered_share,
-    coalesce(f.deaths_low, v.deaths_low) AS deaths_low,
-    coalesce(f.deaths_best, v.deaths_best) AS deaths_best,
-    coalesce(f.deaths_high, v.deaths_high) AS deaths_high,
+    CASE WHEN f.version IS NULL THEN v.deaths_low ELSE f.deaths_low END AS deaths_low,
+    CASE WHEN f.version IS NULL THEN v.deaths_best ELSE f.deaths_best END AS deaths_best,
+    CASE WHEN f.version IS NULL THEN v.deaths_high ELSE f.deaths_high END AS deaths_high,
     coalesce(f.reasons, v.reasons) AS reasons,
     v.evidence,
     v.recorded_at,
@@ -583,6 +594,7 @@ SELECT
     coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
     coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
     coalesce(f.refused_pending, v.refused_pending) AS refused_pending,
+    coalesce(f.incidents_without_toll, v.incidents_without_toll) AS incidents_without_toll,
     d.ends_at,
     coalesce(f.recorded_at, v.recorded_at) AS figures_at,
     coalesce(f.tick_offset, v.tick_offset) AS figures_offset
@@ -596,6 +608,18 @@ LEFT JOIN regions ON pcode = v.region
 WHERE in_use;
 COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each region and truce-day the row as it stood then, columns as in day_verdicts. figures_at and figures_offset are the time and the tick of its figures, which may be later than the version''s.';
 
+CREATE OR REPLACE MACRO region_of(given) AS TABLE
+WITH asked AS (
+    SELECT (SELECT min(pcode) FROM regions WHERE lower(pcode) = lower(given) OR folded(name) = folded(given)) AS found
+)
+SELECT CASE WHEN found IS NULL THEN error(
+    coalesce('''' || given || '''', 'NULL') || ' is no region of @agreement@; there are '
+    || (SELECT string_agg(pcode || ' ' || name, ', ' ORDER BY pcode) FROM regions)
+) ELSE found END AS region
+FROM @own_file@, asked
+WHERE in_use;
+COMMENT ON MACRO TABLE region_of IS 'P-code of a region given by its P-code or its name, whatever its case, accents and punctuation. An error for any other: an empty answer would look like peace.';
+
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
 WITH held AS (
     -- Every day up to the running one is judged at every tick: the last day held is the one that ran at the last tick
@@ -604,7 +628,7 @@ WITH held AS (
         truce_day < max(truce_day) OVER ()
             OR coalesce(truce_day = (agreement ->> '$.clock.ends')::DATE - 1, false) AND state <> 'OPEN' AS completed
     FROM verdicts_as_of(t), about
-    WHERE region = of_region
+    WHERE region = (SELECT region FROM region_of(of_region))
 ), last_miss AS (
     SELECT max(truce_day) AS miss, arg_max(verdict, truce_day) AS missed_by FROM held WHERE completed AND verdict <> 'MET'
 )
@@ -618,7 +642,7 @@ SELECT
     count(*) FILTER (truce_day > last_day - 7 AND verdict = 'UNKNOWN') AS days_unknown,
     coalesce(sum(incidents) FILTER (truce_day > last_day - 7), 0)::BIGINT AS incidents,
     coalesce(sum(incidents_out_of_scope) FILTER (truce_day > last_day - 7), 0)::BIGINT AS incidents_out_of_scope,
-    coalesce(sum(deaths_best) FILTER (truce_day > last_day - 7), 0)::BIGINT AS deaths_best,
+    sum(deaths_best) FILTER (truce_day > last_day - 7)::BIGINT AS deaths_best,
     count(*) FILTER (completed AND (miss IS NULL OR truce_day > miss)) AS streak_days,
     any_value(miss) AS streak_ended_day,
     any_value(missed_by) AS streak_ended_by
@@ -631,8 +655,10 @@ CREATE OR REPLACE MACRO utc_text(instant) AS strftime(instant AT TIME ZONE 'UTC'
 COMMENT ON MACRO utc_text IS 'An instant as ISO 8601 text in UTC, whatever the session''s time zone.';
 
 CREATE OR REPLACE MACRO explain_day(of_region, of_day) AS TABLE
-WITH verdict AS (
-    SELECT * FROM day_verdicts WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
+WITH asked_of AS (
+    SELECT region AS pcode FROM region_of(of_region)
+), verdict AS (
+    SELECT * FROM day_verdicts WHERE region = (SELECT pcode FROM asked_of) AND truce_day = CAST(of_day AS DATE)
 ), span AS (
     SELECT * FROM truce_days WHERE truce_day = CAST(of_day AS DATE)
 ), named AS (
@@ -647,7 +673,7 @@ WITH verdict AS (
         FROM verdict
     )
 ), told AS (
-    SELECT 1 AS part, 0 AS place, 'region' AS fact, name AS value, pcode AS detail FROM regions WHERE pcode = of_region
+    SELECT 1 AS part, 0 AS place, 'region' AS fact, name AS value, pcode AS detail FROM regions WHERE pcode = (SELECT pcode FROM asked_of)
     UNION ALL SELECT 2, 0, 'truce-day', strftime(truce_day, '%Y-%m-%d'), utc_text(starts_at) || ' to ' || utc_text(ends_at) FROM span
     UNION ALL SELECT 3, 0, 'verdict', verdict, state || ', version ' || version || ' of ' || utc_text(recorded_at) FROM verdict
     UNION ALL SELECT 4, 1, 'violence', violence, NULL FROM verdict
@@ -657,7 +683,8 @@ WITH verdict AS (
         WHERE incidents_possible > 0
     UNION ALL SELECT 5, 2, 'limit', violence_limit::VARCHAR, 'incidents allowed' FROM verdict
     UNION ALL SELECT 5, 3, 'out of scope', incidents_out_of_scope::VARCHAR, 'incidents that break nothing' FROM verdict
-    UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, 'best estimates, in scope; low ' || deaths_low || ', high ' || deaths_high FROM verdict
+    UNION ALL SELECT 5, 4, 'deaths', deaths_best::VARCHAR, coalesce('best estimates, in scope; low ' || deaths_low || ', high ' || deaths_high, 'nobody states a toll')
+        || CASE WHEN incidents_without_toll > 0 AND deaths_high IS NOT NULL THEN '; incidents without a toll: ' || incidents_without_toll ELSE '' END FROM verdict
     UNION ALL SELECT 5, 6, 'bulletin count', bulletin_incidents::VARCHAR, 'held against the limit in place of incidents' FROM verdict
         WHERE bulletin_incidents IS NOT NULL
     UNION ALL SELECT 5, 7, 'contested by', contested_by, 'their bulletins count more than the limit' FROM verdict
@@ -689,12 +716,12 @@ WITH verdict AS (
     UNION ALL
     SELECT 9, row_number() OVER (ORDER BY feed), 'feed', feed, incidents || ' incidents in scope'
     FROM feed_tallies
-    WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
+    WHERE region = (SELECT pcode FROM asked_of) AND truce_day = CAST(of_day AS DATE)
     UNION ALL
     SELECT 10, row_number() OVER (ORDER BY c.occurred_from, c.feed, c.report_id), 'watched', c.feed || '/' || c.report_id,
            utc_text(c.occurred_from) || ' to ' || utc_text(c.occurred_to) || CASE WHEN c.nil THEN ', nothing to report' ELSE '' END
     FROM coverage c, span
-    WHERE c.region = of_region AND c.occurred_from < span.ends_at AND c.occurred_to > span.starts_at
+    WHERE c.region = (SELECT pcode FROM asked_of) AND c.occurred_from < span.ends_at AND c.occurred_to > span.starts_at
     UNION ALL
     SELECT 11, row_number() OVER (ORDER BY b.occurred_from, b.feed, b.report_id, b.line), 'bulletin', b.feed || '/' || b.report_id,
            CASE WHEN b.at_least THEN 'at least ' ELSE '' END || b.incidents || coalesce(' ' || b.kind_as_given, '')
@@ -702,11 +729,11 @@ WITH verdict AS (
                || ', ' || utc_text(b.occurred_from) || ' to ' || utc_text(b.occurred_to)
                || CASE WHEN b.adds_up THEN '' ELSE ', the lines do not add up to the stated total of ' || b.total END
     FROM bulletins b, span
-    WHERE b.region = of_region AND b.occurred_from < span.ends_at AND b.occurred_to > span.starts_at
+    WHERE b.region = (SELECT pcode FROM asked_of) AND b.occurred_from < span.ends_at AND b.occurred_to > span.starts_at
     UNION ALL
     SELECT 12, row_number() OVER (ORDER BY feed), 'silent', feed, 'since ' || utc_text(silent_since)
     FROM feed_silence
-    WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
+    WHERE region = (SELECT pcode FROM asked_of) AND truce_day = CAST(of_day AS DATE)
     UNION ALL
     SELECT 13, version, 'version ' || version, verdict,
            utc_text(recorded_at)
@@ -715,7 +742,7 @@ WITH verdict AS (
                || coalesce('; by ' || nullif(array_to_string(reports, ', '), '')
                       || CASE WHEN more_reports > 0 THEN ' and ' || more_reports || ' more' ELSE '' END, '; by the passing of time')
     FROM verdict_changes
-    WHERE region = of_region AND truce_day = CAST(of_day AS DATE)
+    WHERE region = (SELECT pcode FROM asked_of) AND truce_day = CAST(of_day AS DATE)
 )
 SELECT fact, value, detail FROM @own_file@, told WHERE in_use ORDER BY part, place;
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';

@@ -53,6 +53,21 @@ def of_days(days: Days, region: str, reports: Iterable[NaiveReport]) -> list[Nai
     ]
 
 
+def longer_ones(
+    agreement: Agreement, region: str, start: Micros, end: Micros, reports: Iterable[NaiveReport]
+) -> list[str]:
+    """Return the names of the monitor's bulletins of ``region`` that cover some of the day and more than a day."""
+    found = [
+        told
+        for told in measuring(agreement, reports)
+        if told.type == "bulletin"
+        and told.occurred_to - told.occurred_from > LONGEST_HOURS * 3_600 * 1_000_000
+        and max(told.occurred_from, start) < min(told.occurred_to, end)
+        and any(line.region == region for line in told.lines)
+    ]
+    return [told.name for told in sorted(found, key=lambda told: (told.occurred_from, told.feed, told.report_id))]
+
+
 def measuring(agreement: Agreement, bulletins: Iterable[NaiveReport]) -> list[NaiveReport]:
     """Return the bulletins of the monitor that the agreement measures by."""
     return [told for told in bulletins if told.feed == agreement.violence.bulletins_of]

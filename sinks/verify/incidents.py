@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -133,8 +133,10 @@ def _content(agreement: Agreement, days: Days, active: list[NaiveReport]) -> Con
     lead = counting[0]
     severe = [report for report in counting if report.kind in agreement.violence.severe_kinds]
     naming = [report for report in counting if report.names_parties]
-    lows = [report.deaths_low for report in counting if report.deaths_low is not None]
-    highs = [report.deaths_high for report in counting if report.deaths_high is not None]
+    low = min(_known(_first(report.deaths_low, report.deaths_best) for report in counting), default=None)
+    high = max(
+        _known(_first(report.deaths_high, report.deaths_best, report.deaths_low) for report in counting), default=None
+    )
     bests = [report for report in counting if report.deaths_best is not None]
     told_last = max(bests, key=lambda report: (report.reported_at, *report.identity), default=None)
     return Content(
@@ -145,12 +147,36 @@ def _content(agreement: Agreement, days: Days, active: list[NaiveReport]) -> Con
         occurred_to=lead.occurred_to,
         kind=(severe or counting)[0].kind,
         in_scope=not naming or any(report.in_scope for report in naming),
-        deaths_low=min(lows, default=None),
-        deaths_best=told_last.deaths_best if told_last else None,
-        deaths_high=max(highs, default=None),
+        deaths_low=low,
+        deaths_best=told_last.deaths_best if told_last else low,
+        deaths_high=high,
         feeds=frozenset(report.feed for report in counting),
         counted=bool(of_counted_feeds),
     )
+
+
+def toll_sums(contents: Sequence[Content]) -> tuple[int | None, int | None, int | None, int]:
+    """Return low, best and high deaths of incidents, and how many of them state no toll.
+
+    The sums are None where none of them states one.
+    """
+    without = sum(content.deaths_high is None for content in contents)
+    if without == len(contents):
+        return None, None, None, without
+    return (
+        sum(content.deaths_low or 0 for content in contents),
+        sum(content.deaths_best or 0 for content in contents),
+        sum(content.deaths_high or 0 for content in contents),
+        without,
+    )
+
+
+def _first(*stated: int | None) -> int | None:
+    return next(_known(stated), None)
+
+
+def _known(stated: Iterable[int | None]) -> Iterator[int]:
+    return (number for number in stated if number is not None)
 
 
 def _leading(report: NaiveReport) -> tuple[int, Micros, Micros, str, str]:

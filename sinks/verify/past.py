@@ -114,6 +114,7 @@ class RegionPast:
         agreement, days = self.file.agreement, self.file.days
         self._bulletins = [each for each in bulletins if of_days(days, self.region, [each.report])]
         self._bulletins_by_day = _by_day(self.file, self._bulletins)
+        self._told = bulletins
         for day, group in _by_day(self.file, unclear).items():
             self._unclear[day].extend(group)
         if agreement.violence.bulletins_of:
@@ -152,6 +153,7 @@ class RegionPast:
             self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
             self._possible(day, before),
             self._refused[day].at(before),
+            standing(self._told, before) if self.file.agreement.violence.bulletins_of else (),
         )
 
     def _possible(self, day: date, before: int) -> list[NaiveIncident]:

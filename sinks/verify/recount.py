@@ -18,11 +18,20 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from sinks.verify.bulletins import bulletin_limit, contesting, count, judge_by_bulletin, measuring, of_days, used
+from sinks.verify.bulletins import (
+    bulletin_limit,
+    contesting,
+    count,
+    judge_by_bulletin,
+    longer_ones,
+    measuring,
+    of_days,
+    used,
+)
 from sinks.verify.convoys import Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
-from sinks.verify.incidents import NaiveIncident
+from sinks.verify.incidents import NaiveIncident, toll_sums
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.refused import NONE_REFUSED, NaiveRefused, NaiveReject, RefusedOfDay, by_day
 from sinks.verify.wording import Reason, minute, violence_reason
@@ -46,9 +55,9 @@ class NaiveVerdict(NamedTuple):
     bulletin_incidents: int | None
     limit: Fraction
     share: Fraction
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
     violence_evidence: tuple[str, ...]
     access_evidence: tuple[str, ...]
     reasons: tuple[Reason, Reason]
@@ -57,6 +66,7 @@ class NaiveVerdict(NamedTuple):
     incidents_sure: int
     incidents_possible: int
     refused_pending: int
+    incidents_without_toll: int
     #: How the reason of an UNKNOWN violence leg ends: who stopped watching when, or had watched before. Else None.
     watch_told: str | None
 
@@ -107,7 +117,20 @@ def recount(
             }
             pending = RefusedOfDay(agreement, refused.get((region, day), ())).at(NOW if before is None else before)
             verdicts[region, day] = judge(
-                agreement, days, region, day, now, limit, of_day, watching, steps, told, tellers, long, pending
+                agreement,
+                days,
+                region,
+                day,
+                now,
+                limit,
+                of_day,
+                watching,
+                steps,
+                told,
+                tellers,
+                long,
+                pending,
+                counting,
             )
     return verdicts
 
@@ -126,6 +149,7 @@ def judge(
     tellers: Iterable[str] = (),
     long: Iterable[NaiveIncident] = (),
     refused: NaiveRefused = NONE_REFUSED,
+    longer: Iterable[NaiveReport] = (),
 ) -> NaiveVerdict:
     """Judge one region and truce-day.
 
@@ -134,8 +158,8 @@ def judge(
     ``incidents`` are that region and day's, ``notices`` may be any that watch the region, ``steps`` any as long
     as no convoy that ever went to the region lacks one. ``bulletins`` are those that speak of the region,
     ``tellers`` the feeds with an incident report of it and the day. ``long`` are incidents of the region too long to be
-    of one day, any that may touch the day. Reports must be present and active. ``refused`` is what is
-    pending on the region and day.
+    of one day, any that may touch the day. ``refused`` is what is pending on the region and day. ``longer`` may be any
+    reports: the monitor's bulletins that cover more than a day are named. Reports must be present and active.
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
@@ -198,7 +222,9 @@ def judge(
         refused=in_doubt,
         watched=watch_told or "",
         unexplained=sorted(unexplained),
+        longer=longer_ones(agreement, region, start, end, longer),
     )
+    low, best, high, without_toll = toll_sums([incident.content for incident in inside])
     verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
     return NaiveVerdict(
         verdict=verdict,
@@ -210,9 +236,9 @@ def judge(
         bulletin_incidents=counted_by_it,
         limit=limit,
         share=share,
-        deaths_low=sum(incident.content.deaths_low or 0 for incident in inside),
-        deaths_best=sum(incident.content.deaths_best or 0 for incident in inside),
-        deaths_high=sum(incident.content.deaths_high or 0 for incident in inside),
+        deaths_low=low,
+        deaths_best=best,
+        deaths_high=high,
         violence_evidence=violence.evidence,
         access_evidence=access.evidence,
         reasons=(why, access.reason),
@@ -221,6 +247,7 @@ def judge(
         incidents_sure=len(sure),
         incidents_possible=len(possible),
         refused_pending=refused.reports,
+        incidents_without_toll=without_toll,
         watch_told=watch_told,
     )
 
@@ -363,10 +390,10 @@ def oldest_trailing(now: Micros) -> Micros:
     return (now // MICROS_PER_HOUR - (TRAILING_HOURS - 1)) * MICROS_PER_HOUR
 
 
-def trailing(incidents: Iterable[NaiveIncident], now: Micros) -> tuple[int, int]:
+def trailing(incidents: Iterable[NaiveIncident], now: Micros) -> tuple[int, int | None]:
     """Return (incidents in scope, their best deaths) of the 168 clock hours that end with the running one."""
     oldest = oldest_trailing(now)
     end = oldest + TRAILING_HOURS * MICROS_PER_HOUR
     recent = [incident.content for incident in in_scope(incidents)]
     recent = [content for content in recent if oldest <= content.occurred_from < end]
-    return len(recent), sum(content.deaths_best or 0 for content in recent)
+    return len(recent), toll_sums(recent)[1]

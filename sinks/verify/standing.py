@@ -35,6 +35,7 @@ def check_windows(file: Published) -> Iterator[Difference]:
 def _window(file: Published, verdicts: dict[date, VerdictRow], region: str, now: Micros) -> WindowRow:
     days = window(file.agreement, file.days, now)
     rows = [verdicts[day] for day in days if day in verdicts]
+    tolls = [row.deaths_best for row in rows if row.deaths_best is not None]
     linking = linking_of(file, region)
     since = oldest_trailing(now)
     begun = {report.identity for report in linking.by_region[region] if report.occurred_from >= since}
@@ -50,7 +51,7 @@ def _window(file: Published, verdicts: dict[date, VerdictRow], region: str, now:
         days_unknown=sum(row.verdict == "UNKNOWN" for row in rows),
         incidents=sum(row.incidents for row in rows),
         incidents_out_of_scope=sum(row.incidents_out_of_scope for row in rows),
-        deaths_best=sum(row.deaths_best for row in rows),
+        deaths_best=sum(tolls) if tolls else None,
         incidents_168h=incidents_168h,
         deaths_best_168h=deaths_168h,
         streak_days=ended.days,

@@ -9,7 +9,7 @@ from datetime import date
 from schemas.rows import DayTallyRow, FeedTallyRow
 from sinks.verify.difference import Difference
 from sinks.verify.incident_rows import incidents_now
-from sinks.verify.incidents import Content
+from sinks.verify.incidents import Content, toll_sums
 from sinks.verify.published import Published
 
 _COUNTED = """
@@ -25,9 +25,10 @@ select
     count(*) filter (in_scope),
     count(*) filter (not in_scope),
     count(*) filter (in_scope and kind in $severe),
-    coalesce(sum(deaths_low) filter (in_scope), 0)::bigint,
-    coalesce(sum(deaths_best) filter (in_scope), 0)::bigint,
-    coalesce(sum(deaths_high) filter (in_scope), 0)::bigint
+    sum(coalesce(deaths_low, deaths_best, deaths_high * 0)) filter (in_scope)::bigint,
+    sum(coalesce(deaths_best, deaths_low, deaths_high * 0)) filter (in_scope)::bigint,
+    sum(coalesce(deaths_high, deaths_best, deaths_low)) filter (in_scope)::bigint,
+    count(*) filter (in_scope and deaths_low is null and deaths_best is null and deaths_high is null)
 {_COUNTED}
 group by region, truce_day
 """
@@ -75,13 +76,11 @@ def _by_day(file: Published) -> dict[tuple[str, date], list[Content]]:
     return contents
 
 
-def _day(contents: list[Content], severe: list[str]) -> tuple[int, ...]:
+def _day(contents: list[Content], severe: list[str]) -> tuple[int | None, ...]:
     inside = [content for content in contents if content.in_scope]
     return (
         len(inside),
         len(contents) - len(inside),
         sum(content.kind in severe for content in inside),
-        sum(content.deaths_low or 0 for content in inside),
-        sum(content.deaths_best or 0 for content in inside),
-        sum(content.deaths_high or 0 for content in inside),
+        *toll_sums(inside),
     )

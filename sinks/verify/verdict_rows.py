@@ -36,6 +36,7 @@ JUDGED = (
     "incidents_sure",
     "incidents_possible",
     "refused_pending",
+    "incidents_without_toll",
 )
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
@@ -52,6 +53,7 @@ FIGURES = (
     "incidents_sure",
     "incidents_possible",
     "refused_pending",
+    "incidents_without_toll",
 )
 
 
@@ -270,6 +272,7 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
         verdict.incidents_sure,
         verdict.incidents_possible,
         verdict.refused_pending,
+        verdict.incidents_without_toll,
     )
 
 

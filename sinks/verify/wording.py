@@ -31,13 +31,14 @@ def violence_reason(
     refused: NaiveRefused,
     watched: str,
     unexplained: Sequence[str],
+    longer: Sequence[str],
 ) -> Reason:
     """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``.
 
     ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
-    something and do not tell what. ``incidents`` are the sure ones. Where ``possible`` ones make the day UNKNOWN,
-    ``doubtful`` is the number of the severe ones of them; None where they do not. ``refused`` are the pending rejects
-    that make it so, if they do.
+    something and do not tell what, ``longer`` the monitor's bulletins that cover more than a day. ``incidents`` are the
+    sure ones. Where ``possible`` ones make the day UNKNOWN, ``doubtful`` is the number of the severe ones of them; None
+    where they do not. ``refused`` are the pending rejects that make it so, if they do.
     """
     monitor = agreement.violence.bulletins_of
     if severe:
@@ -53,17 +54,19 @@ def violence_reason(
     else:
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
     known = _known(agreement, incidents, possible)
+    held = [incidents, incidents + possible] if counted is None else [counted]
+    compared = [*held, *(number for _, number in against)]
     if severe:
-        text = f"{_several(severe, 'severe incident')}, one is enough; {known}, {_limit(agreement, limit)}"
+        text = f"{_several(severe, 'severe incident')}, one is enough; {known}, {_limit(agreement, limit, compared)}"
     else:
         count = known
         if monitor is not None:
-            count = f"no bulletin of {monitor} counts this day" if told is None else _bulletin(told, counted)
+            count = _none_counts(monitor, longer) if told is None else _bulletin(told, counted)
         if against:
             count = f"{_against(against)}, against {count}"
         if doubtful:
             count = f"{_several(doubtful, 'severe incident')} possible, one is enough; {count}"
-        text = f"{count}{_refused(refused)}, {_limit(agreement, limit)}; {_share(agreement, share)}"
+        text = f"{count}{_refused(refused)}, {_limit(agreement, limit, compared)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
         text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
     return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
@@ -91,16 +94,27 @@ def _known(agreement: Agreement, incidents: int, possible: int) -> str:
     )
 
 
-def _limit(agreement: Agreement, limit: Fraction) -> str:
+def _limit(agreement: Agreement, limit: Fraction, compared: Sequence[int]) -> str:
     if limit <= agreement.violence.floor:
         return f"limit {_short(limit)} (the floor)"
+    # With two decimals, or the fewest more with which it looks like no count that it is not.
+    places = next(n for n in range(2, 40) if all(limit == each or round(limit, n) != each for each in compared))
     percent = 100 - agreement.violence.reduction_percent
     # The limit is that share of the baseline, exactly.
-    return f"limit {_short(limit)} ({percent} % of a baseline of {_short(limit * 100 / percent)} a day)"
+    return f"limit {_short(limit, places)} ({percent} % of a baseline of {_short(limit * 100 / percent)} a day)"
 
 
 def _share(agreement: Agreement, share: Fraction) -> str:
     return f"{100 * float(share):.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
+
+
+def _none_counts(monitor: str, longer: Sequence[str]) -> str:
+    count = f"no bulletin of {monitor} counts this day"
+    if longer:
+        named = ", ".join(longer[:MOST_NAMED])
+        rest = f" and {len(longer) - MOST_NAMED} more" if len(longer) > MOST_NAMED else ""
+        count += f", as {named}{rest} cover{'s' if len(longer) == 1 else ''} more than a day"
+    return count
 
 
 def _bulletin(told: NaiveReport, counted: int | None) -> str:
@@ -151,5 +165,5 @@ def _several(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _short(value: Fraction) -> str:
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")
+def _short(value: Fraction, places: int = 2) -> str:
+    return f"{float(value):.{places}f}".rstrip("0").rstrip(".")

@@ -85,6 +85,11 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"{baseline.first_day} to {baseline.last_day}, or {violence.floor} a day where that is more, "
             f"by {measured_by}."
         ),
+        *(
+            [f"A bulletin of {violence.bulletins_of} for more than 25 h is of no one day: it counts for none."]
+            if violence.bulletins_of
+            else []
+        ),
         f"Coverage: {counted(coverage.min_feeds, 'feed')} or more for {coverage.min_share_percent} % of a day.",
         (
             f"Access is owed to {', '.join(access.regions) or 'no region'}: convoys delivered within "

@@ -28,7 +28,15 @@ from streams.cli.output import answers, news, print_json, say_missing
 from streams.feeds.archive import Order
 from streams.feeds.readers import missing_companions
 from streams.ops.status import Status, read_status
-from streams.ops.status_text import show_bulletins, show_declared, show_gate, show_grid, show_outcomes, status_json
+from streams.ops.status_text import (
+    show_bulletins,
+    show_declared,
+    show_gate,
+    show_grid,
+    show_longer_bulletins,
+    show_outcomes,
+    status_json,
+)
 from streams.ops.wording import counted
 from streams.security import without_security
 from streams.settings import load
@@ -137,6 +145,7 @@ def _show(status: Status, finished: Finished) -> None:
     show_outcomes(console, status)
     show_grid(console, status)
     show_gate(console, status)
+    show_longer_bulletins(console, status)
     console.print(
         Text(
             f"\n{counted(finished.reports, 'report')} and {counted(finished.ticks, 'tick')} "

@@ -24,7 +24,9 @@ from streams.ops.status_text import (
     show_freshness,
     show_gate,
     show_grid,
+    show_longer_bulletins,
     show_outcomes,
+    show_silent,
     show_to_check,
     show_windows,
     status_json,
@@ -103,8 +105,10 @@ def status(
         show_amended(console, found)
         show_declared(console, found)
         show_bulletins(console, found)
+        show_longer_bulletins(console, found)
         show_pullback(console, found)
         show_feeds(console, found)
+        show_silent(console, found)
     if gate and not (found.gate and found.gate.is_open):
         raise typer.Exit(1)
 

@@ -122,19 +122,26 @@ def _legs(page: _Page, version: VerdictVersion) -> None:
         page.line(reason["text"], 2)
     outside = version.incidents_out_of_scope
     apart = f"; {outside} out of scope, which break nothing" if outside else ""
-    # Few sources state a range: sums of what is stated may lie below, or above, the sum of the best ones.
-    low = f"low {version.deaths_low}" if 0 < version.deaths_low <= version.deaths_best else ""
-    high = f"high {version.deaths_high}" if version.deaths_high >= version.deaths_best > 0 else ""
-    stated = ", ".join(filter(None, (low, high)))
-    toll = f"{version.deaths_best} ({stated})" if stated else f"{version.deaths_best}"
-    page.line(f"{counted(version.incidents, 'incident')} in scope, {toll} killed{apart}")
+    page.line(f"{counted(version.incidents, 'incident')} in scope, {_toll(version)}{apart}")
     if version.incidents_possible:
         page.line(f"{version.incidents_sure} of them surely of this day; {version.incidents_possible} possible on it")
 
 
+def _toll(version: VerdictVersion) -> str:
+    """Tell the deaths in words, with how many incidents add none because nobody states any."""
+    low, best, high = version.deaths_low, version.deaths_best, version.deaths_high
+    if best is None:
+        return "no toll stated"
+    spread = "" if low == best == high else f" (low {low}, high {high})"
+    without = version.incidents_without_toll
+    return f"{best} killed{spread}" + (f", no toll stated of {without}" if without else "")
+
+
 def _limit(page: _Page, explanation: Explanation) -> None:
     rules, counts = explanation.agreement.violence, explanation.detail.baseline
-    page.head(f"Limit: {number(explanation.detail.judged.violence_limit)}; more incidents in scope break the day")
+    judged = explanation.detail.judged
+    counted_against_it = judged.incidents if rules.bulletins_of is None else judged.bulletin_incidents
+    page.head(f"Limit: {number(judged.violence_limit, counted_against_it)}; more incidents in scope break the day")
     share = 100 - rules.reduction_percent
     page.line(f"the greater of the floor, {rules.floor}, and {share} % of the {rules.baseline.measure} of the baseline")
     if rules.bulletins_of is not None:

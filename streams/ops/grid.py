@@ -49,7 +49,7 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
     chosen = word(cell)
     counted = "–" if cell.counted is None else cell.counted
     possible = f"+{cell.counted_possible}" if cell.counted_possible else ""
-    figures = f"{counted}{possible}/{number(cell.violence_limit)}"
+    figures = f"{counted}{possible}/{number(cell.violence_limit, cell.counted)}"
     return (
         f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_doubts(cell)}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),
@@ -61,9 +61,15 @@ def _doubts(cell: Cell) -> str:
     return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}{'+' if cell.refused_pending else ''}"
 
 
-def number(value: float) -> str:
-    """A limit with at most two decimals: rounded to 4, a limit of 3.96 would seem to allow four incidents."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def number(value: float, against: int | None = None) -> str:
+    """A limit with at most two decimals, or as many more as tell it from the count ``against`` it.
+
+    Rounded to 4, a limit of 3.96 would seem to allow four incidents. A BROKEN day never reads ``3/3``.
+    """
+    decimals = 2
+    while value != against and float(f"{value:.{decimals}f}") == against:
+        decimals += 1
+    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
 
 
 def show_grids(console: Console, status: Status) -> None:

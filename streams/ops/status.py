@@ -22,6 +22,7 @@ from sinks.records import (
     PlacesToCheck,
     RefusedPending,
     RejectCount,
+    SilentFeed,
     Window,
 )
 from sinks.rejects import RejectRate, reject_rates
@@ -32,14 +33,16 @@ from streams.ops.wording import counted
 
 #: How long a status shows a final day that was amended.
 AMENDED_LATELY = timedelta(days=7)
+#: What a bulletin of one truce-day covers at most.
+LONGEST_BULLETIN = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
 class Status:
     """Verdicts, gate, feeds and rejects of one agreement at one instant.
 
-    A status of the past leaves empty what is kept for the present only: feeds, outcomes, rejects, bulletins,
-    positions and places to check.
+    A status of the past leaves empty what is kept for the present only: feeds, their silence, outcomes,
+    rejects, bulletins, positions and places to check.
 
     Attributes:
         now: the ledger's time.
@@ -72,6 +75,7 @@ class Status:
     pullback_days: list[PullbackDay] = field(default_factory=list)
     positions: list[PositionFinding] = field(default_factory=list)
     reject_rates: list[RejectRate] = field(default_factory=list)
+    silent: list[SilentFeed] = field(default_factory=list)
 
 
 def read_status(
@@ -137,6 +141,16 @@ def silence(feed: FeedState, now: datetime | None) -> timedelta | None:
     return None if now is None or heard is None else max(timedelta(0), now - heard)
 
 
+def longer_bulletins(status: Status) -> list[BulletinTotal]:
+    """Return the bulletins shown that are of no one day, of the monitor that the agreement measures by."""
+    monitor = status.agreement.violence.bulletins_of
+    return [
+        each
+        for each in status.bulletins
+        if each.feed == monitor and each.occurred_to - each.occurred_from > LONGEST_BULLETIN
+    ]
+
+
 def freshness(published_at: datetime | None, now: datetime | None = None) -> str:
     """Say how old a published copy is; ``now`` is the reader's clock unless given."""
     if published_at is None:
@@ -186,6 +200,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         amended=_amended_lately(connection, about.now),
         to_check=reading.places_to_check(connection),
         refused=reading.refused_pending(connection),
+        silent=reading.silent_feeds(connection),
     )
 
 

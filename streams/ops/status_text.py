@@ -12,12 +12,22 @@ from sinks.records import DeclaredClock, jsonable
 from streams.ledger.core.feeds import Outcome
 from streams.ops.grid import LEGEND, cell_text, reason_text, show_grids, streak_text, worst_day
 from streams.ops.rejects import growth
-from streams.ops.status import AMENDED_LATELY, Status, ago, freshness, gate_sentence, refused_sentence, silence
+from streams.ops.status import (
+    AMENDED_LATELY,
+    Status,
+    ago,
+    freshness,
+    gate_sentence,
+    longer_bulletins,
+    refused_sentence,
+    silence,
+)
 from streams.ops.tables import plain_table
 from streams.ops.wording import local_time, one_line
 
 #: AmendedVersion days listed in text; JSON has all.
 _MOST_AMENDED = 10
+_MOST_LONGER = 3
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
 _FLAGS = {
     "ends_before_it_starts": "ends before it starts: changes nothing",
@@ -86,7 +96,7 @@ def show_amended(console: Console, status: Status) -> None:
         head = f"{each.region} {each.region_name} {each.truce_day}: {turned}"
         console.print(Text(f"  {head}, {_at(each.recorded_at, status)}"))
         moved = [
-            f"{one['field']} {one['old']} to {one['new']}"
+            f"{one['field']} {_value(one['old'])} to {_value(one['new'])}"
             for one in each.changed
             if one["field"] not in ("verdict", "state", "reasons")
         ]
@@ -136,6 +146,15 @@ def show_feeds(console: Console, status: Status) -> None:
         )
     console.print()
     console.print(table)
+
+
+def show_silent(console: Console, status: Status) -> None:
+    """Print the feeds that had told of regions and were silent about them at the last judgement."""
+    if not status.silent:
+        return
+    console.print(Text("\nSilent about regions they had told of (the view feed_silence)", style="bold"))
+    for each in status.silent:
+        console.print(Text(f"  {each.feed}: {', '.join(each.regions)}, since {_at(each.silent_since, status)}"))
 
 
 def show_windows(console: Console, status: Status) -> None:
@@ -198,6 +217,19 @@ def show_bulletins(console: Console, status: Status) -> None:
     console.print(table)
 
 
+def show_longer_bulletins(console: Console, status: Status) -> None:
+    """Print the monitor's bulletins that cover more than a day, where the agreement measures by its bulletins."""
+    found = longer_bulletins(status)
+    if found:
+        periods = ", ".join(
+            f"{_at(each.occurred_from, status)} to {_at(each.occurred_to, status)}" for each in found[:_MOST_LONGER]
+        )
+        more = f" and {len(found) - _MOST_LONGER:,} more" if len(found) > _MOST_LONGER else ""
+        console.print(
+            Text(f"\nBulletins of {found[0].feed} for more than a day, which count for none: {periods}{more}")
+        )
+
+
 def status_json(status: Status) -> dict[str, Any]:
     """Return everything the text shows as values: dates, instants in UTC, spans in seconds."""
     agreement = status.agreement
@@ -216,6 +248,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "outcomes": status.outcomes,
         "rejects": jsonable(status.rejects),
         "rejects_growing": growth(status.reject_rates),
+        "silent": jsonable(status.silent),
         "feeds": [
             {**jsonable(feed), "silent_seconds": None if span is None else span.total_seconds()}
             for feed, span in zip(status.feeds, silent.values(), strict=True)
@@ -226,6 +259,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "declared": jsonable(status.declared),
         "declared_clocks": jsonable(status.declared_clocks),
         "bulletins": jsonable(status.bulletins),
+        "longer_bulletins": jsonable(longer_bulletins(status)),
         "pullback_days": jsonable(status.pullback_days),
         "positions": jsonable(status.positions),
     }
@@ -244,6 +278,10 @@ def _no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
     else:
         span = f"up to {last}" if last else "among those asked for"
     return f"No judged truce-day {span}; judged are {status.judged[0]} to {status.judged[1]}."
+
+
+def _value(value: object) -> object:
+    return "none" if value is None else value
 
 
 def _at(instant: datetime, status: Status) -> str:

@@ -27,6 +27,7 @@ CELL_FIELDS = (
     "deaths_low",
     "deaths_best",
     "deaths_high",
+    "incidents_without_toll",
     "state",
 )
 STREAK_FIELDS = ("in_gate", "streak_days", "streak_ended_day", "streak_ended_by")

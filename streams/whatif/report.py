@@ -32,6 +32,7 @@ _WORDS = {
     "deaths_low": "deaths (low)",
     "deaths_best": "deaths",
     "deaths_high": "deaths (high)",
+    "incidents_without_toll": "without a toll",
     "in_gate": "needed by the gate",
     "streak_days": "days",
     "streak_ended_day": "ended on",

@@ -73,6 +73,7 @@ def figures(row: VerdictRow) -> tuple[object, ...]:
         row.incidents_sure,
         row.incidents_possible,
         row.refused_pending,
+        row.incidents_without_toll,
     )
 
 
@@ -99,6 +100,7 @@ def expected(truce: Agreement, history: list[Fact], now: int) -> dict[object, tu
             found.incidents_sure,
             found.incidents_possible,
             found.refused_pending,
+            found.incidents_without_toll,
         )
         for bucket, found in recount(truce, as_naive(truce, history), now, rejects=as_rejects(truce, history)).items()
     }

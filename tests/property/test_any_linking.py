@@ -52,9 +52,8 @@ def outcome(world: World) -> dict[str, Any]:
                 tally.incidents,
                 tally.severe.total,
                 tally.out_of_scope,
-                tally.deaths_low,
-                tally.deaths_best,
-                tally.deaths_high,
+                tally.tolls,
+                tally.without_toll,
                 {feed: incidents for feed, incidents in tally.feeds.items() if incidents},
             )
             for bucket, tally in books.tallies.items()

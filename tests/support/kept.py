@@ -122,13 +122,15 @@ class Kept:
         oldest = 0 if self.last.now is None else first_trailing_hour(self.last.now)
         counts: Counter[tuple[str, int]] = Counter()
         deaths: Counter[tuple[str, int]] = Counter()
+        without_toll: Counter[tuple[str, int]] = Counter()
         for one in self._counted(reports, incidents, linked):
             begun = one.occurred_from or 0
             where = one.region or "", begun - begun % MICROS_PER_HOUR
             if where[1] >= oldest:
                 counts[where] += 1
-                deaths[where] += one.deaths_best or 0
-        return [Hour(*where, count, deaths[where]) for where, count in counts.items()]
+                deaths[where] += _deaths(one) or 0
+                without_toll[where] += _deaths(one) is None
+        return [Hour(*where, count, deaths[where], without_toll[where]) for where, count in counts.items()]
 
     def _uncertain(
         self, reports: Iterable[ReportRow], incidents: Iterable[LinkedIncident], linked: frozenset[int]
@@ -160,6 +162,11 @@ def _told(reports: Iterable[ReportRow]) -> list[tuple[str, date, str, int]]:
         if row.type == "incident" and row.present and not row.retracted and row.region and row.truce_day
     )
     return [(region, day, feed, number) for (region, day, feed), number in told.items()]
+
+
+def _deaths(told: ReportRow | LinkedIncident) -> int | None:
+    stated = (told.deaths_best, told.deaths_low, None if told.deaths_high is None else 0)
+    return next((number for number in stated if number is not None), None)
 
 
 def _of_linking(reports: list[ReportRow], linked: list[int]) -> dict[str, Any]:

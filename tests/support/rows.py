@@ -126,6 +126,7 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         incidents_sure=2,
         incidents_possible=0,
         refused_pending=0,
+        incidents_without_toll=0,
     )
     return row._replace(**given)
 
@@ -138,7 +139,7 @@ def figures_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Figu
 
 def tally_row(region: str = "SY02", day: date = DAY_ONE, incidents: int = 2, **given: Any) -> DayTallyRow:
     """Return the counts of a region and day."""
-    return DayTallyRow(region, day, incidents, 0, 0, 0, incidents, 0)._replace(**given)
+    return DayTallyRow(region, day, incidents, 0, 0, 0, incidents, 0, 0)._replace(**given)
 
 
 def gate_row(*, is_open: bool = False, **given: Any) -> GateRow:

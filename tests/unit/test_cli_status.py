@@ -18,7 +18,7 @@ from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.records import Cell
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
 from streams.ops.status import ago, freshness, headline, read_status
-from streams.ops.status_text import show_declared, show_gate, status_json
+from streams.ops.status_text import show_declared, show_gate, show_silent, status_json
 from streams.ops.wording import counted
 from tests.support.commands import Run
 from tests.support.judged import History, report
@@ -98,6 +98,7 @@ def a_cell(**fields: object) -> Cell:
         incidents_sure=12,
         incidents_possible=0,
         refused_pending=0,
+        incidents_without_toll=0,
         reasons=[],
     )
     return replace(cell, **fields)  # type: ignore[arg-type]
@@ -406,3 +407,14 @@ def test_verify_finds_no_difference_in_what_the_ledger_wrote(run: Run, copy: Pat
     ended = run("verify", copy)
     assert (ended.code, "no difference" in ended.out) == (0, True)
     assert json.loads(run("verify", copy, "--json").out)["differences"] == []
+
+
+def test_the_status_names_the_feeds_that_fell_silent_and_their_regions(copy: Path) -> None:
+    status = read_status(copy)
+    page = io.StringIO()
+    show_silent(Console(file=page, width=200), status)
+    said = page.getvalue().splitlines()[1:]
+    assert said[0] == "Silent about regions they had told of (the view feed_silence)"
+    assert len(said) == 1 + len(status.silent) > 1
+    assert all(line.startswith(f"  {each.feed}: SY") for line, each in zip(said[1:], status.silent, strict=True))
+    assert [each["feed"] for each in status_json(status)["silent"]] == [each.feed for each in status.silent]

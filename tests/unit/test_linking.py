@@ -72,7 +72,7 @@ def linked(*facts: IncidentFact, truce: Any = TRUCE) -> bool:
 def counts(told: World, number: int = 0, region: str = "SY01") -> tuple[int, int]:
     """Return the incidents and deaths of a day as the books have them."""
     tally = told.ledger._books.tallies[region, day(number)]
-    return tally.in_scope.total, tally.deaths_best
+    return tally.in_scope.total, tally.tolls[1] or 0
 
 
 # -- candidates
@@ -506,11 +506,12 @@ def test_a_chain_of_merges_is_followed_and_a_circle_or_unknown_end_belongs_nowhe
 def test_reports_join_and_part_without_a_trace_in_the_books() -> None:
     told = world(report("1", deaths_best=2), tick(at(9)), flush_every=1)
     before = told.ledger._books.tallies["SY01", day(0)]
-    figures = (before.in_scope.total, before.deaths_best, dict(before.feeds))
+    figures = (before.in_scope.total, before.tolls, before.without_toll, dict(before.feeds))
     told.tell(report("2", "feed-b", deaths_best=5), report("2", "feed-b", revision=2, retracted=True, kind="arrest"))
     told.flush()
     after = told.ledger._books.tallies["SY01", day(0)]
-    assert (after.in_scope.total, after.deaths_best, {f: n for f, n in after.feeds.items() if n}) == figures
+    told_by = {feed: told_of for feed, told_of in after.feeds.items() if told_of}
+    assert (after.in_scope.total, after.tolls, after.without_toll, told_by) == figures
 
 
 # -- asking

@@ -57,8 +57,9 @@ OF_THE_FIRST = {
     "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
     **dict.fromkeys(
         ("day_verdicts", "day_verdict_versions", "day_figures"),
-        "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible, refused_pending)",
+        "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible, refused_pending, incidents_without_toll)",
     ),
+    "day_tallies": "* EXCLUDE (incidents_without_toll)",
 }
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
 
@@ -86,9 +87,10 @@ def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: 
 
 def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
     store = new_store(tmp_path / "new")
-    # Rows of the first version name no log.
-    reports, judged = [incident_row("i1", source_log=None)], [verdict_row()]
-    store.commit(Changes(reports=reports, verdicts=judged, versions=judged, figures=[figures_row()]))
+    # Rows of the first version name no log, and do not count the incidents without a toll.
+    reports, judged = [incident_row("i1", source_log=None)], [verdict_row(incidents_without_toll=None)]
+    figures = [figures_row(incidents_without_toll=None)]
+    store.commit(Changes(reports=reports, verdicts=judged, versions=judged, figures=figures))
     store.close()
     old = tmp_path / "old"
     old.mkdir()

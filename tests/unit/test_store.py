@@ -101,7 +101,7 @@ def test_resume_returns_what_was_committed(tmp_path: Path) -> None:
     assert resumed.gate == expected.gate
     assert resumed.feeds == expected.feeds
     assert resumed.redrives == expected.redrives
-    assert resumed.hours == [Hour("SY02", hours(0), 1, 1), Hour("SY02", hours(1), 1, 1)]
+    assert resumed.hours == [Hour("SY02", hours(0), 1, 1, 0), Hour("SY02", hours(1), 1, 1, 0)]
 
 
 def test_every_field_of_a_report_reaches_its_column(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ class TestEarliest:
         store = new_store(tmp_path, agreement(violence={"feeds": ["feed-b"]}))
         store.commit(Changes(now=hours(10), reports=list(self.ROWS)))
         assert [item.report_id for item in self.ask(store)] == ["twin"]
-        assert store.resume().hours == [Hour("SY02", hours(2), 1, 1)]
+        assert store.resume().hours == [Hour("SY02", hours(2), 1, 1, 0)]
         store.close()
 
 

@@ -277,3 +277,30 @@ def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(scratch: Scratch) ->
     connection = scratch.holding(changes)
     told = connection.execute("FROM explain_day('SY02', ?) WHERE fact = 'evidence: access'", [DAY_ONE]).fetchall()
     assert told == [("evidence: access", "un/aid-1: attacked at 2016-09-12T17:00:00Z", '{"step": "attacked"}')]
+
+
+@pytest.mark.parametrize("given", ["SY02", "sy02", "Aleppo", "ALEPPO", " aleppo."])
+def test_a_region_is_asked_for_by_its_p_code_or_its_name(file: duckdb.DuckDBPyConnection, given: str) -> None:
+    at_end = from_micros(hours(100))
+    assert file.execute("SELECT region FROM region_of(?)", [given]).fetchall() == [("SY02",)]
+    assert file.execute("SELECT region FROM window_as_of(?, ?)", [given, at_end]).fetchall() == [("SY02",)]
+    assert file.execute("SELECT detail FROM explain_day(?, ?)", [given, DAY_ONE]).fetchone() == ("SY02",)
+
+
+@pytest.mark.parametrize("given", ["SY99", "Atlantis", "", None])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "region_of(?)",
+        "window_as_of(?, '2016-09-16 00:00:00+00')",
+        # Before anything was judged there is nothing to be found of any region.
+        "window_as_of(?, '2001-01-01 00:00:00+00')",
+        "explain_day(?, '2016-09-12')",
+        "explain_day(?, '2001-01-01')",
+    ],
+)
+def test_an_unknown_region_is_an_error_and_never_an_empty_answer(
+    file: duckdb.DuckDBPyConnection, given: str | None, asked: str
+) -> None:
+    with pytest.raises(duckdb.Error, match="is no region of test-truce; there are SY01 Damascus, SY02 Aleppo"):
+        file.execute(f"FROM {asked}", [given]).fetchall()

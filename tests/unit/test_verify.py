@@ -184,7 +184,8 @@ def test_figures_in_which_nothing_moved_are_found(copy: Path) -> None:
         copy,
         "insert into day_figures select region, truce_day, version, state, incidents, incidents_out_of_scope, "
         "bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, recorded_at, "
-        "tick_offset, cause, rule, contested_by, incidents_sure, incidents_possible, refused_pending "
+        "tick_offset, cause, rule, contested_by, incidents_sure, incidents_possible, refused_pending, "
+        "incidents_without_toll "
         "from verdicts_as_of((select now from ledger_state)) "
         "where state = 'OPEN' limit 1",
     )

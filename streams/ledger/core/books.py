@@ -30,7 +30,9 @@ from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
 from streams.ledger.core.possible import PossibleIncidents, possible_days
 from streams.ledger.core.tally import DayTally
+from streams.ledger.core.tolls import added_toll
 from streams.ledger.core.violence import baseline_of, limit_of
+from streams.ledger.core.window import HourFigures
 
 Bucket = tuple[str, date]
 
@@ -70,7 +72,7 @@ class Books:
         self._possible: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
         self._possibly_severe: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
-        self._hours: dict[str, dict[Micros, tuple[int, int]]] = defaultdict(dict)
+        self._hours: dict[str, dict[Micros, HourFigures]] = defaultdict(dict)
         self._oldest_hour: Micros = 0
         self._notices: dict[Identity, _Notice] = {}
         self._watches: dict[str, Watch] = defaultdict(Watch)
@@ -144,8 +146,13 @@ class Books:
             # Hours before the trailing window are never asked for again: now only moves on.
             if hour >= self._oldest_hour:
                 hours = self._hours[bucket[0]]
-                incidents, deaths = hours.get(hour, (0, 0))
-                hours[hour] = (incidents + sign, deaths + sign * (adds.deaths_best or 0))
+                incidents, deaths, without_toll = hours.get(hour, HourFigures(0, 0, 0))
+                toll = added_toll(adds)
+                hours[hour] = (
+                    HourFigures(incidents + sign, deaths, without_toll + sign)
+                    if toll is None
+                    else HourFigures(incidents + sign, deaths + sign * toll[1], without_toll)
+                )
             if not self._is_sure(adds):
                 self._move_possible(
                     UncertainIncident(*bucket, adds.occurred_from, adds.occurred_to, feed, report_id, adds.kind), sign
@@ -181,7 +188,7 @@ class Books:
         tally = self.tallies.get((region, day))
         return tally.incidents if tally else 0
 
-    def hours(self, region: str) -> dict[Micros, tuple[int, int]]:
+    def hours(self, region: str) -> dict[Micros, HourFigures]:
         """Return incidents in scope and their best deaths by the clock hour they began in."""
         return self._hours[region]
 
@@ -284,7 +291,8 @@ class Books:
 
     def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
         """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
-        return self._moved(identity.feed, self.bulletins.remove(identity))
+        moved = self._moved(identity.feed, self.bulletins.remove(identity))
+        return [*moved, *self.bulletins.remove_longer(identity)]
 
     def _measure(
         self, identity: Identity, rows: list[BulletinRow]
@@ -295,7 +303,7 @@ class Books:
         if told_of and identity.feed == self.bulletins.monitor:
             low, high = rows[0].occurred_from, rows[0].occurred_to
             watched = self._enter_watch(identity, _Notice(tuple(regions), low, high, nil=True))
-        return watched, self._moved(identity.feed, told_of)
+        return watched, [*self._moved(identity.feed, told_of), *self.bulletins.enter_longer(rows)]
 
     def _moved(self, feed: str, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
         moved: list[tuple[str, date | None]] = list(buckets)
@@ -314,15 +322,17 @@ class Books:
         feeds: list[FeedTallyRow] = []
         for bucket in sorted(self.changed):
             tally = self.tallies[bucket]
+            low, best, high = tally.tolls
             days.append(
                 DayTallyRow(
                     *bucket,
                     incidents=tally.incidents,
                     incidents_out_of_scope=tally.out_of_scope,
                     severe_incidents=tally.severe.total + tally.uncertain_severe,
-                    deaths_low=tally.deaths_low,
-                    deaths_best=tally.deaths_best,
-                    deaths_high=tally.deaths_high,
+                    deaths_low=low,
+                    deaths_best=best,
+                    deaths_high=high,
+                    incidents_without_toll=tally.without_toll,
                 )
             )
             feeds.extend(FeedTallyRow(*bucket, feed, incidents) for feed, incidents in tally.moved_feeds())
@@ -346,7 +356,7 @@ class Books:
             tally.in_scope.total = row.incidents
             tally.severe.total = row.severe_incidents
             tally.out_of_scope = row.incidents_out_of_scope
-            tally.deaths_low, tally.deaths_best, tally.deaths_high = row.deaths_low, row.deaths_best, row.deaths_high
+            tally.restore_tolls(row.deaths_low, row.deaths_best, row.deaths_high, row.incidents_without_toll)
         for incident in uncertain:
             tally, severe = self.tallies[incident[:2]], incident.kind in self._severe
             tally.in_scope.total -= 1
@@ -357,7 +367,7 @@ class Books:
         for line in feeds:
             self.tallies[line.region, line.truce_day].feeds[line.feed] = line.incidents
         for hour in hours:
-            self._hours[hour.region][hour.hour] = (hour.incidents, hour.deaths_best)
+            self._hours[hour.region][hour.hour] = HourFigures(*hour[2:])
         for step in steps:
             self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:

@@ -84,6 +84,8 @@ class DayBulletins:
         self._regions = frozenset(agreement.regions)
         self._told: dict[tuple[str, date], dict[Identity, Told]] = defaultdict(dict)
         self._buckets: dict[Identity, list[tuple[str, date]]] = {}
+        #: By region the monitor's bulletins that cover more than a day: they count none, and reasons name them.
+        self._longer: dict[str, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
 
     def enter(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date]]:
         """Enter lines of bulletins; return the regions and truce-days they tell of."""
@@ -119,6 +121,27 @@ class DayBulletins:
             if not self._told[bucket]:
                 del self._told[bucket]
         return touched
+
+    def enter_longer(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date | None]]:
+        """Enter the monitor's bulletins that cover more than a day; return the regions whose days may name them."""
+        touched: set[str] = set()
+        for row in rows:
+            span = (row.occurred_from, row.occurred_to)
+            if row.feed == self.monitor and row.region in self._regions and span[1] - span[0] > LONGEST_PERIOD:
+                self._longer[row.region][Identity(row.feed, row.report_id)] = span
+                touched.add(row.region)
+        return [(region, None) for region in sorted(touched)]
+
+    def remove_longer(self, identity: Identity) -> list[tuple[str, date | None]]:
+        """Take such a bulletin out again; return the regions it spoke of."""
+        return [(region, None) for region, told in self._longer.items() if told.pop(identity, None)]
+
+    def longer(self, region: str, start: Micros, end: Micros) -> list[str]:
+        """Return the names of the monitor's bulletins that cover some of ``[start, end)`` and more than a day."""
+        touching = [
+            (low, *identity) for identity, (low, high) in self._longer[region].items() if low < end and high > start
+        ]
+        return [f"{feed}/{report_id}" for _, feed, report_id in sorted(touching)]
 
     def of(self, bucket: tuple[str, date]) -> Iterable[Told]:
         """Return the bulletins of a region and truce-day."""

@@ -202,6 +202,7 @@ class Court:
         contested = contesting if violence is Finding.UNKNOWN else ()
         uncertain = uncertain and violence is Finding.UNKNOWN and not contested
         until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
+        low, best, high = tally.tolls
         stopped = until and tuple(each for each in until if each[0] not in unexplained)
         return Judgement(
             region=region,
@@ -217,13 +218,15 @@ class Court:
             covered=covered,
             watched_until=stopped,
             watched_before=watch.watched_before(start) if until is None else (),
-            deaths_low=tally.deaths_low,
-            deaths_best=tally.deaths_best,
-            deaths_high=tally.deaths_high,
+            deaths_low=low,
+            deaths_best=best,
+            deaths_high=high,
+            without_toll=tally.without_toll,
             evidence=self._doubts(bucket) if uncertain else self._evidence(bucket, tally, violence, told, contested),
             told=told,
             contested=contested,
             unexplained=tuple(sorted(unexplained)),
+            longer=() if told else tuple(books.bulletins.longer(region, start, ends)),
             sure=tally.in_scope.total,
             possible=possible,
             severe_possible=severe_possible,
@@ -289,6 +292,7 @@ class Court:
             incidents_sure=judgement.sure,
             incidents_possible=judgement.possible,
             refused_pending=judgement.refused_pending,
+            incidents_without_toll=judgement.without_toll,
         )
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:

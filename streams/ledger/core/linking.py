@@ -12,6 +12,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from streams.ledger.core.tolls import incident_toll
 
 EARTH_RADIUS_METRES = 6_371_008.8
 #: No longer stretch tells when something happened.
@@ -306,7 +307,7 @@ def incident_of(
     severe = [report.kind for report in telling if report.kind in agreement.violence.severe_kinds]
     named = [report.in_scope for report in telling if report.names_parties]
     by_telling = sorted(telling, key=lambda report: (report.reported_at, report.feed, report.report_id))
-    best = [report.deaths_best for report in by_telling if report.deaths_best is not None]
+    low, best, high = incident_toll(by_telling)
     origins = {origin for report in active for origin in (report.origins or (report.feed,))}
     return LinkedIncident(
         feed=name.feed,
@@ -319,9 +320,9 @@ def incident_of(
         kind=str(severe[0] if severe else lead.kind),
         in_scope=any(named) if named else True,
         counted=bool(counting),
-        deaths_low=min((n for report in telling if (n := report.deaths_low) is not None), default=None),
-        deaths_best=best[-1] if best else None,
-        deaths_high=max((n for report in telling if (n := report.deaths_high) is not None), default=None),
+        deaths_low=low,
+        deaths_best=best,
+        deaths_high=high,
         reports=len(active),
         feeds=tuple(sorted({report.feed for report in active})),
         independent_origins=len(origins),

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 
 from schemas.rows import Contribution, Evidence
 from schemas.truceday import Micros
+from streams.ledger.core.tolls import added_toll
 
 #: How much evidence a broken day shows.
 EVIDENCE_SHOWN = 10
@@ -67,8 +68,8 @@ class DayTally:
     """
 
     __slots__ = (
-        *("_moved", "deaths_best", "deaths_high", "deaths_low", "feeds", "in_scope", "out_of_scope", "severe"),
-        *("uncertain", "uncertain_severe"),
+        *("_moved", "_tolls", "feeds", "in_scope", "out_of_scope", "severe", "uncertain", "uncertain_severe"),
+        "without_toll",
     )
 
     def __init__(self) -> None:
@@ -77,9 +78,9 @@ class DayTally:
         self.uncertain = 0
         self.uncertain_severe = 0
         self.out_of_scope = 0
-        self.deaths_low = 0
-        self.deaths_best = 0
-        self.deaths_high = 0
+        self._tolls = (0, 0, 0)
+        #: Incidents in scope that state no toll.
+        self.without_toll = 0
         self.feeds: dict[str, int] = {}
         self._moved: set[str] = set()
 
@@ -105,9 +106,7 @@ class DayTally:
         for teller in feeds:
             self.feeds[teller] = self.feeds.get(teller, 0) + 1
             self._moved.add(teller)
-        self.deaths_low += adds.deaths_low or 0
-        self.deaths_best += adds.deaths_best or 0
-        self.deaths_high += adds.deaths_high or 0
+        self._add_toll(adds, 1)
 
     def remove(
         self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool, sure: bool = True
@@ -127,9 +126,25 @@ class DayTally:
         for teller in feeds:
             self.feeds[teller] -= 1
             self._moved.add(teller)
-        self.deaths_low -= adds.deaths_low or 0
-        self.deaths_best -= adds.deaths_best or 0
-        self.deaths_high -= adds.deaths_high or 0
+        self._add_toll(adds, -1)
+
+    def _add_toll(self, adds: Contribution, sign: int) -> None:
+        toll = added_toll(adds)
+        if toll is None:
+            self.without_toll += sign
+        else:
+            low, best, high = self._tolls
+            self._tolls = (low + sign * toll[0], best + sign * toll[1], high + sign * toll[2])
+
+    @property
+    def tolls(self) -> tuple[int, int, int] | tuple[None, None, None]:
+        """Low, best and high deaths of the incidents in scope; None where none of them states a toll."""
+        return (None, None, None) if self.without_toll == self.incidents else self._tolls
+
+    def restore_tolls(self, low: int | None, best: int | None, high: int | None, without_toll: int) -> None:
+        """Take up the tolls where a row left them."""
+        self._tolls = (low or 0, best or 0, high or 0)
+        self.without_toll = without_toll
 
     def moved_feeds(self) -> list[tuple[str, int]]:
         """Return the incidents of each feed whose number moved since the last call; one of zero is to go."""

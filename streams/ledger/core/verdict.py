@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -40,9 +41,10 @@ class Judgement(NamedTuple):
     watched_until: tuple[tuple[str, Micros], ...] | None
     #: Of a day that no feed watched: those that had watched before, and until when.
     watched_before: tuple[tuple[str, Micros], ...]
-    deaths_low: int
-    deaths_best: int
-    deaths_high: int
+    deaths_low: int | None
+    deaths_best: int | None
+    deaths_high: int | None
+    without_toll: int
     evidence: tuple[Evidence, ...]
     told: Told | None
     contested: tuple[Told, ...]
@@ -56,6 +58,8 @@ class Judgement(NamedTuple):
     refused_pending: int
     #: The rejects that, with the incidents, make the leg UNKNOWN; None where they do not.
     refused: Refused | None
+    #: Where no bulletin counts the day: those of the monitor that cover more than a day, by name.
+    longer: tuple[str, ...]
 
     @property
     def verdict(self) -> Finding:
@@ -123,7 +127,8 @@ class Judgement(NamedTuple):
         if self.possible:
             counted += f" and {self.possible} possible, of more than {rules.surely_within_hours} h"
         share = f"{100 * self.covered_share:.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
-        limit = f"limit {_number(self.limit)}"
+        held_against_it = [self.told.incidents] if self.told else [self.sure, self.sure + self.possible]
+        limit = f"limit {limit_text(self.limit, [*held_against_it, *(told.incidents for told in self.contested)])}"
         if self.limit > rules.floor:
             limit += f" ({100 - rules.reduction_percent} % of a baseline of {_number(self.baseline)} a day)"
         else:
@@ -131,7 +136,8 @@ class Judgement(NamedTuple):
         if self.severe:
             return f"{_count(self.severe, 'severe incident')}, one is enough; {counted}, {limit}"
         if rules.bulletins_of is not None:
-            counted = self.told.text if self.told else f"no bulletin of {rules.bulletins_of} counts this day"
+            none = f"no bulletin of {rules.bulletins_of} counts this day{self._longer_text()}"
+            counted = self.told.text if self.told else none
         if self.contested:
             counted = f"{self._contested_text()}, against {counted}"
         elif self.uncertain and self.severe_possible:
@@ -140,6 +146,14 @@ class Judgement(NamedTuple):
             counted += f" and {_refused_text(self.refused)}"
         unexplained = "".join(f"; {feed} saw something and did not say what of this day" for feed in self.unexplained)
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
+
+    def _longer_text(self) -> str:
+        if not self.longer:
+            return ""
+        more = len(self.longer) - EVIDENCE_SHOWN
+        others = f" and {more} more" if more > 0 else ""
+        verb = "covers" if len(self.longer) == 1 else "cover"
+        return f", as {', '.join(self.longer[:EVIDENCE_SHOWN])}{others} {verb} more than a day"
 
     def _contested_text(self) -> str:
         shown = "; ".join(told.text for told in self.contested[:EVIDENCE_SHOWN])
@@ -230,6 +244,7 @@ def figures_of(row: VerdictRow) -> tuple[object, ...]:
         row.incidents_sure,
         row.incidents_possible,
         row.refused_pending,
+        row.incidents_without_toll,
     )
 
 
@@ -237,6 +252,18 @@ def _refused_text(refused: Refused) -> str:
     more = refused.incidents - len(refused.names)
     others = f" and {more} more" if more else ""
     return f"{_count(refused.incidents, 'refused report')} pending ({', '.join(refused.names)}{others})"
+
+
+def limit_text(limit: Fraction, counts: Iterable[int]) -> str:
+    """Return a limit with two decimals, or as many more as tell it from every count that it is not equal to.
+
+    A day that is BROKEN by 3 incidents against 2.996 would else read as 3 of 3 allowed.
+    """
+    apart = {Fraction(count) for count in counts} - {limit}
+    decimals = 2
+    while round(limit, decimals) in apart:
+        decimals += 1
+    return _number(limit, decimals)
 
 
 def _count(number: int, noun: str) -> str:
@@ -247,5 +274,5 @@ def _minute(instant: Micros) -> str:
     return f"{from_micros(instant):%Y-%m-%d %H:%M} UTC"
 
 
-def _number(value: Fraction) -> str:
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")
+def _number(value: Fraction, decimals: int = 2) -> str:
+    return f"{float(value):.{decimals}f}".rstrip("0").rstrip(".")

@@ -16,6 +16,14 @@ WINDOW_DAYS = 7
 VerdictOf = Callable[[str, date], VerdictRow | None]
 
 
+class HourFigures(NamedTuple):
+    """Incidents in scope of one region and clock hour, their best deaths, and how many of them state no toll."""
+
+    incidents: int
+    deaths_best: int
+    without_toll: int
+
+
 class Streak(NamedTuple):
     """MET truce-days in a row, ending with the last completed one, and what ended the one before."""
 
@@ -42,12 +50,12 @@ def window_of(
     now: Micros,
     agreement: Agreement,
     verdict_of: VerdictOf,
-    hours: Mapping[Micros, tuple[int, int]],
+    hours: Mapping[Micros, HourFigures],
     streak: Streak,
 ) -> WindowRow:
     """Return a region's last seven truce-days, the running one included, and its trailing 168 hours.
 
-    ``hours`` holds incidents in scope and their best deaths by the clock hour they began in.
+    ``hours`` holds the figures of the incidents in scope by the clock hour they began in.
     """
     first = max(agreement.first_day, today - timedelta(days=WINDOW_DAYS - 1))
     rows = [row for day in agreement.calendar.days_between(first, today) if (row := verdict_of(region, day))]
@@ -63,13 +71,17 @@ def window_of(
         days_unknown=sum(row.verdict == Finding.UNKNOWN for row in rows),
         incidents=sum(row.incidents for row in rows),
         incidents_out_of_scope=sum(row.incidents_out_of_scope for row in rows),
-        deaths_best=sum(row.deaths_best for row in rows),
-        incidents_168h=sum(incidents for incidents, _ in trailing),
-        deaths_best_168h=sum(deaths for _, deaths in trailing),
+        deaths_best=sum(tolls) if (tolls := [row.deaths_best for row in rows if row.deaths_best is not None]) else None,
+        incidents_168h=sum(figures.incidents for figures in trailing),
+        deaths_best_168h=sum(figures.deaths_best for figures in trailing) if any(map(_has_toll, trailing)) else None,
         streak_days=streak.days,
         streak_ended_day=streak.ended_day,
         streak_ended_by=streak.ended_by,
     )
+
+
+def _has_toll(figures: HourFigures) -> bool:
+    return figures.without_toll < figures.incidents
 
 
 def gate_of(agreement: Agreement, streaks: Mapping[str, Streak], now: Micros, tick_offset: int) -> GateRow:
