@@ -183,6 +183,7 @@ TOLD = [
     # One incident of two feeds that accuse each other's side.
     strike("ours", 0.5, "Rebels", feed="feed-b", claimant="B teller", deaths={"best": 5}),
     strike("theirs", 0.5, "Government", feed="feed-c", same_as=["feed-b/ours"], deaths={"best": 7}),
+    strike("long", 0, "smugglers", occurred=(at(0), at(2)), reported_at=at(2)),
     strike("early", -0.02, "Government"),
     strike("gone", 0.6, "Government", status="retracted"),
     strike("apart", 0.7, "Government", parties=[{"name": "ISIL"}]),
@@ -203,7 +204,9 @@ def file(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_an_accusation_of_one_party_is_sure_and_of_several_possible_for_each(file: duckdb.DuckDBPyConnection) -> None:
+def test_an_accusation_of_one_party_is_sure_and_of_several_or_of_no_sure_day_possible(
+    file: duckdb.DuckDBPyConnection,
+) -> None:
     found = file.execute(
         "SELECT party, side, feed, incidents_sure, incidents_possible, deaths_sure, deaths_possible "
         "FROM violations_by_party WHERE truce_day = '2016-09-12' ORDER BY party NULLS LAST, feed"
@@ -214,6 +217,8 @@ def test_an_accusation_of_one_party_is_sure_and_of_several_possible_for_each(fil
         ("Opposition", "south", "feed-a", 0, 1, None, 3),
         ("Opposition", "south", "feed-b", 1, 0, 5, None),
         ("bandits", None, "feed-a", 1, 0, None, None),
+        # Not known to the day, whoever is accused.
+        ("smugglers", None, "feed-a", 0, 1, None, None),
         (None, None, "feed-a", 1, 0, None, None),
     ]
 
@@ -230,6 +235,7 @@ def test_since_an_instant_each_incident_counts_once_and_contradicting_accusation
         ("Government", 1, 3, 2, 10),
         ("Opposition", 0, 2, None, 10),
         ("bandits", 1, 0, None, None),
+        ("smugglers", 1, 0, None, None),
         (None, 1, 0, None, None),
     ]
 
@@ -250,7 +256,7 @@ def test_beside_a_monitors_bulletin_stands_what_is_counted_of_its_period(file: d
 
 def test_names_no_party_has_are_listed_with_who_writes_them(file: duckdb.DuckDBPyConnection) -> None:
     found = file.execute("SELECT name, feed, reports, bulletin_lines FROM unknown_accused ORDER BY name").fetchall()
-    assert found == [("ISIL", "monitor", 0, 1), ("bandits", "feed-a", 1, 0)]
+    assert found == [("ISIL", "monitor", 0, 1), ("bandits", "feed-a", 1, 0), ("smugglers", "feed-a", 1, 0)]
 
 
 def test_the_parties_of_the_agreement_can_be_asked_for(file: duckdb.DuckDBPyConnection) -> None:
