@@ -113,12 +113,13 @@ ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING CASE WHEN accuse
 ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
--- Agreements of earlier versions know no parties. "A or B" is an accusation of two all the same.
+-- Agreements of earlier versions know no parties. "A or B" is an accusation of two all the same. White space is what
+-- Python takes for it, by whom names are taken apart from here on.
 CREATE TEMP MACRO alternatives(name) AS (
     list_filter(
         list_transform(
-            regexp_split_to_array(name, '(?i)[\s\p{Z}]+(?:or|أو|او)[\s\p{Z}]+|/'),
-            lambda part: regexp_replace(part, '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g')
+            regexp_split_to_array(name, '(?i)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+(?:or|أو|او)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|/'),
+            lambda part: regexp_replace(part, '^[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|[\s\x0b\x1c-\x1f\x{85}\p{Z}]+$', '', 'g')
         ),
         lambda part: part <> ''
     )
