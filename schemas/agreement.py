@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
+from schemas.parties import AgreementParty, PartyNames, unusable_names
 from schemas.placenames import parts_of, words_of
 from schemas.pullback import PullbackLine
 from schemas.reports import Day, FeedName, IncidentKind, Name, Pcode
@@ -187,6 +188,9 @@ class Agreement(Language):
     pullback: list[PullbackLine] = Field(
         default_factory=list, max_length=100, description="Lines units keep away from; shown beside the verdicts."
     )
+    parties: list[AgreementParty] = Field(
+        default_factory=list, max_length=1000, description="Parties that reports accuse; they decide no day."
+    )
 
     @cached_property
     def calendar(self) -> TruceCalendar:
@@ -240,6 +244,15 @@ class Agreement(Language):
             return True
         return not (any(excluded) if self.scope.excluded_when == "a_side_outside" else all(excluded))
 
+    def accused_parties(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return whom one accusation may mean, sorted; a name that no party has stands for itself."""
+        return self.party_names.accused(names)
+
+    @cached_property
+    def party_names(self) -> PartyNames:
+        """The names of the parties."""
+        return PartyNames(self.parties)
+
     def place_named(self, name: str | None, region: str) -> str | None:
         """Return the one listed place of ``region`` that bears ``name``; None when none does, or two do."""
         if name is None:
@@ -258,6 +271,12 @@ class Agreement(Language):
     @cached_property
     def _outside(self) -> frozenset[str]:
         return frozenset(self.scope.outside)
+
+    @model_validator(mode="after")
+    def _tells_parties_apart(self) -> Self:
+        for _, name, fault in unusable_names(self.parties):
+            raise PydanticCustomError("party_name", "parties: {name} {fault}", {"name": repr(name), "fault": fault})
+        return self
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

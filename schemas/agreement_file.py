@@ -12,19 +12,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas import time_zones
 from schemas.agreement import Agreement
 from schemas.errors import AgreementError, GazetteerError
 from schemas.gazetteer import load_gazetteer
 from schemas.gazetteer_file import shipped_gazetteers
+from schemas.parties import AgreementParty, unusable_names
 from schemas.pcodes import region_of
 from schemas.plain_words import Loc, found
 from schemas.shipped import shipped, shipped_or_path
 from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
 
 _FOLDER = "agreements"
+_PARTIES = TypeAdapter(list[AgreementParty])
 
 #: Where the faults belong that pydantic finds in the agreement as a whole.
 _WHERE: dict[str, Loc] = {
@@ -37,6 +39,7 @@ _WHERE: dict[str, Loc] = {
     "two_measures": ("violence", "bulletins_of"),
     "baseline_backwards": ("violence", "baseline", "last_day"),
     "line_twice": ("pullback",),
+    "party_name": ("parties",),
 }
 
 
@@ -130,6 +133,7 @@ def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
     yield from _clock(toml)
     yield from _baseline(toml)
     yield from _regions(toml, gazetteer)
+    yield from _parties(toml)
     repeating: set[str] = set()
     for index, feed in _entries(toml, "linking", "repeating_feeds"):
         if feed in repeating:
@@ -139,6 +143,15 @@ def _own_faults(toml: TomlFile, gazetteer: object) -> Iterator[Fault]:
     for index, party in _entries(toml, "scope", "parties"):
         if party in outside.values():
             yield toml.fault(("scope", "parties", index), f"{found(party)} is also listed in scope.outside")
+
+
+def _parties(toml: TomlFile) -> Iterator[Fault]:
+    try:
+        parties = _PARTIES.validate_python(_at(toml, "parties") or [])
+    except ValidationError:
+        return
+    for loc, name, fault in unusable_names(parties):
+        yield toml.fault(("parties", *loc), f"{found(name)} {fault}")
 
 
 def _clock(toml: TomlFile) -> Iterator[Fault]:

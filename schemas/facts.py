@@ -157,12 +157,20 @@ class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class CountLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Line of a bulletin; ``region`` is None for the whole country."""
+    """Line of a bulletin; ``region`` is None for the whole country.
+
+    Facts of earlier versions hold one ``accused`` as text, which is read as a list of one.
+    """
 
     count: int
     region: str | None = None
-    accused: str | None = None
+    accused: tuple[str, ...] | str = ()
     kind_as_given: str | None = None
+
+    @property
+    def accused_names(self) -> tuple[str, ...]:
+        """Those held responsible, as written: one accusation of them all."""
+        return (self.accused,) if isinstance(self.accused, str) else self.accused
 
 
 class BulletinFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="bulletin"):

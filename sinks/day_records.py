@@ -62,7 +62,7 @@ class ReportDetail:
     place_name: str | None
     located_by: str | None
     place_conflict: str | None
-    accused: str | None
+    accused: list[str] | None
     claimant: str | None
     confidence: str | None
     deaths_low: int | None
@@ -173,7 +173,7 @@ class BulletinLine:
     feed: str
     report_id: str
     region: str | None
-    accused: str | None
+    accused: list[str] | None
     kind_as_given: str | None
     incidents: int
     at_least: bool

@@ -15,7 +15,15 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 
 #: In the order in which they build on each other.
-_FILES = ("views.sql", "crowds.sql", "bulletins.sql", "declared.sql", "pullback.sql", "quoted.sql")
+_FILES = (
+    "views.sql",
+    "crowds.sql",
+    "bulletins.sql",
+    "parties.sql",
+    "declared.sql",
+    "pullback.sql",
+    "quoted.sql",
+)
 #: A schema whose name is the instruction: where no file of ours is in use, DuckDB says that it does not exist.
 _ASKED = '"USE the file of this macro first"'
 _MARK = "Tells the macros of file {file_id} which file is in use."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.language import Language
@@ -135,11 +135,27 @@ class CoverageNotice(Report):
     basis: Text | None = Field(None, description="What the claim to have watched rests on, and what it leaves out.")
 
 
+def _listed(given: Any) -> Any:
+    """Return one name as a list of it: what bulletins gave before they could accuse several."""
+    if isinstance(given, str):
+        return [given]
+    return [] if given is None else given
+
+
+Accused = Annotated[
+    list[Name],
+    Field(max_length=20),
+    BeforeValidator(_listed, json_schema_input_type=Annotated[list[Name], Field(max_length=20)] | Name | None),
+]
+
+
 class Tally(Language):
     """One line of a bulletin: how many violations, where, by whom, in the monitor's own words."""
 
     place: Place | None = Field(None, description="None for the whole country.")
-    accused: Name | None = Field(None, description="Who is said to have done it.")
+    accused: Accused = Field(
+        default_factory=list, description="Who is said to have done it: a name, or a list of them."
+    )
     kind_as_given: Name | None = Field(None, description="What the monitor counts, in its words.")
     count: Count = Field(description="How many.")
 

@@ -38,7 +38,7 @@ class ReportRow(NamedTuple):
     kind: str | None
     in_scope: bool | None
     names_parties: bool | None
-    accused: str | None
+    accused: tuple[str, ...] | None
     claimant: str | None
     confidence: str | None
     deaths_low: int | None
@@ -62,6 +62,7 @@ class ReportRow(NamedTuple):
     raw: str
     toll_flaw: str | None
     source_log: str | None
+    accused_parties: tuple[str, ...] | None
 
 
 class ConvoyStepRow(NamedTuple):
@@ -177,7 +178,7 @@ class BulletinRow(NamedTuple):
     line: int
     truce_day: date | None
     region: str | None
-    accused: str | None
+    accused: tuple[str, ...] | None
     in_scope: bool
     kind_as_given: str | None
     incidents: int
@@ -188,6 +189,7 @@ class BulletinRow(NamedTuple):
     occurred_to: Micros
     period_as_given: str | None
     reported_at: Micros
+    accused_parties: tuple[str, ...] | None
 
 
 class DeclarationRow(NamedTuple):

@@ -83,11 +83,11 @@ LEFT JOIN counted ON counted.region = coalesce(told.region, '') AND counted.truc
 LEFT JOIN regions ON pcode = told.region;
 COMMENT ON VIEW bulletin_days IS 'What each monitor tallied by accused party, region and truce-day, beside the incidents counted here for that region and day. Never to be added up.';
 COMMENT ON COLUMN bulletin_days.feed IS 'The monitor.';
-COMMENT ON COLUMN bulletin_days.accused IS 'Party the monitor holds responsible; a claim; NULL when it names none.';
+COMMENT ON COLUMN bulletin_days.accused IS 'Whom the monitor holds responsible, as written; a claim; NULL when it names nobody.';
 COMMENT ON COLUMN bulletin_days.region IS 'P-code; NULL for the whole country.';
 COMMENT ON COLUMN bulletin_days.region_name IS 'Name of the region, or whole country.';
 COMMENT ON COLUMN bulletin_days.truce_day IS 'Truce-day holding the largest part of the bulletin''s period; longer bulletins are in bulletin_counts alone.';
-COMMENT ON COLUMN bulletin_days.in_scope IS 'Whether the accused party is not one the agreement names as outside.';
+COMMENT ON COLUMN bulletin_days.in_scope IS 'Whether one of the accused is not among whom the agreement names as outside; true when none is named.';
 COMMENT ON COLUMN bulletin_days.report_id IS 'The monitor''s own name for the bulletin.';
 COMMENT ON COLUMN bulletin_days.occurred_from IS 'Start of the bulletin''s period.';
 COMMENT ON COLUMN bulletin_days.occurred_to IS 'End of the bulletin''s period, its cut-off; not part of it.';

@@ -106,7 +106,7 @@ COMMENT ON COLUMN reports.received_at IS 'When intake received it; in a replay t
 COMMENT ON COLUMN reports.kind IS 'Normalised kind of an incident, step of a convoy, act of a declaration, or weapon class of a position.';
 COMMENT ON COLUMN reports.in_scope IS 'Whether the incident is the agreement''s concern.';
 COMMENT ON COLUMN reports.names_parties IS 'Whether the incident report names any party: one that names none says nothing of the scope.';
-COMMENT ON COLUMN reports.accused IS 'Who is said to have done it; a claim, not a finding.';
+COMMENT ON COLUMN reports.accused IS 'Who is said to have done it, as written; a claim, not a finding. NULL when nobody is.';
 COMMENT ON COLUMN reports.claimant IS 'Who says so.';
 COMMENT ON COLUMN reports.confidence IS 'How sure the claimant is of the attribution.';
 COMMENT ON COLUMN reports.deaths_low IS 'Low estimate of deaths; NULL when not given.';
@@ -369,8 +369,8 @@ COMMENT ON COLUMN bulletins.report_id IS 'The monitor''s own name for the bullet
 COMMENT ON COLUMN bulletins.line IS 'Number of the line within the bulletin, from 1.';
 COMMENT ON COLUMN bulletins.truce_day IS 'Truce-day holding the largest part of the period; NULL when the period is longer than 25 hours.';
 COMMENT ON COLUMN bulletins.region IS 'P-code; NULL for the whole country.';
-COMMENT ON COLUMN bulletins.accused IS 'Party the monitor holds responsible; a claim.';
-COMMENT ON COLUMN bulletins.in_scope IS 'Whether that party is not one the agreement names as outside; true when none is named.';
+COMMENT ON COLUMN bulletins.accused IS 'Whom the monitor holds responsible, as written; a claim. NULL when it names nobody.';
+COMMENT ON COLUMN bulletins.in_scope IS 'Whether one of those is not among whom the agreement names as outside; true when none is named.';
 COMMENT ON COLUMN bulletins.kind_as_given IS 'Kind in the monitor''s own words.';
 COMMENT ON COLUMN bulletins.incidents IS 'The monitor''s count.';
 COMMENT ON COLUMN bulletins.total IS 'Total the bulletin states, whether or not its lines add up to it.';

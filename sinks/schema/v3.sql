@@ -1,7 +1,7 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
 -- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
--- still tell, and their dismissals; tolls that nobody states.
+-- still tell, and their dismissals; tolls that nobody states; the accused as lists, and the parties they are.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
@@ -162,3 +162,30 @@ FROM (
 WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
 UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
 WHERE incidents = 0;
+
+ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING CASE WHEN accused IS NOT NULL THEN raw ->> '$.accused[*]' END;
+ALTER TABLE reports ADD COLUMN accused_parties VARCHAR[];
+COMMENT ON COLUMN reports.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
+
+ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING CASE WHEN accused IS NOT NULL THEN [accused] END;
+ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
+COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
+
+-- Agreements of earlier versions know no parties. "A or B" is an accusation of two all the same. White space is what
+-- Python takes for it, by whom names are taken apart from here on.
+CREATE TEMP MACRO alternatives(name) AS (
+    list_filter(
+        list_transform(
+            regexp_split_to_array(name, '(?i)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+(?:or|أو|او)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|/'),
+            lambda part: regexp_replace(part, '^[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|[\s\x0b\x1c-\x1f\x{85}\p{Z}]+$', '', 'g')
+        ),
+        lambda part: part <> ''
+    )
+);
+CREATE TEMP MACRO meant(accused) AS list_sort(list_distinct(flatten(list_transform(
+    accused, lambda name: CASE WHEN len(alternatives(name)) > 1 THEN alternatives(name) ELSE [name] END
+))));
+UPDATE reports SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
+UPDATE bulletins SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
+DROP MACRO alternatives;
+DROP MACRO meant;

@@ -46,7 +46,7 @@ standing AS (
     SELECT
         i.feed, i.report_id, i.region, i.truce_day, bool_or(m.time_uncertain) FILTER (m.leads), i.occurred_from,
         i.occurred_to, min(m.reported_at), min(m.received_at), i.kind, i.in_scope, i.counted, i.reports, i.feeds,
-        i.independent_origins, i.certainty, string_agg(DISTINCT m.accused, '; ' ORDER BY m.accused),
+        i.independent_origins, i.certainty, nullif(list_sort(list_distinct(flatten(list(coalesce(m.accused, []))))), []),
         string_agg(DISTINCT m.claimant, '; ' ORDER BY m.claimant), min(m.confidence) FILTER (m.leads), i.deaths_low,
         i.deaths_best, i.deaths_high, min(m.latitude) FILTER (m.leads), min(m.longitude) FILTER (m.leads),
         min(m.place_name) FILTER (m.leads), min(m.fact_offset) FILTER (m.leads)
@@ -82,7 +82,7 @@ COMMENT ON COLUMN incidents.reports IS 'Number of its active reports.';
 COMMENT ON COLUMN incidents.feeds IS 'Feeds that tell of it.';
 COMMENT ON COLUMN incidents.independent_origins IS 'Number of distinct first tellers: ten outlets that repeat one agency are one.';
 COMMENT ON COLUMN incidents.certainty IS 'How sure it is that its reports tell of one occurrence: asserted, good or doubtful; NULL for one report.';
-COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it, by any of its reports; claims, not a finding.';
+COMMENT ON COLUMN incidents.accused IS 'Who is said to have done it, by any of its reports, as written; claims, not a finding. NULL when nobody is.';
 COMMENT ON COLUMN incidents.claimant IS 'Who says so.';
 COMMENT ON COLUMN incidents.confidence IS 'How sure the claimant is of the attribution, by the report that tells the time most exactly.';
 COMMENT ON COLUMN incidents.deaths_low IS 'Deaths, low estimate: the least low or, of a report that gives none, best one of its reports; NULL when none gives either.';
@@ -725,7 +725,7 @@ WITH asked_of AS (
     UNION ALL
     SELECT 11, row_number() OVER (ORDER BY b.occurred_from, b.feed, b.report_id, b.line), 'bulletin', b.feed || '/' || b.report_id,
            CASE WHEN b.at_least THEN 'at least ' ELSE '' END || b.incidents || coalesce(' ' || b.kind_as_given, '')
-               || coalesce(', accused: ' || b.accused, '') || CASE WHEN b.in_scope THEN '' ELSE ' (out of scope)' END
+               || coalesce(', accused: ' || array_to_string(b.accused, '; '), '') || CASE WHEN b.in_scope THEN '' ELSE ' (out of scope)' END
                || ', ' || utc_text(b.occurred_from) || ' to ' || utc_text(b.occurred_to)
                || CASE WHEN b.adds_up THEN '' ELSE ', the lines do not add up to the stated total of ' || b.total END
     FROM bulletins b, span

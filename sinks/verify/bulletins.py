@@ -24,9 +24,9 @@ def day_of(days: Days, from_: Micros, to: Micros) -> date | None:
     return days.holding_most(from_, to)[0]
 
 
-def accused_in_scope(agreement: Agreement, accused: str | None) -> bool:
-    """Whether a line that holds ``accused`` responsible is the agreement's concern."""
-    return accused is None or accused not in agreement.scope.outside
+def accused_in_scope(agreement: Agreement, accused: list[str]) -> bool:
+    """Whether a line that holds ``accused`` responsible is the agreement's concern: none named, or one not outside."""
+    return not accused or not set(accused) <= set(agreement.scope.outside)
 
 
 def adds_up(report: Bulletin) -> bool:

@@ -14,6 +14,7 @@ from sinks.verify.claims import group_claims, listed_place, town_of
 from sinks.verify.convoys import Standing, convoys_of
 from sinks.verify.difference import Difference, Row
 from sinks.verify.history import NaiveReport
+from sinks.verify.parties import meant_parties
 from sinks.verify.published import Published
 from sinks.verify.report_rows import region_of_pcode
 
@@ -190,7 +191,7 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
             recounted[key] = (
                 day_of(file.days, *stretch),
                 region,
-                tally.accused,
+                tally.accused or None,
                 accused_in_scope(file.agreement, tally.accused),
                 tally.kind_as_given,
                 tally.count,
@@ -200,6 +201,7 @@ def check_bulletins(file: Published) -> Iterator[Difference]:
                 *stretch,
                 report.occurred.source_precision,
                 to_micros(report.reported_at),
+                meant_parties(file.agreement, tally.accused),
             )
     yield from file.compare("bulletins", names, 3, recounted)
 

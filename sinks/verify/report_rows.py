@@ -33,6 +33,7 @@ from schemas.rows import ReportRow
 from schemas.truceday import to_micros
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
+from sinks.verify.parties import meant_parties
 from sinks.verify.placed import check_placed
 from sinks.verify.published import Published
 
@@ -122,7 +123,8 @@ def recounted_columns(agreement: Agreement, days: Days, raw: str, report: AnyRep
                 "origins": _first_tellers(report),
                 "in_scope": in_scope(agreement, report.parties),
                 "names_parties": bool(report.parties),
-                "accused": "; ".join(report.accused) or None,
+                "accused": report.accused or None,
+                "accused_parties": meant_parties(agreement, report.accused),
                 "claimant": report.claimant,
                 "confidence": str(report.confidence),
             }

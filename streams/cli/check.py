@@ -37,6 +37,7 @@ def check_config(
     judged = load_agreement(settings.agreement)
     gazetteer = load_gazetteer(judged.gazetteer, settings.boundaries)
     notes = gazetteer.boundary_notes()
+    strangers = names_of_no_party(judged)
     unnamed = [region for region in judged.regions if region not in gazetteer.names()]
     if for_own_broker(settings).broker is not None:
         knock(settings)
@@ -48,6 +49,7 @@ def check_config(
                 "settings": {name: {"value": values[name], "from": origin} for name, origin in origins.items()},
                 "agreement": judged.model_dump(mode="json"),
                 "regions_without_a_name": unnamed,
+                "names_of_no_party": strangers,
                 "boundary_notes": list(notes),
             }
         )
@@ -62,6 +64,8 @@ def check_config(
         console.print(Text(f"  {line}"))
     if unnamed:
         console.print(Text(f"  Regions the gazetteer does not know: {', '.join(unnamed)}"))
+    if strangers:
+        console.print(Text(f"  Named by the agreement, and by none of its parties: {', '.join(strangers)}"))
     if notes:
         console.print(Text("\nBoundaries", style="bold"))
     for note in notes:
@@ -74,6 +78,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
     clock, violence, coverage, access = agreement.clock, agreement.violence, agreement.coverage, agreement.access
     baseline = violence.baseline
     effect = f"{clock.effective:%Y-%m-%d %H:%M}" + (f" to {clock.ends:%Y-%m-%d %H:%M}" if clock.ends else "")
+    parties = [f"{each.name} ({each.side}, {counted(len(each.names), 'name')})" for each in agreement.parties]
     measured_by = f"the bulletins of {violence.bulletins_of}" if violence.bulletins_of else "incidents in scope"
     return [
         agreement.title,
@@ -96,7 +101,17 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"{access.overdue_after_hours} h, no gap of {access.max_gap_days} days."
         ),
         f"Outside its scope: {', '.join(agreement.scope.outside) or 'nobody'}.",
+        *([f"Parties: {'; '.join(parties)}."] if parties else []),
     ]
+
+
+def names_of_no_party(agreement: Agreement) -> list[str]:
+    """Return the names in an agreement's rules that none of its parties has; none where it lists no parties."""
+    if not agreement.parties:
+        return []
+    bound = [party for line in agreement.pullback for band in line.bands for party in band.parties]
+    named = [*agreement.scope.parties, *agreement.scope.outside, *bound]
+    return [name for name in dict.fromkeys(named) if not agreement.party_names.knows(name)]
 
 
 def _origins(settings: Settings, given: Mapping[str, object]) -> dict[str, str]:

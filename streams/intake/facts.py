@@ -155,7 +155,7 @@ class FactMaker:
                 CountLine(
                     count=line.count,
                     region=self._gazetteer.locate(line.place).region if line.place else None,
-                    accused=line.accused,
+                    accused=tuple(line.accused),
                     kind_as_given=line.kind_as_given,
                 )
                 for line in report.tallies

@@ -231,7 +231,7 @@ def _report(page: _Page, report: ReportDetail, depth: int) -> None:
     if report.accused:
         claimant = f" by {report.claimant}" if report.claimant else ""
         sure = f" ({report.confidence})" if report.confidence and report.confidence != "unstated" else ""
-        page.line(f"accused{claimant}: {report.accused}{sure}", depth + 1)
+        page.line(f"accused{claimant}: {'; '.join(report.accused)}{sure}", depth + 1)
     low, best, high = (
         "?" if toll is None else toll for toll in (report.deaths_low, report.deaths_best, report.deaths_high)
     )
@@ -296,7 +296,7 @@ def _bulletins(page: _Page, explanation: Explanation) -> None:
     for line in explanation.detail.bulletins:
         where = "" if line.region else ", whole country"
         what = f" {line.kind_as_given}" if line.kind_as_given else ""
-        accused = f", accused: {line.accused}" if line.accused else ""
+        accused = f", accused: {'; '.join(line.accused)}" if line.accused else ""
         figure = f"{'at least ' if line.at_least else ''}{line.incidents:,}{what}{accused}{where}"
         page.line(f"{line.feed}/{line.report_id}: {figure}; {page.span(line.occurred_from, line.occurred_to)}")
 

@@ -40,6 +40,7 @@ SECTIONS = {
     "AccessPlace": "access.places",
     "PullbackLine": "pullback",
     "Bands": "pullback.bands",
+    "AgreementParty": "parties",
     "RegionEntry": "regions",
     "PlaceEntry": "places",
     "AmbiguousEntry": "ambiguous",

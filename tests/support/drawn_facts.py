@@ -165,7 +165,11 @@ def _step(draw: Random) -> ConvoyFact:
 def _bulletin(draw: Random) -> BulletinFact:
     low = _moment(draw)
     lines = tuple(
-        CountLine(draw.randint(0, 9), draw.choice((None, *REGIONS)), draw.choice((None, "Opposition", "ISIL")))
+        CountLine(
+            draw.randint(0, 9),
+            draw.choice((None, *REGIONS)),
+            draw.choice(((), "Opposition", "ISIL", ("Opposition", "ISIL"))),
+        )
         for _ in range(draw.randint(1, 3))
     )
     return bulletin(
@@ -346,7 +350,7 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
     match fact:
         case BulletinFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to}
-            lines = [NaiveLine(line.region, line.count, line.accused != "ISIL") for line in fact.tallies]
+            lines = [NaiveLine(line.region, line.count, line.accused_names != ("ISIL",)) for line in fact.tallies]
             told = {"at_least": fact.at_least, "adds_up": fact.total in (None, sum(line.incidents for line in lines))}
             return NaiveReport(**spine, **when, **told, type="bulletin", lines=tuple(lines))
         case DeclarationFact():

@@ -9,6 +9,8 @@ from typing import Any
 from schemas.agreement import Agreement
 from schemas.reports import ConvoyStep
 from schemas.truceday import Micros
+from tests.support.accusations import PARTIES as ACCUSED_PARTIES
+from tests.support.accusations import accused
 from tests.support.judged import History, report, told
 from tests.support.worlds import DAY, HOUR, agreement, at
 
@@ -31,6 +33,7 @@ def drawn_agreement(draw: random.Random, *, linking: bool = False) -> Agreement:
     return agreement(
         clock={"ends": lasted and FIRST_NIGHT + timedelta(days=lasted)},
         linking=_drawn_linking(draw) if linking else None,
+        parties=ACCUSED_PARTIES,
         access={
             "overdue_after_hours": 30,
             "max_gap_days": 3,
@@ -77,6 +80,8 @@ def random_history(seed: int, reports: int = 120, days: int = 8, *, linking: boo
     """
     draw = random.Random(seed)
     history = History(drawn_agreement(draw, linking=linking))
+    # By a draw of their own: who is accused changes nothing else of a history.
+    accusing = random.Random(f"accusations of {seed}")
     next_tick = at(draw.choice([-1, -1, -1, days // 2]))
     for reported_at, data in sorted(
         (_report(draw, reports, days, linking=linking) for _ in range(reports)), key=lambda told: told[0]
@@ -84,6 +89,7 @@ def random_history(seed: int, reports: int = 120, days: int = 8, *, linking: boo
         while next_tick < reported_at:
             history.tick(next_tick)
             next_tick += draw.choice([1, 3, 7, 13]) * HOUR
+        data = accused(accusing, data)
         history.tell(data)
         if draw.random() < 0.05:
             history.tell(data)

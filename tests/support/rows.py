@@ -89,6 +89,7 @@ def incident_row(report_id: str, **given: Any) -> ReportRow:
         raw=raw,
         toll_flaw=None,
         source_log="",
+        accused_parties=None,
     )
     return row._replace(**given)
 
@@ -250,6 +251,7 @@ def bulletin_row(report_id: str, **given: Any) -> BulletinRow:
         truce_day=DAY_ONE,
         region=None,
         accused=None,
+        accused_parties=None,
         in_scope=True,
         kind_as_given=None,
         incidents=0,
@@ -319,7 +321,7 @@ def full_changes() -> Changes:
         convoy_steps=[step_row("s1")],
         coverage=[CoverageRow("feed-a", "c1", "SY01", hours(0), hours(24), nil=True)],
         bulletins=[
-            bulletin_row("b1", line=1, region="SY02", accused="Government", kind_as_given="shelling", incidents=7),
+            bulletin_row("b1", line=1, region="SY02", accused=("Government",), kind_as_given="shelling", incidents=7),
             bulletin_row("b1", line=2, incidents=40),
         ],
         declarations=[DeclarationRow("parties", "d1", 1, False, "start", "Government", hours(0), None, hours(0))],

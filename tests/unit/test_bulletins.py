@@ -24,7 +24,9 @@ from tests.support.worlds import HOUR, TRUCE, World, agreement, at, bulletin, co
 BY_MONITOR = agreement(violence={"bulletins_of": "monitor"})
 
 
-def daily(number: int, count: int, *, region: str = "SY01", accused: str | None = None, **changes: Any) -> BulletinFact:
+def daily(
+    number: int, count: int, *, region: str = "SY01", accused: str | tuple[str, ...] = (), **changes: Any
+) -> BulletinFact:
     """Return the monitor's bulletin of one truce-day, its cut-off at 21:00, two hours after the anchor."""
     low = at(number, 2)
     name = changes.pop("report_id", f"b{number}")
@@ -64,8 +66,13 @@ def test_a_bulletin_is_of_the_day_with_its_largest_part_and_a_long_one_of_none(
 
 
 def test_a_line_is_in_scope_unless_its_accused_party_is_outside() -> None:
-    told = tuple(CountLine(1, "SY01", accused) for accused in (None, "Opposition", "ISIL"))
+    told = tuple(CountLine(1, "SY01", accused) for accused in ((), "Opposition", "ISIL"))
     assert [row.in_scope for row in rows(tallies=told)] == [True, True, False]
+
+
+def test_a_line_that_accuses_several_is_in_scope_unless_all_of_them_are_outside() -> None:
+    told = tuple(CountLine(1, "SY01", accused) for accused in (("ISIL", "Opposition"), ("ISIL", "Nusra")))
+    assert [row.in_scope for row in rows(tallies=told)] == [True, False]
 
 
 @pytest.mark.parametrize(("total", "adds_up"), [(None, True), (23, True), (2, False)])
@@ -250,8 +257,8 @@ def test_each_monitor_party_region_and_day_stands_beside_the_count(published: Pa
             "SELECT value, detail FROM explain_day('SY01', '2016-09-13') WHERE fact = 'bulletin' ORDER BY ALL"
         ).fetchall()
     assert found == [
-        ("b1", "ISIL", False, 21, True, False, 0),
-        ("b1", "Opposition", True, 2, True, False, 0),
+        ("b1", ["ISIL"], False, 21, True, False, 0),
+        ("b1", ["Opposition"], True, 2, True, False, 0),
         ("b1-late", None, True, 45, False, True, 0),
     ]
     assert ("monitor/b1", "at least 21, accused: ISIL (out of scope)") in [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sinks.migrations import migrations, software_version
 from sinks.opening import StoreLimits, connect
 from sinks.store import LIVE
 from tests.support.effort import cases
-from tests.support.rows import figures_row, incident_row, verdict_row
+from tests.support.rows import bulletin_row, figures_row, incident_row, verdict_row
 from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import TRUCE, agreement
 
@@ -52,7 +53,8 @@ def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
 #: Of tables with later columns, those of the first version.
 OF_THE_FIRST = {
     "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
-    "reports": "* EXCLUDE (toll_flaw, source_log)",
+    "reports": "* EXCLUDE (toll_flaw, source_log, accused_parties) REPLACE (array_to_string(accused, '; ') AS accused)",
+    "bulletins": "* EXCLUDE (accused_parties) REPLACE (accused[1] AS accused)",
     "feeds": "* EXCLUDE (outside)",
     "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
     **dict.fromkeys(
@@ -88,9 +90,18 @@ def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: 
 def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
     store = new_store(tmp_path / "new")
     # Rows of the first version name no log, and do not count the incidents without a toll.
-    reports, judged = [incident_row("i1", source_log=None)], [verdict_row(incidents_without_toll=None)]
-    figures = [figures_row(incidents_without_toll=None)]
-    store.commit(Changes(reports=reports, verdicts=judged, versions=judged, figures=figures))
+    judged, figures = [verdict_row(incidents_without_toll=None)], [figures_row(incidents_without_toll=None)]
+    lists = {"accused": ("Army/ guards", "C; D"), "accused_parties": ("Army", "C; D", "guards")}
+    accused = incident_row("i2", fact_offset=1, source_log=None, raw=json.dumps({"accused": lists["accused"]}), **lists)
+    lines = [
+        bulletin_row("b1", accused=("A or B",), accused_parties=("A", "B")),
+        bulletin_row("b1", line=2, accused=("قسد أو داعش",), accused_parties=("داعش", "قسد")),
+        bulletin_row("b1", line=3, accused=("/C",), accused_parties=("/C",)),
+        bulletin_row("b1", line=4),
+    ]
+    reports = [incident_row("i1", source_log=None), accused]
+    changes = Changes(reports=reports, bulletins=lines, verdicts=judged, versions=judged, figures=figures)
+    store.commit(changes)
     store.close()
     old = tmp_path / "old"
     old.mkdir()

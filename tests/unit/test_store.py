@@ -105,7 +105,8 @@ def test_resume_returns_what_was_committed(tmp_path: Path) -> None:
 
 
 def test_every_field_of_a_report_reaches_its_column(tmp_path: Path) -> None:
-    row = incident_row("i1", fact_offset=3, place_conflict="a point in SY01", claimant="SOHR", accused="Government")
+    row = incident_row("i1", fact_offset=3, place_conflict="a point in SY01", claimant="SOHR")
+    row = row._replace(accused=["Government"], accused_parties=["Government of Syria"])
     written(tmp_path, Changes(reports=[row]))
     instants = ("occurred_from", "occurred_to", "reported_at", "received_at")
     columns = ", ".join(f"epoch_us({name})" if name in instants else name for name in ReportRow._fields)

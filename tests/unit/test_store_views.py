@@ -104,8 +104,10 @@ def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(
     """
     changes = full_changes()
     changes.reports = [
-        incident_row("i1", accused="A", claimant="B", **differs),
-        incident_row("i2", fact_offset=1, feed="feed-b", accused="C", place_name="Castello", raw='{"report_id": "i2"}'),
+        incident_row("i1", accused=("A", "D"), claimant="B", **differs),
+        incident_row(
+            "i2", fact_offset=1, feed="feed-b", accused=("C", "A"), place_name="Castello", raw='{"report_id": "i2"}'
+        ),
         incident_row("i3", fact_offset=2, feed="feed-c", retracted=True),
     ]
     why = ("feed-b/i2", "closest", 60, 900, "good")
@@ -125,7 +127,7 @@ def test_an_incident_of_several_reports_is_one_row_with_all_its_claims(
     found = connection.execute(f"SELECT {columns} FROM incidents").fetchall()
     made_of = connection.execute("SELECT feed, standing, linked_to, metres FROM incident_reports ORDER BY 1").fetchall()
     told = connection.execute("FROM explain_day('SY02', '2016-09-12')").fetchall()
-    assert found == [("feed-a/i1", 2, ["feed-a", "feed-b"], "good", "A; C", "B", "Castello", 1)]
+    assert found == [("feed-a/i1", 2, ["feed-a", "feed-b"], "good", ["A", "C", "D"], "B", "Castello", 1)]
     assert made_of == [
         ("feed-a", "active", "feed-b/i2", 900),
         ("feed-b", "active", "feed-a/i1", 900),

@@ -289,7 +289,8 @@ class Ledger:
                 fact.deaths_high,
                 fact.to,
             )
-            row = incident_row(entry, fact, digest, adds, uncertain, present=present)
+            parties = self.agreement.accused_parties(fact.accused)
+            row = incident_row(entry, fact, digest, adds, uncertain, parties, present=present)
             if self._links is not None:
                 self._links.tell(fact, adds.region, day)
         else:

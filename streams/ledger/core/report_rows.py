@@ -44,9 +44,19 @@ class Entry(NamedTuple):
 
 
 def incident_row(
-    entry: Entry, fact: IncidentFact, digest: int, adds: Contribution, uncertain: bool, *, present: bool
+    entry: Entry,
+    fact: IncidentFact,
+    digest: int,
+    adds: Contribution,
+    uncertain: bool,
+    parties: tuple[str, ...],
+    *,
+    present: bool,
 ) -> ReportRow:
-    """Return an incident report as a row; ``adds`` is what it would add to its region and truce-day."""
+    """Return an incident report as a row; ``adds`` is what it would add to its region and truce-day.
+
+    ``parties`` are those whom it accuses.
+    """
     place = fact.place
     origin = fact.origin or NO_ORIGIN
     return ReportRow(
@@ -69,7 +79,7 @@ def incident_row(
         fact.kind,
         adds.in_scope,
         bool(fact.sides),
-        "; ".join(fact.accused) or None,
+        fact.accused or None,
         fact.claimant,
         fact.confidence,
         fact.deaths_low,
@@ -93,6 +103,7 @@ def incident_row(
         entry.body.decode(),
         fact.toll_flaw,
         origin.log,
+        parties or None,
     )
 
 
@@ -147,6 +158,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         raw=entry.body.decode(),
         toll_flaw=None,
         source_log=origin.log,
+        accused_parties=None,
     )
 
 

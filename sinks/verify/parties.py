@@ -1,0 +1,33 @@
+"""Parties that one accusation may mean: docs/judging.md, "Parties", sentence by sentence."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from schemas.agreement import Agreement
+from schemas.placenames import parts_of, words_of
+
+
+def meant_parties(agreement: Agreement, accused: list[str]) -> list[str] | None:
+    """Return whom those ``accused`` together may be, each once and sorted; None when nobody is accused."""
+    if not accused:
+        return None
+    spelled = tuple((party.name, name) for party in agreement.parties for name in [party.name, *party.spellings])
+    meant: list[str] = []
+    for name in accused:
+        meant += _meant(spelled, name)
+    return sorted(set(meant))
+
+
+@lru_cache(maxsize=10_000)
+def _meant(spelled: tuple[tuple[str, str], ...], name: str) -> list[str]:
+    for party, spelling in spelled:
+        if words_of(spelling) == words_of(name):
+            return [party]
+    either = parts_of(name)
+    if not either.alternatives:
+        return [name]
+    return [
+        next((party for party, spelling in spelled if words_of(spelling) == words_of(part)), part)
+        for part in either.names
+    ]
