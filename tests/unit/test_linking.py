@@ -376,6 +376,14 @@ def test_the_report_that_tells_the_time_most_exactly_leads() -> None:
     assert (found.deaths_low, found.deaths_best, found.deaths_high) == (1, 5, 9)
 
 
+def test_a_report_without_a_range_has_its_one_figure_in_the_range_of_the_incident() -> None:
+    ranged = report("1", deaths_low=5, deaths_best=8, deaths_high=9)
+    found = the_incident(world(ranged, report("2", "feed-b", deaths_best=3, reported_at=NOON + 9 * HOUR)))
+    assert (found.deaths_low, found.deaths_best, found.deaths_high) == (3, 3, 9)
+    found = the_incident(world(report("1", deaths_low=5), report("2", "feed-b", deaths_high=3)))
+    assert (found.deaths_low, found.deaths_best, found.deaths_high) == (5, 5, 5)
+
+
 def test_a_severe_kind_of_one_report_is_the_incidents() -> None:
     told = world(report("1", kind="airstrike"), report("2", "feed-b", kind="attack_on_aid"), tick(at(1)))
     assert the_incident(told).kind == "attack_on_aid"

@@ -421,6 +421,13 @@ def test_tolls_are_the_least_low_the_greatest_high_and_the_best_told_last() -> N
     assert content(a(), b())[7:10] == (None, None, None)
 
 
+def test_a_report_without_a_range_has_its_one_figure_in_the_range_of_the_incident() -> None:
+    ranged = content(a(deaths_low=5, deaths_best=8, deaths_high=9, reported_at=7), b(deaths_best=3, reported_at=8))
+    assert (ranged.deaths_low, ranged.deaths_best, ranged.deaths_high) == (3, 3, 9)
+    apart = content(a(deaths_low=5, reported_at=7), b(deaths_high=3, reported_at=8))
+    assert (apart.deaths_low, apart.deaths_best, apart.deaths_high) == (5, 5, 5)
+
+
 def test_only_feeds_that_count_give_an_incident_its_content() -> None:
     truce = LINKING.model_copy(update={"violence": TRUCE.violence.model_copy(update={"feeds": ["b"]})})
     told = [a(deaths_best=9, reported_at=at(9)), b(time_precision="hour", deaths_best=1)]
