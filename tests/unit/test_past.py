@@ -146,7 +146,6 @@ def test_a_version_tells_what_it_changed_of_the_one_before(copy: Path) -> None:
         "violence": ("MET", "BROKEN"),
         "incidents": (0, 2),
         "incidents_without_toll": (0, 2),
-        "incidents_sure": (0, 2),
     }
     assert third[2:4] == (["feed-a/i1"], [])
 
