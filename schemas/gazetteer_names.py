@@ -115,7 +115,8 @@ class PlaceNames:
             if entry is not None and entry.key is not None:
                 return entry.key
             if entry is None and bare and words not in self._countries:
-                unknown += words
+                # Who knows no such place writes "Darat Izzah town" as well as "Darat Izzah".
+                unknown += [word for word in words if word not in self._of_towns]
         return " ".join(unknown) or None
 
     def _is_region(self, name: str) -> bool:

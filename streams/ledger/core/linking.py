@@ -36,9 +36,12 @@ KIND_BITS: Mapping[str, int] = {
     "territory_taken": _FIGHTING,
     "attack_on_civilians": _BOMBARDMENT | _FIGHTING,
     "attack_on_aid": _BOMBARDMENT | _FIGHTING,
+    "unspecified": _BOMBARDMENT | _FIGHTING,
     "other": _OTHER,
     "arrest": _ARREST,
 }
+#: However small the counts, so few more dead are one count made twice.
+TOLL_SLACK = 3
 #: From the surest to the least sure.
 CERTAINTIES = ("asserted", "good", "doubtful")
 
@@ -70,6 +73,9 @@ class Link(NamedTuple):
         exact = self.order.place_class < NEAR
         of_a_town_and_hour = self.order.place_class <= NAMED and self.order.time_rank <= HOUR_STATED
         return "good" if exact or of_a_town_and_hour else "doubtful"
+
+
+Candidate = tuple[Closeness, Linkable]
 
 
 def place_class(report: Linkable) -> int | None:
@@ -126,6 +132,26 @@ def share_an_instant(one: Linkable, other: Linkable) -> bool:
     )
 
 
+def toll_of(report: Linkable) -> tuple[int, int] | None:
+    """Return the least and the greatest count of deaths a report gives; None when it gives none."""
+    given = [n for n in (report.deaths_low, report.deaths_best, report.deaths_high) if n is not None]
+    return (min(given), max(given)) if given else None
+
+
+def tolls_agree(one: Linkable, other: Linkable, ratio: int | None) -> bool:
+    """Whether two counts of deaths may be of one occurrence; an unstated one may be any."""
+    tolls = toll_of(one), toll_of(other)
+    if ratio is None or tolls[0] is None or tolls[1] is None:
+        return True
+    fewer, more = min(tolls[0][1], tolls[1][1]), max(tolls[0][0], tolls[1][0])
+    return more <= max(fewer + TOLL_SLACK, fewer * ratio)
+
+
+def are_called_differently(one: Linkable, other: Linkable) -> bool:
+    """Whether both name a place, and not the same."""
+    return None not in (one.place_key, other.place_key) and one.place_key != other.place_key
+
+
 def denies(one: Linkable, other: Linkable) -> bool:
     """Whether one of the two says that they tell of different occurrences."""
     return other.name in (one.not_same_as or ()) or one.name in (other.not_same_as or ())
@@ -148,6 +174,7 @@ class Candidates:
         self._reaches = reaches_of(rules)
         self._weakest = PLACE_ORDER[rules.weakest_place]
         self._patience = rules.minutes * 60 * MICROS_PER_SECOND
+        self._toll_ratio = rules.toll_ratio
         self.repeating = frozenset(rules.repeating_feeds)
 
     def closeness(self, one: Linkable, other: Linkable) -> Closeness | None:
@@ -159,6 +186,8 @@ class Candidates:
         if alike and (one.feed not in self.repeating or one.report_id == other.report_id):
             return None
         if one.region != other.region or not KIND_BITS[one.kind] & KIND_BITS[other.kind]:
+            return None
+        if not tolls_agree(one, other, self._toll_ratio):
             return None
         in_time = self._in_time(one, other, alike=alike)
         in_place = self._in_place(one, other, alike=alike) if in_time is not None else None
@@ -204,9 +233,22 @@ class Candidates:
             return coarser, 0
         metres = metres_between(one, other) or 0
         reach = self._reaches[classes[0]] + self._reaches[classes[1]]
+        if are_called_differently(one, other):
+            reach = min(reach, 2 * self._reaches[0])
         if metres > reach:
             return None
         return coarser, 1_000 * metres // reach if reach else 0
+
+    def picked(self, report: Linkable, near: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Return those of a report's candidates in one feed, the closest first, that it picks."""
+        if not near:
+            return near
+        closest, feed = near[0][0], near[0][1].feed
+        if feed in self.repeating:
+            return near if feed == report.feed or report.feed not in self.repeating else near[:1]
+        # A day and a town do not tell which of two strikes a third report is of.
+        by_day = closest.time_rank >= DAY_STATED and closest.place_class >= NEAR
+        return () if by_day and len(near) > 1 and near[1][0][:2] == closest[:2] else near[:1]
 
     def asserted(self, one: Linkable, other: Linkable) -> Link:
         """Return the link of two reports one of which asserts it."""
