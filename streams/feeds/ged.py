@@ -10,10 +10,10 @@ stays empty), and a time of day (an event spans whole calendar days in the time 
 
 GED's type of violence says who fought, not how: an air strike on a market and a battle for a hill are both state-based.
 Where soldiers of the state died, or both of two groups lost fighters, the event is an ``armed_clash``, and
-``unspecified`` otherwise. Where the event is state-based, nobody of the state's side died, and the headlines tell of one manner of bombardment
-and of no fighting, that is the kind; ``kind_as_given`` keeps the code, ``note`` says where the kind comes from.
-Headlines sum up a day in many places, so one that also tells of fighting changes nothing, and none makes a kind that
-an agreement may call severe.
+``unspecified`` otherwise. Where the event is state-based, nobody of the state's side died, and the headlines tell of
+one manner of bombardment and of no fighting, that is the kind; ``kind_as_given`` keeps the code, ``note`` says where
+the kind comes from. Headlines sum up a day in many places, so one that also tells of fighting changes nothing, and
+none makes a kind that an agreement may call severe.
 
 GED gives one point to one town, its middle. So its most exact places are ``near``, and not ``exact`` as a street is.
 """

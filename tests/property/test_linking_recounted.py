@@ -47,6 +47,7 @@ def test_what_is_linked_equals_the_recount(seed: int) -> None:
                 deaths_best=row.deaths_best,
                 deaths_high=row.deaths_high,
                 place_key=row.place_key,
+                place_precision=row.place_precision or "",
                 **stated,
             )
     days = Days.of(history.agreement)
