@@ -13,12 +13,14 @@ from schemas.facts import IncidentFact, Located
 from schemas.reports import IncidentKind
 from schemas.rows import Identity, LinkedIncident
 from schemas.truceday import Micros
+from streams.ledger.core.linking import Candidates
 from tests.support.effort import calls
 from tests.support.worlds import HOUR, LINKING, World, agreement, at, day, incident, tick
 
 MINUTE = HOUR // 60
 TRUCE = agreement(linking=LINKING)
 TWO_REPEATING = agreement(linking={**LINKING, "repeating_feeds": ["clips", "videos"]})
+LINKING_RULES = TRUCE.linking
 NOON = at(0, 12)
 #: A degree of latitude is 111,195 metres on this globe.
 METRE = 1 / 111_195.08
@@ -332,6 +334,18 @@ def test_a_day_and_a_town_do_not_tell_which_of_two_strikes_it_is() -> None:
     assert linked(
         by_day("1", time_precision="hour"), by_day("2", north=900), by_day("3", "feed-b", time_precision="hour")
     )
+
+
+def test_who_has_no_candidates_picks_none() -> None:
+    assert LINKING_RULES is not None
+    assert Candidates(LINKING_RULES).picked(by_day("1"), []) == []  # type: ignore[arg-type]
+
+
+def test_a_retracted_report_takes_no_link_from_reports_out_of_its_reach() -> None:
+    far = [report("b", "feed-b"), report("c", "feed-c", north=1_900), report("a", north=3_800)]
+    told = world(report("lender", north=-200, revision=2, retracted=True), *far)
+    [members] = incidents(told).values()
+    assert members == ["feed-a/a", "feed-a/lender", "feed-b/b", "feed-c/c"]
 
 
 def test_a_second_strike_told_later_takes_the_link_away_and_its_retraction_gives_it_back() -> None:
