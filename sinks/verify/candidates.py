@@ -38,6 +38,7 @@ class Closeness(NamedTuple):
 
     place: int
     time: int
+    other_toll: bool
     thousandths: int
     names: tuple[str, str]
 
@@ -110,7 +111,7 @@ def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair |
         return None
 
     thousandths = (1000 * metres // reach if metres and reach else 0) + (1000 * gap // allowed if allowed else 0)
-    closeness = Closeness(place, time, thousandths, names_of(one, other))
+    closeness = Closeness(place, time, not one_toll(one, other), thousandths, names_of(one, other))
     return Pair(closeness, one, other, gap, metres, by_name)
 
 
@@ -140,12 +141,20 @@ def kinds_agree(one: str, other: str) -> bool:
     return with_what <= BOMBARDMENT or with_what <= FIGHTING
 
 
+def toll(report: NaiveReport) -> list[int]:
+    """Return the figures of the dead that a report gives."""
+    return [n for n in (report.deaths_low, report.deaths_best, report.deaths_high) if n is not None]
+
+
+def one_toll(one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether both may count the same two dead or more."""
+    figures = toll(one), toll(other)
+    return all(figures) and max(2, *map(min, figures)) <= min(map(max, figures))
+
+
 def tolls_part(ratio: int, one: NaiveReport, other: NaiveReport) -> bool:
     """Whether all that one counts of the dead lies too far above all that the other does."""
-    figures = [
-        [n for n in (report.deaths_low, report.deaths_best, report.deaths_high) if n is not None]
-        for report in (one, other)
-    ]
+    figures = toll(one), toll(other)
     if not all(figures):
         return False
     return any(
@@ -153,10 +162,14 @@ def tolls_part(ratio: int, one: NaiveReport, other: NaiveReport) -> bool:
     )
 
 
-def alike(one: Pair, other: Pair) -> bool:
-    """Whether nothing tells which of two candidates a report is of: both by a day, and by no exact place."""
-    place, time = one.closeness.place, one.closeness.time
-    return place >= NEAR and time == DAY and (place, time) == (other.closeness.place, other.closeness.time)
+def alike(rules: LinkingRules, closest: Pair, other: Pair) -> bool:
+    """Whether nothing tells that a report is of the closest of two: a day, no exact place, no toll and no distance."""
+    place, time, toll_differs, *_ = closest.closeness
+    if place < NEAR or time < DAY or other.closeness[:3] != (place, time, toll_differs):
+        return False
+    if closest.metres is None or other.metres is None:
+        return True
+    return other.metres - closest.metres <= rules.exact_metres
 
 
 def share_an_instant(one: NaiveReport, other: NaiveReport) -> bool:

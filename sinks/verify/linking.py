@@ -192,8 +192,11 @@ class Linking:
         there = (pair for pair in near if self._meets(pair.beside(report), before, raised))
         if feed in self._repeating:
             return list(there) if report.feed not in self._repeating else list(islice(there, 1))
-        two = list(islice(there, 2))
-        return [] if len(two) == 2 and alike(*two) else two[:1]
+        closest = next(there, None)
+        rules = self.agreement.linking
+        if closest is None or rules is None or any(alike(rules, closest, other) for other in there):
+            return []
+        return [closest]
 
     def _meets(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> bool:
         """Whether a report that was found to be near stands and is in no crowd."""

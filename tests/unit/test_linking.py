@@ -336,6 +336,17 @@ def test_a_day_and_a_town_do_not_tell_which_of_two_strikes_it_is() -> None:
     )
 
 
+def test_a_distance_or_a_toll_tells_which_of_two_strikes_it_is() -> None:
+    five = by_day("3", "feed-b", deaths_best=5)
+    assert incidents(world(by_day("1"), by_day("2", north=1_000), five)) == {}
+    assert incidents(world(by_day("1"), by_day("2", north=1_001), five)) == {"feed-a/1": ["feed-a/1", "feed-b/3"]}
+    told = world(by_day("1", deaths_best=4), by_day("2", north=900, deaths_low=5, deaths_high=7), five)
+    assert incidents(told) == {"feed-a/2": ["feed-a/2", "feed-b/3"]}
+    assert incidents(world(by_day("1", deaths_best=5), by_day("2", north=900, deaths_high=5), five)) == {}
+    # One dead may be anybody.
+    assert incidents(world(by_day("1"), by_day("2", deaths_best=1), by_day("3", "feed-b", deaths_best=1))) == {}
+
+
 def test_who_has_no_candidates_picks_none() -> None:
     assert LINKING_RULES is not None
     assert Candidates(LINKING_RULES).picked(by_day("1"), []) == []  # type: ignore[arg-type]

@@ -642,10 +642,19 @@ def test_two_names_are_two_places_beyond_the_reach_of_exact_points() -> None:
 
 
 def test_of_two_strikes_alike_by_day_a_report_picks_none() -> None:
-    assert joined(by_day("1"), by_day("2", point=north(900)), by_day("3", "b")) == 1
+    assert joined(by_day("1"), by_day("2", point=north(400)), by_day("3", "b")) == 1
     assert joined(by_day("1"), by_day("3", "b")) == 2
-    assert joined(by_day("1"), by_day("2", point=north(900), active=False), by_day("3", "b")) == 2
-    assert joined(by_day("1"), by_day("2", point=north(900), place_precision="district"), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(400), active=False), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(400), place_precision="district"), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(600)), by_day("3", "b")) == 2
+    assert joined(*(by_day(*who, point=None, place_key="mill") for who in ("1a", "2a", "3b"))) == 1
+
+
+def test_one_toll_tells_which_of_two_strikes_it_is() -> None:
+    three = by_day("3", "b", deaths_best=5)
+    assert joined(by_day("1", deaths_best=4), by_day("2", deaths_best=5), three) == 2
+    assert joined(by_day("1", deaths_best=5), by_day("2", deaths_low=5, deaths_high=9), three) == 1
+    assert joined(by_day("1"), by_day("2", deaths_best=1), three._replace(deaths_best=1)) == 1
 
 
 def test_a_strike_takes_all_reports_of_a_repeating_feed_that_pick_it() -> None:

@@ -51,6 +51,7 @@ class Closeness(NamedTuple):
 
     place_class: int
     time_rank: int
+    toll_rank: int
     thousandths: int
     first: str
     second: str
@@ -147,6 +148,14 @@ def tolls_agree(one: Linkable, other: Linkable, ratio: int | None) -> bool:
     return more <= max(fewer + TOLL_SLACK, fewer * ratio)
 
 
+def share_a_toll(one: Linkable, other: Linkable) -> bool:
+    """Whether two counts of deaths have a number above one in common: one dead may be anybody."""
+    tolls = toll_of(one), toll_of(other)
+    if tolls[0] is None or tolls[1] is None:
+        return False
+    return max(tolls[0][0], tolls[1][0], 2) <= min(tolls[0][1], tolls[1][1])
+
+
 def are_called_differently(one: Linkable, other: Linkable) -> bool:
     """Whether both name a place, and not the same."""
     return None not in (one.place_key, other.place_key) and one.place_key != other.place_key
@@ -196,7 +205,7 @@ class Candidates:
         time_rank, apart = in_time
         place_rank, away = in_place
         first, second = sorted((one.name, other.name))
-        return Closeness(place_rank, time_rank, apart + away, first, second)
+        return Closeness(place_rank, time_rank, 1 - share_a_toll(one, other), apart + away, first, second)
 
     def _in_time(self, one: Linkable, other: Linkable, *, alike: bool) -> tuple[int, int] | None:
         """Return the rank of the coarser time, and the gap in thousandths of the patience.
@@ -248,12 +257,19 @@ class Candidates:
             return near if feed == report.feed or report.feed not in self.repeating else near[:1]
         # A day and a town do not tell which of two strikes a third report is of.
         by_day = closest.time_rank >= DAY_STATED and closest.place_class >= NEAR
-        return () if by_day and len(near) > 1 and near[1][0][:2] == closest[:2] else near[:1]
+        return () if by_day and any(self._alike(report, near[0], other) for other in near[1:]) else near[:1]
+
+    def _alike(self, report: Linkable, closest: Candidate, other: Candidate) -> bool:
+        """Whether nothing tells that a report is rather of its closest candidate."""
+        if other[0][:3] != closest[0][:3]:
+            return False
+        least, metres = metres_between(report, closest[1]), metres_between(report, other[1])
+        return least is None or metres is None or metres <= least + self._reaches[0]
 
     def asserted(self, one: Linkable, other: Linkable) -> Link:
         """Return the link of two reports one of which asserts it."""
         first, second = sorted((one.name, other.name))
-        return Link(0, Closeness(0, 0, 0, first, second), "same_as", one, other)
+        return Link(0, Closeness(0, 0, 0, 0, first, second), "same_as", one, other)
 
     def found(self, closeness: Closeness, one: Linkable, other: Linkable) -> Link:
         """Return the link of two candidates that are each other's closest, or of one repeating feed."""
