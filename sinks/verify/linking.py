@@ -341,6 +341,7 @@ class Group:
         self.names = {report.name for report in reports}
         self.feeds = {report.feed for report in reports}
         self.denied = {name for report in reports for name in report.not_same_as}
+        self.places = {(report.feed, report.place_key) for report in reports if report.place_key is not None}
 
     def take(self, other: Group) -> None:
         """Join another group to this one."""
@@ -348,6 +349,7 @@ class Group:
         self.names |= other.names
         self.feeds |= other.feeds
         self.denied |= other.denied
+        self.places |= other.places
 
 
 class Joined(NamedTuple):
@@ -381,6 +383,8 @@ def _order(link: NaiveLink) -> tuple[object, ...]:
 def _apart(link: NaiveLink, one: Group, other: Group, repeating: frozenset[str]) -> bool:
     """Whether ``link`` must not bring these two together."""
     doubled = link.pair is not None and bool((one.feeds & other.feeds) - repeating)
+    named = [(here, there) for here in one.places for there in other.places if here[0] == there[0] in repeating]
+    doubled = doubled or (link.pair is not None and any(here != there for here, there in named))
     return doubled or bool(one.denied & other.names) or bool(other.denied & one.names)
 
 

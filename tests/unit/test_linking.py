@@ -336,6 +336,18 @@ def test_a_day_and_a_town_do_not_tell_which_of_two_strikes_it_is() -> None:
     )
 
 
+def test_one_strike_takes_the_videos_of_one_quarter() -> None:
+    quarters = [
+        by_day(str(n), "videos", place=Located("SY01", latitude=33.5 + n * 300 * METRE, longitude=36.3, key=key))
+        for n, key in enumerate(["mill", "hill", "mill", None])
+    ]
+    wanted = {"feed-a/1": ["feed-a/1", "videos/0", "videos/2", "videos/3"]}
+    assert incidents(world(by_day("1"), *quarters)) == wanted
+    # What a report asserts is believed.
+    sure = msgspec.structs.replace(quarters[1], same_as=("feed-a/1",))
+    assert len(incidents(world(by_day("1"), sure, *quarters[2:]))["feed-a/1"]) == 3
+
+
 def test_a_distance_or_a_toll_tells_which_of_two_strikes_it_is() -> None:
     five = by_day("3", "feed-b", deaths_best=5)
     assert incidents(world(by_day("1"), by_day("2", north=1_000), five)) == {}

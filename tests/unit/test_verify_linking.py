@@ -661,4 +661,8 @@ def test_a_strike_takes_all_reports_of_a_repeating_feed_that_pick_it() -> None:
     videos = [by_day(str(number), "videos", point=north(100 * number)) for number in range(4)]
     assert joined(by_day("1"), *videos) == 5
     assert joined(by_day("1"), by_day("2"), *videos) == 1
+    quarters = [
+        video._replace(place_key=key) for video, key in zip(videos, ["mill", "hill", "mill", None], strict=True)
+    ]
+    assert joined(by_day("1"), *quarters) == 4
     assert joined(by_day("1", "clips"), *videos, repeating_feeds=["clips", "videos"]) == 2

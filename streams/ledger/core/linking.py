@@ -289,24 +289,31 @@ def in_order(links: Iterable[Link]) -> list[Link]:
 class _Group:
     """Reports joined so far."""
 
-    __slots__ = ("denied", "feeds", "members", "names")
+    __slots__ = ("called", "denied", "feeds", "members", "names")
 
     def __init__(self, report: Linkable, repeating: frozenset[str]) -> None:
         self.members = [report]
         self.names = {report.name}
         self.denied = set(report.not_same_as or ())
         self.feeds = {report.feed} - repeating
+        self.called = {(report.feed, report.place_key)} if report.feed in repeating and report.place_key else set()
 
     def may_join(self, other: _Group, link: Link) -> bool:
         if not (self.denied.isdisjoint(other.names) and other.denied.isdisjoint(self.names)):
             return False
-        return not link.asserted_last or self.feeds.isdisjoint(other.feeds)
+        if not link.asserted_last:
+            return True
+        if not self.feeds.isdisjoint(other.feeds):
+            return False
+        # One strike on a city takes the videos of one quarter, and not of all.
+        return all(feed != named[0] or key == named[1] for feed, key in self.called for named in other.called)
 
     def take(self, other: _Group) -> None:
         self.members += other.members
         self.names |= other.names
         self.denied |= other.denied
         self.feeds |= other.feeds
+        self.called |= other.called
 
 
 def joined(
