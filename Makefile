@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow coverage check bench stalls crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow coverage check bench bench-linking stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ check: $(READY) ## Format, lint, types, and the direction of imports
 
 bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000000" for more)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+bench-linking: $(READY) ## Measure linking on labelled pairs of real reports: precision and recall (BENCH="--pairs")
+	@$(BIN)/python -m tests.bench.linking $(BENCH)
 
 stalls: $(READY) ## Measure crowds of valid reports: CPU, memory, longest hold (STALLS="--counts 1000")
 	@$(BIN)/python -m tests.bench.stalls $(STALLS)

@@ -164,6 +164,9 @@ class LinkingRules(Language):
     repeating_feeds: list[FeedName] = Field(
         default_factory=list, description="Feeds that publish several reports of one occurrence."
     )
+    toll_ratio: int | None = Field(
+        None, ge=1, le=1000, description="Tolls more than so many times, and more than 3, apart part two reports."
+    )
 
 
 class Agreement(Language):

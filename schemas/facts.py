@@ -74,7 +74,8 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     """Place resolved to a region, with the resolution and its conflict.
 
     ``key`` is the most exact name as places are compared by name; None when it names none within its region.
-    ``names_region`` says that ``name`` is that of a region itself, and so of no place in it.
+    ``names_region`` says that ``name`` is that of a region itself, and so of no place in it. ``middle`` says that a
+    point stated as exact is only the middle of the town that ``name`` names.
     """
 
     region: str
@@ -85,6 +86,7 @@ class Located(msgspec.Struct, frozen=True, omit_defaults=True):
     conflict: str | None = None
     key: str | None = None
     names_region: bool = False
+    middle: bool = False
 
 
 class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="incident"):
@@ -95,6 +97,7 @@ class IncidentFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
     ``same_as`` and ``not_same_as`` name reports as ``feed/report_id``. ``merged_into`` is a report of the same feed;
     a report that has it is ``retracted`` too. ``origins`` are the distinct first tellers of its sources in lower case,
     none when it states no source. ``toll_flaw`` says why a stated toll counts nothing; its figures are left out then.
+    ``place_precision`` is the stated one, and ``near`` where an exact point is the middle of the named town.
     """
 
     place: Located

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import cos, hypot, radians
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +34,8 @@ _POINTS: Mapping[PlacePrecision, Exactness] = {
     PlacePrecision.NEAR: Exactness.TOWN,
     PlacePrecision.DISTRICT: Exactness.DISTRICT,
 }
+#: Two gazetteers put the middle of one town about so far apart, in degrees of latitude: a kilometre.
+_MIDDLE = 1 / 111.2
 _UNKNOWN = "a point of unknown precision may be the middle of a wider area"
 
 
@@ -145,7 +148,18 @@ class Gazetteer:
             conflict="; ".join(self._conflicts(decided, stated, findings)) or None,
             key=None if exact is None else self._names.key(exact),
             names_region=exact is not None and self._names.is_region(exact),
+            middle=exact is not None and self._is_middle(stated, exact),
         )
+
+    def _is_middle(self, stated: _Stated, name: str) -> bool:
+        """Whether an exact point is no more than the middle of the town it is named by."""
+        if stated.latitude is None or stated.longitude is None or stated.precision is not PlacePrecision.EXACT:
+            return False
+        middle = self._names.middle(name)
+        if middle is None:
+            return False
+        east = (stated.longitude - middle[1]) * cos(radians(middle[0]))
+        return hypot(stated.latitude - middle[0], east) <= _MIDDLE
 
     def _by_pcode(self, pcode: str | None, findings: _Findings) -> None:
         """Add the region of a P-code. An unknown one is noted."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Annotated
+
 from pydantic import Field, ValidationError
 
 from schemas.errors import GazetteerError
@@ -11,6 +14,9 @@ from schemas.shipped import shipped, shipped_or_path
 from schemas.toml_file import TomlSyntaxError, parse_toml
 
 _FOLDER = "gazetteers"
+_Latitude = Annotated[float, Field(ge=-89, le=89, allow_inf_nan=False)]
+_Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Middle = tuple[_Latitude, _Longitude]
 
 
 class RegionEntry(Language):
@@ -21,6 +27,9 @@ class RegionEntry(Language):
     local: Name | None = Field(None, description="Name in the country's own script or language.")
     names: list[Name] = Field(default_factory=list, description="Other spellings of the region's name.")
     countryside: Pcode | None = Field(None, description="The region meant by this one's name with 'Rif' or 'rural'.")
+    middle: Middle | None = Field(
+        None, description="Middle of the town that is called like it, as [latitude, longitude]."
+    )
 
 
 class PlaceEntry(Language):
@@ -32,6 +41,7 @@ class PlaceEntry(Language):
     easily_confused_with: Name | None = Field(
         None, description="A like-sounding place elsewhere; the report is marked for a person to check."
     )
+    middle: Middle | None = Field(None, description="Its middle as [latitude, longitude], where it is a town.")
 
 
 class AmbiguousEntry(Language):
@@ -88,7 +98,7 @@ def parse_gazetteer(source: str, body: bytes) -> GazetteerFile:
     """
     try:
         toml = parse_toml(body)
-        return GazetteerFile.model_validate(toml.data)
+        return GazetteerFile.model_validate_json(json.dumps(toml.json_like()))
     except TomlSyntaxError as error:
         raise GazetteerError(f"{source}: {error}") from error
     except ValidationError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
-from schemas.gazetteer_file import GazetteerFile
+from schemas.gazetteer_file import GazetteerFile, Middle
 from schemas.gazetteer_index import Entry, Exactness, Words, index_of
 from schemas.missing import is_missing
 from schemas.placenames import parts_of, words_of
@@ -30,10 +30,20 @@ class PlaceNames:
         self._of_regions = _folded(file.region_words)
         self._of_towns = _folded(file.town_words)
         self._dropped = _folded(file.neutral_words) | self._rural | self._of_regions | self._of_towns
+        self._middles = {" ".join(words_of(place.name)): place.middle for place in file.places if place.middle}
+        self._capitals = {region.pcode: region.middle for region in file.regions if region.middle}
         self._countryside = {region.pcode: region.countryside for region in file.regions if region.countryside}
         self.find = lru_cache(maxsize=CACHED_NAMES)(self._find)
         self.key = lru_cache(maxsize=CACHED_NAMES)(self._key)
         self.is_region = lru_cache(maxsize=CACHED_NAMES)(self._is_region)
+
+    def middle(self, name: str) -> Middle | None:
+        """Return the middle of the town a name is of; None where the gazetteer does not say."""
+        key = self.key(name)
+        if key is not None:
+            return self._middles.get(key)
+        entry = self.find(name)
+        return self._capitals.get(entry.regions[0]) if entry is not None and entry.is_region else None
 
     def is_country(self, name: str) -> bool:
         """Whether a name is the whole country's."""
@@ -115,7 +125,8 @@ class PlaceNames:
             if entry is not None and entry.key is not None:
                 return entry.key
             if entry is None and bare and words not in self._countries:
-                unknown += words
+                # Who knows no such place writes "Darat Izzah town" as well as "Darat Izzah".
+                unknown += [word for word in words if word not in self._of_towns]
         return " ".join(unknown) or None
 
     def _is_region(self, name: str) -> bool:

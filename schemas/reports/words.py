@@ -103,6 +103,7 @@ class IncidentKind(StrEnum):
     ATTACK_ON_AID = "attack_on_aid"
     ARREST = "arrest"
     TERRITORY_TAKEN = "territory_taken"
+    UNSPECIFIED = "unspecified"
     OTHER = "other"
 
 

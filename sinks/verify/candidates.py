@@ -16,7 +16,8 @@ from sinks.verify.history import NaiveReport
 
 BOMBARDMENT = frozenset({"airstrike", "shelling", "explosive", "chemical"})
 FIGHTING = frozenset({"armed_clash", "small_arms", "territory_taken"})
-AT_WHOM = frozenset({"attack_on_civilians", "attack_on_aid"})
+#: Kinds that leave open with what: two say at whom, one says nothing.
+WITH_WHATEVER = frozenset({"attack_on_civilians", "attack_on_aid", "unspecified"})
 
 #: From fine to coarse.
 TIMES = ("minute", "hour", "day", "week", "month", "longer")
@@ -37,6 +38,7 @@ class Closeness(NamedTuple):
 
     place: int
     time: int
+    other_toll: bool
     thousandths: int
     names: tuple[str, str]
 
@@ -85,6 +87,8 @@ def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair |
         return None
     if not _may_have_candidates(rules, one) or not _may_have_candidates(rules, other):
         return None
+    if rules.toll_ratio is not None and tolls_part(rules.toll_ratio, one, other):
+        return None
 
     time = max(TIMES.index(one.time_precision), TIMES.index(other.time_precision))
     allowed = rules.minutes * MICROS_PER_MINUTE if time <= HOUR else 0
@@ -96,9 +100,7 @@ def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair |
     place = max(rank for rank in classes if rank is not None)
     metres, reach, by_name = None, 0, False
     if place < GOVERNORATE and one.point is not None and other.point is not None:
-        metres = distance(one.point, other.point)
-        reaches = {"exact": rules.exact_metres, "near": rules.near_metres, "district": rules.district_metres}
-        reach = sum(reaches[CLASSES[rank]] for rank in classes if rank is not None)
+        metres, reach = distance(one.point, other.point), allowed_metres(rules, one, other)
         if metres > reach:
             return None
     elif called_the_same(one, other):
@@ -109,8 +111,17 @@ def compare(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> Pair |
         return None
 
     thousandths = (1000 * metres // reach if metres and reach else 0) + (1000 * gap // allowed if allowed else 0)
-    closeness = Closeness(place, time, thousandths, names_of(one, other))
+    closeness = Closeness(place, time, not one_toll(one, other), thousandths, names_of(one, other))
     return Pair(closeness, one, other, gap, metres, by_name)
+
+
+def allowed_metres(rules: LinkingRules, one: NaiveReport, other: NaiveReport) -> int:
+    """Return how far apart the points of two reports may lie, each known to its district at least."""
+    reaches = {"exact": rules.exact_metres, "near": rules.near_metres, "district": rules.district_metres}
+    both = reaches[one.place_precision] + reaches[other.place_precision]
+    keys = {one.place_key, other.place_key} - {None}
+    # Two names are two places, unless exact points could be one.
+    return min(both, 2 * rules.exact_metres) if len(keys) == 2 else both
 
 
 def called_the_same(one: NaiveReport, other: NaiveReport) -> bool:
@@ -124,10 +135,41 @@ def kinds_agree(one: str, other: str) -> bool:
     kinds = {one, other}
     if "arrest" in kinds or "other" in kinds:
         return len(kinds) == 1
-    if kinds <= AT_WHOM:
+    if kinds <= WITH_WHATEVER:
         return True
-    with_what = kinds - AT_WHOM
+    with_what = kinds - WITH_WHATEVER
     return with_what <= BOMBARDMENT or with_what <= FIGHTING
+
+
+def toll(report: NaiveReport) -> list[int]:
+    """Return the figures of the dead that a report gives."""
+    return [n for n in (report.deaths_low, report.deaths_best, report.deaths_high) if n is not None]
+
+
+def one_toll(one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether both may count the same two dead or more."""
+    figures = toll(one), toll(other)
+    return all(figures) and max(2, *map(min, figures)) <= min(map(max, figures))
+
+
+def tolls_part(ratio: int, one: NaiveReport, other: NaiveReport) -> bool:
+    """Whether all that one counts of the dead lies too far above all that the other does."""
+    figures = toll(one), toll(other)
+    if not all(figures):
+        return False
+    return any(
+        min(upper) - max(lower) > 3 and min(upper) > ratio * max(lower) for lower, upper in (figures, figures[::-1])
+    )
+
+
+def alike(rules: LinkingRules, closest: Pair, other: Pair) -> bool:
+    """Whether nothing tells that a report is of the closest of two: a day, no exact place, no toll and no distance."""
+    place, time, toll_differs, *_ = closest.closeness
+    if place < NEAR or time < DAY or other.closeness[:3] != (place, time, toll_differs):
+        return False
+    if closest.metres is None or other.metres is None:
+        return True
+    return other.metres - closest.metres <= rules.exact_metres
 
 
 def share_an_instant(one: NaiveReport, other: NaiveReport) -> bool:

@@ -16,7 +16,7 @@ from sinks.verify.published import Published
 _COLUMNS = (
     *("fact_offset", "feed", "report_id", "revision", "retracted", "type", "region", "occurred_from", "occurred_to"),
     *("reported_at", "kind", "in_scope", "deaths_low", "deaths_best", "deaths_high"),
-    "place_key",
+    *("place_key", "place_precision"),
 )
 
 
@@ -47,7 +47,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
     sql = f"select {columns}, {raw} from reports semi join ({told}) using (feed, report_id) order by fact_offset"  # noqa: S608
     for *values, text in file.stream(sql, [region, region]):
         offset, feed, report_id, revision, retracted, type_, of, from_, to, reported_at, kind, scope, *deaths = values
-        low, best, high, place_key = deaths
+        low, best, high, place_key, precision = deaths
         report = NaiveReport(
             offset=offset,
             feed=feed,
@@ -65,6 +65,7 @@ def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveRepo
             deaths_best=best,
             deaths_high=high,
             place_key=place_key,
+            place_precision=precision or "unknown",
         )
         yield report if text is None else report._replace(**raw_fields(from_json(text)))
 
@@ -75,7 +76,6 @@ def raw_fields(told: dict[str, Any]) -> dict[str, Any]:
     point = place.get("point")
     return {
         "time_precision": told["occurred"]["precision"],
-        "place_precision": place.get("precision", "unknown"),
         "point": None if point is None else (point["latitude"], point["longitude"]),
         "names_parties": bool(told.get("parties")),
         "tellers": tuple(teller for source in told.get("sources", ()) for teller in _told_by(source)),

@@ -1,7 +1,7 @@
 """Reports joined to incidents, as of any moment: docs/judging.md, "Linking", rule by rule.
 
 Nothing is carried from one moment to the next. An incident is found from one of its reports by following links, and
-every link is asked for anew: which candidates stand, and which of them is the closest. What was found is only
+every link is asked for anew: which candidates stand, and which of them are picked. What was found is only
 remembered for as long as no revision comes of any report that was asked about on the way.
 """
 
@@ -11,12 +11,12 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.truceday import Micros
-from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, candidates, denied
+from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, alike, candidates, denied
 from sinks.verify.crowds import Spot, spots
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
@@ -166,10 +166,14 @@ class Linking:
             if feed == report.feed:
                 chosen = [pair for pair in pairs if self._meets(pair.beside(report), before, raised)]
             else:
-                closest = self._closest(report, feed, before, raised)
-                # Of the feed of ``report`` at least that one stands.
-                mutual = closest and self._closest(closest.beside(report), report.feed, before, raised) == closest
-                chosen = [closest] if closest and mutual else []
+                chosen = [
+                    pair
+                    for pair in self._picked(report, feed, before, raised)
+                    if any(
+                        back.closeness == pair.closeness
+                        for back in self._picked(pair.beside(report), report.feed, before, raised)
+                    )
+                ]
             links += [NaiveLink.found(pair) for pair in chosen if pair.closeness.names not in known]
         return links
 
@@ -182,9 +186,17 @@ class Linking:
             if other is not report and self._stands(other, before, raised) and not denied(report, other)
         ]
 
-    def _closest(self, report: NaiveReport, feed: str, before: int, raised: NaiveReport | None) -> Pair | None:
-        near = self._candidates(report, before)[feed]
-        return next((pair for pair in near if self._meets(pair.beside(report), before, raised)), None)
+    def _picked(self, report: NaiveReport, feed: str, before: int, raised: NaiveReport | None) -> list[Pair]:
+        """Return which of its candidates in another feed a report may be of."""
+        near = self._candidates(report, before).get(feed, ())
+        there = (pair for pair in near if self._meets(pair.beside(report), before, raised))
+        if feed in self._repeating:
+            return list(there) if report.feed not in self._repeating else list(islice(there, 1))
+        closest = next(there, None)
+        rules = self.agreement.linking
+        if closest is None or rules is None or any(alike(rules, closest, other) for other in there):
+            return []
+        return [closest]
 
     def _meets(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> bool:
         """Whether a report that was found to be near stands and is in no crowd."""
@@ -329,6 +341,7 @@ class Group:
         self.names = {report.name for report in reports}
         self.feeds = {report.feed for report in reports}
         self.denied = {name for report in reports for name in report.not_same_as}
+        self.places = {(report.feed, report.place_key) for report in reports if report.place_key is not None}
 
     def take(self, other: Group) -> None:
         """Join another group to this one."""
@@ -336,6 +349,7 @@ class Group:
         self.names |= other.names
         self.feeds |= other.feeds
         self.denied |= other.denied
+        self.places |= other.places
 
 
 class Joined(NamedTuple):
@@ -369,6 +383,8 @@ def _order(link: NaiveLink) -> tuple[object, ...]:
 def _apart(link: NaiveLink, one: Group, other: Group, repeating: frozenset[str]) -> bool:
     """Whether ``link`` must not bring these two together."""
     doubled = link.pair is not None and bool((one.feeds & other.feeds) - repeating)
+    named = [(here, there) for here in one.places for there in other.places if here[0] == there[0] in repeating]
+    doubled = doubled or (link.pair is not None and any(here != there for here, there in named))
     return doubled or bool(one.denied & other.names) or bool(other.denied & one.names)
 
 

@@ -30,6 +30,14 @@ def resolved(agreement: Agreement, place: Place) -> Located | ReportRejected | N
         return reason
 
 
+def place_precision(agreement: Agreement, place: Place, says: str) -> str:
+    """Return how exactly an incident's place is known; the file's word is taken where the gazetteer is another."""
+    found = resolved(agreement, place)
+    if found is None:
+        return says if (place.precision, says) == (PlacePrecision.EXACT, PlacePrecision.NEAR) else str(place.precision)
+    return "near" if isinstance(found, Located) and found.middle else str(place.precision)
+
+
 def has_point(place: Place) -> bool:
     """Whether polygons may locate a place; what is known to the country only has the country's middle."""
     return place.point is not None and place.precision is not PlacePrecision.COUNTRY

@@ -34,7 +34,7 @@ from schemas.truceday import to_micros
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
 from sinks.verify.parties import meant_parties
-from sinks.verify.placed import check_placed
+from sinks.verify.placed import check_placed, place_precision
 from sinks.verify.published import Published
 
 #: What intake found out beyond the report itself: the gazetteer's part, the stamp, and Kafka's coordinates.
@@ -205,6 +205,8 @@ def _check_row(file: Published, stored: dict[str, Any]) -> Iterator[Difference]:
     if isinstance(report, ConvoyReport) and report.place.names and stored["place_precision"] == "governorate":
         # The gazetteer's word is taken that the most exact name is a region's.
         recounted["place_precision"] = "governorate"
+    if isinstance(report, IncidentReport):
+        recounted["place_precision"] = place_precision(file.agreement, report.place, stored["place_precision"])
     yield from row.compare(RECOUNTED, (stored[name] for name in RECOUNTED), (recounted[name] for name in RECOUNTED))
     yield from _check_place(file.agreement, row, stored, report)
     if isinstance(report, IncidentReport | ConvoyReport):

@@ -9,10 +9,13 @@ Two things GED does not say are not made up: who attacked whom (side a and side 
 stays empty), and a time of day (an event spans whole calendar days in the time zone given).
 
 GED's type of violence says who fought, not how: an air strike on a market and a battle for a hill are both state-based.
-Where the event is state-based, nobody of the state's side died, and the headlines tell of one manner of bombardment
-and of no fighting, that is the kind; ``kind_as_given`` keeps the code, ``note`` says where the kind comes from.
-Headlines sum up a day in many places, so one that also tells of fighting changes nothing, and none makes a kind that
-an agreement may call severe.
+Where soldiers of the state died, or both of two groups lost fighters, the event is an ``armed_clash``, and
+``unspecified`` otherwise. Where the event is state-based, nobody of the state's side died, and the headlines tell of
+one manner of bombardment and of no fighting, that is the kind; ``kind_as_given`` keeps the code, ``note`` says where
+the kind comes from. Headlines sum up a day in many places, so one that also tells of fighting changes nothing, and
+none makes a kind that an agreement may call severe.
+
+GED gives one point to one town, its middle. So its most exact places are ``near``, and not ``exact`` as a street is.
 """
 
 from __future__ import annotations
@@ -49,13 +52,14 @@ REQUIRED = (
 )  # fmt: skip
 
 _STATE_BASED = "1"
-_KINDS = {"1": "armed_clash", "2": "armed_clash", "3": "attack_on_civilians"}
+_NON_STATE = "2"
+_KINDS = {_STATE_BASED: "unspecified", _NON_STATE: "unspecified", "3": "attack_on_civilians"}
 #: 1 a known day, 2 two to six days, 3 a week, 4 a month, 5 longer.
 _TIME_PRECISION = {"1": "day", "2": "week", "3": "week", "4": "month", "5": "longer"}
 #: 1 the place, 2 within about 25 km, 3 second-order division, 4 first-order division, 5 a line or a wide area,
 #: 6 the country, 7 sea or air.
 _PLACE_PRECISION = {
-    "1": "exact", "2": "near", "3": "district", "4": "governorate", "5": "unknown", "6": "country", "7": "unknown",
+    "1": "near", "2": "near", "3": "district", "4": "governorate", "5": "unknown", "6": "country", "7": "unknown",
 }  # fmt: skip
 _TOLLS = {"a": "deaths_a", "b": "deaths_b", "civilians": "deaths_civilians", "unknown": "deaths_unknown"}
 
@@ -94,7 +98,7 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
             "precision": _PLACE_PRECISION.get(row["where_prec"], row["where_prec"]),
             "source_precision": f"ucdp where_prec {row['where_prec']}",
         },
-        "kind": told or _KINDS.get(row["type_of_violence"], row["type_of_violence"]),
+        "kind": told or _kind(row),
         "kind_as_given": f"ucdp type_of_violence {row['type_of_violence']}",
         "parties": _parties(row, "a") + _parties(row, "b"),
         "deaths": {
@@ -105,6 +109,14 @@ def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
         "note": "kind read from the words of source_headline" if told else None,
         "raw": row,
     }
+
+
+def _kind(row: dict[str, str]) -> str:
+    """The kind of a row whose headlines tell of none."""
+    stated = row["type_of_violence"]
+    state_lost = stated == _STATE_BASED and row["deaths_a"] != "0"
+    both_lost = stated == _NON_STATE and "0" not in (row["deaths_a"], row["deaths_b"])
+    return "armed_clash" if state_lost or both_lost else _KINDS.get(stated, stated)
 
 
 def _bombardment(row: dict[str, str]) -> str | None:

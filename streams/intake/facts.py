@@ -79,6 +79,7 @@ class FactMaker:
         flaw = None if deaths is None else flaw_of(deaths)
         if flaw is not None:
             deaths = None
+        place = self._gazetteer.locate(report.place)
         return IncidentFact(
             origin=origin,
             stamp=stamp,
@@ -87,7 +88,7 @@ class FactMaker:
             revision=report.revision,
             retracted=report.status is not Status.ACTIVE,
             reported_at=times.reported_at,
-            place=self._gazetteer.locate(report.place),
+            place=place,
             from_=times.from_,
             to=times.to,
             kind=report.kind,
@@ -100,7 +101,7 @@ class FactMaker:
             deaths_high=deaths.high if deaths else None,
             toll_flaw=flaw,
             time_precision=report.occurred.precision,
-            place_precision=report.place.precision,
+            place_precision=PlacePrecision.NEAR if place.middle else report.place.precision,
             same_as=tuple(report.same_as),
             not_same_as=tuple(report.not_same_as),
             merged_into=report.merged_into,

@@ -243,6 +243,8 @@ def _located(record: Record, region: str) -> Located:
         record.place_key,
         # A convoy's precision is the gazetteer's where its place is a region, which the report need not have said.
         record.type == "convoy" and record.place_precision == PlacePrecision.GOVERNORATE,
+        # An incident's is the gazetteer's where its point is the middle of a town.
+        record.type == "incident" and record.place_precision == PlacePrecision.NEAR,
     )
 
 

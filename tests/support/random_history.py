@@ -68,7 +68,8 @@ def _drawn_linking(draw: random.Random) -> dict[str, Any]:
         "near_metres": 10_000,
         "district_metres": 25_000,
         "weakest_place": draw.choice(["near", "named", "district", "governorate"]),
-        "repeating_feeds": draw.choice([[], ["feed-c"]]),
+        "repeating_feeds": draw.choice([[], ["feed-c"], ["feed-b", "feed-c"]]),
+        "toll_ratio": draw.choice([None, 1, 3]),
     }
 
 
@@ -123,10 +124,14 @@ def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dic
             "precision": draw.choice(["exact", "exact", "near", "district", "governorate", "country"]),
         }
         | ({"point": point} if draw.random() < 0.7 else {})
-        | ({"names": [occurrence.choice(["The Hill", "The Mill"])]} if draw.random() < 0.7 else {}),
-        "kind": draw.choice(["airstrike", "shelling", "other", "armed_clash", "attack_on_aid"]),
+        | (
+            {"names": [draw.choice([occurrence.choice(["The Hill", "The Mill"])] * 4 + ["The Dale"])]}
+            if draw.random() < 0.7
+            else {}
+        ),
+        "kind": draw.choice(["airstrike", "shelling", "other", "armed_clash", "attack_on_aid", "unspecified"]),
         "parties": draw.choice(PARTIES),
-        "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}]),
+        "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}, {"best": 13}, {"low": 7}]),
         "sources": draw.choice([[], [{"name": "Radio"}], [{"name": "Radio", "origin": "RADIO"}, {"name": "TV"}]]),
     }
     if status == "merged":

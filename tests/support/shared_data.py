@@ -12,7 +12,12 @@ _BESIDE = Path(__file__).parents[3] / "shared" / "data"
 
 def shared_data(relative: str) -> Path:
     """Return a file of the shared data, found through TRUCEWATCH_SHARED_DATA or beside the repository; or skip."""
-    return _present(Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE)) / relative)
+    return _present(find_shared_data(relative))
+
+
+def find_shared_data(relative: str) -> Path:
+    """Return where a file of the shared data lies, or would lie."""
+    return Path(os.environ.get("TRUCEWATCH_SHARED_DATA", _BESIDE)) / relative
 
 
 def shared_case(relative: str) -> Path:

@@ -57,7 +57,7 @@ repeating_feeds = ["videos", "A feed", "videos"]
 
 KINDS = (
     "'airstrike', 'shelling', 'armed_clash', 'small_arms', 'explosive', 'chemical', 'attack_on_civilians', "
-    "'attack_on_aid', 'arrest', 'territory_taken' or 'other'"
+    "'attack_on_aid', 'arrest', 'territory_taken', 'unspecified' or 'other'"
 )
 SAID = [
     "line 1: id: expected lower-case words and numbers joined by '-', such as syria-2016",

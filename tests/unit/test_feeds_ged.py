@@ -76,7 +76,7 @@ def a_file(*rows: dict[str, str], columns: list[str] | None = None) -> io.BytesI
 def test_a_row_says_what_happened_to_whom_and_where() -> None:
     report = validated()
     assert (report.feed, report.report_id, report.revision) == ("ucdp-ged", "230048", 1)
-    assert (report.kind, report.kind_as_given) == (IncidentKind.ARMED_CLASH, "ucdp type_of_violence 1")
+    assert (report.kind, report.kind_as_given) == (IncidentKind.UNSPECIFIED, "ucdp type_of_violence 1")
     assert [(party.name, party.slot, party.party_id) for party in report.parties] == [
         ("Government of Syria", "a", "ucdp 118"),
         ("Syrian insurgents", "b", "ucdp 4456"),
@@ -103,11 +103,25 @@ def test_every_column_is_kept_verbatim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
-    [("1", IncidentKind.ARMED_CLASH), ("2", IncidentKind.ARMED_CLASH), ("3", IncidentKind.ATTACK_ON_CIVILIANS)],
+    ("code", "deaths_a", "deaths_b", "kind"),
+    [
+        ("1", "0", "4", IncidentKind.UNSPECIFIED),
+        ("1", "2", "0", IncidentKind.ARMED_CLASH),
+        ("2", "2", "0", IncidentKind.UNSPECIFIED),
+        ("2", "2", "2", IncidentKind.ARMED_CLASH),
+        ("3", "0", "0", IncidentKind.ATTACK_ON_CIVILIANS),
+        ("3", "1", "1", IncidentKind.ATTACK_ON_CIVILIANS),
+    ],
 )
-def test_the_kind_follows_the_type_of_violence(code: str, kind: IncidentKind) -> None:
-    assert validated(type_of_violence=code).kind is kind
+def test_the_type_of_violence_says_who_fought_and_the_dead_whether_they_did(
+    code: str, deaths_a: str, deaths_b: str, kind: IncidentKind
+) -> None:
+    assert validated(type_of_violence=code, deaths_a=deaths_a, deaths_b=deaths_b).kind is kind
+
+
+@pytest.mark.parametrize(("stated", "precision"), [("1", PlacePrecision.NEAR), ("3", PlacePrecision.DISTRICT)])
+def test_the_middle_of_a_town_is_near_and_not_exact(stated: str, precision: PlacePrecision) -> None:
+    assert validated(where_prec=stated).place.precision is precision
 
 
 @pytest.mark.parametrize(
@@ -117,18 +131,18 @@ def test_the_kind_follows_the_type_of_violence(code: str, kind: IncidentKind) ->
         pytest.param("Barrel bombs on a market", IncidentKind.AIRSTRIKE, id="what only aircraft drop"),
         pytest.param("Six dead in shelling of a town", IncidentKind.SHELLING, id="guns"),
         pytest.param("A bombing kills six", IncidentKind.EXPLOSIVE, id="neither told"),
-        pytest.param("Warplanes and artillery shells hit a town", IncidentKind.ARMED_CLASH, id="both: which of them?"),
-        pytest.param("Six dead in air strikes;Clashes in the north", IncidentKind.ARMED_CLASH, id="fighting as well"),
-        pytest.param("Six dead after chlorine gas", IncidentKind.ARMED_CLASH, id="never a severe kind"),
-        pytest.param("Six seashells found", IncidentKind.ARMED_CLASH, id="whole words only"),
-        pytest.param("", IncidentKind.ARMED_CLASH, id="nothing said"),
+        pytest.param("Warplanes and artillery shells hit a town", IncidentKind.UNSPECIFIED, id="both: which of them?"),
+        pytest.param("Six dead in air strikes;Clashes in the north", IncidentKind.UNSPECIFIED, id="fighting as well"),
+        pytest.param("Six dead after chlorine gas", IncidentKind.UNSPECIFIED, id="never a severe kind"),
+        pytest.param("Six seashells found", IncidentKind.UNSPECIFIED, id="whole words only"),
+        pytest.param("", IncidentKind.UNSPECIFIED, id="nothing said"),
     ],
 )
 def test_bombardment_is_read_from_headlines_that_tell_of_nothing_else(headline: str, kind: IncidentKind) -> None:
     report = validated(source_headline=headline)
     assert report.kind is kind
     assert report.kind_as_given == "ucdp type_of_violence 1"
-    assert (report.note is not None) == (kind is not IncidentKind.ARMED_CLASH)
+    assert (report.note is not None) == (kind is not IncidentKind.UNSPECIFIED)
 
 
 @pytest.mark.parametrize("cells", [{"type_of_violence": "2"}, {"type_of_violence": "3"}, {"deaths_a": "4"}])

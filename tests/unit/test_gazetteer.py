@@ -562,6 +562,9 @@ class TestFiles:
         ("al-Nowhere quarter, Aleppo city", "nowhere quarter"),
         ("Market, Nowhereville", "market nowhereville"),
         ("Nowhereville", "nowhereville"),
+        ("Nowhereville town", "nowhereville"),
+        ("village of Nowhereville", "nowhereville"),
+        ("Kafar Naha", "kafr naha"),
         ("Aleppo", None),
         ("Aleppo city", None),
         ("northern Aleppo countryside", None),
@@ -580,6 +583,26 @@ def test_the_most_exact_name_alone_is_compared(syria: Gazetteer) -> None:
     assert syria.locate(named("Aleppo", "Khan Tuman")).key == "khan tuman"
     assert syria.locate(named("Khan Tuman", "Aleppo")).key is None
     assert syria.locate(named(pcode="SY02")).key is None
+
+
+@pytest.mark.parametrize(
+    ("names", "at", "precision", "middle"),
+    [
+        (("Aleppo", "Al Atarib town"), (36.1390, 36.8250), PlacePrecision.EXACT, True),
+        (("Aleppo", "Al Atarib town"), (36.1450, 36.8300), PlacePrecision.EXACT, True),
+        (("Aleppo", "Al Atarib town"), (36.1500, 36.8250), PlacePrecision.EXACT, False),
+        (("Aleppo", "Al Atarib town"), (36.1390, 36.8250), PlacePrecision.NEAR, False),
+        (("Aleppo", "Al Atarib town"), None, PlacePrecision.EXACT, False),
+        (("Aleppo city",), (36.2010, 37.1610), PlacePrecision.EXACT, True),
+        (("Aleppo city", "Mashariqa quarter"), (36.2010, 37.1610), PlacePrecision.EXACT, False),
+        (("Aleppo or Idleb",), (36.2010, 37.1610), PlacePrecision.EXACT, False),
+        ((), (36.2010, 37.1610), PlacePrecision.EXACT, False),
+    ],
+)
+def test_an_exact_point_may_be_no_more_than_the_middle_of_the_named_town(
+    syria: Gazetteer, names: tuple[str, ...], at: tuple[float, float] | None, precision: PlacePrecision, middle: bool
+) -> None:
+    assert syria.locate(named(*names, pcode="SY02", at=at, precision=precision)).middle is middle
 
 
 def test_a_repeated_place_costs_next_to_nothing(syria: Gazetteer) -> None:

@@ -370,3 +370,10 @@ def test_a_word_for_missing_is_no_first_teller_and_no_place() -> None:
     assert fact.origins == ("radio", "sohr")
     assert fact.place.key is None
     assert accepted(report(sources=[{"name": "Unknown"}])).origins == ()
+
+
+def test_an_exact_point_that_is_the_middle_of_its_town_is_near() -> None:
+    street, middle = ({"latitude": north, "longitude": 36.825} for north in (36.12, 36.139))
+    place = {"names": ["Aleppo Governorate", "Al Atarib town"], "precision": "exact"}
+    found = [accepted(report(place={**place, "point": point})) for point in (street, middle)]
+    assert [fact.place_precision for fact in found] == ["exact", "near"]

@@ -13,11 +13,14 @@ from schemas.facts import IncidentFact, Located
 from schemas.reports import IncidentKind
 from schemas.rows import Identity, LinkedIncident
 from schemas.truceday import Micros
+from streams.ledger.core.linking import Candidates
 from tests.support.effort import calls
 from tests.support.worlds import HOUR, LINKING, World, agreement, at, day, incident, tick
 
 MINUTE = HOUR // 60
 TRUCE = agreement(linking=LINKING)
+TWO_REPEATING = agreement(linking={**LINKING, "repeating_feeds": ["clips", "videos"]})
+LINKING_RULES = TRUCE.linking
 NOON = at(0, 12)
 #: A degree of latitude is 111,195 metres on this globe.
 METRE = 1 / 111_195.08
@@ -103,6 +106,12 @@ def test_two_reports_of_one_feed_are_two_incidents() -> None:
         ("attack_on_aid", "airstrike", True),
         ("attack_on_aid", "attack_on_civilians", True),
         ("other", "other", True),
+        ("unspecified", "airstrike", True),
+        ("unspecified", "armed_clash", True),
+        ("unspecified", "attack_on_aid", True),
+        ("unspecified", "unspecified", True),
+        ("unspecified", "arrest", False),
+        ("unspecified", "other", False),
         ("other", "small_arms", False),
         ("other", "attack_on_aid", False),
         ("other", "arrest", False),
@@ -214,6 +223,12 @@ def test_of_two_points_the_distance_decides_whatever_they_are_called() -> None:
     assert linked(named("1", place=here), named("2", "feed-b", place=msgspec.structs.replace(here, key="new town")))
 
 
+def test_a_retracted_second_strike_would_have_no_link_of_its_own() -> None:
+    retracted = by_day("2", north=900, revision=2, retracted=True)
+    told = world(by_day("1"), retracted, by_day("3", "feed-b"))
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/3"]}
+
+
 def test_a_name_does_not_reach_into_another_region() -> None:
     assert not linked(named("1"), named("2", "feed-b", place=Located("SY02", key="old town")))
 
@@ -251,7 +266,132 @@ def test_reports_of_a_repeating_feed_are_linked_when_they_are_exact() -> None:
     assert not linked(report("1", "videos"), report("2", "videos", time_precision="day"))
 
 
+@pytest.mark.parametrize(
+    ("keys", "metres", "agree"),
+    [
+        (("mill", "hill"), 2_000, True),
+        (("mill", "hill"), 2_001, False),
+        (("mill", "mill"), 2_001, True),
+        (("mill", None), 2_001, True),
+    ],
+)
+def test_two_places_that_are_called_differently_lie_as_close_as_exact_ones(
+    keys: tuple[str | None, str | None], metres: int, agree: bool
+) -> None:
+    one, other = (
+        Located("SY01", latitude=33.5 + north * METRE, longitude=36.3, key=key)
+        for north, key in zip((0, metres), keys, strict=True)
+    )
+    assert linked(named("1", place=one, place_precision="near"), named("2", "feed-b", place=other)) is agree
+
+
+# -- tolls
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ({"best": 2}, {"best": 25}, False),
+        ({"best": 2}, {"best": 5}, True),  # more than twice as many, and three more
+        ({"best": 1}, {"best": 5}, False),
+        ({"best": 5}, {"best": 15}, True),
+        ({"best": 5}, {"best": 16}, False),
+        ({"best": 5}, {"low": 15, "best": 20}, True),
+        ({"best": 2, "high": 6}, {"best": 18}, True),
+        ({"high": 0}, {"low": 4}, False),
+        ({}, {"best": 25}, True),
+    ],
+)
+def test_tolls_too_far_apart_part_two_reports(one: dict[str, int], other: dict[str, int], agree: bool) -> None:
+    truce = agreement(linking={**LINKING, "toll_ratio": 3})
+    first, second = ({f"deaths_{name}": number for name, number in toll.items()} for toll in (one, other))
+    assert linked(report("1", **first), report("2", "feed-b", **second), truce=truce) is agree
+    assert linked(report("1", **second), report("2", "feed-b", **first), truce=truce) is agree
+
+
+def test_without_a_toll_ratio_tolls_part_nobody() -> None:
+    assert linked(report("1", deaths_best=2), report("2", "feed-b", deaths_best=25))
+
+
 # -- links and incidents
+
+
+def by_day(report_id: str, feed: str = "feed-a", north: float = 0, **given: Any) -> IncidentFact:
+    """Return a report of a day and a town."""
+    return report(report_id, feed, north=north, **{"precise": "near", "time_precision": "day", **given})
+
+
+def test_a_day_and_a_town_do_not_tell_which_of_two_strikes_it_is() -> None:
+    two = [by_day("1"), by_day("2", north=900)]
+    assert incidents(world(*two, by_day("3", "feed-b"))) == {}
+    # Either alone would do, and so would the hour or the street.
+    assert linked(two[0], by_day("3", "feed-b"))
+    assert linked(*two, by_day("3", "feed-b", not_same_as=("feed-a/2",)))
+    assert (
+        linked(*(msgspec.structs.replace(one, place_precision="exact") for one in two), by_day("3", "feed-b")) is False
+    )
+    assert linked(report("1"), report("2", north=900), report("3", "feed-b", time_precision="day"))
+    assert linked(
+        by_day("1", time_precision="hour"), by_day("2", north=900), by_day("3", "feed-b", time_precision="hour")
+    )
+
+
+def test_one_strike_takes_the_videos_of_one_quarter() -> None:
+    quarters = [
+        by_day(str(n), "videos", place=Located("SY01", latitude=33.5 + n * 300 * METRE, longitude=36.3, key=key))
+        for n, key in enumerate(["mill", "hill", "mill", None])
+    ]
+    wanted = {"feed-a/1": ["feed-a/1", "videos/0", "videos/2", "videos/3"]}
+    assert incidents(world(by_day("1"), *quarters)) == wanted
+    # What a report asserts is believed.
+    sure = msgspec.structs.replace(quarters[1], same_as=("feed-a/1",))
+    assert len(incidents(world(by_day("1"), sure, *quarters[2:]))["feed-a/1"]) == 3
+
+
+def test_a_distance_or_a_toll_tells_which_of_two_strikes_it_is() -> None:
+    five = by_day("3", "feed-b", deaths_best=5)
+    assert incidents(world(by_day("1"), by_day("2", north=1_000), five)) == {}
+    assert incidents(world(by_day("1"), by_day("2", north=1_001), five)) == {"feed-a/1": ["feed-a/1", "feed-b/3"]}
+    told = world(by_day("1", deaths_best=4), by_day("2", north=900, deaths_low=5, deaths_high=7), five)
+    assert incidents(told) == {"feed-a/2": ["feed-a/2", "feed-b/3"]}
+    assert incidents(world(by_day("1", deaths_best=5), by_day("2", north=900, deaths_high=5), five)) == {}
+    # One dead may be anybody.
+    assert incidents(world(by_day("1"), by_day("2", deaths_best=1), by_day("3", "feed-b", deaths_best=1))) == {}
+
+
+def test_who_has_no_candidates_picks_none() -> None:
+    assert LINKING_RULES is not None
+    assert Candidates(LINKING_RULES).picked(by_day("1"), []) == []  # type: ignore[arg-type]
+
+
+def test_a_retracted_report_takes_no_link_from_reports_out_of_its_reach() -> None:
+    far = [report("b", "feed-b"), report("c", "feed-c", north=1_900), report("a", north=3_800)]
+    told = world(report("lender", north=-200, revision=2, retracted=True), *far)
+    [members] = incidents(told).values()
+    assert members == ["feed-a/a", "feed-a/lender", "feed-b/b", "feed-c/c"]
+
+
+def test_a_second_strike_told_later_takes_the_link_away_and_its_retraction_gives_it_back() -> None:
+    told = world(by_day("1"), by_day("3", "feed-b"), flush_every=1)
+    assert incidents(told) != {}
+    told.tell(by_day("2", north=900))
+    told.flush()
+    assert incidents(told) == {}
+    told.tell(by_day("2", north=900, revision=2, retracted=True))
+    told.flush()
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/3"]}
+
+
+def test_one_strike_has_many_videos() -> None:
+    videos = [by_day(str(number), "videos", north=number * 100) for number in range(5)]
+    told = world(by_day("1"), *videos)
+    assert [len(reports) for reports in incidents(told).values()] == [6]
+    # Each of them, of one strike only.
+    assert incidents(world(by_day("1"), by_day("2"), *videos)) == {}
+    assert incidents(world(by_day("1", "clips"), by_day("2", "clips", 300), *videos, truce=TWO_REPEATING)) == {
+        "clips/1": ["clips/1", "videos/0"],
+        "clips/2": ["clips/2", "videos/3"],
+    }
 
 
 def test_of_two_nearby_reports_the_closest_is_linked() -> None:

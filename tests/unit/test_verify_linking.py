@@ -132,6 +132,11 @@ def test_what_is_in_no_region_of_the_agreement_is_no_incident() -> None:
         ("attack_on_aid", "airstrike", True),
         ("attack_on_aid", "small_arms", True),
         ("attack_on_aid", "attack_on_civilians", True),
+        ("unspecified", "airstrike", True),
+        ("unspecified", "territory_taken", True),
+        ("unspecified", "attack_on_aid", True),
+        ("unspecified", "arrest", False),
+        ("unspecified", "other", False),
         ("attack_on_civilians", "attack_on_civilians", True),
         ("attack_on_civilians", "arrest", False),
         ("other", "airstrike", False),
@@ -600,3 +605,71 @@ def test_what_belongs_without_counting_is_shown_with_what_brought_it() -> None:
     assert shown(incident, "b/1") == ("a/1", "closest", "good")
     assert shown(incident, "a/2") == ("a/1", "merged_into", "asserted")
     assert shown(incident, "a/1") is None
+
+
+# -- what tells two occurrences apart
+
+
+def by_day(report_id: str, feed: str = "a", **changes: Any) -> NaiveReport:
+    """Return a report of a day and a town."""
+    return a(report_id, feed, **{"time_precision": "day", "place_precision": "near", **changes})  # type: ignore[no-any-return]
+
+
+def joined(*reports: NaiveReport, **rules: Any) -> int:
+    """Return of how many reports the largest incident is."""
+    rows = [report._replace(offset=offset) for offset, report in enumerate(reports)]
+    found = Linking(linking(**rules), Days.of(LINKING), rows).incidents()
+    return max(len(incident.members) for incident in found)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "parted"),
+    [
+        ((2, None), (25, None), True),
+        ((2, None), (5, None), False),
+        ((5, 9), (27, None), False),
+        ((5, 9), (28, 40), True),
+    ],
+)
+def test_tolls_part_reports_when_one_lies_wholly_too_far_above_the_other(
+    one: tuple[int, int | None], other: tuple[int, int | None], parted: bool
+) -> None:
+    pair = a(deaths_best=one[0], deaths_high=one[1]), b(deaths_best=other[0], deaths_high=other[1])
+    assert joined(*pair, toll_ratio=3) == (1 if parted else 2)
+    assert joined(*pair[::-1], toll_ratio=3) == (1 if parted else 2)
+    assert joined(*pair) == 2
+
+
+def test_two_names_are_two_places_beyond_the_reach_of_exact_points() -> None:
+    there = {"place_precision": "near", "place_key": "mill"}
+    assert joined(a(place_key="hill"), b(point=north(999), **there)) == 2
+    assert joined(a(place_key="hill"), b(point=north(1_001), **there)) == 1
+    assert joined(a(place_key="mill"), b(point=north(1_001), **there)) == 2
+    assert joined(a(), b(point=north(1_001), **there)) == 2
+
+
+def test_of_two_strikes_alike_by_day_a_report_picks_none() -> None:
+    assert joined(by_day("1"), by_day("2", point=north(400)), by_day("3", "b")) == 1
+    assert joined(by_day("1"), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(400), active=False), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(400), place_precision="district"), by_day("3", "b")) == 2
+    assert joined(by_day("1"), by_day("2", point=north(600)), by_day("3", "b")) == 2
+    assert joined(*(by_day(*who, point=None, place_key="mill") for who in ("1a", "2a", "3b"))) == 1
+
+
+def test_one_toll_tells_which_of_two_strikes_it_is() -> None:
+    three = by_day("3", "b", deaths_best=5)
+    assert joined(by_day("1", deaths_best=4), by_day("2", deaths_best=5), three) == 2
+    assert joined(by_day("1", deaths_best=5), by_day("2", deaths_low=5, deaths_high=9), three) == 1
+    assert joined(by_day("1"), by_day("2", deaths_best=1), three._replace(deaths_best=1)) == 1
+
+
+def test_a_strike_takes_all_reports_of_a_repeating_feed_that_pick_it() -> None:
+    videos = [by_day(str(number), "videos", point=north(100 * number)) for number in range(4)]
+    assert joined(by_day("1"), *videos) == 5
+    assert joined(by_day("1"), by_day("2"), *videos) == 1
+    quarters = [
+        video._replace(place_key=key) for video, key in zip(videos, ["mill", "hill", "mill", None], strict=True)
+    ]
+    assert joined(by_day("1"), *quarters) == 4
+    assert joined(by_day("1", "clips"), *videos, repeating_feeds=["clips", "videos"]) == 2

@@ -37,9 +37,12 @@ KIND_BITS: Mapping[str, int] = {
     "territory_taken": _FIGHTING,
     "attack_on_civilians": _BOMBARDMENT | _FIGHTING,
     "attack_on_aid": _BOMBARDMENT | _FIGHTING,
+    "unspecified": _BOMBARDMENT | _FIGHTING,
     "other": _OTHER,
     "arrest": _ARREST,
 }
+#: However small the counts, so few more dead are one count made twice.
+TOLL_SLACK = 3
 #: From the surest to the least sure.
 CERTAINTIES = ("asserted", "good", "doubtful")
 
@@ -49,6 +52,7 @@ class Closeness(NamedTuple):
 
     place_class: int
     time_rank: int
+    toll_rank: int
     thousandths: int
     first: str
     second: str
@@ -71,6 +75,9 @@ class Link(NamedTuple):
         exact = self.order.place_class < NEAR
         of_a_town_and_hour = self.order.place_class <= NAMED and self.order.time_rank <= HOUR_STATED
         return "good" if exact or of_a_town_and_hour else "doubtful"
+
+
+Candidate = tuple[Closeness, Linkable]
 
 
 def place_class(report: Linkable) -> int | None:
@@ -127,6 +134,34 @@ def share_an_instant(one: Linkable, other: Linkable) -> bool:
     )
 
 
+def toll_of(report: Linkable) -> tuple[int, int] | None:
+    """Return the least and the greatest count of deaths a report gives; None when it gives none."""
+    given = [n for n in (report.deaths_low, report.deaths_best, report.deaths_high) if n is not None]
+    return (min(given), max(given)) if given else None
+
+
+def tolls_agree(one: Linkable, other: Linkable, ratio: int | None) -> bool:
+    """Whether two counts of deaths may be of one occurrence; an unstated one may be any."""
+    tolls = toll_of(one), toll_of(other)
+    if ratio is None or tolls[0] is None or tolls[1] is None:
+        return True
+    fewer, more = min(tolls[0][1], tolls[1][1]), max(tolls[0][0], tolls[1][0])
+    return more <= max(fewer + TOLL_SLACK, fewer * ratio)
+
+
+def share_a_toll(one: Linkable, other: Linkable) -> bool:
+    """Whether two counts of deaths have a number above one in common: one dead may be anybody."""
+    tolls = toll_of(one), toll_of(other)
+    if tolls[0] is None or tolls[1] is None:
+        return False
+    return max(tolls[0][0], tolls[1][0], 2) <= min(tolls[0][1], tolls[1][1])
+
+
+def are_called_differently(one: Linkable, other: Linkable) -> bool:
+    """Whether both name a place, and not the same."""
+    return None not in (one.place_key, other.place_key) and one.place_key != other.place_key
+
+
 def denies(one: Linkable, other: Linkable) -> bool:
     """Whether one of the two says that they tell of different occurrences."""
     return other.name in (one.not_same_as or ()) or one.name in (other.not_same_as or ())
@@ -149,6 +184,7 @@ class Candidates:
         self._reaches = reaches_of(rules)
         self._weakest = PLACE_ORDER[rules.weakest_place]
         self._patience = rules.minutes * 60 * MICROS_PER_SECOND
+        self._toll_ratio = rules.toll_ratio
         self.repeating = frozenset(rules.repeating_feeds)
 
     def closeness(self, one: Linkable, other: Linkable) -> Closeness | None:
@@ -161,6 +197,8 @@ class Candidates:
             return None
         if one.region != other.region or not KIND_BITS[one.kind] & KIND_BITS[other.kind]:
             return None
+        if not tolls_agree(one, other, self._toll_ratio):
+            return None
         in_time = self._in_time(one, other, alike=alike)
         in_place = self._in_place(one, other, alike=alike) if in_time is not None else None
         if in_time is None or in_place is None:
@@ -168,7 +206,7 @@ class Candidates:
         time_rank, apart = in_time
         place_rank, away = in_place
         first, second = sorted((one.name, other.name))
-        return Closeness(place_rank, time_rank, apart + away, first, second)
+        return Closeness(place_rank, time_rank, 1 - share_a_toll(one, other), apart + away, first, second)
 
     def _in_time(self, one: Linkable, other: Linkable, *, alike: bool) -> tuple[int, int] | None:
         """Return the rank of the coarser time, and the gap in thousandths of the patience.
@@ -205,14 +243,34 @@ class Candidates:
             return coarser, 0
         metres = metres_between(one, other) or 0
         reach = self._reaches[classes[0]] + self._reaches[classes[1]]
+        if are_called_differently(one, other):
+            reach = min(reach, 2 * self._reaches[0])
         if metres > reach:
             return None
         return coarser, 1_000 * metres // reach if reach else 0
 
+    def picked(self, report: Linkable, near: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Return those of a report's candidates in one feed, the closest first, that it picks."""
+        if not near:
+            return near
+        closest, feed = near[0][0], near[0][1].feed
+        if feed in self.repeating:
+            return near if feed == report.feed or report.feed not in self.repeating else near[:1]
+        # A day and a town do not tell which of two strikes a third report is of.
+        by_day = closest.time_rank >= DAY_STATED and closest.place_class >= NEAR
+        return () if by_day and any(self._alike(report, near[0], other) for other in near[1:]) else near[:1]
+
+    def _alike(self, report: Linkable, closest: Candidate, other: Candidate) -> bool:
+        """Whether nothing tells that a report is rather of its closest candidate."""
+        if other[0][:3] != closest[0][:3]:
+            return False
+        least, metres = metres_between(report, closest[1]), metres_between(report, other[1])
+        return least is None or metres is None or metres <= least + self._reaches[0]
+
     def asserted(self, one: Linkable, other: Linkable) -> Link:
         """Return the link of two reports one of which asserts it."""
         first, second = sorted((one.name, other.name))
-        return Link(0, Closeness(0, 0, 0, first, second), "same_as", one, other)
+        return Link(0, Closeness(0, 0, 0, 0, first, second), "same_as", one, other)
 
     def found(self, closeness: Closeness, one: Linkable, other: Linkable) -> Link:
         """Return the link of two candidates that are each other's closest, or of one repeating feed."""
@@ -232,24 +290,31 @@ def in_order(links: Iterable[Link]) -> list[Link]:
 class _Group:
     """Reports joined so far."""
 
-    __slots__ = ("denied", "feeds", "members", "names")
+    __slots__ = ("called", "denied", "feeds", "members", "names")
 
     def __init__(self, report: Linkable, repeating: frozenset[str]) -> None:
         self.members = [report]
         self.names = {report.name}
         self.denied = set(report.not_same_as or ())
         self.feeds = {report.feed} - repeating
+        self.called = {(report.feed, report.place_key)} if report.feed in repeating and report.place_key else set()
 
     def may_join(self, other: _Group, link: Link) -> bool:
         if not (self.denied.isdisjoint(other.names) and other.denied.isdisjoint(self.names)):
             return False
-        return not link.asserted_last or self.feeds.isdisjoint(other.feeds)
+        if not link.asserted_last:
+            return True
+        if not self.feeds.isdisjoint(other.feeds):
+            return False
+        # One strike on a city takes the videos of one quarter, and not of all.
+        return all(feed != named[0] or key == named[1] for feed, key in self.called for named in other.called)
 
     def take(self, other: _Group) -> None:
         self.members += other.members
         self.names |= other.names
         self.denied |= other.denied
         self.feeds |= other.feeds
+        self.called |= other.called
 
 
 def joined(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
@@ -18,8 +19,8 @@ from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import Micros
 from streams.ledger.core.joins import Joins, turn_of
 from streams.ledger.core.linking import (
+    Candidate,
     Candidates,
-    Closeness,
     Link,
     alone,
     asserts,
@@ -94,7 +95,7 @@ class _Work:
         self._asked: set[Identity] = set()
         self._stored: dict[Identity, Incident] = {}
         self._links: dict[int, list[Link]] = {}
-        self._closest_to: dict[int, dict[str, list[tuple[Closeness, Linkable]]]] = {}
+        self._candidates_of: dict[int, dict[str, list[Candidate]]] = {}
         self._ends: dict[Identity, Linkable | None] = {}
         #: By name, the active reports that say they are not the same.
         self._deniers: dict[str, list[str]] = defaultdict(list)
@@ -168,30 +169,37 @@ class _Work:
 
     # -- links
 
-    def _closest(self, report: Linkable) -> dict[str, list[tuple[Closeness, Linkable]]]:
-        """Return by feed the closest active candidate of a report; of its own, repeating feed every one."""
-        found = self._closest_to.get(report.fact_offset)
+    def _near_of(self, report: Linkable) -> dict[str, list[Candidate]]:
+        """Return by feed the active candidates of a report, the closest first."""
+        found = self._candidates_of.get(report.fact_offset)
         if found is not None:
             return found
-        found = self._closest_to[report.fact_offset] = {}
+        found = self._candidates_of[report.fact_offset] = {}
         if report.fact_offset in self._known.crowded:
             return found
         for place in set(self._near[report.fact_offset]):
             other = self._at[place]
-            if not self._counts(other) or other.identity == report.identity or denies(report, other):
-                continue
-            closeness = self._candidates.closeness(report, other)
-            if closeness is None:
-                continue
-            known = found.get(other.feed)
-            if known is None or other.feed == report.feed:
-                found.setdefault(other.feed, []).append((closeness, other))
-            elif closeness < known[0][0]:
-                found[other.feed] = [(closeness, other)]
+            if self._counts(other) and other.identity != report.identity and not denies(report, other):
+                closeness = self._candidates.closeness(report, other)
+                if closeness is not None:
+                    found.setdefault(other.feed, []).append((closeness, other))
+        for near in found.values():
+            near.sort(key=itemgetter(0))
         return found
 
+    def _picks(self, report: Linkable, other: Linkable, raised: Linkable) -> bool:
+        """Whether a report picks another among its candidates, were ``raised`` one that stands."""
+        near = self._near_of(report).get(other.feed, [])
+        if raised.feed == other.feed and not self._counts(raised) and not denies(raised, report):
+            closeness = self._candidates.closeness(report, raised)
+            if closeness is not None:
+                near = sorted([*near, (closeness, raised)], key=itemgetter(0))
+        picked = self._candidates.picked(report, near)
+        # Several are picked only where all are.
+        return len(picked) > 1 or (bool(picked) and picked[0][1].identity == other.identity)
+
     def _links_of(self, report: Linkable) -> list[Link]:
-        """Return the links of an active report, or those a retracted one would have; its closest are expanded."""
+        """Return the links of an active report, or those a retracted one would have; those it picks are expanded."""
         links = [
             self._candidates.asserted(report, other)
             for place in self._partners[report.fact_offset]
@@ -200,15 +208,11 @@ class _Work:
             and asserts(report, other)
             and not denies(report, other)
         ]
-        for feed, near in self._closest(report).items():
-            for closeness, other in near:
-                if asserts(report, other):
-                    continue
-                if feed != report.feed:
-                    nearest = self._closest(other).get(report.feed)
-                    if nearest is not None and nearest[0][0] < closeness and nearest[0][1].identity != report.identity:
-                        continue
-                links.append(self._candidates.found(closeness, report, other))
+        for near in self._near_of(report).values():
+            for closeness, other in self._candidates.picked(report, near):
+                picked = other.feed == report.feed or self._picks(other, report, report)
+                if picked and not asserts(report, other):
+                    links.append(self._candidates.found(closeness, report, other))
         return in_order(links)
 
     # -- spreading
@@ -256,7 +260,8 @@ class _Work:
                 self._work.add(other.identity)
         if not (self._counts(report) or self._lends(report)):
             return set()
-        unknown = {other.fact_offset for near in self._closest(report).values() for _, other in near} - self._expanded
+        picked = (self._candidates.picked(report, near) for near in self._near_of(report).values())
+        unknown = {other.fact_offset for near in picked for _, other in near} - self._expanded
         if not unknown:
             links = self._links[report.fact_offset] = self._links_of(report)
             self._work |= {link.other.identity for link in links}
@@ -346,15 +351,11 @@ class _Work:
         return any(joins.group_of(name, turn) == group for name in apart)
 
     def _displaces(self, lender: Linkable, link: Link) -> bool:
-        """Whether one end of a link would have a closer candidate than the other in ``lender``, if that stood again."""
+        """Whether one end of a link would no longer pick the other, if ``lender`` stood again."""
         if not link.asserted_last or link.one.feed == link.other.feed or lender.fact_offset in self._known.crowded:
             return False
-        for end, other in ((link.one, link.other), (link.other, link.one)):
-            if other.feed == lender.feed and not denies(lender, end):
-                closeness = self._candidates.closeness(lender, end)
-                if closeness is not None and closeness < link.order:
-                    return True
-        return False
+        ends = ((link.one, link.other), (link.other, link.one))
+        return any(other.feed == lender.feed and not self._picks(end, other, lender) for end, other in ends)
 
     def _end_of(self, report: Linkable) -> Linkable | None:
         """Return the report that a merged one ends in; None for a circle, or when it is not known."""
