@@ -31,7 +31,7 @@ _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
 
 #: Edition of the sentences that reasons and hints are written in. It counts up with any change to one: verify compares
 #: no sentence of another edition.
-SENTENCES = 1
+SENTENCES = 2
 
 
 @cache

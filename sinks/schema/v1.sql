@@ -114,7 +114,7 @@ COMMENT ON COLUMN reports.deaths_best IS 'Best estimate of deaths as the source 
 COMMENT ON COLUMN reports.deaths_high IS 'High estimate of deaths; NULL when not given.';
 COMMENT ON COLUMN reports.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN reports.longitude IS 'WGS 84 degrees.';
-COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of an incident near when its exact point is the middle of the named town. Of a convoy governorate when its most exact name is a region''s.';
+COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of a convoy governorate when its most exact name is a region''s.';
 COMMENT ON COLUMN reports.place_name IS 'Place as the source writes it.';
 COMMENT ON COLUMN reports.place_key IS 'What an incident''s place is compared by when it is linked by name: one for all known spellings of a place. NULL where the name is none, a region''s or left open.';
 COMMENT ON COLUMN reports.located_by IS 'What the region was found by: P-code, name or point.';

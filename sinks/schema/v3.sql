@@ -189,3 +189,5 @@ UPDATE reports SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
 UPDATE bulletins SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
 DROP MACRO alternatives;
 DROP MACRO meant;
+
+COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of an incident near when its exact point is the middle of the named town. Of a convoy governorate when its most exact name is a region''s.';
