@@ -10,7 +10,7 @@ import yaml
 from schemas.rows import Amendment, Changes, FeedRow, VerdictRow
 from streams.engine.metrics import registry_of
 from streams.ledger.metrics import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerMetrics
-from tests.support.rows import reject_row
+from tests.support.rows import reject_row, verdict_row
 
 FINDINGS = ("MET", "BROKEN", "UNKNOWN")
 
@@ -23,9 +23,7 @@ REJECT = reject_row(1)
 
 
 def verdict(day: date, found: str) -> VerdictRow:
-    return VerdictRow(
-        "SY01", day, 1, found, "OPEN", found, found, 0, 0, None, 1.0, 0.0, 0, 0, 0, "", "", 0, 0, "", "", None, 0
-    )
+    return verdict_row("SY01", truce_day=day, verdict=found, state="OPEN", violence=found, access=found)
 
 
 def test_feeds_beyond_the_most_are_one_and_none_of_their_records_is_lost() -> None:
