@@ -163,11 +163,18 @@ WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_da
 UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
 WHERE incidents = 0;
 
-ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING CASE WHEN accused IS NOT NULL THEN raw ->> '$.accused[*]' END;
+-- By no function: a log is replayed before DuckDB's own extensions are there, and would be taken for damaged.
+CREATE TEMP TABLE accusing AS SELECT fact_offset FROM reports WHERE accused IS NOT NULL;
+ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
+UPDATE reports SET accused = raw ->> '$.accused[*]' WHERE fact_offset IN (FROM accusing);
+DROP TABLE accusing;
 ALTER TABLE reports ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN reports.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
-ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING CASE WHEN accused IS NOT NULL THEN [accused] END;
+CREATE TEMP TABLE accusing AS SELECT rowid AS place, accused AS name FROM bulletins WHERE accused IS NOT NULL;
+ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
+UPDATE bulletins SET accused = [name] FROM accusing WHERE bulletins.rowid = accusing.place;
+DROP TABLE accusing;
 ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
