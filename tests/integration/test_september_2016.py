@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -143,3 +144,23 @@ def test_the_page_tells_how_many_days_are_broken_and_how_many_hang_on_uncertain_
     assert f"Of 63 region-days {broken} are BROKEN and {unknown} UNKNOWN" in page
     uncertain = judged.ask(f"SELECT region, truce_day::VARCHAR {gate} AND rule = 'uncertain_time' ORDER BY ALL")
     assert uncertain == [("SY06", "2016-09-12"), ("SY07", "2016-09-12")]
+
+
+def test_the_page_tells_how_the_links_stand_against_the_labelled_pairs(judged: Outcome) -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    present = {f"{feed}/{name}" for feed, name in judged.ask("SELECT feed, report_id FROM reports WHERE present")}
+    linked = {(f"ucdp-ged/{event}", f"syrian-archive/{video}") for event, video in judged.ask(LINKED)}
+    with (ROOT / "tests" / "bench" / "linking" / "labelled.csv").open(encoding="utf-8", newline="") as file:
+        labels = {(row["event"], row["video"]): row["label"] for row in csv.DictReader(file)}
+    pairs = {pair for pair in labels if present.issuperset(pair)}
+    true = {pair for pair in pairs if labels[pair] == "yes"}
+    assert f"both texts {len(pairs)} are of these files" in page
+    assert f"{len(true)} of them are true: {len(true & linked)} are linked and {len(true - linked)} are not" in page
+    assert f"None of the {len(pairs - true)} others is" in page
+    assert not (pairs - true) & linked
+
+
+def test_the_page_tells_how_many_events_have_no_manner(judged: Outcome) -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    unspecified = judged.one("SELECT count(*) FROM reports WHERE present AND kind = 'unspecified'")
+    assert f"Others, {unspecified}, are `unspecified`" in page
