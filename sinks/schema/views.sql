@@ -612,7 +612,7 @@ CREATE OR REPLACE MACRO region_of(given) AS TABLE
 WITH asked AS (
     SELECT (SELECT min(pcode) FROM regions WHERE lower(pcode) = lower(given) OR folded(name) = folded(given)) AS found
 )
-SELECT CASE WHEN found IS NULL THEN error(
+SELECT CASE WHEN in_use AND found IS NULL THEN error(
     coalesce('''' || given || '''', 'NULL') || ' is no region of @agreement@; there are '
     || (SELECT string_agg(pcode || ' ' || name, ', ' ORDER BY pcode) FROM regions)
 ) ELSE found END AS region

@@ -55,7 +55,7 @@ def _told(seed: int) -> History:
     return history.tick(at(13, seed % 24))
 
 
-@pytest.fixture(scope="module", params=cases(range(40), fast=2))
+@pytest.fixture(scope="module", params=cases(range(12), fast=2))
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
     """A file of a random history."""
     history = _told(request.param)

@@ -18,7 +18,7 @@ from tests.support.random_history import random_history
 from tests.support.worlds import World, at, tick
 
 
-@pytest.mark.parametrize("seed", cases(range(500), fast=4))
+@pytest.mark.parametrize("seed", cases(range(200), fast=4))
 def test_what_is_linked_equals_the_recount(seed: int) -> None:
     history = random_history(seed, reports=60, linking=True)
     told = [(fact, body) for fact, body in history.facts if not isinstance(fact, TickFact)]

@@ -99,8 +99,10 @@ def test_a_file_that_mixes_spellings_is_ordered_by_its_times(plain: Outcome, tmp
 def test_a_record_that_is_rejected_moves_no_time(change: dict[str, Any], plain: Outcome, tmp_path: Path) -> None:
     judged = replayed([*lines(), lines()[0] | {"report_id": "wrong"} | change], tmp_path)
     assert judged.one("SELECT count(*) FROM rejects") == 1
-    versions = "SELECT region, truce_day, version, recorded_at FROM day_verdict_versions ORDER BY ALL"
-    assert judged.ask(versions) == plain.ask(versions)
+    versions = "SELECT region, truce_day, version, recorded_at FROM day_verdict_versions"
+    # It is pending on the days that it tells, and makes a version there: at the last tick, and at no later one.
+    by_others = f"{versions} WHERE coalesce(cause ->> '$.reports[0]', '') NOT LIKE 'truce.incidents.v1/%' ORDER BY ALL"
+    assert judged.ask(by_others) == plain.ask(by_others) == plain.ask(f"{versions} ORDER BY ALL")
     assert judged.one("SELECT epoch_us(now) FROM ledger_state") == at(6, 7)
 
 

@@ -23,7 +23,7 @@ MACROS = [
     "FROM verdicts_as_of('2016-10-01 00:00:00+00')",
     "FROM window_as_of('SY02', '2016-10-01 00:00:00+00')",
     f"FROM explain_day('SY02', '{FIRST}')",
-    "FROM explain_day('SY77', '1999-01-01')",
+    "FROM explain_day('SY02', '1999-01-01')",
     "FROM declared_as_of('2016-10-01 00:00:00+00')",
     "FROM declared_acts_as_of('2016-10-01 00:00:00+00')",
     "FROM declared_stretches('2016-10-01 00:00:00+00')",
