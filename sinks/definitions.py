@@ -78,6 +78,7 @@ def definitions(agreement: Agreement, file_id: str) -> str:
             "baseline": agreement.violence.baseline.first_day.isoformat(),
             "first_day": agreement.first_day.isoformat(),
             "effective": str(agreement.effective),
+            "ends": "NULL" if agreement.last_day is None else str(agreement.calendar.end_of(agreement.last_day)),
         },
     )
 

@@ -24,7 +24,8 @@ WITH counting AS (
     SELECT
         i.incident_id, r.feed, r.claimant, list(r.report_id ORDER BY r.report_id) AS reports,
         list_sort(list_distinct(flatten(list(coalesce(r.accused_parties, []))))) AS accused,
-        arg_max(r.deaths_best, (r.reported_at, r.report_id)) FILTER (r.deaths_best IS NOT NULL) AS deaths
+        arg_max(coalesce(r.deaths_best, r.deaths_low), (r.reported_at, r.report_id))
+            FILTER (coalesce(r.deaths_best, r.deaths_low) IS NOT NULL) AS deaths
     FROM timed i
     JOIN incident_reports m ON m.incident_id = i.incident_id AND m.standing = 'active'
     JOIN reports r ON r.fact_offset = m.fact_offset

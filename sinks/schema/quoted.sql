@@ -184,7 +184,7 @@ WITH asked AS (
     WHERE step IN ('no_response', 'denied', 'held', 'turned_back', 'attacked')
     GROUP BY ALL
 ), settled AS (
-    SELECT *, coalesce(delivered_at, made_good_at) AS settled_at, coalesce(settled_at, (SELECT now FROM ledger_state)) AS until
+    SELECT *, coalesce(delivered_at, made_good_at) AS settled_at, coalesce(settled_at, least((SELECT now FROM ledger_state), make_timestamptz(@ends@))) AS until
     FROM asked
     LEFT JOIN made_good USING (convoy)
 )
@@ -211,8 +211,8 @@ SELECT
     setback.access_constraint AS access_constraint
 FROM settled s
 LEFT JOIN setbacks USING (convoy)
--- One that was settled before the truce took effect was never owed.
-WHERE coalesce(settled_at >= make_timestamptz(@effective@), true);
+-- One that was settled before the truce took effect, or told of after its end, was never owed.
+WHERE coalesce(settled_at >= make_timestamptz(@effective@), true) AND coalesce(first_known < make_timestamptz(@ends@), true);
 COMMENT ON VIEW convoys_due IS 'Convoys that access is owed to, since when, and whether they came: of those in one row each that were not settled before the truce.';
 COMMENT ON COLUMN convoys_due.convoy IS 'The convoy, as feed/convoy_id; joins convoy_events and convoy_claims.';
 COMMENT ON COLUMN convoys_due.region IS 'P-code of the destination.';
@@ -223,7 +223,7 @@ COMMENT ON COLUMN convoys_due.owed_since IS 'Its first known step, or the truce'
 COMMENT ON COLUMN convoys_due.due_at IS 'That plus the hours the agreement allows.';
 COMMENT ON COLUMN convoys_due.is_owed IS 'Whether it is neither delivered nor made good.';
 COMMENT ON COLUMN convoys_due.overdue IS 'Whether it was not delivered or made good, or is not yet, by then.';
-COMMENT ON COLUMN convoys_due.hours_overdue IS 'Hours from due_at to its delivery, or to what made it good, or to the ledger''s time; 0 when it came in time.';
+COMMENT ON COLUMN convoys_due.hours_overdue IS 'Hours from due_at to its delivery, or to what made it good, or else to the ledger''s time or the truce''s end; 0 when it came in time.';
 COMMENT ON COLUMN convoys_due.delivered_at IS 'When it was delivered; NULL while it is not.';
 COMMENT ON COLUMN convoys_due.made_good_at IS 'Of one that was denied, turned back or attacked: the first delivery of another one since then, bound for its place, or for the region where it has none.';
 COMMENT ON COLUMN convoys_due.made_good_by IS 'That convoy.';
@@ -321,9 +321,12 @@ COMMENT ON COLUMN gate_causes.reports IS 'Reports that changed them, as feed/rep
 
 CREATE OR REPLACE VIEW contradictions AS
 WITH told AS (
-    SELECT region, truce_day, feed, report_id, occurred_from, occurred_to, deaths_low, deaths_best, deaths_high, fact_offset
+    SELECT region, truce_day, feed, report_id, occurred_from, occurred_to, deaths_low, deaths_best, deaths_high, fact_offset,
+           -- Videos of one strike are one incident.
+           coalesce(l.incident_feed || '/' || l.incident_report_id, feed || '/' || report_id) AS incident
     FROM reports
     JOIN regions ON pcode = region
+    LEFT JOIN (SELECT fact_offset, incident_feed, incident_report_id FROM linked_reports) l USING (fact_offset)
     WHERE type = 'incident' AND present AND NOT retracted AND in_scope
 ), nothing_seen AS (
     SELECT c.region, told.truce_day, c.feed AS one_feed, told.feed AS other_feed, count(DISTINCT told.report_id) AS incidents,
@@ -341,17 +344,17 @@ WITH told AS (
     GROUP BY ALL
 ), too_few AS (
     SELECT counted.region, counted.truce_day, counted.feed AS one_feed, counted.report_id, any_value(counted.incidents) AS says,
-           told.feed AS other_feed, count(*) AS incidents
+           told.feed AS other_feed, count(DISTINCT told.incident) AS incidents
     FROM counted
     JOIN told ON told.region = counted.region AND told.truce_day = counted.truce_day AND told.feed <> counted.feed
         AND told.occurred_from >= counted.occurred_from AND told.occurred_to <= counted.occurred_to
     WHERE NOT at_least
     GROUP BY counted.region, counted.truce_day, counted.feed, counted.report_id, told.feed
-    HAVING count(*) > any_value(counted.incidents)
+    HAVING count(DISTINCT told.incident) > any_value(counted.incidents)
 ), last_counts AS (
     SELECT * FROM bulletin_days WHERE told_last AND region IS NOT NULL
 ), tolls AS (
-    SELECT l.incident_feed || '/' || l.incident_report_id AS incident, told.*, coalesce(deaths_low, deaths_best) AS least,
+    SELECT told.*, coalesce(deaths_low, deaths_best) AS least,
            coalesce(deaths_high, deaths_best) AS most
     FROM linked_reports l
     JOIN told USING (fact_offset)

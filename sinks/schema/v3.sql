@@ -25,13 +25,13 @@ ALTER TABLE day_verdicts ADD COLUMN rule VARCHAR;
 ALTER TABLE day_verdicts ADD COLUMN contested_by VARCHAR;
 UPDATE day_verdicts SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
 COMMENT ON COLUMN day_verdicts.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_verdict_versions ADD COLUMN rule VARCHAR;
 ALTER TABLE day_verdict_versions ADD COLUMN contested_by VARCHAR;
 UPDATE day_verdict_versions SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
 COMMENT ON COLUMN day_verdict_versions.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_figures ADD COLUMN rule VARCHAR;
 ALTER TABLE day_figures ADD COLUMN contested_by VARCHAR;
@@ -39,7 +39,7 @@ UPDATE day_figures SET rule = CASE WHEN v.violence = v.verdict THEN day_figures.
 FROM day_verdict_versions v
 WHERE v.region = day_figures.region AND v.truce_day = day_figures.truce_day AND v.version = day_figures.version;
 COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_verdicts ADD COLUMN incidents_sure INTEGER;
 ALTER TABLE day_verdicts ADD COLUMN incidents_possible INTEGER DEFAULT 0;
@@ -162,6 +162,15 @@ FROM (
 WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
 UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
 WHERE incidents = 0;
+-- A verdict that stands would else be taken for changed, and a final day amended. Of its earlier versions nobody knows.
+UPDATE day_verdicts SET incidents_without_toll = coalesce(told.incidents_without_toll, 0)
+FROM (FROM day_verdicts LEFT JOIN day_tallies USING (region, truce_day)
+      SELECT region, truce_day, day_tallies.incidents_without_toll) told
+WHERE told.region = day_verdicts.region AND told.truce_day = day_verdicts.truce_day;
+UPDATE day_verdict_versions SET incidents_without_toll = told.incidents_without_toll
+FROM day_verdicts told
+WHERE told.region = day_verdict_versions.region AND told.truce_day = day_verdict_versions.truce_day
+    AND told.version = day_verdict_versions.version;
 
 -- By no function: a log is replayed before DuckDB's own extensions are there, and would be taken for damaged.
 CREATE TEMP TABLE accusing AS SELECT fact_offset FROM reports WHERE accused IS NOT NULL;

@@ -167,7 +167,7 @@ COMMENT ON COLUMN grid.version IS 'Number of the present version.';
 COMMENT ON COLUMN grid.rule IS 'Rule that decided the verdict.';
 COMMENT ON COLUMN grid.incidents_sure IS 'Incidents in scope that surely happened on this day.';
 COMMENT ON COLUMN grid.incidents_possible IS 'Incidents in scope of longer intervals that touch this day.';
-COMMENT ON COLUMN grid.contested_by IS 'Feeds whose bulletins count more than the limit of a day that is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN grid.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 COMMENT ON COLUMN grid.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed.';
 
 CREATE OR REPLACE VIEW last_seven AS
@@ -689,7 +689,7 @@ WITH asked_of AS (
         WHERE bulletin_incidents IS NOT NULL
     UNION ALL SELECT 5, 7, 'contested by', contested_by, 'their bulletins count more than the limit' FROM verdict
         WHERE contested_by IS NOT NULL
-    UNION ALL SELECT 5, 8, 'refused pending', refused_pending::VARCHAR, 'refused reports, not accepted since nor dismissed' FROM verdict
+    UNION ALL SELECT 5, 9, 'refused pending', refused_pending::VARCHAR, 'refused reports, not accepted since nor dismissed' FROM verdict
         WHERE refused_pending > 0
     UNION ALL SELECT 5, 5, 'covered share', covered_share::VARCHAR, 'of the truce-day, by enough feeds' FROM verdict
     UNION ALL

@@ -140,8 +140,9 @@ def _toll(version: VerdictVersion) -> str:
 def _limit(page: _Page, explanation: Explanation) -> None:
     rules, counts = explanation.agreement.violence, explanation.detail.baseline
     judged = explanation.detail.judged
-    counted_against_it = judged.incidents if rules.bulletins_of is None else judged.bulletin_incidents
-    page.head(f"Limit: {number(judged.violence_limit, counted_against_it)}; more incidents in scope break the day")
+    held = (judged.incidents_sure, judged.incidents_sure + judged.incidents_possible)
+    against = held if rules.bulletins_of is None else (judged.bulletin_incidents,)
+    page.head(f"Limit: {number(judged.violence_limit, *against)}; more incidents in scope break the day")
     share = 100 - rules.reduction_percent
     page.line(f"the greater of the floor, {rules.floor}, and {share} % of the {rules.baseline.measure} of the baseline")
     if rules.bulletins_of is not None:

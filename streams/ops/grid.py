@@ -49,11 +49,15 @@ def cell_lines(cell: Cell) -> tuple[str, str]:
     chosen = word(cell)
     counted = "–" if cell.counted is None else cell.counted
     possible = f"+{cell.counted_possible}" if cell.counted_possible else ""
-    figures = f"{counted}{possible}/{number(cell.violence_limit, cell.counted)}"
+    figures = f"{counted}{possible}/{number(cell.violence_limit, cell.counted, _with_possible(cell))}"
     return (
         f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_doubts(cell)}{_MARKS.get(cell.state, '')}",
         " ".join(filter(None, (figures, _legs(cell)))),
     )
+
+
+def _with_possible(cell: Cell) -> int | None:
+    return None if cell.counted is None else cell.counted + cell.counted_possible
 
 
 def _doubts(cell: Cell) -> str:
@@ -61,13 +65,13 @@ def _doubts(cell: Cell) -> str:
     return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}{'+' if cell.refused_pending else ''}"
 
 
-def number(value: float, against: int | None = None) -> str:
-    """A limit with at most two decimals, or as many more as tell it from the count ``against`` it.
+def number(value: float, *against: int | None) -> str:
+    """A limit with at most two decimals, or as many more as tell it from the counts ``against`` it.
 
     Rounded to 4, a limit of 3.96 would seem to allow four incidents. A BROKEN day never reads ``3/3``.
     """
     decimals = 2
-    while value != against and float(f"{value:.{decimals}f}") == against:
+    while float(f"{value:.{decimals}f}") in {count for count in against if count != value}:
         decimals += 1
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
 

@@ -167,6 +167,8 @@ def test_rolling_windows_of_the_past_are_those_of_the_verdicts_held_then(judged:
 def test_convoys_due_are_those_of_a_plain_recount(judged: Judged) -> None:
     truce = judged.truce
     allowed, starts = truce.access.overdue_after_hours * HOUR, from_micros(truce.effective)
+    ends = None if truce.last_day is None else from_micros(truce.calendar.end_of(truce.last_day))
+    until = judged.now if ends is None else min(judged.now, ends)
     convoys = [row for row in judged.rows("FROM convoys") if row["region"] in truce.access.regions]
     recounted = {}
     for convoy in convoys:
@@ -182,9 +184,9 @@ def test_convoys_due_are_those_of_a_plain_recount(judged: Judged) -> None:
             and other["delivered_at"] >= convoy["since"]
         ]
         settled = convoy["delivered_at"] or min(instead, default=None)
-        if settled is None or settled >= starts:
+        if (settled is None or settled >= starts) and (ends is None or convoy["first_known"] < ends):
             due = max(convoy["first_known"], starts) + allowed
-            late = (settled or judged.now) - due
+            late = (settled or until) - due
             recounted[name] = {
                 "due_at": due,
                 "is_owed": settled is None,
@@ -275,11 +277,15 @@ def counts_too_low(judged: Judged) -> Iterator[tuple[Any, ...]]:
     """Recount the bulletins that count less than another feed tells of."""
     lines = judged.rows("FROM bulletins WHERE region IS NOT NULL AND truce_day IS NOT NULL AND NOT at_least")
     told = _told_of(judged)
+    incident_of = {row["fact_offset"]: (row["feed"], row["report_id"]) for row in told}
+    for row in judged.rows("FROM linked_reports"):
+        incident_of[row["fact_offset"]] = (row["incident_feed"], row["incident_report_id"])
     for feed, report_id, region in {(line["feed"], line["report_id"], line["region"]) for line in lines}:
         own = [line for line in lines if (line["feed"], line["report_id"], line["region"]) == (feed, report_id, region)]
         for other in {row["feed"] for row in told} - {feed}:
             known = [row for row in told if row["feed"] == other and _agree(row, own[0], "region", "truce_day")]
-            if sum(_within(row, own[0]) for row in known) > sum(line["incidents"] for line in own):
+            within = {incident_of[row["fact_offset"]] for row in known if _within(row, own[0])}
+            if len(within) > sum(line["incidents"] for line in own):
                 yield region, own[0]["truce_day"], "count_below_incidents", feed, other
 
 

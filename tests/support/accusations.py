@@ -154,11 +154,11 @@ def meant(reports: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def deaths_of(reports: list[dict[str, Any]]) -> int | None:
-    """Return the best estimate told last, of the tolls that count."""
+    """Return the best estimate told last, of the tolls that count; where none is stated, the low one is the best."""
     told = [
-        (datetime.fromisoformat(report["reported_at"]), report["report_id"], report["deaths"]["best"])
+        (datetime.fromisoformat(report["reported_at"]), report["report_id"], deaths.get("best", deaths.get("low")))
         for report in reports
-        if "best" in report.get("deaths", {})
+        if (deaths := report.get("deaths", {})).keys() & {"best", "low"}
     ]
     return max(told)[2] if told else None
 

@@ -89,8 +89,8 @@ def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: 
 
 def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
     store = new_store(tmp_path / "new")
-    # Rows of the first version name no log, and do not count the incidents without a toll.
-    judged, figures = [verdict_row(incidents_without_toll=None)], [figures_row(incidents_without_toll=None)]
+    # Rows of the first version name no log, and only the verdict that stands learns of incidents without a toll.
+    judged, figures = [verdict_row(incidents_without_toll=0)], [figures_row(incidents_without_toll=None)]
     lists = {"accused": ("Army/ guards", "C; D"), "accused_parties": ("Army", "C; D", "guards")}
     accused = incident_row("i2", fact_offset=1, source_log=None, raw=json.dumps({"accused": lists["accused"]}), **lists)
     lines = [

@@ -128,6 +128,8 @@ class Judgement(NamedTuple):
             counted += f" and {self.possible} possible, of more than {rules.surely_within_hours} h"
         share = f"{100 * self.covered_share:.0f} % of the day watched, {agreement.coverage.min_share_percent} % needed"
         held_against_it = [self.told.incidents] if self.told else [self.sure, self.sure + self.possible]
+        if self.refused:
+            held_against_it.append(self.sure + self.refused.incidents)
         limit = f"limit {limit_text(self.limit, [*held_against_it, *(told.incidents for told in self.contested)])}"
         if self.limit > rules.floor:
             limit += f" ({100 - rules.reduction_percent} % of a baseline of {_number(self.baseline)} a day)"
