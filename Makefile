@@ -44,7 +44,7 @@ test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes 
 	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TEST_EFFORT=full $(PYTEST) -n 4 --no-loadscope-reorder $(COVER_MORE) -m slow
+	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90
