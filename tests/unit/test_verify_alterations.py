@@ -120,7 +120,7 @@ def test_the_rich_file_is_right_and_alterations_are_of_all_of_its_tables(publish
     assert len(cells) > 400
 
 
-@pytest.mark.skipif(FULL, reason="the slow half alters every cell")
+@pytest.mark.skipif(FULL, reason="the slow half alters more")
 def test_no_altered_value_of_a_sample_goes_unnoticed(published: Path, cells: list[Cell], tmp_path: Path) -> None:
     assert unnoticed(published, tmp_path, cells[5::40]) <= LISTED
 
@@ -146,5 +146,8 @@ def test_definitions_of_another_version_of_the_software_are_not_compared(publish
 def test_an_altered_value_goes_unnoticed_only_where_it_is_listed_as_not_checked(
     table: str, published: Path, cells: list[Cell], tmp_path: Path
 ) -> None:
-    missed = unnoticed(published, tmp_path, [cell for cell in cells if cell[0] == table])
+    # A third of those that are to be noticed: each takes half a second.
+    own = [cell for cell in cells if cell[0] == table]
+    tried = [cell for number, cell in enumerate(own) if number % 3 == 0 or cell[:2] in LISTED]
+    missed = unnoticed(published, tmp_path, tried)
     assert missed == {each for each in LISTED if each[0] == table}
