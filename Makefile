@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow coverage check bench bench-linking stalls crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow test-every coverage check bench bench-linking stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -44,7 +44,10 @@ test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes 
 	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TEST_EFFORT=full $(PYTEST) -n 4 --no-loadscope-reorder $(COVER_MORE) -m slow
+	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
+
+test-every: $(READY) ## Try each block of a file, each value of a table, each question: the slow half tries some
+	@TEST_EFFORT=every $(PYTEST) -n 2 tests/unit/test_attached.py tests/unit/test_store_recovery.py tests/unit/test_verify_alterations.py
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

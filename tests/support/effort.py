@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any
 
 import pytest
 
-#: Set by ``make test-slow``: properties are tried on all their examples.
-FULL = os.environ.get("TEST_EFFORT") == "full"
+#: Set by ``make test-every``: each of many things alike is tried, and not some of them.
+EVERY = os.environ.get("TEST_EFFORT") == "every"
+#: Set by ``make test-slow`` too: properties are tried on all their examples.
+FULL = EVERY or os.environ.get("TEST_EFFORT") == "full"
 
 
 def examples(full: int) -> int:
@@ -28,6 +30,11 @@ def cases(every: Iterable[Any], fast: int) -> list[Any]:
         pytest.param(*(case if type(case) is tuple else (case,)), marks=() if number < fast else pytest.mark.slow)
         for number, case in enumerate(every)
     ]
+
+
+def every(things: Sequence[Any], nth: int) -> Sequence[Any]:
+    """Return all of many things alike, as blocks of a file; but for ``make test-every``, each ``nth`` of them."""
+    return things if EVERY else things[::nth]
 
 
 def calls(work: Callable[[], object]) -> int:

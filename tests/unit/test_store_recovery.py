@@ -17,7 +17,7 @@ from sinks.recovery import MOST_QUARANTINED
 from sinks.store import LIVE, PUBLISHED
 from sinks.verify import verify
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent, bent_in, blocks
-from tests.support.effort import FULL, cases, examples
+from tests.support.effort import FULL, cases, every, examples
 from tests.support.judged import History, report
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TOPIC, tables
@@ -82,7 +82,7 @@ async def test_after_a_flip_in_a_block_all_rows_are_there_again(
         ledger = facts.ledger(begun)
         await ledger.resume(TOPIC, 0)
         await ledger.revoked([])
-    for block in range(with_log, blocks(begun / LIVE), 6):
+    for block in every(range(with_log, blocks(begun / LIVE)), 6):
         folder = tmp_path / str(block)
         shutil.copytree(begun, folder)
         assert (folder / WAL).exists() == with_log
@@ -98,7 +98,7 @@ async def test_no_flip_under_a_running_ledger_reaches_the_published_copy(
     facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:
     met = 0
-    for block in range(1, blocks(left / LIVE), 5) if FULL else (1, 3):
+    for block in every(range(1, blocks(left / LIVE)), 5) if FULL else (1, 3):
         folder = tmp_path / str(block)
         shutil.copytree(left, folder)
         ledger = facts.ledger(folder)
