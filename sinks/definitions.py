@@ -16,6 +16,7 @@ from schemas.agreement import Agreement
 
 #: In the order in which they build on each other.
 _FILES = (
+    "verdicts.sql",
     "views.sql",
     "crowds.sql",
     "bulletins.sql",

@@ -19,6 +19,7 @@ from schemas.rows import (
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
+    DayVerdict,
     Evidence,
     FeedRow,
     FeedTallyRow,
@@ -30,7 +31,6 @@ from schemas.rows import (
     RedriveRow,
     Resumed,
     UncertainIncident,
-    VerdictRow,
 )
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
 from sinks.columns import hash_table, key_table
@@ -71,6 +71,10 @@ SELECT fact_offset - $start, feed, report_id, source_topic, source_partition, so
 FROM reject_states WHERE pending ORDER BY fact_offset
 """
 _SETTLED = "SELECT reject_topic, reject_partition, reject_offset, reject_log FROM settled_rejects ORDER BY ALL"
+
+#: Of a log: the row that stands, for each day or of all.
+_STANDING = "QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY version DESC, tick_offset DESC) = 1"
+_LAST = "QUALIFY row_number() OVER (ORDER BY tick_offset DESC) = 1"
 
 _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
 _LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
@@ -126,8 +130,8 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
     ((next_offset, now, last_tick, pending, term, writer),) = connection.execute(_STATE).fetchall()
     ((last_digest,),) = connection.execute(_LAST_DIGEST).fetchall()
     sources = connection.execute(SOURCES).fetchall()
-    verdicts = rows_of(connection, "day_verdicts", VerdictRow)
-    gates = rows_of(connection, "gate", GateRow)
+    verdicts = rows_of(connection, "verdict_log", DayVerdict, _STANDING)
+    gates = rows_of(connection, "gate_history", GateRow, _LAST)
     return Resumed(
         next_offset=next_offset - log_start,
         origins={(topic, partition, log): following - 1 for topic, partition, log, following in sources},
@@ -232,11 +236,13 @@ def _of_linking(connection: duckdb.DuckDBPyConnection, log_start: int) -> dict[s
     }
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R]) -> list[_R]:
-    """Return all rows of a table in the order of its columns; instants as microseconds."""
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, table: str, row_type: Callable[..., _R], which: str = ""
+) -> list[_R]:
+    """Return the rows of a table, all or ``which``, in the order of its columns; instants as microseconds."""
     columns = connection.execute(_COLUMNS, [table]).fetchall()
     names = ", ".join(f"epoch_us({name})" if kind.startswith("TIMESTAMP") else name for name, kind in columns)
-    found: list[tuple[Any, ...]] = connection.execute(f"SELECT {names} FROM {table} ORDER BY ALL").fetchall()  # noqa: S608 - a table of ours
+    found: list[tuple[Any, ...]] = connection.execute(f"SELECT {names} FROM {table} {which} ORDER BY ALL").fetchall()  # noqa: S608 - a table of ours
     return [row_type(*row) for row in found]
 
 

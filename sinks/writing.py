@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import duckdb
 
 from schemas.agreement import Agreement
-from schemas.rows import Changes, DayTallyRow, GateRow, Identity, VerdictRow, Withdrawal
+from schemas.rows import Changes, DayTallyRow, DayVerdict, Identity, Withdrawal
 from schemas.truceday import from_micros
 from sinks.columns import Table, key_table, table_schemas, to_arrow
 
 _R = TypeVar("_R", bound=tuple[Any, ...])
 
 #: Tables of present rows by their primary keys: the number of leading columns that make the key.
-UPSERTED = {"truce_days": 1, "day_tallies": 2, "feed_tallies": 3, "day_verdicts": 2, "region_windows": 1, "feeds": 1}
+UPSERTED = {"truce_days": 1, "day_tallies": 2, "feed_tallies": 3, "region_windows": 1, "feeds": 1}
 #: Verdicts written by one statement: some tenths of a second.
 ROWS_AT_ONCE = 20_000
 #: Tables whose rows belong to one report and go with it.
@@ -52,7 +52,6 @@ class Writer:
         self._schemas = table_schemas(connection)
         self._upserts = {table: self._upsert_sql(table, key) for table, key in UPSERTED.items()}
         self._days = {day for (day,) in connection.execute("SELECT truce_day FROM truce_days").fetchall()}
-        self._gate: GateRow | None = None
 
     def stage(self, changes: Changes, shift: int) -> None:
         """Write and clear the lists that the ledger's questions look at, and the rejects."""
@@ -77,23 +76,15 @@ class Writer:
         yield
         self._write_tallies(changes)
         yield
-        self._name_days([*changes.verdicts, *changes.versions])
+        self._name_days(changes.verdict_log)
         # A tick may judge every day there ever was.
-        for verdicts in _portions(changes.verdicts):
+        for first in range(0, len(changes.verdict_log), ROWS_AT_ONCE):
             yield
-            self._upsert("day_verdicts", verdicts, shift)
-        for table, rows in (("day_verdict_versions", changes.versions), ("day_figures", changes.figures)):
-            for portion in _portions(rows):
-                yield
-                self._append(table, portion, shift)
+            self._append("verdict_log", changes.verdict_log[first : first + ROWS_AT_ONCE], shift)
         self._append("declarations", changes.declarations)
         self._append("redrives", changes.redrives, shift)
         self._append("dismissals", changes.dismissals, shift)
         self._upsert("region_windows", changes.windows)
-        if changes.gate is not None and changes.gate != self._gate:
-            self._connection.execute("DELETE FROM gate")
-            self._append("gate", [changes.gate], shift)
-            self._gate = changes.gate
         self._append("gate_history", changes.gate_history, shift)
         self._upsert("feeds", changes.feeds)
 
@@ -123,7 +114,6 @@ class Writer:
 
     def forget(self) -> None:
         """Drop what was remembered of a transaction that was rolled back."""
-        self._gate = None
         self._days = {day for (day,) in self._connection.execute("SELECT truce_day FROM truce_days").fetchall()}
 
     # -- one kind of table each
@@ -155,7 +145,7 @@ class Writer:
         if silent:
             self._delete(("feed_tallies",), ("region", "truce_day", "feed"), silent)
 
-    def _name_days(self, verdicts: Iterable[VerdictRow]) -> None:
+    def _name_days(self, verdicts: Iterable[DayVerdict]) -> None:
         """Keep as instants the truce-days that have a verdict, for readers without the agreement's calendar."""
         new = sorted({row.truce_day for row in verdicts} - self._days)
         self._upsert("truce_days", [self._day_row(day) for day in new])
@@ -200,11 +190,6 @@ class Writer:
 
 def _last_of_each(rows: Sequence[_R], key: Callable[[_R], Hashable]) -> list[_R]:
     return list({key(row): row for row in rows}.values())
-
-
-def _portions(rows: Sequence[_R]) -> Iterator[Sequence[_R]]:
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        yield rows[first : first + ROWS_AT_ONCE]
 
 
 def _is_empty(row: DayTallyRow) -> bool:

@@ -33,12 +33,11 @@ from schemas.rows.reports import (
 from schemas.rows.verdicts import (
     Amendment,
     DayTallyRow,
+    DayVerdict,
     Evidence,
     FeedTallyRow,
-    FiguresRow,
     GateRow,
     Hour,
-    VerdictRow,
     WindowRow,
 )
 
@@ -52,12 +51,12 @@ __all__ = [
     "ConvoyStepRow",
     "CoverageRow",
     "DayTallyRow",
+    "DayVerdict",
     "DeclarationRow",
     "DismissalRow",
     "Evidence",
     "FeedRow",
     "FeedTallyRow",
-    "FiguresRow",
     "GateRow",
     "Hour",
     "Identity",
@@ -75,7 +74,6 @@ __all__ = [
     "ReportRow",
     "Resumed",
     "UncertainIncident",
-    "VerdictRow",
     "WindowRow",
     "Withdrawal",
 ]

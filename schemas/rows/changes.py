@@ -23,11 +23,10 @@ from schemas.rows.reports import (
 from schemas.rows.verdicts import (
     Amendment,
     DayTallyRow,
+    DayVerdict,
     FeedTallyRow,
-    FiguresRow,
     GateRow,
     Hour,
-    VerdictRow,
     WindowRow,
 )
 from schemas.truceday import Micros
@@ -49,9 +48,9 @@ class Changes:
     Rows of ``tallies`` and ``feed_tallies`` with only zeros are deleted. ``touched_reports`` names the
     identities whose rows in the tables of one kind of report are replaced by the ones given here, which are all steps
     of a convoy when one of them changed; ``touched_convoys`` likewise for ``convoys`` and ``joined_claims``.
-    ``verdicts`` holds present rows (the last one of a region and day counts), ``versions`` new versions and ``figures``
-    what came of them since, which are only ever added, as are ``declarations``, one for every revision. ``amendments``
-    are those versions that somebody has to be told of; they are in no table of their own.
+    ``verdict_log`` and ``gate_history`` hold what was judged anew, which is only ever added, as are ``declarations``,
+    one for every revision. ``amendments`` are those versions that somebody has to be told of; they are in no table of
+    their own.
     ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
     incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
     holds the highest source offset counted, by topic, partition and log, where it has risen. ``last_digest`` is the
@@ -86,12 +85,9 @@ class Changes:
     touched_convoys: set[tuple[str, str]] = field(default_factory=set)
     convoys: list[ConvoyRow] = field(default_factory=list)
     joined_claims: list[JoinedClaimRow] = field(default_factory=list)
-    verdicts: list[VerdictRow] = field(default_factory=list)
-    versions: list[VerdictRow] = field(default_factory=list)
-    figures: list[FiguresRow] = field(default_factory=list)
+    verdict_log: list[DayVerdict] = field(default_factory=list)
     amendments: list[Amendment] = field(default_factory=list)
     windows: list[WindowRow] = field(default_factory=list)
-    gate: GateRow | None = None
     gate_history: list[GateRow] = field(default_factory=list)
     feeds: list[FeedRow] = field(default_factory=list)
 
@@ -105,7 +101,8 @@ class Resumed:
     and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
     places in the facts topic of reports in linked incidents: all only when the agreement links.
     ``told`` counts present, active incident reports by region, truce-day and feed. ``uncertain`` are the incidents that
-    count of which no day is certain. ``refused`` holds the pending rejects, ``settled`` the topic, partition,
+    count of which no day is certain. ``verdicts`` are
+    the rows of the verdict log that stand. ``refused`` holds the pending rejects, ``settled`` the topic, partition,
     offset and log of those that a dismissal or a redrive has settled.
     """
 
@@ -121,7 +118,7 @@ class Resumed:
     bulletins: list[BulletinRow]
     told: list[tuple[str, date, str, int]]
     uncertain: list[UncertainIncident]
-    verdicts: list[VerdictRow]
+    verdicts: list[DayVerdict]
     gate: GateRow | None
     feeds: list[FeedRow]
     redrives: list[RedriveRow]

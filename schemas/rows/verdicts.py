@@ -49,16 +49,18 @@ class FeedTallyRow(NamedTuple):
     incidents: int
 
 
-class VerdictRow(NamedTuple):
-    """The verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
+class DayVerdict(NamedTuple):
+    """A row of ``verdict_log``: the verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
 
-    Counts, tolls, the share and ``reasons`` may move within a version, until the day is final: see ``FiguresRow``.
+    A row makes a ``new_version``, or tells what the figures of its version came to: counts, tolls, the share and
+    ``reasons`` may move within a version until the day is final. Each row stands until the next of its day.
 
     ``bulletin_incidents`` is the count held against the limit where the agreement measures by bulletins; None where it
     does not, or where there was none.
 
-    ``recorded_at`` is the ledger's time at the tick that made this version, ``tick_offset`` that tick's place
-    in the facts topic: the facts before it are what the version rests on. ``cause`` is JSON text: what changed.
+    ``recorded_at`` is the ledger's time at the tick that made this row, ``tick_offset`` that tick's place in the facts
+    topic: the facts before it are what the row rests on. ``cause`` is JSON text: what changed. ``state`` is that of the
+    day at that tick.
 
     ``rule`` is the rule that decided the verdict. ``contested_by`` names the feeds whose bulletins contest a day that
     is UNKNOWN by them; None of any other day. ``refused_pending`` counts the reports of the day that were refused and
@@ -94,50 +96,17 @@ class VerdictRow(NamedTuple):
     incidents_possible: int
     refused_pending: int
     incidents_without_toll: int
-
-
-class FiguresRow(NamedTuple):
-    """What the figures of a verdict came to at a tick that made no version; each stands until the next of its day.
-
-    ``recorded_at``, ``tick_offset`` and ``cause`` are of that tick, not of the version.
-    """
-
-    region: str
-    truce_day: date
-    version: int
-    state: str
-    incidents: int
-    incidents_out_of_scope: int
-    bulletin_incidents: int | None
-    covered_share: float
-    deaths_low: int | None
-    deaths_best: int | None
-    deaths_high: int | None
-    reasons: str
-    recorded_at: Micros
-    tick_offset: int
-    cause: str
-    rule: str
-    contested_by: str | None
-    incidents_sure: int
-    incidents_possible: int
-    refused_pending: int
-    incidents_without_toll: int
+    new_version: bool
 
 
 class Amendment(NamedTuple):
     """A version of a day that was final, with another verdict or finding: what somebody has to be told of.
 
-    ``before`` and ``after`` hold the verdict, the violence leg's finding and the access leg's.
+    ``before`` is the row it replaced.
     """
 
-    region: str
-    truce_day: date
-    version: int
-    tick_offset: int
-    before: tuple[str, str, str]
-    after: tuple[str, str, str]
-    cause: str
+    before: DayVerdict
+    after: DayVerdict
 
 
 class WindowRow(NamedTuple):

@@ -522,27 +522,6 @@ CREATE TABLE day_verdicts (
     cause                  JSON NOT NULL,
     PRIMARY KEY (region, truce_day)
 );
-COMMENT ON TABLE day_verdicts IS 'The present verdict of each region and truce-day.';
-COMMENT ON COLUMN day_verdicts.region IS 'P-code of the region.';
-COMMENT ON COLUMN day_verdicts.truce_day IS 'Local date on which the truce-day starts.';
-COMMENT ON COLUMN day_verdicts.version IS 'Number of the present version, from 1; all are in day_verdict_versions.';
-COMMENT ON COLUMN day_verdicts.verdict IS 'BROKEN if any leg is, else UNKNOWN if any is, else MET.';
-COMMENT ON COLUMN day_verdicts.state IS 'OPEN, PROVISIONAL, FINAL, or AMENDED when changed after it was final.';
-COMMENT ON COLUMN day_verdicts.violence IS 'Finding of the violence leg: MET, BROKEN or UNKNOWN.';
-COMMENT ON COLUMN day_verdicts.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
-COMMENT ON COLUMN day_verdicts.incidents IS 'Incidents in scope.';
-COMMENT ON COLUMN day_verdicts.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
-COMMENT ON COLUMN day_verdicts.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
-COMMENT ON COLUMN day_verdicts.violence_limit IS 'Incidents allowed; more of them break the day.';
-COMMENT ON COLUMN day_verdicts.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_verdicts.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdicts.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
-COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
-COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
-COMMENT ON COLUMN day_verdicts.cause IS 'What changed, as JSON.';
 
 CREATE TABLE day_verdict_versions (
     region                 VARCHAR NOT NULL,
@@ -566,27 +545,6 @@ CREATE TABLE day_verdict_versions (
     tick_offset            BIGINT NOT NULL,
     cause                  JSON NOT NULL
 );
-COMMENT ON TABLE day_verdict_versions IS 'Every version of every verdict, with the figures it was made with. Rows are only added; day_figures tells what the figures came to until the next one, and verdicts_as_of(t) what was held at t.';
-COMMENT ON COLUMN day_verdict_versions.region IS 'P-code of the region.';
-COMMENT ON COLUMN day_verdict_versions.truce_day IS 'Local date on which the truce-day starts.';
-COMMENT ON COLUMN day_verdict_versions.version IS 'Number of the version, from 1.';
-COMMENT ON COLUMN day_verdict_versions.verdict IS 'BROKEN if any leg is, else UNKNOWN if any is, else MET.';
-COMMENT ON COLUMN day_verdict_versions.state IS 'State of the day when the version was made.';
-COMMENT ON COLUMN day_verdict_versions.violence IS 'Finding of the violence leg: MET, BROKEN or UNKNOWN.';
-COMMENT ON COLUMN day_verdict_versions.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
-COMMENT ON COLUMN day_verdict_versions.incidents IS 'Incidents in scope.';
-COMMENT ON COLUMN day_verdict_versions.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
-COMMENT ON COLUMN day_verdict_versions.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
-COMMENT ON COLUMN day_verdict_versions.violence_limit IS 'Incidents allowed; more of them break the day.';
-COMMENT ON COLUMN day_verdict_versions.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_verdict_versions.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdict_versions.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
-COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
-COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
-COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
 
 CREATE TABLE day_figures (
     region                 VARCHAR NOT NULL,
@@ -605,22 +563,6 @@ CREATE TABLE day_figures (
     tick_offset            BIGINT NOT NULL,
     cause                  JSON NOT NULL
 );
-COMMENT ON TABLE day_figures IS 'What the figures of a verdict came to at a tick that made no version: until a day is final, other figures alone make none. Rows are only added; each stands until the next of its day, be it here or a version.';
-COMMENT ON COLUMN day_figures.region IS 'P-code of the region.';
-COMMENT ON COLUMN day_figures.truce_day IS 'Local date on which the truce-day starts.';
-COMMENT ON COLUMN day_figures.version IS 'The version whose figures they became.';
-COMMENT ON COLUMN day_figures.state IS 'State of the day at that tick.';
-COMMENT ON COLUMN day_figures.incidents IS 'Incidents in scope.';
-COMMENT ON COLUMN day_figures.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
-COMMENT ON COLUMN day_figures.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
-COMMENT ON COLUMN day_figures.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
-COMMENT ON COLUMN day_figures.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
-COMMENT ON COLUMN day_figures.reasons IS 'Why, as JSON.';
-COMMENT ON COLUMN day_figures.recorded_at IS 'The ledger''s time at the tick at which they moved.';
-COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the figures rest on.';
-COMMENT ON COLUMN day_figures.cause IS 'What changed, as JSON: the reports told since the tick before.';
 
 CREATE TABLE region_windows (
     region                 VARCHAR PRIMARY KEY,
@@ -666,15 +608,6 @@ CREATE TABLE gate (
     regions_needed  INTEGER NOT NULL,
     reason          VARCHAR NOT NULL
 );
-COMMENT ON TABLE gate IS 'The gate now: at most one row. Open when every region it needs has a long enough streak.';
-COMMENT ON COLUMN gate.recorded_at IS 'The ledger''s time at the tick that judged it.';
-COMMENT ON COLUMN gate.tick_offset IS 'That tick''s place in the facts topic.';
-COMMENT ON COLUMN gate.is_open IS 'Whether the test of the agreement holds.';
-COMMENT ON COLUMN gate.required_days IS 'MET truce-days in a row the agreement asks for.';
-COMMENT ON COLUMN gate.shortest_streak IS 'The shortest streak among the regions the gate needs.';
-COMMENT ON COLUMN gate.regions_holding IS 'How many of them have a long enough streak.';
-COMMENT ON COLUMN gate.regions_needed IS 'How many regions the gate needs.';
-COMMENT ON COLUMN gate.reason IS 'Why it is open or closed, in one line.';
 
 CREATE TABLE gate_history (
     recorded_at     TIMESTAMPTZ NOT NULL,

@@ -21,51 +21,6 @@ COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of
 ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
 COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';
 
-ALTER TABLE day_verdicts ADD COLUMN rule VARCHAR;
-ALTER TABLE day_verdicts ADD COLUMN contested_by VARCHAR;
-UPDATE day_verdicts SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
-COMMENT ON COLUMN day_verdicts.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
-
-ALTER TABLE day_verdict_versions ADD COLUMN rule VARCHAR;
-ALTER TABLE day_verdict_versions ADD COLUMN contested_by VARCHAR;
-UPDATE day_verdict_versions SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
-COMMENT ON COLUMN day_verdict_versions.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
-
-ALTER TABLE day_figures ADD COLUMN rule VARCHAR;
-ALTER TABLE day_figures ADD COLUMN contested_by VARCHAR;
-UPDATE day_figures SET rule = CASE WHEN v.violence = v.verdict THEN day_figures.reasons ->> '$[0].rule' ELSE day_figures.reasons ->> '$[1].rule' END
-FROM day_verdict_versions v
-WHERE v.region = day_figures.region AND v.truce_day = day_figures.truce_day AND v.version = day_figures.version;
-COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
-COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
-
-ALTER TABLE day_verdicts ADD COLUMN incidents_sure INTEGER;
-ALTER TABLE day_verdicts ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_verdicts SET incidents_sure = incidents;
-COMMENT ON COLUMN day_verdicts.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
-COMMENT ON COLUMN day_verdicts.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
-
-ALTER TABLE day_verdict_versions ADD COLUMN incidents_sure INTEGER;
-ALTER TABLE day_verdict_versions ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_verdict_versions SET incidents_sure = incidents;
-COMMENT ON COLUMN day_verdict_versions.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
-COMMENT ON COLUMN day_verdict_versions.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
-
-ALTER TABLE day_figures ADD COLUMN incidents_sure INTEGER;
-ALTER TABLE day_figures ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_figures SET incidents_sure = incidents;
-COMMENT ON COLUMN day_figures.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
-COMMENT ON COLUMN day_figures.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
-
-ALTER TABLE day_verdicts ADD COLUMN refused_pending BIGINT DEFAULT 0;
-COMMENT ON COLUMN day_verdicts.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-ALTER TABLE day_verdict_versions ADD COLUMN refused_pending BIGINT DEFAULT 0;
-COMMENT ON COLUMN day_verdict_versions.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-ALTER TABLE day_figures ADD COLUMN refused_pending BIGINT DEFAULT 0;
-COMMENT ON COLUMN day_figures.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-
 ALTER TABLE rejects ADD COLUMN regions VARCHAR[];
 ALTER TABLE rejects ADD COLUMN occurred_from TIMESTAMPTZ;
 ALTER TABLE rejects ADD COLUMN occurred_to TIMESTAMPTZ;
@@ -108,25 +63,10 @@ COMMENT ON COLUMN dismissals.source_log IS 'Which log source_offset is an offset
 ALTER TABLE day_tallies ALTER deaths_low DROP NOT NULL;
 ALTER TABLE day_tallies ALTER deaths_best DROP NOT NULL;
 ALTER TABLE day_tallies ALTER deaths_high DROP NOT NULL;
-ALTER TABLE day_verdicts ALTER deaths_low DROP NOT NULL;
-ALTER TABLE day_verdicts ALTER deaths_best DROP NOT NULL;
-ALTER TABLE day_verdicts ALTER deaths_high DROP NOT NULL;
-ALTER TABLE day_verdict_versions ALTER deaths_low DROP NOT NULL;
-ALTER TABLE day_verdict_versions ALTER deaths_best DROP NOT NULL;
-ALTER TABLE day_verdict_versions ALTER deaths_high DROP NOT NULL;
-ALTER TABLE day_figures ALTER deaths_low DROP NOT NULL;
-ALTER TABLE day_figures ALTER deaths_best DROP NOT NULL;
-ALTER TABLE day_figures ALTER deaths_high DROP NOT NULL;
 ALTER TABLE region_windows ALTER deaths_best DROP NOT NULL;
 ALTER TABLE region_windows ALTER deaths_best_168h DROP NOT NULL;
 ALTER TABLE day_tallies ADD COLUMN incidents_without_toll INTEGER;
-ALTER TABLE day_verdicts ADD COLUMN incidents_without_toll INTEGER;
-ALTER TABLE day_verdict_versions ADD COLUMN incidents_without_toll INTEGER;
-ALTER TABLE day_figures ADD COLUMN incidents_without_toll INTEGER;
 COMMENT ON COLUMN day_tallies.incidents_without_toll IS 'Incidents in scope of which no toll is stated; they add nothing to the sums of deaths.';
-COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
-COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
-COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
 
 -- What counts is added and taken away by one rule: sums of the rule before would keep a remainder.
 UPDATE linked_incidents SET deaths_low = told.low, deaths_best = coalesce(deaths_best, told.low), deaths_high = told.high
@@ -162,15 +102,84 @@ FROM (
 WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
 UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
 WHERE incidents = 0;
--- A verdict that stands would else be taken for changed, and a final day amended. Of its earlier versions nobody knows.
-UPDATE day_verdicts SET incidents_without_toll = coalesce(told.incidents_without_toll, 0)
-FROM (FROM day_verdicts LEFT JOIN day_tallies USING (region, truce_day)
-      SELECT region, truce_day, day_tallies.incidents_without_toll) told
-WHERE told.region = day_verdicts.region AND told.truce_day = day_verdicts.truce_day;
-UPDATE day_verdict_versions SET incidents_without_toll = told.incidents_without_toll
-FROM day_verdicts told
-WHERE told.region = day_verdict_versions.region AND told.truce_day = day_verdict_versions.truce_day
-    AND told.version = day_verdict_versions.version;
+CREATE TABLE verdict_log (
+    region                 VARCHAR NOT NULL,
+    truce_day              DATE NOT NULL,
+    version                INTEGER NOT NULL,
+    verdict                VARCHAR NOT NULL,
+    state                  VARCHAR NOT NULL,
+    violence               VARCHAR NOT NULL,
+    access                 VARCHAR NOT NULL,
+    incidents              INTEGER NOT NULL,
+    incidents_out_of_scope INTEGER NOT NULL,
+    bulletin_incidents     INTEGER,
+    violence_limit         DOUBLE NOT NULL,
+    covered_share          DOUBLE NOT NULL,
+    deaths_low             BIGINT,
+    deaths_best            BIGINT,
+    deaths_high            BIGINT,
+    reasons                JSON NOT NULL,
+    evidence               JSON NOT NULL,
+    recorded_at            TIMESTAMPTZ NOT NULL,
+    tick_offset            BIGINT NOT NULL,
+    cause                  JSON NOT NULL,
+    rule                   VARCHAR NOT NULL,
+    contested_by           VARCHAR,
+    incidents_sure         INTEGER NOT NULL,
+    incidents_possible     INTEGER NOT NULL,
+    refused_pending        BIGINT NOT NULL,
+    incidents_without_toll INTEGER,
+    new_version            BOOLEAN NOT NULL
+);
+-- A verdict that stands would be taken for changed without the incidents that nobody states a toll of, and a final day
+-- amended. Of earlier versions nobody knows them.
+INSERT INTO verdict_log
+WITH moved AS (
+    SELECT *, true AS new_version FROM day_verdict_versions
+    UNION ALL BY NAME
+    SELECT f.*, v.verdict, v.violence, v.access, v.violence_limit, v.evidence, false AS new_version
+    FROM day_figures f JOIN day_verdict_versions v USING (region, truce_day, version)
+)
+SELECT region, truce_day, version, verdict, state, violence, access, incidents, incidents_out_of_scope,
+       bulletin_incidents, violence_limit, covered_share, deaths_low, deaths_best, deaths_high, reasons, evidence,
+       recorded_at, tick_offset, cause,
+       CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END, NULL, incidents, 0, 0,
+       CASE WHEN version = max(version) OVER (PARTITION BY region, truce_day) THEN coalesce(t.incidents_without_toll, 0) END,
+       new_version
+FROM moved LEFT JOIN (SELECT region, truce_day, incidents_without_toll FROM day_tallies) t USING (region, truce_day)
+ORDER BY tick_offset, region, truce_day;
+DROP TABLE day_verdicts;
+DROP TABLE day_verdict_versions;
+DROP TABLE day_figures;
+DROP TABLE gate;
+COMMENT ON TABLE verdict_log IS 'Every judgement of a region and truce-day that said something new: its versions, and between them what their figures came to. Rows are only added. Internal: read day_verdicts, day_verdict_versions and day_figures.';
+COMMENT ON COLUMN verdict_log.region IS 'P-code of the region.';
+COMMENT ON COLUMN verdict_log.truce_day IS 'Local date on which the truce-day starts.';
+COMMENT ON COLUMN verdict_log.version IS 'Number of the version, from 1; rows of one version differ in their figures.';
+COMMENT ON COLUMN verdict_log.verdict IS 'BROKEN if any leg is, else UNKNOWN if any is, else MET.';
+COMMENT ON COLUMN verdict_log.state IS 'State of the day at that tick.';
+COMMENT ON COLUMN verdict_log.violence IS 'Finding of the violence leg: MET, BROKEN or UNKNOWN.';
+COMMENT ON COLUMN verdict_log.access IS 'Finding of the access leg: MET, BROKEN, UNKNOWN or NOT_OWED.';
+COMMENT ON COLUMN verdict_log.incidents IS 'Incidents in scope.';
+COMMENT ON COLUMN verdict_log.incidents_out_of_scope IS 'Incidents outside the scope; they break nothing.';
+COMMENT ON COLUMN verdict_log.bulletin_incidents IS 'Count of the bulletin held against the limit, where the agreement measures by a monitor''s bulletins; NULL where it does not, or there is none.';
+COMMENT ON COLUMN verdict_log.violence_limit IS 'Incidents allowed; more of them break the day.';
+COMMENT ON COLUMN verdict_log.covered_share IS 'Share of the truce-day that enough feeds watched, 0 to 1.';
+COMMENT ON COLUMN verdict_log.deaths_low IS 'Sum of low estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN verdict_log.deaths_best IS 'Sum of best estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN verdict_log.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
+COMMENT ON COLUMN verdict_log.reasons IS 'Why, as JSON.';
+COMMENT ON COLUMN verdict_log.evidence IS 'Ids of the reports that decided it, as JSON.';
+COMMENT ON COLUMN verdict_log.recorded_at IS 'The ledger''s time at the tick that made this row.';
+COMMENT ON COLUMN verdict_log.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the row rests on.';
+COMMENT ON COLUMN verdict_log.cause IS 'What changed, as JSON.';
+COMMENT ON COLUMN verdict_log.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
+COMMENT ON COLUMN verdict_log.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
+COMMENT ON COLUMN verdict_log.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
+COMMENT ON COLUMN verdict_log.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
+COMMENT ON COLUMN verdict_log.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
+COMMENT ON COLUMN verdict_log.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN verdict_log.new_version IS 'Whether this row made its version; else it tells what the figures of that version came to.';
 
 -- By no function: a log is replayed before DuckDB's own extensions are there, and would be taken for damaged.
 CREATE TEMP TABLE accusing AS SELECT fact_offset FROM reports WHERE accused IS NOT NULL;

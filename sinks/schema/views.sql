@@ -1,9 +1,4 @@
--- Views and macros. They belong to the software: an opening makes them anew where the file has others. What stands
--- between two @ is filled in for the file (see sinks/definitions.py); @own_file@ holds in_use, true where a macro is asked in its own file.
-
-CREATE SCHEMA IF NOT EXISTS @asked@;
-CREATE VIEW IF NOT EXISTS @asked@.file AS SELECT file_id, agreement_id FROM main.about;
-COMMENT ON VIEW @asked@.file IS '@mark@';
+-- Views and macros on reports, days and windows.
 
 CREATE OR REPLACE MACRO folded(name) AS regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g');
 COMMENT ON MACRO folded IS 'A name without case, accents, spaces and punctuation, as regions are compared.';
@@ -195,27 +190,10 @@ COMMENT ON COLUMN last_seven.incidents IS 'Incidents in scope over the window''s
 COMMENT ON COLUMN last_seven.incidents_168h IS 'Incidents in scope that began in the last 168 hours.';
 
 CREATE OR REPLACE VIEW verdict_changes AS
-WITH last_figures AS (
-    SELECT * FROM day_figures
-    QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
-), replaced AS (
+WITH replaced AS (
     -- Each version as it stood last. Its figures may have moved since it was made, and no later report is to blame.
-    SELECT v.* EXCLUDE (incidents, incidents_out_of_scope, bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, rule, contested_by, incidents_sure, incidents_possible, refused_pending, incidents_without_toll),
-           coalesce(f.incidents, v.incidents) AS incidents,
-           coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
-           CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
-           coalesce(f.covered_share, v.covered_share) AS covered_share,
-           CASE WHEN f.version IS NULL THEN v.deaths_low ELSE f.deaths_low END AS deaths_low,
-           CASE WHEN f.version IS NULL THEN v.deaths_best ELSE f.deaths_best END AS deaths_best,
-           CASE WHEN f.version IS NULL THEN v.deaths_high ELSE f.deaths_high END AS deaths_high,
-           coalesce(f.reasons, v.reasons) AS reasons,
-           coalesce(f.rule, v.rule) AS rule,
-           CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
-           coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
-           coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
-           coalesce(f.refused_pending, v.refused_pending) AS refused_pending,
-           coalesce(f.incidents_without_toll, v.incidents_without_toll) AS incidents_without_toll
-    FROM day_verdict_versions v LEFT JOIN last_figures f USING (region, truce_day, version)
+    SELECT * FROM verdict_log
+    QUALIFY row_number() OVER (PARTITION BY region, truce_day, version ORDER BY tick_offset DESC) = 1
 ), paired AS (
     -- That a day ended or settled is nobody's doing: its state before is what time had made of it.
     SELECT later, earlier,
@@ -550,63 +528,6 @@ COMMENT ON COLUMN access_score.reached_share IS 'People reached over people requ
 COMMENT ON COLUMN access_score.people_besieged IS 'People in the region''s besieged places on the last day, as far as known; NULL when there is none.';
 COMMENT ON COLUMN access_score.besieged_reached IS 'People reached in besieged places.';
 COMMENT ON COLUMN access_score.besieged_share IS 'Those over the people in besieged places.';
-
-CREATE OR REPLACE MACRO verdicts_as_of(t) AS TABLE
-WITH versions AS (
-    SELECT * FROM day_verdict_versions
-    WHERE recorded_at <= CAST(t AS TIMESTAMPTZ)
-    QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY version DESC) = 1
-), figures AS (
-    SELECT * FROM day_figures
-    WHERE recorded_at <= CAST(t AS TIMESTAMPTZ)
-    QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY tick_offset DESC) = 1
-)
-SELECT
-    v.region,
-    coalesce(regions.name, v.region) AS region_name,
-    v.truce_day,
-    v.version,
-    v.verdict,
-    -- Past the last judgement nothing is held yet: no day ends and none settles there.
-    CASE
-        WHEN least(CAST(t AS TIMESTAMPTZ), l.now) < d.ends_at THEN 'OPEN'
-        WHEN least(CAST(t AS TIMESTAMPTZ), l.now) < d.final_at THEN 'PROVISIONAL'
-        WHEN v.state = 'AMENDED' THEN 'AMENDED'
-        ELSE 'FINAL'
-    END AS state,
-    v.violence,
-    v.access,
-    coalesce(f.incidents, v.incidents) AS incidents,
-    coalesce(f.incidents_out_of_scope, v.incidents_out_of_scope) AS incidents_out_of_scope,
-    CASE WHEN f.version IS NULL THEN v.bulletin_incidents ELSE f.bulletin_incidents END AS bulletin_incidents,
-    v.violence_limit,
-    coalesce(f.covered_share, v.covered_share) AS covered_share,
-    CASE WHEN f.version IS NULL THEN v.deaths_low ELSE f.deaths_low END AS deaths_low,
-    CASE WHEN f.version IS NULL THEN v.deaths_best ELSE f.deaths_best END AS deaths_best,
-    CASE WHEN f.version IS NULL THEN v.deaths_high ELSE f.deaths_high END AS deaths_high,
-    coalesce(f.reasons, v.reasons) AS reasons,
-    v.evidence,
-    v.recorded_at,
-    v.tick_offset,
-    v.cause,
-    coalesce(f.rule, v.rule) AS rule,
-    CASE WHEN f.version IS NULL THEN v.contested_by ELSE f.contested_by END AS contested_by,
-    coalesce(f.incidents_sure, v.incidents_sure) AS incidents_sure,
-    coalesce(f.incidents_possible, v.incidents_possible) AS incidents_possible,
-    coalesce(f.refused_pending, v.refused_pending) AS refused_pending,
-    coalesce(f.incidents_without_toll, v.incidents_without_toll) AS incidents_without_toll,
-    d.ends_at,
-    coalesce(f.recorded_at, v.recorded_at) AS figures_at,
-    coalesce(f.tick_offset, v.tick_offset) AS figures_offset
-FROM @own_file@
-CROSS JOIN versions v
--- Figures of an earlier version say nothing of this one.
-LEFT JOIN figures f USING (region, truce_day, version)
-JOIN truce_days d USING (truce_day)
-CROSS JOIN ledger_state l
-LEFT JOIN regions ON pcode = v.region
-WHERE in_use;
-COMMENT ON MACRO TABLE verdicts_as_of IS 'What was held at an instant: of each region and truce-day the row as it stood then, columns as in day_verdicts. figures_at and figures_offset are the time and the tick of its figures, which may be later than the version''s.';
 
 CREATE OR REPLACE MACRO region_of(given) AS TABLE
 WITH asked AS (

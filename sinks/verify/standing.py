@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
 
-from schemas.rows import GateRow, VerdictRow, WindowRow
+from schemas.rows import DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
 from sinks.verify.incident_rows import linking_of
@@ -32,7 +32,7 @@ def check_windows(file: Published) -> Iterator[Difference]:
     yield from file.compare("region_windows", names, 1, recounted)
 
 
-def _window(file: Published, verdicts: dict[date, VerdictRow], region: str, now: Micros) -> WindowRow:
+def _window(file: Published, verdicts: dict[date, DayVerdict], region: str, now: Micros) -> WindowRow:
     days = window(file.agreement, file.days, now)
     rows = [verdicts[day] for day in days if day in verdicts]
     tolls = [row.deaths_best for row in rows if row.deaths_best is not None]
@@ -123,10 +123,10 @@ def _told(streak: NaiveStreak) -> tuple[int, str | None]:
     return streak.days, f"{streak.ended_by} on {streak.ended_day}" if streak.ended_day else None
 
 
-def _verdicts(file: Published) -> dict[str, dict[date, VerdictRow]]:
-    columns = file.columns("day_verdicts", VerdictRow._fields)
-    found: dict[str, dict[date, VerdictRow]] = {}
-    for values in file.stream(f"select {columns} from day_verdicts"):  # noqa: S608
-        row = VerdictRow(*values)
+def _verdicts(file: Published) -> dict[str, dict[date, DayVerdict]]:
+    columns = file.columns("day_verdicts", DayVerdict._fields[:-1])
+    found: dict[str, dict[date, DayVerdict]] = {}
+    for values in file.stream(f"select {columns}, true from day_verdicts"):  # noqa: S608
+        row = DayVerdict(*values)
         found.setdefault(row.region, {})[row.truce_day] = row
     return found

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from schemas.rows import FiguresRow, VerdictRow
+from schemas.rows import DayVerdict
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
 from sinks.verify.past import Past, RegionPast
@@ -86,7 +86,7 @@ def _check_judged(file: Published, table: str, due: list[date]) -> Iterator[Diff
 
 
 def _check_present(
-    file: Published, past: RegionPast, rows: list[VerdictRow], held: History, day: date, now: Micros
+    file: Published, past: RegionPast, rows: list[DayVerdict], held: History, day: date, now: Micros
 ) -> Iterator[Difference]:
     row = Row("day_verdicts", past.region, day)
     stored = rows[0]
@@ -125,7 +125,7 @@ def check_versions(file: Published) -> Iterator[Difference]:
 class History:
     """The versions of a region and day, and what their figures came to between: the row as it stood at any tick."""
 
-    def __init__(self, versions: list[VerdictRow], figures: list[FiguresRow]) -> None:
+    def __init__(self, versions: list[DayVerdict], figures: list[DayVerdict]) -> None:
         self.versions = versions
         self.figures = figures
         self._made = [version.tick_offset for version in versions]
@@ -135,7 +135,7 @@ class History:
         """Return how many versions and lines of figures ``tick`` made."""
         return self._made.count(tick) + self._moved.count(tick)
 
-    def at(self, tick: int) -> VerdictRow | None:
+    def at(self, tick: int) -> DayVerdict | None:
         """Return the row as it stood once ``tick`` was judged; None when there was none yet."""
         index = bisect_right(self._made, tick)
         if not index:
@@ -170,7 +170,7 @@ def _check_history(file: Published, ticks: Ticks, past: RegionPast, held: Histor
     yield from _check_between(ticks, past, held, day)
 
 
-def _check_step(file: Published, row: Row, before: VerdictRow, version: VerdictRow, day: date) -> Iterator[Difference]:
+def _check_step(file: Published, row: Row, before: DayVerdict, version: DayVerdict, day: date) -> Iterator[Difference]:
     """A version came later than the one before, and says something new by the rule of its time."""
     yield from row.claim("tick_offset", version.tick_offset, version.tick_offset > before.tick_offset, "a later tick")
     may_be_new = (*FINDINGS, *FIGURES, "reasons") if _final(file, day, version.recorded_at) else FINDINGS
@@ -228,28 +228,27 @@ def _moments(ticks: Ticks, past: RegionPast, day: date) -> list[tuple[int, Micro
     return sorted(moment for moment in moments if moment is not None)
 
 
-def _by_day(file: Published, table: str, region: str) -> dict[date, list[VerdictRow]]:
-    columns = file.columns(table, VerdictRow._fields)
-    found: dict[date, list[VerdictRow]] = {}
-    for values in file.stream(f"select {columns} from {table} where region = ? order by truce_day, version", [region]):  # noqa: S608
-        row = VerdictRow(*values)
-        found.setdefault(row.truce_day, []).append(row)
-    return found
+def _by_day(file: Published, table: str, region: str) -> dict[date, list[DayVerdict]]:
+    return _rows_by_day(file, table, "true AS new_version", region)
 
 
-def _figures_by_day(file: Published, region: str) -> dict[date, list[FiguresRow]]:
-    columns = file.columns("day_figures", FiguresRow._fields)
-    found: dict[date, list[FiguresRow]] = {}
+def _figures_by_day(file: Published, region: str) -> dict[date, list[DayVerdict]]:
+    return _rows_by_day(file, "(FROM verdict_log WHERE NOT new_version)", "new_version", region)
+
+
+def _rows_by_day(file: Published, source: str, new_version: str, region: str) -> dict[date, list[DayVerdict]]:
+    columns = file.columns("day_verdict_versions", DayVerdict._fields[:-1])
+    found: dict[date, list[DayVerdict]] = {}
     for values in file.stream(
-        f"select {columns} from day_figures where region = ? order by truce_day, tick_offset",  # noqa: S608
+        f"select {columns}, {new_version} from {source} where region = ? order by truce_day, tick_offset",  # noqa: S608
         [region],
     ):
-        row = FiguresRow(*values)
+        row = DayVerdict(*values)
         found.setdefault(row.truce_day, []).append(row)
     return found
 
 
-def _stored(row: VerdictRow) -> tuple[Any, ...]:
+def _stored(row: DayVerdict) -> tuple[Any, ...]:
     return tuple(_evidence(row.evidence) if name == "evidence" else getattr(row, name) for name in JUDGED)
 
 
@@ -276,7 +275,7 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
     )
 
 
-def _told_of_by_nobody(row: VerdictRow) -> bool:
+def _told_of_by_nobody(row: DayVerdict) -> bool:
     """Whether no report, notice or bulletin stands behind a row."""
     counts = (row.incidents, row.incidents_possible, row.incidents_out_of_scope, row.covered_share)
     unknown = row.violence == "UNKNOWN" and row.access in {"UNKNOWN", "NOT_OWED"}
@@ -291,7 +290,7 @@ def _evidence(text: str) -> object:
 
 
 def _check_texts(
-    row: Row, past: RegionPast, stored: VerdictRow | FiguresRow, recounted: NaiveVerdict | None, before: int
+    row: Row, past: RegionPast, stored: DayVerdict, recounted: NaiveVerdict | None, before: int
 ) -> Iterator[Difference]:
     """Both texts are JSON, and the reasons are those of the recount."""
     for column, text in (("reasons", stored.reasons), ("cause", stored.cause)):
@@ -317,7 +316,7 @@ def _final(file: Published, day: date, now: Micros) -> bool:
     return file.days.state(day, file.agreement.lateness, now) == "FINAL"
 
 
-def _state(file: Published, held: History, versions: list[VerdictRow], day: date, now: Micros) -> str:
+def _state(file: Published, held: History, versions: list[DayVerdict], day: date, now: Micros) -> str:
     """Return the state at ``now`` of a day with these versions so far."""
     for before, version in pairwise(versions):
         replaced = held.at(version.tick_offset - 1) or before

@@ -17,7 +17,7 @@ from prometheus_client import Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from schemas.rows import Changes, FeedRow, GateRow, RejectRow, VerdictRow, WindowRow
+from schemas.rows import Changes, DayVerdict, FeedRow, GateRow, RejectRow, WindowRow
 from streams.ledger.core.feeds import Outcome
 from streams.ledger.core.findings import Finding
 
@@ -56,7 +56,7 @@ class LedgerMetrics(Collector):
 
     # -- noting
 
-    def resumed(self, feeds: Iterable[FeedRow], verdicts: Iterable[VerdictRow], gate: GateRow | None) -> None:
+    def resumed(self, feeds: Iterable[FeedRow], verdicts: Iterable[DayVerdict], gate: GateRow | None) -> None:
         """Start from the rows the store holds."""
         by_size = sorted(feeds, key=lambda row: (-sum(row[3:]), row.feed))
         self._feeds = {row.feed: row for row in by_size}
@@ -74,12 +74,12 @@ class LedgerMetrics(Collector):
         self._feeds.update((row.feed, row) for row in changes.feeds)
         if changes.windows:
             self._windows = {row.region: row for row in changes.windows}
-        moved = (each for each in changes.amendments if each.before[0] != each.after[0])
-        self._amended.update((each.region, each.before[0]) for each in moved)
-        if changes.gate is not None:
-            self._gate = changes.gate
-        if changes.verdicts:
-            self._verdicts.update(((row.region, row.truce_day), row.verdict) for row in changes.verdicts)
+        moved = (each for each in changes.amendments if each.before.verdict != each.after.verdict)
+        self._amended.update((each.after.region, each.before.verdict) for each in moved)
+        if changes.gate_history:
+            self._gate = changes.gate_history[-1]
+        if changes.verdict_log:
+            self._verdicts.update(((row.region, row.truce_day), row.verdict) for row in changes.verdict_log)
             self._forget_old_days()
 
     def published(self, at: float, seconds: float) -> None:

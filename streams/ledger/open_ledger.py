@@ -31,6 +31,7 @@ from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.engine.lane import Record, fingerprint
 from streams.engine.unreadable import Unreadable
+from streams.ledger.core.court import FINDINGS
 from streams.ledger.core.identity import SeenFilter, identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
@@ -39,8 +40,6 @@ from streams.ledger.metrics import LedgerMetrics
 
 log = structlog.get_logger(__name__)
 
-#: Findings of a verdict whose change in an amendment is worth a warning.
-_FINDINGS = ("verdict", "violence", "access")
 #: Amended days named in the line of their tick; a late archive may amend thousands.
 _AMENDED_NAMED = 3
 
@@ -118,7 +117,7 @@ class OpenLedger:
         began = time.monotonic()
         yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)
-        for tick_offset, of_tick in groupby(changes.amendments, key=lambda each: each.tick_offset):
+        for tick_offset, of_tick in groupby(changes.amendments, key=lambda each: each.after.tick_offset):
             yield
             _log_amendments(tick_offset, list(of_tick))
 
@@ -159,21 +158,21 @@ class OpenLedger:
 
 def _log_amendments(tick_offset: int, amendments: Sequence[Amendment]) -> None:
     """Warn once of all days one tick amended, with counts and the first few by name."""
-    moved = Counter(f"{each.before[0]} to {each.after[0]}" for each in amendments)
+    moved = Counter(f"{each.before.verdict} to {each.after.verdict}" for each in amendments)
     log.warning(
         "verdicts_amended",
         tick_offset=tick_offset,
         days=len(amendments),
-        regions=len({each.region for each in amendments}),
+        regions=len({each.after.region for each in amendments}),
         verdicts=dict(sorted(moved.items())),
         first=[
             {
-                "region": each.region,
-                "truce_day": each.truce_day.isoformat(),
-                "version": each.version,
-                "before": dict(zip(_FINDINGS, each.before, strict=True)),
-                "after": dict(zip(_FINDINGS, each.after, strict=True)),
-                "cause": json.loads(each.cause),
+                "region": each.after.region,
+                "truce_day": each.after.truce_day.isoformat(),
+                "version": each.after.version,
+                "before": {name: getattr(each.before, name) for name in FINDINGS},
+                "after": {name: getattr(each.after, name) for name in FINDINGS},
+                "cause": json.loads(each.after.cause),
             }
             for each in amendments[:_AMENDED_NAMED]
         ],

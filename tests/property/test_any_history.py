@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.agreement import Agreement
 from schemas.facts import Fact, TickFact
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from sinks.verify.days import Days
 from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
@@ -50,7 +50,7 @@ any_truce = pytest.mark.parametrize(("truce", "told"), TRUCES.values(), ids=TRUC
 Histories = st.SearchStrategy[list[Fact]]
 
 
-def figures(row: VerdictRow) -> tuple[object, ...]:
+def figures(row: DayVerdict) -> tuple[object, ...]:
     """Return what of a verdict does not depend on how it came about."""
     evidence = json.loads(row.evidence)
     return (

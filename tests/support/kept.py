@@ -22,11 +22,11 @@ from schemas.rows import (
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, first_trailing_hour
 
 #: Tables of present rows by the number of leading columns that make their key, as the store upserts them.
-UPSERTED = {"tallies": 2, "feed_tallies": 3, "verdicts": 2, "windows": 1, "feeds": 1}
+UPSERTED = {"tallies": 2, "feed_tallies": 3, "windows": 1, "feeds": 1}
 #: Tables whose rows belong to one report and are replaced with it.
 OF_A_REPORT = ("convoy_steps", "coverage", "bulletins", "positions", "position_findings")
 #: Tables that only grow.
-APPENDED = ("gate_history", "redrives", "rejects", "dismissals", "figures", "declarations")
+APPENDED = ("gate_history", "redrives", "rejects", "dismissals", "verdict_log", "declarations")
 
 
 class Kept:
@@ -57,14 +57,12 @@ class Kept:
         for table in APPENDED:
             self.appended[table] += getattr(changes, table)
         self.origins |= changes.origins
-        gate = changes.gate if changes.gate is not None else self.last.gate
         self.last = changes
-        self.last.gate = gate
 
     def tables(self) -> dict[str, list[str]]:
         """Return every table as text, in a fixed order."""
         whole = {name: [*rows.values()] for name, rows in self.present.items()}
-        whole |= self.of_a_report | self.appended | {"convoys": self.convoys, "gate": [self.last.gate]}
+        whole |= self.of_a_report | self.appended | {"convoys": self.convoys}
         return {name: sorted(map(str, rows)) for name, rows in whole.items()}
 
     def resumed(
@@ -86,8 +84,8 @@ class Kept:
             bulletins=self.of_a_report["bulletins"],
             told=_told(reports),
             uncertain=self._uncertain(reports, incidents, frozenset(linked)),
-            verdicts=[*self.present["verdicts"].values()],
-            gate=last.gate,
+            verdicts=[*{(row.region, row.truce_day): row for row in self.appended["verdict_log"]}.values()],
+            gate=next(reversed(self.appended["gate_history"]), None),
             feeds=[*self.present["feeds"].values()],
             redrives=self.appended["redrives"],
             refused=self._refused(reports),

@@ -12,18 +12,17 @@ from schemas.rows import (
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
+    DayVerdict,
     DeclarationRow,
     DismissalRow,
     FeedRow,
     FeedTallyRow,
-    FiguresRow,
     GateRow,
     PositionFindingRow,
     PositionRow,
     RedriveRow,
     RejectRow,
     ReportRow,
-    VerdictRow,
     WindowRow,
     Withdrawal,
 )
@@ -99,9 +98,9 @@ def withdrawal(report_id: str, revision: int = 1, feed: str = "feed-a") -> Withd
     return Withdrawal(key_hash(feed, report_id), feed, report_id, revision)
 
 
-def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> VerdictRow:
+def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> DayVerdict:
     """Return version 1 of a verdict: BROKEN, while the day runs."""
-    row = VerdictRow(
+    row = DayVerdict(
         region=region,
         truce_day=day,
         version=1,
@@ -128,14 +127,15 @@ def verdict_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> Verd
         incidents_possible=0,
         refused_pending=0,
         incidents_without_toll=0,
+        new_version=True,
     )
     return row._replace(**given)
 
 
-def figures_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> FiguresRow:
+def figures_row(region: str = "SY02", day: date = DAY_ONE, **given: Any) -> DayVerdict:
     """Return the figures of version 1 as they moved an hour after it was made."""
-    same = {name: getattr(verdict_row(region, day), name) for name in FiguresRow._fields}
-    return FiguresRow(**{**same, "recorded_at": hours(5), "tick_offset": 4, **given})
+    later: dict[str, Any] = {"recorded_at": hours(5), "tick_offset": 4, "new_version": False}
+    return verdict_row(region, day, **{**later, **given})
 
 
 def tally_row(region: str = "SY02", day: date = DAY_ONE, incidents: int = 2, **given: Any) -> DayTallyRow:
@@ -331,11 +331,8 @@ def full_changes() -> Changes:
         ],
         touched_convoys={("un", "aid-1")},
         convoys=[convoy_row()],
-        verdicts=[verdict_row()],
-        versions=[verdict_row()],
-        figures=[figures_row()],
+        verdict_log=[verdict_row(), figures_row()],
         windows=[WindowRow("SY02", hours(4), DAY_ONE, DAY_ONE, 0, 1, 0, 2, 0, 1, 2, 2, 0, None, None)],
-        gate=gate_row(),
         gate_history=[gate_row()],
         feeds=[FeedRow("feed-a", hours(3), hours(3), 2, 0, 0, 0, 0, 1)],
     )

@@ -27,6 +27,7 @@ from schemas.reports import IncidentKind
 from schemas.rows import (
     Changes,
     Contribution,
+    DayVerdict,
     Evidence,
     Identity,
     Linkable,
@@ -35,7 +36,6 @@ from schemas.rows import (
     Placed,
     Prior,
     ReportRow,
-    VerdictRow,
 )
 from schemas.truceday import Micros
 from streams.ledger.core.identity import identity_of, key_hash
@@ -237,8 +237,7 @@ class MemoryStore:
     def __init__(self, truce: Agreement) -> None:
         self.truce = truce
         self.reports: list[ReportRow] = []
-        self.verdicts: dict[tuple[str, date], VerdictRow] = {}
-        self.versions: list[VerdictRow] = []
+        self.verdict_log: list[DayVerdict] = []
         self.changes: list[Changes] = []
         self.incidents: dict[Identity, LinkedIncident] = {}
         self.members: list[LinkedReport] = []
@@ -250,16 +249,42 @@ class MemoryStore:
             row._replace(present=False) if (row.feed, row.report_id, row.revision) in gone else row
             for row in [*self.reports, *changes.reports]
         ]
-        self.verdicts.update({(row.region, row.truce_day): row for row in changes.verdicts})
-        self.versions.extend(changes.versions)
+        self.verdict_log += changes.verdict_log
         gone_incidents = set(changes.dissolved)
         self.incidents = {name: one for name, one in self.incidents.items() if name not in gone_incidents}
         self.members = [row for row in self.members if row[:2] not in gone_incidents]
         self.incidents |= {Identity(one.feed, one.report_id): one for one in changes.linked_incidents}
         self.members += changes.linked_reports
-        changes.reports, changes.withdrawn, changes.versions = [], [], []
+        changes.reports, changes.withdrawn = [], []
         changes.dissolved, changes.linked_incidents, changes.linked_reports = [], [], []
         self.changes.append(changes)
+
+    @property
+    def versions(self) -> list[DayVerdict]:
+        """Every version, in the order they were made."""
+        return [row for row in self.verdict_log if row.new_version]
+
+    @property
+    def verdicts(self) -> dict[tuple[str, date], DayVerdict]:
+        """The present verdict of each region and truce-day: its last row, with when and why its version was made."""
+        now = self.changes[-1].now if self.changes else None
+        made = {(row.region, row.truce_day): row for row in self.versions}
+        return {
+            (row.region, row.truce_day): row._replace(
+                state=self._state(row, now or 0),
+                recorded_at=made[row.region, row.truce_day].recorded_at,
+                tick_offset=made[row.region, row.truce_day].tick_offset,
+                cause=made[row.region, row.truce_day].cause,
+                new_version=True,
+            )
+            for row in self.verdict_log
+        }
+
+    def _state(self, row: DayVerdict, now: Micros) -> str:
+        ends = self.truce.calendar.end_of(row.truce_day)
+        if now < ends + self.truce.clock.lateness_hours * HOUR:
+            return "OPEN" if now < ends else "PROVISIONAL"
+        return "AMENDED" if row.state == "AMENDED" else "FINAL"
 
     def priors(self, wanted: Iterable[Identity]) -> dict[Identity, Prior]:
         """Return what is known of each identity."""
@@ -454,12 +479,12 @@ class World:
         self.ledger = Ledger(self._truce, self._earliest, self._staged, self._bounds)
         self.ledger.resume(self.kept.resumed(self.store.reports, self.store.incidents.values(), self.store.members))
 
-    def verdict(self, region: str, number: int) -> VerdictRow:
+    def verdict(self, region: str, number: int) -> DayVerdict:
         """Return the present verdict of a region and truce-day."""
         self.flush()
         return self.store.verdicts[region, day(number)]
 
-    def versions(self, region: str, number: int) -> list[VerdictRow]:
+    def versions(self, region: str, number: int) -> list[DayVerdict]:
         """Return every version of a region and truce-day."""
         self.flush()
         return [row for row in self.store.versions if (row.region, row.truce_day) == (region, day(number))]

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.agreement import Agreement
 from schemas.facts import BulletinFact, CountLine, Fact
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from sinks.reading import grid, open_published
 from sinks.verify import verify
 from streams.ops.counterfactual_text import counterfactual_text
@@ -28,11 +28,11 @@ def tally(report_id: str = "b1", *lines: CountLine, **changes: Any) -> BulletinF
     return bulletin(report_id, **{"low": at(0), "high": at(1), "tallies": told, **changes})
 
 
-def judged(*told: Fact, truce: Agreement = TRUCE) -> VerdictRow:
+def judged(*told: Fact, truce: Agreement = TRUCE) -> DayVerdict:
     return World(truce).tell(WATCHED, *told, tick(at(2))).verdict("SY01", 0)
 
 
-def violence(row: VerdictRow) -> dict[str, str]:
+def violence(row: DayVerdict) -> dict[str, str]:
     found: dict[str, str] = json.loads(row.reasons)[0]
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from schemas.rows import Changes, DeclarationRow, VerdictRow
+from schemas.rows import Changes, DayVerdict, DeclarationRow
 from schemas.truceday import Micros, from_micros
 from sinks.reading import declarations, declared_clocks
 from tests.support.effort import examples
@@ -45,8 +45,8 @@ def says(
 def file(scratch: Scratch) -> Callable[..., duckdb.DuckDBPyConnection]:
     """Puts declarations into a file, in place of those before, its ledger's time being ``now`` hours into the truce."""
 
-    def holding(*told: DeclarationRow, now: float = 300, verdicts: Sequence[VerdictRow] = ()) -> Any:
-        rows = {"declarations": list(told), "verdicts": list(verdicts), "versions": list(verdicts)}
+    def holding(*told: DeclarationRow, now: float = 300, verdicts: Sequence[DayVerdict] = ()) -> Any:
+        rows = {"declarations": list(told), "verdict_log": list(verdicts)}
         return scratch.holding(Changes(now=hours(now), **rows))
 
     return holding

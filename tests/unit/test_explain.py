@@ -15,7 +15,7 @@ from rich.console import Console
 
 from schemas.agreement import Agreement
 from schemas.errors import UsageError
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from schemas.truceday import Micros, from_micros, to_micros
 from sinks import reading
 from streams.ops.counterfactual_text import both_legs, counterfactual_text
@@ -54,7 +54,7 @@ class Ground:
         """Explain a truce-day."""
         return read_explanation(self._file, "SY02", day(number))
 
-    def judged(self, *more: dict[str, Any], now: Micros | None = None, number: int = 0) -> VerdictRow:
+    def judged(self, *more: dict[str, Any], now: Micros | None = None, number: int = 0) -> DayVerdict:
         """Judge a truce-day after more reports."""
         history = self.history.first().tell(*more).tick(now or self.now)
         return World(history.agreement).tell_bodies(history.facts).verdict("SY02", number)

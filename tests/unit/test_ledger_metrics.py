@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from schemas.rows import Amendment, Changes, FeedRow, VerdictRow
+from schemas.rows import Amendment, Changes, DayVerdict, FeedRow
 from streams.engine.metrics import registry_of
 from streams.ledger.metrics import MOST_FEEDS, OTHER_FEEDS, WINDOW_DAYS, LedgerMetrics
 from tests.support.rows import reject_row, verdict_row
@@ -22,7 +22,7 @@ def feed(name: str, accepted: int) -> FeedRow:
 REJECT = reject_row(1)
 
 
-def verdict(day: date, found: str) -> VerdictRow:
+def verdict(day: date, found: str) -> DayVerdict:
     return verdict_row("SY01", truce_day=day, verdict=found, state="OPEN", violence=found, access=found)
 
 
@@ -45,8 +45,8 @@ def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
     registry = registry_of(metrics)
     first = date(2016, 9, 1)
     days = [first + timedelta(days=number) for number in range(20)]
-    metrics.committed(Changes(verdicts=[verdict(day, "MET") for day in days]), 0.1)
-    metrics.committed(Changes(verdicts=[verdict(days[-2], "BROKEN")]), 0.1)
+    metrics.committed(Changes(verdict_log=[verdict(day, "MET") for day in days]), 0.1)
+    metrics.committed(Changes(verdict_log=[verdict(days[-2], "BROKEN")]), 0.1)
     name = "trucewatch_window_day_state"
     shown = [one for each in registry.collect() for one in each.samples if one.name == name and one.value]
     assert sorted((one.labels["days_ago"], one.labels["verdict"]) for one in shown) == [
@@ -58,17 +58,17 @@ def test_amended_verdicts_are_counted_from_nought_on_and_an_alert_looks_at_met_a
     metrics = LedgerMetrics()
     registry = registry_of(metrics)
     day, name = date(2016, 9, 12), "trucewatch_amended_verdicts_total"
-    metrics.committed(Changes(verdicts=[verdict(day, "MET")]), 0.1)
+    metrics.committed(Changes(verdict_log=[verdict(day, "MET")]), 0.1)
 
     def counted() -> list[float | None]:
         return [registry.get_sample_value(name, {"region": "SY01", "before": each}) for each in FINDINGS]
 
     assert counted() == [0, 0, 0]
-    broken = ("BROKEN", "BROKEN", "MET")
+    met, unknown, broken = (verdict(day, found) for found in ("MET", "UNKNOWN", "BROKEN"))
     amended = [
-        Amendment("SY01", day, 2, 7, ("MET", "MET", "MET"), broken, "{}"),
-        Amendment("SY01", day, 3, 8, ("UNKNOWN", "UNKNOWN", "MET"), broken, "{}"),
-        Amendment("SY01", day, 4, 9, broken, ("BROKEN", "MET", "BROKEN"), "{}"),
+        Amendment(met, broken),
+        Amendment(unknown, broken),
+        Amendment(broken, broken._replace(violence="MET", access="BROKEN")),
     ]
     metrics.committed(Changes(amendments=amended), 0.1)
     assert counted() == [1, 0, 1]

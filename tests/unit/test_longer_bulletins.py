@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from schemas.facts import CountLine
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from schemas.truceday import Micros
 from sinks.verify import verify
 from streams.cli.check import rules_in_words
@@ -24,7 +24,7 @@ WEEK = bulletin("week", low=at(0), high=at(7), tallies=(CountLine(9, "SY01"),))
 NAMED = "no bulletin of monitor counts this day, as monitor/week covers more than a day"
 
 
-def text(row: VerdictRow) -> str:
+def text(row: DayVerdict) -> str:
     return str(json.loads(row.reasons)[0]["text"])
 
 

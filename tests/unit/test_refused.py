@@ -16,7 +16,7 @@ from schemas.agreement import Agreement
 from schemas.facts import DismissalFact, Origin, Redrive, RejectFact, Tells
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import DISMISSAL_OF
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from schemas.truceday import from_micros
 from sinks.reading import open_published
 from sinks.recorded_facts import RecordedFacts
@@ -48,11 +48,11 @@ def refused(number: int, report_id: str | None = None, **changes: Any) -> Reject
     return RejectFact(code="bad_value", hint="kind", origin=origin(0, topic=f"t{number}"), **fields)
 
 
-def judged(*told: Any, truce: Agreement = UNKNOWN) -> VerdictRow:
+def judged(*told: Any, truce: Agreement = UNKNOWN) -> DayVerdict:
     return World(truce).tell(WATCHED, *told, tick(at(2))).verdict("SY01", 0)
 
 
-def violence(row: VerdictRow) -> dict[str, str]:
+def violence(row: DayVerdict) -> dict[str, str]:
     found: dict[str, str] = json.loads(row.reasons)[0]
     return found
 

@@ -19,6 +19,7 @@ from schemas.rows import (
     ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
+    DayVerdict,
     DeclarationRow,
     Evidence,
     FeedRow,
@@ -32,7 +33,6 @@ from schemas.rows import (
     RedriveRow,
     RejectRow,
     ReportRow,
-    VerdictRow,
     WindowRow,
 )
 from sinks.store import Store
@@ -97,8 +97,8 @@ def test_resume_returns_what_was_committed(tmp_path: Path) -> None:
     assert resumed.feed_tallies == expected.feed_tallies
     assert resumed.convoy_steps == expected.convoy_steps
     assert resumed.coverage == expected.coverage
-    assert resumed.verdicts == expected.verdicts
-    assert resumed.gate == expected.gate
+    assert resumed.verdicts == expected.verdict_log[-1:]
+    assert [resumed.gate] == expected.gate_history
     assert resumed.feeds == expected.feeds
     assert resumed.redrives == expected.redrives
     assert resumed.hours == [Hour("SY02", hours(0), 1, 1, 0), Hour("SY02", hours(1), 1, 1, 0)]
@@ -128,10 +128,8 @@ def test_every_field_of_a_report_reaches_its_column(tmp_path: Path) -> None:
         ("position_findings", PositionFindingRow),
         ("day_tallies", DayTallyRow),
         ("feed_tallies", FeedTallyRow),
-        ("day_verdicts", VerdictRow),
-        ("day_verdict_versions", VerdictRow),
+        ("verdict_log", DayVerdict),
         ("region_windows", WindowRow),
-        ("gate", GateRow),
         ("gate_history", GateRow),
         ("feeds", FeedRow),
     ],
@@ -287,13 +285,9 @@ class TestPresentRows:
     def test_the_last_row_of_a_key_wins_within_a_flush_and_across(self, tmp_path: Path) -> None:
         written(
             tmp_path,
-            Changes(verdicts=[verdict_row(incidents=1), verdict_row(incidents=2)], tallies=[tally_row(incidents=1)]),
-            Changes(
-                verdicts=[verdict_row(incidents=3), verdict_row(incidents=4, reasons="[]")],
-                tallies=[tally_row(incidents=5), tally_row(incidents=6)],
-            ),
+            Changes(tallies=[tally_row(incidents=1), tally_row(incidents=2)]),
+            Changes(tallies=[tally_row(incidents=5), tally_row(incidents=6)]),
         )
-        assert select(tmp_path, "SELECT incidents, reasons FROM day_verdicts") == [(4, "[]")]
         assert select(tmp_path, "SELECT incidents FROM day_tallies") == [(6,)]
 
     def test_a_tally_of_nothing_is_deleted_and_may_come_back(self, tmp_path: Path) -> None:
@@ -311,9 +305,9 @@ class TestPresentRows:
         second = verdict_row(version=2, recorded_at=hours(5))
         written(
             tmp_path,
-            Changes(versions=[verdict_row()], gate=gate_row(), gate_history=[gate_row()]),
-            Changes(versions=[second], gate=gate_row(is_open=True), gate_history=[gate_row(is_open=True)]),
-            Changes(gate=gate_row(is_open=True)),
+            Changes(verdict_log=[verdict_row()], gate_history=[gate_row()]),
+            Changes(verdict_log=[second], gate_history=[gate_row(is_open=True, tick_offset=3)]),
+            Changes(),
         )
         assert select(tmp_path, "SELECT version FROM day_verdict_versions ORDER BY 1") == [(1,), (2,)]
         assert select(tmp_path, "SELECT is_open FROM gate") == [(True,)]
@@ -342,7 +336,7 @@ class TestPresentRows:
         assert select(tmp_path, "SELECT * FROM convoys") == []
 
     def test_a_truce_day_with_a_verdict_is_kept_as_instants(self, tmp_path: Path) -> None:
-        written(tmp_path, Changes(verdicts=[verdict_row()]), Changes(verdicts=[verdict_row(region="SY01")]))
+        written(tmp_path, Changes(verdict_log=[verdict_row()]), Changes(verdict_log=[verdict_row(region="SY01")]))
         sql = "SELECT truce_day, epoch_us(starts_at), epoch_us(ends_at), epoch_us(final_at) FROM truce_days"
         assert select(tmp_path, sql) == [(DAY_ONE, hours(0), hours(24), hours(72))]
 
@@ -416,7 +410,7 @@ class TestSources:
         store = open_store(tmp_path, log="embedded-2", new_log_allowed=True)
         row = incident_row("i9", fact_offset=0)
         store.commit(
-            Changes(next_offset=2, last_tick=1, reports=[row], verdicts=[verdict_row(region="SY01", tick_offset=1)])
+            Changes(next_offset=2, last_tick=1, reports=[row], verdict_log=[verdict_row(region="SY01", tick_offset=1)])
         )
         store.close()
         assert select(tmp_path, "SELECT fact_offset FROM reports ORDER BY 1") == [(0,), (1,), (10,)]
@@ -427,7 +421,7 @@ class TestSources:
         resumed = store.resume()
         store.close()
         assert (resumed.next_offset, resumed.last_tick) == (2, 1)
-        assert {row.region: row.tick_offset for row in resumed.verdicts} == {"SY01": 1, "SY02": -8}
+        assert {row.region: row.tick_offset for row in resumed.verdicts} == {"SY01": 1, "SY02": -6}
 
     def test_a_log_nothing_was_read_from_may_be_another_one(self, tmp_path: Path) -> None:
         written(tmp_path)

@@ -31,7 +31,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCo
         Changes(
             next_offset=20,
             now=hours(100),
-            versions=[
+            verdict_log=[
                 verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
                 verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
             ],
@@ -206,7 +206,7 @@ def test_figures_that_moved_within_a_version_are_told_as_they_were_then(
     ]
     later = [verdict_row(version=2, incidents=1, recorded_at=hours(30), tick_offset=30)]
     later.append(verdict_row(version=3, incidents=5, recorded_at=hours(100), tick_offset=100))
-    connection = scratch.holding(Changes(now=hours(100), versions=[verdict_row(), *later], figures=moved))
+    connection = scratch.holding(Changes(now=hours(100), verdict_log=[verdict_row(), *moved, *later]))
     found = connection.execute("SELECT incidents FROM verdicts_as_of(?)", [from_micros(hours(when))]).fetchall()
     sql = "SELECT changed FROM verdict_changes WHERE version > 1 ORDER BY version"
     changed = [row[0] for row in connection.execute(sql).fetchall()]
@@ -217,7 +217,7 @@ def test_figures_that_moved_within_a_version_are_told_as_they_were_then(
 
 def test_past_the_last_judgement_a_day_is_told_as_that_one_left_it(scratch: Scratch) -> None:
     version = verdict_row(recorded_at=hours(4))
-    connection = scratch.holding(Changes(versions=[version], verdicts=[version], now=hours(23)))
+    connection = scratch.holding(Changes(verdict_log=[version], now=hours(23)))
     found = connection.execute("SELECT state FROM verdicts_as_of(?)", [from_micros(hours(999))]).fetchall()
     assert found == [("OPEN",)]
 
@@ -231,7 +231,7 @@ def test_a_window_is_told_as_it_was_then(scratch: Scratch) -> None:
         verdict_row(version=2, verdict="MET", incidents=1, recorded_at=hours(30), state="PROVISIONAL"),
         verdict_row(version=3, incidents=5, recorded_at=hours(100), state="AMENDED"),
     ]
-    connection = scratch.holding(Changes(versions=versions, verdicts=[versions[1], versions[3]]))
+    connection = scratch.holding(Changes(verdict_log=versions))
     columns = "days_met, days_broken, incidents, streak_days, streak_ended_day, streak_ended_by"
     sql = f"SELECT {columns} FROM window_as_of('SY02', ?)"
     assert connection.execute(sql, [from_micros(hours(3))]).fetchall() == []
@@ -246,7 +246,7 @@ def test_a_day_is_explained_down_to_the_raw_reports(file: duckdb.DuckDBPyConnect
     assert told[:3] == [
         ("region", "Aleppo", "SY02"),
         ("truce-day", "2016-09-12", "2016-09-12T16:00:00Z to 2016-09-13T16:00:00Z"),
-        ("verdict", "BROKEN", "OPEN, version 1 of 2016-09-12T20:00:00Z"),
+        ("verdict", "BROKEN", "AMENDED, version 3 of 2016-09-16T20:00:00Z"),
     ]
     assert ("limit", "1.0", "incidents allowed") in told
     assert ("reason: violence", "count_above_limit", "2 incidents") in told
@@ -261,7 +261,7 @@ def test_a_day_explained_says_how_many_more_reports_a_version_came_of(scratch: S
     named = ", ".join(f"feed-a/i{n}@1" for n in range(10))
     causes = [([f"feed-a/i{n}@1" for n in range(10)], 3), (["feed-a/i1@1"], 0), ([], 0)]
     changes = full_changes()
-    changes.versions = [
+    changes.verdict_log = [
         verdict_row(version=version, cause=json.dumps({"reports": reports, "more": more}))
         for version, (reports, more) in enumerate(causes, start=1)
     ]
@@ -275,7 +275,7 @@ def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(scratch: Scratch) ->
     changes = full_changes()
     changes.reports.append(incident_row("s1", feed="un", type="convoy", raw='{"step": "attacked"}'))
     changes.convoy_steps = [changes.convoy_steps[0]._replace(step="attacked")]
-    changes.verdicts = [verdict_row(evidence='{"violence": [], "access": ["un/aid-1"]}')]
+    changes.verdict_log = [verdict_row(evidence='{"violence": [], "access": ["un/aid-1"]}')]
     connection = scratch.holding(changes)
     told = connection.execute("FROM explain_day('SY02', ?) WHERE fact = 'evidence: access'", [DAY_ONE]).fetchall()
     assert told == [("evidence: access", "un/aid-1: attacked at 2016-09-12T17:00:00Z", '{"step": "attacked"}')]

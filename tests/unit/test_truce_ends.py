@@ -115,7 +115,7 @@ def test_a_final_day_that_rested_on_anything_is_amended(told: Fact) -> None:
     assert world.verdict("SY01", 0).state == "FINAL"
     world.tell(incident("late-1", when=at(0, 6)), incident("late-2", when=at(0, 7)), tick(at(9, 1)))
     assert world.verdict("SY01", 0).state == "AMENDED"
-    assert [each.region for each in amendments(world)] == ["SY01"]
+    assert [each.after.region for each in amendments(world)] == ["SY01"]
 
 
 def test_a_final_day_that_rested_on_a_bulletin_is_amended() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.agreement import Agreement
 from schemas.facts import CountLine, Fact, IncidentFact
-from schemas.rows import Evidence, VerdictRow
+from schemas.rows import DayVerdict, Evidence
 from sinks.reading import grid, open_published
 from sinks.verify import verify
 from streams.ledger.core.possible import PossibleIncidents, possible_days
@@ -54,20 +54,20 @@ def world(*told: Fact, truce: Agreement = TRUCE, now: int = at(4)) -> World:
     return World(truce).tell(WATCHED, *told, tick(now))
 
 
-def judged(*told: Fact, truce: Agreement = TRUCE, number: int = 0) -> VerdictRow:
+def judged(*told: Fact, truce: Agreement = TRUCE, number: int = 0) -> DayVerdict:
     return world(*told, truce=truce).verdict("SY01", number)
 
 
-def found(row: VerdictRow) -> tuple[str, str, int, int]:
+def found(row: DayVerdict) -> tuple[str, str, int, int]:
     return row.violence, row.rule, row.incidents_sure, row.incidents_possible
 
 
-def evidence(row: VerdictRow) -> list[str]:
+def evidence(row: DayVerdict) -> list[str]:
     named: list[str] = json.loads(row.evidence)["violence"]
     return named
 
 
-def text(row: VerdictRow) -> str:
+def text(row: DayVerdict) -> str:
     told: str = json.loads(row.reasons)[0]["text"]
     return told
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from schemas.facts import CountLine, Fact
-from schemas.rows import VerdictRow
+from schemas.rows import DayVerdict
 from sinks.verify import verify
 from streams.ops.explain_json import explanation_json
 from streams.ops.explain_text import show_explanation
@@ -23,11 +23,11 @@ SAW = coverage(low=at(0), high=at(1), nil=False)
 OUTSIDE = (("Government",), ("ISIL",))
 
 
-def judged(*told: Fact, **rules: Any) -> VerdictRow:
+def judged(*told: Fact, **rules: Any) -> DayVerdict:
     return World(agreement(**rules)).tell(*told, tick(at(2))).verdict("SY01", 0)
 
 
-def text(row: VerdictRow) -> str:
+def text(row: DayVerdict) -> str:
     return str(json.loads(row.reasons)[0]["text"])
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from schemas.agreement import Agreement
-from schemas.rows import Amendment, Changes, Evidence, FiguresRow, GateRow, VerdictRow, WindowRow
+from schemas.rows import Amendment, Changes, DayVerdict, Evidence, GateRow, WindowRow
 from schemas.truceday import Micros
 from streams.ledger.core.access import Access
 from streams.ledger.core.books import Books, Bucket
@@ -21,6 +21,9 @@ from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
 from streams.ledger.core.violence import judge_violence, may_be_broken
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
+
+#: Findings of a verdict whose change in an amendment somebody has to be told of.
+FINDINGS = ("verdict", "violence", "access")
 
 
 class EarliestOf(Protocol):
@@ -40,17 +43,16 @@ class Court:
         #: A monitor's count is no number of reports: rejects are not added to it.
         self._refuses = agreement.coverage.refused == "unknown" and agreement.violence.bulletins_of is None
         self._earliest = earliest
-        self._present: dict[Bucket, VerdictRow] = {}
-        self._judged: dict[Bucket, tuple[Judgement, State]] = {}
+        self._present: dict[Bucket, DayVerdict] = {}
+        self._judged: dict[Bucket, Judgement] = {}
         self._access = Access(agreement, books.convoys)
         self._severe_kinds = tuple(str(kind) for kind in agreement.violence.severe_kinds)
         self._streaks: dict[str, Streak] = {}
         self._streaks_to: date | None = None
         self._gate: GateRow | None = None
         self._windows: list[WindowRow] = []
-        self._rewritten: dict[Bucket, VerdictRow] = {}
 
-    def restore(self, verdicts: Iterable[VerdictRow], gate: GateRow | None) -> None:
+    def restore(self, verdicts: Iterable[DayVerdict], gate: GateRow | None) -> None:
         """Take up the present verdicts and the gate where the rows left them."""
         self._present = {(row.region, row.truce_day): row for row in verdicts}
         self._gate = gate
@@ -77,13 +79,10 @@ class Court:
         ]
 
     def drain(self, changes: Changes) -> None:
-        """Hand over the present rows that changed since the last call."""
-        changes.verdicts = list(self._rewritten.values())
-        self._rewritten = {}
+        """Hand over the windows that changed since the last call."""
         changes.windows, self._windows = self._windows, []
-        changes.gate = self._gate
 
-    def _verdict_of(self, region: str, day: date) -> VerdictRow | None:
+    def _verdict_of(self, region: str, day: date) -> DayVerdict | None:
         return self._present.get((region, day))
 
     def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
@@ -139,33 +138,24 @@ class Court:
         final_at = self._final_at(ends)
         present = self._present.get(bucket)
         judgement = self._judgement(region, day, min(now, ends))
+        if self._judged.get(bucket) == judgement:
+            return False
+        self._judged[bucket] = judgement
         amended = present is not None and present.state == State.AMENDED
         state = state_at(now, ends, final_at, amended=amended)
-        if self._judged.get(bucket) == (judgement, state):
-            return False
-        self._judged[bucket] = (judgement, state)
         row = self._row(judgement, state, present, now, tick_offset, pending.cause_text(region, day))
-        if present is None:
-            changes.versions.append(row)
-        elif is_new_version(row, present, final=now >= final_at):
-            if now >= final_at and (amended or rests_on_anything(present)):
-                row = row._replace(state=State.AMENDED)
-                self._judged[bucket] = (judgement, State.AMENDED)
-                _note_amendment(present, row, changes)
-            changes.versions.append(row)
-        else:
-            if figures_of(row) != figures_of(present):
+        if present is not None:
+            if is_new_version(row, present, final=now >= final_at):
+                if now >= final_at and (amended or rests_on_anything(present)):
+                    row = row._replace(state=State.AMENDED)
+                    _note_amendment(present, row, changes)
+            elif figures_of(row) != figures_of(present):
                 # Else nobody could ever tell what was held between two versions.
-                changes.figures.append(_figures(row, present.version))
-            row = row._replace(
-                version=present.version,
-                recorded_at=present.recorded_at,
-                tick_offset=present.tick_offset,
-                cause=present.cause,
-            )
-            if row == present:
+                row = row._replace(version=present.version, new_version=False)
+            else:
                 return False
-        self._present[bucket] = self._rewritten[bucket] = row
+        changes.verdict_log.append(row)
+        self._present[bucket] = row
         return present is None or row.verdict != present.verdict
 
     def _judgement(self, region: str, day: date, horizon: Micros) -> Judgement:
@@ -261,12 +251,12 @@ class Court:
         self,
         judgement: Judgement,
         state: State,
-        present: VerdictRow | None,
+        present: DayVerdict | None,
         now: Micros,
         tick_offset: int,
         cause: str,
-    ) -> VerdictRow:
-        return VerdictRow(
+    ) -> DayVerdict:
+        return DayVerdict(
             region=judgement.region,
             truce_day=judgement.truce_day,
             version=present.version + 1 if present else 1,
@@ -293,6 +283,7 @@ class Court:
             incidents_possible=judgement.possible,
             refused_pending=judgement.refused_pending,
             incidents_without_toll=judgement.without_toll,
+            new_version=True,
         )
 
     def _judge_gate(self, today: date, now: Micros, tick_offset: int, moved: set[str], changes: Changes) -> None:
@@ -309,15 +300,7 @@ class Court:
             changes.gate_history.append(gate)
 
 
-def _figures(row: VerdictRow, version: int) -> FiguresRow:
-    shared = {name: getattr(row, name) for name in FiguresRow._fields}
-    return FiguresRow(**{**shared, "version": version})
-
-
-def _note_amendment(present: VerdictRow, row: VerdictRow, changes: Changes) -> None:
+def _note_amendment(before: DayVerdict, after: DayVerdict, changes: Changes) -> None:
     """Note a final day whose verdict or finding is another one now; other figures alone call nobody."""
-    before, after = ((each.verdict, each.violence, each.access) for each in (present, row))
-    if before != after:
-        changes.amendments.append(
-            Amendment(row.region, row.truce_day, row.version, row.tick_offset, before, after, row.cause)
-        )
+    if any(getattr(before, name) != getattr(after, name) for name in FINDINGS):
+        changes.amendments.append(Amendment(before, after))

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.rows import Evidence, VerdictRow
+from schemas.rows import DayVerdict, Evidence
 from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
 from streams.ledger.core.bulletins import Told
@@ -207,7 +207,7 @@ def state_at(now: Micros, ends: Micros, final_at: Micros, *, amended: bool) -> S
     return State.AMENDED if amended else State.FINAL
 
 
-def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> bool:
+def is_new_version(judged: DayVerdict, present: DayVerdict, *, final: bool) -> bool:
     """Whether ``judged`` is a new version of ``present``, not a mere update of counts.
 
     Until a day is FINAL only a change of finding, limit or deciding report counts; afterwards every change but that of
@@ -223,14 +223,14 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
     return final and figures_of(judged) != figures_of(present)
 
 
-def rests_on_anything(row: VerdictRow) -> bool:
+def rests_on_anything(row: DayVerdict) -> bool:
     """Whether a report, notice or bulletin stands behind a row; one that none does may be filled in."""
     told_of = row.violence != Finding.UNKNOWN or row.access not in (Finding.UNKNOWN, Finding.NOT_OWED)
     counted = any((row.incidents, row.incidents_out_of_scope, row.incidents_possible, row.covered_share))
     return told_of or counted or any(json.loads(row.evidence).values())
 
 
-def figures_of(row: VerdictRow) -> tuple[object, ...]:
+def figures_of(row: DayVerdict) -> tuple[object, ...]:
     """Return what may change of a row without a new version, while its day is not FINAL, but for its state."""
     return (
         row.incidents,

@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
-from schemas.rows import GateRow, VerdictRow, WindowRow
+from schemas.rows import DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros, first_trailing_hour
 from streams.ledger.core.findings import Finding
 
 WINDOW_DAYS = 7
 
-VerdictOf = Callable[[str, date], VerdictRow | None]
+VerdictOf = Callable[[str, date], DayVerdict | None]
 
 
 class HourFigures(NamedTuple):
