@@ -111,7 +111,8 @@ def test_a_ledger_that_is_stopped_and_started_comes_to_the_same_rows(tmp_path: P
             stored.reopen()
             offset = stored.ledger.next_offset
     resumed = stored.store.resume()
-    assert {(row.region, row.truce_day): row for row in resumed.verdicts} == plain.store.verdicts
+    standing = {(row.region, row.truce_day): row for row in plain.store.verdict_log}
+    assert {(row.region, row.truce_day): row for row in resumed.verdicts} == standing
     stored.store.close()
     expected = [(row.region, row.truce_day, row.version, row.evidence) for row in plain.store.versions]
     assert versions(tmp_path) == expected
@@ -121,5 +122,5 @@ def versions(directory: Path) -> list[tuple[str, date, int, str]]:
     """Return every version in the order they were written."""
     with duckdb.connect(str(directory / "live.duckdb"), read_only=True) as connection:
         return connection.execute(
-            "SELECT region, truce_day, version, evidence FROM day_verdict_versions ORDER BY rowid"
+            "SELECT region, truce_day, version, evidence FROM verdict_log WHERE new_version ORDER BY rowid"
         ).fetchall()
