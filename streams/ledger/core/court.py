@@ -226,6 +226,7 @@ class Court:
             told=told,
             contested=contested,
             unexplained=tuple(sorted(unexplained)),
+            has_bulletin=any(True for _ in books.bulletins.of(bucket)),
             longer=() if told else tuple(books.bulletins.longer(region, start, ends)),
             sure=tally.in_scope.total,
             possible=possible,

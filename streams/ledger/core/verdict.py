@@ -60,11 +60,20 @@ class Judgement(NamedTuple):
     refused: Refused | None
     #: Where no bulletin counts the day: those of the monitor that cover more than a day, by name.
     longer: tuple[str, ...]
+    #: Whether any bulletin of the day speaks of the region, whatever it counts.
+    has_bulletin: bool
 
     @property
     def verdict(self) -> Finding:
         """The verdict of the day."""
         return combine(self.violence, self.access.finding)
+
+    @property
+    def told_of(self) -> bool:
+        """Whether any report, notice, bulletin or pending reject stands behind it."""
+        found = self.violence is not Finding.UNKNOWN or self.access.finding not in (Finding.UNKNOWN, Finding.NOT_OWED)
+        counted = self.incidents or self.out_of_scope or self.possible or self.refused_pending
+        return found or bool(counted) or self.has_bulletin or self.watched_until is not None
 
     def rule(self, agreement: Agreement) -> str:
         """Return the rule that decided the verdict: that of the violence leg where both legs did."""
@@ -87,7 +96,11 @@ class Judgement(NamedTuple):
         )
 
     def reasons_text(self, agreement: Agreement) -> str:
-        """Why the legs were found so, as a JSON list of sentences with the rule that decided."""
+        """Why the legs were found so, as a JSON list of sentences with the rule that decided.
+
+        That of a day nobody told of says so: once the day is final, the next judgement has to know.
+        """
+        nothing = {} if self.told_of else {"told_of": False}
         return json.dumps(
             [
                 {
@@ -95,6 +108,7 @@ class Judgement(NamedTuple):
                     "finding": self.violence,
                     "rule": self._violence_rule(agreement),
                     "text": self._violence_text(agreement),
+                    **nothing,
                 },
                 {
                     "leg": "access",
@@ -224,10 +238,8 @@ def is_new_version(judged: VerdictRow, present: VerdictRow, *, final: bool) -> b
 
 
 def rests_on_anything(row: VerdictRow) -> bool:
-    """Whether a report, notice or bulletin stands behind a row; one that none does may be filled in."""
-    told_of = row.violence != Finding.UNKNOWN or row.access not in (Finding.UNKNOWN, Finding.NOT_OWED)
-    counted = any((row.incidents, row.incidents_out_of_scope, row.incidents_possible, row.covered_share))
-    return told_of or counted or any(json.loads(row.evidence).values())
+    """Whether a report, notice, bulletin or pending reject stands behind a row; one of none may be filled in."""
+    return "told_of" not in json.loads(row.reasons)[0]
 
 
 def figures_of(row: VerdictRow) -> tuple[object, ...]:
