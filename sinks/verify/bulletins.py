@@ -53,17 +53,24 @@ def of_days(days: Days, region: str, reports: Iterable[NaiveReport]) -> list[Nai
     ]
 
 
+def is_longer(agreement: Agreement, region: str, report: NaiveReport) -> bool:
+    """Whether a report is a bulletin of the monitor's that speaks of ``region`` and covers more than a day."""
+    return (
+        report.type == "bulletin"
+        and report.feed == agreement.violence.bulletins_of
+        and report.occurred_to - report.occurred_from > LONGEST_HOURS * 3_600 * 1_000_000
+        and any(line.region == region for line in report.lines)
+    )
+
+
 def longer_ones(
     agreement: Agreement, region: str, start: Micros, end: Micros, reports: Iterable[NaiveReport]
 ) -> list[str]:
     """Return the names of the monitor's bulletins of ``region`` that cover some of the day and more than a day."""
     found = [
         told
-        for told in measuring(agreement, reports)
-        if told.type == "bulletin"
-        and told.occurred_to - told.occurred_from > LONGEST_HOURS * 3_600 * 1_000_000
-        and max(told.occurred_from, start) < min(told.occurred_to, end)
-        and any(line.region == region for line in told.lines)
+        for told in reports
+        if is_longer(agreement, region, told) and max(told.occurred_from, start) < min(told.occurred_to, end)
     ]
     return [told.name for told in sorted(found, key=lambda told: (told.occurred_from, told.feed, told.report_id))]
 

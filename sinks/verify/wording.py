@@ -58,7 +58,7 @@ def violence_reason(
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
     known = _known(agreement, incidents, possible)
     held = [incidents, incidents + possible, incidents + refused.incidents] if counted is None else [counted]
-    compared = [*held, *(number for _, number in against)]
+    compared = [*held, *(number for _, number in against[:MOST_NAMED])]
     if severe:
         text = f"{_several(severe, 'severe incident')}, one is enough; {known}, {_limit(agreement, limit, compared)}"
     else:

@@ -12,10 +12,9 @@ from schemas.agreement import Agreement
 from schemas.rows import Evidence, VerdictRow
 from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
-from streams.ledger.core.bulletins import Told
+from streams.ledger.core.bulletins import Contesting, Longer, Told
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.refusals import Refused
-from streams.ledger.core.tally import EVIDENCE_SHOWN
 
 
 class Judgement(NamedTuple):
@@ -47,7 +46,7 @@ class Judgement(NamedTuple):
     without_toll: int
     evidence: tuple[Evidence, ...]
     told: Told | None
-    contested: tuple[Told, ...]
+    contested: Contesting
     #: Feeds whose notices watch nothing: they saw something and do not tell what.
     unexplained: tuple[str, ...]
     #: Incidents that surely happened that day, and those that may have; of the latter, those of a severe kind.
@@ -58,8 +57,8 @@ class Judgement(NamedTuple):
     refused_pending: int
     #: The rejects that, with the incidents, make the leg UNKNOWN; None where they do not.
     refused: Refused | None
-    #: Where no bulletin counts the day: those of the monitor that cover more than a day, by name.
-    longer: tuple[str, ...]
+    #: Where no bulletin counts the day: those of the monitor that cover more than a day.
+    longer: Longer
     #: Whether any bulletin of the day speaks of the region, whatever it counts.
     has_bulletin: bool
 
@@ -82,7 +81,7 @@ class Judgement(NamedTuple):
     @property
     def contested_by(self) -> str | None:
         """The feeds that contest the day, as text; None when none does."""
-        return ", ".join(sorted({told.feed for told in self.contested})) or None
+        return ", ".join(self.contested.feeds) or None
 
     def evidence_text(self) -> str:
         """The incidents and convoys that decided the day, as JSON text."""
@@ -125,7 +124,7 @@ class Judgement(NamedTuple):
             return "severe_incident"
         if agreement.violence.bulletins_of is not None and self.told is None:
             return "no_bulletin"
-        if self.contested:
+        if self.contested.bulletins:
             return "contested"
         if self.uncertain:
             return "uncertain_time"
@@ -144,7 +143,8 @@ class Judgement(NamedTuple):
         held_against_it = [self.told.incidents] if self.told else [self.sure, self.sure + self.possible]
         if self.refused:
             held_against_it.append(self.sure + self.refused.incidents)
-        limit = f"limit {limit_text(self.limit, [*held_against_it, *(told.incidents for told in self.contested)])}"
+        held_against_it += [told.incidents for told in self.contested.first]
+        limit = f"limit {limit_text(self.limit, held_against_it)}"
         if self.limit > rules.floor:
             limit += f" ({100 - rules.reduction_percent} % of a baseline of {_number(self.baseline)} a day)"
         else:
@@ -154,7 +154,7 @@ class Judgement(NamedTuple):
         if rules.bulletins_of is not None:
             none = f"no bulletin of {rules.bulletins_of} counts this day{self._longer_text()}"
             counted = self.told.text if self.told else none
-        if self.contested:
+        if self.contested.bulletins:
             counted = f"{self._contested_text()}, against {counted}"
         elif self.uncertain and self.severe_possible:
             counted = f"{_count(self.severe_possible, 'severe incident')} possible, one is enough; {counted}"
@@ -164,17 +164,16 @@ class Judgement(NamedTuple):
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
     def _longer_text(self) -> str:
-        if not self.longer:
+        names, bulletins = self.longer
+        if not bulletins:
             return ""
-        more = len(self.longer) - EVIDENCE_SHOWN
-        others = f" and {more} more" if more > 0 else ""
-        verb = "covers" if len(self.longer) == 1 else "cover"
-        return f", as {', '.join(self.longer[:EVIDENCE_SHOWN])}{others} {verb} more than a day"
+        others = f" and {bulletins - len(names)} more" if bulletins > len(names) else ""
+        return f", as {', '.join(names)}{others} {'covers' if bulletins == 1 else 'cover'} more than a day"
 
     def _contested_text(self) -> str:
-        shown = "; ".join(told.text for told in self.contested[:EVIDENCE_SHOWN])
-        more = len(self.contested) - EVIDENCE_SHOWN
-        return f"{shown}; and {_count(more, 'more bulletin')}" if more > 0 else shown
+        shown = "; ".join(told.text for told in self.contested.first)
+        more = self.contested.bulletins - len(self.contested.first)
+        return f"{shown}; and {_count(more, 'more bulletin')}" if more else shown
 
     def _watched_text(self) -> str:
         if self.violence is not Finding.UNKNOWN:
