@@ -133,7 +133,7 @@ class RecordedFacts:
             raise
 
     def _read(self) -> None:
-        check_current(schema_version(self._connection), self.path)
+        check_current(self._connection, schema_version(self._connection), self.path)
         self.agreement = about(self._connection).agreement
         check_calendar(self._connection, self.agreement, self.path)
         self.region_names = region_names(self._connection)

@@ -32,7 +32,7 @@ from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
-from sinks.migrations import check_agreement, check_version, migrate, stored_version
+from sinks.migrations import check_agreement, check_rules, check_version, migrate, stored_version
 from sinks.opening import (
     LIVE,
     PUBLISHED,
@@ -112,8 +112,8 @@ class Store:
             StoreDamaged: the file cannot be read, and going on without it would lose something.
             StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
-            UsageError: the file was judged by another agreement, by other rules of this one, or with time zones that
-                cut its days otherwise.
+            UsageError: the file was judged by another agreement, by other rules of this one, by the rules of an earlier
+                version, or with time zones that cut its days otherwise.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
@@ -160,6 +160,7 @@ class Store:
                 check_filled(stored, live)
                 check_version(stored, live)
                 if stored:
+                    check_rules(connection, stored, live)
                     check_agreement(connection, agreement, live)
                     check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)

@@ -1,15 +1,18 @@
--- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
--- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
+-- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the editions of its
+-- rules and sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
 -- still tell, and their dismissals; tolls that nobody states; the accused as lists, and the parties they are.
+-- Rows of an earlier version are under other rules, and no ledger goes on with them: none are changed here.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
 ALTER TABLE about ADD COLUMN file_id VARCHAR;
+ALTER TABLE about ADD COLUMN rules INTEGER;
 ALTER TABLE about ADD COLUMN sentences INTEGER;
 COMMENT ON COLUMN about.tzdata IS 'Release of the IANA time zones that truce-days were last cut by, such as 2026f.';
 COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in seconds since 1970, and the length in seconds of every truce-day until 2199 that is no 24 hours long.';
 COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
+COMMENT ON COLUMN about.rules IS 'Edition of the rules of docs/judging.md that the whole file was judged by. Software of another edition refuses it.';
 COMMENT ON COLUMN about.sentences IS 'Edition of the sentences in which the whole file gives its reasons and hints; NULL where versions of trucewatch with different ones wrote it.';
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
@@ -23,39 +26,31 @@ COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or t
 
 ALTER TABLE day_verdicts ADD COLUMN rule VARCHAR;
 ALTER TABLE day_verdicts ADD COLUMN contested_by VARCHAR;
-UPDATE day_verdicts SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
 COMMENT ON COLUMN day_verdicts.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_verdict_versions ADD COLUMN rule VARCHAR;
 ALTER TABLE day_verdict_versions ADD COLUMN contested_by VARCHAR;
-UPDATE day_verdict_versions SET rule = CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END;
 COMMENT ON COLUMN day_verdict_versions.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_figures ADD COLUMN rule VARCHAR;
 ALTER TABLE day_figures ADD COLUMN contested_by VARCHAR;
-UPDATE day_figures SET rule = CASE WHEN v.violence = v.verdict THEN day_figures.reasons ->> '$[0].rule' ELSE day_figures.reasons ->> '$[1].rule' END
-FROM day_verdict_versions v
-WHERE v.region = day_figures.region AND v.truce_day = day_figures.truce_day AND v.version = day_figures.version;
 COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
 
 ALTER TABLE day_verdicts ADD COLUMN incidents_sure INTEGER;
 ALTER TABLE day_verdicts ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_verdicts SET incidents_sure = incidents;
 COMMENT ON COLUMN day_verdicts.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_verdicts.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 
 ALTER TABLE day_verdict_versions ADD COLUMN incidents_sure INTEGER;
 ALTER TABLE day_verdict_versions ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_verdict_versions SET incidents_sure = incidents;
 COMMENT ON COLUMN day_verdict_versions.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_verdict_versions.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 
 ALTER TABLE day_figures ADD COLUMN incidents_sure INTEGER;
 ALTER TABLE day_figures ADD COLUMN incidents_possible INTEGER DEFAULT 0;
-UPDATE day_figures SET incidents_sure = incidents;
 COMMENT ON COLUMN day_figures.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_figures.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 
@@ -128,82 +123,12 @@ COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of 
 COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
 COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
 
--- What counts is added and taken away by one rule: sums of the rule before would keep a remainder.
-UPDATE linked_incidents SET deaths_low = told.low, deaths_best = coalesce(deaths_best, told.low), deaths_high = told.high
-FROM (
-    SELECT i.feed, i.report_id, min(coalesce(r.deaths_low, r.deaths_best)) AS low,
-           max(coalesce(r.deaths_high, r.deaths_best, r.deaths_low)) AS high
-    FROM (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
-    CROSS JOIN linked_incidents i
-    JOIN linked_reports l ON l.incident_feed = i.feed AND l.incident_report_id = i.report_id AND l.standing = 'active'
-    JOIN reports r USING (fact_offset)
-    WHERE NOT i.counted OR len(counting.feeds) = 0 OR list_contains(counting.feeds, r.feed)
-    GROUP BY ALL
-) told
-WHERE told.feed = linked_incidents.feed AND told.report_id = linked_incidents.report_id;
-UPDATE day_tallies SET deaths_low = told.low, deaths_best = told.best, deaths_high = told.high,
-    incidents_without_toll = told.without
-FROM (
-    SELECT region, truce_day, sum(coalesce(deaths_low, deaths_best, deaths_high * 0)) AS low,
-           sum(coalesce(deaths_best, deaths_low, deaths_high * 0)) AS best,
-           sum(coalesce(deaths_high, deaths_best, deaths_low)) AS high,
-           count(*) - count(coalesce(deaths_low, deaths_best, deaths_high)) AS without
-    FROM (
-        SELECT region, truce_day, deaths_low, deaths_best, deaths_high
-        FROM reports, (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
-        WHERE type = 'incident' AND present AND NOT retracted AND in_scope
-            AND (len(counting.feeds) = 0 OR list_contains(counting.feeds, feed))
-            AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
-        UNION ALL
-        SELECT region, truce_day, deaths_low, deaths_best, deaths_high FROM linked_incidents WHERE counted AND in_scope
-    )
-    GROUP BY region, truce_day
-) told
-WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
-UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
-WHERE incidents = 0;
--- A verdict that stands would else be taken for changed, and a final day amended. Of its earlier versions nobody knows.
-UPDATE day_verdicts SET incidents_without_toll = coalesce(told.incidents_without_toll, 0)
-FROM (FROM day_verdicts LEFT JOIN day_tallies USING (region, truce_day)
-      SELECT region, truce_day, day_tallies.incidents_without_toll) told
-WHERE told.region = day_verdicts.region AND told.truce_day = day_verdicts.truce_day;
-UPDATE day_verdict_versions SET incidents_without_toll = told.incidents_without_toll
-FROM day_verdicts told
-WHERE told.region = day_verdict_versions.region AND told.truce_day = day_verdict_versions.truce_day
-    AND told.version = day_verdict_versions.version;
-
--- By no function: a log is replayed before DuckDB's own extensions are there, and would be taken for damaged.
-CREATE TEMP TABLE accusing AS SELECT fact_offset FROM reports WHERE accused IS NOT NULL;
 ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
-UPDATE reports SET accused = raw ->> '$.accused[*]' WHERE fact_offset IN (FROM accusing);
-DROP TABLE accusing;
 ALTER TABLE reports ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN reports.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
-CREATE TEMP TABLE accusing AS SELECT rowid AS place, accused AS name FROM bulletins WHERE accused IS NOT NULL;
 ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
-UPDATE bulletins SET accused = [name] FROM accusing WHERE bulletins.rowid = accusing.place;
-DROP TABLE accusing;
 ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
-
--- Agreements of earlier versions know no parties. "A or B" is an accusation of two all the same. White space is what
--- Python takes for it, by whom names are taken apart from here on.
-CREATE TEMP MACRO alternatives(name) AS (
-    list_filter(
-        list_transform(
-            regexp_split_to_array(name, '(?i)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+(?:or|أو|او)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|/'),
-            lambda part: regexp_replace(part, '^[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|[\s\x0b\x1c-\x1f\x{85}\p{Z}]+$', '', 'g')
-        ),
-        lambda part: part <> ''
-    )
-);
-CREATE TEMP MACRO meant(accused) AS list_sort(list_distinct(flatten(list_transform(
-    accused, lambda name: CASE WHEN len(alternatives(name)) > 1 THEN alternatives(name) ELSE [name] END
-))));
-UPDATE reports SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
-UPDATE bulletins SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
-DROP MACRO alternatives;
-DROP MACRO meant;
 
 COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of an incident near when its exact point is the middle of the named town. Of a convoy governorate when its most exact name is a region''s.';

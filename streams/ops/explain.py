@@ -62,7 +62,7 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         UsageError: no such region or day was judged; the hint lists what there is.
     """
     with opened_copy(path) as connection:
-        check_current(reading.schema_version(connection), path)
+        check_current(connection, reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
@@ -77,7 +77,7 @@ def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplan
         UsageError: no such region or day was judged, or not by then.
     """
     with opened_copy(path) as connection:
-        check_current(reading.schema_version(connection), path)
+        check_current(connection, reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)

@@ -518,7 +518,7 @@ def test_bad_usage_is_told_in_one_go(run: Run, published: Path, arguments: tuple
 
 
 @pytest.mark.parametrize(
-    ("version", "code", "said"), [(99, 3, "upgrade trucewatch"), (1, 2, "start its ledger once with this version")]
+    ("version", "code", "said"), [(99, 3, "upgrade trucewatch"), (1, 2, "by the rules of an earlier version")]
 )
 def test_a_file_of_another_schema_version_is_refused(
     run: Run, published: Path, tmp_path: Path, version: int, code: int, said: str
