@@ -134,10 +134,11 @@ def test_a_final_day_that_rested_on_a_bulletin_is_amended() -> None:
         coverage(low=at(0), high=at(0, 1), nil=False),
         bulletin("b1", low=at(0), high=at(1), tallies=(CountLine(0, "SY01"),)),
         refused(1),
+        incident("i1", when=at(0, 3), to=at(3)),
     ],
-    ids=["a watch of too few feeds", "a notice that does not say what it saw", "a bulletin", "a pending reject"],
+    ids=["a watch of too few feeds", "a notice that says not what", "a bulletin", "a reject", "a possible incident"],
 )
-def test_a_final_day_that_rested_on_no_more_than_a_notice_a_bulletin_or_a_reject_is_amended(told: Fact) -> None:
+def test_a_final_day_that_rested_on_so_much_is_amended(told: Fact) -> None:
     world = World(agreement(coverage={"min_feeds": 2}), flush_every=1, restart_every=1).tell(told, tick(at(9)))
     final = world.verdict("SY01", 0)
     assert (final.state, final.verdict, final.covered_share) == ("FINAL", "UNKNOWN", 0)

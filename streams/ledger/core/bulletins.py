@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from fractions import Fraction
 from heapq import nsmallest
@@ -178,7 +178,7 @@ class DayBulletins:
         named = index.earliest(day, EVIDENCE_SHOWN)
         return Longer(tuple(f"{each.feed}/{each.report_id}" for each in named), index.count(day))
 
-    def of(self, bucket: tuple[str, date]) -> Iterable[Told]:
+    def of(self, bucket: tuple[str, date]) -> Collection[Told]:
         """Return the bulletins of a region and truce-day."""
         return self._told[bucket].values() if bucket in self._told else ()
 

@@ -226,7 +226,7 @@ class Court:
             told=told,
             contested=contested,
             unexplained=tuple(sorted(unexplained)),
-            has_bulletin=any(True for _ in books.bulletins.of(bucket)),
+            has_bulletin=bool(books.bulletins.of(bucket)),
             longer=Longer() if told or start >= ends else books.bulletins.longer(bucket),
             sure=tally.in_scope.total,
             possible=possible,
