@@ -271,12 +271,18 @@ def places_to_check(connection: Connection) -> PlacesToCheck:
 
 
 def refused_pending(connection: Connection) -> RefusedPending:
-    """Return how many refused reports are pending, on how many truce-days of regions, and of how many gate regions."""
+    """Return how many refused reports are pending, on how many truce-days of regions, and of how many gate regions.
+
+    Judged days alone count: one that is pending before the truce, after its end or on a day to come has marked no
+    verdict, though ``rejects list --pending`` lists it.
+    """
     counts = """
     SELECT count(DISTINCT CASE WHEN feed IS NULL OR report_id IS NULL
                           THEN fact_offset::VARCHAR ELSE feed || '/' || report_id END),
            count(DISTINCT (region, truce_day)), count(DISTINCT region) FILTER (in_gate)
-    FROM pending_rejects LEFT JOIN regions ON pcode = region
+    FROM pending_rejects
+    JOIN (SELECT region, truce_day FROM day_verdicts) judged USING (region, truce_day)
+    LEFT JOIN regions ON pcode = region
     """
     return select(connection, RefusedPending, counts)[0]
 

@@ -79,7 +79,7 @@ class AmendedVersion:
 
 @dataclass(frozen=True)
 class RefusedPending:
-    """Refused reports that are pending: on so many truce-days of regions, and of so many regions the gate needs."""
+    """Refused reports that are pending: on so many judged days of regions, and of so many regions the gate needs."""
 
     reports: int
     region_days: int
