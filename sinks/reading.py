@@ -127,9 +127,9 @@ def _only_row(connection: Connection, sql: str) -> tuple[Any, ...]:
     return tuple(found[0])
 
 
-def region_names(connection: Connection) -> dict[str, str]:
-    """Return the name of every region by P-code, in order of P-code."""
-    return dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+def region_spellings(connection: Connection) -> dict[str, list[str]]:
+    """Return every name of each region, the one that is shown first, by P-code and in its order."""
+    return dict(connection.execute("SELECT pcode, spellings FROM regions ORDER BY pcode").fetchall())
 
 
 def present_reports(path: Path) -> Iterator[tuple[str, str, str, str]]:

@@ -1,5 +1,5 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
--- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
+-- sentences; the spellings of regions; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
 -- still tell, and their dismissals; tolls that nobody states; the accused as lists, and the parties they are.
 
@@ -11,6 +11,9 @@ COMMENT ON COLUMN about.tzdata IS 'Release of the IANA time zones that truce-day
 COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in seconds since 1970, and the length in seconds of every truce-day until 2199 that is no 24 hours long.';
 COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
 COMMENT ON COLUMN about.sentences IS 'Edition of the sentences in which the whole file gives its reasons and hints; NULL where versions of trucewatch with different ones wrote it.';
+
+ALTER TABLE regions ADD COLUMN spellings VARCHAR[];
+COMMENT ON COLUMN regions.spellings IS 'Every name of the region in the gazetteer, the one that is shown first. folded(name) compares them.';
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';

@@ -21,7 +21,7 @@ from tests.support.worlds import TRUCE
 
 TOPIC = "truce.facts.test-truce.v1"
 LOG = f"{EMBEDDED_CLUSTER}1/facts"
-REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
+REGIONS = {"SY01": ("Damascus", "دمشق", "Rif-Damas"), "SY02": ("Aleppo", "حلب", "El Haleb")}
 
 
 def open_store(
