@@ -316,7 +316,7 @@ COMMENT ON COLUMN gate_causes.regions_holding IS 'Regions whose streak is long e
 COMMENT ON COLUMN gate_causes.regions_holding_before IS 'The same before; NULL in the first line.';
 COMMENT ON COLUMN gate_causes.regions_needed IS 'Regions the gate needs.';
 COMMENT ON COLUMN gate_causes.reason IS 'Why it is open or closed.';
-COMMENT ON COLUMN gate_causes.days IS 'Days of gate regions whose verdict became another one at that tick; empty when time alone made the line.';
+COMMENT ON COLUMN gate_causes.days IS 'Days of gate regions whose verdict became another one at that tick. Empty when none did: a day ended, or was judged for the first time.';
 COMMENT ON COLUMN gate_causes.reports IS 'Reports that changed them, as feed/report_id@revision: the first ten of each day.';
 
 CREATE OR REPLACE VIEW contradictions AS
