@@ -21,16 +21,10 @@ from sinks.selecting import Connection
 CHUNK = 10_000
 
 _RECORDS = """
-WITH settled AS (
-    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset FROM dismissals
-    UNION ALL
-    SELECT reject_topic, reject_partition, reject_offset, reject_log, redrives.fact_offset
-    FROM redrives LEFT JOIN rejects again USING (fact_offset)
-    WHERE outcome <> 'rejected' OR len(again.regions) > 0
-), waiting AS (
+WITH waiting AS (
     SELECT * REPLACE (CASE WHEN NOT EXISTS (
-        FROM settled s WHERE s.reject_topic = source_topic AND s.reject_partition = source_partition
-            AND s.reject_offset = source_offset AND s.reject_log = source_log AND s.fact_offset < $before
+        FROM settled_rejects s WHERE s.reject_topic = source_topic AND s.reject_partition = source_partition
+            AND s.reject_offset = source_offset AND s.reject_log = source_log AND s.settled_offset < $before
     ) THEN regions END AS regions)
     FROM rejects WHERE fact_offset >= $low AND fact_offset < $high
 )

@@ -48,6 +48,7 @@ class Cell:
     deaths_high: int | None
     version: int
     rule: str
+    violence_rule: str
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int

@@ -57,7 +57,8 @@ WITH odd_days AS (
 ), deliveries AS (
     SELECT region, truce_day, sum(people_reached) AS people_reached
     FROM (SELECT region, delivered_at, people_reached FROM convoys WHERE delivered_at <= (SELECT now FROM ledger_state))
-    ASOF JOIN days ON delivered_at < ends_at
+    -- A date that the zone skipped ends when the day before it ends: a delivery of that day would be found in either.
+    ASOF JOIN (FROM days WHERE starts_at < ends_at) lasting ON delivered_at < ends_at
     WHERE starts_at <= delivered_at
     GROUP BY ALL
 ), figures AS (

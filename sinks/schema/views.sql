@@ -770,17 +770,22 @@ SELECT fact, value, detail FROM @own_file@, told WHERE in_use ORDER BY part, pla
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';
 
 CREATE OR REPLACE VIEW settled_rejects AS
-SELECT reject_topic, reject_partition, reject_offset, reject_log FROM dismissals
-UNION
--- Rejected once more it goes on as the reject it became, where that one tells as much.
-SELECT reject_topic, reject_partition, reject_offset, reject_log
-FROM redrives LEFT JOIN rejects again USING (fact_offset)
-WHERE outcome <> 'rejected' OR len(again.regions) > 0;
+SELECT reject_topic, reject_partition, reject_offset, reject_log, min(fact_offset) AS settled_offset
+FROM (
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset FROM dismissals
+    UNION ALL
+    -- Rejected once more it goes on as the reject it became, where that one tells as much.
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset
+    FROM redrives LEFT JOIN rejects again USING (fact_offset)
+    WHERE outcome <> 'rejected' OR len(again.regions) > 0
+)
+GROUP BY ALL;
 COMMENT ON VIEW settled_rejects IS 'Records whose reject a dismissal or a redrive has settled, whether or not it has come.';
 COMMENT ON COLUMN settled_rejects.reject_topic IS 'Kafka topic of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_partition IS 'Kafka partition of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_offset IS 'Kafka offset of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
+COMMENT ON COLUMN settled_rejects.settled_offset IS 'Place in the facts topic of the first dismissal or redrive that settles it.';
 
 CREATE OR REPLACE VIEW reject_states AS
 WITH last_redrives AS (

@@ -11,6 +11,7 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import load_gazetteer
+from schemas.truceday import LONGEST_BULLETIN, MICROS_PER_HOUR
 from streams.cli import options
 from streams.cli.brokers import knock
 from streams.cli.output import answers, print_json
@@ -91,7 +92,10 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"by {measured_by}."
         ),
         *(
-            [f"A bulletin of {violence.bulletins_of} for more than 25 h is of no one day: it counts for none."]
+            [
+                f"A bulletin of {violence.bulletins_of} for more than {LONGEST_BULLETIN // MICROS_PER_HOUR} h is of no "
+                "one day: it counts for none."
+            ]
             if violence.bulletins_of
             else []
         ),

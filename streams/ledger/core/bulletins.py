@@ -11,15 +11,12 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.facts import BulletinFact
 from schemas.rows import BulletinRow, Evidence, Identity
-from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
-
-#: A day's bulletin may cover the 25 hours of a day on which clocks change; what covers more tells of no one day.
-LONGEST_PERIOD = 25 * MICROS_PER_HOUR
+from schemas.truceday import LONGEST_BULLETIN, Micros, from_micros
 
 
 def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]:
     """Return the lines of a bulletin, numbered from 1, with the truce-day it is of and whether each is in scope."""
-    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_PERIOD
+    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_BULLETIN
     return [
         BulletinRow(
             feed=fact.feed,
@@ -128,7 +125,7 @@ class DayBulletins:
         touched: set[str] = set()
         for row in rows:
             span = (row.occurred_from, row.occurred_to)
-            if row.feed == self.monitor and row.region in self._regions and span[1] - span[0] > LONGEST_PERIOD:
+            if row.feed == self.monitor and row.region in self._regions and span[1] - span[0] > LONGEST_BULLETIN:
                 self._longer[row.region][Identity(row.feed, row.report_id)] = span
                 touched.add(row.region)
         return [(region, None) for region in sorted(touched)]
