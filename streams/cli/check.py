@@ -80,6 +80,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
     baseline = violence.baseline
     effect = f"{clock.effective:%Y-%m-%d %H:%M}" + (f" to {clock.ends:%Y-%m-%d %H:%M}" if clock.ends else "")
     parties = [f"{each.name} ({each.side}, {counted(len(each.names), 'name')})" for each in agreement.parties]
+    hours = LONGEST_BULLETIN // MICROS_PER_HOUR
     measured_by = f"the bulletins of {violence.bulletins_of}" if violence.bulletins_of else "incidents in scope"
     return [
         agreement.title,
@@ -92,10 +93,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"by {measured_by}."
         ),
         *(
-            [
-                f"A bulletin of {violence.bulletins_of} for more than {LONGEST_BULLETIN // MICROS_PER_HOUR} h is of no "
-                "one day: it counts for none."
-            ]
+            [f"A bulletin of {violence.bulletins_of} for more than {hours} h is of no one day: it counts for none."]
             if violence.bulletins_of
             else []
         ),

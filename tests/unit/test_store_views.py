@@ -284,7 +284,9 @@ def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(scratch: Scratch) ->
 
 
 @pytest.mark.parametrize("given", ["SY02", "sy02", "Aleppo", " ALEPPO.", "Haleb", "el-Haleb", "حلب", "الحلب"])
-def test_a_region_is_asked_for_by_its_p_code_or_any_spelling_of_its_name(file: duckdb.DuckDBPyConnection, given: str) -> None:
+def test_a_region_is_asked_for_by_its_p_code_or_any_spelling_of_its_name(
+    file: duckdb.DuckDBPyConnection, given: str
+) -> None:
     at_end = from_micros(hours(100))
     assert file.execute("SELECT region FROM region_of(?)", [given]).fetchall() == [("SY02",)]
     assert file.execute("SELECT region FROM window_as_of(?, ?)", [given, at_end]).fetchall() == [("SY02",)]
