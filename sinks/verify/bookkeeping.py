@@ -77,8 +77,8 @@ def check_about(file: Published) -> Iterator[Difference]:
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)
     if agreement.gazetteer in shipped_gazetteers():
         spellings = load_gazetteer(agreement.gazetteer).spellings()
-        named = {region: list(spellings.get(region, (region,))) for region in agreement.regions}
-        called = {(region,): (names[0], names) for region, names in named.items()}
+        spelt = {region: list(spellings.get(region, (region,))) for region in agreement.regions}
+        called = {(region,): (names[0], names) for region, names in spelt.items()}
         yield from file.compare("regions", ("pcode", "name", "spellings"), 1, called)
     lateness = agreement.lateness // timedelta(microseconds=1)
     days: dict[tuple[Any, ...], tuple[Any, ...]] = {}
