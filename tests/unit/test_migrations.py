@@ -55,6 +55,7 @@ OF_THE_FIRST = {
     "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log, accused_parties) REPLACE (array_to_string(accused, '; ') AS accused)",
     "bulletins": "* EXCLUDE (accused_parties) REPLACE (accused[1] AS accused)",
+    "regions": "* EXCLUDE (spellings)",
     "feeds": "* EXCLUDE (outside)",
     "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
     **dict.fromkeys(
