@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ class Store:
         cls,
         directory: Path,
         agreement: Agreement,
-        regions: Mapping[str, str],
+        regions: Mapping[str, Sequence[str]],
         *,
         facts_topic: str,
         log_identity: str,
@@ -102,7 +102,8 @@ class Store:
         damaged live file is set aside, and then it is so there as well; ``set_aside`` says so.
 
         Args:
-            regions: names of regions by P-code; a region without one is shown by its code.
+            regions: spellings of regions by P-code, the one that is shown first; a region without one is shown by its
+                code.
             log_identity: tells one log of the facts topic from another one made later under the same name.
             new_log_allowed: whether another log is taken from its beginning, as with a broker that forgets, or refused.
                 The stored one is given up only if it was an embedded broker's.
@@ -139,7 +140,7 @@ class Store:
         cls,
         live: Path,
         agreement: Agreement,
-        regions: Mapping[str, str],
+        regions: Mapping[str, Sequence[str]],
         log: FactsLog,
         *,
         new_log_allowed: bool,
@@ -179,7 +180,7 @@ class Store:
 
     # -- taking up
 
-    def _settle(self, regions: Mapping[str, str], log_identity: str, *, new_log_allowed: bool) -> None:
+    def _settle(self, regions: Mapping[str, Sequence[str]], log_identity: str, *, new_log_allowed: bool) -> None:
         with self._transaction():
             name_regions(self._connection, self._agreement, regions)
             self.new_epoch = settle_log(

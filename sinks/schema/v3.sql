@@ -1,5 +1,5 @@
 -- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the editions of its
--- rules and sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
+-- rules and sentences; the spellings of regions; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
 -- still tell, and their dismissals; tolls that nobody states; the accused as lists, and the parties they are.
 -- Rows of an earlier version are under other rules, and no ledger goes on with them: none are changed here.
@@ -14,6 +14,9 @@ COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in sec
 COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
 COMMENT ON COLUMN about.rules IS 'Edition of the rules of docs/judging.md that the whole file was judged by. Software of another edition refuses it.';
 COMMENT ON COLUMN about.sentences IS 'Edition of the sentences in which the whole file gives its reasons and hints; NULL where versions of trucewatch with different ones wrote it.';
+
+ALTER TABLE regions ADD COLUMN spellings VARCHAR[];
+COMMENT ON COLUMN regions.spellings IS 'Every name of the region in the gazetteer, the one that is shown first. folded(name) compares them.';
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';

@@ -9,17 +9,15 @@ from statistics import mean, median
 
 from schemas.agreement import Agreement
 from schemas.reports import Bulletin
-from schemas.truceday import Micros
+from schemas.truceday import LONGEST_BULLETIN, Micros
 from sinks.verify.convoys import Leg
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveLine, NaiveReport
 
-LONGEST_HOURS = 25
-
 
 def day_of(days: Days, from_: Micros, to: Micros) -> date | None:
     """Return the truce-day a bulletin is of; None when its period is empty or too long to be of one."""
-    if not 0 < to - from_ <= LONGEST_HOURS * 3_600 * 1_000_000:
+    if not 0 < to - from_ <= LONGEST_BULLETIN:
         return None
     return days.holding_most(from_, to)[0]
 
@@ -58,7 +56,7 @@ def is_longer(agreement: Agreement, region: str, report: NaiveReport) -> bool:
     return (
         report.type == "bulletin"
         and report.feed == agreement.violence.bulletins_of
-        and report.occurred_to - report.occurred_from > LONGEST_HOURS * 3_600 * 1_000_000
+        and report.occurred_to - report.occurred_from > LONGEST_BULLETIN
         and any(line.region == region for line in report.lines)
     )
 

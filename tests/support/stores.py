@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from schemas.agreement import Agreement
+from schemas.gazetteer import load_gazetteer
 from schemas.rows import Changes
 from schemas.topics import EMBEDDED_CLUSTER
 from sinks.migrations import migrate, migrations
@@ -21,7 +22,7 @@ from tests.support.worlds import TRUCE
 
 TOPIC = "truce.facts.test-truce.v1"
 LOG = f"{EMBEDDED_CLUSTER}1/facts"
-REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
+REGIONS = load_gazetteer(TRUCE.gazetteer).spellings()
 
 
 def open_store(

@@ -55,6 +55,7 @@ def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
 #: Of tables with later columns, those of the first two versions.
 OF_THE_FIRST = {
     "reports": "* EXCLUDE (toll_flaw, source_log, accused_parties) REPLACE (array_to_string(accused, '; ') AS accused)",
+    "regions": "* EXCLUDE (spellings)",
     "feeds": "* EXCLUDE (outside)",
     "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
     "bulletins": "* EXCLUDE (accused_parties) REPLACE (accused[1] AS accused)",

@@ -18,8 +18,9 @@ from schemas.gazetteer import load_gazetteer
 from schemas.rejects import DISMISSAL_OF
 from schemas.rows import VerdictRow
 from schemas.truceday import from_micros
-from sinks.reading import open_published
+from sinks.reading import open_published, published, refused_pending
 from sinks.recorded_facts import RecordedFacts
+from sinks.records import RefusedPending
 from sinks.verify import verify
 from sinks.verify.refused import glimpse
 from streams.intake.examine import Examiner
@@ -370,6 +371,14 @@ def test_a_file_judged_anew_by_other_rules_knows_what_was_pending(tmp_path: Path
         found = judge(recorded, UNKNOWN, moment=recorded.last_judged(), progress=lambda _done, _of: None).status.cells
     (cell,) = [each for each in found if (each.region, each.truce_day) == ("SY01", day(0))]
     assert (cell.rule, cell.refused_pending) == ("refused_pending", 2)
+
+
+def test_refused_reports_of_days_never_judged_are_listed_and_mark_no_verdict(tmp_path: Path) -> None:
+    days = [(at(-2), at(-2, 1)), (at(0, 1), at(0, 2)), (at(3), at(3, 1))]
+    history = History(TRUCE).tell(*(reported(f"r{n}", kind="sheling", occurred=when) for n, when in enumerate(days)))
+    with published(history.tick(at(1)).judged(tmp_path)) as connection:
+        assert refused_pending(connection) == RefusedPending(reports=1, region_days=1, gate_regions=1)
+        assert connection.execute("SELECT count(*) FROM pending_rejects").fetchall() == [(3,)]
 
 
 def test_a_crowd_of_rejects_costs_a_tick_no_more_than_a_few() -> None:

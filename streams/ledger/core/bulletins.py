@@ -12,18 +12,15 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.facts import BulletinFact
 from schemas.rows import BulletinRow, Evidence, Identity
-from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
+from schemas.truceday import LONGEST_BULLETIN, Micros, from_micros
 from streams.ledger.core.stretches import DayIndex, judged_days
 from streams.ledger.core.tally import EVIDENCE_SHOWN
 from streams.ledger.core.watchers import Days
 
-#: A day's bulletin may cover the 25 hours of a day on which clocks change; what covers more tells of no one day.
-LONGEST_PERIOD = 25 * MICROS_PER_HOUR
-
 
 def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]:
     """Return the lines of a bulletin, numbered from 1, with the truce-day it is of and whether each is in scope."""
-    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_PERIOD
+    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_BULLETIN
     return [
         BulletinRow(
             feed=fact.feed,
@@ -151,7 +148,7 @@ class DayBulletins:
         low, high = rows[0].occurred_from, rows[0].occurred_to
         regions = tuple(dict.fromkeys(row.region for row in rows if row.region is not None))
         regions = tuple(region for region in regions if region in self._regions)
-        covered = judged_days(self._agreement, low, high) if high - low > LONGEST_PERIOD else None
+        covered = judged_days(self._agreement, low, high) if high - low > LONGEST_BULLETIN else None
         if covered is None:
             return None
         days, evidence = Days(None, regions, *covered), Evidence(low, *identity)
