@@ -281,7 +281,7 @@ class Candidates:
         alike = [near[0], *(other for other in near[1:] if self._alike(report, near[0], other))]
         if len(alike) == 1:
             return Picked(alike)
-        # A day and a city do not tell which of two strikes a third report is of; in a place by its name both count once.
+        # A day and a city do not tell which of two strikes it is; of those in one place by its name it is one of two.
         if any(class_by_name(report, other) is None for _, other in alike):
             return Picked(())
         return Picked([max(alike, key=_most_dead)], of_several=True)
