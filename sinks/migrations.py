@@ -65,6 +65,12 @@ def _comments() -> str:
     return "".join(line for sql in _numbered().values() for line in _COMMENT.findall(sql))
 
 
+def wanted_definitions(agreement: Agreement, file_id: str) -> tuple[str, str]:
+    """Return the SQL of a file's comments, views and macros, and its digest."""
+    sql = _comments() + definitions(agreement, file_id)
+    return sql, hashlib.sha256(sql.encode()).hexdigest()
+
+
 def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Return the schema version of an open file; 0 when the file is empty.
 
@@ -162,12 +168,10 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
     )
 
 
-def migrate(
-    connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement, file_id: str | None = None
-) -> None:
+def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
     """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them.
 
-    A file that has no ``file_id`` yet gets the one given, or a new one.
+    A file that has no ``file_id`` yet gets one.
     """
     for number, sql in migrations().items():
         if number <= stored:
@@ -188,10 +192,10 @@ def migrate(
     nothing_read = "WHERE (SELECT next_offset FROM ledger_state) = 0"
     connection.execute(f"UPDATE about SET rules = ?, sentences = ? {nothing_read}", [RULES, SENTENCES])  # noqa: S608
     connection.execute("UPDATE about SET sentences = NULL WHERE sentences <> ?", [SENTENCES])
-    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [file_id or uuid4().hex])
+    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [uuid4().hex])
     ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
-    sql = _comments() + definitions(agreement, file_id)
-    present = (software_version(), RELEASE, hashlib.sha256(sql.encode()).hexdigest())
+    sql, digest = wanted_definitions(agreement, file_id)
+    present = (software_version(), RELEASE, digest)
     if connection.execute("SELECT software_version, tzdata, definitions FROM about").fetchall() == [present]:
         return
     calendar = calendar_of(agreement).to_json()
