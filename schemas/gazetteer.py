@@ -91,6 +91,7 @@ class Gazetteer:
 
     def __init__(self, file: GazetteerFile, source: str, boundaries: Boundaries | None = None) -> None:
         self._regions = MappingProxyType({region.pcode: region.english for region in file.regions})
+        self._spellings = MappingProxyType({region.pcode: region.spellings for region in file.regions})
         self._country = file.country
         self._names = PlaceNames(file, source)
         self._boundaries = boundaries
@@ -100,6 +101,10 @@ class Gazetteer:
     def names(self) -> Mapping[str, str]:
         """Return the English name of every region, by P-code."""
         return self._regions
+
+    def spellings(self) -> Mapping[str, tuple[str, ...]]:
+        """Return every name of each region, the English one first, by P-code."""
+        return self._spellings
 
     def boundary_notes(self) -> Sequence[str]:
         """Return what was skipped of the boundaries, for their operator to look at."""

@@ -31,6 +31,11 @@ class RegionEntry(Language):
         None, description="Middle of the town that is called like it, as [latitude, longitude]."
     )
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every name, the English one first."""
+        return (self.english, *([] if self.local is None else [self.local]), *self.names)
+
 
 class PlaceEntry(Language):
     """A town, quarter or site, and the region it lies in."""

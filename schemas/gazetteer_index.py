@@ -103,8 +103,7 @@ def index_of(file: GazetteerFile, source: str) -> Index:
     for region in file.regions:
         gives_way = () if region.countryside is None else (region.countryside,)
         entry = Entry((region.pcode,), is_region=True, exactness=Exactness.REGION, gives_way=gives_way)
-        local = [] if region.local is None else [region.local]
-        index.add([region.english, *local, *region.names], entry)
+        index.add(list(region.spellings), entry)
         if file.country.startswith(region.pcode):
             index.faults.append(f"{region.pcode}: every code of the country {file.country} begins with it")
         if region.countryside is not None and region.countryside not in known:

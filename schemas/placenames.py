@@ -11,7 +11,8 @@ _APOSTROPHES = dict.fromkeys(map(ord, "'’‘`´ʼ′"))
 #: Letters Arabic writers use for one another at the ends of words and on borrowed keyboards.
 _ARABIC = str.maketrans({"ة": "ه", "ى": "ي", "ٱ": "ا", "ک": "ك", "ی": "ي"})
 _DROPPED = ("Mn", "Me", "Lm", "Cf")
-_ARTICLES = frozenset(
+#: Words that a name is compared without, in English transliteration and in languages of the feeds.
+ARTICLES = frozenset(
     ("al", "el", "ar", "as", "ad", "ash", "at", "ath", "az", "an", "ez", "es", "the", "of", "in", "de")
 )
 _ARABIC_ARTICLE = "ال"
@@ -35,7 +36,7 @@ def words_of(name: str) -> tuple[str, ...]:
     text = unicodedata.normalize("NFKD", name.translate(_APOSTROPHES)).casefold().translate(_ARABIC)
     letters = (letter for letter in text if unicodedata.category(letter) not in _DROPPED)
     words = "".join(letter if letter.isalnum() else " " for letter in letters).split()
-    kept = [_without_article(word) for word in words if word not in _ARTICLES]
+    kept = [_without_article(word) for word in words if word not in ARTICLES]
     return tuple(kept or words)
 
 

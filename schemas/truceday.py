@@ -18,6 +18,8 @@ Micros = int
 MICROS_PER_SECOND = 1_000_000
 MICROS_PER_HOUR = 3_600 * MICROS_PER_SECOND
 MICROS_PER_DAY = 24 * MICROS_PER_HOUR
+#: Longest period of a bulletin that is of one truce-day: a day on which clocks are put back has 25 hours.
+LONGEST_BULLETIN = 25 * MICROS_PER_HOUR
 #: Length of the trailing window in clock hours, the running hour included.
 TRAILING_HOURS = 168
 

@@ -76,8 +76,8 @@ def check_calendar(connection: duckdb.DuckDBPyConnection, agreement: Agreement, 
         UsageError: they do.
     """
     ((version,),) = connection.execute("SELECT schema_version FROM about").fetchall()
-    held = _held(connection, agreement) if version >= _HELD_SINCE else None
-    release, difference = held or _told(connection, agreement)
+    # What is of an earlier version has judged nothing: rules and calendars came together.
+    release, difference = _held(connection, agreement) if version >= _HELD_SINCE else ("", None)
     if difference is not None:
         raise calendar_refused(path, release, difference)
 
@@ -91,19 +91,11 @@ def calendar_refused(path: Path, release: str, difference: str) -> UsageError:
     )
 
 
-def _held(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> tuple[str, str | None] | None:
+def _held(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> tuple[str, str | None]:
+    """Return the release a file was judged with, and how the days it cuts differ."""
     ((release, text),) = connection.execute("SELECT tzdata, calendar FROM about").fetchall()
-    if text is None:
-        return None  # whoever brought the tables up to date was ended before it wrote the calendar
-    # One release cuts days in one way. The calendar is worked out only where the releases differ.
-    return release, None if release == RELEASE else calendar_of(agreement).difference(Calendar(**json.loads(text)))
-
-
-def _told(connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> tuple[str, str | None]:
-    """Judge a file from before calendars were held by the days it has verdicts for."""
-    sql = "SELECT truce_day, epoch_us(starts_at), epoch_us(ends_at) FROM truce_days ORDER BY truce_day"
-    for day, start, end in connection.execute(sql).fetchall():
-        calendar = agreement.calendar
-        if (start, end) != (calendar.start_of(day), calendar.end_of(day)):
-            return "an unknown release", f"{day} starts or ends at another instant"
-    return "", None
+    if text is None or release == RELEASE:
+        # None where whoever made the tables was ended before it wrote the calendar. One release cuts days in one way:
+        # the calendar is worked out only where the releases differ.
+        return release, None
+    return release, calendar_of(agreement).difference(Calendar(**json.loads(text)))

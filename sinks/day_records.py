@@ -31,7 +31,7 @@ class VerdictVersion:
     deaths_low: int | None
     deaths_best: int | None
     deaths_high: int | None
-    reasons: list[dict[str, str]]
+    reasons: list[dict[str, Any]]
     evidence: dict[str, list[str]]
     recorded_at: datetime
     tick_offset: int

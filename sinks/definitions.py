@@ -13,6 +13,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
+from schemas.placenames import ARTICLES
 
 #: In the order in which they build on each other.
 _FILES = (
@@ -75,6 +76,7 @@ def definitions(agreement: Agreement, file_id: str) -> str:
             "mark": _MARK.format(file_id=file_id),
             "file_id": file_id,
             "agreement": agreement.id,
+            "articles": ", ".join(f"'{article}'" for article in sorted(ARTICLES)),
             "bulletins_of": "NULL" if monitor is None else f"'{monitor}'",
             "baseline": agreement.violence.baseline.first_day.isoformat(),
             "first_day": agreement.first_day.isoformat(),

@@ -29,6 +29,11 @@ _NUMBERED = re.compile(r"^v(\d+)\.sql$")
 _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
 
 
+#: Edition of the rules that reports count and link by and days are judged by, docs/judging.md. It counts up with any
+#: change to one: no file goes on under other rules than it began with.
+RULES = 2
+#: Files of earlier versions of the tables were judged by the first edition.
+_EDITIONS_SINCE = 3
 #: Edition of the sentences that reasons and hints are written in. It counts up with any change to one: verify compares
 #: no sentence of another edition.
 SENTENCES = 2
@@ -60,6 +65,12 @@ def _comments() -> str:
     return "".join(line for sql in _numbered().values() for line in _COMMENT.findall(sql))
 
 
+def wanted_definitions(agreement: Agreement, file_id: str) -> tuple[str, str]:
+    """Return the SQL of a file's comments, views and macros, and its digest."""
+    sql = _comments() + definitions(agreement, file_id)
+    return sql, hashlib.sha256(sql.encode()).hexdigest()
+
+
 def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Return the schema version of an open file; 0 when the file is empty.
 
@@ -89,14 +100,42 @@ def check_version(stored: int, path: Path) -> None:
         )
 
 
-def check_current(stored: int, path: Path) -> None:
-    """Refuse to read a file of another schema version.
+def check_rules(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) -> None:
+    """Refuse a file that holds what other editions of the rules made of its reports.
+
+    To judge its days again would not do: its links, tallies and tolls rest on those rules as well, and what was held
+    at an instant would be told partly by the one edition and partly by the other.
+
+    Raises:
+        StoreUnavailable: the edition is newer than this software's.
+        UsageError: it is older.
+    """
+    held = "coalesce(rules, 1)" if stored >= _EDITIONS_SINCE else "1"
+    ((edition, next_offset),) = connection.execute(
+        f"SELECT {held}, next_offset FROM about, ledger_state"  # noqa: S608 - one of two
+    ).fetchall()
+    if next_offset == 0 or edition == RULES:
+        return
+    if edition > RULES:
+        raise StoreUnavailable(
+            f"{path} was judged by rules of a newer version than trucewatch {software_version()}: upgrade trucewatch"
+        )
+    raise UsageError(
+        f"{path} was judged by the rules of an earlier version of trucewatch",
+        "move the files of its folder away and start its ledger, which judges anew from the topic's beginning; that "
+        "version goes on reading them",
+    )
+
+
+def check_current(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) -> None:
+    """Refuse to read a file of another schema version, or of another edition of the rules.
 
     Raises:
         StoreUnavailable: it is newer than this software's.
         UsageError: it is older.
     """
     check_version(stored, path)
+    check_rules(connection, stored, path)
     newest = max(migrations())
     if stored < newest:
         raise UsageError(
@@ -129,12 +168,10 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
     )
 
 
-def migrate(
-    connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement, file_id: str | None = None
-) -> None:
+def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
     """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them.
 
-    A file that has no ``file_id`` yet gets the one given, or a new one.
+    A file that has no ``file_id`` yet gets one.
     """
     for number, sql in migrations().items():
         if number <= stored:
@@ -151,13 +188,14 @@ def migrate(
         reached("store.migrating")
         connection.execute("COMMIT")
         reached("store.migrated")
-    if stored == 0:
-        connection.execute("UPDATE about SET sentences = ?", [SENTENCES])
+    # What has read nothing holds nothing of another edition, also where its first opening was ended half-way.
+    nothing_read = "WHERE (SELECT next_offset FROM ledger_state) = 0"
+    connection.execute(f"UPDATE about SET rules = ?, sentences = ? {nothing_read}", [RULES, SENTENCES])  # noqa: S608
     connection.execute("UPDATE about SET sentences = NULL WHERE sentences <> ?", [SENTENCES])
-    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [file_id or uuid4().hex])
+    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [uuid4().hex])
     ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
-    sql = _comments() + definitions(agreement, file_id)
-    present = (software_version(), RELEASE, hashlib.sha256(sql.encode()).hexdigest())
+    sql, digest = wanted_definitions(agreement, file_id)
+    present = (software_version(), RELEASE, digest)
     if connection.execute("SELECT software_version, tzdata, definitions FROM about").fetchall() == [present]:
         return
     calendar = calendar_of(agreement).to_json()

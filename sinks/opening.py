@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,13 +120,16 @@ def check_filled(stored: int, live: Path) -> None:
         raise StoreDamaged(f"{live} is damaged (it is empty, but a copy of it was published)")
 
 
-def name_regions(connection: duckdb.DuckDBPyConnection, agreement: Agreement, names: Mapping[str, str]) -> None:
-    """Write the agreement's regions; one without a name is shown by its code."""
+def name_regions(
+    connection: duckdb.DuckDBPyConnection, agreement: Agreement, spellings: Mapping[str, Sequence[str]]
+) -> None:
+    """Write the agreement's regions; the first spelling is shown, or the code of one that has none."""
     needed, owed = set(agreement.gate_regions), set(agreement.access.regions)
     for pcode in agreement.regions:
+        names = list(spellings.get(pcode) or [pcode])
         connection.execute(
-            "INSERT OR REPLACE INTO regions VALUES (?, ?, ?, ?)",
-            [pcode, names.get(pcode, pcode), pcode in needed, pcode in owed],
+            "INSERT OR REPLACE INTO regions VALUES (?, ?, ?, ?, ?)",
+            [pcode, names[0], pcode in needed, pcode in owed, names],
         )
 
 

@@ -127,9 +127,9 @@ def _only_row(connection: Connection, sql: str) -> tuple[Any, ...]:
     return tuple(found[0])
 
 
-def region_names(connection: Connection) -> dict[str, str]:
-    """Return the name of every region by P-code, in order of P-code."""
-    return dict(connection.execute("SELECT pcode, name FROM regions ORDER BY pcode").fetchall())
+def region_spellings(connection: Connection) -> dict[str, list[str]]:
+    """Return every name of each region, the one that is shown first, by P-code and in its order."""
+    return dict(connection.execute("SELECT pcode, spellings FROM regions ORDER BY pcode").fetchall())
 
 
 def present_reports(path: Path) -> Iterator[tuple[str, str, str, str]]:
@@ -171,8 +171,8 @@ def _cells(
         f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
         "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
         "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, rule, contested_by, incidents_sure, incidents_possible, "
-        "refused_pending, incidents_without_toll, "
+        "deaths_low, deaths_best, deaths_high, version, rule, reasons ->> '$[0].rule', contested_by, "
+        "incidents_sure, incidents_possible, refused_pending, incidents_without_toll, "
         f"reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
@@ -271,12 +271,18 @@ def places_to_check(connection: Connection) -> PlacesToCheck:
 
 
 def refused_pending(connection: Connection) -> RefusedPending:
-    """Return how many refused reports are pending, on how many truce-days of regions, and of how many gate regions."""
+    """Return how many refused reports are pending, on how many truce-days of regions, and of how many gate regions.
+
+    Judged days alone count: one that is pending before the truce, after its end or on a day to come has marked no
+    verdict, though ``rejects list --pending`` lists it.
+    """
     counts = """
     SELECT count(DISTINCT CASE WHEN feed IS NULL OR report_id IS NULL
                           THEN fact_offset::VARCHAR ELSE feed || '/' || report_id END),
            count(DISTINCT (region, truce_day)), count(DISTINCT region) FILTER (in_gate)
-    FROM pending_rejects LEFT JOIN regions ON pcode = region
+    FROM pending_rejects
+    JOIN (SELECT region, truce_day FROM day_verdicts) judged USING (region, truce_day)
+    LEFT JOIN regions ON pcode = region
     """
     return select(connection, RefusedPending, counts)[0]
 

@@ -14,23 +14,17 @@ from schemas.truceday import Micros, from_micros, to_micros
 from sinks.calendar import check_calendar
 from sinks.faults import mapped
 from sinks.migrations import check_current
-from sinks.reading import about, open_published, region_names, schema_version
+from sinks.reading import about, open_published, region_spellings, schema_version
 from sinks.selecting import Connection
 
 #: Facts read at once, counted by place in the facts topic: some tens of megabytes of raw reports.
 CHUNK = 10_000
 
 _RECORDS = """
-WITH settled AS (
-    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset FROM dismissals
-    UNION ALL
-    SELECT reject_topic, reject_partition, reject_offset, reject_log, redrives.fact_offset
-    FROM redrives LEFT JOIN rejects again USING (fact_offset)
-    WHERE outcome <> 'rejected' OR len(again.regions) > 0
-), waiting AS (
+WITH waiting AS (
     SELECT * REPLACE (CASE WHEN NOT EXISTS (
-        FROM settled s WHERE s.reject_topic = source_topic AND s.reject_partition = source_partition
-            AND s.reject_offset = source_offset AND s.reject_log = source_log AND s.fact_offset < $before
+        FROM settled_rejects s WHERE s.reject_topic = source_topic AND s.reject_partition = source_partition
+            AND s.reject_offset = source_offset AND s.reject_log = source_log AND s.settled_offset < $before
     ) THEN regions END AS regions)
     FROM rejects WHERE fact_offset >= $low AND fact_offset < $high
 )
@@ -112,7 +106,7 @@ class RecordedFacts:
 
     Attributes:
         agreement: the agreement the file was judged by.
-        region_names: names of its regions by P-code.
+        region_spellings: names of its regions by P-code, the one that is shown first.
         outside: reports of none of its regions; the file holds no more of them.
         watched: the regions of each coverage notice in force, by feed and report_id.
         bulletin_lines: the region of each line with a place, by feed and report_id of its bulletin.
@@ -133,10 +127,10 @@ class RecordedFacts:
             raise
 
     def _read(self) -> None:
-        check_current(schema_version(self._connection), self.path)
+        check_current(self._connection, schema_version(self._connection), self.path)
         self.agreement = about(self._connection).agreement
         check_calendar(self._connection, self.agreement, self.path)
-        self.region_names = region_names(self._connection)
+        self.region_spellings = region_spellings(self._connection)
         ((self.outside,),) = self._connection.execute("SELECT coalesce(sum(outside), 0)::BIGINT FROM feeds").fetchall()
         self.watched = self._regions_by_report(_COVERAGE)
         self.bulletin_lines = self._regions_by_report(_BULLETINS)

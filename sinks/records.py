@@ -48,6 +48,7 @@ class Cell:
     deaths_high: int | None
     version: int
     rule: str
+    violence_rule: str
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
@@ -79,7 +80,7 @@ class AmendedVersion:
 
 @dataclass(frozen=True)
 class RefusedPending:
-    """Refused reports that are pending: on so many truce-days of regions, and of so many regions the gate needs."""
+    """Refused reports that are pending: on so many judged days of regions, and of so many regions the gate needs."""
 
     reports: int
     region_days: int

@@ -23,7 +23,7 @@ from sinks import queries
 from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped
-from sinks.migrations import check_agreement, check_version, stored_version
+from sinks.migrations import check_agreement, check_rules, check_version, stored_version
 from sinks.opening import copies, suspect
 from sinks.reading import open_published
 
@@ -63,7 +63,7 @@ def quarantine(live: Path, why: str, agreement: Agreement, log: FactsLog) -> Qua
     Raises:
         StoreDamaged: the log no longer holds all that follows the copy, or nobody knows; nothing was moved.
         StoreUnavailable: another process has the file by now, or a copy is of newer software; nothing was moved.
-        UsageError: a copy was judged by another agreement; nothing was moved.
+        UsageError: a copy was judged by another agreement, or by the rules of an earlier version; nothing was moved.
     """
     damaged = [live, live.with_name(f"{live.name}.wal")]
     taken, next_offset = None, 0
@@ -96,7 +96,9 @@ def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -
             finally:
                 os.close(file)
         with closing(open_published(copy)) as connection, mapped(copy):
-            check_version(stored_version(connection, copy), copy)
+            stored = stored_version(connection, copy)
+            check_version(stored, copy)
+            check_rules(connection, stored, copy)
             check_agreement(connection, agreement, copy)
             check_calendar(connection, agreement, copy)
             known = connection.execute(queries.FACTS_LOG).fetchall()

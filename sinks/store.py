@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
-from sinks.migrations import check_agreement, check_version, migrate, stored_version
+from sinks.migrations import check_agreement, check_rules, check_version, migrate, stored_version
 from sinks.opening import (
     LIVE,
     PUBLISHED,
@@ -88,7 +88,7 @@ class Store:
         cls,
         directory: Path,
         agreement: Agreement,
-        regions: Mapping[str, str],
+        regions: Mapping[str, Sequence[str]],
         *,
         facts_topic: str,
         log_identity: str,
@@ -102,7 +102,8 @@ class Store:
         damaged live file is set aside, and then it is so there as well; ``set_aside`` says so.
 
         Args:
-            regions: names of regions by P-code; a region without one is shown by its code.
+            regions: spellings of regions by P-code, the one that is shown first; a region without one is shown by its
+                code.
             log_identity: tells one log of the facts topic from another one made later under the same name.
             new_log_allowed: whether another log is taken from its beginning, as with a broker that forgets, or refused.
                 The stored one is given up only if it was an embedded broker's.
@@ -112,8 +113,8 @@ class Store:
             StoreDamaged: the file cannot be read, and going on without it would lose something.
             StoreUnavailable: the file is in use, unwritable, not ours, or of a newer schema.
             StoreFull: the disk is full.
-            UsageError: the file was judged by another agreement, by other rules of this one, or with time zones that
-                cut its days otherwise.
+            UsageError: the file was judged by another agreement, by other rules of this one, by the rules of an earlier
+                version, or with time zones that cut its days otherwise.
             LogMismatch: the facts topic is not the log the stored offsets belong to.
         """
         live = directory / LIVE
@@ -139,7 +140,7 @@ class Store:
         cls,
         live: Path,
         agreement: Agreement,
-        regions: Mapping[str, str],
+        regions: Mapping[str, Sequence[str]],
         log: FactsLog,
         *,
         new_log_allowed: bool,
@@ -160,6 +161,7 @@ class Store:
                 check_filled(stored, live)
                 check_version(stored, live)
                 if stored:
+                    check_rules(connection, stored, live)
                     check_agreement(connection, agreement, live)
                     check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)
@@ -178,7 +180,7 @@ class Store:
 
     # -- taking up
 
-    def _settle(self, regions: Mapping[str, str], log_identity: str, *, new_log_allowed: bool) -> None:
+    def _settle(self, regions: Mapping[str, Sequence[str]], log_identity: str, *, new_log_allowed: bool) -> None:
         with self._transaction():
             name_regions(self._connection, self._agreement, regions)
             self.new_epoch = settle_log(

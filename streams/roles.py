@@ -119,7 +119,7 @@ def _run_ledger(
         return Store.open(
             data,
             agreement,
-            gazetteer.names(),
+            gazetteer.spellings(),
             facts_topic=facts_topic,
             log_identity=identity,
             new_log_allowed=_forgets(identity),

@@ -93,7 +93,7 @@ COMMENT ON COLUMN violations_by_party.party IS 'Party of the agreement, or a nam
 COMMENT ON COLUMN violations_by_party.side IS 'Side of the party by the agreement; NULL where no party has the name.';
 COMMENT ON COLUMN violations_by_party.claimant IS 'Who accuses; NULL where the reports do not tell.';
 COMMENT ON COLUMN violations_by_party.feed IS 'Feed whose reports say so.';
-COMMENT ON COLUMN violations_by_party.incidents_sure IS 'Incidents of which the claimant accuses this party alone.';
+COMMENT ON COLUMN violations_by_party.incidents_sure IS 'Incidents surely of this day of which the claimant accuses this party alone.';
 COMMENT ON COLUMN violations_by_party.incidents_possible IS 'Further incidents that may be this party''s and of this day: another one is accused with it, or their interval is too long for a day.';
 COMMENT ON COLUMN violations_by_party.deaths_sure IS 'Best estimates of deaths in the sure ones, as this feed tells them; NULL when it gives none.';
 COMMENT ON COLUMN violations_by_party.deaths_possible IS 'The same for the possible ones.';

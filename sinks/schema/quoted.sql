@@ -57,7 +57,8 @@ WITH odd_days AS (
 ), deliveries AS (
     SELECT region, truce_day, sum(people_reached) AS people_reached
     FROM (SELECT region, delivered_at, people_reached FROM convoys WHERE delivered_at <= (SELECT now FROM ledger_state))
-    ASOF JOIN days ON delivered_at < ends_at
+    -- A date that the zone skipped ends when the day before it ends: a delivery of that day would be found in either.
+    ASOF JOIN (FROM days WHERE starts_at < ends_at) lasting ON delivered_at < ends_at
     WHERE starts_at <= delivered_at
     GROUP BY ALL
 ), figures AS (
@@ -316,7 +317,7 @@ COMMENT ON COLUMN gate_causes.regions_holding IS 'Regions whose streak is long e
 COMMENT ON COLUMN gate_causes.regions_holding_before IS 'The same before; NULL in the first line.';
 COMMENT ON COLUMN gate_causes.regions_needed IS 'Regions the gate needs.';
 COMMENT ON COLUMN gate_causes.reason IS 'Why it is open or closed.';
-COMMENT ON COLUMN gate_causes.days IS 'Days of gate regions whose verdict became another one at that tick; empty when time alone made the line.';
+COMMENT ON COLUMN gate_causes.days IS 'Days of gate regions whose verdict became another one at that tick. Empty when none did: a day ended, or was judged for the first time.';
 COMMENT ON COLUMN gate_causes.reports IS 'Reports that changed them, as feed/report_id@revision: the first ten of each day.';
 
 CREATE OR REPLACE VIEW contradictions AS
@@ -328,15 +329,39 @@ WITH told AS (
     JOIN regions ON pcode = region
     LEFT JOIN (SELECT fact_offset, incident_feed, incident_report_id FROM linked_reports) l USING (fact_offset)
     WHERE type = 'incident' AND present AND NOT retracted AND in_scope
+), nil_hours AS (
+    -- Notices of nothing that follow each other: what happened across the seam of two lies within neither.
+    SELECT region, feed, min(occurred_from) AS occurred_from, max(occurred_to) AS occurred_to
+    FROM (
+        SELECT *, count(*) FILTER (apart) OVER (PARTITION BY region, feed ORDER BY occurred_from, occurred_to) AS stretch
+        FROM (
+            SELECT region, feed, occurred_from, occurred_to,
+                   coalesce(occurred_from > max(occurred_to) OVER (
+                       PARTITION BY region, feed ORDER BY occurred_from, occurred_to
+                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ), true) AS apart
+            FROM coverage
+            WHERE nil
+        )
+    )
+    GROUP BY region, feed, stretch
 ), nothing_seen AS (
     SELECT c.region, told.truce_day, c.feed AS one_feed, told.feed AS other_feed, count(DISTINCT told.report_id) AS incidents,
            min(told.report_id) AS report_id
-    FROM coverage c
-    JOIN truce_days d ON c.occurred_from < d.ends_at AND c.occurred_to > d.starts_at
-    JOIN told ON told.region = c.region AND told.truce_day = d.truce_day AND told.feed <> c.feed
-        AND told.occurred_from >= c.occurred_from AND told.occurred_to <= c.occurred_to
-    WHERE c.nil
+    FROM nil_hours c
+    JOIN told ON told.region = c.region AND told.feed <> c.feed AND told.occurred_from >= c.occurred_from
+        AND told.occurred_from < c.occurred_to AND told.occurred_to <= c.occurred_to
+    WHERE told.truce_day IN (SELECT truce_day FROM truce_days)
     GROUP BY ALL
+), nothing_counted AS (
+    SELECT c.region, told.truce_day, c.feed AS one_feed, told.feed AS other_feed, told.report_id, told.at_least,
+           sum(told.incidents)::BIGINT AS says
+    FROM nil_hours c
+    JOIN bulletins told ON told.region = c.region AND told.feed <> c.feed AND told.occurred_from >= c.occurred_from
+        AND told.occurred_to <= c.occurred_to
+    WHERE told.in_scope AND told.truce_day IN (SELECT truce_day FROM truce_days)
+    GROUP BY ALL
+    HAVING sum(told.incidents) > 0
 ), counted AS (
     SELECT feed, report_id, region, truce_day, occurred_from, occurred_to, at_least, sum(incidents)::BIGINT AS incidents
     FROM bulletins
@@ -367,6 +392,10 @@ WITH told AS (
     SELECT region, truce_day, 'nil_and_incidents' AS kind, one_feed, 'nothing to report' AS one_says, other_feed,
            incidents || ' incidents within the same hours, such as ' || report_id AS other_says
     FROM nothing_seen
+    UNION ALL
+    SELECT region, truce_day, 'nil_and_bulletin', one_feed, 'nothing to report', other_feed,
+           report_id || ' counts ' || CASE WHEN at_least THEN 'at least ' ELSE '' END || says || ' within the same hours'
+    FROM nothing_counted
     UNION ALL
     SELECT region, truce_day, 'count_below_incidents', one_feed, report_id || ' counts ' || says, other_feed,
            incidents || ' incidents within its period'
@@ -399,7 +428,7 @@ COMMENT ON VIEW contradictions IS 'Feeds whose counts or findings of a region an
 COMMENT ON COLUMN contradictions.region IS 'P-code of the region.';
 COMMENT ON COLUMN contradictions.region_name IS 'Name of the region.';
 COMMENT ON COLUMN contradictions.truce_day IS 'Local date on which the truce-day starts.';
-COMMENT ON COLUMN contradictions.kind IS 'nil_and_incidents: one had nothing to report of hours in which the other tells of incidents. count_below_incidents: one counts less than the other tells of. counts: bulletins of one period and accused party differ. tolls: of one incident one says less deaths at most than the other at least. delivery: one says delivered, the other that it was not.';
+COMMENT ON COLUMN contradictions.kind IS 'nil_and_incidents: one had nothing to report of hours in which the other tells of incidents. nil_and_bulletin: in which a bulletin of the other lies that counts some in scope. count_below_incidents: one counts less than the other tells of. counts: bulletins of one period and accused party differ. tolls: of one incident one says less deaths at most than the other at least. delivery: one says delivered, the other that it was not.';
 COMMENT ON COLUMN contradictions.one_feed IS 'One feed.';
 COMMENT ON COLUMN contradictions.one_says IS 'Its word.';
 COMMENT ON COLUMN contradictions.other_feed IS 'The other.';

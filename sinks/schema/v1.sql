@@ -191,7 +191,7 @@ COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, th
 COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. same_name: likewise, by the name of the place and not by points. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: the only active one, and nothing is said of a link.';
 COMMENT ON COLUMN linked_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN linked_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
-COMMENT ON COLUMN linked_reports.certainty IS 'How sure the link is: asserted; good when both places are exact, or both are near or called the same and both times stated to the minute or hour; otherwise doubtful.';
+COMMENT ON COLUMN linked_reports.certainty IS 'How sure the link is: asserted; good when both places are exact, or both are near or called the same and both times stated to the minute or hour, or both are called the same and both kinds say with what, with no other report like one of the two; otherwise doubtful.';
 
 CREATE TABLE convoys (
     feed                   VARCHAR NOT NULL,

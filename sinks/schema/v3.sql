@@ -1,16 +1,22 @@
--- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the edition of its
--- sentences; flagged tolls; the log of a source record; reports outside the agreement; the rule
+-- Version 3: the calendar of truce-days and the time zones that cut it; a name of the file's own; the editions of its
+-- rules and sentences; the spellings of regions; flagged tolls; the log of a source record; reports outside the agreement; the rule
 -- of a verdict and who contests it; incidents by how surely they are of a day; what rejects
 -- still tell, and their dismissals; tolls that nobody states; the accused as lists, and the parties they are.
+-- Rows of an earlier version are under other rules, and no ledger goes on with them: none are changed here.
 
 ALTER TABLE about ADD COLUMN tzdata VARCHAR;
 ALTER TABLE about ADD COLUMN calendar JSON;
 ALTER TABLE about ADD COLUMN file_id VARCHAR;
+ALTER TABLE about ADD COLUMN rules INTEGER;
 ALTER TABLE about ADD COLUMN sentences INTEGER;
 COMMENT ON COLUMN about.tzdata IS 'Release of the IANA time zones that truce-days were last cut by, such as 2026f.';
 COMMENT ON COLUMN about.calendar IS 'Start of the first truce-day of 1971 in seconds since 1970, and the length in seconds of every truce-day until 2199 that is no 24 hours long.';
 COMMENT ON COLUMN about.file_id IS 'Drawn when the file was made; copies of it have the same. Macros know by it whether their own file is in use.';
+COMMENT ON COLUMN about.rules IS 'Edition of the rules of docs/judging.md that the whole file was judged by. Software of another edition refuses it.';
 COMMENT ON COLUMN about.sentences IS 'Edition of the sentences in which the whole file gives its reasons and hints; NULL where versions of trucewatch with different ones wrote it.';
+
+ALTER TABLE regions ADD COLUMN spellings VARCHAR[];
+COMMENT ON COLUMN regions.spellings IS 'Every name of the region in the gazetteer, the one that is shown first. folded(name) compares them.';
 
 ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';
@@ -68,40 +74,6 @@ ALTER TABLE region_windows ALTER deaths_best_168h DROP NOT NULL;
 ALTER TABLE day_tallies ADD COLUMN incidents_without_toll INTEGER;
 COMMENT ON COLUMN day_tallies.incidents_without_toll IS 'Incidents in scope of which no toll is stated; they add nothing to the sums of deaths.';
 
--- What counts is added and taken away by one rule: sums of the rule before would keep a remainder.
-UPDATE linked_incidents SET deaths_low = told.low, deaths_best = coalesce(deaths_best, told.low), deaths_high = told.high
-FROM (
-    SELECT i.feed, i.report_id, min(coalesce(r.deaths_low, r.deaths_best)) AS low,
-           max(coalesce(r.deaths_high, r.deaths_best, r.deaths_low)) AS high
-    FROM (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
-    CROSS JOIN linked_incidents i
-    JOIN linked_reports l ON l.incident_feed = i.feed AND l.incident_report_id = i.report_id AND l.standing = 'active'
-    JOIN reports r USING (fact_offset)
-    WHERE NOT i.counted OR len(counting.feeds) = 0 OR list_contains(counting.feeds, r.feed)
-    GROUP BY ALL
-) told
-WHERE told.feed = linked_incidents.feed AND told.report_id = linked_incidents.report_id;
-UPDATE day_tallies SET deaths_low = told.low, deaths_best = told.best, deaths_high = told.high,
-    incidents_without_toll = told.without
-FROM (
-    SELECT region, truce_day, sum(coalesce(deaths_low, deaths_best, deaths_high * 0)) AS low,
-           sum(coalesce(deaths_best, deaths_low, deaths_high * 0)) AS best,
-           sum(coalesce(deaths_high, deaths_best, deaths_low)) AS high,
-           count(*) - count(coalesce(deaths_low, deaths_best, deaths_high)) AS without
-    FROM (
-        SELECT region, truce_day, deaths_low, deaths_best, deaths_high
-        FROM reports, (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about) counting
-        WHERE type = 'incident' AND present AND NOT retracted AND in_scope
-            AND (len(counting.feeds) = 0 OR list_contains(counting.feeds, feed))
-            AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
-        UNION ALL
-        SELECT region, truce_day, deaths_low, deaths_best, deaths_high FROM linked_incidents WHERE counted AND in_scope
-    )
-    GROUP BY region, truce_day
-) told
-WHERE told.region = day_tallies.region AND told.truce_day = day_tallies.truce_day;
-UPDATE day_tallies SET deaths_low = NULL, deaths_best = NULL, deaths_high = NULL, incidents_without_toll = 0
-WHERE incidents = 0;
 CREATE TABLE verdict_log (
     region                 VARCHAR NOT NULL,
     truce_day              DATE NOT NULL,
@@ -131,23 +103,6 @@ CREATE TABLE verdict_log (
     incidents_without_toll INTEGER,
     new_version            BOOLEAN NOT NULL
 );
--- A verdict that stands would be taken for changed without the incidents that nobody states a toll of, and a final day
--- amended. Of earlier versions nobody knows them.
-INSERT INTO verdict_log
-WITH moved AS (
-    SELECT *, true AS new_version FROM day_verdict_versions
-    UNION ALL BY NAME
-    SELECT f.*, v.verdict, v.violence, v.access, v.violence_limit, v.evidence, false AS new_version
-    FROM day_figures f JOIN day_verdict_versions v USING (region, truce_day, version)
-)
-SELECT region, truce_day, version, verdict, state, violence, access, incidents, incidents_out_of_scope,
-       bulletin_incidents, violence_limit, covered_share, deaths_low, deaths_best, deaths_high, reasons, evidence,
-       recorded_at, tick_offset, cause,
-       CASE WHEN violence = verdict THEN reasons ->> '$[0].rule' ELSE reasons ->> '$[1].rule' END, NULL, incidents, 0, 0,
-       CASE WHEN version = max(version) OVER (PARTITION BY region, truce_day) THEN coalesce(t.incidents_without_toll, 0) END,
-       new_version
-FROM moved LEFT JOIN (SELECT region, truce_day, incidents_without_toll FROM day_tallies) t USING (region, truce_day)
-ORDER BY tick_offset, region, truce_day;
 DROP TABLE day_verdicts;
 DROP TABLE day_verdict_versions;
 DROP TABLE day_figures;
@@ -181,38 +136,12 @@ COMMENT ON COLUMN verdict_log.refused_pending IS 'Reports of the region and day 
 COMMENT ON COLUMN verdict_log.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
 COMMENT ON COLUMN verdict_log.new_version IS 'Whether this row made its version; else it tells what the figures of that version came to.';
 
--- By no function: a log is replayed before DuckDB's own extensions are there, and would be taken for damaged.
-CREATE TEMP TABLE accusing AS SELECT fact_offset FROM reports WHERE accused IS NOT NULL;
 ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
-UPDATE reports SET accused = raw ->> '$.accused[*]' WHERE fact_offset IN (FROM accusing);
-DROP TABLE accusing;
 ALTER TABLE reports ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN reports.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
-CREATE TEMP TABLE accusing AS SELECT rowid AS place, accused AS name FROM bulletins WHERE accused IS NOT NULL;
 ALTER TABLE bulletins ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
-UPDATE bulletins SET accused = [name] FROM accusing WHERE bulletins.rowid = accusing.place;
-DROP TABLE accusing;
 ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
-
--- Agreements of earlier versions know no parties. "A or B" is an accusation of two all the same. White space is what
--- Python takes for it, by whom names are taken apart from here on.
-CREATE TEMP MACRO alternatives(name) AS (
-    list_filter(
-        list_transform(
-            regexp_split_to_array(name, '(?i)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+(?:or|أو|او)[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|/'),
-            lambda part: regexp_replace(part, '^[\s\x0b\x1c-\x1f\x{85}\p{Z}]+|[\s\x0b\x1c-\x1f\x{85}\p{Z}]+$', '', 'g')
-        ),
-        lambda part: part <> ''
-    )
-);
-CREATE TEMP MACRO meant(accused) AS list_sort(list_distinct(flatten(list_transform(
-    accused, lambda name: CASE WHEN len(alternatives(name)) > 1 THEN alternatives(name) ELSE [name] END
-))));
-UPDATE reports SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
-UPDATE bulletins SET accused_parties = meant(accused) WHERE accused IS NOT NULL;
-DROP MACRO alternatives;
-DROP MACRO meant;
 
 COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of an incident near when its exact point is the middle of the named town. Of a convoy governorate when its most exact name is a region''s.';

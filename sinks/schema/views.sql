@@ -1,7 +1,15 @@
 -- Views and macros on reports, days and windows.
 
-CREATE OR REPLACE MACRO folded(name) AS regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g');
-COMMENT ON MACRO folded IS 'A name without case, accents, spaces and punctuation, as regions are compared.';
+CREATE OR REPLACE MACRO words_of(name) AS string_split(trim(regexp_replace(regexp_replace(
+    translate(replace(lower(strip_accents(translate(name, '''’‘`´ʼ′', ''))), 'ß', 'ss'), 'ةىٱکی', 'هياكي'),
+    '[\p{Mn}\p{Me}\p{Lm}\p{Cf}]', '', 'g'), '[^\p{L}\p{N}]+', ' ', 'g')), ' ');
+COMMENT ON MACRO words_of IS 'Words of a name without case, accents, apostrophes and punctuation; letters that Arabic writers use for one another are one.';
+
+CREATE OR REPLACE MACRO folded(name) AS array_to_string(coalesce(nullif(list_transform(
+    list_filter(words_of(name), lambda word: NOT list_contains([@articles@], word)),
+    lambda word: regexp_replace(word, '^ال(.{3,})$', '\1')
+), []), words_of(name)), ' ');
+COMMENT ON MACRO folded IS 'A name as the gazetteer compares it: its words without articles; one of articles only keeps them.';
 
 CREATE OR REPLACE VIEW incidents AS
 WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),
@@ -117,7 +125,7 @@ COMMENT ON COLUMN incident_reports.linked_to IS 'The report it is linked to firs
 COMMENT ON COLUMN incident_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. same_name: likewise, by the name of the place and not by points. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: no other active report.';
 COMMENT ON COLUMN incident_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN incident_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
-COMMENT ON COLUMN incident_reports.certainty IS 'How sure the link is: asserted; good when both places are exact, or both are near or called the same and both times stated to the minute or hour; otherwise doubtful.';
+COMMENT ON COLUMN incident_reports.certainty IS 'How sure the link is: asserted; good when both places are exact, or both are near or called the same and both times stated to the minute or hour, or both are called the same and both kinds say with what, with no other report like one of the two; otherwise doubtful.';
 COMMENT ON COLUMN incident_reports.fact_offset IS 'Place of the standing revision in the facts topic.';
 
 CREATE OR REPLACE VIEW grid AS
@@ -530,16 +538,27 @@ COMMENT ON COLUMN access_score.besieged_reached IS 'People reached in besieged p
 COMMENT ON COLUMN access_score.besieged_share IS 'Those over the people in besieged places.';
 
 CREATE OR REPLACE MACRO region_of(given) AS TABLE
-WITH asked AS (
-    SELECT (SELECT min(pcode) FROM regions WHERE lower(pcode) = lower(given) OR folded(name) = folded(given)) AS found
+WITH meant AS (
+    SELECT pcode, pcode || ' ' || name AS shown, lower(pcode) = lower(given) AS by_pcode
+    FROM regions
+    WHERE by_pcode OR list_contains(list_transform(spellings, lambda each: folded(each)), folded(given))
+    QUALIFY by_pcode OR NOT bool_or(by_pcode) OVER ()
+), asked AS (
+    SELECT count(*) AS regions_meant, any_value(pcode) AS found, string_agg(shown, ' and ' ORDER BY pcode) AS shown FROM meant
 )
-SELECT CASE WHEN in_use AND found IS NULL THEN error(
-    coalesce('''' || given || '''', 'NULL') || ' is no region of @agreement@; there are '
-    || (SELECT string_agg(pcode || ' ' || name, ', ' ORDER BY pcode) FROM regions)
-) ELSE found END AS region
+SELECT CASE
+    WHEN in_use AND regions_meant = 0 THEN error(
+        coalesce('''' || given || '''', 'NULL') || ' is no region of @agreement@; there are '
+        || (SELECT string_agg(pcode || ' ' || name, ', ' ORDER BY pcode) FROM regions)
+    )
+    WHEN in_use AND regions_meant > 1 THEN error(
+        '''' || given || ''' may be ' || shown || ' of @agreement@: ask by the P-code'
+    )
+    ELSE found
+END AS region
 FROM @own_file@, asked
 WHERE in_use;
-COMMENT ON MACRO TABLE region_of IS 'P-code of a region given by its P-code or its name, whatever its case, accents and punctuation. An error for any other: an empty answer would look like peace.';
+COMMENT ON MACRO TABLE region_of IS 'P-code of a region given by its P-code or by any name that regions.spellings has, compared as the gazetteer compares names. An error for any other, and for a name of two regions: an empty answer would look like peace.';
 
 CREATE OR REPLACE MACRO window_as_of(of_region, t) AS TABLE
 WITH held AS (
@@ -548,8 +567,10 @@ WITH held AS (
     SELECT *, max(truce_day) OVER () AS last_day,
         truce_day < max(truce_day) OVER ()
             OR coalesce(truce_day = (agreement ->> '$.clock.ends')::DATE - 1, false) AND state <> 'OPEN' AS completed
-    FROM verdicts_as_of(t), about
-    WHERE region = (SELECT region FROM region_of(of_region))
+    -- Kept by the outer join, an unknown region is an error even where nothing was judged by then.
+    FROM (SELECT region AS asked FROM region_of(of_region))
+    LEFT JOIN verdicts_as_of(t) ON region = asked
+    CROSS JOIN about
 ), last_miss AS (
     SELECT max(truce_day) AS miss, arg_max(verdict, truce_day) AS missed_by FROM held WHERE completed AND verdict <> 'MET'
 )
@@ -569,7 +590,8 @@ SELECT
     any_value(missed_by) AS streak_ended_by
 FROM @own_file@, held, last_miss
 WHERE in_use
-GROUP BY region, region_name;
+GROUP BY region, region_name
+HAVING count(region) > 0;
 COMMENT ON MACRO TABLE window_as_of IS 'A region''s seven truce-days and streak as held at an instant, from the verdicts and figures as they stood then.';
 
 CREATE OR REPLACE MACRO utc_text(instant) AS strftime(instant AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ');
@@ -669,17 +691,22 @@ SELECT fact, value, detail FROM @own_file@, told WHERE in_use ORDER BY part, pla
 COMMENT ON MACRO TABLE explain_day IS 'Why a region''s truce-day was judged as it was: one row for each fact worth knowing, with the raw reports.';
 
 CREATE OR REPLACE VIEW settled_rejects AS
-SELECT reject_topic, reject_partition, reject_offset, reject_log FROM dismissals
-UNION
--- Rejected once more it goes on as the reject it became, where that one tells as much.
-SELECT reject_topic, reject_partition, reject_offset, reject_log
-FROM redrives LEFT JOIN rejects again USING (fact_offset)
-WHERE outcome <> 'rejected' OR len(again.regions) > 0;
+SELECT reject_topic, reject_partition, reject_offset, reject_log, min(fact_offset) AS settled_offset
+FROM (
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset FROM dismissals
+    UNION ALL
+    -- Rejected once more it goes on as the reject it became, where that one tells as much.
+    SELECT reject_topic, reject_partition, reject_offset, reject_log, fact_offset
+    FROM redrives LEFT JOIN rejects again USING (fact_offset)
+    WHERE outcome <> 'rejected' OR len(again.regions) > 0
+)
+GROUP BY ALL;
 COMMENT ON VIEW settled_rejects IS 'Records whose reject a dismissal or a redrive has settled, whether or not it has come.';
 COMMENT ON COLUMN settled_rejects.reject_topic IS 'Kafka topic of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_partition IS 'Kafka partition of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_offset IS 'Kafka offset of the rejected record.';
 COMMENT ON COLUMN settled_rejects.reject_log IS 'Which log that offset belongs to, as in rejects.source_log.';
+COMMENT ON COLUMN settled_rejects.settled_offset IS 'Place in the facts topic of the first dismissal or redrive that settles it.';
 
 CREATE OR REPLACE VIEW reject_states AS
 WITH last_redrives AS (

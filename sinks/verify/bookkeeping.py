@@ -76,9 +76,10 @@ def check_about(file: Published) -> Iterator[Difference]:
     regions = {(region,): tuple(region in needed for needed in needs) for region in agreement.regions}
     yield from file.compare("regions", ("pcode", "in_gate", "access_owed"), 1, regions)
     if agreement.gazetteer in shipped_gazetteers():
-        names = load_gazetteer(agreement.gazetteer).names()
-        called = {(region,): (names.get(region, region),) for region in agreement.regions}
-        yield from file.compare("regions", ("pcode", "name"), 1, called)
+        spellings = load_gazetteer(agreement.gazetteer).spellings()
+        spelt = {region: list(spellings.get(region, (region,))) for region in agreement.regions}
+        called = {(region,): (names[0], names) for region, names in spelt.items()}
+        yield from file.compare("regions", ("pcode", "name", "spellings"), 1, called)
     lateness = agreement.lateness // timedelta(microseconds=1)
     days: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     if file.judged_at is not None:

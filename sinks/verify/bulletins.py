@@ -9,17 +9,15 @@ from statistics import mean, median
 
 from schemas.agreement import Agreement
 from schemas.reports import Bulletin
-from schemas.truceday import Micros
+from schemas.truceday import LONGEST_BULLETIN, Micros
 from sinks.verify.convoys import Leg
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveLine, NaiveReport
 
-LONGEST_HOURS = 25
-
 
 def day_of(days: Days, from_: Micros, to: Micros) -> date | None:
     """Return the truce-day a bulletin is of; None when its period is empty or too long to be of one."""
-    if not 0 < to - from_ <= LONGEST_HOURS * 3_600 * 1_000_000:
+    if not 0 < to - from_ <= LONGEST_BULLETIN:
         return None
     return days.holding_most(from_, to)[0]
 
@@ -53,17 +51,24 @@ def of_days(days: Days, region: str, reports: Iterable[NaiveReport]) -> list[Nai
     ]
 
 
+def is_longer(agreement: Agreement, region: str, report: NaiveReport) -> bool:
+    """Whether a report is a bulletin of the monitor's that speaks of ``region`` and covers more than a day."""
+    return (
+        report.type == "bulletin"
+        and report.feed == agreement.violence.bulletins_of
+        and report.occurred_to - report.occurred_from > LONGEST_BULLETIN
+        and any(line.region == region for line in report.lines)
+    )
+
+
 def longer_ones(
     agreement: Agreement, region: str, start: Micros, end: Micros, reports: Iterable[NaiveReport]
 ) -> list[str]:
     """Return the names of the monitor's bulletins of ``region`` that cover some of the day and more than a day."""
     found = [
         told
-        for told in measuring(agreement, reports)
-        if told.type == "bulletin"
-        and told.occurred_to - told.occurred_from > LONGEST_HOURS * 3_600 * 1_000_000
-        and max(told.occurred_from, start) < min(told.occurred_to, end)
-        and any(line.region == region for line in told.lines)
+        for told in reports
+        if is_longer(agreement, region, told) and max(told.occurred_from, start) < min(told.occurred_to, end)
     ]
     return [told.name for told in sorted(found, key=lambda told: (told.occurred_from, told.feed, told.report_id))]
 

@@ -46,7 +46,8 @@ class Closeness(NamedTuple):
 class Pair(NamedTuple):
     """Two revisions that are candidates; ``metres`` is None where no distance was asked for.
 
-    ``by_name`` tells that their places agree because they are called the same.
+    ``by_name`` tells that their places agree because they are called the same, ``likeliest`` that one of the two is
+    taken for the other's though others are like it.
     """
 
     closeness: Closeness
@@ -55,6 +56,7 @@ class Pair(NamedTuple):
     gap: Micros
     metres: int | None
     by_name: bool = False
+    likeliest: bool = False
 
     def beside(self, report: NaiveReport) -> NaiveReport:
         """Return the revision that ``report`` is a candidate for."""
@@ -162,6 +164,19 @@ def tolls_part(ratio: int, one: NaiveReport, other: NaiveReport) -> bool:
     )
 
 
+def one_of(rules: LinkingRules, report: NaiveReport, pairs: Iterable[Pair]) -> list[Pair]:
+    """Return which one of its candidates in a feed ``report`` is of, the closest given first; none if nothing tells."""
+    there = list(pairs)
+    rivals = there[:1] + [pair for pair in there[1:] if alike(rules, there[0], pair)]
+    if len(rivals) < 2:
+        return rivals
+    if not all(called_the_same(report, pair.beside(report)) for pair in rivals):
+        return []
+    # Of equally many dead the earlier one stays first: a sort keeps the order.
+    likeliest = sorted(rivals, key=lambda pair: max(toll(pair.beside(report)), default=0), reverse=True)[0]
+    return [likeliest._replace(likeliest=True)]
+
+
 def alike(rules: LinkingRules, closest: Pair, other: Pair) -> bool:
     """Whether nothing tells that a report is of the closest of two: a day, no exact place, no toll and no distance."""
     place, time, toll_differs, *_ = closest.closeness
@@ -170,6 +185,16 @@ def alike(rules: LinkingRules, closest: Pair, other: Pair) -> bool:
     if closest.metres is None or other.metres is None:
         return True
     return other.metres - closest.metres <= rules.exact_metres
+
+
+def are_surely_one(pair: Pair) -> bool:
+    """Whether a place or a time tells two candidates from others, or a place's name, a manner and nothing like them."""
+    place, time, *_ = pair.closeness
+    if place > NAMED:
+        return False
+    with_what = BOMBARDMENT | FIGHTING
+    named = called_the_same(pair.one, pair.other) and pair.one.kind in with_what and pair.other.kind in with_what
+    return place < NEAR or time <= HOUR or (named and not pair.likeliest)
 
 
 def share_an_instant(one: NaiveReport, other: NaiveReport) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros
-from sinks.verify.candidates import HOUR, NAMED, NEAR, TIMES, Pair, names_of
+from sinks.verify.candidates import TIMES, Pair, are_surely_one, names_of
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
 
@@ -43,8 +43,7 @@ class NaiveLink(NamedTuple):
         """``asserted``, ``good`` or ``doubtful``."""
         if self.pair is None:
             return "asserted"
-        place, time = self.pair.closeness.place, self.pair.closeness.time
-        return "good" if place < NEAR or (place <= NAMED and time <= HOUR) else "doubtful"
+        return "good" if are_surely_one(self.pair) else "doubtful"
 
     def beside(self, identity: Identity) -> NaiveReport:
         """Return the report at the other end."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.truceday import Micros
-from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, alike, candidates, denied
+from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, candidates, denied, one_of
 from sinks.verify.crowds import Spot, spots
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
@@ -167,12 +167,10 @@ class Linking:
                 chosen = [pair for pair in pairs if self._meets(pair.beside(report), before, raised)]
             else:
                 chosen = [
-                    pair
+                    pair._replace(likeliest=pair.likeliest or back.likeliest)
                     for pair in self._picked(report, feed, before, raised)
-                    if any(
-                        back.closeness == pair.closeness
-                        for back in self._picked(pair.beside(report), report.feed, before, raised)
-                    )
+                    for back in self._picked(pair.beside(report), report.feed, before, raised)
+                    if back.closeness == pair.closeness
                 ]
             links += [NaiveLink.found(pair) for pair in chosen if pair.closeness.names not in known]
         return links
@@ -192,11 +190,8 @@ class Linking:
         there = (pair for pair in near if self._meets(pair.beside(report), before, raised))
         if feed in self._repeating:
             return list(there) if report.feed not in self._repeating else list(islice(there, 1))
-        closest = next(there, None)
         rules = self.agreement.linking
-        if closest is None or rules is None or any(alike(rules, closest, other) for other in there):
-            return []
-        return [closest]
+        return one_of(rules, report, there) if rules is not None else []
 
     def _meets(self, report: NaiveReport, before: int, raised: NaiveReport | None) -> bool:
         """Whether a report that was found to be near stands and is in no crowd."""

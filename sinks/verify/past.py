@@ -18,7 +18,7 @@ from schemas.errors import GazetteerError, ReportRejected
 from schemas.gazetteer import Gazetteer, load_gazetteer
 from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
 from schemas.truceday import MICROS_PER_HOUR
-from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, lines_of, measuring, of_days
+from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, is_longer, lines_of, measuring, of_days
 from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
@@ -84,7 +84,7 @@ class RegionPast:
         #: Reports too long to be of one day, by every day judged that they touch.
         self._long: dict[date, set[Identity]] = defaultdict(set)
         longest = file.agreement.violence.surely_within_hours * MICROS_PER_HOUR
-        since = file.days.start(file.agreement.clock.effective.date())
+        since = self._since = file.days.start(file.agreement.clock.effective.date())
         for report in linking.by_region[region]:
             self._leading[_day(file, report)].add(report.identity)
             if report.occurred_to - report.occurred_from > longest and report.occurred_to > since:
@@ -99,6 +99,8 @@ class RegionPast:
         self._limits: list[tuple[int, int, Fraction]] = []
         self._bulletins: list[Stood] = []
         self._bulletins_by_day: dict[date, list[Stood]] = {}
+        #: The monitor's bulletins for more than a day, by every day judged that they cover.
+        self._longer_by_day: dict[date, list[Stood]] = defaultdict(list)
         self._bulletins_of_baseline: list[int] = []
         self._unclear_of_baseline: list[Stood] = []
         self._refused: defaultdict[date, RefusedOfDay] = defaultdict(lambda: RefusedOfDay(file.agreement, ()))
@@ -114,7 +116,11 @@ class RegionPast:
         agreement, days = self.file.agreement, self.file.days
         self._bulletins = [each for each in bulletins if of_days(days, self.region, [each.report])]
         self._bulletins_by_day = _by_day(self.file, self._bulletins)
-        self._told = bulletins
+        for each in bulletins:
+            begun, ended = max(each.report.occurred_from, self._since), each.report.occurred_to
+            if begun < ended and is_longer(agreement, self.region, each.report):
+                for day in days.touched(begun, ended):
+                    self._longer_by_day[day].append(each)
         for day, group in _by_day(self.file, unclear).items():
             self._unclear[day].extend(group)
         if agreement.violence.bulletins_of:
@@ -138,7 +144,9 @@ class RegionPast:
         watching = (*notices, *measuring(self.file.agreement, bulletins))
         if not any(_lies_in(told, start, horizon) for told in watching):
             # Nobody watched it so far: who had before is told. Of other days these would only be passed over.
-            notices, bulletins = standing(self._notices, before), standing(self._bulletins, before)
+            notices = standing(self._notices, before)
+            if self.file.agreement.violence.bulletins_of:
+                bulletins = standing(self._bulletins, before)
         return judge(
             self.file.agreement,
             self.file.days,
@@ -153,7 +161,7 @@ class RegionPast:
             self._tellers(day, before) if not all(notice.nil for notice in notices) else (),
             self._possible(day, before),
             self._refused[day].at(before),
-            standing(self._told, before) if self.file.agreement.violence.bulletins_of else (),
+            standing(self._longer_by_day.get(day, []), before),
         )
 
     def _possible(self, day: date, before: int) -> list[NaiveIncident]:
@@ -202,7 +210,7 @@ class RegionPast:
 
     def changes(self, day: date) -> set[int]:
         """Return the offsets at which a notice, a bulletin or a pending reject of ``day`` came or went."""
-        told = [*self.notices.get(day, []), *self._bulletins_by_day.get(day, [])]
+        told = [*self.notices.get(day, []), *self._bulletins_by_day.get(day, []), *self._longer_by_day.get(day, [])]
         return {*_changes(told), *self._refused[day].changes()}
 
     def next_change(self, day: date, before: int) -> int | None:

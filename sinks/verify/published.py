@@ -77,7 +77,7 @@ class Published:
         self._types = self._describe()
         if "about" not in self._types or "ledger_state" not in self._types:
             raise StoreUnavailable(f"{self.path} is a DuckDB file, but not one that a ledger wrote")
-        check_current(self._value("select schema_version from about"), self.path)
+        check_current(self._connection, self._value("select schema_version from about"), self.path)
         try:
             self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
         except ValidationError as error:

@@ -202,11 +202,19 @@ def judge(
     if met and lifted(agreement, limit, len(sure), refused):
         in_doubt, violence = refused, Leg("UNKNOWN", refused.names)
     access = judge_access(agreement, region, start, end, now, steps)
+    until = min(end, now)
+    told_of = (
+        violence.finding != "UNKNOWN"
+        or access.finding in {"MET", "BROKEN"}
+        or any(incident.content.counted for incident in incidents)
+        or bool(_here([*notices, *measured_by], start, until))
+        or used(days, day, bulletins) is not None
+        or bool(possible or refused.reports)
+    )
     findings = {violence.finding, access.finding}
     watch_told = None
     if violence.finding == "UNKNOWN":
-        horizon, all_told = min(end, now), [*notices, *measured_by]
-        watch_told = _watch_told(agreement, start, horizon, inside, all_told, unexplained)
+        watch_told = _watch_told(agreement, start, until, inside, [*notices, *measured_by], unexplained)
     why = violence_reason(
         agreement,
         finding=violence.finding,
@@ -223,6 +231,7 @@ def judge(
         watched=watch_told or "",
         unexplained=sorted(unexplained),
         longer=longer_ones(agreement, region, start, end, longer),
+        told_of=told_of,
     )
     low, best, high, without_toll = toll_sums([incident.content for incident in inside])
     verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
@@ -271,18 +280,23 @@ def _watch_told(
 
     Those ``unexplained`` did not watch, and are named for that elsewhere.
     """
-    told = [notice for notice in notices if notice.occurred_from < notice.occurred_to]
-    here = [notice for notice in told if notice.occurred_from < horizon and notice.occurred_to > start]
+    here = _here(notices, start, horizon)
     reported: set[str] = set()
     if agreement.coverage.reports_cover_the_day:
         reported = {feed for incident in inside for feed in incident.content.feeds}
     if here or reported:
         ends = {feed: _ends(here, feed) for feed in sorted({notice.feed for notice in here} - reported - unexplained)}
         return ", ".join(f"{feed} watched until {minute(end)} UTC" for feed, end in ends.items() if end < horizon)
-    ended = [notice for notice in told if notice.occurred_to <= start]
+    ended = [each for each in notices if each.occurred_from < each.occurred_to <= start]
     before = sorted((-_ends(ended, feed), feed) for feed in {notice.feed for notice in ended})
     last = ", ".join(f"{feed} until {minute(-end)} UTC" for end, feed in before[:WATCHED_BEFORE])
     return f"no feed watched it, before it {last}" if last else "no feed watched it"
+
+
+def _here(notices: Iterable[NaiveReport], start: Micros, end: Micros) -> list[NaiveReport]:
+    """Return those that watch some of ``[start, end)``; one that lasts no time watches nothing."""
+    lasting = [notice for notice in notices if notice.occurred_from < notice.occurred_to]
+    return [notice for notice in lasting if notice.occurred_from < end and notice.occurred_to > start]
 
 
 def _ends(notices: Iterable[NaiveReport], feed: str) -> Micros:

@@ -10,8 +10,7 @@ from typing import Any
 
 import duckdb
 
-from schemas.agreement import Agreement
-from sinks.migrations import migrate, software_version
+from sinks.migrations import migrations, software_version, wanted_definitions
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 
@@ -62,7 +61,8 @@ def check_shape(file: Published) -> Iterator[Difference]:
     Definitions belong to the software. Those of another version are not compared: its ledger makes them anew.
     """
     ((file_id, version, stored_hash),) = file.select("select file_id, software_version, definitions from about")
-    tables, definitions, wanted_hash = _made(file.agreement.model_dump_json(), file_id)
+    sql, wanted_hash = wanted_definitions(file.agreement, file_id)
+    tables, definitions = _made(sql)
     yield from _compare(_read(file.select, _TABLES), tables)
     if version == software_version():
         yield from _compare(_read(file.select, _DEFINITIONS), definitions)
@@ -87,16 +87,16 @@ def _sorted(excluded: re.Match[str]) -> str:
     return f"EXCLUDE ({', '.join(sorted(excluded[1].split(', ')))})"
 
 
-@lru_cache(maxsize=4)
-def _made(agreement: str, file_id: str) -> tuple[Shape, Shape, str]:
-    """Return the tables and definitions of a new file of this name, and the digest of the latter."""
+@lru_cache(maxsize=8)
+def _made(sql: str) -> tuple[Shape, Shape]:
+    """Return the tables and definitions of a new file whose comments, views and macros ``sql`` makes."""
     with closing(duckdb.connect()) as connection:
         # A view names its database nowhere, so that a file of any name is made alike.
         connection.execute("attach ':memory:' as made; use made")
-        migrate(connection, 0, Agreement.model_validate_json(agreement), file_id)
+        for statements in (*migrations().values(), sql):
+            connection.execute(statements)
 
-        def select(sql: str) -> list[tuple[Any, ...]]:
-            return connection.execute(sql).fetchall()
+        def select(query: str) -> list[tuple[Any, ...]]:
+            return connection.execute(query).fetchall()
 
-        ((digest,),) = select("select definitions from about")
-        return _read(select, _TABLES), _read(select, _DEFINITIONS), digest
+        return _read(select, _TABLES), _read(select, _DEFINITIONS)

@@ -276,10 +276,12 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
 
 
 def _told_of_by_nobody(row: DayVerdict) -> bool:
-    """Whether no report, notice or bulletin stands behind a row."""
-    counts = (row.incidents, row.incidents_possible, row.incidents_out_of_scope, row.covered_share)
-    unknown = row.violence == "UNKNOWN" and row.access in {"UNKNOWN", "NOT_OWED"}
-    return unknown and not any(counts) and _evidence(row.evidence) == {"violence": [], "access": []}
+    """Whether a row says that no report, notice, bulletin or pending reject stands behind it."""
+    try:
+        return json.loads(row.reasons)[0]["told_of"] is False
+    except (ValueError, LookupError, TypeError):
+        # Texts of another form are told of where they are compared.
+        return False
 
 
 def _evidence(text: str) -> object:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros
 from sinks.verify.history import NaiveReport
 from sinks.verify.refused import NaiveRefused
 
-Reason = dict[str, str]
+Reason = dict[str, Any]
 #: Bulletins named of a contested day.
 MOST_NAMED = 10
 
@@ -32,13 +33,15 @@ def violence_reason(
     watched: str,
     unexplained: Sequence[str],
     longer: Sequence[str],
+    told_of: bool,
 ) -> Reason:
     """Return what is said of the violence leg; ``told`` is the bulletin of the day, which counts ``counted``.
 
     ``against`` are the bulletins that contest the day, each with its count. ``unexplained`` are the feeds that saw
     something and do not tell what, ``longer`` the monitor's bulletins that cover more than a day. ``incidents`` are the
     sure ones. Where ``possible`` ones make the day UNKNOWN, ``doubtful`` is the number of the severe ones of them; None
-    where they do not. ``refused`` are the pending rejects that make it so, if they do.
+    where they do not. ``refused`` are the pending rejects that make it so, if they do. A day that nothing was
+    ``told_of`` is marked.
     """
     monitor = agreement.violence.bulletins_of
     if severe:
@@ -55,7 +58,7 @@ def violence_reason(
         rule = {"BROKEN": "count_above_limit", "MET": "within_limit", "UNKNOWN": "not_covered"}[finding]
     known = _known(agreement, incidents, possible)
     held = [incidents, incidents + possible, incidents + refused.incidents] if counted is None else [counted]
-    compared = [*held, *(number for _, number in against)]
+    compared = [*held, *(number for _, number in against[:MOST_NAMED])]
     if severe:
         text = f"{_several(severe, 'severe incident')}, one is enough; {known}, {_limit(agreement, limit, compared)}"
     else:
@@ -69,7 +72,8 @@ def violence_reason(
         text = f"{count}{_refused(refused)}, {_limit(agreement, limit, compared)}; {_share(agreement, share)}"
         text += f"; {watched}" if watched else ""
         text += "".join(f"; {feed} saw something and did not say what of this day" for feed in unexplained)
-    return {"leg": "violence", "finding": finding, "rule": rule, "text": text}
+    reason: Reason = {"leg": "violence", "finding": finding, "rule": rule, "text": text}
+    return reason if told_of else {**reason, "told_of": False}
 
 
 def _against(bulletins: Sequence[tuple[NaiveReport, int]]) -> str:

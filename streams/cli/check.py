@@ -11,6 +11,7 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import load_gazetteer
+from schemas.truceday import LONGEST_BULLETIN, MICROS_PER_HOUR
 from streams.cli import options
 from streams.cli.brokers import knock
 from streams.cli.output import answers, print_json
@@ -79,6 +80,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
     baseline = violence.baseline
     effect = f"{clock.effective:%Y-%m-%d %H:%M}" + (f" to {clock.ends:%Y-%m-%d %H:%M}" if clock.ends else "")
     parties = [f"{each.name} ({each.side}, {counted(len(each.names), 'name')})" for each in agreement.parties]
+    hours = LONGEST_BULLETIN // MICROS_PER_HOUR
     measured_by = f"the bulletins of {violence.bulletins_of}" if violence.bulletins_of else "incidents in scope"
     return [
         agreement.title,
@@ -91,7 +93,7 @@ def rules_in_words(agreement: Agreement) -> list[str]:
             f"by {measured_by}."
         ),
         *(
-            [f"A bulletin of {violence.bulletins_of} for more than 25 h is of no one day: it counts for none."]
+            [f"A bulletin of {violence.bulletins_of} for more than {hours} h is of no one day: it counts for none."]
             if violence.bulletins_of
             else []
         ),

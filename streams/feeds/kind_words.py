@@ -35,6 +35,17 @@ _CHEMICAL = re.compile(
     r"|\b(?:poison(?:ous)?|toxic) gas\b|\bchemical (?:gas|attack|weapons?|bombs?)",
     re.IGNORECASE,
 )
+_STRUCK = re.compile(
+    r"\battack(?:s|ed)?\b|\btarget(?:s|ed|ing|eting)?\b|\bmassacres?\b|\bcasualt\w+|\bmartyrs?\b|\bvictims?\b"
+    r"|\bdestruction\b|\bdestroy\w*|\bdevastation\b|\bdamages?\b|\brubbles?\b",
+    re.IGNORECASE,
+)
+#: Aircraft that are seen. Where the text tells of a strike as well, they are not all of it.
+_OVERFLIGHT = re.compile(
+    r"\bin the (?:sk(?:y|ies)|air ?space)\b|\bhover(?:s|ed|ing)?\b|\boverflights?\b|\bfly over\b|\bflying in\b",
+    re.IGNORECASE,
+)
+_RAID = re.compile(r"\bair ?-?st?r?ikes?\b|\braids?\b|\bbomb\w*|\bshell\w*", re.IGNORECASE)
 #: What comes after an attack, or is none: the words of the attack may stand beside these, its day does not.
 _NO_ATTACK = re.compile(
     r"\btestimon\w+|\btestif\w+|\bwitness\w*|\binterview\w*|\bsymptoms?\b|\bremnants?\b|\bdisposal\b"
@@ -63,7 +74,9 @@ def bombardment_told_of(headlines: str) -> str | None:
 
 def is_aftermath(text: str) -> bool:
     """Whether a text tells of what follows an attack, or of something that is none, rather than of an attack."""
-    return _NO_ATTACK.search(text) is not None
+    if _NO_ATTACK.search(text):
+        return True
+    return bool(_OVERFLIGHT.search(text)) and not (_STRUCK.search(text) or _RAID.search(text))
 
 
 def tells_of_chemicals(text: str) -> bool:
@@ -84,3 +97,8 @@ def kind_told(text: str) -> str | None:
         "armed_clash": _CLASH,
     }
     return next((kind for kind, words in kinds.items() if words.search(text)), None)
+
+
+def tells_of_a_strike(text: str) -> bool:
+    """Whether a text tells that something was struck or what that left, of whatever manner."""
+    return _STRUCK.search(text) is not None

@@ -7,9 +7,9 @@ Several videos may show one incident; joining them is the ledger's to do, as far
 **Time.** ``Recording_Date`` and its hour behave like times of publication, in a time zone the table does not state:
 videos of the attack at Urum al-Kubra, which began after 19:12 local time on 19 September 2016, bear 10:14 and 15:17
 of that day as well as every hour of the days after. So the day is all a report claims, ``day`` its precision, and
-even that may be a day late. ``reported_at`` is the stated minute read as UTC, as video sites write it and later than
-the same minute in Syria: nothing is known before it was. A row without an hour (the table writes 00:00) was known by
-the day's end.
+even that may be a day late: a day of the week before that the description writes out is the day. ``reported_at`` is
+the stated minute read as UTC, as video sites write it and later than the same minute in Syria: nothing is known before
+it was. A row without an hour (the table writes 00:00) was known by the day's end.
 
 **Place.** ``City`` is a governorate, ``DAMASCUS`` the city or the country around it. A row's own coordinates are
 ``exact``. The archive's list of places, found beside the file, was geocoded from bare names: its points are
@@ -17,13 +17,16 @@ the day's end.
 
 **Kind** comes from the archive's codes and the words of the description. Severe kinds are read with most care: a
 video of a treated victim or a burnt truck is published days after the attack, and must not move it to that day. No
-row is an ``attack_on_aid``: how it was struck is told, and the kind says that.
+row is an ``attack_on_aid``: how it was struck is told, and the kind says that. A text that tells of a strike and of no
+manner is ``unspecified``; ``other`` is what tells of none.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -39,7 +42,7 @@ from streams.feeds.cells import (
     point_or_none,
     revision,
 )
-from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_chemicals
+from streams.feeds.kind_words import is_aftermath, kind_told, tells_of_a_strike, tells_of_chemicals
 from streams.feeds.recorded import Recorded, opened
 from streams.feeds.table import reports_of, rows_of
 
@@ -69,6 +72,12 @@ _ATTACKS = (
     "Unlawful attacks", "Alleged civilian casualties from Russian attacks",
     "Specifically protected persons and objects",
 )  # fmt: skip
+#: What is codified as suffering without a strike stays that, whatever the text names.
+_NO_ATTACKS = ("Sieges and economic, social and cultural rights", "Arbitrary and forcible displacement")
+#: A day as texts write it, the day before the month.
+_DAY_WRITTEN = re.compile(r"(?<!\d)(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?!\d)")
+#: Dates further back are slips: of a month, of a year, or of the month written first.
+_LATEST_PUBLISHED = timedelta(days=7)
 _ALLEGES_RUSSIA = "Alleged civilian casualties from Russian attacks"
 
 
@@ -120,6 +129,8 @@ def read_places(source: BinaryIO, name: str) -> Places:
 def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[str, Any]:
     """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
     day = day_or_none(row["Recording_Date"])
+    told = _day_told(row["Description"], day) if day else None
+    of = told or day
     alleged = row["Violation_Type"] == _ALLEGES_RUSSIA
     return {
         "type": "incident",
@@ -128,10 +139,10 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
         "revision": revision(row),
         "reported_at": _published(day, row, time_zone) if day else row["Recording_Date"],
         "occurred": {
-            "from": midnight(day, time_zone) if day else row["Recording_Date"],
-            "to": midnight_after(day, time_zone) if day else row["Recording_Date"],
+            "from": midnight(of, time_zone) if of else row["Recording_Date"],
+            "to": midnight_after(of, time_zone) if of else row["Recording_Date"],
             "precision": "day",
-            "source_precision": "day of publication",
+            "source_precision": "day named in the text" if told else "day of publication",
         },
         "place": _place(row, places),
         "kind": _kind(row),
@@ -142,6 +153,17 @@ def incident(row: dict[str, str], places: Places, time_zone: ZoneInfo) -> dict[s
         "sources": [_source(row)],
         "raw": row,
     }
+
+
+def _day_told(text: str, published: date) -> date | None:
+    """The one day of the week before publication that a text names, None where it names none or several."""
+    days = set()
+    for written in _DAY_WRITTEN.finditer(text):
+        day, month, year = map(int, written.groups())
+        with suppress(ValueError):
+            days.add(date(year, month, day))
+    told = {day for day in days if published - _LATEST_PUBLISHED <= day < published}
+    return told.pop() if len(days) == len(told) == 1 else None
 
 
 def _place(row: dict[str, str], places: Places) -> dict[str, Any]:
@@ -173,7 +195,9 @@ def _kind(row: dict[str, str]) -> str:
         return kind
     if weapon in _OF_ANY_ORIGIN:
         return "explosive"
-    return "attack_on_civilians" if row["Violation_Type"] in _ATTACKS else "other"
+    if row["Violation_Type"] in _ATTACKS:
+        return "attack_on_civilians"
+    return "unspecified" if row["Violation_Type"] not in _NO_ATTACKS and tells_of_a_strike(text) else "other"
 
 
 def _as_given(row: dict[str, str]) -> str | None:

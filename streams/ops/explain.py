@@ -62,7 +62,7 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
         UsageError: no such region or day was judged; the hint lists what there is.
     """
     with opened_copy(path) as connection:
-        check_current(reading.schema_version(connection), path)
+        check_current(connection, reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
@@ -77,7 +77,7 @@ def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplan
         UsageError: no such region or day was judged, or not by then.
     """
     with opened_copy(path) as connection:
-        check_current(reading.schema_version(connection), path)
+        check_current(connection, reading.schema_version(connection), path)
         agreement = reading.about(connection).agreement
         pcode = _region(connection, agreement, region)
         present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
@@ -92,18 +92,20 @@ def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplan
 
 
 def _region(connection: Connection, agreement: Agreement, given: str) -> str:
-    """Return the P-code of a region given by P-code, by its name, or by a name the gazetteer knows to lie in it."""
-    names = reading.region_names(connection)
-    if given.upper() in names:
+    """Return the P-code of a region given by P-code, by a name of its, or by one the gazetteer knows to lie in it."""
+    spellings = reading.region_spellings(connection)
+    if given.upper() in spellings:
         return given.upper()
-    by_words = {words_of(name): pcode for pcode, name in names.items()}
-    found = by_words.get(words_of(given)) or _located(agreement, given)
-    if found in names:
+    shown = {pcode: f"{pcode} {names[0]}" for pcode, names in spellings.items()}
+    meant = [pcode for pcode, names in spellings.items() if words_of(given) in map(words_of, names)]
+    if len(meant) > 1:
+        raise UsageError(f"{given!r} may be {' and '.join(shown[pcode] for pcode in meant)}", "ask by the P-code")
+    found = meant[0] if meant else _located(agreement, given)
+    if found in spellings:
         return str(found)
-    near = get_close_matches(given, names.values(), n=1)
-    listed = ", ".join(f"{pcode} {name}" for pcode, name in names.items())
+    near = get_close_matches(given, [names[0] for names in spellings.values()], n=1)
     guess = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"{given!r} is no region of {agreement.id}", f"{guess}there are {listed}")
+    raise UsageError(f"{given!r} is no region of {agreement.id}", f"{guess}there are {', '.join(shown.values())}")
 
 
 def _located(agreement: Agreement, given: str) -> str | None:

@@ -61,8 +61,8 @@ def _with_possible(cell: Cell) -> int | None:
 
 
 def _doubts(cell: Cell) -> str:
-    uncertain = any(reason["rule"] == "uncertain_time" for reason in cell.reasons)
-    return f"{'!' if cell.contested_by else ''}{'±' if uncertain else ''}{'+' if cell.refused_pending else ''}"
+    marks = {"!": cell.contested_by, "±": cell.violence_rule == "uncertain_time", "+": cell.refused_pending}
+    return "".join(mark for mark, holds in marks.items() if holds)
 
 
 def number(value: float, *against: int | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.agreement import Agreement
 from schemas.errors import TrucewatchError
-from schemas.truceday import from_micros
+from schemas.truceday import LONGEST_BULLETIN, from_micros, to_micros
 from sinks import reading
 from sinks.bulletins import BulletinTotal, bulletin_totals
 from sinks.pullback import PositionFinding, PullbackDay, position_findings, pullback_days
@@ -33,8 +33,6 @@ from streams.ops.wording import counted
 
 #: How long a status shows a final day that was amended.
 AMENDED_LATELY = timedelta(days=7)
-#: What a bulletin of one truce-day covers at most.
-LONGEST_BULLETIN = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def longer_bulletins(status: Status) -> list[BulletinTotal]:
     return [
         each
         for each in status.bulletins
-        if each.feed == monitor and each.occurred_to - each.occurred_from > LONGEST_BULLETIN
+        if each.feed == monitor and to_micros(each.occurred_to) - to_micros(each.occurred_from) > LONGEST_BULLETIN
     ]
 
 

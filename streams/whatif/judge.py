@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -97,7 +97,7 @@ def judge(
             return Store.open(
                 Path(folder) / agreement.id,
                 agreement,
-                _names(recorded, agreement),
+                _spellings(recorded, agreement),
                 facts_topic=_TOPIC,
                 log_identity="",
                 new_log_allowed=False,
@@ -256,13 +256,13 @@ def _batch(records: list[KafkaRecord], next_offset: int) -> Batch:
     return Batch(_TOPIC, 0, records, next_offset)
 
 
-def _names(recorded: RecordedFacts, agreement: Agreement) -> dict[str, str]:
+def _spellings(recorded: RecordedFacts, agreement: Agreement) -> Mapping[str, Sequence[str]]:
     """Return names of regions: the file's, or where the agreement names another gazetteer that one's."""
     if agreement.gazetteer != recorded.agreement.gazetteer:
-        return {**recorded.region_names, **load_gazetteer(agreement.gazetteer).names()}
-    if set(agreement.regions) <= set(recorded.region_names):
-        return recorded.region_names
+        return {**recorded.region_spellings, **load_gazetteer(agreement.gazetteer).spellings()}
+    if set(agreement.regions) <= set(recorded.region_spellings):
+        return recorded.region_spellings
     try:
-        return {**load_gazetteer(agreement.gazetteer).names(), **recorded.region_names}
+        return {**load_gazetteer(agreement.gazetteer).spellings(), **recorded.region_spellings}
     except GazetteerError:
-        return recorded.region_names
+        return recorded.region_spellings

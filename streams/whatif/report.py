@@ -25,6 +25,10 @@ from streams.whatif.judge import Rejudgement
 MOST_SHOWN = 20
 _FINDINGS = ("violence", "access", "verdict")
 _WORDS = {
+    "contested_by": "contested by",
+    "incidents_sure": "sure incidents",
+    "incidents_possible": "possible incidents",
+    "refused_pending": "refused and pending",
     "incidents_out_of_scope": "out of scope",
     "counted": "held against the limit",
     "violence_limit": "limit",

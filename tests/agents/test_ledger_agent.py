@@ -52,7 +52,7 @@ def agent_on(
         return Store.open(
             folder,
             truce,
-            {"SY01": "Damascus"},
+            {"SY01": ["Damascus"]},
             facts_topic=TOPIC,
             log_identity=log,
             new_log_allowed=True,

@@ -107,6 +107,17 @@ def test_the_links_the_page_tells_of_are_made(name: str, count: int, judged: Out
     assert set(pairs) <= set(judged.ask(LINKED))
 
 
+def test_the_pairs_the_page_shows_as_not_linked_are_not(judged: Outcome) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    told = re.search("<!-- non-links: begin -->\n(.*?)\n<!-- non-links: end -->", page, re.DOTALL)
+    assert told is not None
+    pairs = set(re.findall(r"^\| (\d+) \| (\d+) \|", told[1], re.MULTILINE))
+    assert len(pairs) == 10
+    present = {name for (name,) in judged.ask("SELECT report_id FROM reports WHERE present")}
+    assert {name for pair in pairs for name in pair} <= present
+    assert pairs.isdisjoint(judged.ask(LINKED))
+
+
 def test_the_links_shown_as_made_by_the_name_of_a_town_are(judged: Outcome) -> None:
     page = PAGE.read_text(encoding="utf-8")
     told = re.search("<!-- named links: begin -->\n(.*?)\n<!-- named links: end -->", page, re.DOTALL)
@@ -125,6 +136,8 @@ def test_the_page_tells_how_many_reports_are_linked(judged: Outcome) -> None:
     videos = len(judged.ask(LINKED))
     assert f"Of 2,403 accepted reports {linked} are linked, {100 * linked / 2403:.1f} %" in page
     assert f"{len(events)} events with {videos} videos, which leaves {incidents:,} incidents in all" in page
+    good = len(judged.ask(f"{LINKED} AND video.certainty = 'good'"))
+    assert f"{good} of the {videos} videos are linked by a `good` link" in page
 
 
 def test_the_pairs_the_page_calls_missed_are_not_linked(judged: Outcome) -> None:
@@ -146,21 +159,32 @@ def test_the_page_tells_how_many_days_are_broken_and_how_many_hang_on_uncertain_
     assert uncertain == [("SY06", "2016-09-12"), ("SY07", "2016-09-12")]
 
 
-def test_the_page_tells_how_the_links_stand_against_the_labelled_pairs(judged: Outcome) -> None:
-    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+def labelled(judged: Outcome, name: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return the labelled pairs of these files, those that are one occurrence and the others."""
     present = {f"{feed}/{name}" for feed, name in judged.ask("SELECT feed, report_id FROM reports WHERE present")}
-    linked = {(f"ucdp-ged/{event}", f"syrian-archive/{video}") for event, video in judged.ask(LINKED)}
-    with (ROOT / "tests" / "bench" / "linking" / "labelled.csv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "tests" / "bench" / "linking" / name).open(encoding="utf-8", newline="") as file:
         labels = {(row["event"], row["video"]): row["label"] for row in csv.DictReader(file)}
     pairs = {pair for pair in labels if present.issuperset(pair)}
     true = {pair for pair in pairs if labels[pair] == "yes"}
-    assert f"both texts {len(pairs)} are of these files" in page
+    return true, pairs - true
+
+
+def test_the_page_tells_how_the_links_stand_against_the_labelled_pairs(judged: Outcome) -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    linked = {(f"ucdp-ged/{event}", f"syrian-archive/{video}") for event, video in judged.ask(LINKED)}
+    true, others = labelled(judged, "labelled.csv")
+    assert f"both texts {len(true | others)} are of these files" in page
     assert f"{len(true)} of them are true: {len(true & linked)} are linked and {len(true - linked)} are not" in page
-    assert f"None of the {len(pairs - true)} others is" in page
-    assert not (pairs - true) & linked
+    assert f"None of the {len(others)} others is" in page
+    assert not others & linked
+    true, others = labelled(judged, "held_out.csv")
+    assert f"{len(true | others)} are of these files: of {len(true)} true ones {len(true & linked)} are linked" in page
+    assert f"and of {len(others)} others {len(others & linked)}, all three in Aleppo city" in page
 
 
 def test_the_page_tells_how_many_events_have_no_manner(judged: Outcome) -> None:
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
-    unspecified = judged.one("SELECT count(*) FROM reports WHERE present AND kind = 'unspecified'")
+    unspecified = judged.one(
+        "SELECT count(*) FROM reports WHERE present AND kind = 'unspecified' AND feed = 'ucdp-ged'"
+    )
     assert f"Others, {unspecified}, are `unspecified`" in page

@@ -260,17 +260,30 @@ def _agree(one: Any, other: Any, *columns: str) -> bool:
     return all(one[column] == other[column] for column in columns)
 
 
+def _hours_of_nothing(judged: Judged) -> list[dict[str, Any]]:
+    """Return the notices of nothing, those of a feed and region that touch or overlap as one."""
+    found: list[dict[str, Any]] = []
+    for notice in judged.rows("FROM coverage WHERE nil ORDER BY region, feed, occurred_from"):
+        last = found[-1] if found else None
+        if last and _agree(last, notice, "region", "feed") and notice["occurred_from"] <= last["occurred_to"]:
+            last["occurred_to"] = max(last["occurred_to"], notice["occurred_to"])
+        else:
+            found.append(dict(notice))
+    return found
+
+
 def nothing_to_report(judged: Judged) -> Iterator[tuple[Any, ...]]:
-    """Recount the notices of nothing within which another feed tells of something."""
-    days = {row["truce_day"]: row for row in judged.rows("FROM truce_days")}
-    for notice in judged.rows("FROM coverage WHERE nil"):
-        for row in _told_of(judged):
-            day = days.get(row["truce_day"])
-            if day is None or row["region"] != notice["region"] or row["feed"] == notice["feed"]:
+    """Recount the hours of nothing within which another feed tells of something."""
+    days = {row["truce_day"] for row in judged.rows("FROM truce_days")}
+    counted = [row for row in judged.rows("FROM bulletins WHERE in_scope") if row["incidents"]]
+    told = [("nil_and_incidents", row) for row in _told_of(judged)] + [("nil_and_bulletin", row) for row in counted]
+    for nothing in _hours_of_nothing(judged):
+        for kind, row in told:
+            elsewhere = row["region"] != nothing["region"] or row["feed"] == nothing["feed"]
+            if row["truce_day"] not in days or elsewhere or row["occurred_from"] == nothing["occurred_to"]:
                 continue
-            touches = notice["occurred_from"] < day["ends_at"] and notice["occurred_to"] > day["starts_at"]
-            if touches and _within(row, notice):
-                yield row["region"], row["truce_day"], "nil_and_incidents", notice["feed"], row["feed"]
+            if _within(row, nothing):
+                yield row["region"], row["truce_day"], kind, nothing["feed"], row["feed"]
 
 
 def counts_too_low(judged: Judged) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from schemas.agreement import Agreement
 from schemas.truceday import TruceCalendar
 from tests.support.effort import cases
 from tests.support.judged import History
-from tests.support.scenarios import outcome, shelling, watched
+from tests.support.scenarios import outcome, shelling, truck, watched
 from tests.support.worlds import HOUR, agreement
 
 
@@ -100,3 +100,17 @@ def test_a_streak_runs_through_it(skip: Skip, tmp_path: Path) -> None:
         history.tell(watched(f"w{number}", low, high, "SY01", "SY02"))
     judged = outcome(history.tick(*bounds[1:], bounds[-1] + HOUR), tmp_path)
     assert judged.streak("SY01") == 5
+
+
+@EACH
+def test_people_reached_just_before_it_are_of_the_day_before(skip: Skip, tmp_path: Path) -> None:
+    truce = truce_of(skip)
+    skipped = empty_day(truce.calendar, skip)
+    at = truce.calendar.start_of(skipped)
+    came = truck("came", "offloaded", at - HOUR, people_reached=500)
+    judged = outcome(History(truce).tell(came).tick(at + 80 * HOUR), tmp_path)
+    sql = "SELECT truce_day, people_reached FROM region_windows_daily WHERE region = 'SY02' AND truce_day >= ?"
+    reached = dict(judged.ask(sql, truce.first_day))
+    since = skipped - timedelta(days=1)
+    assert reached == {day: 500 if since <= day < since + timedelta(days=7) else None for day in reached}
+    assert {since - timedelta(days=1), since, skipped} <= reached.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,8 @@ def runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], f
     monkeypatch.chdir(folder)
 
     def run(*arguments: str | Path) -> Ended:
+        # A log that an earlier command set up writes to a stream that is closed.
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
         monkeypatch.setattr(sys, "argv", ["trucewatch", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             main()

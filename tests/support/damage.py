@@ -25,7 +25,7 @@ from tests.support.worlds import TRUCE
 
 WAL = f"{LIVE}.wal"
 LOG = "a-cluster/the-facts"
-NAMES = load_gazetteer(TRUCE.gazetteer).names()
+NAMES = load_gazetteer(TRUCE.gazetteer).spellings()
 NEVER = 3_600.0
 #: Of DuckDB's files.
 _BLOCKS_AT, _BLOCK_BYTES = 12_288, 262_144

@@ -109,15 +109,19 @@ def _meeting_incident(draw: Random) -> IncidentFact:
     )
     spine |= {"retracted": spine["retracted"] or merged_into is not None, "merged_into": merged_into}
     low, high = sorted((draw.randint(0, 9), draw.randint(0, 9)))
+    # As newsrooms tell it, by a day and a town: of those several are alike.
+    by_day = draw.randrange(3) == 0
+    if by_day:
+        when = BEGUN[0]
     return incident(
         **spine,
         when=when,
-        to=when + draw.choice(LASTED_HOURS) * HOUR,
+        to=when + (24 if by_day else draw.choice(LASTED_HOURS)) * HOUR,
         place=Located(
             draw.choice((*["SY01"] * 8, "SY02", "SY09")),
             latitude=point[0] if point else None,
             longitude=point[1] if point else None,
-            key=draw.choice((None, "old town", "old town", "new town")),
+            key="old town" if by_day else draw.choice((None, "old town", "old town", "new town")),
         ),
         # At few times, so that some reports are told first at the same one.
         reported_at=at(3, draw.randint(0, 3)),
@@ -127,8 +131,8 @@ def _meeting_incident(draw: Random) -> IncidentFact:
         deaths_low=draw.choice((None, low)),
         deaths_best=_toll(draw),
         deaths_high=draw.choice((None, high)),
-        time_precision=draw.choice(TIMES),
-        place_precision=draw.choice(PLACES),
+        time_precision="day" if by_day else draw.choice(TIMES),
+        place_precision="near" if by_day else draw.choice(PLACES),
         same_as=_few_references(draw),
         not_same_as=_few_references(draw),
         origins=draw.choice(((), ("agency",), ("agency", "radio"), ("radio",))),

@@ -120,7 +120,7 @@ class History:
         return folder / PUBLISHED
 
     def _open(self, folder: Path) -> Store:
-        names = load_gazetteer(self.agreement.gazetteer).names()
+        names = load_gazetteer(self.agreement.gazetteer).spellings()
         return Store.open(
             folder,
             self.agreement,

@@ -103,7 +103,9 @@ def random_history(seed: int, reports: int = 120, days: int = 8, *, linking: boo
 
 def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dict[str, Any]]:
     """Return a report of one of a few occurrences, near it in time and place, that may name other reports."""
-    occurrence = random.Random(draw.randrange(8))
+    # As newsrooms tell it, by a day and a town: of so few occurrences that several are alike.
+    by_day = draw.random() < 0.3
+    occurrence = random.Random(draw.randrange(2 if by_day else 8))
     start = at(round(occurrence.uniform(-3, days - 1), 3)) + draw.choice([0, 0, 5, 50, 120]) * HOUR // 60
     north, east = occurrence.random(), occurrence.random()
     if draw.random() < 0.3:
@@ -134,6 +136,10 @@ def _told_again(draw: random.Random, days: int, names: int) -> tuple[Micros, dic
         "deaths": draw.choice([{}, {"best": 3}, {"low": 1, "best": 2, "high": 9}, {"best": 13}, {"low": 7}]),
         "sources": draw.choice([[], [{"name": "Radio"}], [{"name": "Radio", "origin": "RADIO"}, {"name": "TV"}]]),
     }
+    if by_day:
+        occurred |= {"to": told(start + DAY), "precision": "day"}
+        given["place"] |= {"precision": "near", "names": ["The Mill"]}
+        given["kind"] = draw.choice(["airstrike", "shelling", "shelling", "unspecified"])
     if status == "merged":
         given["merged_into"] = f"told-{into}"
     if draw.random() < 0.15:

@@ -11,8 +11,10 @@ from typing import Any
 import duckdb
 
 from schemas.agreement import Agreement
+from schemas.gazetteer import load_gazetteer
 from schemas.rows import Changes
 from schemas.topics import EMBEDDED_CLUSTER
+from sinks.calendar import calendar_of
 from sinks.migrations import migrate, migrations
 from sinks.opening import StoreLimits, connect, name_regions
 from sinks.store import LIVE, Store
@@ -21,7 +23,7 @@ from tests.support.worlds import TRUCE
 
 TOPIC = "truce.facts.test-truce.v1"
 LOG = f"{EMBEDDED_CLUSTER}1/facts"
-REGIONS = {"SY01": "Damascus", "SY02": "Aleppo"}
+REGIONS = load_gazetteer(TRUCE.gazetteer).spellings()
 
 
 def open_store(
@@ -61,11 +63,11 @@ def _new_file(truce_json: str) -> bytes:
             live.write_bytes(_new_file(TRUCE.model_dump_json()))
             with closing(connect(live, StoreLimits())) as connection:
                 connection.execute(
-                    # Without its time zones the calendar is worked out again.
-                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?, tzdata = NULL",
-                    [truce.id, truce.title, truce_json],
+                    "UPDATE about SET agreement_id = ?, title = ?, agreement = ?, calendar = ?",
+                    [truce.id, truce.title, truce_json, calendar_of(truce).to_json()],
                 )
                 connection.execute("DELETE FROM regions")
+                # Most agreements have the same definitions: they are made anew only where they differ.
                 migrate(connection, max(migrations()), truce)
         return live.read_bytes()
 

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from tests.bench.linking.__main__ import EVENTS, PLACES, VIDEOS, Found, Score, labels, score, table
-from tests.bench.linking.draw import STRATA, Told, draw, events, videos
+from tests.bench.linking.__main__ import EVENTS, HELD_OUT, PLACES, VIDEOS, Found, Score, labels, score, table
+from tests.bench.linking.draw import HELD_OUT_SEED, HELD_OUT_STRATA, STRATA, Told, draw, events, videos
 from tests.support.shared_data import shared_data
 
 
@@ -21,11 +21,25 @@ def test_every_pair_is_read_twice_and_a_third_reading_decides_where_they_differ(
     assert any(pair.first != pair.second for pair in pairs)
 
 
+def test_the_held_out_pairs_are_others_each_with_a_reason() -> None:
+    pairs = labels(HELD_OUT)
+    drawn = {(pair.event, pair.video) for pair in pairs}
+    assert len(pairs) == len(drawn) >= 60
+    assert drawn.isdisjoint((pair.event, pair.video) for pair in labels())
+    assert {pair.label for pair in pairs} == {"yes", "no"}
+    assert all(pair.reason for pair in pairs)
+
+
 @pytest.mark.slow
 def test_the_pairs_are_those_that_the_draw_gives() -> None:
     told = events(shared_data(EVENTS)), videos(shared_data(VIDEOS), shared_data(PLACES))
     drawn = {(pair.event.name, pair.video.name, pair.stratum) for pair in draw(*told)}
     assert drawn == {(pair.event, pair.video, pair.stratum) for pair in labels()}
+    without = {(pair.event, pair.video) for pair in labels()}
+    left = draw(*told, seed=HELD_OUT_SEED, strata=HELD_OUT_STRATA, without=without)
+    assert {(pair.event.name, pair.video.name, pair.stratum) for pair in left} == {
+        (pair.event, pair.video, pair.stratum) for pair in labels(HELD_OUT)
+    }
 
 
 def test_a_draw_takes_each_pair_once_and_no_more_than_its_stratum_allows() -> None:

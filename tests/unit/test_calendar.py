@@ -19,7 +19,6 @@ from schemas.errors import UsageError
 from schemas.instants import END, FIRST
 from schemas.time_zones import RELEASE, names, time_zone
 from schemas.truceday import TruceCalendar
-from sinks import migrations
 from sinks.calendar import Calendar, calendar_of
 from sinks.recorded_facts import RecordedFacts
 from sinks.verify import verify
@@ -142,24 +141,6 @@ def test_verify_and_whatif_say_that_the_time_zones_differ(tmp_path: Path) -> Non
             read(file)
     alter(file, tzdata=RELEASE)
     assert [(each.table, each.column) for each in verify(file)] == [("about", "calendar")]
-
-
-def test_a_file_from_before_calendars_is_known_by_its_truce_days(tmp_path: Path) -> None:
-    live = tmp_path / "live.duckdb"
-    with closing(duckdb.connect(str(live))) as connection:
-        for number, sql in migrations.migrations().items():
-            if number < 3:
-                connection.execute(sql)
-        about = [TRUCE.id, TRUCE.title, TRUCE.model_dump_json()]
-        connection.execute("INSERT INTO about VALUES (2, ?, ?, ?, '1', NULL, NULL)", about)
-        connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}', 0, '')")
-        day = ["2016-09-12", "2016-09-12 16:00+00", "2016-09-13 17:00+00", "2016-09-15 17:00+00"]
-        connection.execute("INSERT INTO truce_days VALUES (?, ?, ?, ?)", day)
-    with pytest.raises(UsageError, match=r"an unknown release; .* 2016-09-12 starts or ends at another instant"):
-        open_store(tmp_path)
-    with closing(duckdb.connect(str(live))) as connection:
-        connection.execute("UPDATE truce_days SET ends_at = '2016-09-13 16:00+00'")
-    open_store(tmp_path).close()
 
 
 def test_agreements_of_one_zone_share_a_calendar() -> None:

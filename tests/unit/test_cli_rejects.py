@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,12 +26,19 @@ from tests.unit.test_redrives import incident, misspelt
 AGREEMENT = "syria-2016"
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three rejects of a truce, the first of which was published again, mended."""
+    folder = tmp_path_factory.mktemp("rejects") / "data"
     history = History(agreement(id=AGREEMENT)).tell(misspelt("i0"), misspelt("i1"), b"\xff\x00\x1b[2J", incident("i9"))
-    history.redriven(0, incident("i0")).tick(at(1)).judged(tmp_path / "data" / AGREEMENT)
-    return tmp_path / "data"
+    history.redriven(0, incident("i0")).tick(at(1)).judged(folder / AGREEMENT)
+    return folder
+
+
+@pytest.fixture
+def data(judged: Path, tmp_path: Path) -> Path:
+    """A folder of these rejects that a test may change."""
+    return shutil.copytree(judged, tmp_path / "data")
 
 
 def test_the_list_is_newest_first_with_a_summary_of_all_that_were_chosen(run: Run, data: Path) -> None:
@@ -130,12 +138,19 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(run: Run, data: Path, ar
     assert said in ended.err
 
 
-@pytest.fixture
-def dismissed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def judged_dismissed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rejects of a truce that are pending and one that was dismissed."""
+    folder = tmp_path_factory.mktemp("dismissed") / "data"
     history = History(agreement(id=AGREEMENT)).tell(misspelt("i0"), misspelt("i1"), misspelt("i2"))
-    history.dismissed(0, "an exercise", "A. Haddad").tick(at(1)).judged(tmp_path / "data" / AGREEMENT)
-    return tmp_path / "data"
+    history.dismissed(0, "an exercise", "A. Haddad").tick(at(1)).judged(folder / AGREEMENT)
+    return folder
+
+
+@pytest.fixture
+def dismissed(judged_dismissed: Path, tmp_path: Path) -> Path:
+    """A folder of these rejects that a test may change."""
+    return shutil.copytree(judged_dismissed, tmp_path / "data")
 
 
 SAID = ("--reason", "a test", "--by", "desk")

@@ -94,6 +94,7 @@ def a_cell(**fields: object) -> Cell:
         deaths_high=0,
         version=1,
         rule="count_above_limit",
+        violence_rule="count_above_limit",
         contested_by=None,
         incidents_sure=12,
         incidents_possible=0,
@@ -139,10 +140,12 @@ def test_a_contested_day_is_marked_in_the_grid() -> None:
 
 
 def test_a_day_of_uncertain_time_is_marked_in_the_grid() -> None:
-    reasons = [{"leg": "violence", "rule": "uncertain_time"}, {"leg": "access", "rule": "not_owed"}]
-    doubtful = a_cell(verdict="UNKNOWN", violence="UNKNOWN", counted=2, counted_possible=5, reasons=reasons)
+    uncertain = {"violence": "UNKNOWN", "violence_rule": "uncertain_time", "counted": 2, "counted_possible": 5}
+    doubtful = a_cell(verdict="UNKNOWN", rule="uncertain_time", **uncertain)
     assert cell_text(doubtful) == "? UNKNOWN± 2+5/3.2"
     assert cell_text(replace(doubtful, contested_by="monitor", state="FINAL")) == "? UNKNOWN!± 2+5/3.2"
+    # The mark is the violence leg's, whichever leg decided the verdict.
+    assert cell_text(a_cell(access="BROKEN", rule="overdue", **uncertain)) == "✕ BROKEN± 2+5/3.2 aid"
     assert "± uncertain time" in LEGEND
 
 

@@ -20,6 +20,7 @@ from schemas.agreement_file import load_agreement
 from sinks.verify import NOT_CHECKED, STEPS
 from streams.cli import verify as module
 from tests.support.commands import Run
+from tests.support.effort import cases
 from tests.support.judged import History, report
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +171,7 @@ def test_a_program_sees_no_bar_even_on_a_terminal(copy: Path) -> None:
     os.close(terminal)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", cases([signal.SIGINT, signal.SIGTERM], fast=1))
 def test_it_is_stopped_in_the_midst_of_a_query(copy: Path, number: signal.Signals) -> None:
     process, terminal = on_a_terminal(ENDLESS, "verify", str(copy))
     try:

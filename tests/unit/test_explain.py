@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from rich.console import Console
 
@@ -476,9 +477,19 @@ def test_a_time_before_the_first_judgement_is_told_with_when_that_was(copy: Path
     assert caught.value.hint == "its first judgement was at 2016-09-12T17:00:00+00:00"
 
 
-@pytest.mark.parametrize("name", ["SY02", "sy02", "Aleppo", "aleppo governorate", "حلب", "Azaz"])
+@pytest.mark.parametrize("name", ["SY02", "sy02", "Aleppo", "aleppo governorate", "حلب", "al-Haleb", "Azaz"])
 def test_a_region_is_found_by_code_by_name_and_by_a_place_in_it(copy: Path, name: str) -> None:
     assert read_explanation(copy, name, date(2016, 9, 12)).case.region == "SY02"
+
+
+def test_a_name_of_two_regions_is_refused_with_both(copy: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared.duckdb"
+    shared.write_bytes(copy.read_bytes())
+    with duckdb.connect(str(shared)) as connection:
+        connection.execute("UPDATE regions SET spellings = [name, 'the Capital']")
+    with pytest.raises(UsageError, match="'capital' may be SY01 Damascus and SY02 Aleppo") as caught:
+        read_explanation(shared, "capital", date(2016, 9, 12))
+    assert caught.value.hint == "ask by the P-code"
 
 
 @pytest.mark.parametrize(

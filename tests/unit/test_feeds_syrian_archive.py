@@ -99,6 +99,25 @@ def test_a_video_is_known_from_its_minute_or_else_from_the_end_of_its_day(
 
 
 @pytest.mark.parametrize(
+    ("description", "begins"),
+    [
+        ("air strikes on the town, 19/9/2016", "2016-09-19"),
+        ("air strikes on the town 14-09-2016.", "2016-09-14"),
+        ("air strikes of 20.9.2016", "2016-09-20"),
+        ("air strikes of 12/9/2016", "2016-09-20"),  # more than a week before: perhaps a slip of the month
+        ("air strikes of 9/19/2016", "2016-09-20"),  # no day
+        ("air strikes of 18/9/2016 and 19/9/2016", "2016-09-20"),  # either
+        ("air strikes of 21/9/2016", "2016-09-20"),  # nobody films tomorrow
+    ],
+)
+def test_a_day_that_the_text_writes_out_is_the_day_when_it_is_of_the_week_before(description: str, begins: str) -> None:
+    occurred = validated(Description=description).occurred
+    assert (occurred.from_.isoformat()[:10], occurred.precision) == (begins, "day")
+    told = begins != "2016-09-20"
+    assert occurred.source_precision == ("day named in the text" if told else "day of publication")
+
+
+@pytest.mark.parametrize(
     ("cells", "point", "precision"),
     [
         pytest.param(
@@ -170,6 +189,12 @@ def test_a_cell_that_cannot_be_read_is_passed_on_for_intake_to_name(column: str,
         ({"Violation_Type": "Unlawful attacks"}, IncidentKind.ATTACK_ON_CIVILIANS),
         ({"Description": "the stereochemistry of a missing word"}, IncidentKind.OTHER),
         ({"Violation_Type": "Sieges and economic, social and cultural rights"}, IncidentKind.OTHER),
+        ({}, IncidentKind.UNSPECIFIED),
+        ({"Description": "search under the rubble"}, IncidentKind.UNSPECIFIED),
+        ({"Description": "a street after rain"}, IncidentKind.OTHER),
+        ({"Description": "warplanes in the skies of the town"}, IncidentKind.OTHER),
+        ({"Description": "warplanes hover, and raids on the town"}, IncidentKind.AIRSTRIKE),
+        ({"Description": "aircraft hovering and targeting the town"}, IncidentKind.AIRSTRIKE),
     ],
 )
 def test_the_kind_is_what_codes_or_plain_words_say(cells: dict[str, str], kind: IncidentKind) -> None:

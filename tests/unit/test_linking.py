@@ -13,7 +13,7 @@ from schemas.facts import IncidentFact, Located
 from schemas.reports import IncidentKind
 from schemas.rows import Identity, LinkedIncident
 from schemas.truceday import Micros
-from streams.ledger.core.linking import Candidates
+from streams.ledger.core.linking import Candidates, Picked
 from tests.support.effort import calls
 from tests.support.worlds import HOUR, LINKING, World, agreement, at, day, incident, tick
 
@@ -244,8 +244,35 @@ def test_an_agreement_may_forbid_links_by_name(weakest: str, precise: str, agree
 
 @pytest.mark.parametrize(("precise", "sure"), [("minute", "good"), ("hour", "good"), ("day", "doubtful")])
 def test_a_town_and_an_hour_are_good_a_town_and_a_day_are_doubtful(precise: str, sure: str) -> None:
-    told = world(named("1"), named("2", "feed-b", time_precision=precise))
+    """The one that says nothing of the manner leaves a day open."""
+    told = world(named("1"), named("2", "feed-b", kind="unspecified", time_precision=precise))
     assert {(row.why, row.certainty, row.metres) for row in told.store.members} == {("same_name", sure, None)}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "keys", "precise", "sure"),
+    [
+        (("airstrike", "shelling"), ("mill", "mill"), "near", "good"),
+        (("armed_clash", "small_arms"), ("mill", "mill"), "near", "good"),
+        (("airstrike", "unspecified"), ("mill", "mill"), "near", "doubtful"),
+        (("attack_on_aid", "airstrike"), ("mill", "mill"), "near", "doubtful"),
+        (("arrest", "arrest"), ("mill", "mill"), "near", "doubtful"),
+        (("other", "other"), ("mill", "mill"), "near", "doubtful"),
+        (("airstrike", "airstrike"), ("mill", "hill"), "near", "doubtful"),
+        (("airstrike", "airstrike"), ("mill", None), "near", "doubtful"),
+        (("airstrike", "airstrike"), (None, None), "near", "doubtful"),
+        (("airstrike", "airstrike"), ("mill", "mill"), "district", "doubtful"),
+        (("airstrike", "unspecified"), ("mill", None), "exact", "good"),
+    ],
+)
+def test_one_name_one_day_and_a_manner_are_good(
+    kinds: tuple[str, str], keys: tuple[str | None, str | None], precise: str, sure: str
+) -> None:
+    one, other = (
+        by_day(feed, feed, kind=kind, place=Located("SY01", latitude=33.5, longitude=36.3, key=key), precise=precise)
+        for feed, kind, key in zip(("feed-a", "feed-b"), kinds, keys, strict=True)
+    )
+    assert the_incident(world(one, other)).certainty == sure
 
 
 def test_a_point_nearby_is_closer_than_a_name() -> None:
@@ -336,6 +363,45 @@ def test_a_day_and_a_town_do_not_tell_which_of_two_strikes_it_is() -> None:
     )
 
 
+def at_the_mill(report_id: str, feed: str = "feed-a", north: float = 0, **given: Any) -> IncidentFact:
+    """Return a report of a day and a place by its name."""
+    place = Located("SY01", latitude=33.5 + north * METRE, longitude=36.3, key="mill")
+    return by_day(report_id, feed, **{"place": place, **given})
+
+
+def test_of_two_strikes_alike_in_a_place_by_its_name_a_report_is_of_the_one_with_more_dead() -> None:
+    fewer, more = at_the_mill("1", deaths_best=2), at_the_mill("2", north=900, deaths_low=1, deaths_high=4)
+    for facts in ((fewer, more), (more, fewer)):
+        told = world(*facts, at_the_mill("3", "feed-b"), flush_every=1)
+        assert incidents(told) == {"feed-a/2": ["feed-a/2", "feed-b/3"]}
+        assert the_incident(told).certainty == "doubtful"
+    # It is the one where nothing is like it, and of equally many dead it is the closest.
+    assert the_incident(world(more, at_the_mill("3", "feed-b"))).certainty == "good"
+    equal = world(at_the_mill("1", north=900), at_the_mill("2", deaths_best=0), at_the_mill("3", "feed-b"))
+    assert incidents(equal) == {"feed-a/2": ["feed-a/2", "feed-b/3"]}
+
+
+def test_one_of_several_is_doubtful_from_whichever_end_it_was_picked() -> None:
+    """The report of feed-b has one candidate, and is one of two for that."""
+    told = world(at_the_mill("1"), at_the_mill("2", "feed-b"), at_the_mill("3", "feed-b", deaths_best=5))
+    assert incidents(told) == {"feed-a/1": ["feed-a/1", "feed-b/3"]}
+    assert {row.certainty for row in told.store.members} == {"doubtful"}
+
+
+def test_where_one_of_the_strikes_alike_is_called_otherwise_none_is_picked() -> None:
+    other = at_the_mill("2", place=Located("SY01", latitude=33.5, longitude=36.3), deaths_best=9)
+    assert incidents(world(at_the_mill("1"), other, at_the_mill("3", "feed-b"))) == {}
+
+
+def test_a_second_strike_in_a_place_makes_a_good_link_doubtful_until_it_is_retracted() -> None:
+    told = world(at_the_mill("1", deaths_best=5), at_the_mill("3", "feed-b"), flush_every=1)
+    assert the_incident(told).certainty == "good"
+    told.tell(at_the_mill("2")).flush()
+    assert the_incident(told).certainty == "doubtful"
+    told.tell(at_the_mill("2", revision=2, retracted=True)).flush()
+    assert the_incident(told).certainty == "good"
+
+
 def test_one_strike_takes_the_videos_of_one_quarter() -> None:
     quarters = [
         by_day(str(n), "videos", place=Located("SY01", latitude=33.5 + n * 300 * METRE, longitude=36.3, key=key))
@@ -361,7 +427,7 @@ def test_a_distance_or_a_toll_tells_which_of_two_strikes_it_is() -> None:
 
 def test_who_has_no_candidates_picks_none() -> None:
     assert LINKING_RULES is not None
-    assert Candidates(LINKING_RULES).picked(by_day("1"), []) == []  # type: ignore[arg-type]
+    assert Candidates(LINKING_RULES).picked(by_day("1"), []) == Picked([])
 
 
 def test_a_retracted_report_takes_no_link_from_reports_out_of_its_reach() -> None:

@@ -6,18 +6,21 @@ import io
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from schemas.facts import CountLine
-from schemas.rows import DayVerdict
+from schemas.rows import DayVerdict, Identity
 from schemas.truceday import Micros
 from sinks.verify import verify
 from streams.cli.check import rules_in_words
+from streams.ledger.core.bulletins import DayBulletins, Longer, bulletin_rows
 from streams.ops.status import read_status
 from streams.ops.status_text import show_longer_bulletins, status_json
 from tests.support.judged import History, report
-from tests.support.worlds import TRUCE, World, agreement, at, bulletin, tick
+from tests.support.worlds import TRUCE, World, agreement, at, bulletin, day, tick
 
 BY_MONITOR = agreement(violence={"bulletins_of": "monitor"})
 WEEK = bulletin("week", low=at(0), high=at(7), tallies=(CountLine(9, "SY01"),))
@@ -59,6 +62,46 @@ def test_of_many_the_first_ten_are_named() -> None:
     row = World(BY_MONITOR).tell(*many, tick(at(4))).verdict("SY01", 1)
     assert "monitor/b00, monitor/b01," in text(row)
     assert "monitor/b09 and 2 more cover more than a day" in text(row)
+
+
+def test_no_more_than_ten_names_are_kept_of_a_day() -> None:
+    told = DayBulletins(BY_MONITOR)
+    for number in range(40):
+        name = Identity("monitor", f"b{number:02}")
+        told.enter_longer(name, bulletin_rows(replace(WEEK, report_id=name.report_id), BY_MONITOR))
+    assert told.longer(("SY01", day(6))) == Longer(tuple(f"monitor/b{number:02}" for number in range(10)), 40)
+    assert told.longer(("SY01", day(7))) == told.longer(("SY02", day(6))) == Longer()
+
+
+def test_it_changes_the_days_it_covers_and_no_other() -> None:
+    world = World(BY_MONITOR).tell(tick(at(20)))
+    world.tell(bulletin("b1", low=at(2, 3), high=at(4), tallies=WEEK.tallies), tick(at(20, 1)))
+    world.flush()
+    changed = [(row.region, row.truce_day, row.cause) for row in world.store.versions if row.version > 1]
+    assert changed == [("SY01", day(number), '{"reports": ["monitor/b1@1"], "more": 0}') for number in (2, 3)]
+
+
+def test_a_bulletin_of_a_day_that_becomes_one_for_days_changes_both(tmp_path: Path) -> None:
+    history = History(BY_MONITOR).tell(_weekly(at(2), at(3))).tick(at(4))
+    history.tell(_weekly(at(0), at(2), revision=2)).tick(at(9))
+    history.tell(_weekly(at(1), at(5), revision=3)).tick(at(9, 1))
+    copy = history.judged(tmp_path)
+    assert verify(copy) == []
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        told = connection.execute(
+            "SELECT truce_day, cause ->> '$.reports[*]' FROM day_verdicts WHERE region = 'SY01' ORDER BY 1 LIMIT 6"
+        ).fetchall()
+    # Both cover the second day. Nobody watches the last one since the second revision: the first one did before it.
+    assert told == [(day(number), [f"monitor/week@{by}"]) for number, by in enumerate((3, 2, 3, 3, 3, 2))]
+
+
+def test_its_days_are_judged_and_it_is_their_cause_whichever_ten_the_reason_names() -> None:
+    many = [bulletin(f"b{number:02}", low=at(0), high=at(3), tallies=WEEK.tallies) for number in range(11)]
+    world = World(BY_MONITOR).tell(*many, tick(at(9)))
+    world.tell(bulletin("c", low=at(0), high=at(3), tallies=WEEK.tallies), tick(at(9, 1)))
+    row = world.verdict("SY01", 1)
+    assert "and 2 more cover" in text(row)
+    assert json.loads(row.cause)["reports"] == ["monitor/c@1"]
 
 
 def test_where_violence_is_measured_by_incidents_no_reason_names_it() -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
-from sinks.migrations import migrations, software_version
+from sinks.migrations import RULES, SENTENCES, migrations, software_version
 from sinks.opening import StoreLimits, connect
-from sinks.store import LIVE
+from sinks.recorded_facts import RecordedFacts
+from sinks.store import LIVE, PUBLISHED
+from sinks.verify import verify
 from tests.support.effort import cases
-from tests.support.rows import bulletin_row, figures_row, incident_row, verdict_row
+from tests.support.rows import bulletin_row, incident_row, verdict_row
 from tests.support.stores import begin_store, new_store, open_store
 from tests.support.worlds import TRUCE, agreement
 
@@ -50,13 +52,13 @@ def rows(directory: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {name: run(directory, f"SELECT {kept.get(name, '*')} FROM {name} ORDER BY ALL") for name in tables}
 
 
-#: Of tables with later columns, those of the first version.
+#: Of tables with later columns, those of the first two versions.
 OF_THE_FIRST = {
-    "about": "* EXCLUDE (definitions, tzdata, calendar, file_id, sentences) REPLACE (1 AS schema_version)",
     "reports": "* EXCLUDE (toll_flaw, source_log, accused_parties) REPLACE (array_to_string(accused, '; ') AS accused)",
-    "bulletins": "* EXCLUDE (accused_parties) REPLACE (accused[1] AS accused)",
+    "regions": "* EXCLUDE (spellings)",
     "feeds": "* EXCLUDE (outside)",
     "rejects": "* EXCLUDE (regions, occurred_from, occurred_to, truce_day, may_be_incident)",
+    "bulletins": "* EXCLUDE (accused_parties) REPLACE (accused[1] AS accused)",
     **dict.fromkeys(
         ("day_verdicts", "day_verdict_versions", "day_figures"),
         "* EXCLUDE (rule, contested_by, incidents_sure, incidents_possible, refused_pending, incidents_without_toll, "
@@ -65,6 +67,12 @@ OF_THE_FIRST = {
     "gate": "* EXCLUDE (agreement)",
     "day_tallies": "* EXCLUDE (incidents_without_toll)",
 }
+_LATER = "tzdata, calendar, file_id, rules, sentences"
+ABOUT_OF = {
+    1: f"* EXCLUDE (definitions, {_LATER}) REPLACE (1 AS schema_version)",
+    2: f"* EXCLUDE ({_LATER}) REPLACE (2 AS schema_version)",
+}
+of_the_first = pytest.mark.parametrize("version", ABOUT_OF)
 CHANGED = ("COMMENT ON TABLE feeds IS 'another'", "CREATE OR REPLACE VIEW places AS SELECT 1", "DROP VIEW grid")
 
 
@@ -89,38 +97,88 @@ def test_definitions_of_other_software_are_made_anew(written_by: str, tmp_path: 
     assert run(tmp_path, "SELECT software_version FROM about") == [(software_version(),)]
 
 
-def test_a_file_of_the_first_schema_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    store = new_store(tmp_path / "new")
-    # Rows of the first version name no log, and only the verdict that stands learns of incidents without a toll.
-    judged = [verdict_row(incidents_without_toll=None)]
-    judged += [verdict_row(version=2, tick_offset=3), figures_row(version=2)]
-    lists = {"accused": ("Army/ guards", "C; D"), "accused_parties": ("Army", "C; D", "guards")}
-    accused = incident_row("i2", fact_offset=1, source_log=None, raw=json.dumps({"accused": lists["accused"]}), **lists)
-    lines = [
-        bulletin_row("b1", accused=("A or B",), accused_parties=("A", "B")),
-        bulletin_row("b1", line=2, accused=("قسد أو داعش",), accused_parties=("داعش", "قسد")),
-        bulletin_row("b1", line=3, accused=("/C",), accused_parties=("/C",)),
-        bulletin_row("b1", line=4),
-    ]
-    reports = [incident_row("i1", source_log=None), accused]
-    changes = Changes(reports=reports, bulletins=lines, verdict_log=judged)
-    store.commit(changes)
-    store.close()
-    old = tmp_path / "old"
-    old.mkdir()
-    with connect(old / LIVE, StoreLimits()) as connection:
-        connection.execute(migrations()[1])
+def left_by(version: int, folder: Path, judged: Path) -> Path:
+    """Return a ledger's folder as an earlier version left it, with the rows of a store of today."""
+    folder.mkdir()
+    with connect(folder / LIVE, StoreLimits()) as connection:
+        for number in range(1, version + 1):
+            connection.execute(migrations()[number])
         connection.execute("CREATE VIEW places AS SELECT 1 AS another; CREATE MACRO utc_text(instant) AS 1")
-        connection.execute(f"ATTACH '{tmp_path / 'new' / LIVE}' AS new (READ_ONLY)")
+        connection.execute(f"ATTACH '{judged / LIVE}' AS new (READ_ONLY)")
+        columns = {**OF_THE_FIRST, "about": ABOUT_OF[version]}
         for (table,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name <> 'new'"
         ).fetchall():
-            connection.execute(f"INSERT INTO {table} SELECT {OF_THE_FIRST.get(table, '*')} FROM new.{table}")
+            connection.execute(f"INSERT INTO {table} SELECT {columns.get(table, '*')} FROM new.{table}")
+    return folder
+
+
+@of_the_first
+def test_a_file_of_an_earlier_version_that_has_read_nothing_is_brought_up_to_date(version: int, tmp_path: Path) -> None:
+    open_store(tmp_path / "new").close()
+    old = left_by(version, tmp_path / "old", tmp_path / "new")
     open_store(old).close()
     assert catalog(old) == catalog(tmp_path / "new")
-    # In whose words its rows were written, nobody knows.
-    run(tmp_path / "new", "UPDATE about SET sentences = NULL")
     assert rows(old) == rows(tmp_path / "new")
+
+
+def judged(folder: Path) -> Path:
+    """Return the folder of a store that has read something."""
+    store = new_store(folder)
+    row = verdict_row()
+    accused = incident_row("i1", accused=("Army",), accused_parties=("Army",))
+    store.commit(
+        Changes(reports=[accused], bulletins=[bulletin_row("b1")], verdicts=[row], versions=[row], next_offset=2)
+    )
+    store.close()
+    return folder
+
+
+@of_the_first
+def test_a_file_judged_by_rules_of_an_earlier_version_is_refused_and_stays_as_it_is(
+    version: int, tmp_path: Path
+) -> None:
+    old = left_by(version, tmp_path / "old", judged(tmp_path / "new"))
+    held = (old / LIVE).read_bytes()
+    with pytest.raises(UsageError, match=r"judged by the rules of an earlier version of trucewatch") as refused:
+        open_store(old)
+    assert "judges anew from the topic's beginning" in str(refused.value.hint)
+    assert (old / LIVE).read_bytes() == held
+    old.rename(tmp_path / "archive")
+    store = open_store(old)
+    assert store.resume().next_offset == 0
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("edition", "error", "said"),
+    [("1", UsageError, "an earlier version"), ("NULL", UsageError, "an earlier"), ("99", StoreUnavailable, "upgrade")],
+)
+def test_a_file_of_another_edition_of_the_rules_is_refused_by_ledgers_and_readers(
+    edition: str, error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    folder = judged(tmp_path / "new")
+    run(folder, f"UPDATE about SET rules = {edition}")
+    for read in (open_store, *(lambda folder, each=each: each(folder / LIVE) for each in (verify, RecordedFacts))):
+        with pytest.raises(error, match=said):
+            read(folder)
+
+
+def test_a_copy_judged_by_rules_of_an_earlier_version_is_not_gone_on_from(tmp_path: Path) -> None:
+    folder = judged(tmp_path / "new")
+    run(folder, "UPDATE about SET rules = 1")
+    (folder / LIVE).rename(folder / PUBLISHED)
+    (folder / LIVE).write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="the rules of an earlier version"):
+        open_store(folder)
+    assert {path.name for path in folder.iterdir()} >= {LIVE, PUBLISHED}
+
+
+def test_a_first_opening_that_was_ended_half_way_is_gone_on_with(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    run(tmp_path, "UPDATE about SET rules = NULL, sentences = NULL")
+    open_store(tmp_path).close()
+    assert run(tmp_path, "SELECT rules, sentences FROM about") == [(RULES, SENTENCES)]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from schemas.gazetteer import load_gazetteer
 from schemas.rejects import DISMISSAL_OF
 from schemas.rows import DayVerdict
 from schemas.truceday import from_micros
-from sinks.reading import open_published
+from sinks.opening import PUBLISHED
+from sinks.reading import open_published, published, refused_pending
 from sinks.recorded_facts import RecordedFacts
+from sinks.records import RefusedPending
 from sinks.verify import verify
 from sinks.verify.refused import glimpse
 from streams.intake.examine import Examiner
@@ -133,36 +135,42 @@ def test_a_dismissal_counts_whether_its_reject_is_known_by_then_or_not() -> None
     assert (late.verdict("SY01", 0).refused_pending, late.verdict("SY01", 0).version) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({}, 1),
-        ({"place": {"pcode": "SY07"}}, 0),
-        ({"place": {"names": ["Nowhere at all"]}}, 0),
-        ({"place": {"pcode": 1, "names": ["Damascus"]}}, 1),
-        ({"place": {"pcode": "SY01", "point": {"latitude": 99, "longitude": 0}, "precision": "nonsense"}}, 1),
-        ({"place": None, "places": [{"pcode": "SY02"}, {"pcode": "SY01"}, 7]}, 1),
-        ({"place": None, "tallies": [{"place": {"pcode": "SY01"}}, 7, {}]}, 1),
-        ({"place": "SY01", "places": 7, "tallies": 7}, 0),
-        ({"occurred": {"from": "2016-09-12T20:00", "to": "2016-09-12T21:00"}}, 1),
-        ({"occurred": {"from": "2016-09-13", "to": "2016-09-13"}}, 1),
-        ({"occurred": {"from": "2016-09-12", "to": "2016-09-12"}}, 0),
-        ({"occurred": {"from": "noon", "to": "2016-09-12T20:00Z"}}, 1),
-        ({"occurred": {"from": "2016-09-12T20:00Z"}}, 1),
-        ({"occurred": {"from": "2016-09-12T20:00Z", "to": "2016-09-11T20:00Z"}}, 1),
-        ({"occurred": {"from": "2016-09-12T20:00Z", "to": "2106-09-12T20:00Z"}}, 1),
-        ({"occurred": {"from": "0016-09-12T20:00Z", "to": "9999-12-31"}}, 0),
-        ({"occurred": {"from": 7, "to": None}}, 0),
-        ({"occurred": "2016-09-12"}, 0),
-        ({"agreement": "another"}, 0),
-        ({"agreement": "test-truce"}, 1),
-    ],
-    ids=lambda given: json.dumps(given)[:60],
-)
-def test_what_a_reject_tells_is_read_by_one_rule_which_the_recount_follows_apart(
-    changes: dict[str, Any], told: int, tmp_path: Path
-) -> None:
-    assert pending(tmp_path, History(TRUCE).tell(misspelt() | changes)) == told
+#: What else a reject says, and whether it is pending on the first truce-day of SY01.
+SAYING: list[tuple[dict[str, Any], bool]] = [
+    ({}, True),
+    ({"place": {"pcode": "SY07"}}, False),
+    ({"place": {"names": ["Nowhere at all"]}}, False),
+    ({"place": {"pcode": 1, "names": ["Damascus"]}}, True),
+    ({"place": {"pcode": "SY01", "point": {"latitude": 99, "longitude": 0}, "precision": "nonsense"}}, True),
+    ({"place": None, "places": [{"pcode": "SY02"}, {"pcode": "SY01"}, 7]}, True),
+    ({"place": None, "tallies": [{"place": {"pcode": "SY01"}}, 7, {}]}, True),
+    ({"place": "SY01", "places": 7, "tallies": 7}, False),
+    ({"occurred": {"from": "2016-09-12T20:00", "to": "2016-09-12T21:00"}}, True),
+    ({"occurred": {"from": "2016-09-13", "to": "2016-09-13"}}, True),
+    ({"occurred": {"from": "2016-09-12", "to": "2016-09-12"}}, False),
+    ({"occurred": {"from": "noon", "to": "2016-09-12T20:00Z"}}, True),
+    ({"occurred": {"from": "2016-09-12T20:00Z"}}, True),
+    ({"occurred": {"from": "2016-09-12T20:00Z", "to": "2016-09-11T20:00Z"}}, True),
+    ({"occurred": {"from": "2016-09-12T20:00Z", "to": "2106-09-12T20:00Z"}}, True),
+    ({"occurred": {"from": "0016-09-12T20:00Z", "to": "9999-12-31"}}, False),
+    ({"occurred": {"from": 7, "to": None}}, False),
+    ({"occurred": "2016-09-12"}, False),
+    ({"agreement": "another"}, False),
+    ({"agreement": "test-truce"}, True),
+]
+
+
+def test_what_a_reject_tells_is_read_by_one_rule_which_the_recount_follows_apart(tmp_path: Path) -> None:
+    told = [misspelt(f"r{number}") | changes for number, (changes, _) in enumerate(SAYING)]
+    number = pending(tmp_path, History(TRUCE).tell(*told))
+    on_the_day = (
+        "SELECT report_id FROM reject_states WHERE pending AND list_contains(regions, 'SY01') "
+        "AND truce_day = '2016-09-12'"
+    )
+    found = {name for (name,) in ask(tmp_path / PUBLISHED, on_the_day)}
+    for at_number, (changes, tells) in enumerate(SAYING):
+        assert (f"r{at_number}" in found) == tells, changes
+    assert number == len(found)
 
 
 @pytest.mark.parametrize(
@@ -370,6 +378,14 @@ def test_a_file_judged_anew_by_other_rules_knows_what_was_pending(tmp_path: Path
         found = judge(recorded, UNKNOWN, moment=recorded.last_judged(), progress=lambda _done, _of: None).status.cells
     (cell,) = [each for each in found if (each.region, each.truce_day) == ("SY01", day(0))]
     assert (cell.rule, cell.refused_pending) == ("refused_pending", 2)
+
+
+def test_refused_reports_of_days_never_judged_are_listed_and_mark_no_verdict(tmp_path: Path) -> None:
+    days = [(at(-2), at(-2, 1)), (at(0, 1), at(0, 2)), (at(3), at(3, 1))]
+    history = History(TRUCE).tell(*(reported(f"r{n}", kind="sheling", occurred=when) for n, when in enumerate(days)))
+    with published(history.tick(at(1)).judged(tmp_path)) as connection:
+        assert refused_pending(connection) == RefusedPending(reports=1, region_days=1, gate_regions=1)
+        assert connection.execute("SELECT count(*) FROM pending_rejects").fetchall() == [(3,)]
 
 
 def test_a_crowd_of_rejects_costs_a_tick_no_more_than_a_few() -> None:

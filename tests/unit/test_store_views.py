@@ -12,12 +12,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from schemas.gazetteer_file import gazetteer_bytes, parse_gazetteer
+from schemas.placenames import ARTICLES, words_of
 from schemas.rows import Changes, LinkedIncident, LinkedReport
 from schemas.truceday import from_micros
 from sinks.migrations import migrations
 from sinks.opening import PUBLISHED
 from tests.support.rows import DAY_ONE, figures_row, full_changes, hours, incident_row, verdict_row
-from tests.support.stores import Scratch, open_store
+from tests.support.stores import REGIONS, Scratch, open_store
 from tests.support.worlds import agreement
 
 
@@ -80,8 +82,8 @@ def test_the_file_says_what_it_is(file: duckdb.DuckDBPyConnection) -> None:
 
 def test_regions_have_names_and_roles(file: duckdb.DuckDBPyConnection) -> None:
     assert file.execute("FROM regions ORDER BY pcode").fetchall() == [
-        ("SY01", "Damascus", True, False),
-        ("SY02", "Aleppo", True, True),
+        ("SY01", "Damascus", True, False, list(REGIONS["SY01"])),
+        ("SY02", "Aleppo", True, True, ["Aleppo", "حلب", "Halab", "Haleb", "Alep", "Aleppoo"]),
     ]
 
 
@@ -281,8 +283,10 @@ def test_a_day_broken_by_a_convoy_is_explained_by_its_steps(scratch: Scratch) ->
     assert told == [("evidence: access", "un/aid-1: attacked at 2016-09-12T17:00:00Z", '{"step": "attacked"}')]
 
 
-@pytest.mark.parametrize("given", ["SY02", "sy02", "Aleppo", "ALEPPO", " aleppo."])
-def test_a_region_is_asked_for_by_its_p_code_or_its_name(file: duckdb.DuckDBPyConnection, given: str) -> None:
+@pytest.mark.parametrize("given", ["SY02", "sy02", "Aleppo", " ALEPPO.", "Haleb", "el-Haleb", "حلب", "الحلب"])
+def test_a_region_is_asked_for_by_its_p_code_or_any_spelling_of_its_name(
+    file: duckdb.DuckDBPyConnection, given: str
+) -> None:
     at_end = from_micros(hours(100))
     assert file.execute("SELECT region FROM region_of(?)", [given]).fetchall() == [("SY02",)]
     assert file.execute("SELECT region FROM window_as_of(?, ?)", [given, at_end]).fetchall() == [("SY02",)]
@@ -306,3 +310,31 @@ def test_an_unknown_region_is_an_error_and_never_an_empty_answer(
 ) -> None:
     with pytest.raises(duckdb.Error, match="is no region of test-truce; there are SY01 Damascus, SY02 Aleppo"):
         file.execute(f"FROM {asked}", [given]).fetchall()
+
+
+def two_of_one_name(scratch: Scratch) -> duckdb.DuckDBPyConnection:
+    connection = scratch.holding(full_changes())
+    connection.execute("UPDATE regions SET spellings = ['Damascus', 'the Capital', 'SY02'] WHERE pcode = 'SY01'")
+    connection.execute("UPDATE regions SET spellings = ['Aleppo', 'Capital'] WHERE pcode = 'SY02'")
+    return connection
+
+
+@pytest.mark.parametrize("asked", ["region_of('capital')", "explain_day('CAPITAL', '2016-09-12')"])
+def test_a_name_of_two_regions_is_an_error_that_names_both(scratch: Scratch, asked: str) -> None:
+    said = "'(?i:capital)' may be SY01 Damascus and SY02 Aleppo of test-truce: ask by the P-code"
+    with pytest.raises(duckdb.Error, match=said):
+        two_of_one_name(scratch).execute(f"FROM {asked}").fetchall()
+
+
+def test_a_p_code_decides_before_a_name(scratch: Scratch) -> None:
+    assert two_of_one_name(scratch).execute("FROM region_of('SY02')").fetchall() == [("SY02",)]
+
+
+def test_names_are_folded_in_sql_as_the_gazetteer_folds_them(file: duckdb.DuckDBPyConnection) -> None:
+    gazetteer = parse_gazetteer("syria", gazetteer_bytes("syria"))
+    names = [name for region in gazetteer.regions for name in region.spellings]
+    names += [name for place in gazetteer.places for name in (place.name, *place.names)]
+    names += [f"{article.upper()}-{names[n]}" for n, article in enumerate(ARTICLES)]
+    names += ["of the", "Straße", "Ḥalab", "Dar`a", "Al-", "الله", "القامشلي", "..."]
+    told = file.execute("SELECT folded(unnest(?::VARCHAR[]))", [names]).fetchall()
+    assert [folded for (folded,) in told] == [" ".join(words_of(name)) for name in names]

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from schemas.agreement import Agreement
-from schemas.facts import Fact
+from schemas.facts import CountLine, Fact
 from schemas.rows import Amendment
 from schemas.truceday import Micros
-from tests.support.judged import History
+from tests.support.judged import History, report
 from tests.support.scenarios import Outcome, outcome, shelling, watched
 from tests.support.worlds import World, agreement, at, bulletin, convoy, coverage, day, incident, tick
+from tests.unit.test_refused import refused
 
 ENDED = agreement(clock={"ends": datetime(2016, 9, 15, 19)})  # noqa: DTZ001 - agreements state local time
 
@@ -124,6 +125,52 @@ def test_a_final_day_that_rested_on_a_bulletin_is_amended() -> None:
     assert (world.verdict("SY02", 0).state, world.verdict("SY02", 0).covered_share) == ("FINAL", 0)
     world.tell(bulletin("b2", low=at(0), high=at(1), feed="feed-a", count=50, reported_at=at(5)), tick(at(9, 1)))
     assert world.verdict("SY02", 0).state == "AMENDED"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        coverage(low=at(0), high=at(1), feed="one of two"),
+        coverage(low=at(0), high=at(0, 1), nil=False),
+        bulletin("b1", low=at(0), high=at(1), tallies=(CountLine(0, "SY01"),)),
+        refused(1),
+        incident("i1", when=at(0, 3), to=at(3)),
+    ],
+    ids=["a watch of too few feeds", "a notice that says not what", "a bulletin", "a reject", "a possible incident"],
+)
+def test_a_final_day_that_rested_on_so_much_is_amended(told: Fact) -> None:
+    world = World(agreement(coverage={"min_feeds": 2}), flush_every=1, restart_every=1).tell(told, tick(at(9)))
+    final = world.verdict("SY01", 0)
+    assert (final.state, final.verdict, final.covered_share) == ("FINAL", "UNKNOWN", 0)
+    world.tell(incident("late-1", when=at(0, 6)), incident("late-2", when=at(0, 7)), tick(at(9, 1)))
+    assert world.verdict("SY01", 0).state == "AMENDED"
+
+
+def told_of(world: World, region: str = "SY01") -> bool:
+    return bool(json.loads(world.verdict(region, 0).reasons)[0].get("told_of", True))
+
+
+def test_the_reason_of_a_day_that_nobody_told_of_says_so_until_somebody_does() -> None:
+    world = World().tell(tick(at(0, 1)))
+    assert not told_of(world)
+    world.tell(bulletin("b1", low=at(0), high=at(1), tallies=(CountLine(0, "SY01"),)), tick(at(1)))
+    assert (told_of(world), told_of(world, "SY02")) == (True, False)
+
+
+def test_a_bulletin_for_days_and_a_notice_without_length_tell_of_no_day() -> None:
+    longer = bulletin("b1", low=at(0), high=at(3), tallies=(CountLine(9, "SY01"),))
+    assert not told_of(World().tell(longer, coverage(low=at(0, 3), high=at(0, 3)), tick(at(9))))
+
+
+def test_a_recount_finds_what_a_day_rested_on(tmp_path: Path) -> None:
+    history = History(agreement(coverage={"min_feeds": 2}))
+    lines = [{"count": 0, "place": {"pcode": "SY01"}}]
+    history.tell(report("bulletin", "b", feed="m", reported_at=at(1), occurred=(at(0), at(1)), tallies=lines))
+    history.tell(watched("w1", at(1), at(2), "SY01"), shelling("r1", at(2), kind="sheling")).tick(at(30))
+    late = [shelling(f"{number}{name}", at(number, 3)) for number in range(4) for name in "ab"]
+    judged = outcome(history.tell(*late).tick(at(30, 1)), tmp_path)
+    states = [judged.verdict("SY01", day(number))["state"] for number in range(4)]
+    assert states == ["AMENDED", "AMENDED", "AMENDED", "FINAL"]
 
 
 def test_a_day_once_filled_in_is_amended_by_the_next_change_and_stays_so() -> None:

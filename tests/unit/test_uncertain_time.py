@@ -15,7 +15,8 @@ from schemas.facts import CountLine, Fact, IncidentFact
 from schemas.rows import DayVerdict, Evidence
 from sinks.reading import grid, open_published
 from sinks.verify import verify
-from streams.ledger.core.possible import PossibleIncidents, possible_days
+from streams.ledger.core.possible import possible_days
+from streams.ledger.core.stretches import DayIndex
 from streams.ops.counterfactual_text import counterfactual_text
 from streams.ops.explain_json import explanation_json
 from streams.ops.grid import cell_text
@@ -263,7 +264,7 @@ def test_a_ledger_that_starts_again_knows_what_is_possible(cut: dict[str, int]) 
 
 
 def test_the_index_of_days_agrees_with_a_list_and_keeps_400_days_under_18_blocks() -> None:
-    draw, index = Random(1), PossibleIncidents()
+    draw, index = Random(1), DayIndex()
     kept: list[tuple[int, int, Evidence]] = []
     for number in range(300):
         first = draw.randrange(100)

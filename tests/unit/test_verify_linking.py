@@ -242,7 +242,7 @@ def test_names_tell_where_points_do_not() -> None:
 def test_a_link_by_name_is_good_at_an_hour_and_doubtful_at_a_day() -> None:
     called = {"place_key": "old town", "point": None}
     for precise, sure in (("hour", "good"), ("day", "doubtful")):
-        incident = only(a(**called), b(**called, time_precision=precise))
+        incident = only(a(**called), b(**called, kind="unspecified", time_precision=precise))
         assert (incident.certainty, [link.why for link in incident.links]) == (sure, ["same_name"])
 
 
@@ -654,7 +654,39 @@ def test_of_two_strikes_alike_by_day_a_report_picks_none() -> None:
     assert joined(by_day("1"), by_day("2", point=north(400), active=False), by_day("3", "b")) == 2
     assert joined(by_day("1"), by_day("2", point=north(400), place_precision="district"), by_day("3", "b")) == 2
     assert joined(by_day("1"), by_day("2", point=north(600)), by_day("3", "b")) == 2
-    assert joined(*(by_day(*who, point=None, place_key="mill") for who in ("1a", "2a", "3b"))) == 1
+    assert joined(*(by_day(*who, point=None, place_key="mill") for who in ("1a", "2a", "3b"))) == 2
+
+
+def at_the_mill(report_id: str, feed: str = "a", **changes: Any) -> NaiveReport:
+    """Return a report of a day and a place by its name."""
+    return by_day(report_id, feed, **{"place_key": "mill", **changes})
+
+
+def test_of_strikes_alike_in_a_place_by_its_name_it_is_the_one_with_the_most_dead() -> None:
+    three = at_the_mill("3", "b")
+    [linked_] = [each for each in found(at_the_mill("1"), at_the_mill("2", deaths_high=4), three) if each.links]
+    assert (active([linked_]), linked_.certainty) == (["a/2 b/3"], "doubtful")
+    [nearer] = [each for each in found(at_the_mill("2"), at_the_mill("1", point=north(400)), three) if each.links]
+    assert (active([nearer]), nearer.certainty) == (["a/2 b/3"], "doubtful")
+    assert joined(at_the_mill("1"), at_the_mill("2", place_key=None, deaths_best=9), three) == 1
+    [back] = [each for each in found(at_the_mill("1"), three, at_the_mill("2", "b", deaths_best=1)) if each.links]
+    assert (active([back]), back.certainty) == (["a/1 b/2"], "doubtful")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "sure"),
+    [
+        ({"kind": "airstrike"}, {}, "good"),
+        ({"kind": "armed_clash"}, {"kind": "territory_taken"}, "good"),
+        ({"kind": "unspecified"}, {}, "doubtful"),
+        ({"kind": "arrest"}, {"kind": "arrest"}, "doubtful"),
+        ({"place_key": "hill"}, {}, "doubtful"),
+        ({"place_key": None}, {}, "doubtful"),
+        ({"place_precision": "district"}, {}, "doubtful"),
+    ],
+)
+def test_a_name_a_day_and_a_manner_make_a_link_good(one: dict[str, Any], other: dict[str, Any], sure: str) -> None:
+    assert only(at_the_mill("1", **one), at_the_mill("1", "b", **other)).certainty == sure
 
 
 def test_one_toll_tells_which_of_two_strikes_it_is() -> None:

@@ -161,6 +161,37 @@ def test_another_count_of_a_bulletin_is_a_difference(tmp_path: Path) -> None:
     assert [(one.field, one.before, one.after) for one in cell.changed] == [("counted", 5, 2)]
 
 
+@pytest.mark.slow
+def test_a_day_that_stays_unknown_differs_by_why_and_by_what_is_sure_of_it(tmp_path: Path) -> None:
+    recorded = agreement(access={"regions": []}, gate_regions=["SY01"], regions=["SY01"])
+    place: dict[str, Any] = {"region": "SY01", "kind": "shelling", "reported_at": at(1)}
+    long, refused = report("incident", "a", occurred=(at(0), at(1, 6)), **place), report("incident", "b", **place)
+    tally = report(
+        "bulletin",
+        "t",
+        feed="monitor",
+        reported_at=at(1),
+        occurred=(at(0), at(1)),
+        tallies=[{"count": 5, "place": {"pcode": "SY01"}}],
+    )
+    history = History(recorded).tell(long, refused | {"occurred": {"from": "2016-09-12T23:00:00Z"}}, tally)
+    file = history.tick(at(1)).judged(tmp_path)
+
+    def of_first_day(changes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        found = compare(read_status(file), whatif(file, changed(changes, recorded)).status).cells
+        return {one.field: (one.before, one.after) for one in found[0].changed}
+
+    assert of_first_day({"coverage.contested": "ignore"}) == {
+        "rule": ("contested", "not_covered"),
+        "contested_by": ("monitor", None),
+    }
+    assert of_first_day({"violence.surely_within_hours": 30}) == {
+        "incidents_sure": (0, 1),
+        "incidents_possible": (1, 0),
+    }
+    assert of_first_day(OTHERS["calendar days"])["refused_pending"] == (1, 0)
+
+
 def test_nothing_recorded_changes_and_nothing_is_left_behind(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -518,7 +549,7 @@ def test_bad_usage_is_told_in_one_go(run: Run, published: Path, arguments: tuple
 
 
 @pytest.mark.parametrize(
-    ("version", "code", "said"), [(99, 3, "upgrade trucewatch"), (1, 2, "start its ledger once with this version")]
+    ("version", "code", "said"), [(99, 3, "upgrade trucewatch"), (1, 2, "by the rules of an earlier version")]
 )
 def test_a_file_of_another_schema_version_is_refused(
     run: Run, published: Path, tmp_path: Path, version: int, code: int, said: str

@@ -28,10 +28,12 @@ from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
-from streams.ledger.core.possible import PossibleIncidents, possible_days
+from streams.ledger.core.possible import possible_days
+from streams.ledger.core.stretches import DayIndex
 from streams.ledger.core.tally import DayTally
 from streams.ledger.core.tolls import added_toll
 from streams.ledger.core.violence import baseline_of, limit_of
+from streams.ledger.core.watchers import Days
 from streams.ledger.core.window import HourFigures
 
 Bucket = tuple[str, date]
@@ -43,6 +45,20 @@ class Watched(NamedTuple):
     regions: tuple[str, ...]
     first: date
     last: date
+
+
+class BulletinMoved(NamedTuple):
+    """What a bulletin moves by coming or going.
+
+    Attributes:
+        days: the regions and truce-days it tells of; a day of None stands for every day of the region.
+        watched: what it watches, as the monitor's.
+        longer: the days that name it, as it covers more than one.
+    """
+
+    days: list[tuple[str, date | None]]
+    watched: Watched | None
+    longer: Days | None
 
 
 class _Notice(NamedTuple):
@@ -69,8 +85,8 @@ class Books:
         self._feeds = frozenset(agreement.violence.feeds)
         self._surely_within = agreement.violence.surely_within_hours * MICROS_PER_HOUR
         #: By region, the incidents possible on its days, and those of a severe kind among them.
-        self._possible: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
-        self._possibly_severe: dict[str, PossibleIncidents] = defaultdict(PossibleIncidents)
+        self._possible: dict[str, DayIndex] = defaultdict(DayIndex)
+        self._possibly_severe: dict[str, DayIndex] = defaultdict(DayIndex)
         self._limits: dict[str, tuple[Fraction, Fraction]] = {}
         self._hours: dict[str, dict[Micros, HourFigures]] = defaultdict(dict)
         self._oldest_hour: Micros = 0
@@ -167,7 +183,7 @@ class Books:
         for index in (each[incident.region] for each in by_region):
             (index.add if sign > 0 else index.remove)(days, evidence)
 
-    def possible(self, region: str, *, severe: bool = False) -> PossibleIncidents:
+    def possible(self, region: str, *, severe: bool = False) -> DayIndex:
         """Return the incidents in scope of uncertain time that a region's days may hold, or the severe ones of them."""
         return (self._possibly_severe if severe else self._possible)[region]
 
@@ -280,30 +296,24 @@ class Books:
 
     # -- bulletins
 
-    def add_bulletin(
-        self, identity: Identity, fact: BulletinFact
-    ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
-        """Enter a bulletin; return what it watches, and the regions and days it tells of.
-
-        Of the latter a day of None stands for every day of the region.
-        """
+    def add_bulletin(self, identity: Identity, fact: BulletinFact) -> BulletinMoved:
+        """Enter a bulletin."""
         return self._measure(identity, bulletin_rows(fact, self.agreement))
 
-    def remove_bulletin(self, identity: Identity) -> list[tuple[str, date | None]]:
-        """Take a bulletin's counts out again; return as ``add_bulletin`` does. Its watch goes as a notice's does."""
-        moved = self._moved(identity.feed, self.bulletins.remove(identity))
-        return [*moved, *self.bulletins.remove_longer(identity)]
+    def remove_bulletin(self, identity: Identity) -> BulletinMoved:
+        """Take a bulletin's counts out again. Its watch goes as a notice's does."""
+        days = self._moved(identity.feed, self.bulletins.remove(identity))
+        return BulletinMoved(days, None, self.bulletins.remove_longer(identity))
 
-    def _measure(
-        self, identity: Identity, rows: list[BulletinRow]
-    ) -> tuple[Watched | None, list[tuple[str, date | None]]]:
+    def _measure(self, identity: Identity, rows: list[BulletinRow]) -> BulletinMoved:
         told_of = self.bulletins.enter(rows)
         regions = [region for region, _ in told_of]
         watched = None
         if told_of and identity.feed == self.bulletins.monitor:
             low, high = rows[0].occurred_from, rows[0].occurred_to
             watched = self._enter_watch(identity, _Notice(tuple(regions), low, high, nil=True))
-        return watched, [*self._moved(identity.feed, told_of), *self.bulletins.enter_longer(rows)]
+        longer = self.bulletins.enter_longer(identity, rows)
+        return BulletinMoved(self._moved(identity.feed, told_of), watched, longer)
 
     def _moved(self, feed: str, buckets: list[Bucket]) -> list[tuple[str, date | None]]:
         moved: list[tuple[str, date | None]] = list(buckets)

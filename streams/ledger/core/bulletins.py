@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from fractions import Fraction
+from heapq import nsmallest
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.facts import BulletinFact
 from schemas.rows import BulletinRow, Evidence, Identity
-from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
-
-#: A day's bulletin may cover the 25 hours of a day on which clocks change; what covers more tells of no one day.
-LONGEST_PERIOD = 25 * MICROS_PER_HOUR
+from schemas.truceday import LONGEST_BULLETIN, Micros, from_micros
+from streams.ledger.core.stretches import DayIndex, judged_days
+from streams.ledger.core.tally import EVIDENCE_SHOWN
+from streams.ledger.core.watchers import Days
 
 
 def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]:
     """Return the lines of a bulletin, numbered from 1, with the truce-day it is of and whether each is in scope."""
-    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_PERIOD
+    of_one_day = 0 < fact.to - fact.from_ <= LONGEST_BULLETIN
     return [
         BulletinRow(
             feed=fact.feed,
@@ -72,21 +73,38 @@ class Told(NamedTuple):
         return f"{self.feed}/{self.report_id} counts {least}{self.incidents} for {period}{doubt}"
 
 
+class Contesting(NamedTuple):
+    """Bulletins that contest a day: the earliest ten, how many there are, and their feeds."""
+
+    first: tuple[Told, ...] = ()
+    bulletins: int = 0
+    feeds: tuple[str, ...] = ()
+
+
+class Longer(NamedTuple):
+    """Names of the earliest ten bulletins that cover a day and more than it, and how many there are."""
+
+    names: tuple[str, ...] = ()
+    bulletins: int = 0
+
+
 class DayBulletins:
-    """Present bulletins of single truce-days, by the regions they speak of.
+    """Present bulletins by the truce-days they are of, or cover, and by the regions they speak of.
 
     ``monitor`` is the one feed the agreement measures violence by; None when it measures by incidents. Memory grows
-    with the bulletins of single truce-days.
+    with the bulletins of single truce-days, and with the monitor's longer ones.
     """
 
     def __init__(self, agreement: Agreement) -> None:
+        self._agreement = agreement
         self.monitor = agreement.violence.bulletins_of
         self._contest = self.monitor is None and agreement.coverage.contested == "unknown"
         self._regions = frozenset(agreement.regions)
         self._told: dict[tuple[str, date], dict[Identity, Told]] = defaultdict(dict)
         self._buckets: dict[Identity, list[tuple[str, date]]] = {}
         #: By region the monitor's bulletins that cover more than a day: they count none, and reasons name them.
-        self._longer: dict[str, dict[Identity, tuple[Micros, Micros]]] = defaultdict(dict)
+        self._longer: dict[str, DayIndex] = defaultdict(DayIndex)
+        self._longer_days: dict[Identity, tuple[Days, Evidence]] = {}
 
     def enter(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date]]:
         """Enter lines of bulletins; return the regions and truce-days they tell of."""
@@ -123,28 +141,41 @@ class DayBulletins:
                 del self._told[bucket]
         return touched
 
-    def enter_longer(self, rows: Iterable[BulletinRow]) -> list[tuple[str, date | None]]:
-        """Enter the monitor's bulletins that cover more than a day; return the regions whose days may name them."""
-        touched: set[str] = set()
-        for row in rows:
-            span = (row.occurred_from, row.occurred_to)
-            if row.feed == self.monitor and row.region in self._regions and span[1] - span[0] > LONGEST_PERIOD:
-                self._longer[row.region][Identity(row.feed, row.report_id)] = span
-                touched.add(row.region)
-        return [(region, None) for region in sorted(touched)]
+    def enter_longer(self, identity: Identity, rows: list[BulletinRow]) -> Days | None:
+        """Enter the lines of a bulletin where it is the monitor's and covers more than a day; return which days."""
+        if identity.feed != self.monitor:
+            return None
+        low, high = rows[0].occurred_from, rows[0].occurred_to
+        regions = tuple(dict.fromkeys(row.region for row in rows if row.region is not None))
+        regions = tuple(region for region in regions if region in self._regions)
+        covered = judged_days(self._agreement, low, high) if high - low > LONGEST_BULLETIN else None
+        if covered is None:
+            return None
+        days, evidence = Days(None, regions, *covered), Evidence(low, *identity)
+        self._longer_days[identity] = days, evidence
+        for region in regions:
+            self._longer[region].add(covered, evidence)
+        return days
 
-    def remove_longer(self, identity: Identity) -> list[tuple[str, date | None]]:
-        """Take such a bulletin out again; return the regions it spoke of."""
-        return [(region, None) for region, told in self._longer.items() if told.pop(identity, None)]
+    def remove_longer(self, identity: Identity) -> Days | None:
+        """Take such a bulletin out again; return the days it covered."""
+        if identity not in self._longer_days:
+            return None
+        days, evidence = self._longer_days.pop(identity)
+        for region in days.regions:
+            self._longer[region].remove((days.first, days.last), evidence)
+        return days
 
-    def longer(self, region: str, start: Micros, end: Micros) -> list[str]:
-        """Return the names of the monitor's bulletins that cover some of ``[start, end)`` and more than a day."""
-        touching = [
-            (low, *identity) for identity, (low, high) in self._longer[region].items() if low < end and high > start
-        ]
-        return [f"{feed}/{report_id}" for _, feed, report_id in sorted(touching)]
+    def longer(self, bucket: tuple[str, date]) -> Longer:
+        """Return the monitor's bulletins that cover a truce-day and more than one."""
+        region, day = bucket
+        if region not in self._longer:
+            return Longer()
+        index = self._longer[region]
+        named = index.earliest(day, EVIDENCE_SHOWN)
+        return Longer(tuple(f"{each.feed}/{each.report_id}" for each in named), index.count(day))
 
-    def of(self, bucket: tuple[str, date]) -> Iterable[Told]:
+    def of(self, bucket: tuple[str, date]) -> Collection[Told]:
         """Return the bulletins of a region and truce-day."""
         return self._told[bucket].values() if bucket in self._told else ()
 
@@ -152,12 +183,13 @@ class DayBulletins:
         """Return the monitor's bulletin told last of those of a region and truce-day."""
         return max((told for told in self.of(bucket) if told.feed == self.monitor), default=None)
 
-    def contesting(self, bucket: tuple[str, date], limit: Fraction) -> tuple[Told, ...]:
-        """Return the bulletins that count more than ``limit``, the earliest first, where these contest a day."""
+    def contesting(self, bucket: tuple[str, date], limit: Fraction) -> Contesting:
+        """Return the bulletins that count more than ``limit``, where these contest a day."""
         if not self._contest:
-            return ()
+            return Contesting()
         above = [told for told in self.of(bucket) if told.incidents > limit]
-        return tuple(sorted(above, key=lambda told: told.evidence))
+        first = nsmallest(EVIDENCE_SHOWN, above, key=lambda told: told.evidence)
+        return Contesting(tuple(first), len(above), tuple(sorted({told.feed for told in above})))
 
     def counts(self, region: str, days: Iterable[date]) -> list[int]:
         """Return the counts of those of ``days`` that have a bulletin for ``region``."""

@@ -12,7 +12,7 @@ from schemas.rows import Amendment, Changes, DayVerdict, Evidence, GateRow, Wind
 from schemas.truceday import Micros
 from streams.ledger.core.access import Access
 from streams.ledger.core.books import Books, Bucket
-from streams.ledger.core.bulletins import Told
+from streams.ledger.core.bulletins import Contesting, Longer, Told
 from streams.ledger.core.findings import Finding, State
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
@@ -185,12 +185,12 @@ class Court:
             tally.severe.total,
             limit,
             covered=covered,
-            contested=bool(contesting),
+            contested=bool(contesting.bulletins),
             uncertain=uncertain,
             refused=beyond,
         )
-        contested = contesting if violence is Finding.UNKNOWN else ()
-        uncertain = uncertain and violence is Finding.UNKNOWN and not contested
+        contested = contesting if violence is Finding.UNKNOWN else Contesting()
+        uncertain = uncertain and violence is Finding.UNKNOWN and not contested.bulletins
         until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
         low, best, high = tally.tolls
         stopped = until and tuple(each for each in until if each[0] not in unexplained)
@@ -216,13 +216,16 @@ class Court:
             told=told,
             contested=contested,
             unexplained=tuple(sorted(unexplained)),
-            longer=() if told else tuple(books.bulletins.longer(region, start, ends)),
+            has_bulletin=bool(books.bulletins.of(bucket)),
+            longer=Longer() if told or start >= ends else books.bulletins.longer(bucket),
             sure=tally.in_scope.total,
             possible=possible,
             severe_possible=severe_possible,
             uncertain=uncertain,
             refused_pending=refused.reports,
-            refused=refused if beyond and violence is Finding.UNKNOWN and not contested and not uncertain else None,
+            refused=refused
+            if beyond and violence is Finding.UNKNOWN and not (contested.bulletins or uncertain)
+            else None,
         )
 
     def _doubts(self, bucket: Bucket) -> tuple[Evidence, ...]:
@@ -232,11 +235,11 @@ class Court:
         return severe or self._books.possible(region).earliest(day, EVIDENCE_SHOWN)
 
     def _evidence(
-        self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None, contested: tuple[Told, ...]
+        self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None, contested: Contesting
     ) -> tuple[Evidence, ...]:
         """Return what the leg rests on: the incidents that broke the day, severe ones first, or the bulletins."""
-        if contested:
-            return tuple(each.evidence for each in contested[:EVIDENCE_SHOWN])
+        if contested.bulletins:
+            return tuple(each.evidence for each in contested.first)
         if told is not None and not tally.severe.total:
             return (told.evidence,)
         if violence is not Finding.BROKEN:

@@ -40,7 +40,7 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books, Watched
+from streams.ledger.core.books import Books, BulletinMoved, Watched
 from streams.ledger.core.bulletins import bulletin_rows
 from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
@@ -343,8 +343,7 @@ class Ledger:
         if prior.type != "incident":
             self._touched[identity] = None
             self._touch_watched(identity.feed, self._books.remove_coverage(identity), fact)
-            for told_of in self._books.remove_bulletin(identity):
-                self._pending.touch(*told_of, fact)
+            self._touch_bulletin(self._books.remove_bulletin(identity), fact)
             if self._books.convoys.claim_of(identity) is not None:
                 self._touch_convoys(self._books.convoys.remove(identity), fact)
 
@@ -362,6 +361,14 @@ class Ledger:
         if watched is not None:
             self._pending.touch_watched(Days(feed, *watched), fact)
 
+    def _touch_bulletin(self, moved: BulletinMoved, fact: ReportFact) -> None:
+        """Note that a bulletin came, or went."""
+        self._touch_watched(fact.feed, moved.watched, fact)
+        if moved.longer is not None:
+            self._pending.touch_watched(moved.longer, fact)
+        for told_of in moved.days:
+            self._pending.touch(*told_of, fact)
+
     def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
         """Note that every region a step of these convoys names may look another way."""
         self._convoys |= changed.claims
@@ -375,10 +382,7 @@ class Ledger:
         if isinstance(fact, CoverageFact):
             self._touch_watched(identity.feed, self._books.add_coverage(identity, fact), fact)
         elif isinstance(fact, BulletinFact):
-            watched, moved = self._books.add_bulletin(identity, fact)
-            self._touch_watched(identity.feed, watched, fact)
-            for told_of in moved:
-                self._pending.touch(*told_of, fact)
+            self._touch_bulletin(self._books.add_bulletin(identity, fact), fact)
         elif isinstance(fact, ConvoyFact):
             self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
 

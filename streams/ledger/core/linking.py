@@ -41,6 +41,8 @@ KIND_BITS: Mapping[str, int] = {
     "other": _OTHER,
     "arrest": _ARREST,
 }
+#: Kinds that say with what: of one place and day, two of these that agree are hardly two occurrences.
+TELLING_KINDS = frozenset(kind for kind, bits in KIND_BITS.items() if bits in (_BOMBARDMENT, _FIGHTING))
 #: However small the counts, so few more dead are one count made twice.
 TOLL_SLACK = 3
 #: From the surest to the least sure.
@@ -59,25 +61,43 @@ class Closeness(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Why two reports tell of one occurrence. Links sort in the order in which they are taken."""
+    """Why two reports tell of one occurrence. Links sort in the order in which they are taken.
+
+    ``of_several`` tells that one end was picked from others alike.
+    """
 
     asserted_last: int
     order: Closeness
     why: str
     one: Linkable
     other: Linkable
+    of_several: bool = False
 
     @property
     def certainty(self) -> str:
         """How sure it is."""
         if not self.asserted_last:
             return "asserted"
-        exact = self.order.place_class < NEAR
-        of_a_town_and_hour = self.order.place_class <= NAMED and self.order.time_rank <= HOUR_STATED
-        return "good" if exact or of_a_town_and_hour else "doubtful"
+        if self.order.place_class < NEAR:
+            return "good"
+        of_a_town = self.order.place_class <= NAMED
+        tells_apart = self.order.time_rank <= HOUR_STATED or (not self.of_several and self._by_name_and_manner())
+        return "good" if of_a_town and tells_apart else "doubtful"
+
+    def _by_name_and_manner(self) -> bool:
+        """Whether both name the same place and say with what it was struck."""
+        manners = TELLING_KINDS.issuperset((self.one.kind, self.other.kind))
+        return manners and class_by_name(self.one, self.other) is not None
 
 
 Candidate = tuple[Closeness, Linkable]
+
+
+class Picked(NamedTuple):
+    """Candidates in one feed that a report picks; ``of_several`` tells that the one was picked from others alike."""
+
+    candidates: Sequence[Candidate]
+    of_several: bool = False
 
 
 def place_class(report: Linkable) -> int | None:
@@ -249,16 +269,22 @@ class Candidates:
             return None
         return coarser, 1_000 * metres // reach if reach else 0
 
-    def picked(self, report: Linkable, near: Sequence[Candidate]) -> Sequence[Candidate]:
+    def picked(self, report: Linkable, near: Sequence[Candidate]) -> Picked:
         """Return those of a report's candidates in one feed, the closest first, that it picks."""
         if not near:
-            return near
+            return Picked(near)
         closest, feed = near[0][0], near[0][1].feed
         if feed in self.repeating:
-            return near if feed == report.feed or report.feed not in self.repeating else near[:1]
-        # A day and a town do not tell which of two strikes a third report is of.
-        by_day = closest.time_rank >= DAY_STATED and closest.place_class >= NEAR
-        return () if by_day and any(self._alike(report, near[0], other) for other in near[1:]) else near[:1]
+            return Picked(near if feed == report.feed or report.feed not in self.repeating else near[:1])
+        if closest.time_rank < DAY_STATED or closest.place_class < NEAR:
+            return Picked(near[:1])
+        alike = [near[0], *(other for other in near[1:] if self._alike(report, near[0], other))]
+        if len(alike) == 1:
+            return Picked(alike)
+        # A day and a city do not tell which of two strikes it is; of those in one place by its name it is one of two.
+        if any(class_by_name(report, other) is None for _, other in alike):
+            return Picked(())
+        return Picked([max(alike, key=_most_dead)], of_several=True)
 
     def _alike(self, report: Linkable, closest: Candidate, other: Candidate) -> bool:
         """Whether nothing tells that a report is rather of its closest candidate."""
@@ -272,14 +298,18 @@ class Candidates:
         first, second = sorted((one.name, other.name))
         return Link(0, Closeness(0, 0, 0, 0, first, second), "same_as", one, other)
 
-    def found(self, closeness: Closeness, one: Linkable, other: Linkable) -> Link:
-        """Return the link of two candidates that are each other's closest, or of one repeating feed."""
+    def found(self, closeness: Closeness, one: Linkable, other: Linkable, *, of_several: bool) -> Link:
+        """Return the link of two candidates that pick each other, or of one repeating feed."""
         why = "closest"
         if one.feed == other.feed:
             why = "repeating_feed"
         elif closeness.place_class < GOVERNORATE and not are_located(one, other):
             why = "same_name"
-        return Link(1, closeness, why, one, other)
+        return Link(1, closeness, why, one, other, of_several)
+
+
+def _most_dead(candidate: Candidate) -> int:
+    return (toll_of(candidate[1]) or (0, 0))[1]
 
 
 def in_order(links: Iterable[Link]) -> list[Link]:

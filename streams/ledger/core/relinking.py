@@ -22,6 +22,7 @@ from streams.ledger.core.linking import (
     Candidate,
     Candidates,
     Link,
+    Picked,
     alone,
     asserts,
     denies,
@@ -187,16 +188,14 @@ class _Work:
             near.sort(key=itemgetter(0))
         return found
 
-    def _picks(self, report: Linkable, other: Linkable, raised: Linkable) -> bool:
-        """Whether a report picks another among its candidates, were ``raised`` one that stands."""
-        near = self._near_of(report).get(other.feed, [])
-        if raised.feed == other.feed and not self._counts(raised) and not denies(raised, report):
+    def _picked(self, report: Linkable, feed: str, raised: Linkable) -> Picked:
+        """Return what a report picks among its candidates of a feed, were ``raised`` one that stands."""
+        near = self._near_of(report).get(feed, [])
+        if raised.feed == feed and not self._counts(raised) and not denies(raised, report):
             closeness = self._candidates.closeness(report, raised)
             if closeness is not None:
                 near = sorted([*near, (closeness, raised)], key=itemgetter(0))
-        picked = self._candidates.picked(report, near)
-        # Several are picked only where all are.
-        return len(picked) > 1 or (bool(picked) and picked[0][1].identity == other.identity)
+        return self._candidates.picked(report, near)
 
     def _links_of(self, report: Linkable) -> list[Link]:
         """Return the links of an active report, or those a retracted one would have; those it picks are expanded."""
@@ -209,10 +208,12 @@ class _Work:
             and not denies(report, other)
         ]
         for near in self._near_of(report).values():
-            for closeness, other in self._candidates.picked(report, near):
-                picked = other.feed == report.feed or self._picks(other, report, report)
-                if picked and not asserts(report, other):
-                    links.append(self._candidates.found(closeness, report, other))
+            picked = self._candidates.picked(report, near)
+            for closeness, other in picked.candidates:
+                back = picked if other.feed == report.feed else self._picked(other, report.feed, report)
+                if (back is picked or _has(back, report)) and not asserts(report, other):
+                    of_several = picked.of_several or back.of_several
+                    links.append(self._candidates.found(closeness, report, other, of_several=of_several))
         return in_order(links)
 
     # -- spreading
@@ -261,7 +262,7 @@ class _Work:
         if not (self._counts(report) or self._lends(report)):
             return set()
         picked = (self._candidates.picked(report, near) for near in self._near_of(report).values())
-        unknown = {other.fact_offset for near in picked for _, other in near} - self._expanded
+        unknown = {other.fact_offset for some in picked for _, other in some.candidates} - self._expanded
         if not unknown:
             links = self._links[report.fact_offset] = self._links_of(report)
             self._work |= {link.other.identity for link in links}
@@ -355,7 +356,9 @@ class _Work:
         if not link.asserted_last or link.one.feed == link.other.feed or lender.fact_offset in self._known.crowded:
             return False
         ends = ((link.one, link.other), (link.other, link.one))
-        return any(other.feed == lender.feed and not self._picks(end, other, lender) for end, other in ends)
+        return any(
+            other.feed == lender.feed and not _has(self._picked(end, other.feed, lender), other) for end, other in ends
+        )
 
     def _end_of(self, report: Linkable) -> Linkable | None:
         """Return the report that a merged one ends in; None for a circle, or when it is not known."""
@@ -405,3 +408,9 @@ class _Work:
                 rows.append(alone(name, report) if own is None else linked_report(name, report, own))
             formed.append(Incident(incident_of(self._agreement, members, links, name), tuple(sorted(rows))))
         return formed
+
+
+def _has(picked: Picked, report: Linkable) -> bool:
+    # Several are picked only where all are.
+    several = picked.candidates
+    return len(several) > 1 or (bool(several) and several[0][1].identity == report.identity)

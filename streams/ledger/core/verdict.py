@@ -12,10 +12,9 @@ from schemas.agreement import Agreement
 from schemas.rows import DayVerdict, Evidence
 from schemas.truceday import Micros, from_micros
 from streams.ledger.core.access import AccessFinding
-from streams.ledger.core.bulletins import Told
+from streams.ledger.core.bulletins import Contesting, Longer, Told
 from streams.ledger.core.findings import Finding, State, combine
 from streams.ledger.core.refusals import Refused
-from streams.ledger.core.tally import EVIDENCE_SHOWN
 
 
 class Judgement(NamedTuple):
@@ -47,7 +46,7 @@ class Judgement(NamedTuple):
     without_toll: int
     evidence: tuple[Evidence, ...]
     told: Told | None
-    contested: tuple[Told, ...]
+    contested: Contesting
     #: Feeds whose notices watch nothing: they saw something and do not tell what.
     unexplained: tuple[str, ...]
     #: Incidents that surely happened that day, and those that may have; of the latter, those of a severe kind.
@@ -58,13 +57,22 @@ class Judgement(NamedTuple):
     refused_pending: int
     #: The rejects that, with the incidents, make the leg UNKNOWN; None where they do not.
     refused: Refused | None
-    #: Where no bulletin counts the day: those of the monitor that cover more than a day, by name.
-    longer: tuple[str, ...]
+    #: Where no bulletin counts the day: those of the monitor that cover more than a day.
+    longer: Longer
+    #: Whether any bulletin of the day speaks of the region, whatever it counts.
+    has_bulletin: bool
 
     @property
     def verdict(self) -> Finding:
         """The verdict of the day."""
         return combine(self.violence, self.access.finding)
+
+    @property
+    def told_of(self) -> bool:
+        """Whether any report, notice, bulletin or pending reject stands behind it."""
+        found = self.violence is not Finding.UNKNOWN or self.access.finding not in (Finding.UNKNOWN, Finding.NOT_OWED)
+        counted = self.incidents or self.out_of_scope or self.possible or self.refused_pending
+        return found or bool(counted) or self.has_bulletin or self.watched_until is not None
 
     def rule(self, agreement: Agreement) -> str:
         """Return the rule that decided the verdict: that of the violence leg where both legs did."""
@@ -73,7 +81,7 @@ class Judgement(NamedTuple):
     @property
     def contested_by(self) -> str | None:
         """The feeds that contest the day, as text; None when none does."""
-        return ", ".join(sorted({told.feed for told in self.contested})) or None
+        return ", ".join(self.contested.feeds) or None
 
     def evidence_text(self) -> str:
         """The incidents and convoys that decided the day, as JSON text."""
@@ -87,7 +95,11 @@ class Judgement(NamedTuple):
         )
 
     def reasons_text(self, agreement: Agreement) -> str:
-        """Why the legs were found so, as a JSON list of sentences with the rule that decided."""
+        """Why the legs were found so, as a JSON list of sentences with the rule that decided.
+
+        That of a day nobody told of says so: once the day is final, the next judgement has to know.
+        """
+        nothing = {} if self.told_of else {"told_of": False}
         return json.dumps(
             [
                 {
@@ -95,6 +107,7 @@ class Judgement(NamedTuple):
                     "finding": self.violence,
                     "rule": self._violence_rule(agreement),
                     "text": self._violence_text(agreement),
+                    **nothing,
                 },
                 {
                     "leg": "access",
@@ -111,7 +124,7 @@ class Judgement(NamedTuple):
             return "severe_incident"
         if agreement.violence.bulletins_of is not None and self.told is None:
             return "no_bulletin"
-        if self.contested:
+        if self.contested.bulletins:
             return "contested"
         if self.uncertain:
             return "uncertain_time"
@@ -130,7 +143,8 @@ class Judgement(NamedTuple):
         held_against_it = [self.told.incidents] if self.told else [self.sure, self.sure + self.possible]
         if self.refused:
             held_against_it.append(self.sure + self.refused.incidents)
-        limit = f"limit {limit_text(self.limit, [*held_against_it, *(told.incidents for told in self.contested)])}"
+        held_against_it += [told.incidents for told in self.contested.first]
+        limit = f"limit {limit_text(self.limit, held_against_it)}"
         if self.limit > rules.floor:
             limit += f" ({100 - rules.reduction_percent} % of a baseline of {_number(self.baseline)} a day)"
         else:
@@ -140,7 +154,7 @@ class Judgement(NamedTuple):
         if rules.bulletins_of is not None:
             none = f"no bulletin of {rules.bulletins_of} counts this day{self._longer_text()}"
             counted = self.told.text if self.told else none
-        if self.contested:
+        if self.contested.bulletins:
             counted = f"{self._contested_text()}, against {counted}"
         elif self.uncertain and self.severe_possible:
             counted = f"{_count(self.severe_possible, 'severe incident')} possible, one is enough; {counted}"
@@ -150,17 +164,16 @@ class Judgement(NamedTuple):
         return f"{counted}, {limit}; {share}{self._watched_text()}{unexplained}"
 
     def _longer_text(self) -> str:
-        if not self.longer:
+        names, bulletins = self.longer
+        if not bulletins:
             return ""
-        more = len(self.longer) - EVIDENCE_SHOWN
-        others = f" and {more} more" if more > 0 else ""
-        verb = "covers" if len(self.longer) == 1 else "cover"
-        return f", as {', '.join(self.longer[:EVIDENCE_SHOWN])}{others} {verb} more than a day"
+        others = f" and {bulletins - len(names)} more" if bulletins > len(names) else ""
+        return f", as {', '.join(names)}{others} {'covers' if bulletins == 1 else 'cover'} more than a day"
 
     def _contested_text(self) -> str:
-        shown = "; ".join(told.text for told in self.contested[:EVIDENCE_SHOWN])
-        more = len(self.contested) - EVIDENCE_SHOWN
-        return f"{shown}; and {_count(more, 'more bulletin')}" if more > 0 else shown
+        shown = "; ".join(told.text for told in self.contested.first)
+        more = self.contested.bulletins - len(self.contested.first)
+        return f"{shown}; and {_count(more, 'more bulletin')}" if more else shown
 
     def _watched_text(self) -> str:
         if self.violence is not Finding.UNKNOWN:
@@ -224,10 +237,8 @@ def is_new_version(judged: DayVerdict, present: DayVerdict, *, final: bool) -> b
 
 
 def rests_on_anything(row: DayVerdict) -> bool:
-    """Whether a report, notice or bulletin stands behind a row; one that none does may be filled in."""
-    told_of = row.violence != Finding.UNKNOWN or row.access not in (Finding.UNKNOWN, Finding.NOT_OWED)
-    counted = any((row.incidents, row.incidents_out_of_scope, row.incidents_possible, row.covered_share))
-    return told_of or counted or any(json.loads(row.evidence).values())
+    """Whether a report, notice, bulletin or pending reject stands behind a row; one of none may be filled in."""
+    return "told_of" not in json.loads(row.reasons)[0]
 
 
 def figures_of(row: DayVerdict) -> tuple[object, ...]:

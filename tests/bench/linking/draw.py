@@ -1,7 +1,7 @@
 """Draw of report pairs for labelling, by day, distance and name alone.
 
 No rule of the ledger takes part in the draw, so that a change of the rules changes no pair. The same seed draws the
-same pairs from the same files.
+same pairs from the same files. The held-out pairs are drawn among those that the first draw left.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import gzip
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from math import cos, hypot, radians
 from pathlib import Path
 from typing import NamedTuple
 
-SEED = 2016
+SEED, HELD_OUT_SEED = 2016, 2017
 #: Pairs of each stratum.
 STRATA = {
     "closest within 1 km": 40,
@@ -29,6 +29,7 @@ STRATA = {
     "the day after": 20,
     "within 15 km": 10,
 }
+HELD_OUT_STRATA = {stratum: number * 9 // 20 for stratum, number in STRATA.items()}
 _KM_OF_A_DEGREE = 111.2
 #: Words of many places' names, which make no two places one.
 _COMMON = frozenset(
@@ -98,14 +99,21 @@ def videos(file: Path, places: Path) -> list[Told]:
     return found
 
 
-def draw(all_events: Iterable[Told], all_videos: Iterable[Told], seed: int = SEED) -> list[Drawn]:
-    """Return the pairs to label, in an order of their own."""
+def draw(
+    all_events: Iterable[Told],
+    all_videos: Iterable[Told],
+    seed: int = SEED,
+    strata: Mapping[str, int] = STRATA,
+    without: Collection[tuple[str, str]] = (),
+) -> list[Drawn]:
+    """Return the pairs to label, none of those ``without``, in an order of their own."""
     chance = random.Random(seed)
     near: dict[str, list[Drawn]] = defaultdict(list)
     for pair in _by_stratum(list(all_events), list(all_videos)):
-        near[pair.stratum].append(pair)
+        if (pair.event.name, pair.video.name) not in without:
+            near[pair.stratum].append(pair)
     drawn: dict[tuple[str, str], Drawn] = {}
-    for stratum, number in STRATA.items():
+    for stratum, number in strata.items():
         pool = sorted(near[stratum], key=lambda pair: (pair.event.name, pair.video.name))
         for pair in chance.sample(pool, min(number, len(pool))):
             drawn.setdefault((pair.event.name, pair.video.name), pair)
