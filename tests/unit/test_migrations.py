@@ -127,9 +127,7 @@ def judged(folder: Path) -> Path:
     store = new_store(folder)
     row = verdict_row()
     accused = incident_row("i1", accused=("Army",), accused_parties=("Army",))
-    store.commit(
-        Changes(reports=[accused], bulletins=[bulletin_row("b1")], verdicts=[row], versions=[row], next_offset=2)
-    )
+    store.commit(Changes(reports=[accused], bulletins=[bulletin_row("b1")], verdict_log=[row], next_offset=2))
     store.close()
     return folder
 
