@@ -73,7 +73,7 @@ FROM reject_states WHERE pending ORDER BY fact_offset
 _SETTLED = "SELECT reject_topic, reject_partition, reject_offset, reject_log FROM settled_rejects ORDER BY ALL"
 
 _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
-_LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
+_LAST_READ = "SELECT coalesce(max(next_offset), 0), any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
 
 _HOURS = """
 SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*),
@@ -124,12 +124,13 @@ def log_start(connection: duckdb.DuckDBPyConnection) -> int:
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
     """Return the state of the last commit, with places in the facts topic counted from ``log_start``."""
     ((next_offset, now, last_tick, pending, term, writer),) = connection.execute(_STATE).fetchall()
-    ((last_digest,),) = connection.execute(_LAST_DIGEST).fetchall()
+    ((next_record, last_digest),) = connection.execute(_LAST_READ).fetchall()
     sources = connection.execute(SOURCES).fetchall()
     verdicts = rows_of(connection, "day_verdicts", VerdictRow)
     gates = rows_of(connection, "gate", GateRow)
     return Resumed(
         next_offset=next_offset - log_start,
+        next_record=next_record,
         origins={(topic, partition, log): following - 1 for topic, partition, log, following in sources},
         now=now,
         last_tick=last_tick - log_start,

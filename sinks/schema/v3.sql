@@ -90,7 +90,7 @@ CREATE TABLE dismissals (
     source_log       VARCHAR NOT NULL
 );
 COMMENT ON TABLE dismissals IS 'Every dismissal of a reject: it is pending no longer. Of several of one reject the first counts. Rows are only added.';
-COMMENT ON COLUMN dismissals.fact_offset IS 'Place in the facts topic, counted as in reports.';
+COMMENT ON COLUMN dismissals.fact_offset IS 'Number of the fact along the facts topic, counted as in reports.';
 COMMENT ON COLUMN dismissals.reject_topic IS 'Kafka topic of the rejected record; with the next three columns it names the reject.';
 COMMENT ON COLUMN dismissals.reject_partition IS 'Kafka partition of the rejected record.';
 COMMENT ON COLUMN dismissals.reject_offset IS 'Kafka offset of the rejected record.';
