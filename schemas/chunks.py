@@ -203,9 +203,11 @@ def decode(value: bytes) -> list[Told]:
         with pa.ipc.open_stream(value) as stream:
             (batch,) = stream
         batch.validate(full=True)
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise FactUnreadable(f"an unreadable chunk of facts: {error}") from None
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    if len(columns) < batch.num_columns:
+        raise FactUnreadable("a chunk of facts with a column that stands twice")
     reports = columns.pop(_REPORT, None)
     said = columns.pop(_FACT, None)
     if reports is None or reports.type != pa.binary() or (said is not None and said.type != _TEXT):

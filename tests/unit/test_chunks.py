@@ -153,6 +153,11 @@ NOT_OURS = {
     "bytes": (b"\xff" * 100, "an unreadable chunk"),
     "a cut chunk": (ONE[:-400], "an unreadable chunk"),
     "two batches": (stream_of(BATCH, times=2), "an unreadable chunk"),
+    "a column twice": (
+        stream_of(pa.RecordBatch.from_arrays([*BATCH.columns, BATCH["feed"]], names=[*BATCH.schema.names, "feed"])),
+        "a column that stands twice",
+    ),
+    "a name in another encoding": (ONE.replace(b"feed", b"f\xea\xead"), "an unreadable chunk"),
     "no report": (stream_of(BATCH.drop_columns(["report"])), "without the reports"),
     "a report of text": (but("report", ["{}"], pa.string()), "without the reports"),
     "no bytes of a report": (but("report", [None], pa.binary()), "columns that are unknown here"),
