@@ -121,15 +121,36 @@ class Gazetteer:
         """
         # The point of a report known to the country only is the country's middle: it says nothing of a region.
         point = None if place.precision is PlacePrecision.COUNTRY else place.point
-        if point is None:
-            answer = self._answer(_Stated(place.pcode, tuple(place.names)))
-        else:
-            stated = _Stated(place.pcode, tuple(place.names), point.latitude, point.longitude, place.precision)
-            answer = self._answer(stated)
+        stated = _Stated(place.pcode, tuple(place.names))
+        if point is not None:
+            stated_point = stated._replace(
+                latitude=point.latitude, longitude=point.longitude, precision=place.precision
+            )
+            if self._boundaries is None:
+                # Without polygons a point tells no region: points differ, and the rest of a place repeats.
+                answer = self._answer(stated)
+                if isinstance(answer, Located):
+                    return self._at_point(answer, stated_point)
+            stated = stated_point
+        answer = self._answer(stated)
         if isinstance(answer, Located):
             return answer
         code, hint = answer
         raise ReportRejected(code, hint)
+
+    def _at_point(self, located: Located, stated: _Stated) -> Located:
+        """Return a place that was located without its point, with the point."""
+        return Located(
+            located.region,
+            located.by,
+            located.name,
+            stated.latitude,
+            stated.longitude,
+            located.conflict,
+            located.key,
+            located.names_region,
+            located.name is not None and self._is_middle(stated, located.name),
+        )
 
     def _resolve(self, stated: _Stated) -> _Answer:
         findings = _Findings()

@@ -92,12 +92,12 @@ async def test_a_facts_number_is_counted_along_the_topic_and_stored_with_the_off
 
 async def test_a_flush_takes_whole_chunks_up_to_the_facts_it_may(tmp_path: Path) -> None:
     agent = agent_on(tmp_path, flush=FlushRules(5, NEVER))
-    group = Group()
-    await agent.started(lane_of(group))
-    await agent.resume(batches_of(log := chunks(HISTORY, [2, 2, 2, 2, 30]), 4)[0].topic, 0)
-    await agent.handle(batches_of(log, 4)[0])
-    assert tables(tmp_path / LIVE, ["ledger_state"])["ledger_state"][0][0] == 6
+    await agent.started(lane_of(Group()))
+    batch = batches_of(chunks(HISTORY, [2, 2, 2, 2, 30]), 4)[0]
+    await agent.resume(batch.topic, 0)
+    await agent.handle(batch)
     await agent.revoked([])
+    assert tables(tmp_path / LIVE, ["ledger_state"])["ledger_state"][0][0] == 6
 
 
 async def test_a_topic_of_facts_one_to_a_record_is_refused_before_anything_is_folded(tmp_path: Path) -> None:
