@@ -1,11 +1,12 @@
 """Chunks of facts, the values of records on the facts topic.
 
 A chunk is an Arrow IPC stream of one batch with a row for each fact, in order. The column ``report``
-holds what the feed sent, byte for byte. An incident report stands in columns, under the names of the
-table ``reports``. Any other fact stands in the column ``fact`` as JSON.
+holds what the feed sent, byte for byte. Incident reports stand in columns, under the names of the
+table ``reports``. Any other fact stands in the column ``fact`` as JSON, and so does each of a few.
 
-A column whose values are all its default is left out. Any Arrow reader opens a chunk. The record's one
-header, ``facts``, counts its facts, so that a reader counts along the topic without opening chunks.
+A column whose values are all its default is left out. One with a single value is a dictionary. Any
+Arrow reader opens a chunk. The record's one header, ``facts``, counts its facts, so that a reader
+counts along the topic without opening chunks.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ MOST_FACTS = 4_096
 MOST_BYTES = 4 * 1_048_576
 #: Bytes of reports that mostly fit into a chunk beside the columns.
 _REPORT_BYTES = 3 * 1_048_576
-#: Below so many facts a dictionary takes more room than the values it stands for.
-_WORTH_A_DICTIONARY = 64
+#: Fewer incidents take less room and time as JSON.
+_WORTH_COLUMNS = 64
 
 #: A fact, with the bytes of its report.
 Told = tuple[Fact, bytes]
@@ -124,16 +125,17 @@ def _fitting(told: Sequence[Told]) -> Iterator[Record]:
 
 def encode(told: Sequence[Told]) -> bytes:
     """Return a chunk of at least one fact."""
-    rows = [_row_of(fact) for fact, _ in told if _is_in_columns(fact)]
-    fields, arrays = [], []
-    if len(rows) < len(told):
-        said = [None if _is_in_columns(fact) else facts.encode(fact) for fact, _ in told]
+    in_columns = [_fits_columns(fact) for fact, _ in told]
+    if sum(in_columns) < _WORTH_COLUMNS:
+        in_columns = [False] * len(told)
+    fields, arrays, places = [], [], None
+    if not all(in_columns):
+        said = [None if fits else facts.encode(fact) for fits, (fact, _) in zip(in_columns, told, strict=True)]
         arrays.append(pa.array(said, pa.binary()).cast(_TEXT))
         fields.append(pa.field(_FACT, _TEXT))
         numbers = count()
-        places = pa.array([next(numbers) if text is None else None for text in said], pa.int32())
-    else:
-        places = None
+        places = pa.array([next(numbers) if fits else None for fits in in_columns], pa.int32())
+    rows = [_row_of(fact) for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
     for column, values in zip(_COLUMNS, zip(*rows, strict=True), strict=False):
         array = _array_of(column, values)
         if array is not None:
@@ -149,7 +151,7 @@ def encode(told: Sequence[Told]) -> bytes:
     return value
 
 
-def _is_in_columns(fact: Fact) -> bool:
+def _fits_columns(fact: Fact) -> bool:
     return type(fact) is IncidentFact and fact.redrive is None and fact.origin is not None
 
 
@@ -160,8 +162,6 @@ def _array_of(column: _Column, values: Sequence[Any]) -> Any:
         return pa.array(values, column.type)
     if first is None or first == column.default:
         return None
-    if len(values) < _WORTH_A_DICTIONARY:
-        return pa.array(values, column.type)
     indices = pa.array(memoryview(bytes(len(values))).cast("b"), pa.int8())
     return pa.DictionaryArray.from_arrays(indices, pa.array([first], column.type))
 

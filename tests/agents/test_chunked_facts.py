@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -39,11 +39,13 @@ sizes = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 async def test_where_chunks_end_never_shows_in_any_history(
     tmp_path_factory: pytest.TempPathFactory, history: list[Fact], cuts: list[int], data: st.DataObject
 ) -> None:
-    facts = [*history, tick(at(9))]
-    cut = chunks(facts, cycle(cuts))
+    facts = [*from_a_partition(history), tick(at(9))]
+    whole, cut = in_columns(facts, [len(facts)]), chunks(facts, cycle(cuts))
+    if data.draw(st.booleans()):
+        cut = in_columns(facts, cycle(cuts))
     stops = tuple(sorted(data.draw(st.sets(st.integers(1, len(cut)), max_size=3))))
     folder = tmp_path_factory.mktemp("history")
-    await run_records(folder / "whole", chunks(facts, [len(facts)]), size=1, flush=FlushRules(100, NEVER))
+    await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER))
     flush = FlushRules(data.draw(st.integers(1, 9)), NEVER)
     await run_records(folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops)
     assert tables(folder / "cut" / PUBLISHED, OF_FACTS) == tables(folder / "whole" / PUBLISHED, OF_FACTS)
@@ -65,10 +67,17 @@ async def test_facts_that_an_intake_writes_again_in_other_chunks_never_show(
     committed = data.draw(st.integers(0, written - 1))
     again = [fact for fact in facts[committed:written] if not isinstance(fact, TickFact)]
     folder = tmp_path_factory.mktemp("history")
-    once, twice = chunks(facts, cycle(cuts)), chunks([*facts[:written], *again, *facts[written:]], cycle(others))
+    once, twice = chunks(facts, cycle(cuts)), in_columns([*facts[:written], *again, *facts[written:]], cycle(others))
     await run_records(folder / "once", once, size=3, flush=FlushRules(5, NEVER))
     await run_records(folder / "twice", twice, size=2, flush=FlushRules(4, NEVER))
     assert tables_without_places(folder / "twice" / PUBLISHED) == tables_without_places(folder / "once" / PUBLISHED)
+
+
+def in_columns(facts: Sequence[Fact], cuts: Iterable[int]) -> list[Record]:
+    """Return chunks in which incidents stand in columns, however few they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("schemas.chunks._WORTH_COLUMNS", 1)
+        return chunks(facts, cuts)
 
 
 def from_a_partition(facts: Sequence[Fact]) -> list[Fact]:

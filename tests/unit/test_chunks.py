@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -72,8 +71,17 @@ def columns_of(value: bytes) -> list[str]:
 
 @pytest.mark.parametrize(
     "told",
-    [[PLAIN], [FULL], [PLAIN, FULL], [PLAIN] * 100, [FULL] * 100, OTHERS, [*OTHERS, PLAIN, *OTHERS, FULL, PLAIN]],
-    ids=["plain", "full", "both", "many plain", "many full", "others", "mixed"],
+    [
+        [PLAIN],
+        [FULL, PLAIN],
+        [PLAIN] * 100,
+        [FULL] * 100,
+        [PLAIN, FULL] * 50,
+        OTHERS,
+        [*OTHERS, PLAIN, *OTHERS, FULL],
+        [*OTHERS, *[PLAIN, *OTHERS, FULL] * 40],
+    ],
+    ids=["plain", "few", "many plain", "many full", "many", "others", "few mixed", "many mixed"],
 )
 def test_facts_come_back_in_order_as_they_were_with_every_byte_of_their_reports(told: list[facts.Fact]) -> None:
     (record,) = records_of(with_bodies(*told))
@@ -83,7 +91,7 @@ def test_facts_come_back_in_order_as_they_were_with_every_byte_of_their_reports(
 
 
 def test_any_arrow_reader_opens_a_chunk_and_finds_the_columns_of_reports() -> None:
-    rows = pa.ipc.open_stream(encode(with_bodies(PLAIN, FULL))).read_all().to_pylist()
+    rows = pa.ipc.open_stream(encode(with_bodies(*[PLAIN, FULL] * 50))).read_all().to_pylist()[:2]
     assert [row["region"] for row in rows] == ["SY01", "SY02"]
     assert [row["accused"] for row in rows] == [[], ["A"]]
     assert [row["source_offset"] for row in rows] == [41, 41]
@@ -92,8 +100,13 @@ def test_any_arrow_reader_opens_a_chunk_and_finds_the_columns_of_reports() -> No
 
 def test_a_column_that_says_nothing_is_left_out() -> None:
     assert columns_of(encode(with_bodies(TickFact(stamp=9)))) == ["fact", "report"]
-    assert "claimant" not in columns_of(encode(with_bodies(PLAIN)))
-    assert "claimant" in columns_of(encode(with_bodies(PLAIN, FULL)))
+    assert "claimant" not in columns_of(encode(with_bodies(*[PLAIN] * 100)))
+    assert "claimant" in columns_of(encode(with_bodies(*[PLAIN] * 100, FULL)))
+
+
+def test_few_incidents_are_json_too() -> None:
+    assert columns_of(encode(with_bodies(*[PLAIN] * 63))) == ["fact", "report"]
+    assert "fact" not in columns_of(encode(with_bodies(*[PLAIN] * 64)))
 
 
 def test_a_chunk_ends_at_so_many_facts_or_bytes_and_a_larger_fact_has_one_of_its_own(
@@ -107,7 +120,7 @@ def test_a_chunk_ends_at_so_many_facts_or_bytes_and_a_larger_fact_has_one_of_its
 
 def test_a_chunk_that_turns_out_too_large_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     told = with_bodies(*[PLAIN] * 8)
-    monkeypatch.setattr(chunks, "MOST_BYTES", len(encode(told[:4])))
+    monkeypatch.setattr(chunks, "MOST_BYTES", len(encode(told[:4])) + 8)
     assert counts(told) == [4, 4]
     monkeypatch.setattr(chunks, "MOST_BYTES", 1)
     assert counts(told) == [1] * 8
@@ -130,7 +143,7 @@ def test_a_fact_of_an_earlier_version_is_refused_with_what_to_do() -> None:
     assert "begin with another topic prefix" in refused.value.hint
 
 
-ONE = encode(with_bodies(PLAIN))
+ONE = encode(with_bodies(*[PLAIN] * 64))
 BATCH = pa.ipc.open_stream(ONE).read_next_batch()
 
 
@@ -142,10 +155,10 @@ def stream_of(batch: Any, times: int = 1) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def but(name: str, values: Sequence[object], kind: Any) -> bytes:
-    """Return a chunk of one fact with another column."""
+def but(name: str, value: object, kind: Any) -> bytes:
+    """Return a chunk with another column, of one value."""
     rest = {each: column for each, column in zip(BATCH.schema.names, BATCH.columns, strict=True) if each != name}
-    return stream_of(pa.record_batch({**rest, name: pa.array(values, kind)}))
+    return stream_of(pa.record_batch({**rest, name: pa.array([value] * len(BATCH), kind)}))
 
 
 NOT_OURS = {
@@ -159,15 +172,15 @@ NOT_OURS = {
     ),
     "a name in another encoding": (ONE.replace(b"feed", b"f\xea\xead"), "an unreadable chunk"),
     "no report": (stream_of(BATCH.drop_columns(["report"])), "without the reports"),
-    "a report of text": (but("report", ["{}"], pa.string()), "without the reports"),
-    "no bytes of a report": (but("report", [None], pa.binary()), "columns that are unknown here"),
-    "a column of a newer version": (but("mood", ["grim"], pa.string()), "columns that are unknown here: mood"),
+    "a report of text": (but("report", "{}", pa.string()), "without the reports"),
+    "no bytes of a report": (but("report", None, pa.binary()), "columns that are unknown here"),
+    "a column of a newer version": (but("mood", "grim", pa.string()), "columns that are unknown here: mood"),
     "no feed": (stream_of(BATCH.drop_columns(["feed"])), "without the column feed"),
-    "a gap": (but("feed", [None], pa.string()), "gaps in the column feed"),
-    "a gap for a default": (but("revision", [None], pa.int64()), "gaps in the column revision"),
-    "another type": (but("feed", [b"sohr"], pa.binary()), "another type of the column feed"),
-    "facts that are no text": (but("fact", [b"{}"], pa.binary()), "without the reports"),
-    "a fact twice": (but("fact", ['{"type":"tick"}'], pa.string()), "gaps in the column feed"),
+    "a gap": (but("feed", None, pa.string()), "gaps in the column feed"),
+    "a gap for a default": (but("revision", None, pa.int64()), "gaps in the column revision"),
+    "another type": (but("feed", b"sohr", pa.binary()), "another type of the column feed"),
+    "facts that are no text": (but("fact", b"{}", pa.binary()), "without the reports"),
+    "a fact twice": (but("fact", '{"type":"tick"}', pa.string()), "gaps in the column feed"),
     "a fact that is none": (
         stream_of(pa.record_batch({"fact": pa.array(['{"type":"rumour"}']), "report": pa.array([b""])})),
         "an unreadable fact",
@@ -184,7 +197,7 @@ def test_what_is_no_chunk_of_ours_is_refused(value: bytes, fault: str) -> None:
 def test_a_record_without_our_header_or_with_another_count_is_refused() -> None:
     with pytest.raises(FactUnreadable, match="who wrote it"):
         read(ONE, [])
-    with pytest.raises(FactUnreadable, match="1 facts under a header that counts 2"):
+    with pytest.raises(FactUnreadable, match="64 facts under a header that counts 2"):
         read(ONE, [(HEADER, b"2")])
     assert count_of([(HEADER, b"many")]) == 1
     assert count_of([]) == 1
