@@ -57,6 +57,7 @@ class _Column(NamedTuple):
 
 _TEXT, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.bool_()
 _TEXTS, _TIME = pa.list_(_TEXT), pa.timestamp("us", tz="UTC")
+#: An incident's own fields, then those of its place and of its origin, in the order of their classes.
 _COLUMNS = (
     _Column("feed", _TEXT, "feed", required=True),
     _Column("report_id", _TEXT, "report_id", required=True),
@@ -95,6 +96,8 @@ _COLUMNS = (
     _Column("source_offset", _NUMBER, "origin.offset", required=True),
     _Column("source_log", _TEXT, "origin.log", ""),
 )
+_OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
+_OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
 _row_of = attrgetter(*(column.attribute for column in _COLUMNS))
 _FACT, _REPORT = "fact", "report"
 
@@ -249,68 +252,7 @@ def _values_of(column: _Column, array: Any, count: int) -> Iterable[Any]:
     return values
 
 
-def _incident(
-    feed: str,
-    report_id: str,
-    revision: int,
-    retracted: bool,
-    reported_at: int,
-    stamp: int | None,
-    from_: int,
-    to: int,
-    kind: str,
-    sides: tuple[tuple[str, ...], ...],
-    accused: tuple[str, ...],
-    claimant: str | None,
-    confidence: str,
-    deaths_low: int | None,
-    deaths_best: int | None,
-    deaths_high: int | None,
-    toll_flaw: str | None,
-    time_precision: str,
-    place_precision: str,
-    same_as: tuple[str, ...],
-    not_same_as: tuple[str, ...],
-    merged_into: str | None,
-    origins: tuple[str, ...],
-    region: str,
-    by: str,
-    name: str | None,
-    latitude: float | None,
-    longitude: float | None,
-    conflict: str | None,
-    key: str | None,
-    names_region: bool,
-    middle: bool,
-    topic: str,
-    partition: int,
-    offset: int,
-    log: str,
-) -> IncidentFact:
-    return IncidentFact(
-        feed=feed,
-        report_id=report_id,
-        revision=revision,
-        retracted=retracted,
-        reported_at=reported_at,
-        stamp=stamp,
-        from_=from_,
-        to=to,
-        kind=kind,
-        sides=sides,
-        accused=accused,
-        claimant=claimant,
-        confidence=confidence,
-        deaths_low=deaths_low,
-        deaths_best=deaths_best,
-        deaths_high=deaths_high,
-        toll_flaw=toll_flaw,
-        time_precision=time_precision,
-        place_precision=place_precision,
-        same_as=same_as,
-        not_same_as=not_same_as,
-        merged_into=merged_into,
-        origins=origins,
-        place=Located(region, by, name, latitude, longitude, conflict, key, names_region, middle),
-        origin=Origin(topic, partition, offset, log),
-    )
+def _incident(*row: Any) -> IncidentFact:
+    """Return the incident of one row, its values in the order of the columns."""
+    own = dict(zip(_OWN, row, strict=False))
+    return IncidentFact(place=Located(*row[_OF_PLACE]), origin=Origin(*row[_OF_ORIGIN]), **own)

@@ -39,7 +39,7 @@ class Bench:
     Attributes:
         bare: reports a second of a bare consumer, before and after.
         rates: reports a second, by stage.
-        cpu: CPU seconds for a million reports end to end, by role.
+        cpu: CPU seconds for a million reports, of the bare consumer after and of each role end to end.
         waits_ms: of each report published at a steady rate, the time until it was committed.
         recount: rows that differ, and the seconds it took.
     """
@@ -122,7 +122,7 @@ def _of_broker(broker: str, measured: Sequence[Bench]) -> Iterator[str]:
     for each in measured:
         if each.cpu:
             spent = ", ".join(f"{role} {seconds:.0f}" for role, seconds in each.cpu.items())
-            yield f"CPU seconds for a million reports end to end, {each.linking} linking: {spent}."
+            yield f"CPU seconds for a million reports, {each.linking} linking: {spent}."
             yield ""
         if waits := each.waits_ms:
             middle, most = by_percentile(waits, lambda n: n * 0.50), by_percentile(waits, lambda n: n * 0.99)
