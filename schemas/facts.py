@@ -1,15 +1,14 @@
-"""Records of the facts topic, which intake writes and the ledger reads.
+"""Facts, which intake writes and the ledger reads.
 
-A fact is one Kafka record. Its *value* is the report as the feed sent it, byte for byte. Its one
-*header*, ``fact``, is a small JSON object with the findings of intake: type, identity, stamp, region
-and the numbers the ledger counts. So the ledger never parses a report, and a reader of the topic
-sees the original.
+A fact is the finding of intake about one record: type, identity, stamp, region and the numbers the
+ledger counts. It travels beside the record's own bytes, in a chunk (:mod:`schemas.chunks`). So the
+ledger never parses a report, and a reader of the topic sees the original.
 
-Reports, rejects and ticks share the topic, so that one offset orders everything the ledger knows.
+Reports, rejects and ticks share the topic, so that one number orders everything the ledger knows.
 Ticks make time data: judging happens at a tick and nowhere else.
 
-The header is a msgspec struct, because its decoding is the ledger's hot path: 1 microsecond, where
-pydantic takes 9.
+Facts are msgspec structs, because the ledger makes one of each report: 1 microsecond, where pydantic
+takes 9.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ import msgspec
 
 from schemas.errors import FactUnreadable
 from schemas.truceday import Micros
-
-HEADER = "fact"
 
 
 class Origin(msgspec.Struct, array_like=True, frozen=True):
@@ -292,18 +289,13 @@ _decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
 encode = _encoder.encode
 
 
-def decode(header: bytes) -> Fact:
-    """Read a ``fact`` header.
+def decode(text: bytes) -> Fact:
+    """Read a fact that is JSON.
 
     Raises:
-        FactUnreadable: the bytes are not a header of ours. The ledger stops: guessing would lose a record.
+        FactUnreadable: the text is no fact of ours. The ledger stops: guessing would lose a record.
     """
     try:
-        return _decoder.decode(header)
+        return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FactUnreadable(f"a record on the facts topic has an unreadable header: {error}") from error
-
-
-def header_of(fact: Fact) -> list[tuple[str, bytes]]:
-    """Return the Kafka headers a fact is written with."""
-    return [(HEADER, encode(fact))]
+        raise FactUnreadable(f"an unreadable fact: {error}") from error

@@ -21,6 +21,7 @@ from schemas.gazetteer_names import PlaceNames
 from schemas.pcodes import region_of
 from schemas.rejects import RejectCode
 from schemas.reports import Place, PlacePrecision
+from schemas.reports.parts import Point
 
 if TYPE_CHECKING:
     from schemas.boundaries import Boundaries
@@ -121,15 +122,32 @@ class Gazetteer:
         """
         # The point of a report known to the country only is the country's middle: it says nothing of a region.
         point = None if place.precision is PlacePrecision.COUNTRY else place.point
-        if point is None:
-            answer = self._answer(_Stated(place.pcode, tuple(place.names)))
-        else:
-            stated = _Stated(place.pcode, tuple(place.names), point.latitude, point.longitude, place.precision)
-            answer = self._answer(stated)
+        stated = _Stated(place.pcode, tuple(place.names))
+        if point is not None:
+            # Without polygons a point tells no region: points differ, and the rest of a place repeats.
+            if self._boundaries is None and isinstance(answer := self._answer(stated), Located):
+                return self._at_point(answer, place.precision, point)
+            stated = _Stated(stated.pcode, stated.names, point.latitude, point.longitude, place.precision)
+        answer = self._answer(stated)
         if isinstance(answer, Located):
             return answer
         code, hint = answer
         raise ReportRejected(code, hint)
+
+    def _at_point(self, located: Located, precision: PlacePrecision, point: Point) -> Located:
+        """Return a place that was located without its point, with the point."""
+        name, latitude, longitude = located.name, point.latitude, point.longitude
+        return Located(
+            located.region,
+            located.by,
+            name,
+            latitude,
+            longitude,
+            located.conflict,
+            located.key,
+            located.names_region,
+            precision is PlacePrecision.EXACT and name is not None and self._is_middle(latitude, longitude, name),
+        )
 
     def _resolve(self, stated: _Stated) -> _Answer:
         findings = _Findings()
@@ -153,18 +171,20 @@ class Gazetteer:
             conflict="; ".join(self._conflicts(decided, stated, findings)) or None,
             key=None if exact is None else self._names.key(exact),
             names_region=exact is not None and self._names.is_region(exact),
-            middle=exact is not None and self._is_middle(stated, exact),
+            middle=exact is not None
+            and stated.latitude is not None
+            and stated.longitude is not None
+            and stated.precision is PlacePrecision.EXACT
+            and self._is_middle(stated.latitude, stated.longitude, exact),
         )
 
-    def _is_middle(self, stated: _Stated, name: str) -> bool:
+    def _is_middle(self, latitude: float, longitude: float, name: str) -> bool:
         """Whether an exact point is no more than the middle of the town it is named by."""
-        if stated.latitude is None or stated.longitude is None or stated.precision is not PlacePrecision.EXACT:
-            return False
         middle = self._names.middle(name)
         if middle is None:
             return False
-        east = (stated.longitude - middle[1]) * cos(radians(middle[0]))
-        return hypot(stated.latitude - middle[0], east) <= _MIDDLE
+        east = (longitude - middle[1]) * cos(radians(middle[0]))
+        return hypot(latitude - middle[0], east) <= _MIDDLE
 
     def _by_pcode(self, pcode: str | None, findings: _Findings) -> None:
         """Add the region of a P-code. An unknown one is noted."""

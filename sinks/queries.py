@@ -77,7 +77,7 @@ _STANDING = "QUALIFY row_number() OVER (PARTITION BY region, truce_day ORDER BY 
 _LAST = "QUALIFY row_number() OVER (ORDER BY tick_offset DESC) = 1"
 
 _STATE = "SELECT next_offset, epoch_us(now), last_tick, pending, term, writer FROM ledger_state"
-_LAST_DIGEST = "SELECT any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
+_LAST_READ = "SELECT coalesce(max(next_offset), 0), any_value(last_digest) FROM sink_offsets WHERE role = 'facts'"
 
 _HOURS = """
 SELECT region, epoch_us(occurred_from) // $hour * $hour AS hour, count(*),
@@ -128,12 +128,13 @@ def log_start(connection: duckdb.DuckDBPyConnection) -> int:
 def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_start: int) -> Resumed:
     """Return the state of the last commit, with places in the facts topic counted from ``log_start``."""
     ((next_offset, now, last_tick, pending, term, writer),) = connection.execute(_STATE).fetchall()
-    ((last_digest,),) = connection.execute(_LAST_DIGEST).fetchall()
+    ((next_record, last_digest),) = connection.execute(_LAST_READ).fetchall()
     sources = connection.execute(SOURCES).fetchall()
     verdicts = rows_of(connection, "verdict_log", DayVerdict, _STANDING)
     gates = rows_of(connection, "gate_history", GateRow, _LAST)
     return Resumed(
         next_offset=next_offset - log_start,
+        next_record=next_record,
         origins={(topic, partition, log): following - 1 for topic, partition, log, following in sources},
         now=now,
         last_tick=last_tick - log_start,

@@ -92,7 +92,7 @@ class Writer:
         """Write how far the ledger has read, and what it needs to go on from there."""
         self._connection.execute(
             "UPDATE sink_offsets SET next_offset = ?, last_digest = ? WHERE role = 'facts' AND topic = ?",
-            [changes.next_offset, changes.last_digest, facts_topic],
+            [changes.next_record, changes.last_digest, facts_topic],
         )
         risen = [
             (topic, partition, "source", highest + 1, source_log, None)

@@ -102,6 +102,7 @@ def _run_intake(
         ),
         topics,
         partial(log_identity, broker),
+        settings.chunk_facts,
     )
     inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
     options = _options(settings, broker, identity, (topics.facts(agreement.id),), (topics.rejects,))

@@ -87,7 +87,12 @@ class Settings(BaseSettings):
         "truce", description="First part of every topic and consumer group name: lower case, digits, dots."
     )
     partitions: int = Field(4, ge=1, le=1_000, description="Partitions of the input topics where they are created.")
-    flush_records: int = Field(20_000, ge=1, le=1_000_000, description="Facts the ledger commits at once, at most.")
+    chunk_facts: int = Field(
+        4_096, ge=1, le=100_000, description="Facts that intake writes as one record of the facts topic, at most."
+    )
+    flush_records: int = Field(
+        20_000, ge=1, le=1_000_000, description="Facts after which the ledger commits, to the end of their chunk."
+    )
     flush_seconds: float = Field(
         0.25, gt=0, le=60, description="How long a fact waits for its commit; up to three times that under load."
     )

@@ -53,11 +53,13 @@ class Changes:
     their own.
     ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
     incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
-    holds the highest source offset counted, by topic, partition and log, where it has risen. ``last_digest`` is the
-    fingerprint of the record before ``next_offset``; ``term`` and ``writer`` tell whose ticks count.
+    holds the highest source offset counted, by topic, partition and log, where it has risen. ``next_offset`` counts
+    facts, and ``next_record`` the records of the facts topic that they came in. ``last_digest`` is the fingerprint of
+    the record before ``next_record``; ``term`` and ``writer`` tell whose ticks count.
     """
 
     next_offset: int = 0
+    next_record: int = 0
     origins: dict[tuple[str, int, str], int] = field(default_factory=dict)
     now: Micros | None = None
     last_tick: int = -1
@@ -96,6 +98,7 @@ class Changes:
 class Resumed:
     """What a ledger needs to go on exactly where its last commit left off.
 
+    ``next_offset`` counts facts, and ``next_record`` the records of the facts topic that they came in.
     ``hours`` holds, per region and hour, incidents in scope and their best deaths, for the hours of the
     trailing window only. ``reporting`` tells which feeds reported incidents of a region and day, ``cells`` the regions
     and days since 1970, by UTC, that incident reports begin on, ``claims`` which reports name others, ``linked`` the
@@ -123,6 +126,7 @@ class Resumed:
     feeds: list[FeedRow]
     redrives: list[RedriveRow]
     pending: str
+    next_record: int = 0
     last_digest: int | None = None
     term: int = 0
     writer: str = ""

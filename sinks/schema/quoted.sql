@@ -26,7 +26,7 @@ COMMENT ON COLUMN flagged_tolls.report_id IS 'The feed''s own name for the repor
 COMMENT ON COLUMN flagged_tolls.revision IS 'Revision that stands.';
 COMMENT ON COLUMN flagged_tolls.counted IS 'Whether the toll counts as it is stated; false where its low estimate is above its high one.';
 COMMENT ON COLUMN flagged_tolls.flaw IS 'What is out of order.';
-COMMENT ON COLUMN flagged_tolls.fact_offset IS 'Place of the standing revision in the facts topic.';
+COMMENT ON COLUMN flagged_tolls.fact_offset IS 'Number of the standing revision along the facts topic.';
 
 CREATE OR REPLACE VIEW region_windows_daily AS
 WITH odd_days AS (
@@ -307,7 +307,7 @@ FROM gate_history g
 LEFT JOIN moved ON moved.tick_offset = g.tick_offset;
 COMMENT ON VIEW gate_causes IS 'Every line of the gate''s history with what it was before, the verdicts that changed at that tick, and the reports that changed them.';
 COMMENT ON COLUMN gate_causes.recorded_at IS 'The ledger''s time at the tick that made the line.';
-COMMENT ON COLUMN gate_causes.tick_offset IS 'That tick''s place in the facts topic.';
+COMMENT ON COLUMN gate_causes.tick_offset IS 'That tick''s number along the facts topic.';
 COMMENT ON COLUMN gate_causes.is_open IS 'Whether the gate is open.';
 COMMENT ON COLUMN gate_causes.was_open IS 'Whether it was open before; NULL in the first line.';
 COMMENT ON COLUMN gate_causes.required_days IS 'MET days in a row that every region needs.';

@@ -87,7 +87,7 @@ CREATE TABLE reports (
     raw              VARCHAR NOT NULL USING COMPRESSION zstd
 );
 COMMENT ON TABLE reports IS 'Every accepted report revision. Rows are only added; nothing but the column present ever changes.';
-COMMENT ON COLUMN reports.fact_offset IS 'Place in the facts topic: the order in which the ledger learned things. Counted on when the topic is made anew.';
+COMMENT ON COLUMN reports.fact_offset IS 'Number of the fact along the facts topic, from 0: the order in which the ledger learned things. Counted on when the topic is made anew.';
 COMMENT ON COLUMN reports.key_hash IS 'Hash of feed and report_id, for lookups; compare the two names as well.';
 COMMENT ON COLUMN reports.feed IS 'Who said it.';
 COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
@@ -185,7 +185,7 @@ COMMENT ON COLUMN linked_reports.incident_report_id IS 'With incident_feed the n
 COMMENT ON COLUMN linked_reports.feed IS 'Who said it.';
 COMMENT ON COLUMN linked_reports.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN linked_reports.revision IS 'Revision that stands.';
-COMMENT ON COLUMN linked_reports.fact_offset IS 'Place of that revision in the facts topic, as in reports.';
+COMMENT ON COLUMN linked_reports.fact_offset IS 'Number of that revision along the facts topic, as in reports.';
 COMMENT ON COLUMN linked_reports.standing IS 'active; retracted and merged reports belong to the incident without counting in it.';
 COMMENT ON COLUMN linked_reports.linked_to IS 'The report, as feed/report_id, that it is linked to first; NULL when it is the only active one.';
 COMMENT ON COLUMN linked_reports.why IS 'same_as: one of the two says so. closest: each is the nearest to the other of its feed. same_name: likewise, by the name of the place and not by points. repeating_feed: one feed tells an occurrence several times. merged_into: the feed says so. alone: the only active one, and nothing is said of a link.';
@@ -621,7 +621,7 @@ CREATE TABLE gate_history (
 );
 COMMENT ON TABLE gate_history IS 'Every change of the gate. Rows are only added.';
 COMMENT ON COLUMN gate_history.recorded_at IS 'The ledger''s time at the tick that judged it.';
-COMMENT ON COLUMN gate_history.tick_offset IS 'That tick''s place in the facts topic.';
+COMMENT ON COLUMN gate_history.tick_offset IS 'That tick''s number along the facts topic.';
 COMMENT ON COLUMN gate_history.is_open IS 'Whether the test of the agreement held.';
 COMMENT ON COLUMN gate_history.required_days IS 'MET truce-days in a row the agreement asks for.';
 COMMENT ON COLUMN gate_history.shortest_streak IS 'The shortest streak among the regions the gate needs.';
@@ -644,7 +644,7 @@ CREATE TABLE rejects (
     original_bytes   BIGINT NOT NULL
 );
 COMMENT ON TABLE rejects IS 'Every rejected record with its original bytes. Rows are only added.';
-COMMENT ON COLUMN rejects.fact_offset IS 'Place in the facts topic, counted as in reports; names the reject.';
+COMMENT ON COLUMN rejects.fact_offset IS 'Number of the fact along the facts topic, counted as in reports; names the reject.';
 COMMENT ON COLUMN rejects.code IS 'What is wrong, as a code.';
 COMMENT ON COLUMN rejects.hint IS 'What the feed can do about it.';
 COMMENT ON COLUMN rejects.feed IS 'Who sent it, when the record was readable enough to tell.';
@@ -669,7 +669,7 @@ CREATE TABLE redrives (
     received_at      TIMESTAMPTZ
 );
 COMMENT ON TABLE redrives IS 'Every rejected record that was published again. One that came twice is there once. Rows are only added.';
-COMMENT ON COLUMN redrives.fact_offset IS 'Place in the facts topic, counted as in reports: names the report, or the new reject, that came of it.';
+COMMENT ON COLUMN redrives.fact_offset IS 'Number of the fact along the facts topic, counted as in reports: names the report, or the new reject, that came of it.';
 COMMENT ON COLUMN redrives.reject_topic IS 'Kafka topic of the rejected record; with the next three columns it names the reject.';
 COMMENT ON COLUMN redrives.reject_partition IS 'Kafka partition of the rejected record.';
 COMMENT ON COLUMN redrives.reject_offset IS 'Kafka offset of the rejected record.';
@@ -714,9 +714,9 @@ COMMENT ON TABLE sink_offsets IS 'How far this file has got, written in the same
 COMMENT ON COLUMN sink_offsets.topic IS 'Kafka topic.';
 COMMENT ON COLUMN sink_offsets.partition IS 'Kafka partition.';
 COMMENT ON COLUMN sink_offsets.role IS 'facts: the ledger reads on from here. source: records before this have been counted.';
-COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file.';
+COMMENT ON COLUMN sink_offsets.next_offset IS 'The first offset, as the broker counts, that is not yet in this file. A record of the facts topic is a chunk of facts.';
 COMMENT ON COLUMN sink_offsets.log_identity IS 'Which log the offsets belong to; a topic made anew has another. For sources the beginning of the topic''s id; empty when not known.';
-COMMENT ON COLUMN sink_offsets.last_digest IS 'Fingerprint of the fact before next_offset, by which a topic that lost records is recognised. NULL for sources and before the first fact.';
+COMMENT ON COLUMN sink_offsets.last_digest IS 'Fingerprint of the record before next_offset, by which a topic that lost records is recognised. NULL for sources and before the first record.';
 
 CREATE TABLE ledger_state (
     next_offset BIGINT NOT NULL,

@@ -53,7 +53,7 @@ CREATE TABLE dismissals (
     source_log       VARCHAR NOT NULL
 );
 COMMENT ON TABLE dismissals IS 'Every dismissal of a reject: it is pending no longer. Of several of one reject the first counts. Rows are only added.';
-COMMENT ON COLUMN dismissals.fact_offset IS 'Place in the facts topic, counted as in reports.';
+COMMENT ON COLUMN dismissals.fact_offset IS 'Number of the fact along the facts topic, counted as in reports.';
 COMMENT ON COLUMN dismissals.reject_topic IS 'Kafka topic of the rejected record; with the next three columns it names the reject.';
 COMMENT ON COLUMN dismissals.reject_partition IS 'Kafka partition of the rejected record.';
 COMMENT ON COLUMN dismissals.reject_offset IS 'Kafka offset of the rejected record.';
@@ -126,7 +126,7 @@ COMMENT ON COLUMN verdict_log.deaths_high IS 'Sum of high estimates of deaths, i
 COMMENT ON COLUMN verdict_log.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN verdict_log.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN verdict_log.recorded_at IS 'The ledger''s time at the tick that made this row.';
-COMMENT ON COLUMN verdict_log.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the row rests on.';
+COMMENT ON COLUMN verdict_log.tick_offset IS 'That tick''s number along the facts topic: the facts before it are what the row rests on.';
 COMMENT ON COLUMN verdict_log.cause IS 'What changed, as JSON.';
 COMMENT ON COLUMN verdict_log.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN verdict_log.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';

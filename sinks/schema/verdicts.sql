@@ -78,7 +78,7 @@ COMMENT ON COLUMN day_verdicts.deaths_high IS 'Sum of high estimates of deaths, 
 COMMENT ON COLUMN day_verdicts.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdicts.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdicts.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdicts.tick_offset IS 'That tick''s number along the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdicts.cause IS 'What changed, as JSON.';
 COMMENT ON COLUMN day_verdicts.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
@@ -108,7 +108,7 @@ COMMENT ON COLUMN day_verdict_versions.deaths_high IS 'Sum of high estimates of 
 COMMENT ON COLUMN day_verdict_versions.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.evidence IS 'Ids of the reports that decided it, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the version rests on.';
+COMMENT ON COLUMN day_verdict_versions.tick_offset IS 'That tick''s number along the facts topic: the facts before it are what the version rests on.';
 COMMENT ON COLUMN day_verdict_versions.cause IS 'What changed, as JSON.';
 COMMENT ON COLUMN day_verdict_versions.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
@@ -136,7 +136,7 @@ COMMENT ON COLUMN day_figures.deaths_best IS 'Sum of best estimates of deaths, i
 COMMENT ON COLUMN day_figures.deaths_high IS 'Sum of high estimates of deaths, in scope; NULL where no incident states a toll.';
 COMMENT ON COLUMN day_figures.reasons IS 'Why, as JSON.';
 COMMENT ON COLUMN day_figures.recorded_at IS 'The ledger''s time at the tick at which they moved.';
-COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s place in the facts topic: the facts before it are what the figures rest on.';
+COMMENT ON COLUMN day_figures.tick_offset IS 'That tick''s number along the facts topic: the facts before it are what the figures rest on.';
 COMMENT ON COLUMN day_figures.cause IS 'What changed, as JSON: the reports told since the tick before.';
 COMMENT ON COLUMN day_figures.rule IS 'Rule that decided the verdict, as in reasons; that of the violence leg where both legs did.';
 COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more than the limit of a day whose violence leg is UNKNOWN by rule contested; NULL of any other day.';
@@ -149,7 +149,7 @@ CREATE OR REPLACE VIEW gate AS
 SELECT * FROM gate_history QUALIFY row_number() OVER (ORDER BY tick_offset DESC) = 1;
 COMMENT ON VIEW gate IS 'The gate now: at most one row. Open when every region it needs has a long enough streak.';
 COMMENT ON COLUMN gate.recorded_at IS 'The ledger''s time at the tick that judged it.';
-COMMENT ON COLUMN gate.tick_offset IS 'That tick''s place in the facts topic.';
+COMMENT ON COLUMN gate.tick_offset IS 'That tick''s number along the facts topic.';
 COMMENT ON COLUMN gate.is_open IS 'Whether the test of the agreement holds.';
 COMMENT ON COLUMN gate.required_days IS 'MET truce-days in a row the agreement asks for.';
 COMMENT ON COLUMN gate.shortest_streak IS 'The shortest streak among the regions the gate needs.';

@@ -94,7 +94,7 @@ COMMENT ON COLUMN incidents.deaths_high IS 'Deaths, high estimate: the greatest 
 COMMENT ON COLUMN incidents.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.longitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN incidents.place_name IS 'Place as the source writes it.';
-COMMENT ON COLUMN incidents.fact_offset IS 'Place in the facts topic of the report that tells the time most exactly.';
+COMMENT ON COLUMN incidents.fact_offset IS 'Number along the facts topic of the report that tells the time most exactly.';
 
 CREATE OR REPLACE VIEW incident_reports AS
 SELECT
@@ -126,7 +126,7 @@ COMMENT ON COLUMN incident_reports.why IS 'same_as: one of the two says so. clos
 COMMENT ON COLUMN incident_reports.seconds IS 'Seconds between the two stated intervals; 0 when they overlap.';
 COMMENT ON COLUMN incident_reports.metres IS 'Metres between the two points; NULL when one is not located within its district.';
 COMMENT ON COLUMN incident_reports.certainty IS 'How sure the link is: asserted; good when both places are exact, or both are near or called the same and both times stated to the minute or hour, or both are called the same and both kinds say with what, with no other report like one of the two; otherwise doubtful.';
-COMMENT ON COLUMN incident_reports.fact_offset IS 'Place of the standing revision in the facts topic.';
+COMMENT ON COLUMN incident_reports.fact_offset IS 'Number of the standing revision along the facts topic.';
 
 CREATE OR REPLACE VIEW grid AS
 SELECT
@@ -288,7 +288,7 @@ COMMENT ON COLUMN verdict_changes.region_name IS 'Name of the region.';
 COMMENT ON COLUMN verdict_changes.truce_day IS 'Local date on which the truce-day starts.';
 COMMENT ON COLUMN verdict_changes.version IS 'Number of the version, from 1.';
 COMMENT ON COLUMN verdict_changes.recorded_at IS 'The ledger''s time at the tick that made this version.';
-COMMENT ON COLUMN verdict_changes.tick_offset IS 'That tick''s place in the facts topic.';
+COMMENT ON COLUMN verdict_changes.tick_offset IS 'That tick''s number along the facts topic.';
 COMMENT ON COLUMN verdict_changes.verdict IS 'Verdict of this version.';
 COMMENT ON COLUMN verdict_changes.state IS 'State of the day when the version was made.';
 COMMENT ON COLUMN verdict_changes.verdict_before IS 'Verdict of the version before; NULL for version 1.';
@@ -434,7 +434,7 @@ COMMENT ON COLUMN ambiguous_places.place_conflict IS 'What disagrees with the de
 COMMENT ON COLUMN ambiguous_places.latitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN ambiguous_places.longitude IS 'WGS 84 degrees.';
 COMMENT ON COLUMN ambiguous_places.occurred_from IS 'Start of the stated interval.';
-COMMENT ON COLUMN ambiguous_places.fact_offset IS 'Place of the standing revision in the facts topic.';
+COMMENT ON COLUMN ambiguous_places.fact_offset IS 'Number of the standing revision along the facts topic.';
 
 CREATE OR REPLACE VIEW places AS
 SELECT

@@ -42,7 +42,11 @@ NOT_CHECKED = (
     ),
     NotChecked("feeds", ("duplicate", "outside"), "such records leave no row; in all no more than were read"),
     NotChecked("feeds", ("last_received_at",), "exact for a feed without such records, else not too early"),
-    NotChecked("sink_offsets", ("next_offset",), "exact in a file without such records, else not too low"),
+    NotChecked(
+        "sink_offsets",
+        ("next_offset",),
+        "exact of sources without such records, else not too low; of the facts topic not too high",
+    ),
     NotChecked("sink_offsets", ("log_identity", "last_digest"), _LOG),
     NotChecked("ledger_state", ("pending", "term", "writer"), "the ledger's own, to go on from"),
 )

@@ -29,6 +29,7 @@ _COMMANDS = {
     "up": ("run", "up"),
     "worker": ("run", "worker"),
     "topics": ("topics", "topics"),
+    "facts": ("facts", "facts"),
     "publish": ("feed", "publish_command"),
     "replay": ("replay", "replay"),
     "status": ("status", "status"),

@@ -218,7 +218,8 @@ class _Run:
                 facts = await self._end(self._facts)
                 judged = await self._committed(self._groups[1], self._facts)
                 self._progress("examined", examined, total)
-                self._progress("judged", judged, max(facts, total))
+                # Of the chunks there are so far, which hold what was examined so far.
+                self._progress("judged", examined * judged // facts if facts else 0, total)
                 # In this order: what intake had examined when it was asked has all its facts in the end read after.
                 if publishing.done() and examined >= await self._end(self._archive) and judged >= facts:
                     return
@@ -227,7 +228,7 @@ class _Run:
                 elif publishing.done() and time.monotonic() - moved > STALL_SECONDS:
                     raise DependencyUnavailable(
                         f"nothing moved for {STALL_SECONDS:.0f} s: {examined:,} of {total:,} records examined, "
-                        f"{judged:,} of {facts:,} facts judged"
+                        f"{judged:,} of {facts:,} chunks of facts judged"
                     )
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from schemas.facts import (
@@ -35,6 +36,9 @@ from schemas.reports import (
     Toll,
 )
 from schemas.truceday import Micros, to_micros
+
+#: Sources and parties are few, and each report names some.
+REMEMBERED = 10_000
 
 
 class Times(NamedTuple):
@@ -218,14 +222,16 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
 
 def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
     """Return the distinct origins of ``sources``, in order, whatever their case."""
-    return tuple(dict.fromkeys(teller.casefold() for source in sources if (teller := _teller_of(source)) is not None))
+    tellers = [_teller_of(source.origin, source.name) for source in sources]
+    return tuple(dict.fromkeys(teller for teller in tellers if teller is not None))
 
 
-def _teller_of(source: Source) -> str | None:
-    """Return who told first; None where a source writes that it is not known."""
-    if source.origin is not None and not is_missing(source.origin):
-        return source.origin
-    return None if is_missing(source.name) else source.name
+@lru_cache(maxsize=REMEMBERED)
+def _teller_of(origin: str | None, name: str) -> str | None:
+    """Return who told first, in lower case; None where a source writes that it is not known."""
+    if origin is not None and not is_missing(origin):
+        return origin.casefold()
+    return None if is_missing(name) else name.casefold()
 
 
 def _given(length: Length | None) -> GivenLength | None:

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from schemas.facts import Origin, OutsideFact, header_of
+from schemas.chunks import MOST_FACTS, Told, records_of
+from schemas.facts import Origin, OutsideFact
 from schemas.failpoints import reached
 from schemas.rejects import dead_letter_headers, fitting, source_of
-from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, MAX_REPORT_BYTES, Topics
+from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, Topics
 from schemas.truceday import Micros
 from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import BatchProducer, Outgoing
@@ -42,6 +43,7 @@ class IntakeHandler:
         topics: names of the topics.
         log_identity: returns the identity of a topic's log, as
             :func:`streams.engine.admin.log_identity` does.
+        chunk_facts: facts of one record, at most.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class IntakeHandler:
         rejects: UniqueLog,
         topics: Topics,
         log_identity: Callable[[str], Awaitable[str]],
+        chunk_facts: int = MOST_FACTS,
     ) -> None:
         self._examiner = examiner
         self._producer = producer
         self._rejects = rejects
         self._topics = topics
         self._log_identity = log_identity
+        self._chunk_facts = chunk_facts
         self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
         #: Offsets whose facts are written and that the group has not accepted.
@@ -79,7 +83,7 @@ class IntakeHandler:
             await self._commit(self._lane)
             return
         reached("intake.read")
-        by_topic: dict[str, list[Outgoing]] = defaultdict(list)
+        by_topic: dict[str, list[Told]] = defaultdict(list)
         rejects: dict[Hashable, Outgoing] = {}
         read_at = time.time_ns() // 1_000
         source_log = self._logs[batch.topic]
@@ -87,22 +91,19 @@ class IntakeHandler:
             origin = Origin(batch.topic, batch.partition, record.offset, source_log)
             body = record.value or b""
             examined = self._examined(record, origin, read_at)
-            key = record.key
-            own: Sequence[tuple[str, bytes | None]] = record.headers
             if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
                 examined, body = cut(examined, len(body)), body[:CUT_BYTES]
-            if examined.rejected is not None or (key is not None and len(key) > MAX_REPORT_BYTES):
-                # Else a record that came compressed could be read and never written, and intake
-                # would stop at it.
-                key, own = fitting(key, own, len(body))
             for agreement, fact in examined.facts:
                 kept = b"" if isinstance(fact, OutsideFact) else body
-                by_topic[self._topics.facts(agreement)].append((key, kept, header_of(fact)))
+                by_topic[self._topics.facts(agreement)].append((fact, kept))
             if examined.rejected is not None:
+                # Else a record that came compressed could be read and never written, and intake
+                # would stop at it.
+                key, own = fitting(record.key, record.headers, len(body))
                 rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
         reached("intake.examined")
-        for topic, records in by_topic.items():
-            await self._producer.send(topic, 0, records)
+        for topic, told in by_topic.items():
+            await self._producer.send(topic, 0, list(records_of(told, self._chunk_facts)))
             reached("intake.produced")
         if rejects:
             await self._rejects.append(rejects, self._source_of)

@@ -14,12 +14,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 import structlog
 from aiokafka import TopicPartition
 
 from schemas.agreement import Agreement
+from schemas.chunks import count_of
 from schemas.errors import LogMismatch, StoreInUse
 from schemas.failpoints import reached
 from sinks.publishing import Cadence
@@ -49,12 +51,12 @@ T = TypeVar("T")
 class FlushRules:
     """Rules for when waiting records are flushed.
 
-    With one batch of the lane more, records and bytes are all that ever waits in memory, however
-    slow the disk.
+    With one batch of the lane more, facts and bytes are all that ever waits in memory, however slow
+    the disk.
 
     Attributes:
-        records: flush at so many, and no more at once.
-        seconds: how long the first record lingers without load.
+        records: flush at so many facts. A chunk of them is never cut, so the last one may go beyond.
+        seconds: how long the first fact lingers without load.
         bytes: flush at so many.
     """
 
@@ -106,7 +108,7 @@ class LedgerHandler:
         self._partition: TopicPartition | None = None
         self._open: OpenLedger | None = None
         self._waiting: list[Record] = []
-        self._waiting_bytes = 0
+        self._waiting_facts = self._waiting_bytes = 0
         self._waiting_since = 0.0
         self._flush_took = 0.0
         self._unpublished = False
@@ -171,7 +173,7 @@ class LedgerHandler:
                     self._give_up()
                     return None
                 log.info("ledger_leads", agreement=self._agreement.id, seconds=round(time.monotonic() - began, 3))
-                return opened.ledger.next_offset
+                return opened.next_record
             await asyncio.sleep(LOCK_SECONDS)
 
     async def revoked(self, _partitions: Sequence[TopicPartition]) -> None:
@@ -217,13 +219,13 @@ class LedgerHandler:
         return opened
 
     async def _check_last_read(self, partition: TopicPartition, opened: OpenLedger, log_begins: int) -> None:
-        """Compare the last fact read with the log.
+        """Compare the last record read with the log.
 
         The log may have lost its end. It then goes on counting where it ends now, under the same
         id, and facts written up to the stored offset would never be read. A log deleted up to the
         stored offset on purpose has nothing to compare.
         """
-        last = opened.ledger.next_offset - 1
+        last = opened.next_record - 1
         if self._record_at is None or opened.last_digest is None or log_begins > last:
             return
         found = await self._record_at(partition, last)
@@ -241,7 +243,7 @@ class LedgerHandler:
 
     def _give_up(self) -> None:
         """Drop everything not committed and release the file."""
-        self._waiting, self._waiting_bytes = [], 0
+        self._keep([])
         opened, self._open = self._open, None
         if opened is not None:
             opened.close()
@@ -256,11 +258,10 @@ class LedgerHandler:
         if batch.records:
             if not self._waiting:
                 self._waiting_since = time.monotonic()
-            self._waiting.extend(batch.records)
-            self._waiting_bytes += _bytes_of(batch.records)
+            self._keep([*self._waiting, *batch.records])
             reached("ledger.read")
         rules, facts_arrived = self._flush_rules, False
-        while len(self._waiting) >= rules.records or self._waiting_bytes >= rules.bytes:
+        while self._waiting_facts >= rules.records or self._waiting_bytes >= rules.bytes:
             facts_arrived |= await self._flush(opened)
             if self._refused:
                 # Perhaps another ledger leads: let the group say so before the next flush.
@@ -280,11 +281,12 @@ class LedgerHandler:
         drops nothing that was folded.
         """
         began = time.monotonic()
-        most = self._flush_rules.records
-        taken, self._waiting = self._waiting[:most], self._waiting[most:]
-        self._waiting_bytes = _bytes_of(self._waiting)
+        facts = accumulate(count_of(record.headers) for record in self._waiting)
+        taken = 1 + sum(1 for together in facts if together < self._flush_rules.records)
+        records = self._waiting[:taken]
+        self._keep(self._waiting[taken:])
         try:
-            facts_arrived = await self._in_pieces(opened.flushing(taken))
+            facts_arrived = await self._in_pieces(opened.flushing(records))
         except BaseException:
             # Called off in the middle, or failed: what is half folded must never be committed.
             self._give_up()
@@ -322,7 +324,7 @@ class LedgerHandler:
         The group refuses a ledger that is no member any more.
         """
         if self._lane is not None and self._partition is not None:
-            accepted = await self._lane.commit({self._partition: opened.ledger.next_offset})
+            accepted = await self._lane.commit({self._partition: opened.next_record})
             self._refused = not accepted
             self._lease_began = time.monotonic() if accepted else float("-inf")
 
@@ -344,6 +346,8 @@ class LedgerHandler:
         self._cadence.published(time.monotonic(), seconds)
         self._unpublished = False
 
-
-def _bytes_of(records: Sequence[Record]) -> int:
-    return sum([len(record.value or b"") for record in records])
+    def _keep(self, waiting: list[Record]) -> None:
+        """Let these records wait, and no others."""
+        self._waiting = waiting
+        self._waiting_facts = sum([count_of(record.headers) for record in waiting])
+        self._waiting_bytes = sum([len(record.value or b"") for record in waiting])

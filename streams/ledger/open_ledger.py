@@ -2,11 +2,14 @@
 
 The steps of a flush, and the failure each prevents:
 
-1. Decode every header. An unreadable one stops the ledger before anything is folded.
+1. Decode every chunk. An unreadable one stops the ledger before anything is folded.
 2. Ask the store once for the identities that may be known.
 3. Fold in topic order. Ticks judge, wherever the flush ends.
-4. Commit rows and offset in one transaction. A crash before it changes nothing, a crash after it
-   loses nothing.
+4. Commit rows, the number of facts and the offset in one transaction. A crash before it changes
+   nothing, a crash after it loses nothing.
+
+A record of the topic is a chunk of facts. The ledger counts facts along the topic, and that number is
+a fact's place in all it knows. The broker's offset serves to read on, and a chunk is never cut.
 """
 
 from __future__ import annotations
@@ -23,14 +26,13 @@ import structlog
 
 from schemas import facts
 from schemas.agreement import Agreement
-from schemas.errors import FactUnreadable
-from schemas.facts import TickFact
+from schemas.facts import Fact, TickFact
 from schemas.failpoints import reached
 from schemas.rows import Amendment, Evidence, Prior
 from sinks.linking import LinkingAnswers
 from sinks.store import Store
+from streams.engine.fact_records import facts_in
 from streams.engine.lane import Record, fingerprint
-from streams.engine.unreadable import Unreadable
 from streams.ledger.core.court import FINDINGS
 from streams.ledger.core.identity import SeenFilter, identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
@@ -48,7 +50,8 @@ class OpenLedger:
     """Ledger rebuilt from the last commit of its open store.
 
     Attributes:
-        ledger: the ledger, with every record folded that was given to ``flushing``.
+        ledger: the ledger, with every fact folded that was given to ``flushing``.
+        next_record: offset of the record after the last one committed.
         last_digest: fingerprint of the last record committed.
     """
 
@@ -58,6 +61,7 @@ class OpenLedger:
         self.ledger = Ledger(agreement, self._earliest, self._staged)
         resumed = store.resume()
         self.ledger.resume(resumed)
+        self.next_record = resumed.next_record
         self.last_digest = resumed.last_digest
         metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
@@ -73,7 +77,13 @@ class OpenLedger:
             )
         if store.new_epoch:
             log.warning("new_epoch", agreement=agreement.id)
-        log.info("ledger_resumed", agreement=agreement.id, next_offset=self.ledger.next_offset, now=resumed.now)
+        log.info(
+            "ledger_resumed",
+            agreement=agreement.id,
+            next_offset=self.next_record,
+            facts=self.ledger.next_offset,
+            now=resumed.now,
+        )
 
     def flushing(self, records: Sequence[Record]) -> Pieces[bool]:
         """Fold and commit consecutive records, piece by piece; return whether any is no tick.
@@ -82,11 +92,15 @@ class OpenLedger:
         closed as well.
 
         Raises:
-            FactUnreadable: a record carries no readable fact header. Nothing was folded.
+            FactUnreadable: a record is no readable chunk. Nothing was folded.
         """
         ledger = self.ledger
-        first = ledger.next_offset
-        entries = [_read_entry(record) for record in records if record.offset >= first]
+        entries: list[Entry] = []
+        for record in records:
+            # Records read again after a seek may lie before the last one committed.
+            if record.offset >= self.next_record:
+                entries += _entries(record, ledger.next_offset + len(entries))
+                yield
         reached("ledger.decoded")
         priors = self._priors(entries)
         reached("ledger.asked")
@@ -109,10 +123,9 @@ class OpenLedger:
 
     def _commit(self, last: Record) -> Pieces[None]:
         changes = yield from self.ledger.draining()
-        # Records read again after a seek may all lie before the last one committed.
-        if last.offset + 1 == changes.next_offset:
-            self.last_digest = fingerprint(last)
-        changes.last_digest = self.last_digest
+        if last.offset >= self.next_record:
+            self.next_record, self.last_digest = last.offset + 1, fingerprint(last)
+        changes.next_record, changes.last_digest = self.next_record, self.last_digest
         self._metrics.rejected(changes.rejects)
         began = time.monotonic()
         yield from self._store.committing(changes)
@@ -179,18 +192,15 @@ def _log_amendments(tick_offset: int, amendments: Sequence[Amendment]) -> None:
     )
 
 
-def _read_entry(record: Record) -> Entry:
-    """Read one record of the facts topic.
+def _entries(record: Record, number: int) -> list[Entry]:
+    """Read one record of the facts topic, whose first fact has this number.
 
     Raises:
-        FactUnreadable: it carries no readable fact header.
+        FactUnreadable: it is no readable chunk.
     """
-    if isinstance(record, Unreadable):
-        raise FactUnreadable(f"{record.topic} offset {record.first}: {record.fault}")
-    header = next((value for name, value in record.headers if name == facts.HEADER), None)
-    if header is None:
-        raise FactUnreadable(f"{record.topic} offset {record.offset}: no {facts.HEADER!r} header: who wrote it?")
-    fact = facts.decode(header)
+    return [Entry(place, fact, body, _key_of(fact)) for place, (fact, body) in enumerate(facts_in(record), number)]
+
+
+def _key_of(fact: Fact) -> int:
     identity = identity_of(fact)
-    key = 0 if identity is None else key_hash(*identity)
-    return Entry(record.offset, fact, record.value or b"", key)
+    return 0 if identity is None else key_hash(*identity)

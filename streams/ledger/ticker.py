@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
-from schemas.facts import TickFact, header_of
+from schemas.chunks import records_of
+from schemas.facts import TickFact
 from streams.engine.producer import BatchProducer
 
 
@@ -70,4 +71,4 @@ class Ticker:
             self._term = term + (writer != self._name)
         self._last, self._owed = time.monotonic(), False
         tick = TickFact(stamp=time.time_ns() // 1_000, term=self._term, writer=self._name)
-        await self._producer.send(self._topic, 0, [(None, b"", header_of(tick))])
+        await self._producer.send(self._topic, 0, list(records_of([(tick, b"")])))

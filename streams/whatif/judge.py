@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aiokafka import ConsumerRecord
 
 from schemas.agreement import Agreement
+from schemas.chunks import Told, records_of
 from schemas.errors import GazetteerError, UsageError
-from schemas.facts import Fact, Located, Origin, OutsideFact, RejectFact, Tells, TickFact, header_of
+from schemas.facts import Fact, Located, Origin, OutsideFact, RejectFact, Tells, TickFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from schemas.reports import PlacePrecision
@@ -114,13 +116,15 @@ def judge(
 async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: Progress) -> None:
     await agent.resume(_TOPIC, 0)
     try:
-        for reached, facts in intake.facts(moment.before):
+        next_offset = 0
+        tick: list[Told] = [(TickFact(stamp=moment.now), b"")]
+        for reached, told in chain(intake.facts(moment.before), [(moment.before, tick)]):
             progress(reached, moment.before)
-            await agent.handle(_batch(facts, reached))
+            batch = _batch(told, next_offset)
+            next_offset = batch.next_offset
+            await agent.handle(batch)
             # Nothing else here waits for anything: without this a Ctrl-C would be heard at the end only.
             await asyncio.sleep(0)
-        tick = _kafka_record(moment.before, TickFact(stamp=moment.now), b"")
-        await agent.handle(_batch([tick], moment.before + 1))
         await agent.stopped()
     finally:
         await agent.revoked(())
@@ -150,15 +154,11 @@ class _Intake:
         self.admitted = 0
         self.refused: Counter[str] = Counter()
 
-    def facts(self, before: int) -> Iterator[tuple[int, list[KafkaRecord]]]:
-        """Yield chunks of facts as the facts topic would hold them, with the place each chunk reaches to."""
+    def facts(self, before: int) -> Iterator[tuple[int, list[Told]]]:
+        """Yield facts in order, portion by portion, with the recorded place each portion reaches to."""
         for reached, records in self._recorded.records(before, frozenset(self._codes)):
-            facts = []
-            for record in records:
-                fact = self._fact(record)
-                if fact is not None:
-                    facts.append(_kafka_record(record.fact_offset, fact, record.body))
-            yield reached, facts
+            facts = ((self._fact(record), record.body) for record in records)
+            yield reached, [(fact, body) for fact, body in facts if fact is not None]
 
     def _fact(self, record: Record) -> Fact | None:
         """Return the fact of a record, or None when it is none of this agreement's."""
@@ -248,12 +248,13 @@ def _located(record: Record, region: str) -> Located:
     )
 
 
-def _kafka_record(offset: int, fact: Fact, body: bytes) -> KafkaRecord:
-    return ConsumerRecord(_TOPIC, 0, offset, 0, 0, None, body, None, 0, len(body), tuple(header_of(fact)))
-
-
-def _batch(records: list[KafkaRecord], next_offset: int) -> Batch:
-    return Batch(_TOPIC, 0, records, next_offset)
+def _batch(told: list[Told], offset: int) -> Batch:
+    """Return facts as records of a facts topic, from an offset on."""
+    records: list[KafkaRecord] = [
+        ConsumerRecord(_TOPIC, 0, number, 0, 0, None, value, None, 0, len(value), tuple(headers))
+        for number, (_, value, headers) in enumerate(records_of(told), offset)
+    ]
+    return Batch(_TOPIC, 0, records, offset + len(records))
 
 
 def _spellings(recorded: RecordedFacts, agreement: Agreement) -> Mapping[str, Sequence[str]]:

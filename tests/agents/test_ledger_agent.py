@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from schemas.agreement import Agreement
+from schemas.chunks import read
 from schemas.errors import FactUnreadable, LogMismatch, StoreFull, StoreInUse
-from schemas.facts import Fact, TickFact, decode
+from schemas.facts import Fact, TickFact
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
 from streams.engine.lane import Batch, Lane, Record
@@ -29,7 +30,7 @@ from streams.ledger.ticker import Ticker
 from tests.property.test_any_history import histories
 from tests.support.effort import FULL, examples
 from tests.support.lanes import Group, lane_of
-from tests.support.records import TOPIC, batches, record, tables
+from tests.support.records import TOPIC, batches, batches_of, record, tables
 from tests.support.stores import begin_store
 from tests.support.worlds import TRUCE, at, convoy, coverage, incident, tick
 
@@ -75,7 +76,14 @@ def agent_on(
 async def run(
     folder: Path, facts: list[Fact], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
 ) -> None:
-    """Feed facts in batches of ``size``; at each offset of ``stops`` the ledger dies with what it has not committed."""
+    """Feed facts, each a record, as ``run_records`` does."""
+    await run_records(folder, [record(n, fact) for n, fact in enumerate(facts)], size=size, flush=flush, stops=stops)
+
+
+async def run_records(
+    folder: Path, log: Sequence[Record], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
+) -> None:
+    """Feed records in batches of ``size``; at each offset of ``stops`` the ledger dies with what is not committed."""
     lane = lane_of(Group())
     remaining = list(stops)
     while True:
@@ -83,7 +91,7 @@ async def run(
         await agent.started(lane)
         start = await agent.resume(TOPIC, 0)
         died = False
-        for batch in batches(facts, size):
+        for batch in batches_of(log, size):
             records = [each for each in batch.records if each.offset >= start]
             if remaining and batch.next_offset > remaining[0]:
                 remaining.pop(0)
@@ -377,8 +385,8 @@ class Sent:
     async def stop(self) -> None: ...
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
-        for _, _, headers in records:
-            fact = decode(headers[0][1] or b"")
+        for _, value, headers in records:
+            ((fact, _),) = read(value, headers)
             assert isinstance(fact, TickFact)
             self.ticks.append(fact)
 

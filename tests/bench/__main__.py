@@ -132,6 +132,7 @@ async def _measure(options: argparse.Namespace, folder: Path, broker: str, addre
         spans=_spans(end_to_end.noted),
         waits_ms=[1_000 * seconds for seconds in waits],
         recount=recount,
+        cpu=again.cpu_of_a_million() | end_to_end.cpu_of_a_million(),
     )
 
 

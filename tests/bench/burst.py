@@ -41,10 +41,14 @@ async def through(settings: Settings, count: int, commit_seconds: float, every_s
     """Push what lies in the topics through both workers; return each one's resident memory over time, in bytes."""
     topics = Topics(settings.topic_prefix, settings.partitions)
     group, facts = topics.ledger_group(stages.AGREEMENT), topics.facts(stages.AGREEMENT)
+    source = topics.intake_group(stages.AGREEMENT), topics.incidents
     memory: dict[str, list[int]] = {"intake": [], "ledger": []}
     with running(("intake",), settings) as (intake,), slow_ledger(settings, commit_seconds) as ledger:
-        async with stages.Committed(settings.broker or "", group, facts) as committed:
-            while await committed() < count:
+        async with (
+            stages.Committed(settings.broker or "", group, facts) as committed,
+            stages.Committed(settings.broker or "", *source, topics.partitions) as taken_in,
+        ):
+            while await committed.offset() < await committed.end() or await taken_in.offset() < count:
                 intake.check()
                 if ledger.poll() is not None:
                     raise RuntimeError(f"the ledger ended by itself, with exit code {ledger.returncode}")

@@ -8,7 +8,7 @@ import re
 import subprocess
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,7 @@ class Bench:
     Attributes:
         bare: reports a second of a bare consumer, before and after.
         rates: reports a second, by stage.
+        cpu: CPU seconds for a million reports, of the bare consumer after and of each role end to end.
         waits_ms: of each report published at a steady rate, the time until it was committed.
         recount: rows that differ, and the seconds it took.
     """
@@ -51,6 +52,7 @@ class Bench:
     spans: list[Span]
     waits_ms: list[float]
     recount: tuple[int, float] | None = None
+    cpu: dict[str, float] = field(default_factory=dict)
 
 
 def machine() -> dict[str, str]:
@@ -118,6 +120,10 @@ def _of_broker(broker: str, measured: Sequence[Bench]) -> Iterator[str]:
             yield _row(each.linking, *[f"{figure:,.0f}" for figure in span])
     yield ""
     for each in measured:
+        if each.cpu:
+            spent = ", ".join(f"{role} {seconds:.0f}" for role, seconds in each.cpu.items())
+            yield f"CPU seconds for a million reports, {each.linking} linking: {spent}."
+            yield ""
         if waits := each.waits_ms:
             middle, most = by_percentile(waits, lambda n: n * 0.50), by_percentile(waits, lambda n: n * 0.99)
             told = f"From publish to committed at 200 reports a second, {each.linking} linking: p50 {middle:.0f} ms, "

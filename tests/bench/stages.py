@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from schemas.topics import Topics
 from streams.cli.processes import Worker, running
 from streams.engine.admin import ensure_topics
 from streams.engine.cluster import cluster_of
+from streams.engine.ends import ends_of
+from streams.engine.fact_records import facts_in
 from streams.engine.producer import BatchProducer
 from streams.settings import Role, Settings
 
@@ -43,17 +46,25 @@ class Noted(NamedTuple):
 
 @dataclass
 class Timed:
-    """Records through one stage. ``seconds`` runs from the first progress seen, so that a start-up is left out."""
+    """Records through one stage. ``seconds`` runs from the first progress seen, so that a start-up is left out.
+
+    ``cpu`` holds the CPU seconds of each role's worker in that time.
+    """
 
     records: int
     seconds: float
     started_after: float = 0.0
+    cpu: dict[str, float] = field(default_factory=dict)
     noted: dict[int, Noted] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
         """Records a second."""
         return self.records / self.seconds
+
+    def cpu_of_a_million(self) -> dict[str, float]:
+        """CPU seconds of each role's worker for a million records."""
+        return {role: 1_000_000 * seconds / self.records for role, seconds in self.cpu.items()}
 
 
 async def load(broker: str, topics: Topics, reports: Iterable[tuple[bytes, bytes]]) -> int:
@@ -87,7 +98,7 @@ async def bare(broker: str, topics: Topics, count: int) -> Timed:
     await consumer.start()
     try:
         seen = 0
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         while seen < count:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=10_000)).values():
                 for record in records:
@@ -97,7 +108,7 @@ async def bare(broker: str, topics: Topics, count: int) -> Timed:
                         continue
                     finally:
                         seen += 1
-        return Timed(seen, time.perf_counter() - started)
+        return Timed(seen, time.perf_counter() - started, cpu={"bare consumer": time.process_time() - cpu})
     finally:
         await consumer.stop()
 
@@ -107,49 +118,49 @@ async def stage(roles: tuple[Role, ...], settings: Settings, count: int, marks: 
 
     Args:
         count: raw reports to get through.
-        marks: counts of facts at which memory and the work done so far are noted.
+        marks: counts of reports at which memory and the work done so far are noted.
 
     Raises:
         ValueError: all of them were through when the first progress was seen.
     """
     topics = Topics(settings.topic_prefix, settings.partitions)
     broker = settings.broker or ""
-    facts = topics.facts(AGREEMENT)
     begun = time.perf_counter()
     first: float | None = None
     done_before = 0
+    cpu: dict[str, float] = {}
     noted: dict[int, Noted] = {}
     settings = settings.model_copy(update={"health_address": "127.0.0.1:0", "log_level": "info"})
-    watched = [
-        Committed(broker, group, topic, partitions)
-        for role, group, topic, partitions in (
-            ("intake", topics.intake_group(AGREEMENT), topics.incidents, topics.partitions),
-            ("ledger", topics.ledger_group(AGREEMENT), facts, 1),
-        )
-        if role in roles
-    ]
-    async with AsyncExitStack() as stack:
-        ask = [await stack.enter_async_context(each) for each in watched]
+    async with (
+        Committed(broker, topics.intake_group(AGREEMENT), topics.incidents, topics.partitions) as taken_in,
+        Committed(broker, topics.ledger_group(AGREEMENT), topics.facts(AGREEMENT)) as judged,
+    ):
         with running(roles, settings) as workers:
             while True:
                 for worker in workers:
                     worker.check()
-                done = [await committed() for committed in ask]
-                if first is None and done[0]:
-                    first, done_before = time.perf_counter(), done[0]
+                done = [await taken_in.offset() if "intake" in roles else count]
+                if "ledger" in roles:
+                    # A record holds a chunk of facts: how far it is shows as a share of those there are.
+                    ended = await judged.end()
+                    done.append(done[0] * min(await judged.offset(), ended) // max(ended, 1))
+                at_work = done[0] if "intake" in roles else done[-1]
+                if first is None and at_work:
+                    first, done_before = time.perf_counter(), at_work
+                    cpu = {worker.role: cpu_seconds(worker.pid) for worker in workers}
                 for mark in marks:
                     if done[-1] >= mark and mark not in noted:
                         noted[mark] = _note(workers)
-                # Every raw report becomes one fact; ticks come on top.
                 if all(each >= count for each in done):
                     break
                 await asyncio.sleep(LOOK_SECONDS)
             now = time.perf_counter()
+            cpu = {worker.role: cpu_seconds(worker.pid) - cpu.get(worker.role, 0.0) for worker in workers}
             noted[count] = _note(workers)
     if done_before >= count:
         raise ValueError(f"{count:,} reports are too few to time {' and '.join(roles)}")
     start = first if first is not None else begun
-    return Timed(count - done_before, now - start, start - begun, noted)
+    return Timed(count - done_before, now - start, start - begun, cpu, noted)
 
 
 async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_second: int) -> list[float]:
@@ -168,16 +179,20 @@ async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_seco
         await reader.start()
         reader.assign([facts])
         await reader.seek_to_beginning(facts)
-        published: dict[bytes, float] = {}
-        at_offset: dict[int, float] = {}
+        # Of each body when it was published, which may be several times.
+        published: defaultdict[bytes, deque[float]] = defaultdict(deque)
+        at_offset: defaultdict[int, list[float]] = defaultdict(list)
         waits: list[float] = []
         # The first reports only see to it that both workers are up; they are not measured.
         await _send(producer, topics, reports[:WARM_UP], a_second, published)
         group = topics.ledger_group(AGREEMENT)
         async with Committed(broker, group, facts.topic) as committed:
-            while await committed() < WARM_UP:
+            seen = 0
+            while seen < WARM_UP or await committed.offset() < await committed.end():
                 for worker in workers:
                     worker.check()
+                for records in (await reader.getmany(timeout_ms=2)).values():
+                    seen += sum(body in published for record in records for _, body in facts_in(record))
                 await asyncio.sleep(LOOK_SECONDS)
         published.clear()
         sending = asyncio.create_task(_send(producer, topics, reports[WARM_UP:], a_second, published))
@@ -186,13 +201,13 @@ async def latency(settings: Settings, reports: list[tuple[bytes, bytes]], a_seco
                 for worker in workers:
                     worker.check()
                 for records in (await reader.getmany(timeout_ms=2)).values():
-                    for record in records:
-                        if record.key in published:
-                            at_offset[record.offset] = published[record.key]
-                done = await committed()
+                    for offset, body in ((record.offset, body) for record in records for _, body in facts_in(record)):
+                        if published.get(body):
+                            at_offset[offset].append(published[body].popleft())
+                done = await committed.offset()
                 now = time.perf_counter()
                 passed = [offset for offset in at_offset if offset < done]
-                waits.extend(now - at_offset.pop(offset) for offset in passed)
+                waits.extend(now - since for offset in passed for since in at_offset.pop(offset))
         await sending
         await reader.stop()
         await producer.stop()
@@ -206,17 +221,21 @@ class Committed:
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
         self._consumer = AIOKafkaConsumer(**cluster_of(broker).client, group_id=group, enable_auto_commit=False)
 
-    async def __aenter__(self) -> Callable[[], Awaitable[int]]:
+    async def __aenter__(self) -> Committed:
         await self._consumer.start()
         self._consumer.assign(self._partitions)
-        return self._ask
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
 
-    async def _ask(self) -> int:
+    async def offset(self) -> int:
         """Return how many records the group has got through, over all partitions."""
         return sum([await self._consumer.committed(partition) or 0 for partition in self._partitions])
+
+    async def end(self) -> int:
+        """Return how many records there are, over all partitions."""
+        return sum((await ends_of(self._consumer, self._partitions)).values())
 
 
 async def _send(
@@ -224,14 +243,13 @@ async def _send(
     topics: Topics,
     reports: list[tuple[bytes, bytes]],
     a_second: int,
-    published: dict[bytes, float],
+    published: defaultdict[bytes, deque[float]],
 ) -> None:
     begun = time.perf_counter()
-    for number, (_, value) in enumerate(reports):
+    for number, (key, value) in enumerate(reports):
         due = begun + number / a_second
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        key = f"latency-{id(reports)}-{number}".encode()
-        published[key] = time.perf_counter()
+        published[value].append(time.perf_counter())
         await producer.send(topics.incidents, number % topics.partitions, [(key, value, [])])
 
 
@@ -252,6 +270,12 @@ def resident(pid: int, key: str = "VmRSS") -> int:
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process so far."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def by_percentile(values: list[float], share: Callable[[int], float]) -> float:

@@ -31,7 +31,8 @@ from aiokafka import ConsumerRecord
 
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
-from schemas.facts import Fact, Origin, TickFact, header_of
+from schemas.chunks import records_of
+from schemas.facts import Fact, Origin, TickFact
 from schemas.gazetteer import load_gazetteer
 from sinks.publishing import Cadence
 from sinks.store import Store
@@ -219,8 +220,8 @@ async def measure(kind: str, count: int, folder: Path) -> Figures:
     def record(fact: Fact, body: bytes) -> Record:
         nonlocal offset
         offset += 1
-        headers = tuple(header_of(fact))
-        return ConsumerRecord(TOPIC, 0, offset - 1, 0, 0, None, body, None, 0, len(body), headers)
+        ((_, value, headers),) = records_of([(fact, body)])
+        return ConsumerRecord(TOPIC, 0, offset - 1, 0, 0, None, value, None, 0, len(value), tuple(headers))
 
     async def give(records: Sequence[Record]) -> None:
         await handler.handle(Batch(TOPIC, 0, list(records), records[-1].offset + 1))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from schemas import facts
+from schemas import chunks, facts
 from schemas.agreement_file import load_agreement
 from schemas.boundaries import load_boundaries
 from schemas.errors import TrucewatchError
@@ -106,10 +106,17 @@ def letter(data: bytes) -> None:
 
 
 def fact(data: bytes) -> None:
-    """A header is a fact or unreadable; what was read is written back the same."""
+    """A text is a fact or unreadable; what was read is written back the same."""
     found = facts.decode(data)
     if facts.decode(facts.encode(found)) != found:
         raise AssertionError(f"another fact was read back: {found}")
+
+
+def chunk(data: bytes) -> None:
+    """A record is a chunk of facts or unreadable; what was read is written back the same."""
+    found = chunks.decode(data)
+    if found and chunks.decode(chunks.encode(found)) != found:
+        raise AssertionError(f"other facts were read back: {found}")
 
 
 # -- files people write
@@ -238,10 +245,19 @@ def _bodies() -> list[bytes]:
     return [*_reports(), tick, b"", b"null", b"[]"]
 
 
-def _headers() -> list[bytes]:
-    made = [found for body in _reports() for _, found in INTAKE.examine(body, (), origin(7), READ_AT).facts]
-    rejected = INTAKE.examine(b"{", (), origin(7), READ_AT).rejected
-    return [facts.encode(found) for found in (*made, facts.TickFact(stamp=at(1)), rejected) if found is not None]
+def _facts() -> list[bytes]:
+    return [facts.encode(found) for found, _ in _told()]
+
+
+def _chunks() -> list[bytes]:
+    told = _told()
+    return [chunks.encode(some) for some in (told, told * 20, *([each] for each in told))]
+
+
+def _told() -> list[chunks.Told]:
+    bodies = [*_reports(), b"{"]
+    made = [(found, body) for body in bodies for _, found in INTAKE.examine(body, (), origin(7), READ_AT).facts]
+    return [*made, (facts.TickFact(stamp=at(1)), b"")]
 
 
 def _letters() -> list[bytes]:
@@ -365,7 +381,8 @@ def targets() -> dict[str, Target]:
     """Return every target by its name."""
     every = (
         Target("examine", examine, _bodies, _WORDS),
-        Target("fact-header", fact, _headers, _WORDS),
+        Target("fact", fact, _facts, _WORDS),
+        Target("chunk", chunk, _chunks, (b"\xff\xff\xff\xff", b"fact", b"report")),
         Target("dead-letter", letter, _letters, (PARTED, b"attempt", b"hint", b"__streams.errors.topic")),
         Target("peek", peeked, _reports, _WORDS),
         Target("toml", toml, _small_toml, _TOML_WORDS),

@@ -32,7 +32,7 @@ def test_what_once_found_a_fault_finds_it_no_more(path: Path) -> None:
     assert found_by(targets()[path.parent.name], path.read_bytes()) is None
 
 
-@pytest.mark.parametrize("name", ["examine", "fact-header", "peek", "ged", "status"])
+@pytest.mark.parametrize("name", ["examine", "fact", "chunk", "peek", "ged", "status"])
 def test_every_seed_of_a_target_is_sound(name: str) -> None:
     """A seed that is refused at the door would leave all behind it untried."""
     target = targets()[name]
@@ -52,7 +52,7 @@ def test_an_error_that_is_not_ours_is_a_finding() -> None:
 
 @pytest.mark.skipif(guided.what_is_missing() is not None, reason=guided.what_is_missing() or "")
 def test_coverage_leads_the_way_for_some_seconds() -> None:
-    command = [sys.executable, "-m", "tests.fuzz", "--guided", "--seconds", "3", "fact-header"]
+    command = [sys.executable, "-m", "tests.fuzz", "--guided", "--seconds", "3", "fact"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert int(ended.stdout.split()[1].replace(",", "")) > 1_000

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from schemas.facts import HEADER, Origin, RejectFact, decode
+from schemas.chunks import read
+from schemas.facts import Origin, RejectFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import dead_letter_headers, source_of
 from schemas.topics import Topics
@@ -40,7 +41,7 @@ async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(
     await agent.handle(batch)
     await agent.stopped()
     records = await read_all(broker, topics.facts(TRUCE.id), 3)
-    first, again, anew = [decode(dict(record.headers)[HEADER]).origin for record in records]
+    first, again, anew = [fact.origin for record in records for fact, _ in read(record.value, record.headers)]
     assert first is not None
     assert anew is not None
     assert again == first == Origin(topics.incidents, 0, 0, first.log)

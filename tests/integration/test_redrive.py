@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.facts import HEADER
+from schemas.chunks import HEADER
 from schemas.topics import Topics
 from sinks import reading
 from sinks.rejects import Choice, Reject, rejects

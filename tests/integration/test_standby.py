@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from schemas.facts import HEADER, TickFact, decode
+from schemas.chunks import read
+from schemas.facts import TickFact
 from schemas.topics import Topics
 from sinks.verify import verify
 from streams.cli.processes import Worker, running
@@ -194,7 +195,7 @@ def test_a_ledger_that_wakes_up_makes_no_tick_beside_the_one_that_leads(
 def _writers(broker: str, topic: str) -> list[str]:
     """Return the writers of the ticks of a facts topic, in its order."""
     records = asyncio.run(read_all(broker, topic, asyncio.run(end_offsets(broker, topic))[0]))
-    ticks = [decode(value) for record in records for name, value in record.headers if name == HEADER]
+    ticks = [fact for record in records for fact, _ in read(record.value, record.headers)]
     return [tick.writer for tick in ticks if isinstance(tick, TickFact) and tick.writer]
 
 

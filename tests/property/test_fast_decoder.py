@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from schemas.facts import IncidentFact, Origin, header_of
+from schemas.facts import IncidentFact, Origin, encode
 from schemas.gazetteer import load_gazetteer
 from schemas.language import Language
 from schemas.reports import FeedName, IncidentReport, Pcode, ReportId, ReportReference
@@ -224,7 +224,7 @@ def check(body: bytes) -> bool:
         assert plain(taken) == plain(IncidentReport.model_validate_json(body))
     fast, slow = (examiner.examine(body, (), ORIGIN, NOW) for examiner in (FAST, SLOW))
     assert fast == slow
-    assert [header_of(fact) for _, fact in fast.facts] == [header_of(fact) for _, fact in slow.facts]
+    assert [encode(fact) for _, fact in fast.facts] == [encode(fact) for _, fact in slow.facts]
     return taken is not None
 
 

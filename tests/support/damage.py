@@ -9,10 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from aiokafka import ConsumerRecord
-
 from schemas.errors import StoreDamaged
-from schemas.facts import header_of
 from schemas.gazetteer import load_gazetteer
 from sinks.publishing import Cadence
 from sinks.store import LIVE, PUBLISHED, Store
@@ -20,7 +17,7 @@ from streams.engine.lane import Batch, Record
 from streams.ledger.handler import FlushRules, LedgerHandler
 from tests.support.judged import History
 from tests.support.lanes import Group, lane_of
-from tests.support.records import TOPIC
+from tests.support.records import TOPIC, chunk
 from tests.support.worlds import TRUCE
 
 WAL = f"{LIVE}.wal"
@@ -35,10 +32,7 @@ class Facts:
     """A facts topic of one history."""
 
     def __init__(self, history: History) -> None:
-        self._records: list[Record] = [
-            ConsumerRecord(TOPIC, 0, offset, 0, 0, None, body, None, 0, len(body), tuple(header_of(fact)))
-            for offset, (fact, body) in enumerate(history.facts)
-        ]
+        self._records: list[Record] = [chunk(offset, [told]) for offset, told in enumerate(history.facts)]
 
     def __len__(self) -> int:
         return len(self._records)

@@ -110,7 +110,10 @@ class History:
         ledger = self._ledger(store)
         for flushes, first in enumerate(range(ledger.next_offset, len(self.facts), flush_every), start=1):
             self._fold(ledger, store, self.facts[first : first + flush_every], first)
-            store.commit(ledger.drain())
+            changes = ledger.drain()
+            # As if each fact had come in a chunk of its own.
+            changes.next_record = changes.next_offset
+            store.commit(changes)
             if flushes % restart_every == 0:
                 store.close()
                 store = self._open(folder)

@@ -39,6 +39,8 @@ def settings_for(broker: Broker, prefix: str, data: Path) -> Settings:
             "topic_prefix": prefix,
             "data": data,
             "stamps": "archive",
+            # No divisor of that: chunks and flushes end at different facts.
+            "chunk_facts": 13,
             "flush_records": 40,
             "publish_seconds": 0.2,
             "log_level": "warning",
@@ -83,8 +85,8 @@ def wait_until(done: Callable[[], bool], worker: Worker | None = None) -> None:
 
 
 def judged_to(copy: Path) -> int:
-    """Return the offset a published copy goes up to; -1 before there is one."""
+    """Return the offset in the facts topic a published copy goes up to; -1 before there is one."""
     if not copy.exists():
         return -1
     with duckdb.connect(str(copy), read_only=True) as connection:
-        return int(connection.execute("SELECT next_offset FROM ledger_state").fetchall()[0][0])
+        return int(connection.execute("SELECT next_offset FROM sink_offsets WHERE role = 'facts'").fetchall()[0][0])

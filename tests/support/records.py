@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import duckdb
 import msgspec
 from aiokafka import ConsumerRecord
 
-from schemas.facts import Fact, header_of
+from schemas.chunks import Told, records_of
+from schemas.facts import Fact
 from streams.engine.lane import Batch, Record
 
 TOPIC = "truce.facts.test-truce.v1"
@@ -43,16 +45,36 @@ TABLES = (
 )
 
 
+def with_body(fact: Fact) -> Told:
+    """Return a fact with what of it a feed would have said."""
+    return fact, msgspec.json.encode(msgspec.structs.replace(fact, origin=None, stamp=None))
+
+
+def chunk(offset: int, told: Sequence[Told], topic: str = TOPIC) -> Record:
+    """Return facts as one record."""
+    ((key, value, headers),) = records_of(told)
+    return ConsumerRecord(topic, 0, offset, 0, 0, key, value, None, 0, len(value), tuple(headers))
+
+
 def record(offset: int, fact: Fact, topic: str = TOPIC) -> Record:
-    """Return a fact as a record; its body is what of it a feed would have said."""
-    body = msgspec.json.encode(msgspec.structs.replace(fact, origin=None, stamp=None))
-    headers = tuple(header_of(fact))
-    return ConsumerRecord(topic, 0, offset, 0, 0, None, body, None, 0, len(body), headers)
+    """Return a fact as a record of its own."""
+    return chunk(offset, [with_body(fact)], topic)
+
+
+def chunks(facts: Sequence[Fact], sizes: Iterable[int]) -> list[Record]:
+    """Return a history cut into chunks of these sizes."""
+    following = iter(facts)
+    cuts = ([with_body(fact) for fact in islice(following, size)] for size in sizes)
+    return [chunk(offset, cut) for offset, cut in enumerate(takewhile(bool, cuts))]
 
 
 def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
-    """Return a history of facts cut into batches."""
-    records = [record(offset, fact) for offset, fact in enumerate(facts)]
+    """Return a history of facts, each a record, cut into batches."""
+    return batches_of([record(offset, fact) for offset, fact in enumerate(facts)], size)
+
+
+def batches_of(records: Sequence[Record], size: int) -> list[Batch]:
+    """Return records cut into batches."""
     cuts = [records[start : start + size] for start in range(0, len(records), size)]
     return [Batch(TOPIC, 0, cut, cut[-1].offset + 1) for cut in cuts]
 

@@ -308,6 +308,7 @@ def full_changes() -> Changes:
     """Return changes with a row for every table."""
     return Changes(
         next_offset=10,
+        next_record=10,
         origins={("truce.incidents.v1", 0, "log-a"): 8, ("truce.notices.v1", 3, "log-b"): 0},
         now=hours(4),
         last_tick=2,

@@ -1,4 +1,4 @@
-"""The facts topic: headers that come back as they were, and one that is not ours."""
+"""Facts as JSON: those that come back as they were, and what is none of ours."""
 
 from __future__ import annotations
 
@@ -44,21 +44,19 @@ PLACE = Located(region="SY02", by="name", name="Halab", conflict="point lies in 
     ids=lambda fact: type(fact).__name__,
 )
 def test_a_fact_comes_back_as_it_was(fact: facts.Fact) -> None:
-    [(name, value)] = facts.header_of(fact)
-    assert name == facts.HEADER
-    assert facts.decode(value) == fact
+    assert facts.decode(facts.encode(fact)) == fact
 
 
-def test_a_header_names_its_fields_as_the_reports_do() -> None:
-    header = facts.encode(CoverageFact(**SPINE, regions=("SY01",), from_=1, to=2, nil=False))
-    assert b'"from":1' in header
-    assert b'"type":"coverage"' in header
+def test_a_fact_names_its_fields_as_the_reports_do() -> None:
+    text = facts.encode(CoverageFact(**SPINE, regions=("SY01",), from_=1, to=2, nil=False))
+    assert b'"from":1' in text
+    assert b'"type":"coverage"' in text
 
 
-@pytest.mark.parametrize("header", [b"", b"{", b"{}", b'{"type":"rumour"}', b'{"type":"tick","stamp":"now"}'])
-def test_a_header_of_nobodys_stops_the_ledger(header: bytes) -> None:
-    with pytest.raises(FactUnreadable, match="unreadable header"):
-        facts.decode(header)
+@pytest.mark.parametrize("text", [b"", b"{", b"{}", b'{"type":"rumour"}', b'{"type":"tick","stamp":"now"}'])
+def test_what_is_no_fact_stops_the_ledger(text: bytes) -> None:
+    with pytest.raises(FactUnreadable, match="an unreadable fact"):
+        facts.decode(text)
 
 
 def test_a_dead_worker_passes_on_its_exit_code() -> None:

@@ -410,7 +410,13 @@ class TestSources:
         store = open_store(tmp_path, log="embedded-2", new_log_allowed=True)
         row = incident_row("i9", fact_offset=0)
         store.commit(
-            Changes(next_offset=2, last_tick=1, reports=[row], verdict_log=[verdict_row(region="SY01", tick_offset=1)])
+            Changes(
+                next_offset=2,
+                next_record=2,
+                last_tick=1,
+                reports=[row],
+                verdict_log=[verdict_row(region="SY01", tick_offset=1)],
+            )
         )
         store.close()
         assert select(tmp_path, "SELECT fact_offset FROM reports ORDER BY 1") == [(0,), (1,), (10,)]

@@ -1,0 +1,258 @@
+"""Chunks of facts, the values of records on the facts topic.
+
+A chunk is an Arrow IPC stream of one batch with a row for each fact, in order. The column ``report``
+holds what the feed sent, byte for byte. Incident reports stand in columns, under the names of the
+table ``reports``. Any other fact stands in the column ``fact`` as JSON, and so does each of a few.
+
+A column whose values are all its default is left out. One with a single value is a dictionary. Any
+Arrow reader opens a chunk. The record's one header, ``facts``, counts its facts, so that a reader
+counts along the topic without opening chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, repeat
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import pyarrow
+
+from schemas import facts
+from schemas.errors import FactUnreadable
+from schemas.facts import Fact, IncidentFact, Located, Origin
+
+# pyarrow's own annotations are partial, so a strict type check cannot look into it.
+pa: Any = pyarrow
+
+HEADER = "facts"
+#: Header of a fact that versions before chunks wrote, one to a record.
+OLD_HEADER = "fact"
+#: Facts and bytes of one chunk, at most. A larger fact has a chunk of its own.
+MOST_FACTS = 4_096
+MOST_BYTES = 4 * 1_048_576
+#: Bytes of reports that mostly fit into a chunk beside the columns.
+_REPORT_BYTES = 3 * 1_048_576
+#: Fewer incidents take less room and time as JSON.
+_WORTH_COLUMNS = 64
+
+#: A fact, with the bytes of its report.
+Told = tuple[Fact, bytes]
+#: Key, value and headers of a record.
+Record = tuple[None, bytes, list[tuple[str, bytes]]]
+
+
+class _Column(NamedTuple):
+    """Column of a chunk.
+
+    ``attribute`` is where the value stands in an incident, and ``default`` the value of a column left out.
+    """
+
+    name: str
+    type: Any
+    attribute: str
+    default: Any = None
+    required: bool = False
+
+
+_TEXT, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.bool_()
+_TEXTS, _TIME = pa.list_(_TEXT), pa.timestamp("us", tz="UTC")
+#: An incident's own fields, then those of its place and of its origin, in the order of their classes.
+_COLUMNS = (
+    _Column("feed", _TEXT, "feed", required=True),
+    _Column("report_id", _TEXT, "report_id", required=True),
+    _Column("revision", _NUMBER, "revision", 1),
+    _Column("retracted", _FLAG, "retracted", False),
+    _Column("reported_at", _TIME, "reported_at", required=True),
+    _Column("received_at", _TIME, "stamp"),
+    _Column("occurred_from", _TIME, "from_", required=True),
+    _Column("occurred_to", _TIME, "to", required=True),
+    _Column("kind", _TEXT, "kind", required=True),
+    _Column("sides", pa.list_(_TEXTS), "sides", ()),
+    _Column("accused", _TEXTS, "accused", ()),
+    _Column("claimant", _TEXT, "claimant"),
+    _Column("confidence", _TEXT, "confidence", "unstated"),
+    _Column("deaths_low", _NUMBER, "deaths_low"),
+    _Column("deaths_best", _NUMBER, "deaths_best"),
+    _Column("deaths_high", _NUMBER, "deaths_high"),
+    _Column("toll_flaw", _TEXT, "toll_flaw"),
+    _Column("time_precision", _TEXT, "time_precision", "minute"),
+    _Column("place_precision", _TEXT, "place_precision", "unknown"),
+    _Column("same_as", _TEXTS, "same_as", ()),
+    _Column("not_same_as", _TEXTS, "not_same_as", ()),
+    _Column("merged_into", _TEXT, "merged_into"),
+    _Column("origins", _TEXTS, "origins", ()),
+    _Column("region", _TEXT, "place.region", required=True),
+    _Column("located_by", _TEXT, "place.by", "pcode"),
+    _Column("place_name", _TEXT, "place.name"),
+    _Column("latitude", pa.float64(), "place.latitude"),
+    _Column("longitude", pa.float64(), "place.longitude"),
+    _Column("place_conflict", _TEXT, "place.conflict"),
+    _Column("place_key", _TEXT, "place.key"),
+    _Column("names_region", _FLAG, "place.names_region", False),
+    _Column("point_is_middle", _FLAG, "place.middle", False),
+    _Column("source_topic", _TEXT, "origin.topic", required=True),
+    _Column("source_partition", _NUMBER, "origin.partition", required=True),
+    _Column("source_offset", _NUMBER, "origin.offset", required=True),
+    _Column("source_log", _TEXT, "origin.log", ""),
+)
+_OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
+_OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
+_row_of = attrgetter(*(column.attribute for column in _COLUMNS))
+_FACT, _REPORT = "fact", "report"
+
+
+def records_of(told: Iterable[Told], most_facts: int = MOST_FACTS) -> Iterator[Record]:
+    """Yield the records of facts, cut into chunks of at most so many."""
+    waiting: list[Told] = []
+    waiting_bytes = 0
+    for each in told:
+        if waiting and (len(waiting) == most_facts or waiting_bytes + len(each[1]) > _REPORT_BYTES):
+            yield from _fitting(waiting)
+            waiting, waiting_bytes = [], 0
+        waiting.append(each)
+        waiting_bytes += len(each[1])
+    if waiting:
+        yield from _fitting(waiting)
+
+
+def _fitting(told: Sequence[Told]) -> Iterator[Record]:
+    """Yield the record of a chunk, or those of its halves where it is too large."""
+    value = encode(told)
+    if len(value) <= MOST_BYTES or len(told) == 1:
+        yield None, value, [(HEADER, b"%d" % len(told))]
+    else:
+        yield from _fitting(told[: len(told) // 2])
+        yield from _fitting(told[len(told) // 2 :])
+
+
+def encode(told: Sequence[Told]) -> bytes:
+    """Return a chunk of at least one fact."""
+    in_columns = [_fits_columns(fact) for fact, _ in told]
+    if sum(in_columns) < _WORTH_COLUMNS:
+        in_columns = [False] * len(told)
+    fields, arrays, places = [], [], None
+    if not all(in_columns):
+        said = [None if fits else facts.encode(fact) for fits, (fact, _) in zip(in_columns, told, strict=True)]
+        arrays.append(pa.array(said, pa.binary()).cast(_TEXT))
+        fields.append(pa.field(_FACT, _TEXT))
+        numbers = count()
+        places = pa.array([next(numbers) if fits else None for fits in in_columns], pa.int32())
+    rows = [_row_of(fact) for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
+    for column, values in zip(_COLUMNS, zip(*rows, strict=True), strict=False):
+        array = _array_of(column, values)
+        if array is not None:
+            arrays.append(array if places is None else array.take(places))
+            fields.append(pa.field(column.name, array.type))
+    arrays.append(pa.array([report for _, report in told], pa.binary()))
+    fields.append(pa.field(_REPORT, pa.binary()))
+    sink = pa.BufferOutputStream()
+    batch = pa.record_batch(arrays, schema=pa.schema(fields))
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    value: bytes = sink.getvalue().to_pybytes()
+    return value
+
+
+def _fits_columns(fact: Fact) -> bool:
+    return type(fact) is IncidentFact and fact.redrive is None and fact.origin is not None
+
+
+def _array_of(column: _Column, values: Sequence[Any]) -> Any:
+    """Return the values as an array; None where each is the default."""
+    first = values[0]
+    if values.count(first) < len(values):
+        return pa.array(values, column.type)
+    if first is None or first == column.default:
+        return None
+    indices = pa.array(memoryview(bytes(len(values))).cast("b"), pa.int8())
+    return pa.DictionaryArray.from_arrays(indices, pa.array([first], column.type))
+
+
+def count_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """Return how many facts a record holds by its header; 1 where it has none of ours."""
+    said = next((value for name, value in headers if name == HEADER), None)
+    return int(said) if said is not None and said.isdigit() else 1
+
+
+def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> list[Told]:
+    """Return the facts of a record.
+
+    Raises:
+        FactUnreadable: the record is no chunk of ours. The ledger stops, because guessing would lose a fact.
+    """
+    names = [name for name, _ in headers]
+    if HEADER not in names and OLD_HEADER in names:
+        raise FactUnreadable(
+            "a fact of an earlier version, which wrote one to a record",
+            "let the version that wrote the topic read it to its end, with every intake stopped, and then upgrade; or "
+            "begin with another topic prefix and an empty data folder, and let the feeds publish again",
+        )
+    if HEADER not in names:
+        raise FactUnreadable(f"no {HEADER!r} header: who wrote it?")
+    told = decode(value or b"")
+    if len(told) != count_of(headers):
+        raise FactUnreadable(f"{len(told)} facts under a header that counts {count_of(headers)}")
+    return told
+
+
+def decode(value: bytes) -> list[Told]:
+    """Return the facts of a chunk.
+
+    Raises:
+        FactUnreadable: the bytes are no chunk, or one with columns that are unknown here.
+    """
+    try:
+        with pa.ipc.open_stream(value) as stream:
+            (batch,) = stream
+        batch.validate(full=True)
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise FactUnreadable(f"an unreadable chunk of facts: {error}") from None
+    if len(columns) < batch.num_columns:
+        raise FactUnreadable("a chunk of facts with a column that stands twice")
+    reports = columns.pop(_REPORT, None)
+    said = columns.pop(_FACT, None)
+    if reports is None or reports.type != pa.binary() or (said is not None and said.type != _TEXT):
+        raise FactUnreadable("a chunk of facts without the reports they are of")
+    in_columns = len(batch) if said is None else said.null_count
+    values = [_values_of(column, columns.pop(column.name, None), in_columns) for column in _COLUMNS]
+    if columns or reports.null_count:
+        raise FactUnreadable(f"a chunk of facts with columns that are unknown here: {', '.join(columns)}")
+    bodies = reports.to_pylist()
+    if said is None:
+        return list(zip(map(_incident, *values), bodies, strict=True))
+    texts = said.to_pylist()
+    return [
+        (_incident(*row) if text is None else facts.decode(text.encode()), body)
+        for text, body, *row in zip(texts, bodies, *values, strict=False)
+    ]
+
+
+def _values_of(column: _Column, array: Any, count: int) -> Iterable[Any]:
+    """Return a column's values, of which ``count`` are of incidents."""
+    if array is None:
+        if column.required and count:
+            raise FactUnreadable(f"a chunk of facts without the column {column.name}")
+        return repeat(column.default)
+    is_dictionary = pa.types.is_dictionary(array.type)
+    if (array.type.value_type if is_dictionary else array.type) != column.type:
+        raise FactUnreadable(f"a chunk of facts with another type of the column {column.name}")
+    if (column.required or column.default is not None) and array.null_count != len(array) - count:
+        raise FactUnreadable(f"a chunk of facts with gaps in the column {column.name}")
+    if is_dictionary:
+        array = array.dictionary_decode()
+    if column.type is _TIME:
+        array = array.view(_NUMBER)
+    values: list[Any] = array.to_pylist()
+    if column.type is _TEXTS:
+        return [tuple(value) if value else () for value in values]
+    if column.default == () and column.type is not _TEXTS:
+        return [tuple(map(tuple, value)) if value else () for value in values]
+    return values
+
+
+def _incident(*row: Any) -> IncidentFact:
+    """Return the incident of one row, its values in the order of the columns."""
+    own = dict(zip(_OWN, row, strict=False))
+    return IncidentFact(place=Located(*row[_OF_PLACE]), origin=Origin(*row[_OF_ORIGIN]), **own)

@@ -1,0 +1,22 @@
+"""Facts of a record of a facts topic."""
+
+from __future__ import annotations
+
+from schemas.chunks import Told, read
+from schemas.errors import FactUnreadable
+from streams.engine.lane import Record
+from streams.engine.unreadable import Unreadable
+
+
+def facts_in(record: Record) -> list[Told]:
+    """Return the facts of one record, in order.
+
+    Raises:
+        FactUnreadable: the record is no readable chunk. The error names its place.
+    """
+    if isinstance(record, Unreadable):
+        raise FactUnreadable(f"{record.topic} offset {record.first}: {record.fault}")
+    try:
+        return read(record.value, record.headers)
+    except FactUnreadable as error:
+        raise FactUnreadable(f"{record.topic} offset {record.offset}: {error}", error.hint) from error

@@ -1,0 +1,121 @@
+"""Chunks of facts at the ledger: where they end, and what intakes write again, never shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import FactUnreadable
+from schemas.facts import Fact, Origin, TickFact, encode
+from sinks.store import LIVE, PUBLISHED
+from streams.engine.lane import Batch, Record
+from streams.ledger.handler import FlushRules
+from tests.agents.test_ledger_agent import HISTORY, NEVER, agent_on, run_records
+from tests.property.test_any_history import histories
+from tests.support.effort import examples
+from tests.support.lanes import Group, lane_of
+from tests.support.records import TABLES, batches_of, chunks, record, tables, tables_without_places
+from tests.support.worlds import at, tick
+
+#: All but how far the broker counts.
+OF_FACTS = [name for name in TABLES if name != "sink_offsets"]
+RANDOM = settings(
+    max_examples=examples(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+sizes = st.lists(st.integers(1, 9), min_size=1, max_size=5)
+
+
+@pytest.mark.property
+@RANDOM
+@given(history=histories, cuts=sizes, data=st.data())
+async def test_where_chunks_end_never_shows_in_any_history(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Fact], cuts: list[int], data: st.DataObject
+) -> None:
+    facts = [*from_a_partition(history), tick(at(9))]
+    whole, cut = in_columns(facts, [len(facts)]), chunks(facts, cycle(cuts))
+    if data.draw(st.booleans()):
+        cut = in_columns(facts, cycle(cuts))
+    stops = tuple(sorted(data.draw(st.sets(st.integers(1, len(cut)), max_size=3))))
+    folder = tmp_path_factory.mktemp("history")
+    await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER))
+    flush = FlushRules(data.draw(st.integers(1, 9)), NEVER)
+    await run_records(folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops)
+    assert tables(folder / "cut" / PUBLISHED, OF_FACTS) == tables(folder / "whole" / PUBLISHED, OF_FACTS)
+
+
+@pytest.mark.property
+@RANDOM
+@given(history=histories, cuts=sizes, others=sizes, data=st.data())
+async def test_facts_that_an_intake_writes_again_in_other_chunks_never_show(
+    tmp_path_factory: pytest.TempPathFactory,
+    history: list[Fact],
+    cuts: list[int],
+    others: list[int],
+    data: st.DataObject,
+) -> None:
+    """An intake was killed before it committed, or two of them share a partition for a while."""
+    facts = [*from_a_partition(history), tick(at(9))]
+    written = data.draw(st.integers(1, len(facts)))
+    committed = data.draw(st.integers(0, written - 1))
+    again = [fact for fact in facts[committed:written] if not isinstance(fact, TickFact)]
+    folder = tmp_path_factory.mktemp("history")
+    once, twice = chunks(facts, cycle(cuts)), in_columns([*facts[:written], *again, *facts[written:]], cycle(others))
+    await run_records(folder / "once", once, size=3, flush=FlushRules(5, NEVER))
+    await run_records(folder / "twice", twice, size=2, flush=FlushRules(4, NEVER))
+    assert tables_without_places(folder / "twice" / PUBLISHED) == tables_without_places(folder / "once" / PUBLISHED)
+
+
+def in_columns(facts: Sequence[Fact], cuts: Iterable[int]) -> list[Record]:
+    """Return chunks in which incidents stand in columns, however few they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("schemas.chunks._WORTH_COLUMNS", 1)
+        return chunks(facts, cuts)
+
+
+def from_a_partition(facts: Sequence[Fact]) -> list[Fact]:
+    """Return facts as of the records of one source partition, in its order."""
+    return [
+        fact if isinstance(fact, TickFact) else msgspec.structs.replace(fact, origin=Origin("truce.in", 0, n, "log"))
+        for n, fact in enumerate(facts)
+    ]
+
+
+async def test_a_facts_number_is_counted_along_the_topic_and_stored_with_the_offset(tmp_path: Path) -> None:
+    log = chunks(HISTORY, [4, 1, 7, 30])
+    await run_records(tmp_path, log[:3], size=1)
+    found = tables(tmp_path / PUBLISHED)
+    assert sorted(row[0] for row in found["reports"]) == [0, *range(2, 12)]
+    assert [row[3] for row in found["sink_offsets"] if row[2] == "facts"] == [3]
+    assert found["ledger_state"][0][0] == 12
+    await run_records(tmp_path, log, size=1)
+    assert max(row[0] for row in tables(tmp_path / PUBLISHED)["reports"]) == len(HISTORY) - 2
+
+
+async def test_a_flush_takes_whole_chunks_up_to_the_facts_it_may(tmp_path: Path) -> None:
+    agent = agent_on(tmp_path, flush=FlushRules(5, NEVER))
+    await agent.started(lane_of(Group()))
+    batch = batches_of(chunks(HISTORY, [2, 2, 2, 2, 30]), 4)[0]
+    await agent.resume(batch.topic, 0)
+    await agent.handle(batch)
+    await agent.revoked([])
+    assert tables(tmp_path / LIVE, ["ledger_state"])["ledger_state"][0][0] == 6
+
+
+async def test_a_topic_of_facts_one_to_a_record_is_refused_before_anything_is_folded(tmp_path: Path) -> None:
+    old: Record = record(0, HISTORY[0])
+    old.headers = (("fact", encode(HISTORY[0])),)
+    agent = agent_on(tmp_path)
+    await agent.resume(old.topic, 0)
+    with pytest.raises(FactUnreadable, match="offset 0: a fact of an earlier version") as refused:
+        await agent.handle(Batch(old.topic, 0, [old], 1))
+    assert "another topic prefix" in (refused.value.hint or "")
+    await agent.revoked([])
+    assert tables(tmp_path / LIVE, ["reports"])["reports"] == []
