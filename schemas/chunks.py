@@ -12,10 +12,13 @@ counts along the topic without opening chunks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count, repeat
+from collections.abc import Set as AbstractSet
+from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow
 
 from schemas import facts
@@ -36,6 +39,7 @@ _REPORT_BYTES = 3 * 1_048_576
 #: Fewer incidents take less room and time as JSON.
 _WORTH_COLUMNS = 64
 
+Numbers = npt.NDArray[np.int64]
 #: A fact, with the bytes of its report.
 Told = tuple[Fact, bytes]
 #: Key, value and headers of a record.
@@ -98,6 +102,7 @@ _COLUMNS = (
 )
 _OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
 _OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
+_BY_NAME = {column.name: column for column in _COLUMNS}
 _row_of = attrgetter(*(column.attribute for column in _COLUMNS))
 _FACT, _REPORT = "fact", "report"
 
@@ -176,6 +181,11 @@ def count_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
 
 
 def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> list[Told]:
+    """Return the facts of a record, as ``chunk_of`` does, one by one."""
+    return chunk_of(value, headers).told()
+
+
+def chunk_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Chunk:
     """Return the facts of a record.
 
     Raises:
@@ -190,10 +200,10 @@ def read(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> li
         )
     if HEADER not in names:
         raise FactUnreadable(f"no {HEADER!r} header: who wrote it?")
-    told = decode(value or b"")
-    if len(told) != count_of(headers):
-        raise FactUnreadable(f"{len(told)} facts under a header that counts {count_of(headers)}")
-    return told
+    chunk = Chunk(value or b"")
+    if len(chunk) != count_of(headers):
+        raise FactUnreadable(f"{len(chunk)} facts under a header that counts {count_of(headers)}")
+    return chunk
 
 
 def decode(value: bytes) -> list[Told]:
@@ -202,46 +212,127 @@ def decode(value: bytes) -> list[Told]:
     Raises:
         FactUnreadable: the bytes are no chunk, or one with columns that are unknown here.
     """
-    try:
-        with pa.ipc.open_stream(value) as stream:
-            (batch,) = stream
-        batch.validate(full=True)
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise FactUnreadable(f"an unreadable chunk of facts: {error}") from None
-    if len(columns) < batch.num_columns:
-        raise FactUnreadable("a chunk of facts with a column that stands twice")
-    reports = columns.pop(_REPORT, None)
-    said = columns.pop(_FACT, None)
-    if reports is None or reports.type != pa.binary() or (said is not None and said.type != _TEXT):
-        raise FactUnreadable("a chunk of facts without the reports they are of")
-    in_columns = len(batch) if said is None else said.null_count
-    values = [_values_of(column, columns.pop(column.name, None), in_columns) for column in _COLUMNS]
-    if columns or reports.null_count:
-        raise FactUnreadable(f"a chunk of facts with columns that are unknown here: {', '.join(columns)}")
-    bodies = reports.to_pylist()
-    if said is None:
-        return list(zip(map(_incident, *values), bodies, strict=True))
-    texts = said.to_pylist()
-    return [
-        (_incident(*row) if text is None else facts.decode(text.encode()), body)
-        for text, body, *row in zip(texts, bodies, *values, strict=False)
-    ]
+    return Chunk(value).told()
 
 
-def _values_of(column: _Column, array: Any, count: int) -> Iterable[Any]:
-    """Return a column's values, of which ``count`` are of incidents."""
+class Chunk:
+    """Facts of a record, incidents in columns and the others one by one.
+
+    Attributes:
+        said: the fact of each row that is not in columns, None for the others.
+        bodies: the bytes of each row's report.
+
+    Raises:
+        FactUnreadable: the bytes are no chunk, or one with columns that are unknown here.
+    """
+
+    def __init__(self, value: bytes) -> None:
+        try:
+            with pa.ipc.open_stream(value) as stream:
+                (batch,) = stream
+            batch.validate(full=True)
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise FactUnreadable(f"an unreadable chunk of facts: {error}") from None
+        if len(columns) < batch.num_columns:
+            raise FactUnreadable("a chunk of facts with a column that stands twice")
+        reports = columns.pop(_REPORT, None)
+        said = columns.pop(_FACT, None)
+        if reports is None or reports.type != pa.binary() or (said is not None and said.type != _TEXT):
+            raise FactUnreadable("a chunk of facts without the reports they are of")
+        in_columns = len(batch) if said is None else said.null_count
+        self._columns = {
+            column.name: _checked(column, columns.pop(column.name, None), in_columns) for column in _COLUMNS
+        }
+        if columns or reports.null_count:
+            raise FactUnreadable(f"a chunk of facts with columns that are unknown here: {', '.join(columns)}")
+        self._reports = reports
+        self.bodies: list[bytes] = reports.to_pylist()
+        texts = [None] * len(batch) if said is None else said.to_pylist()
+        self.said = [None if text is None else facts.decode(text.encode()) for text in texts]
+
+    def __len__(self) -> int:
+        return len(self.bodies)
+
+    def incidents(self, rows: Sequence[int] | Numbers) -> Incidents:
+        """Return the incidents of some rows, each of which has to be in columns."""
+        every = Incidents(self._columns, self._reports)
+        return every if len(rows) == len(self) else every.take(rows)
+
+    def told(self, rows: Sequence[int] | None = None) -> list[Told]:
+        """Return some facts, or all, one by one."""
+        wanted = range(len(self)) if rows is None else rows
+        in_columns = [row for row in wanted if self.said[row] is None]
+        made = iter(self.incidents(in_columns).facts() if in_columns else ())
+        return [(self.said[row] or next(made), self.bodies[row]) for row in wanted]
+
+
+class Incidents:
+    """Incidents in columns, under the names of the table ``reports``."""
+
+    def __init__(self, columns: dict[str, Any], reports: Any) -> None:
+        self._columns = columns
+        self._reports = reports
+
+    def __len__(self) -> int:
+        return len(self._reports)
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """Names of the columns, but for the report's own bytes."""
+        return self._columns.keys()
+
+    def take(self, rows: Sequence[int] | Numbers) -> Incidents:
+        """Return those of some rows."""
+        places = pa.array(rows, pa.int64())
+        taken = {name: None if array is None else array.take(places) for name, array in self._columns.items()}
+        return Incidents(taken, self._reports.take(places))
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a column, as an incident has them."""
+        return _values_of(_BY_NAME[name], self.array(name), len(self))
+
+    def numbers(self, name: str, missing: int = 0) -> Numbers:
+        """Return the values of a column of numbers or instants; ``missing`` where there is none."""
+        array = self.array(name)
+        if array is None:
+            default = _BY_NAME[name].default
+            return np.full(len(self), missing if default is None else default, np.int64)
+        found: Numbers = array.cast(_NUMBER).fill_null(missing).to_numpy(zero_copy_only=False)
+        return found
+
+    def array(self, name: str) -> Any:
+        """Return a column as an Arrow array; None where all values are the default."""
+        array = self._reports if name == "raw" else self._columns[name]
+        return array.dictionary_decode() if array is not None and pa.types.is_dictionary(array.type) else array
+
+    def default(self, name: str) -> Any:
+        """Return the value of a column that is left out."""
+        return _BY_NAME[name].default
+
+    def facts(self) -> Iterator[IncidentFact]:
+        """Yield the incidents one by one."""
+        return map(_incident, *(self.values(column.name) for column in _COLUMNS))
+
+
+def _checked(column: _Column, array: Any, count: int) -> Any:
+    """Return a column's array, of which ``count`` values are of incidents, if it is what was written."""
     if array is None:
         if column.required and count:
             raise FactUnreadable(f"a chunk of facts without the column {column.name}")
-        return repeat(column.default)
+        return None
     is_dictionary = pa.types.is_dictionary(array.type)
     if (array.type.value_type if is_dictionary else array.type) != column.type:
         raise FactUnreadable(f"a chunk of facts with another type of the column {column.name}")
     if (column.required or column.default is not None) and array.null_count != len(array) - count:
         raise FactUnreadable(f"a chunk of facts with gaps in the column {column.name}")
-    if is_dictionary:
-        array = array.dictionary_decode()
+    return array
+
+
+def _values_of(column: _Column, array: Any, count: int) -> Sequence[Any]:
+    """Return ``count`` values of incidents."""
+    if array is None:
+        return [column.default] * count
     if column.type is _TIME:
         array = array.view(_NUMBER)
     values: list[Any] = array.to_pylist()

@@ -10,10 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 
+import numpy as np
+import numpy.typing as npt
+
 from schemas.time_zones import time_zone as zone_of
 
 #: An instant in whole microseconds since 1970-01-01T00:00:00Z, as facts carry it.
 Micros = int
+_Instants = npt.NDArray[np.int64]
 
 MICROS_PER_SECOND = 1_000_000
 MICROS_PER_HOUR = 3_600 * MICROS_PER_SECOND
@@ -94,6 +98,20 @@ class TruceCalendar:
             if part > longest:
                 best, longest = index, part
         return self._days[best], True
+
+    def days_of(self, from_: _Instants, to: _Instants) -> tuple[_Instants, npt.NDArray[np.bool_]]:
+        """Return for each of many intervals what ``day_of`` does; days as ordinals."""
+        if not len(from_):
+            return from_, np.zeros(0, np.bool_)
+        for instant in (from_.min(), from_.max(), to.max()):
+            self._cover(int(instant))
+        starts = np.array(self._starts, np.int64)
+        first = np.searchsorted(starts, from_, "right") - 1
+        several = to > starts[first + 1]
+        days = first + self._days[0].toordinal()
+        for row in np.flatnonzero(several).tolist():
+            days[row] = self.day_of(int(from_[row]), int(to[row]))[0].toordinal()
+        return days, several
 
     def days_between(self, first: date, last: date) -> list[date]:
         """Return every truce-day from ``first`` to ``last``, both included; empty when ``last < first``."""

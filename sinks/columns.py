@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pyarrow
 import pyarrow.compute
 
+from schemas.rows import FreshReports
+
 # pyarrow's own annotations are partial, so a strict type check cannot look into it: it stays within this module.
 pa: Any = pyarrow
 Schema = Any
@@ -60,6 +62,32 @@ def to_arrow(schema: Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0) ->
         array = pa.array(column, field.type)
         arrays.append(pa.compute.add(array, shift) if shift and field.name in PLACES else array)
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def fresh_table(schema: Schema, told: FreshReports, shift: int = 0) -> Table:
+    """Return reports that are in columns as an Arrow table of the columns of ``schema``.
+
+    Args:
+        shift: added to every place in the facts topic.
+    """
+    computed = told.computed()
+    return pa.Table.from_arrays([_fresh_array(field, told, computed, shift) for field in schema], schema=schema)
+
+
+def _fresh_array(field: Any, told: FreshReports, computed: dict[str, Any], shift: int) -> Any:
+    if field.name in computed:
+        array = pa.array(computed[field.name])
+        return pa.compute.add(array, shift) if field.name in PLACES else array.cast(field.type)
+    array = told.incidents.array(field.name)
+    if array is None:
+        default = told.incidents.default(field.name)
+        return pa.array([default or None if field.type == _TYPES["VARCHAR[]"] else default] * len(told), field.type)
+    if pa.types.is_list(array.type):
+        # A list of nothing is no list in the file.
+        full = pa.compute.equal(pa.compute.list_value_length(array), 0)
+        places = pa.compute.if_else(full, None, pa.array(range(len(array)), pa.int64()))
+        return array.take(places)
+    return array.cast(field.type)
 
 
 def key_table(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Table:

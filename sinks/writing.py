@@ -11,7 +11,7 @@ import duckdb
 from schemas.agreement import Agreement
 from schemas.rows import Changes, DayTallyRow, DayVerdict, Identity, Withdrawal
 from schemas.truceday import from_micros
-from sinks.columns import Table, key_table, table_schemas, to_arrow
+from sinks.columns import Table, fresh_table, key_table, table_schemas, to_arrow
 
 _R = TypeVar("_R", bound=tuple[Any, ...])
 
@@ -56,11 +56,13 @@ class Writer:
     def stage(self, changes: Changes, shift: int) -> None:
         """Write and clear the lists that the ledger's questions look at, and the rejects."""
         self._append("reports", changes.reports, shift)
+        for told in changes.fresh:
+            self._run("INSERT INTO reports SELECT * FROM batch", fresh_table(self._schemas["reports"], told, shift))
         # After the new rows: a revision may be replaced in the very flush that brought it.
         if changes.withdrawn:
             self._run(_WITHDRAW, key_table(Withdrawal._fields, changes.withdrawn))
         self._append("rejects", changes.rejects, shift)
-        changes.reports, changes.withdrawn, changes.rejects = [], [], []
+        changes.reports, changes.fresh, changes.withdrawn, changes.rejects = [], [], [], []
         if changes.dissolved:
             self._delete(("linked_incidents",), Identity._fields, changes.dissolved)
             self._delete(("linked_reports",), Identity._fields, changes.dissolved, prefix="incident_")

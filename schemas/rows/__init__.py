@@ -6,7 +6,7 @@ since the epoch, days are dates, and a field's name is its column's name.
 
 from __future__ import annotations
 
-from schemas.rows.changes import Changes, Resumed, Withdrawal
+from schemas.rows.changes import Changes, FreshReports, Resumed, Withdrawal
 from schemas.rows.incidents import (
     Claim,
     Contribution,
@@ -57,6 +57,7 @@ __all__ = [
     "Evidence",
     "FeedRow",
     "FeedTallyRow",
+    "FreshReports",
     "GateRow",
     "Hour",
     "Identity",

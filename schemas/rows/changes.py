@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from schemas.chunks import Incidents
 from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport, UncertainIncident
 from schemas.rows.records import DismissalRow, FeedRow, PendingReject, RedriveRow, RejectRow
 from schemas.rows.reports import (
@@ -41,6 +43,27 @@ class Withdrawal(NamedTuple):
     revision: int
 
 
+class FreshReports(Protocol):
+    """Rows of ``reports`` in columns: incidents as intake wrote them, with what the ledger works out of each."""
+
+    @property
+    def incidents(self) -> Incidents:
+        """The columns intake wrote."""
+
+    @property
+    def first(self) -> int:
+        """Number of the first fact."""
+
+    def computed(self) -> dict[str, Any]:
+        """Return the other columns by name, as lists or arrays of numpy."""
+
+    def linkable(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the fields of ``Linkable`` of each."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+
 @dataclass
 class Changes:
     """Everything one flush writes, in one transaction with the offsets it was read up to.
@@ -51,6 +74,7 @@ class Changes:
     ``verdict_log`` and ``gate_history`` hold what was judged anew, which is only ever added, as are ``declarations``,
     one for every revision. ``amendments`` are those versions that somebody has to be told of; they are in no table of
     their own.
+    ``fresh`` holds in columns reports that are in none of ``reports``.
     ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
     incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
     holds the highest source offset counted, by topic, partition and log, where it has risen. ``next_offset`` counts
@@ -68,6 +92,7 @@ class Changes:
     term: int = 0
     writer: str = ""
     reports: list[ReportRow] = field(default_factory=list)
+    fresh: list[FreshReports] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
     redrives: list[RedriveRow] = field(default_factory=list)

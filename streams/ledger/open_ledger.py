@@ -26,19 +26,18 @@ import structlog
 
 from schemas import facts
 from schemas.agreement import Agreement
-from schemas.facts import Fact, TickFact
 from schemas.failpoints import reached
 from schemas.rows import Amendment, Evidence, Prior
 from sinks.linking import LinkingAnswers
 from sinks.store import Store
-from streams.engine.fact_records import facts_in
+from streams.engine.fact_records import chunk_in
 from streams.engine.lane import Record, fingerprint
 from streams.ledger.core.court import FINDINGS
-from streams.ledger.core.identity import SeenFilter, identity_of, key_hash
+from streams.ledger.core.identity import SeenFilter
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.report_rows import Entry
 from streams.ledger.metrics import LedgerMetrics
+from streams.ledger.numbered import NumberedFacts, unknown_of
 
 log = structlog.get_logger(__name__)
 
@@ -95,19 +94,23 @@ class OpenLedger:
             FactUnreadable: a record is no readable chunk. Nothing was folded.
         """
         ledger = self.ledger
-        entries: list[Entry] = []
+        read: list[NumberedFacts] = []
+        number = ledger.next_offset
         for record in records:
             # Records read again after a seek may lie before the last one committed.
             if record.offset >= self.next_record:
-                entries += _entries(record, ledger.next_offset + len(entries))
+                read.append(NumberedFacts(chunk_in(record), number))
+                number += len(read[-1])
                 yield
         reached("ledger.decoded")
-        priors = self._priors(entries)
+        priors = self._priors(read) if read else {}
         reached("ledger.asked")
-        yield from ledger.folding(entries, priors)
+        for each in read:
+            for entries in each.runs(ledger):
+                yield from ledger.folding(entries, priors)
         reached("ledger.folded")
         yield from self._commit(records[-1])
-        return any(type(entry.fact) is not TickFact for entry in entries)
+        return any(len(each) > len(each.ticks) for each in read)
 
     def publish(self) -> float:
         """Make the copy analysts open; return the seconds it took."""
@@ -134,21 +137,23 @@ class OpenLedger:
             yield
             _log_amendments(tick_offset, list(of_tick))
 
-    def _priors(self, entries: Sequence[Entry]) -> Mapping[tuple[str, str], Prior]:
+    def _priors(self, read: Sequence[NumberedFacts]) -> Mapping[tuple[str, str], Prior]:
         """Ask the store about identities it may know, and remember all."""
-        reports = [entry for entry in entries if isinstance(entry.fact, facts.REPORT_FACTS)]
-        hashes = np.fromiter((entry.key_hash for entry in reports), dtype=np.int64, count=len(reports))
-        maybe = self._seen.maybe_seen(hashes)
+        keys = np.concatenate([each.keys for each in read])
+        reports = np.concatenate([each.reports for each in read])
+        seen = np.zeros(len(keys), np.bool_)
+        seen[reports] = self._seen.maybe_seen(keys[reports])
         # Those sent again are in the filter: adding them once more would fill it with what it
         # holds.
-        self._seen.add(hashes[~maybe])
-        asked = [reports[index] for index in np.flatnonzero(maybe)]
+        self._seen.add(keys[reports & ~seen])
         # Of a reject it is asked whether its identity was accepted; it is no report that the filter should remember.
-        rejects = [entry for entry in entries if entry.key_hash and isinstance(entry.fact, facts.RejectFact)]
-        known = self._seen.maybe_seen(
-            np.fromiter((entry.key_hash for entry in rejects), dtype=np.int64, count=len(rejects))
-        )
-        asked += [rejects[index] for index in np.flatnonzero(known)]
+        rejects = ~reports & (keys != 0)
+        known = seen.copy()
+        known[rejects] = self._seen.maybe_seen(keys[rejects])
+        for each, unknown in zip(read, unknown_of(read, seen | ~reports), strict=True):
+            each.part(unknown, self.ledger)
+        first = read[0].first
+        asked = [entry for each in read for entry in each.entries if known[entry.offset - first]]
         # Not all revisions: each flush would read again the thousands that a feed may have sent of
         # one report.
         told = {(entry.key_hash, entry.fact.revision) for entry in asked if isinstance(entry.fact, facts.REPORT_FACTS)}
@@ -190,17 +195,3 @@ def _log_amendments(tick_offset: int, amendments: Sequence[Amendment]) -> None:
             for each in amendments[:_AMENDED_NAMED]
         ],
     )
-
-
-def _entries(record: Record, number: int) -> list[Entry]:
-    """Read one record of the facts topic, whose first fact has this number.
-
-    Raises:
-        FactUnreadable: it is no readable chunk.
-    """
-    return [Entry(place, fact, body, _key_of(fact)) for place, (fact, body) in enumerate(facts_in(record), number)]
-
-
-def _key_of(fact: Fact) -> int:
-    identity = identity_of(fact)
-    return 0 if identity is None else key_hash(*identity)

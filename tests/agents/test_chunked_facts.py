@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 
@@ -45,9 +46,11 @@ async def test_where_chunks_end_never_shows_in_any_history(
         cut = in_columns(facts, cycle(cuts))
     stops = tuple(sorted(data.draw(st.sets(st.integers(1, len(cut)), max_size=3))))
     folder = tmp_path_factory.mktemp("history")
-    await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER))
+    with folded_from(NEVER):
+        await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER))
     flush = FlushRules(data.draw(st.integers(1, 9)), NEVER)
-    await run_records(folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops)
+    with folded_from(data.draw(st.sampled_from([1, 3, NEVER]))):
+        await run_records(folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops)
     assert tables(folder / "cut" / PUBLISHED, OF_FACTS) == tables(folder / "whole" / PUBLISHED, OF_FACTS)
 
 
@@ -69,8 +72,17 @@ async def test_facts_that_an_intake_writes_again_in_other_chunks_never_show(
     folder = tmp_path_factory.mktemp("history")
     once, twice = chunks(facts, cycle(cuts)), in_columns([*facts[:written], *again, *facts[written:]], cycle(others))
     await run_records(folder / "once", once, size=3, flush=FlushRules(5, NEVER))
-    await run_records(folder / "twice", twice, size=2, flush=FlushRules(4, NEVER))
+    with folded_from(1):
+        await run_records(folder / "twice", twice, size=2, flush=FlushRules(4, NEVER))
     assert tables_without_places(folder / "twice" / PUBLISHED) == tables_without_places(folder / "once" / PUBLISHED)
+
+
+@contextmanager
+def folded_from(incidents: float) -> Iterator[None]:
+    """Have so many incidents of one record folded by column, and fewer one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.ledger.numbered.WORTH_COLUMNS", incidents)
+        yield
 
 
 def in_columns(facts: Sequence[Fact], cuts: Iterable[int]) -> list[Record]:

@@ -28,6 +28,7 @@ from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.convoys import Convoys
 from streams.ledger.core.coverage import Watch
+from streams.ledger.core.fresh import Fresh, Groups
 from streams.ledger.core.possible import possible_days
 from streams.ledger.core.stretches import DayIndex
 from streams.ledger.core.tally import DayTally
@@ -118,6 +119,30 @@ class Books:
             tally = self.tallies[bucket] = DayTally()
         tally.add(feed, report_id, adds, (feed,), severe=adds.kind in self._severe, sure=self._is_sure(adds))
         self._note(bucket, feed, report_id, adds, 1)
+
+    def add_fresh(self, told: Fresh) -> Groups:
+        """Count incidents in that were told for the first time; return them by what they have in common."""
+        groups = Groups(told, self._severe, self._feeds)
+        for bucket, incidents in groups.out_of_scope():
+            self._tally(bucket).out_of_scope += incidents
+        for bucket, sums in groups.in_scope():
+            self._tally(bucket).add_many(sums)
+        for bucket, feed, incidents in groups.by_feed(counted=True):
+            self.tallies[bucket].tell(feed, incidents)
+        for bucket, feed, incidents in groups.by_feed(counted=False):
+            told_of = self._told[bucket]
+            told_of[feed] = told_of.get(feed, 0) + incidents
+        for region, hour, incidents, deaths, without_toll in groups.by_hour():
+            if hour >= self._oldest_hour:
+                known = self._hours[region].get(hour, HourFigures(0, 0, 0))
+                more = (incidents, deaths, without_toll)
+                self._hours[region][hour] = HourFigures(*(a + b for a, b in zip(known, more, strict=True)))
+        return groups
+
+    def _tally(self, bucket: Bucket) -> DayTally:
+        """Return the tally of a region and day that is about to change."""
+        self.changed.add(bucket)
+        return self.tallies.setdefault(bucket, DayTally())
 
     def remove_incident(self, feed: str, report_id: str, adds: Contribution) -> None:
         """Take an incident report that no longer stands out again."""

@@ -45,6 +45,15 @@ class FeedHealth:
             if health.reported is None or reported > health.reported:
                 health.reported = reported
 
+    def accept(self, feed: str, reports: int, reported: Micros, received: Micros | None) -> None:
+        """Count reports accepted, given the last times they were told and received."""
+        health = self._feeds.setdefault(feed, _Feed())
+        health.changed = True
+        health.counts[Outcome.ACCEPTED] += reports
+        health.reported = max(reported, health.reported or reported)
+        if received is not None:
+            health.received = max(received, health.received or received)
+
     def changed_rows(self) -> list[FeedRow]:
         """Return the rows of the feeds heard since the last call."""
         rows = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from schemas.agreement import Agreement
+from schemas.chunks import Incidents, Numbers
 from schemas.facts import (
     BulletinFact,
     ConvoyFact,
@@ -46,6 +47,7 @@ from streams.ledger.core.claims import Changed as ChangedClaims
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
+from streams.ledger.core.fresh import Flags, fresh, plain
 from streams.ledger.core.identity import body_digest, identity_of
 from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Changing, Pending
@@ -161,11 +163,46 @@ class Ledger:
         for entry in entries:
             fact = entry.fact
             self.next_offset = entry.offset + 1
+            self._pending.tell(entry.offset)
             if not isinstance(fact, TickFact):
                 self._fold(entry, fact, priors)
             elif not self._passed(fact) and self._counts(fact):
                 yield from self._tick(entry.offset, fact.stamp)
             yield
+
+    def plain(self, incidents: Incidents) -> Flags:
+        """Return which incidents may be folded by column, if they are told for the first time."""
+        return plain(self.agreement, incidents)
+
+    def fold_fresh(self, incidents: Incidents, numbers: Numbers, key_hashes: Numbers, digests: Numbers) -> None:
+        """Take in plain incidents, each of which tells of its identity for the first time.
+
+        Of several facts between two ticks it does not show which are folded before others. The source offsets are the
+        caller's to note, and that no pending reject is of an identity.
+        """
+        told = fresh(self.agreement, incidents, numbers, key_hashes, digests, self._in_scope)
+        self.changes.fresh.append(told)
+        groups = self._books.add_fresh(told)
+        for bucket, first, reports in groups.first_told():
+            self._pending.touch_by_many(*bucket, first, reports)
+        for feed, reports, reported, received in groups.feeds():
+            self._feeds.accept(feed, reports, reported, received)
+        if self._links is not None:
+            for bucket, feed, _ in groups.by_feed(counted=False):
+                self._links.tell_many(bucket, feed)
+
+    def high_water(self, source: tuple[str, int, str]) -> int:
+        """Return the highest offset of a source that was read."""
+        return self._origins.get(source, -1)
+
+    def note_origin(self, source: tuple[str, int, str], offset: int) -> None:
+        """Note that a source was read up to an offset."""
+        if offset > self.high_water(source):
+            self._origins[source] = self.changes.origins[source] = offset
+
+    def refused(self) -> Iterable[tuple[str, str]]:
+        """Return the identities of pending rejects."""
+        return self._refusals.identities()
 
     def _fold(
         self,
@@ -193,6 +230,7 @@ class Ledger:
         )
         # Rejected once more it goes on as the reject it became, where that one tells as much.
         if outcome is not Outcome.REJECTED or (isinstance(fact, RejectFact) and fact.tells and fact.tells.regions):
+            self._pending.tell(entry.offset, settles=True)
             self._touch_refused(self._refusals.settle(fact.redrive.of), fact.redrive)
 
     def _take(
@@ -233,13 +271,12 @@ class Ledger:
         origin = fact.origin
         if origin is None:
             return False
-        return origin.offset <= self._origins.get((origin.topic, origin.partition, origin.log), -1)
+        return origin.offset <= self.high_water((origin.topic, origin.partition, origin.log))
 
     def _note_origin(self, fact: Fact) -> None:
         origin = fact.origin
         if origin is not None:
-            source = (origin.topic, origin.partition, origin.log)
-            self._origins[source] = self.changes.origins[source] = origin.offset
+            self.note_origin((origin.topic, origin.partition, origin.log), origin.offset)
 
     def _enter(
         self, entry: Entry, fact: ReportFact, identity: tuple[str, str], prior: Prior | None, digest: int

@@ -10,11 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date, timedelta
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
-from schemas.rows import Changes, Contribution, Identity, Prior, ReportRow, Resumed
+from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
 from streams.ledger.core.books import Books, Bucket
 from streams.ledger.core.linking import Candidates
 from streams.ledger.core.nearby import cell_of
@@ -22,7 +23,7 @@ from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.possible import possible_days
 from streams.ledger.core.relinking import Relinked, relink
-from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced
+from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced, linkable_of
 
 #: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart. Two
 #: days more: a report may make a crowd of others that begin on its day, and have candidates where it has none.
@@ -78,6 +79,11 @@ class Links:
         else:
             feeds.add(fact.feed)
 
+    def tell_many(self, bucket: Bucket, feed: str) -> None:
+        """Note incident reports of one region, day and feed."""
+        self._told.add(bucket)
+        self._reporting.setdefault(bucket, set()).add(feed)
+
     def replace(self, identity: Identity, prior: Prior, adds: Contribution | None) -> None:
         """Note a higher revision of a report, and what it adds in the place of ``prior``."""
         had = prior.contribution
@@ -110,7 +116,7 @@ class Links:
         if self._told or self._told_again:
             # Asked before as well: a claim that is taken back held reports of any feed and region together.
             claimed = self._known.has_claims
-            self._known.take_in(_from(changes.reports, since), self._replaced)
+            self._known.take_in(_from(changes, since), self._replaced)
             if claimed or self._looks():
                 yield from self._look(pending, changes)
             else:
@@ -187,6 +193,12 @@ class Links:
                 pending.touch_by_link(cause)
 
 
-def _from(rows: list[ReportRow], since: int) -> list[ReportRow]:
-    """Return the rows of facts at ``since`` or later; rows stand in the order of their facts."""
-    return rows[bisect_left(rows, since, key=attrgetter("fact_offset")) :]
+def _from(changes: Changes, since: int) -> list[tuple[Any, ...]]:
+    """Return the incident reports of facts at ``since`` or later, in the order of their facts."""
+    # Rows stand in that order, those in columns as a whole.
+    rows = changes.reports[bisect_left(changes.reports, since, key=attrgetter("fact_offset")) :]
+    told = [linkable_of(row) for row in rows if row.type == "incident"]
+    for fresh in changes.fresh:
+        if fresh.first >= since:
+            told += fresh.linkable()
+    return sorted(told, key=itemgetter(0))

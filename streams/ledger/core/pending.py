@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import insort
 from collections.abc import Iterable
 from datetime import date
+from operator import itemgetter
 
 from schemas.facts import DismissalFact, Redrive, RejectFact, ReportFact
 from schemas.truceday import Micros
@@ -32,10 +34,11 @@ class Cause:
         self.shared = shared
 
     def add(self, number: int, report: str) -> None:
-        """Add a report, by name while few are known."""
-        if len(self.reports) < CAUSES_SHOWN:
-            self.reports.append((number, report))
-        else:
+        """Add a report, by name where it is among the first."""
+        # Facts that were folded by column came before those between them.
+        insort(self.reports, (number, report), key=itemgetter(0))
+        if len(self.reports) > CAUSES_SHOWN:
+            self.reports.pop()
             self.more += 1
 
 
@@ -51,6 +54,7 @@ class Pending:
         self.every_day: set[str] = set()
         self._by: Changing | None = None
         self._touched_by_it: set[tuple[str, date | None]] = set()
+        #: Where what follows is told: twice the number of its fact, and one more of what its redrive settles.
         self._number = 0
         #: Reports that watch, and at a tick what they changed, by region and day.
         self._watchers = Watchers()
@@ -61,11 +65,22 @@ class Pending:
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
 
+    def tell(self, fact_number: int, *, settles: bool = False) -> None:
+        """Note whose touches follow: those of a fact, or of what its redrive settles."""
+        self._number = 2 * fact_number + settles
+
     def touch(self, region: str, day: date | None, fact: Changing) -> None:
         """Note that a report changed what ``region`` and ``day`` rest on; one report's touches follow each other."""
         if day is None:
             self.every_day.add(region)
         self._name(region, day, fact)
+
+    def touch_by_many(self, region: str, day: date, first: list[tuple[int, str]], reports: int) -> None:
+        """Note that reports changed one day and nothing else: how many, and the first few with their numbers."""
+        cause = self._causes.setdefault((region, day), Cause())
+        for number, report in first:
+            cause.add(2 * number, report)
+        cause.more += reports - len(first)
 
     def touch_access(self, region: str, fact: ReportFact) -> None:
         """Note that a step of a convoy to ``region`` came or went: it is named on every day of the region.
@@ -106,7 +121,6 @@ class Pending:
         if fact is self._by:
             return False
         self._by, self._touched_by_it = fact, set()
-        self._number += 1
         return True
 
     def spread(self, book: WatchBook, first: date, today: date) -> Pieces[None]:
@@ -130,7 +144,7 @@ class Pending:
         touched = by.own | by.days
         self._watchers.touch(by.report, by.days)
         for region, day in by.days:
-            self._causes.setdefault((region, day), Cause()).add(self._number + 1, by.report)
+            self._causes.setdefault((region, day), Cause()).add(self._number, by.report)
             if day is None:
                 self.every_day.add(region)
         for region, day in touched:
@@ -178,21 +192,24 @@ class Pending:
         self._watchers.clear()
         self._watched.clear()
         self._spans.clear()
-        self._by, self._number = None, 0
+        self._by = None
         self.judged_to = now
 
     def to_text(self, last_tick: int) -> str:
         """Return everything as JSON text, given where in the facts topic the last tick lies."""
         causes = [
-            [region, day and day.isoformat(), cause.reports, cause.more, cause.shared]
+            [
+                *(region, day and day.isoformat()),
+                [(number - 2 * last_tick, report) for number, report in cause.reports],
+                *(cause.more, cause.shared),
+            ]
             for (region, day), cause in self._causes.items()
         ]
         pending = {
             "judged_to": self.judged_to,
-            "number": self._number,
             "causes": causes,
             "linked": self.linked.to_values(last_tick),
-            "watchers": self._watchers.to_values(),
+            "watchers": self._watchers.to_values(last_tick),
             "spans": sorted([region, low.isoformat(), high.isoformat()] for region, low, high in self._spans),
         }
         return json.dumps(pending, ensure_ascii=False)
@@ -205,17 +222,19 @@ class Pending:
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
             # An older version named the reports alone.
-            named = [(0, each) if isinstance(each, str) else (each[0], each[1]) for each in reports]
+            named = [
+                (2 * last_tick, each) if isinstance(each, str) else (each[0] + 2 * last_tick, each[1])
+                for each in reports
+            ]
             pending._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
         # Which days a step moved that came or went before the restart, nobody can tell any more.
         pending.every_day = {region for region, day in pending._causes if day is None}
         if "linked" in stored:
             pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
         if "watchers" in stored:
-            pending._watchers = Watchers.from_values(stored["watchers"])
+            pending._watchers = Watchers.from_values(stored["watchers"], last_tick)
         for region, low, high in stored.get("spans", []):
             pending._spans.add((region, date.fromisoformat(low), date.fromisoformat(high)))
-        pending._number = stored.get("number", 0)
         return pending
 
 

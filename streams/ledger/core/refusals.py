@@ -98,6 +98,10 @@ class Refusals:
         """Settle the rejects of an identity of which a report was accepted; return their days."""
         return [bucket for source in sorted(self._of.get(identity, ())) for bucket in self._remove(source)]
 
+    def identities(self) -> Iterable[tuple[str, str]]:
+        """Return the identities that have a pending reject."""
+        return self._of.keys()
+
     def settle(self, of: Origin) -> tuple[Bucket, ...]:
         """Settle the reject of a record, now or whenever it comes; return its days."""
         source = (of.topic, of.partition, of.offset, of.log)

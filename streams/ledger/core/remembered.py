@@ -22,9 +22,9 @@ REPORTS_KEPT = 50_000
 #: Reports that name others are few; beyond so many the store is asked about names.
 CLAIMS_KEPT = 100_000
 
-_placed_of_row = itemgetter(*map(ReportRow._fields.index, Placed._fields))
 _placed_of_linkable = itemgetter(*map(Linkable._fields.index, Placed._fields))
-_linkable_of_row = itemgetter(*map(ReportRow._fields.index, Linkable._fields))
+#: The fields of ``Linkable`` of a row.
+linkable_of = itemgetter(*map(ReportRow._fields.index, Linkable._fields))
 _PRESENT = Linkable._fields.index("present")
 
 
@@ -96,7 +96,7 @@ class Remembered:
         # The first is the one met longest ago.
         # Plain tuples: those of a class of their own would be looked at by every run of the garbage collector.
         self._recent: dict[int, tuple[Any, ...]] = {}
-        self._new: list[ReportRow] = []
+        self._new: list[Linkable] = []
 
     def restore(self, cells: Iterable[Cell], claims: Sequence[Claim], linked: Sequence[int]) -> None:
         """Begin with what the store tells on resuming."""
@@ -107,22 +107,26 @@ class Remembered:
 
     # -- as reports come and go
 
-    def take_in(self, rows: Sequence[ReportRow], replaced: Collection[Replaced]) -> None:
-        """Take in the rows folded since the last call, and forget the revisions they replaced."""
+    def take_in(self, told: Sequence[tuple[Any, ...]], replaced: Collection[Replaced]) -> None:
+        """Take in the incident reports folded since the last call, and forget the revisions they replaced.
+
+        Args:
+            told: the fields of ``Linkable`` of each.
+        """
         self._nearby.begin()
         gone = {one.fact_offset for one in replaced}
-        self._keep((row[0], _linkable_of_row(row)) for row in rows if row.type == "incident")
+        self._keep((report[0], report) for report in told)
         for place in gone:
             self._claims.remove(place)
             known = self._recent.get(place)
             if known is not None:
                 self._recent[place] = (*known[:_PRESENT], False, *known[_PRESENT + 1 :])
         self._nearby.withdraw((one.cell, one.fact_offset) for one in replaced if one.cell is not None)
-        self._new = [row for row in rows if row.type == "incident" and row.present and row[0] not in gone]
-        self._nearby.add([_placed_of_row(row) for row in self._new if row.merged_into is None])
-        for row in self._new:
-            if row.same_as or row.merged_into is not None:
-                self._claims.add(Claim(row.fact_offset, row.feed, row.merged_into, row.same_as))
+        self._new = [Linkable._make(report) for report in told if report[_PRESENT] and report[0] not in gone]
+        self._nearby.add([_placed_of_linkable(report) for report in self._new if report.merged_into is None])
+        for report in self._new:
+            if report.same_as or report.merged_into is not None:
+                self._claims.add(Claim(report.fact_offset, report.feed, report.merged_into, report.same_as))
 
     def withdraw(self, reports: Iterable[Linkable]) -> None:
         """Take replaced revisions out whose cell was not known before they were read."""
@@ -163,7 +167,7 @@ class Remembered:
 
     def partners_of_new(self) -> Partners:
         """Return as ``partners_of`` does for all that were taken in last and stand."""
-        return self._partners(self._new, [_placed_of_row(row) for row in self._new])
+        return self._partners(self._new, [_placed_of_linkable(report) for report in self._new])
 
     def partners_of(self, reports: Sequence[Linkable]) -> Partners:
         """Return pairs of the place of one of ``reports`` and of a present one that may have to do with it.
@@ -182,13 +186,11 @@ class Remembered:
         placed, left = ([_placed_of_linkable(report) for report in each] for each in (reports, gone))
         return self._nearby.gatherings(placed, left, lambda cells: self._staged().cells(cells))
 
-    def _partners(
-        self, reports: Sequence[ReportRow] | Sequence[Linkable], placed: Sequence[tuple[Any, ...]]
-    ) -> Partners:
+    def _partners(self, reports: Sequence[Linkable], placed: Sequence[tuple[Any, ...]]) -> Partners:
         near = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
         return Partners(near, self._naming(reports) if self.has_claims else [])
 
-    def _naming(self, reports: Sequence[ReportRow] | Sequence[Linkable]) -> list[tuple[int, int]]:
+    def _naming(self, reports: Sequence[Linkable]) -> list[tuple[int, int]]:
         if self._claims.too_many:
             return self._staged().naming([report.fact_offset for report in reports])
         pairs = [
@@ -225,7 +227,7 @@ class Remembered:
         return self._staged().first_told({identity: key_hash(*identity) for identity in identities})
 
 
-def _named(report: ReportRow | Linkable | Claim) -> list[str]:
+def _named(report: Linkable | Claim) -> list[str]:
     """Return the reports that one asserts or was merged into, as ``feed/report_id``."""
     named = list(report.same_as or ())
     if report.merged_into is not None:

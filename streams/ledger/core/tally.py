@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from typing import NamedTuple
 
 from schemas.rows import Contribution, Evidence
 from schemas.truceday import Micros
@@ -40,6 +41,12 @@ class Earliest:
                     kept.pop()
         self.total += 1
 
+    def add_many(self, earliest: list[Evidence], incidents: int) -> None:
+        """Count incidents, of which the first ``EVIDENCE_KEPT`` are given in order: no other may be kept."""
+        for evidence in earliest:
+            self.add(*evidence)
+        self.total += incidents - len(earliest)
+
     def remove(self, evidence: Evidence) -> None:
         """Count an incident no longer."""
         self.total -= 1
@@ -59,6 +66,17 @@ class Earliest:
     def shown(self) -> list[Evidence]:
         """The evidence a verdict names."""
         return self.kept[:EVIDENCE_SHOWN]
+
+
+class Sums(NamedTuple):
+    """What some incidents in scope of one region and truce-day add up to, with the earliest of them."""
+
+    incidents: int
+    earliest: list[Evidence]
+    severe: int
+    earliest_severe: list[Evidence]
+    tolls: tuple[int, int, int]
+    without_toll: int
 
 
 class DayTally:
@@ -104,9 +122,21 @@ class DayTally:
             self.uncertain += 1
             self.uncertain_severe += severe
         for teller in feeds:
-            self.feeds[teller] = self.feeds.get(teller, 0) + 1
-            self._moved.add(teller)
+            self.tell(teller, 1)
         self._add_toll(adds, 1)
+
+    def add_many(self, sums: Sums) -> None:
+        """Count incidents in scope in that surely happened that day; the feeds that tell of them come apart."""
+        self.in_scope.add_many(sums.earliest, sums.incidents)
+        self.severe.add_many(sums.earliest_severe, sums.severe)
+        low, best, high = self._tolls
+        self._tolls = (low + sums.tolls[0], best + sums.tolls[1], high + sums.tolls[2])
+        self.without_toll += sums.without_toll
+
+    def tell(self, feed: str, incidents: int) -> None:
+        """Note that a feed tells of so many more incidents in scope."""
+        self.feeds[feed] = self.feeds.get(feed, 0) + incidents
+        self._moved.add(feed)
 
     def remove(
         self, feed: str, report_id: str, adds: Contribution, feeds: tuple[str, ...], *, severe: bool, sure: bool = True

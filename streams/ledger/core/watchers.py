@@ -118,11 +118,11 @@ class Watchers:
         for region in sorted(changes):
             yield from _swept(region, changes[region], book)
 
-    def to_values(self) -> list[Any]:
+    def to_values(self, last_tick: int) -> list[Any]:
         """Return everything as values for JSON."""
         watchers = [
             [
-                one.number,
+                one.number - 2 * last_tick,
                 one.report,
                 [[feed, regions, low.isoformat(), high.isoformat()] for feed, regions, low, high in one.watches],
                 sorted([region, day.isoformat() if day else ""] for region, day in one.touched),
@@ -132,7 +132,7 @@ class Watchers:
         return [watchers, {region: day.isoformat() for region, day in self._since.items()}]
 
     @classmethod
-    def from_values(cls, values: list[Any]) -> Watchers:
+    def from_values(cls, values: list[Any], last_tick: int) -> Watchers:
         """Read what ``to_values`` wrote."""
         kept = cls()
         watchers, since = values
@@ -142,7 +142,7 @@ class Watchers:
                 for feed, regions, low, high in watches
             ]
             buckets = {(region, date.fromisoformat(day) if day else None) for region, day in touched}
-            kept._watchers[report] = Watcher(number, report, days, buckets)
+            kept._watchers[report] = Watcher(number + 2 * last_tick, report, days, buckets)
         kept._since = {region: date.fromisoformat(day) for region, day in since.items()}
         return kept
 
