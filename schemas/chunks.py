@@ -246,7 +246,7 @@ class Chunk:
         }
         if columns or reports.null_count:
             raise FactUnreadable(f"a chunk of facts with columns that are unknown here: {', '.join(columns)}")
-        self._reports = reports
+        self._columns["raw"] = reports
         self.bodies: list[bytes] = reports.to_pylist()
         texts = [None] * len(batch) if said is None else said.to_pylist()
         self.said = [None if text is None else facts.decode(text.encode()) for text in texts]
@@ -256,8 +256,7 @@ class Chunk:
 
     def incidents(self, rows: Sequence[int] | Numbers) -> Incidents:
         """Return the incidents of some rows, each of which has to be in columns."""
-        every = Incidents(self._columns, self._reports)
-        return every if len(rows) == len(self) else every.take(rows)
+        return Incidents(self._columns, len(self), None if len(rows) == len(self) else np.asarray(rows, np.int64))
 
     def told(self, rows: Sequence[int] | None = None) -> list[Told]:
         """Return some facts, or all, one by one."""
@@ -268,25 +267,30 @@ class Chunk:
 
 
 class Incidents:
-    """Incidents in columns, under the names of the table ``reports``."""
+    """Incidents in columns, under the names of the table ``reports``.
 
-    def __init__(self, columns: dict[str, Any], reports: Any) -> None:
+    Args:
+        columns: the arrays of a chunk, None for one whose values are all the default.
+        count: how many rows they have.
+        rows: which rows of them, all where it is None. Only columns that are asked for are copied.
+    """
+
+    def __init__(self, columns: dict[str, Any], count: int, rows: Numbers | None = None) -> None:
         self._columns = columns
-        self._reports = reports
+        self._count = count if rows is None else len(rows)
+        self._rows = rows
 
     def __len__(self) -> int:
-        return len(self._reports)
+        return self._count
+
+    def take(self, rows: Numbers) -> Incidents:
+        """Return those of some rows."""
+        return Incidents(self._columns, len(rows), rows if self._rows is None else self._rows[rows])
 
     @property
     def names(self) -> AbstractSet[str]:
-        """Names of the columns, but for the report's own bytes."""
+        """Names of the columns; ``raw`` holds the report's own bytes."""
         return self._columns.keys()
-
-    def take(self, rows: Sequence[int] | Numbers) -> Incidents:
-        """Return those of some rows."""
-        places = pa.array(rows, pa.int64())
-        taken = {name: None if array is None else array.take(places) for name, array in self._columns.items()}
-        return Incidents(taken, self._reports.take(places))
 
     def values(self, name: str) -> Sequence[Any]:
         """Return the values of a column, as an incident has them."""
@@ -303,8 +307,12 @@ class Incidents:
 
     def array(self, name: str) -> Any:
         """Return a column as an Arrow array; None where all values are the default."""
-        array = self._reports if name == "raw" else self._columns[name]
-        return array.dictionary_decode() if array is not None and pa.types.is_dictionary(array.type) else array
+        array = self._columns[name]
+        if array is None:
+            return None
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        return array if self._rows is None else array.take(pa.array(self._rows))
 
     def default(self, name: str) -> Any:
         """Return the value of a column that is left out."""

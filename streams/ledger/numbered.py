@@ -10,7 +10,7 @@ import numpy as np
 from schemas.chunks import Chunk, Incidents, Numbers
 from schemas.facts import REPORT_FACTS, Fact, TickFact
 from streams.ledger.core.fresh import Flags
-from streams.ledger.core.identity import body_digest, identity_of, key_hash
+from streams.ledger.core.identity import body_digests, identity_of, key_hash, key_hashes
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
 
@@ -39,7 +39,7 @@ class NumberedFacts:
         self._incidents = chunk.incidents(self._rows)
         self.keys = np.zeros(len(chunk), np.int64)
         names = zip(self._incidents.values("feed"), self._incidents.values("report_id"), strict=True)
-        self.keys[self._rows] = [key_hash(*name) for name in names]
+        self.keys[self._rows] = key_hashes(names)
         self.reports = self._in_columns.copy()
         for row, fact in self._said():
             self.keys[row] = 0 if (identity := identity_of(fact)) is None else key_hash(*identity)
@@ -92,7 +92,7 @@ class NumberedFacts:
         if not len(rows):
             return
         incidents = self._of(rows)
-        digests = np.fromiter((body_digest(self._chunk.bodies[row]) for row in rows.tolist()), np.int64, len(rows))
+        digests = body_digests(self._chunk.bodies[row] for row in rows.tolist())
         ledger.fold_fresh(incidents, self.first + rows, self.keys[rows], digests)
 
     def _of(self, rows: Numbers) -> Incidents:

@@ -18,7 +18,7 @@ from sinks.store import LIVE, PUBLISHED
 from streams.engine.lane import Batch, Record
 from streams.ledger.handler import FlushRules
 from tests.agents.test_ledger_agent import HISTORY, NEVER, agent_on, run_records
-from tests.property.test_any_history import histories
+from tests.property.test_any_history import TRUCES, histories
 from tests.support.effort import examples
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TABLES, batches_of, chunks, record, tables, tables_without_places
@@ -35,22 +35,26 @@ sizes = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 
 
 @pytest.mark.property
+@pytest.mark.parametrize("truce", ["plain", "linking", "linking what counts"])
 @RANDOM
-@given(history=histories, cuts=sizes, data=st.data())
-async def test_where_chunks_end_never_shows_in_any_history(
-    tmp_path_factory: pytest.TempPathFactory, history: list[Fact], cuts: list[int], data: st.DataObject
+@given(cuts=sizes, data=st.data())
+async def test_where_chunks_end_and_what_is_folded_by_column_never_show_in_any_history(
+    tmp_path_factory: pytest.TempPathFactory, truce: str, cuts: list[int], data: st.DataObject
 ) -> None:
-    facts = [*from_a_partition(history), tick(at(9))]
+    agreement, told = TRUCES[truce]
+    facts = [*from_a_partition(data.draw(told)), tick(at(9))]
     whole, cut = in_columns(facts, [len(facts)]), chunks(facts, cycle(cuts))
     if data.draw(st.booleans()):
         cut = in_columns(facts, cycle(cuts))
     stops = tuple(sorted(data.draw(st.sets(st.integers(1, len(cut)), max_size=3))))
     folder = tmp_path_factory.mktemp("history")
     with folded_from(NEVER):
-        await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER))
+        await run_records(folder / "whole", whole, size=1, flush=FlushRules(100, NEVER), truce=agreement)
     flush = FlushRules(data.draw(st.integers(1, 9)), NEVER)
     with folded_from(data.draw(st.sampled_from([1, 3, NEVER]))):
-        await run_records(folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops)
+        await run_records(
+            folder / "cut", cut, size=data.draw(st.integers(1, 7)), flush=flush, stops=stops, truce=agreement
+        )
     assert tables(folder / "cut" / PUBLISHED, OF_FACTS) == tables(folder / "whole" / PUBLISHED, OF_FACTS)
 
 

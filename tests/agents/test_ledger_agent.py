@@ -81,13 +81,19 @@ async def run(
 
 
 async def run_records(
-    folder: Path, log: Sequence[Record], *, size: int, flush: FlushRules | None = None, stops: tuple[int, ...] = ()
+    folder: Path,
+    log: Sequence[Record],
+    *,
+    size: int,
+    flush: FlushRules | None = None,
+    stops: tuple[int, ...] = (),
+    truce: Agreement = TRUCE,
 ) -> None:
     """Feed records in batches of ``size``; at each offset of ``stops`` the ledger dies with what is not committed."""
     lane = lane_of(Group())
     remaining = list(stops)
     while True:
-        agent = agent_on(folder, flush=flush)
+        agent = agent_on(folder, flush=flush, truce=truce)
         await agent.started(lane)
         start = await agent.resume(TOPIC, 0)
         died = False

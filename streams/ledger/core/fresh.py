@@ -151,7 +151,7 @@ class Groups:
         counted = np.fromiter((not feeds or name in feeds for name in self._feed_names), np.bool_)[self._feed]
         self._scope = np.flatnonzero(told.in_scope & counted)
         self._outside = self._keys[~told.in_scope & counted]
-        self._tolls = _added_tolls(incidents)
+        self._tolls, self._stated = _added_tolls(incidents)
 
     def _bucket(self, key: int) -> tuple[str, date]:
         return self._region_names[key >> 32], date.fromordinal(key & 0xFFFFFFFF)
@@ -165,18 +165,15 @@ class Groups:
         """Yield the regions and days with what those in scope that count add up to."""
         rows = self._scope[np.lexsort((self._low[self._scope], self._keys[self._scope]))]
         keys = self._keys[rows]
-        tolls, stated = self._tolls
-        for first, end in _segments(keys):
+        parts = [*_segments(keys)]
+        tolls = zip(*(_sums(each[rows], parts) for each in self._tolls), strict=True)
+        stated = _sums(self._stated[rows].astype(np.int64), parts)
+        for (first, end), toll, with_toll in zip(parts, tolls, stated, strict=True):
             of_day = rows[first:end]
             severe = of_day[self._severe[of_day]]
-            low, best, high = (each[of_day].sum().item() for each in tolls)
-            without = len(of_day) - int(stated[of_day].sum())
-            yield (
-                self._bucket(int(keys[first])),
-                Sums(
-                    len(of_day), self._earliest(of_day), len(severe), self._earliest(severe), (low, best, high), without
-                ),
-            )
+            earliest, earliest_severe = self._earliest(of_day), self._earliest(severe)
+            sums = Sums(len(of_day), earliest, len(severe), earliest_severe, toll, len(of_day) - with_toll)
+            yield self._bucket(int(keys[first])), sums
 
     def _earliest(self, rows: Numbers) -> list[Evidence]:
         """Return the earliest of rows that are in order of time."""
@@ -199,15 +196,14 @@ class Groups:
 
     def by_hour(self) -> Iterator[tuple[str, Micros, int, int, int]]:
         """Yield regions with a clock hour, the number in scope that began in it, their deaths, and those of no toll."""
-        (_, best, _), stated = self._tolls
         rows = self._scope
         hours = self._low[rows] // MICROS_PER_HOUR * MICROS_PER_HOUR
         order = np.lexsort((hours, self._regions[rows]))
         rows, both = rows[order], np.stack((self._regions[rows][order], hours[order]))
-        for first, end in _segments(both):
-            begun = rows[first:end]
-            deaths, with_toll = best[begun].sum().item(), int(stated[begun].sum())
-            yield self._region_names[both[0, first]], int(both[1, first]), end - first, deaths, end - first - with_toll
+        parts = [*_segments(both)]
+        deaths, stated = _sums(self._tolls[1][rows], parts), _sums(self._stated[rows].astype(np.int64), parts)
+        for (first, end), dead, with_toll in zip(parts, deaths, stated, strict=True):
+            yield self._region_names[both[0, first]], int(both[1, first]), end - first, dead, end - first - with_toll
 
     def first_told(self) -> Iterator[tuple[tuple[str, date], list[tuple[int, str]], int]]:
         """Yield the regions and days with the first few told of each, after their numbers, and how many there are."""
@@ -249,6 +245,12 @@ def _segments(ordered: Numbers) -> Iterator[tuple[int, int]]:
     apart = np.diff(ordered, axis=-1) != 0
     ends = [*(np.flatnonzero(apart.any(axis=0) if ordered.ndim > 1 else apart) + 1).tolist(), count]
     yield from zip([0, *ends], ends, strict=False)
+
+
+def _sums(values: Numbers, parts: list[tuple[int, int]]) -> list[int]:
+    """Return the sum of each part."""
+    sums: list[int] = np.add.reduceat(values, [first for first, _ in parts]).tolist() if parts else []
+    return sums
 
 
 def _added_tolls(incidents: Incidents) -> tuple[tuple[Numbers, Numbers, Numbers], Flags]:

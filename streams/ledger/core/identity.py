@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -29,6 +30,20 @@ def identity_of(fact: Fact) -> tuple[str, str] | None:
 def body_digest(body: bytes) -> int:
     """Return the signed 64-bit fingerprint of a report's bytes."""
     return int.from_bytes(blake2b(body, digest_size=8).digest(), "little", signed=True)
+
+
+def key_hashes(names: Iterable[tuple[str, str]]) -> Hashes:
+    """Return the fingerprints of many identities."""
+    return _hashes(f"{feed}\x00{report_id}".encode() for feed, report_id in names)
+
+
+def body_digests(bodies: Iterable[bytes]) -> Hashes:
+    """Return the fingerprints of many reports."""
+    return _hashes(bodies)
+
+
+def _hashes(texts: Iterable[bytes]) -> Hashes:
+    return np.frombuffer(b"".join([blake2b(text, digest_size=8).digest() for text in texts]), "<i8")
 
 
 class SeenFilter:
