@@ -219,13 +219,12 @@ def decode(value: bytes) -> list[Told]:
     values = [_values_of(column, columns.pop(column.name, None), in_columns) for column in _COLUMNS]
     if columns or reports.null_count:
         raise FactUnreadable(f"a chunk of facts with columns that are unknown here: {', '.join(columns)}")
-    bodies = reports.to_pylist()
+    bodies, rows = reports.to_pylist(), zip(*values, strict=False)
     if said is None:
-        return list(zip(map(_incident, *values), bodies, strict=True))
-    texts = said.to_pylist()
+        return list(zip(map(_incident, rows), bodies, strict=False))
     return [
-        (_incident(*row) if text is None else facts.decode(text.encode()), body)
-        for text, body, *row in zip(texts, bodies, *values, strict=False)
+        (_incident(row) if text is None else facts.decode(text.encode()), body)
+        for text, body, row in zip(said.to_pylist(), bodies, rows, strict=False)
     ]
 
 
@@ -240,19 +239,23 @@ def _values_of(column: _Column, array: Any, count: int) -> Iterable[Any]:
         raise FactUnreadable(f"a chunk of facts with another type of the column {column.name}")
     if (column.required or column.default is not None) and array.null_count != len(array) - count:
         raise FactUnreadable(f"a chunk of facts with gaps in the column {column.name}")
-    if is_dictionary:
-        array = array.dictionary_decode()
+    if is_dictionary and len(array.dictionary) == 1 and array.null_count == len(array) - count:
+        return repeat(_plain_values(column, array.dictionary)[0])
+    return _plain_values(column, array.dictionary_decode() if is_dictionary else array)
+
+
+def _plain_values(column: _Column, array: Any) -> list[Any]:
     if column.type is _TIME:
         array = array.view(_NUMBER)
     values: list[Any] = array.to_pylist()
     if column.type is _TEXTS:
         return [tuple(value) if value else () for value in values]
-    if column.default == () and column.type is not _TEXTS:
+    if column.default == ():
         return [tuple(map(tuple, value)) if value else () for value in values]
     return values
 
 
-def _incident(*row: Any) -> IncidentFact:
+def _incident(row: tuple[Any, ...]) -> IncidentFact:
     """Return the incident of one row, its values in the order of the columns."""
     own = dict(zip(_OWN, row, strict=False))
     return IncidentFact(place=Located(*row[_OF_PLACE]), origin=Origin(*row[_OF_ORIGIN]), **own)
