@@ -98,7 +98,6 @@ _COLUMNS = (
 )
 _OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
 _OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
-_row_of = attrgetter(*(column.attribute for column in _COLUMNS))
 _FACT, _REPORT = "fact", "report"
 
 
@@ -138,9 +137,9 @@ def encode(told: Sequence[Told]) -> bytes:
         fields.append(pa.field(_FACT, _TEXT))
         numbers = count()
         places = pa.array([next(numbers) if fits else None for fits in in_columns], pa.int32())
-    rows = [_row_of(fact) for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
-    for column, values in zip(_COLUMNS, zip(*rows, strict=True), strict=False):
-        array = _array_of(column, values)
+    incidents = [fact for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
+    for column in _COLUMNS if incidents else ():
+        array = _array_of(column, list(map(attrgetter(column.attribute), incidents)))
         if array is not None:
             arrays.append(array if places is None else array.take(places))
             fields.append(pa.field(column.name, array.type))
