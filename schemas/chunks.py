@@ -103,7 +103,6 @@ _COLUMNS = (
 _OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
 _OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
 _BY_NAME = {column.name: column for column in _COLUMNS}
-_row_of = attrgetter(*(column.attribute for column in _COLUMNS))
 _FACT, _REPORT = "fact", "report"
 
 
@@ -143,9 +142,9 @@ def encode(told: Sequence[Told]) -> bytes:
         fields.append(pa.field(_FACT, _TEXT))
         numbers = count()
         places = pa.array([next(numbers) if fits else None for fits in in_columns], pa.int32())
-    rows = [_row_of(fact) for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
-    for column, values in zip(_COLUMNS, zip(*rows, strict=True), strict=False):
-        array = _array_of(column, values)
+    incidents = [fact for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
+    for column in _COLUMNS if incidents else ():
+        array = _array_of(column, list(map(attrgetter(column.attribute), incidents)))
         if array is not None:
             arrays.append(array if places is None else array.take(places))
             fields.append(pa.field(column.name, array.type))
@@ -294,7 +293,12 @@ class Incidents:
 
     def values(self, name: str) -> Sequence[Any]:
         """Return the values of a column, as an incident has them."""
-        return _values_of(_BY_NAME[name], self.array(name), len(self))
+        column, array = _BY_NAME[name], self._columns[name]
+        if array is None:
+            return [column.default] * len(self)
+        if pa.types.is_dictionary(array.type) and len(array.dictionary) == 1 and not array.null_count:
+            return _plain_values(column, array.dictionary) * len(self)
+        return _plain_values(column, self.array(name))
 
     def numbers(self, name: str, missing: int = 0) -> Numbers:
         """Return the values of a column of numbers or instants; ``missing`` where there is none."""
@@ -320,7 +324,7 @@ class Incidents:
 
     def facts(self) -> Iterator[IncidentFact]:
         """Yield the incidents one by one."""
-        return map(_incident, *(self.values(column.name) for column in _COLUMNS))
+        return map(_incident, zip(*(self.values(column.name) for column in _COLUMNS), strict=True))
 
 
 def _checked(column: _Column, array: Any, count: int) -> Any:
@@ -337,21 +341,18 @@ def _checked(column: _Column, array: Any, count: int) -> Any:
     return array
 
 
-def _values_of(column: _Column, array: Any, count: int) -> Sequence[Any]:
-    """Return ``count`` values of incidents."""
-    if array is None:
-        return [column.default] * count
+def _plain_values(column: _Column, array: Any) -> list[Any]:
     if column.type is _TIME:
         array = array.view(_NUMBER)
     values: list[Any] = array.to_pylist()
     if column.type is _TEXTS:
         return [tuple(value) if value else () for value in values]
-    if column.default == () and column.type is not _TEXTS:
+    if column.default == ():
         return [tuple(map(tuple, value)) if value else () for value in values]
     return values
 
 
-def _incident(*row: Any) -> IncidentFact:
+def _incident(row: tuple[Any, ...]) -> IncidentFact:
     """Return the incident of one row, its values in the order of the columns."""
     own = dict(zip(_OWN, row, strict=False))
     return IncidentFact(place=Located(*row[_OF_PLACE]), origin=Origin(*row[_OF_ORIGIN]), **own)

@@ -83,7 +83,7 @@ class IntakeHandler:
             await self._commit(self._lane)
             return
         reached("intake.read")
-        by_topic: dict[str, list[Told]] = defaultdict(list)
+        told: dict[str, list[Told]] = defaultdict(list)
         rejects: dict[Hashable, Outgoing] = {}
         read_at = time.time_ns() // 1_000
         source_log = self._logs[batch.topic]
@@ -94,16 +94,15 @@ class IntakeHandler:
             if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
                 examined, body = cut(examined, len(body)), body[:CUT_BYTES]
             for agreement, fact in examined.facts:
-                kept = b"" if isinstance(fact, OutsideFact) else body
-                by_topic[self._topics.facts(agreement)].append((fact, kept))
+                told[agreement].append((fact, b"" if type(fact) is OutsideFact else body))
             if examined.rejected is not None:
                 # Else a record that came compressed could be read and never written, and intake
                 # would stop at it.
                 key, own = fitting(record.key, record.headers, len(body))
                 rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
         reached("intake.examined")
-        for topic, told in by_topic.items():
-            await self._producer.send(topic, 0, list(records_of(told, self._chunk_facts)))
+        for agreement, facts in told.items():
+            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
             reached("intake.produced")
         if rejects:
             await self._rejects.append(rejects, self._source_of)

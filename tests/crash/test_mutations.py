@@ -70,8 +70,8 @@ MUTATIONS = {
     ),
     "what is rejected is written once the offset is committed": Mutation(
         "streams/intake/handler.py",
-        """        for topic, told in by_topic.items():
-            await self._producer.send(topic, 0, list(records_of(told, self._chunk_facts)))
+        """        for agreement, facts in told.items():
+            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
             reached("intake.produced")
         if rejects:
             await self._rejects.append(rejects, self._source_of)
@@ -80,8 +80,8 @@ MUTATIONS = {
         await self._commit(self._lane)
         reached("intake.committed")
 """,
-        """        for topic, told in by_topic.items():
-            await self._producer.send(topic, 0, list(records_of(told, self._chunk_facts)))
+        """        for agreement, facts in told.items():
+            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
