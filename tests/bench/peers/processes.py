@@ -74,7 +74,7 @@ class Processes:
         for process in self._running:
             if process.poll() is not None:
                 lines = self._log.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
-                raise PeerFailed("\n".join([f"ended with {process.returncode}; see {self._log}", *lines]))
+                raise PeerFailed("\n".join([f"ended with {process.returncode}", *lines]))
 
     def kill(self) -> None:
         """End all at once, as a power cut would."""

@@ -89,9 +89,11 @@ def _speed(found: Throughput | None, yardstick: float | None) -> list[str]:
 
 
 def _waits(latency: Latency) -> str:
+    # A machine too busy to publish at the rate has measured another one.
+    slower = f" (at {latency.published:,.0f}/s)" if latency.published < 0.95 * latency.rate else ""
     if latency.p50_ms is None or latency.p99_ms is None:
-        return "did not keep up"
-    return f"{latency.p50_ms:,.0f}, {latency.p99_ms:,.0f}"
+        return f"did not keep up{slower}"
+    return f"{latency.p50_ms:,.0f}, {latency.p99_ms:,.0f}{slower}"
 
 
 def _figure(value: float | None, digits: int = 0) -> str:

@@ -5,6 +5,7 @@ import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** Flink that counts and sums sliding windows, on the heap. */
 public final class Count {
@@ -17,12 +18,18 @@ public final class Count {
                         .setTransactionalIdPrefix(Job.NAME)
                         // The broker takes no more than 15 minutes.
                         .setProperty("transaction.timeout.ms", "600000")
-                        .setRecordSerializer(KafkaRecordSerializationSchema.<WindowRow>builder()
-                                .setTopic(Job.ROWS)
-                                .setKeySerializationSchema(row -> row.key().getBytes(StandardCharsets.UTF_8))
-                                .setValueSerializationSchema(row -> row.value().getBytes(StandardCharsets.UTF_8))
-                                .build())
+                        .setRecordSerializer(new Rows())
                         .build());
         flink.execute(Job.NAME);
+    }
+
+    private static final class Rows implements KafkaRecordSerializationSchema<WindowRow> {
+        @Override
+        public ProducerRecord<byte[], byte[]> serialize(WindowRow row, KafkaSinkContext context, Long timestamp) {
+            return new ProducerRecord<>(
+                    Job.ROWS,
+                    row.key().getBytes(StandardCharsets.UTF_8),
+                    row.value().getBytes(StandardCharsets.UTF_8));
+        }
     }
 }
