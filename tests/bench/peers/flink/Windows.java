@@ -6,14 +6,12 @@ import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
 import org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows;
-import org.apache.flink.streaming.api.windowing.triggers.ContinuousProcessingTimeTrigger;
 import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
 import org.apache.flink.util.Collector;
 
 /** What both Flink jobs share: reports and deaths by region and sliding window. */
 final class Windows {
-    /** By itself a window has a row once it is past, and then another for each late report. */
-    private static final Duration ROWS_EVERY = Duration.ofMillis(500);
+    private static final Duration LINGER = Duration.ofMillis(100);
 
     private Windows() {}
 
@@ -21,7 +19,7 @@ final class Windows {
         return reports.keyBy(report -> report.region)
                 .window(SlidingEventTimeWindows.of(Job.SIZE, Job.STEP))
                 .allowedLateness(Job.LATENESS)
-                .trigger(ContinuousProcessingTimeTrigger.of(ROWS_EVERY))
+                .trigger(new Linger(LINGER))
                 .aggregate(new Totals(), new Row());
     }
 
