@@ -47,9 +47,9 @@ class Job:
         return f"{self.name}.rows"
 
     @property
-    def outcomes(self) -> str:
-        """Topic of what became of each record, for a peer whose rows are published first and stored then."""
-        return f"{self.name}.outcomes"
+    def between(self) -> str:
+        """Topic between two steps of a peer."""
+        return f"{self.name}.between"
 
     @property
     def database(self) -> Path:
@@ -63,7 +63,7 @@ class Job:
             "PEER_NAME": self.name,
             "PEER_TOPIC": self.topics.incidents,
             "PEER_ROWS": self.rows,
-            "PEER_OUTCOMES": self.outcomes,
+            "PEER_BETWEEN": self.between,
             "PEER_FOLDER": str(self.folder),
             "PEER_DATABASE": str(self.database),
             "PEER_REGIONS": str(self.folder / "regions.tsv"),
@@ -74,7 +74,7 @@ class Job:
         self.folder.mkdir(parents=True)
         names = regions()
         (self.folder / "regions.tsv").write_text("".join(f"{name}\t{code}\n" for name, code in names.items()), "utf-8")
-        own = (self.rows, self.outcomes)
+        own = (self.rows, self.between)
         await ensure_topics(self.broker, [TopicSpec(each, 4, THIRTY_DAYS_MS, MAX_MESSAGE_BYTES) for each in own])
         recount = Recount(names)
         await stages.load(self.broker, self.topics, reports)

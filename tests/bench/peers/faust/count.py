@@ -31,7 +31,7 @@ class Death(faust.Record):
 
 
 raw = app.topic(os.environ["PEER_TOPIC"], value_type=bytes, value_serializer="raw", partitions=4)
-by_region = app.topic(f"{os.environ['PEER_NAME']}.by-region", key_type=str, value_type=Death, internal=True)
+by_region = app.topic(os.environ["PEER_BETWEEN"], key_type=str, value_type=Death, partitions=4)
 
 
 def table(name: str) -> faust.types.tables.WindowWrapperT:

@@ -8,7 +8,7 @@ public final class Job {
     public static final String NAME = System.getenv("PEER_NAME");
     public static final String TOPIC = System.getenv("PEER_TOPIC");
     public static final String ROWS = System.getenv("PEER_ROWS");
-    public static final String OUTCOMES = System.getenv("PEER_OUTCOMES");
+    public static final String BETWEEN = System.getenv("PEER_BETWEEN");
     public static final String FOLDER = System.getenv("PEER_FOLDER");
     public static final String DATABASE = System.getenv("PEER_DATABASE");
     public static final String REGIONS = System.getenv("PEER_REGIONS");

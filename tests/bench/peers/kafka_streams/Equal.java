@@ -39,7 +39,7 @@ public final class Equal {
                 .process(new LatestSupplier());
         events.filter((name, event) -> event.isOutcome)
                 .mapValues(Event::report)
-                .to(Job.OUTCOMES, Produced.with(Serdes.String(), REPORTS));
+                .to(Job.BETWEEN, Produced.with(Serdes.String(), REPORTS));
         Windows.publish(events.filter((name, event) -> !event.isOutcome).map((name, event) -> {
             Report report = event.report;
             return KeyValue.pair(report.region, new Windows.Totals(report.sign, report.sign * report.deaths));

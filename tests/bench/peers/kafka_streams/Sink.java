@@ -36,7 +36,7 @@ final class Sink implements Runnable {
                 KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, plain, plain)) {
             Map<String, Long> positions = store.positions();
             List<TopicPartition> partitions = new ArrayList<>();
-            for (String topic : List.of(Job.OUTCOMES, Job.ROWS)) {
+            for (String topic : List.of(Job.BETWEEN, Job.ROWS)) {
                 consumer.partitionsFor(topic).forEach(each -> partitions.add(new TopicPartition(topic, each.partition())));
             }
             consumer.assign(partitions);
