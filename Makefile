@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow test-every coverage check bench bench-linking stalls crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow test-every coverage check bench bench-peers bench-linking stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ check: $(READY) ## Format, lint, types, and the direction of imports
 bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000000" for more)
 	@$(BIN)/python -m tests.bench $(BENCH)
 
+bench-peers: $(READY) ## Measure other stream processors on the same reports (PEERS="bare flink" REPORTS=100000)
+	@$(BIN)/python -m tests.bench.peers $(if $(PEERS),--peers $(PEERS)) $(if $(REPORTS),--reports $(REPORTS)) $(BENCH)
+
 bench-linking: $(READY) ## Measure linking on labelled pairs of real reports: precision and recall (BENCH="--pairs")
 	@$(BIN)/python -m tests.bench.linking $(BENCH)
 
@@ -92,4 +95,4 @@ lock: ## Write both lock files anew from pyproject.toml (needs uv)
 	$(LOCK) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove the environment, caches and demo data
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka .coverage .coverage.*
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka .peers .coverage .coverage.*

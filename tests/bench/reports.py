@@ -45,6 +45,7 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
     """
     draw = random.Random(seed)
     recent: list[Occurrence] = []
+    revisions: dict[int, int] = {}
     span = span_of(count)
     start = datetime.now(UTC) - span - timedelta(hours=3)
     resent: tuple[bytes, bytes] | None = None
@@ -65,7 +66,10 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
                     recent.append(told)
                 else:
                     recent[number % REMEMBERED] = told
-            resent = (f"r{name}".encode(), _report(draw, told, name, 2 if corrects else 1))
+            # Two corrections of one report under one revision would contradict each other, and one be rejected.
+            if corrects:
+                revisions[name] = revisions.get(name, 1) + 1
+            resent = (f"r{name}".encode(), _report(draw, told, name, revisions[name] if corrects else 1))
             yield resent
 
 
