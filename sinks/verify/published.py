@@ -38,7 +38,7 @@ group by lower.fact_offset
 
 _USE = "use published"
 #: The recount fetches nothing from the network, and a name in SQL is never a variable of Python's.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
@@ -59,7 +59,7 @@ class Published:
         self.path = path
         # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
         # stays read-only.
-        self._connection = duckdb.connect(config=_CONFIG)
+        self._connection = duckdb.connect(config=CONFIG)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             with mapped(path):

@@ -20,6 +20,7 @@ from itertools import groupby
 
 import numpy as np
 import structlog
+from aiokafka import ConsumerRecord
 
 from schemas import facts
 from schemas.agreement import Agreement
@@ -178,6 +179,11 @@ def _log_amendments(tick_offset: int, amendments: Sequence[Amendment]) -> None:
             for each in amendments[:_AMENDED_NAMED]
         ],
     )
+
+
+def fact_record(topic: str, offset: int, fact: facts.Fact, body: bytes) -> Record:
+    """Return the record of a facts topic that holds a fact."""
+    return ConsumerRecord(topic, 0, offset, 0, 0, None, body, None, 0, len(body), tuple(facts.header_of(fact)))
 
 
 def _read_entry(record: Record) -> Entry:

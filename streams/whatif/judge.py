@@ -14,11 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from aiokafka import ConsumerRecord
-
 from schemas.agreement import Agreement
 from schemas.errors import GazetteerError, UsageError
-from schemas.facts import Fact, Located, Origin, OutsideFact, RejectFact, Tells, TickFact, header_of
+from schemas.facts import Fact, Located, Origin, OutsideFact, RejectFact, Tells, TickFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from schemas.reports import PlacePrecision
@@ -30,6 +28,7 @@ from streams.engine.lane import Record as KafkaRecord
 from streams.intake.examine import Examined, Examiner
 from streams.intake.facts import Locator
 from streams.ledger.handler import FlushRules, LedgerHandler
+from streams.ledger.open_ledger import fact_record
 from streams.ops.published import copy_path
 from streams.ops.status import Status, read_status
 from streams.ops.wording import counted
@@ -119,7 +118,7 @@ async def _run(agent: LedgerHandler, intake: _Intake, moment: Moment, progress: 
             await agent.handle(_batch(facts, reached))
             # Nothing else here waits for anything: without this a Ctrl-C would be heard at the end only.
             await asyncio.sleep(0)
-        tick = _kafka_record(moment.before, TickFact(stamp=moment.now), b"")
+        tick = fact_record(_TOPIC, moment.before, TickFact(stamp=moment.now), b"")
         await agent.handle(_batch([tick], moment.before + 1))
         await agent.stopped()
     finally:
@@ -157,7 +156,7 @@ class _Intake:
             for record in records:
                 fact = self._fact(record)
                 if fact is not None:
-                    facts.append(_kafka_record(record.fact_offset, fact, record.body))
+                    facts.append(fact_record(_TOPIC, record.fact_offset, fact, record.body))
             yield reached, facts
 
     def _fact(self, record: Record) -> Fact | None:
@@ -246,10 +245,6 @@ def _located(record: Record, region: str) -> Located:
         # An incident's is the gazetteer's where its point is the middle of a town.
         record.type == "incident" and record.place_precision == PlacePrecision.NEAR,
     )
-
-
-def _kafka_record(offset: int, fact: Fact, body: bytes) -> KafkaRecord:
-    return ConsumerRecord(_TOPIC, 0, offset, 0, 0, None, body, None, 0, len(body), tuple(header_of(fact)))
 
 
 def _batch(records: list[KafkaRecord], next_offset: int) -> Batch:

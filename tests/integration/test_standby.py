@@ -19,9 +19,9 @@ import pytest
 
 from schemas.facts import HEADER, TickFact, decode
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import end_offsets
+from streams.verify import verify
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import (
