@@ -16,7 +16,7 @@ from schemas.time_zones import RELEASE
 from schemas.truceday import Micros
 from sinks.calendar import Calendar, calendar_refused
 from sinks.faults import duckdb_path, mapped
-from sinks.migrations import SENTENCES, check_current
+from sinks.migrations import SENTENCES, check_current, software_version
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.linking import Linking
@@ -82,6 +82,8 @@ class Published:
             self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
         except ValidationError as error:
             raise StoreUnavailable(f"{self.path} holds no agreement that can be read: {error}") from error
+        #: Whether its views, macros and comments are those of this software.
+        self.of_this_software: bool = self._value("select software_version from about") == software_version()
         #: Whether its reasons and hints are the sentences of this software, all of them.
         self.same_sentences: bool = self._value("select sentences from about") == SENTENCES
         self.days = Days.of(self.agreement)

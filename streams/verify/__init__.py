@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from sinks.faults import mapped
 from sinks.interrupts import interruptible
-from sinks.migrations import software_version
 from sinks.opening import StoreLimits
 from sinks.verify import RECOUNT
 from sinks.verify.bounds import check_feeds, check_offsets, check_sources
@@ -47,7 +46,7 @@ class Verification:
     def shapes(self) -> Iterator[Difference]:
         """Yield how the file is made otherwise than an empty one, before anything in it is read."""
         with side_by_side(self.file.path, begin(self._folder, self.file)) as both:
-            yield from both.shapes(definitions=self.of_this_software())
+            yield from both.shapes(definitions=self.file.of_this_software)
 
     def rebuilt(self) -> Comparison:
         """Return both files side by side, rebuilding the one at the first call."""
@@ -66,7 +65,7 @@ class Verification:
         """Yield how the first table differs that does."""
         for table in self.rebuilt().tables():
             found = self.rebuilt().of_table(
-                table, software=self.of_this_software(), sentences=self.file.same_sentences, past=self._past
+                table, software=self.file.of_this_software, sentences=self.file.same_sentences, past=self._past
             )
             if (first := next(found, None)) is not None:
                 yield first
@@ -78,11 +77,6 @@ class Verification:
         self.file.interrupt()
         if self._both is not None:
             self._both.interrupt()
-
-    def of_this_software(self) -> bool:
-        """Whether the file's views, macros and comments are to be those of the software that runs."""
-        ((version,),) = self.file.select("select software_version from about")
-        return bool(version == software_version())
 
     def _folded(self, records: int) -> None:
         self._note(f"{records:,} records")

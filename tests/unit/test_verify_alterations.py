@@ -55,6 +55,7 @@ UNNOTICED_BEFORE = (
     ("alter table reports add column note varchar", "reports"),
     ("alter table rejects alter hint drop not null", "rejects"),
     ("update regions set name = 'Elsewhere'", "regions"),
+    ("update regions set spellings = ['Elsewhere']", "regions"),
     # What came later than these by their offsets would be a redelivery.
     ("update reports set source_offset = source_offset + 1000", "dismissals"),
     ("update reports set source_offset = source_offset - 1", "reports"),
