@@ -25,7 +25,6 @@ select min(fact_offset), max(fact_offset) from (
     )
 ) group by chunk order by all
 """  # noqa: S608 - a number
-#: Where the offset of a redrive has neither a report nor a reject, the bytes are those of a report accepted before.
 _RECORDS = """
 with told as (
     select fact_offset, encode(raw) as body, epoch_us(received_at) as received_at, source_topic, source_partition,
@@ -51,14 +50,14 @@ with told as (
           from dismissals)
     where fact_offset between $low and $high
 )
-select fact_offset, coalesce(body, (select encode(any_value(raw)) from reports
-        where reports.body_digest = again.body_digest and reports.fact_offset < again.fact_offset), ''::blob),
-    coalesce(received_at, redriven_at), source_topic, source_partition, source_offset, source_log, type, feed,
-    report_id, stands, region, located_by, place_name, place_key, place_conflict, place_precision, latitude, longitude,
+select fact_offset, body, coalesce(received_at, redriven_at), source_topic, source_partition, source_offset,
+    source_log, type, feed, report_id, stands, region, located_by, place_name, place_key, place_conflict, place_precision, latitude, longitude,
     code, hint, size, regions, reason, dismissed_by,
-    outcome, number, reject_topic, reject_partition, reject_offset, reject_log
+    outcome, number, body_digest, reject_topic, reject_partition, reject_offset, reject_log
 from told full join again using (fact_offset) order by fact_offset
 """
+#: Where a redrive left neither a report nor a reject, its bytes are those of a report accepted before.
+_SENT_BEFORE = "select encode(raw) from reports where body_digest = ? and fact_offset < ? limit 1"
 _TICKS = """
 select tick_offset, epoch_us(mode(recorded_at)) from (
     select tick_offset, recorded_at from day_verdict_versions
@@ -104,6 +103,7 @@ class Record(NamedTuple):
     dismissed_by: str | None
     outcome: str | None
     number: int | None
+    body_digest: int | None
     reject_topic: str | None
     reject_partition: int | None
     reject_offset: int | None
@@ -153,7 +153,13 @@ def ticks_of(file: Published) -> list[tuple[int, Micros]]:
 def records_of(file: Published) -> Iterator[list[Record]]:
     """Yield the records in order, some at a time."""
     for low, high in file.select(_CHUNKS):
-        yield [Record(*row) for row in file.select(_RECORDS, {"low": low, "high": high})]
+        records = [Record(*row) for row in file.select(_RECORDS, {"low": low, "high": high})]
+        yield [_whole(file, each) if each.body is None else each for each in records]
+
+
+def _whole(file: Published, redrive: Record) -> Record:
+    found = file.select(_SENT_BEFORE, [redrive.body_digest, redrive.fact_offset])
+    return redrive._replace(body=found[0][0] if found else b"")
 
 
 def watched_by(file: Published) -> dict[tuple[str, str], list[str]]:
