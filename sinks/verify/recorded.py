@@ -50,10 +50,10 @@ with told as (
           from dismissals)
     where fact_offset between $low and $high
 )
-select fact_offset, body, coalesce(received_at, redriven_at), source_topic, source_partition, source_offset,
-    source_log, type, feed, report_id, stands, region, located_by, place_name, place_key, place_conflict, place_precision, latitude, longitude,
-    code, hint, size, regions, reason, dismissed_by,
-    outcome, number, body_digest, reject_topic, reject_partition, reject_offset, reject_log
+select fact_offset, body, coalesce(received_at, redriven_at), source_topic, source_partition, source_offset, source_log,
+    type, feed, report_id, stands, region, located_by, place_name, place_key, place_conflict, place_precision,
+    latitude, longitude, code, hint, size, regions, reason, dismissed_by, outcome, number, body_digest,
+    reject_topic, reject_partition, reject_offset, reject_log
 from told full join again using (fact_offset) order by fact_offset
 """
 #: Where a redrive left neither a report nor a reject, its bytes are those of a report accepted before.
