@@ -10,21 +10,21 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable
 from schemas.missing import is_missing
 from schemas.reports import ANY_REPORT, AnyReport, IncidentReport, Party, Source, Status
-from schemas.truceday import to_micros
+from schemas.truceday import Micros, to_micros
 from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import Linking
 from sinks.verify.published import Published
 
 
-def linking_of(file: Published, region: str) -> Linking:
-    """Return the incidents of a file, at least those of ``region``.
+def linking_of(file: Published, region: str, since: Micros | None = None) -> Linking:
+    """Return the incidents of a file, at least those of ``region``, or of them those that begin ``since`` then.
 
     Without linking each region is read when it is asked for; with it a report may be linked to one of any region,
     and all of them are read once.
     """
     if file.agreement.linking is None:
-        return Linking(file.agreement, file.days, _revisions(file, region))
+        return Linking(file.agreement, file.days, _revisions(file, region, since))
     if file.linking is None:
         file.linking = Linking(file.agreement, file.days, _revisions(file))
     return file.linking
@@ -35,13 +35,15 @@ def incidents_now(file: Published) -> list[NaiveIncident]:
     return linking_of(file, "").incidents()
 
 
-def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveReport]:
-    """Yield every revision, whatever it became, of the reports that once told an incident (in ``region``)."""
-    told = "select feed, report_id from reports where type = 'incident' and (?::varchar is null or region = ?)"
+def _revisions(file: Published, region: str | None = None, since: Micros | None = None) -> Iterator[NaiveReport]:
+    """Yield every revision of the reports that once told an incident (in ``region``, that begins ``since`` then)."""
+    told = """
+        select feed, report_id from reports where type = 'incident' and ($region::varchar is null or region = $region)
+        and ($since::bigint is null or epoch_us(occurred_from) >= $since)"""
     sql = f"""
         select fact_offset, region, place_key, place_precision, raw
         from reports semi join ({told}) using (feed, report_id) order by fact_offset"""  # noqa: S608
-    for offset, of, place_key, precision, raw in file.stream(sql, [region, region]):
+    for offset, of, place_key, precision, raw in file.stream(sql, {"region": region, "since": since}):
         naive = naive_report(file.agreement, read_raw(file, raw), offset)
         yield naive._replace(regions=(of,), place_key=place_key, place_precision=precision or "unknown")
 
