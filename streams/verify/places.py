@@ -139,6 +139,11 @@ class RecordedPlaces:
             region = self._agreement.regions[0]
         return Located(region)
 
+    def anywhere(self, place: Place, found: Located | ReportRejected | None) -> Located:
+        """Locate a place of a report that the ledger does not enter: it was accepted, and changes nothing."""
+        del place, found
+        return Located(self._agreement.regions[0])
+
     def of_reject(self, record: Record) -> Locating:
         """Refuse an open place for the reason the reject tells, if that is one of places."""
 
