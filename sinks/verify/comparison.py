@@ -59,6 +59,10 @@ _COLUMNS = """
 select c.table_name, c.column_name, c.data_type from duckdb_columns() c join duckdb_tables() t using (table_oid)
 where c.database_name = 'rebuilt' and t.database_name = 'rebuilt' and not t.internal order by table_oid, column_index
 """
+_PRIMARY_KEYS = """
+select table_name, constraint_column_names from duckdb_constraints()
+where database_name = 'rebuilt' and constraint_type = 'PRIMARY KEY'
+"""
 #: Rows of versions before 3 name no log, or one that the rebuild called by a name of its own.
 _COMPARED = {
     "source_log": f"if(starts_with(source_log, '{UNNAMED}'), '', coalesce(source_log, ''))",
@@ -80,6 +84,7 @@ class Comparison:
         self._types: dict[str, dict[str, str]] = defaultdict(dict)
         for table, column, kind in self.select(_COLUMNS):
             self._types[table][column] = kind
+        self._keys: dict[str, list[str]] = dict(self.select(_PRIMARY_KEYS))
 
     def interrupt(self) -> None:
         """End the query under way, with an error; any thread may ask."""
@@ -136,7 +141,7 @@ class Comparison:
         odd = f"(({told}) except all ({made})) union (({made}) except all ({told}))"
         shown = ", ".join(self._shown(table, name) for name in columns)
         read = f"select {shown} from {{}} and {hashed} in ({odd}) order by all limit {MOST_READ}"  # noqa: S608
-        width = self._key(columns, sides)
+        width = self._key(table, columns, sides)
         recorded, rebuilt = (_by_key(self.select(read.format(side)), width) for side in sides)
         for key in sorted({*recorded, *rebuilt}, key=lambda key: tuple(map(str, key))):
             yield from _of_row(Row(table, *key), columns[width:], recorded[key], rebuilt[key])
@@ -153,8 +158,11 @@ class Comparison:
             told, made = row[1 : 1 + len(names)], row[1 + len(names) :]
             yield row[0], dict(zip(names, told, strict=True)), dict(zip(names, made, strict=True))
 
-    def _key(self, columns: Sequence[str], sides: Sequence[str]) -> int:
-        """Return how many columns, from the first on, name a row: in both tables, or else in the rebuilt one."""
+    def _key(self, table: str, columns: Sequence[str], sides: Sequence[str]) -> int:
+        """Return how many columns, from the first on, name a row: the key's, or as few as are enough."""
+        key = self._keys.get(table, [])
+        if key and key == columns[: len(key)]:
+            return len(key)
         recorded, rebuilt = (self._narrowest(columns, side) for side in sides)
         return max(recorded or 0, rebuilt or len(columns))
 

@@ -169,8 +169,7 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
         connection.execute(f"delete from day_verdict_versions where {which} and version = 2")
         connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
         connection.execute(f"update day_verdicts set version = version - 1 where {which}")
-    # The row of the day says version 2 by then, and the rebuilt one 3.
-    assert [(difference.table, difference.column) for difference in verify(copy)] == [("day_verdicts", "version")]
+    assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
 
 
 @pytest.mark.parametrize(
