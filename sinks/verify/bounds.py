@@ -38,9 +38,12 @@ _SOURCES = f"""
 with told as (from recorded.sink_offsets where role = 'source'),
 single as (select topic, partition, case when count(*) = 1 then min(log_identity) end as log from told group by all),
 made as (
-    select topic, partition, max(next_offset) as least,
-        case when log_identity <> '' and log_identity not like '{UNNAMED}%' then log_identity else log end as log
-    from rebuilt.sink_offsets left join single using (topic, partition) where role = 'source' group by all
+    select made.topic, made.partition, max(next_offset) as least,
+        -- Rows that name no log are of the partition's only one, or of one that is not known.
+        case when (log_identity <> '' and log_identity not like '{UNNAMED}%') or single.topic is null
+            then log_identity else log end as log
+    from rebuilt.sink_offsets made left join single on single.topic = made.topic and single.partition = made.partition
+    where role = 'source' group by all
 )
 select topic, partition, log, told.next_offset, coalesce(least, 0),
     (topic, partition) in (select (topic, partition) from made where log is null)

@@ -13,7 +13,7 @@ import duckdb
 
 from sinks.faults import duckdb_path, mapped
 from sinks.verify.difference import Difference, Row
-from sinks.verify.not_rebuilt import NOT_REBUILT, OF_THE_PAST, RECOUNTED, SENTENCES
+from sinks.verify.not_rebuilt import LEFT_OUT, OF_THE_PAST, RECOUNTED, SENTENCES
 from sinks.verify.published import CONFIG
 from sinks.verify.recorded import UNNAMED
 
@@ -115,7 +115,7 @@ class Comparison:
         """
         if not past and table in OF_THE_PAST:
             return
-        without = {name for each in (*NOT_REBUILT, *RECOUNTED) if each.table == table for name in each.columns}
+        without = {name for each in (*LEFT_OUT, *RECOUNTED) if each.table == table for name in each.columns}
         without |= set() if sentences else set(SENTENCES)
         without |= set() if software or table != "about" else {"definitions"}
         if table == "sink_offsets":
@@ -141,7 +141,7 @@ class Comparison:
         odd = f"(({told}) except all ({made})) union (({made}) except all ({told}))"
         shown = ", ".join(self._shown(table, name) for name in columns)
         read = f"select {shown} from {{}} and {hashed} in ({odd}) order by all limit {MOST_READ}"  # noqa: S608
-        width = self._key(table, columns, sides)
+        width = self._key(table, columns)
         recorded, rebuilt = (_by_key(self.select(read.format(side)), width) for side in sides)
         for key in sorted({*recorded, *rebuilt}, key=lambda key: tuple(map(str, key))):
             yield from _of_row(Row(table, *key), columns[width:], recorded[key], rebuilt[key])
@@ -158,21 +158,17 @@ class Comparison:
             told, made = row[1 : 1 + len(names)], row[1 + len(names) :]
             yield row[0], dict(zip(names, told, strict=True)), dict(zip(names, made, strict=True))
 
-    def _key(self, table: str, columns: Sequence[str], sides: Sequence[str]) -> int:
-        """Return how many columns, from the first on, name a row: the key's, or as few as are enough."""
+    def _key(self, table: str, columns: Sequence[str]) -> int:
+        """Return how many columns, from the first on, name a row: those of the key, or as few as are enough."""
         key = self._keys.get(table, [])
         if key and key == columns[: len(key)]:
             return len(key)
-        recorded, rebuilt = (self._narrowest(columns, side) for side in sides)
-        return max(recorded or 0, rebuilt or len(columns))
-
-    def _narrowest(self, columns: Sequence[str], side: str) -> int | None:
-        for width in range(1, len(columns) + 1):
+        for width in range(1, len(columns)):
             named = ", ".join(f'"{name}"' for name in columns[:width])
-            ((twice,),) = self.select(f"select count(*) - count(distinct ({named})) from {side}")  # noqa: S608
+            ((twice,),) = self.select(f'select count(*) - count(distinct ({named})) from rebuilt."{table}"')  # noqa: S608
             if not twice:
                 return width
-        return None
+        return len(columns)
 
     def _shown(self, table: str, name: str, of: str = "") -> str:
         kind = self._types[table][name]
