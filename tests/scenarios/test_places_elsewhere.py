@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -104,7 +105,7 @@ def test_earlier_verdicts_are_recounted_where_nobody_can_tell_any_more_what_was_
 ) -> None:
     """The first revision of the notice watched Abia, which only the gazetteer that is gone calls NG001."""
     start = truce.effective
-    spine = {"feed": "monitor", "occurred": (start, start + DAY), "nil": True}
+    spine: dict[str, Any] = {"feed": "monitor", "occurred": (start, start + DAY), "nil": True}
     told = History(truce)
     for revision, name in ((1, "Abia"), (2, "Adamawa")):
         when = start + revision * DAY

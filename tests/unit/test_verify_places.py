@@ -38,12 +38,12 @@ def history(folder: Path) -> History:
     told._examiner = Examiner([told.agreement], load_gazetteer("syria", boundaries), "archive")
 
     def incident(name: str, **place: Any) -> dict[str, Any]:
-        spine = {"reported_at": at(1), "occurred": (at(0.1), at(0.2)), "kind": "shelling"}
+        spine: dict[str, Any] = {"reported_at": at(1), "occurred": (at(0.1), at(0.2)), "kind": "shelling"}
         return report("incident", name, place=place, **spine)
 
     def watched(revision: int, *points: dict[str, Any]) -> dict[str, Any]:
         places = [{"point": point} for point in points]
-        spine = {"reported_at": at(revision), "occurred": (at(0), at(1)), "nil": True}
+        spine: dict[str, Any] = {"reported_at": at(revision), "occurred": (at(0), at(1)), "nil": True}
         return report("coverage", "w", revision=revision, places=places, **spine)
 
     told.tell(
