@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,48 +16,12 @@ from sinks.verify.not_rebuilt import LEFT_OUT, OF_THE_PAST, RECOUNTED, SENTENCES
 from sinks.verify.published import CONFIG
 from sinks.verify.recorded import UNNAMED
 
-#: Columns left out, which DuckDB writes in another order each time.
-_EXCLUDED = re.compile(r"EXCLUDE \(([^()]*)\)")
 #: Rows of one table that differ and are read, on either side.
 MOST_READ = 2_000
 #: Letters shown of one value of a row that is missing, or too many.
 LONGEST = 200
 
-#: Kind, name and part of everything a file is made of, and its definition.
-_TABLES = """
-select 'table', table_name, column_name, struct_pack(data_type, is_nullable, column_default, column_index)
-from duckdb_columns() where {own} and table_oid in (select table_oid from duckdb_tables() where {own})
-union all select 'table', table_name, '', struct_pack(schema_name, temporary) from duckdb_tables() where {own}
-union all
-select 'constraint', table_name, constraint_text, struct_pack(constraint_type) from duckdb_constraints()
-where database_name = {file}
-union all select 'schema', schema_name, '', null from duckdb_schemas() where {own}
-union all select 'index', table_name, index_name, struct_pack(sql) from duckdb_indexes() where database_name = {file}
-union all
-select 'sequence', sequence_name, '', struct_pack(start_value) from duckdb_sequences() where database_name = {file}
-union all select 'type', type_name, '', struct_pack(logical_type) from duckdb_types() where {own}
-"""
-_DEFINITIONS = """
-select 'view', view_name, '', struct_pack(schema_name, sql) from duckdb_views() where {own}
-union all
-select 'macro', function_name, parameters::varchar, struct_pack(function_type, macro_definition)
-from duckdb_functions() where {own}
-union all
-select 'comment', table_name, '', struct_pack(comment) from duckdb_tables() where {own} and comment is not null
-union all
-select 'comment', view_name, '', struct_pack(comment) from duckdb_views() where {own} and comment is not null
-union all
-select 'comment', function_name, parameters::varchar, struct_pack(comment) from duckdb_functions()
-where {own} and comment is not null
-union all
-select 'comment', table_name, column_name, struct_pack(comment) from duckdb_columns()
-where {own} and comment is not null
-"""
-
-_COLUMNS = """
-select c.table_name, c.column_name, c.data_type from duckdb_columns() c join duckdb_tables() t using (table_oid)
-where c.database_name = 'rebuilt' and t.database_name = 'rebuilt' and not t.internal order by table_oid, column_index
-"""
+_NAMES = "select table_name from duckdb_tables() where database_name = 'rebuilt' and not internal"
 _PRIMARY_KEYS = """
 select table_name, constraint_column_names from duckdb_constraints()
 where database_name = 'rebuilt' and constraint_type = 'PRIMARY KEY'
@@ -73,17 +36,17 @@ _ROWS = {
     "sink_offsets": "role = 'facts'",
 }
 
-Shape = dict[tuple[str, str, str], str]
-
 
 class Comparison:
     """A recorded and a rebuilt file, attached side by side and read-only."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._types: dict[str, dict[str, str]] = defaultdict(dict)
-        for table, column, kind in self.select(_COLUMNS):
-            self._types[table][column] = kind
+        # Not by duckdb_columns(), which binds every view of both files.
+        self._types: dict[str, dict[str, str]] = {
+            table: dict(self.select("select name, type from pragma_table_info(?)", [f"rebuilt.{table}"]))
+            for (table,) in self.select(_NAMES)
+        }
         self._keys: dict[str, list[str]] = dict(self.select(_PRIMARY_KEYS))
 
     def interrupt(self) -> None:
@@ -93,17 +56,6 @@ class Comparison:
     def tables(self) -> list[str]:
         """Return the rebuilt file's tables, those of records first, of which the others come."""
         return sorted(self._types, key=lambda table: ("source_offset" not in self._types[table], table))
-
-    def shapes(self, *, definitions: bool) -> Iterator[Difference]:
-        """Yield tables, and with ``definitions`` views, macros and comments, of which the two files do not agree."""
-        for sql in (_TABLES, _DEFINITIONS) if definitions else (_TABLES,):
-            recorded, rebuilt = self._shape(sql, "recorded"), self._shape(sql, "rebuilt")
-            for kind, name, part in sorted(recorded.keys() ^ rebuilt.keys()):
-                there = (kind, name, part) in recorded
-                yield Row(name, part).differs("", f"a {kind}" if there else None, None if there else f"a {kind}")
-            for kind, name, part in sorted(recorded.keys() & rebuilt.keys()):
-                key = (kind, name, part)
-                yield from Row(name, part).compare((kind,), (recorded[key],), (rebuilt[key],))
 
     def of_table(self, table: str, *, software: bool, sentences: bool, past: bool) -> Iterator[Difference]:
         """Yield how a table differs in what a rebuild knows of it.
@@ -135,8 +87,8 @@ class Comparison:
         sides = [f'{side}."{table}" where {where}' for side in ("recorded", "rebuilt")]
         told, made = (f"select {hashed} as h from {side}" for side in sides)  # noqa: S608 - the catalogue's names
         # A row may be a megabyte: rows are compared by their hashes, and only those that differ are read.
-        sums = [self.select(f"select count(*), sum(h) from ({each})") for each in (told, made)]  # noqa: S608
-        if sums[0] == sums[1]:
+        sums = [f"(select (count(*), sum(h)) from ({each}))" for each in (told, made)]  # noqa: S608
+        if self.select(f"select {sums[0]} is not distinct from {sums[1]}") == [(True,)]:  # noqa: S608
             return
         odd = f"(({told}) except all ({made})) union (({made}) except all ({told}))"
         shown = ", ".join(self._shown(table, name) for name in columns)
@@ -173,14 +125,6 @@ class Comparison:
     def _shown(self, table: str, name: str, of: str = "") -> str:
         kind = self._types[table][name]
         return f'{of}"{name}"::varchar as "{name}"' if kind.startswith("TIMESTAMP") else f'{of}"{name}"'
-
-    def _shape(self, sql: str, side: str) -> Shape:
-        filled = sql.format(own=f"database_name = '{side}' and not internal", file=f"'{side}'")
-        return {
-            # A table's definition names its database nowhere, a view's may.
-            (kind, name, part): _EXCLUDED.sub(_sorted, str(what))
-            for kind, name, part, what in self.select(filled)
-        }
 
     def select(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query on ``recorded`` and ``rebuilt``."""
@@ -227,7 +171,3 @@ def _whole(columns: Sequence[str], rows: list[tuple[Any, ...]]) -> object:
         return f"{len(rows)} rows" if rows else None
     told = {name: value for name, value in zip(columns, rows[0], strict=True) if value is not None}
     return {name: value[:LONGEST] if isinstance(value, str | bytes) else value for name, value in told.items()}
-
-
-def _sorted(excluded: re.Match[str]) -> str:
-    return f"EXCLUDE ({', '.join(sorted(excluded[1].split(', ')))})"

@@ -22,7 +22,7 @@ from sinks.verify.comparison import Comparison, side_by_side
 from sinks.verify.difference import Difference
 from sinks.verify.not_rebuilt import NOT_REBUILT, SENTENCES
 from sinks.verify.published import Published
-from sinks.verify.rebuilt import begin
+from sinks.verify.rebuilt import check_shape
 from streams.verify.rebuild import rebuild
 
 __all__ = ["NOT_REBUILT", "STEPS", "Difference", "Step", "verify"]
@@ -42,11 +42,6 @@ class Verification:
         self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="trucewatch-verify-")))
         self._past = True
         self._both: Comparison | None = None
-
-    def shapes(self) -> Iterator[Difference]:
-        """Yield how the file is made otherwise than an empty one, before anything in it is read."""
-        with side_by_side(self.file.path, begin(self._folder, self.file)) as both:
-            yield from both.shapes(definitions=self.file.of_this_software)
 
     def rebuilt(self) -> Comparison:
         """Return both files side by side, rebuilding the one at the first call."""
@@ -94,7 +89,7 @@ def _recounting(check: Callable[[Published], Iterator[Difference]]) -> Callable[
 
 
 STEPS: tuple[Step, ...] = (
-    Step("tables, views and macros", Verification.shapes),
+    Step("tables, views and macros", _recounting(check_shape)),
     Step("which offsets its records have", _recounting(check_offsets)),
     Step("rebuilding it from its records", Verification.rebuilding),
     Step("every table against the rebuilt one", Verification.tables),
