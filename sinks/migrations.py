@@ -168,10 +168,12 @@ def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement,
     )
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement) -> None:
+def migrate(
+    connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agreement, file_id: str | None = None
+) -> None:
     """Bring the tables from version ``stored`` up to date, and the definitions unless the file has them.
 
-    A file that has no ``file_id`` yet gets one.
+    A file that has no ``file_id`` yet gets the one given, or a new one.
     """
     for number, sql in migrations().items():
         if number <= stored:
@@ -192,7 +194,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, stored: int, agreement: Agree
     nothing_read = "WHERE (SELECT next_offset FROM ledger_state) = 0"
     connection.execute(f"UPDATE about SET rules = ?, sentences = ? {nothing_read}", [RULES, SENTENCES])  # noqa: S608
     connection.execute("UPDATE about SET sentences = NULL WHERE sentences <> ?", [SENTENCES])
-    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [uuid4().hex])
+    connection.execute("UPDATE about SET file_id = ? WHERE file_id IS NULL", [file_id or uuid4().hex])
     ((file_id,),) = connection.execute("SELECT file_id FROM about").fetchall()
     sql, digest = wanted_definitions(agreement, file_id)
     present = (software_version(), RELEASE, digest)

@@ -1,33 +1,30 @@
-"""The incident reports of a file, joined to incidents; what linking goes by is read from their raw bytes."""
+"""The incident reports of a file, read from their raw bytes and joined to incidents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from pydantic_core import from_json
+from pydantic import ValidationError
 
+from schemas.agreement import Agreement
+from schemas.errors import StoreUnavailable
 from schemas.missing import is_missing
+from schemas.reports import ANY_REPORT, AnyReport, IncidentReport, Party, Source, Status
+from schemas.truceday import Micros, to_micros
 from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import Linking
 from sinks.verify.published import Published
 
-_COLUMNS = (
-    *("fact_offset", "feed", "report_id", "revision", "retracted", "type", "region", "occurred_from", "occurred_to"),
-    *("reported_at", "kind", "in_scope", "deaths_low", "deaths_best", "deaths_high"),
-    *("place_key", "place_precision"),
-)
 
-
-def linking_of(file: Published, region: str) -> Linking:
-    """Return the incidents of a file, at least those of ``region``.
+def linking_of(file: Published, region: str, since: Micros | None = None) -> Linking:
+    """Return the incidents of a file, at least those of ``region``, or of them those that begin ``since`` then.
 
     Without linking each region is read when it is asked for; with it a report may be linked to one of any region,
     and all of them are read once.
     """
     if file.agreement.linking is None:
-        return Linking(file.agreement, file.days, _revisions(file, region))
+        return Linking(file.agreement, file.days, _revisions(file, region, since))
     if file.linking is None:
         file.linking = Linking(file.agreement, file.days, _revisions(file))
     return file.linking
@@ -38,54 +35,81 @@ def incidents_now(file: Published) -> list[NaiveIncident]:
     return linking_of(file, "").incidents()
 
 
-def _revisions(file: Published, region: str | None = None) -> Iterator[NaiveReport]:
-    """Yield every revision, whatever it became, of the reports that once told an incident (in ``region``)."""
-    linked = file.agreement.linking is not None
-    told = "select feed, report_id from reports where type = 'incident' and (?::varchar is null or region = ?)"
-    columns = file.columns("reports", _COLUMNS)
-    raw = "case when type = 'incident' then raw end" if linked else "null"
-    sql = f"select {columns}, {raw} from reports semi join ({told}) using (feed, report_id) order by fact_offset"  # noqa: S608
-    for *values, text in file.stream(sql, [region, region]):
-        offset, feed, report_id, revision, retracted, type_, of, from_, to, reported_at, kind, scope, *deaths = values
-        low, best, high, place_key, precision = deaths
-        report = NaiveReport(
-            offset=offset,
-            feed=feed,
-            report_id=report_id,
-            revision=revision,
-            active=not retracted,
-            type=type_,
-            regions=(of,),
-            occurred_from=from_,
-            occurred_to=to,
-            reported_at=reported_at,
-            kind=kind,
-            in_scope=scope,
-            deaths_low=low,
-            deaths_best=best,
-            deaths_high=high,
-            place_key=place_key,
-            place_precision=precision or "unknown",
-        )
-        yield report if text is None else report._replace(**raw_fields(from_json(text)))
+def _revisions(file: Published, region: str | None = None, since: Micros | None = None) -> Iterator[NaiveReport]:
+    """Yield every revision of the reports that once told an incident (in ``region``, that begins ``since`` then)."""
+    told = """
+        select feed, report_id from reports where type = 'incident' and ($region::varchar is null or region = $region)
+        and ($since::bigint is null or epoch_us(occurred_from) >= $since)"""
+    sql = f"""
+        select fact_offset, region, place_key, place_precision, raw
+        from reports semi join ({told}) using (feed, report_id) order by fact_offset"""  # noqa: S608
+    for offset, of, place_key, precision, raw in file.stream(sql, {"region": region, "since": since}):
+        naive = naive_report(file.agreement, read_raw(file, raw), offset)
+        yield naive._replace(regions=(of,), place_key=place_key, place_precision=precision or "unknown")
 
 
-def raw_fields(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what of an incident report's JSON concerns linking and no column."""
-    place = told["place"]
-    point = place.get("point")
-    return {
-        "time_precision": told["occurred"]["precision"],
-        "point": None if point is None else (point["latitude"], point["longitude"]),
-        "names_parties": bool(told.get("parties")),
-        "tellers": tuple(teller for source in told.get("sources", ()) for teller in _told_by(source)),
-        "same_as": tuple(told.get("same_as", ())),
-        "not_same_as": tuple(told.get("not_same_as", ())),
-        "merged_into": told.get("merged_into"),
-    }
+def read_raw(file: Published, raw: str) -> AnyReport:
+    """Return the report that a row's raw text holds.
+
+    Raises:
+        StoreUnavailable: it is no report of ours.
+    """
+    try:
+        return ANY_REPORT.validate_json(raw)
+    except ValidationError as error:
+        raise StoreUnavailable(f"{file.path} holds a report that cannot be read: {error.errors()[0]['msg']}") from error
 
 
-def _told_by(source: dict[str, Any]) -> list[str]:
+def naive_report(agreement: Agreement, report: AnyReport, offset: int) -> NaiveReport:
+    """Return a report as far as its own text tells it; of other kinds than incidents only what all have."""
+    naive = NaiveReport(
+        offset=offset,
+        feed=report.feed,
+        report_id=report.report_id,
+        revision=report.revision,
+        active=report.status is Status.ACTIVE,
+        type=report.type,
+        reported_at=to_micros(report.reported_at),
+    )
+    if not isinstance(report, IncidentReport):
+        return naive
+    toll, point = report.deaths, report.place.point
+    if toll is not None and toll.low is not None and toll.high is not None and toll.high < toll.low:
+        toll = None
+    return naive._replace(
+        occurred_from=to_micros(report.occurred.from_),
+        occurred_to=to_micros(report.occurred.to),
+        time_precision=str(report.occurred.precision),
+        kind=str(report.kind),
+        in_scope=in_scope(agreement, report.parties),
+        names_parties=bool(report.parties),
+        deaths_low=toll.low if toll else None,
+        deaths_best=toll.best if toll else None,
+        deaths_high=toll.high if toll else None,
+        point=(point.latitude, point.longitude) if point else None,
+        tellers=tuple(teller for source in report.sources for teller in _told_by(source)),
+        same_as=tuple(report.same_as),
+        not_same_as=tuple(report.not_same_as),
+        merged_into=report.merged_into,
+    )
+
+
+def in_scope(agreement: Agreement, parties: list[Party]) -> bool:
+    """Whether an incident between ``parties`` is the agreement's concern.
+
+    A side is the parties of one slot; those without a slot are a side together.
+    """
+    if not parties:
+        return True
+    slots = {party.slot for party in parties}
+    sides = [[party.name for party in parties if party.slot == slot] for slot in slots]
+    outside = [all(name in agreement.scope.outside for name in side) for side in sides]
+    if agreement.scope.excluded_when == "a_side_outside":
+        return not any(outside)
+    return not all(outside)
+
+
+def _told_by(source: Source) -> list[str]:
     """Return the first teller of a source, none where it writes that nobody is known."""
-    named = [name for name in (source.get("origin"), source["name"]) if name is not None and not is_missing(name)]
+    named = [name for name in (source.origin, source.name) if name is not None and not is_missing(name)]
     return named[:1]

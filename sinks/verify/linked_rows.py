@@ -6,14 +6,11 @@ from collections.abc import Iterator
 
 from schemas.rows import LinkedIncident, LinkedReport
 from sinks.verify.candidates import GOVERNORATE, distance, place_class
-from sinks.verify.difference import Difference, compare_rows
+from sinks.verify.difference import Difference
 from sinks.verify.history import NaiveReport
 from sinks.verify.incident_rows import incidents_now
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.published import Published
-
-_VIEW = ("incident_id", "region", "truce_day", "occurred_from", "occurred_to", "kind", "in_scope", "counted")
-_TOLLS = ("deaths_low", "deaths_best", "deaths_high")
 
 
 def check_linked_incidents(file: Published) -> Iterator[Difference]:
@@ -30,28 +27,6 @@ def check_linked_reports(file: Published) -> Iterator[Difference]:
     """Check which reports make it, and what each is shown to be linked by."""
     recounted = {row[:4]: row[4:] for incident in _of_several(file) for row in report_rows(incident)}
     yield from file.compare("linked_reports", LinkedReport._fields, 4, recounted)
-
-
-def check_incidents(file: Published) -> Iterator[Difference]:
-    """Check the view ``incidents``: every incident is in it once, whether one report makes it or several."""
-    if file.agreement.linking is not None:
-        recounted = {}
-        for incident in incidents_now(file):
-            told = incident.content
-            what = (told.region, told.truce_day, told.occurred_from, told.occurred_to, told.kind, told.in_scope)
-            tolls = (told.deaths_low, told.deaths_best, told.deaths_high)
-            recounted[incident.name,] = (*what, told.counted, *tolls)
-        yield from file.compare("incidents", _VIEW + _TOLLS, 1, recounted)
-    tallied = file.select("select region, truce_day, incidents, incidents_out_of_scope from day_tallies")
-    viewed = file.select("""
-        select region, truce_day, count(*) filter (in_scope), count(*) filter (not in_scope)
-        from incidents where counted group by all""")
-    yield from compare_rows(
-        "incidents",
-        ("in scope", "out of scope"),
-        {row[:2]: row[2:] for row in viewed},
-        {row[:2]: row[2:] for row in tallied},
-    )
 
 
 def _of_several(file: Published) -> list[NaiveIncident]:

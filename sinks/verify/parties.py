@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from schemas.agreement import Agreement
 from schemas.placenames import parts_of, words_of
+from sinks.verify.difference import Difference, Row
+from sinks.verify.published import Published
+
+_ACCUSED = """
+select 'reports', 'offset ' || fact_offset, accused, accused_parties from reports where accused is not null
+union all
+select 'bulletins', feed || '/' || report_id || ', ' || line, accused, accused_parties from bulletins
+where accused is not null
+"""
+
+
+def check_accused(file: Published) -> Iterator[Difference]:
+    """Check which parties each report and each line of a bulletin may mean."""
+    for table, key, accused, parties in file.stream(_ACCUSED):
+        yield from Row(table, key).compare(("accused_parties",), (parties,), (meant_parties(file.agreement, accused),))
 
 
 def meant_parties(agreement: Agreement, accused: list[str]) -> list[str] | None:

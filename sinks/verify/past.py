@@ -13,10 +13,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from schemas.agreement import Agreement
-from schemas.errors import GazetteerError, ReportRejected
-from schemas.gazetteer import Gazetteer, load_gazetteer
-from schemas.reports import Bulletin, ConvoyReport, CoverageNotice, Place
+from schemas.reports import Bulletin, ConvoyReport, CoverageNotice
 from schemas.truceday import MICROS_PER_HOUR
 from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, is_longer, lines_of, measuring, of_days
 from sinks.verify.claims import destination_of, listed_place
@@ -24,10 +21,10 @@ from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
+from sinks.verify.located import gazetteer_of, region_now
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict, baseline_days, is_long, judge, violence_limit
 from sinks.verify.refused import NaiveReject, RefusedOfDay, by_day, rejects_of
-from sinks.verify.report_rows import region_of_pcode
 
 
 class Stood(NamedTuple):
@@ -302,7 +299,7 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
     located: dict[tuple[str, str], list[str]] = defaultdict(list)
     for feed, report_id, region in file.select("select feed, report_id, region from coverage order by all"):
         located[feed, report_id].append(region)
-    gazetteer = _gazetteer(file.agreement)
+    gazetteer = gazetteer_of(file.agreement)
     notices: dict[str, list[Stood]] = defaultdict(list)
     unclear: list[Stood] = []
     for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'coverage'", []):
@@ -310,7 +307,7 @@ def _notices(file: Published) -> tuple[dict[str, list[Stood]], list[Stood]]:
         spine, places = spine._replace(nil=notice.nil), notice.places
         told: list[str | None] = [*located[spine.feed, spine.report_id]]
         if not present:
-            told = [region_of_pcode(file.agreement, place) or _located(gazetteer, place) for place in places]
+            told = [region_now(file.agreement, gazetteer, place) for place in places]
         if None in told:
             unclear.append(Stood(spine, replaced_at))
         for region in {region for region in told if region is not None}:
@@ -328,7 +325,7 @@ def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
         "select feed, report_id, region from bulletins order by feed, report_id, line"
     ):
         located[feed, report_id].append(region)
-    gazetteer = _gazetteer(file.agreement)
+    gazetteer = gazetteer_of(file.agreement)
     bulletins: list[Stood] = []
     unclear: list[Stood] = []
     for spine, (raw, present, replaced_at) in _ever_active(file, "raw, present, replaced_at", "type = 'bulletin'", []):
@@ -336,30 +333,13 @@ def _bulletins(file: Published) -> tuple[list[Stood], list[Stood]]:
         places = [tally.place for tally in report.tallies]
         told = located[spine.feed, spine.report_id]
         if not present:
-            told = [
-                (region_of_pcode(file.agreement, place) or _located(gazetteer, place)) if place else None
-                for place in places
-            ]
+            told = [region_now(file.agreement, gazetteer, place) if place else None for place in places]
             if any(place is not None and region is None for place, region in zip(places, told, strict=True)):
                 unclear.append(Stood(spine, replaced_at))
         lines = lines_of(file.agreement, report, told)
         bulletin = spine._replace(lines=lines, at_least=report.at_least, adds_up=adds_up(report))
         bulletins.append(Stood(bulletin, replaced_at))
     return bulletins, unclear
-
-
-def _gazetteer(agreement: Agreement) -> Gazetteer | None:
-    try:
-        return load_gazetteer(agreement.gazetteer)
-    except GazetteerError:
-        return None
-
-
-def _located(gazetteer: Gazetteer | None, place: Place) -> str | None:
-    try:
-        return gazetteer.locate(place).region if gazetteer else None
-    except ReportRejected:
-        return None
 
 
 def _ever_active(

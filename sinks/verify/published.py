@@ -16,7 +16,7 @@ from schemas.time_zones import RELEASE
 from schemas.truceday import Micros
 from sinks.calendar import Calendar, calendar_refused
 from sinks.faults import duckdb_path, mapped
-from sinks.migrations import SENTENCES, check_current
+from sinks.migrations import SENTENCES, check_current, software_version
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
 from sinks.verify.linking import Linking
@@ -38,7 +38,7 @@ group by lower.fact_offset
 
 _USE = "use published"
 #: The recount fetches nothing from the network, and a name in SQL is never a variable of Python's.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
@@ -59,7 +59,7 @@ class Published:
         self.path = path
         # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
         # stays read-only.
-        self._connection = duckdb.connect(config=_CONFIG)
+        self._connection = duckdb.connect(config=CONFIG)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             with mapped(path):
@@ -82,6 +82,8 @@ class Published:
             self.agreement = Agreement.model_validate_json(self._value("select agreement from about"))
         except ValidationError as error:
             raise StoreUnavailable(f"{self.path} holds no agreement that can be read: {error}") from error
+        #: Whether its views, macros and comments are those of this software.
+        self.of_this_software: bool = self._value("select software_version from about") == software_version()
         #: Whether its reasons and hints are the sentences of this software, all of them.
         self.same_sentences: bool = self._value("select sentences from about") == SENTENCES
         self.days = Days.of(self.agreement)

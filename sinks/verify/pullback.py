@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.lengths import Length
 from schemas.pullback import PullbackLine
 from schemas.reports import Point, PositionReport
-from schemas.rows import PositionFindingRow, PositionRow
+from schemas.rows import PositionFindingRow
 from schemas.truceday import to_micros
-from sinks.verify.by_type import standing_reports
 from sinks.verify.difference import Difference
 from sinks.verify.published import Published
 
@@ -42,35 +40,12 @@ class Seen(NamedTuple):
     left: bool
 
 
-def check_positions(file: Published) -> Iterator[Difference]:
-    """Check every position against its report: the lengths as given, and in metres."""
-    recounted = {}
-    for report, _ in standing_reports(file, "position", PositionReport):
-        low, high = to_micros(report.occurred.from_), to_micros(report.occurred.to)
-        row = PositionRow(
-            report.feed,
-            report.report_id,
-            report.unit,
-            report.party,
-            report.weapon_class,
-            file.days.holding_most(low, high)[0],
-            low,
-            high,
-            to_micros(report.reported_at),
-            report.point.latitude,
-            report.point.longitude,
-            report.names[-1] if report.names else None,
-            *_as_given(report.uncertainty),
-            *_as_given(report.stated_distance),
-        )
-        recounted[row[:2]] = row[2:]
-    yield from file.compare("positions", PositionRow._fields, 2, recounted)
-
-
 def check_position_findings(file: Published) -> Iterator[Difference]:
     """Check what is found of every position and every line."""
     recounted = {}
-    for report, _ in standing_reports(file, "position", PositionReport):
+    sql = "select raw from reports where present and not retracted and type = 'position' order by fact_offset"
+    for (raw,) in file.stream(sql):
+        report = PositionReport.model_validate_json(raw)
         day = file.days.holding_most(to_micros(report.occurred.from_), to_micros(report.occurred.to))[0]
         for line in file.agreement.pullback:
             recounted[report.feed, report.report_id, line.id] = judge_position(line, report, day)
@@ -129,12 +104,6 @@ def hold(limit: int | None, distance: Decimal, total: Decimal | None) -> tuple[s
 def metres(value: float, unit: str) -> Decimal:
     """Return a length in metres."""
     return Decimal(str(value)) * METRES[unit]
-
-
-def _as_given(length: Length | None) -> tuple[float | None, str | None, float | None]:
-    if length is None:
-        return None, None, None
-    return length.value, str(length.unit), float(metres(length.value, length.unit))
 
 
 def look(line: PullbackLine, point: Point) -> Seen | None:

@@ -18,16 +18,14 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.facts import Located
 from schemas.instants import parse_instant
-from schemas.rejects import RejectCode
 from schemas.reports import Place
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_DAY, Micros, to_micros
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row
 from sinks.verify.linking import NOW
-from sinks.verify.placed import has_point, resolved
+from sinks.verify.located import has_point, region_of_pcode, resolved
 from sinks.verify.published import Published
-from sinks.verify.report_rows import region_of_pcode
 
 #: Places looked at, days an interval may last, years it may lie in, and reports named.
 MOST_PLACES, LONGEST_DAYS, FIRST_YEAR, LAST_YEAR, NAMED = 500, 400, 1971, 2199, 10
@@ -168,16 +166,16 @@ class Glimpse(NamedTuple):
     may_be_incident: bool
 
 
-def check_told(file: Published, row: Row, code: str, original: bytes, told: tuple[Any, ...]) -> Iterator[Difference]:
-    """Check what a reject is said to tell; nobody looked where its regions are NULL."""
+def check_refused(file: Published) -> Iterator[Difference]:
+    """Check what each reject is said to tell; nobody looked where its regions are NULL."""
+    columns = ("regions", *_REST)
+    sql = f"select fact_offset, original, {file.columns('rejects', columns)} from rejects where regions is not null"  # noqa: S608
+    for offset, original, *told in file.stream(sql):
+        yield from _check_told(file, Row("rejects", f"offset {offset}"), original, told)
+
+
+def _check_told(file: Published, row: Row, original: bytes, told: list[Any]) -> Iterator[Difference]:
     regions, *rest = told
-    if regions is None:
-        yield from row.compare(_REST, rest, [None] * len(_REST))
-        return
-    if code == RejectCode.CONFLICTING_BODY:
-        # Its identity was accepted: it is never pending.
-        yield row.differs("regions", regions, None)
-        return
     seen = glimpse(file.agreement, original)
     if seen.open and seen.span is not None:
         inside = set(seen.regions) <= set(regions) <= set(file.agreement.regions)

@@ -36,8 +36,8 @@ def _window(file: Published, verdicts: dict[date, DayVerdict], region: str, now:
     days = window(file.agreement, file.days, now)
     rows = [verdicts[day] for day in days if day in verdicts]
     tolls = [row.deaths_best for row in rows if row.deaths_best is not None]
-    linking = linking_of(file, region)
     since = oldest_trailing(now)
+    linking = linking_of(file, region, since)
     begun = {report.identity for report in linking.by_region[region] if report.occurred_from >= since}
     incidents_168h, deaths_168h = trailing(of_region(linking, region, begun, file.last_tick), now)
     ended = streak((day, verdicts[day].verdict) for day in completed(file.agreement, file.days, now) if day in verdicts)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 
 from schemas.truceday import Micros
-from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 
 _TICKS = """
@@ -14,12 +12,6 @@ select tick_offset, epoch_us(recorded_at) from day_verdict_versions
 union select tick_offset, epoch_us(recorded_at) from day_figures
 union select tick_offset, epoch_us(recorded_at) from gate_history
 """
-#: Places that are said to be a tick's and are a record's.
-_NO_TICKS = f"""
-select tick_offset from (select tick_offset from ({_TICKS}) union select last_tick from ledger_state)
-where tick_offset in (select fact_offset from reports union all select fact_offset from rejects
-    union all select fact_offset from dismissals) order by all
-"""  # noqa: S608
 
 
 class Ticks:
@@ -43,15 +35,3 @@ class Ticks:
         """Return the offset of the first known tick at or after ``instant``."""
         index = bisect_left(self._times, instant)
         return self._offsets[index] if index < len(self._times) else None
-
-    def check(self, file: Published) -> Iterator[Difference]:
-        """Time only moves on: one time a tick, none earlier than that of the tick before."""
-        for (offset,) in file.select(_NO_TICKS):
-            yield Row("day_verdict_versions", f"tick {offset}").differs("tick_offset", offset, "a report is there")
-        before: tuple[int, Micros] = (-1, -(2**63))
-        for offset, time in self.told:
-            row = Row("day_verdict_versions", f"tick {offset}")
-            once = before[0] < offset <= file.last_tick
-            yield from row.claim("tick_offset", offset, once, f"at most {file.last_tick}, with one time")
-            yield from row.claim("recorded_at", time, time >= before[1], f"{before[1]} or later")
-            before = (offset, time)

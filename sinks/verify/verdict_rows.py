@@ -1,10 +1,11 @@
-"""``day_verdicts``, ``day_verdict_versions`` and ``day_figures``, judged again from what each of them could know."""
+"""Verdicts judged again: every version and every line of figures, from what its tick could know, and all between."""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -17,262 +18,166 @@ from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict
 from sinks.verify.ticks import Ticks
 
-#: What a judgement decides of a row, in the order of ``_recounted``.
-JUDGED = (
-    "verdict",
-    "violence",
-    "access",
-    "incidents",
-    "incidents_out_of_scope",
-    "bulletin_incidents",
-    "violence_limit",
-    "covered_share",
-    "deaths_low",
-    "deaths_best",
-    "deaths_high",
-    "evidence",
-    "rule",
-    "contested_by",
-    "incidents_sure",
-    "incidents_possible",
-    "refused_pending",
-    "incidents_without_toll",
-)
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
 FINDINGS = ("violence", "access", "violence_limit", "evidence")
 FIGURES = (
-    "incidents",
-    "incidents_out_of_scope",
-    "bulletin_incidents",
-    "covered_share",
-    "deaths_low",
-    "deaths_best",
-    "deaths_high",
-    "rule",
-    "contested_by",
-    "incidents_sure",
-    "incidents_possible",
-    "refused_pending",
+    *("incidents", "incidents_out_of_scope", "bulletin_incidents", "covered_share", "deaths_low", "deaths_best"),
+    *("deaths_high", "rule", "contested_by", "incidents_sure", "incidents_possible", "refused_pending"),
     "incidents_without_toll",
 )
+#: What a judgement decides of a row.
+JUDGED = ("verdict", *FINDINGS, *FIGURES)
+
+
+#: Columns of ``day_verdicts``.
+COLUMNS = DayVerdict._fields[:-1]
 
 
 def check_verdicts(file: Published) -> Iterator[Difference]:
-    """Judge every region and day as of the last tick; compare each number, and the row with its last version."""
-    now = file.judged_at
-    due = file.days.judged(file.agreement, now) if now is not None else []
-    yield from _check_judged(file, "day_verdicts", due)
-    yield from _check_judged(file, "day_verdict_versions", due)
-    if now is None:
-        return
-    past = Past(file)
-    for region in file.agreement.regions:
-        of_region = past.of(region)
-        stored = _by_day(file, "day_verdicts", region)
-        versions = _by_day(file, "day_verdict_versions", region)
-        figures = _figures_by_day(file, region)
-        for day in sorted(stored.keys() & versions.keys()):
-            held = History(versions[day], figures.get(day, []))
-            yield from _check_present(file, of_region, stored[day], held, day, now)
+    """Judge every version and line of figures again at its own tick, the row in force between them, and at the last.
 
-
-def _check_judged(file: Published, table: str, due: list[date]) -> Iterator[Difference]:
-    """Every region has every day that was due, and nothing else is there."""
-    stored = set(file.select(f"select distinct region, truce_day from {table}"))  # noqa: S608
-    wanted = {(region, day) for region in file.agreement.regions for day in due}
-    for region, day in sorted(stored ^ wanted):
-        there = "a row" if (region, day) in stored else None
-        yield Row(table, region, day).differs("", there, None if there else "a row")
-
-
-def _check_present(
-    file: Published, past: RegionPast, rows: list[DayVerdict], held: History, day: date, now: Micros
-) -> Iterator[Difference]:
-    row = Row("day_verdicts", past.region, day)
-    stored = rows[0]
-    yield from row.claim("", f"{len(rows)} rows", len(rows) == 1, "1 row")
-    recounted = past.judge(day, now, file.last_tick)
-    yield from row.compare(JUDGED, _stored(stored), _recounted(recounted))
-    yield from _check_texts(row, past, stored, recounted, file.last_tick)
-    last = held.at(file.last_tick)
-    state = _state(file, held, held.versions, day, now)
-    yield from row.claim("state", stored.state, stored.state == state, state)
-    if last is not None:
-        same = ("version", "recorded_at", "tick_offset", "cause", "reasons", *FINDINGS, *FIGURES)
-        yield from row.compare(same, (getattr(stored, name) for name in same), (getattr(last, name) for name in same))
-
-
-def check_versions(file: Published) -> Iterator[Difference]:
-    """Judge every version again from the facts before its tick, at its own time.
-
-    Between two versions the finding must not have moved either: it is judged again at the first known tick after
-    every incident and notice of the day, and has to be that of the version in force.
+    A tick that no row tells of may have judged in between: what it found was what stood already.
     """
-    ticks = Ticks(file)
-    yield from ticks.check(file)
-    past = Past(file)
+    ticks, past = Ticks(file), Past(file)
+    due = set(file.days.judged(file.agreement, file.judged_at)) if file.judged_at is not None else set()
     for region in file.agreement.regions:
         of_region = past.of(region)
-        figures = _figures_by_day(file, region)
-        for day, versions in _by_day(file, "day_verdict_versions", region).items():
-            held = History(versions, figures.pop(day, []))
-            yield from _check_history(file, ticks, of_region, held, day)
-            yield from _check_figures(file, of_region, held, day)
-        for day in figures:
-            yield Row("day_figures", region, day).differs("", "a row", None)
+        judged = _by_day(file, "verdict_log", DayVerdict._fields, region)
+        present = _by_day(file, "day_verdicts", COLUMNS, region)
+        for day in sorted(due ^ judged.keys()):
+            yield Row("day_verdict_versions", region, day).differs(
+                "", *(("a row", None) if day in judged else (None, "a row"))
+            )
+        for day in sorted(due & judged.keys()):
+            yield from History(of_region, day, [DayVerdict(*row) for row in judged[day]]).check(ticks, present[day])
 
 
 class History:
-    """The versions of a region and day, and what their figures came to between: the row as it stood at any tick."""
+    """The verdict log of a region and day: the row as it stood at any tick."""
 
-    def __init__(self, versions: list[DayVerdict], figures: list[DayVerdict]) -> None:
-        self.versions = versions
-        self.figures = figures
-        self._made = [version.tick_offset for version in versions]
-        self._moved = [row.tick_offset for row in figures]
-
-    def rows_at(self, tick: int) -> int:
-        """Return how many versions and lines of figures ``tick`` made."""
-        return self._made.count(tick) + self._moved.count(tick)
+    def __init__(self, past: RegionPast, day: date, rows: Sequence[DayVerdict]) -> None:
+        self._past = past
+        self._file = past.file
+        self._day = day
+        self._rows = rows
+        self._versions = [row for row in rows if row.new_version]
+        self._made = [row.tick_offset for row in rows]
 
     def at(self, tick: int) -> DayVerdict | None:
         """Return the row as it stood once ``tick`` was judged; None when there was none yet."""
         index = bisect_right(self._made, tick)
-        if not index:
-            return None
-        version = self.versions[index - 1]
-        moved = bisect_right(self._moved, tick)
-        if not moved or self._moved[moved - 1] <= version.tick_offset:
-            return version
-        last = self.figures[moved - 1]
-        return version._replace(reasons=last.reasons, **{name: getattr(last, name) for name in FIGURES})
+        return self._rows[index - 1] if index else None
 
+    def check(self, ticks: Ticks, present: Sequence[Sequence[Any]]) -> Iterator[Difference]:
+        """Judge all of it again; ``present`` are the rows of the day in ``day_verdicts``."""
+        first = ticks.first_at(self._file.days.start(self._day))
+        row = self._row("day_verdict_versions", "version 1")
+        yield from row.claim("tick_offset", self._made[0], self._made[0] == first, first)
+        for number, told in enumerate(self._rows):
+            final = self._is_final(told.recorded_at)
+            if told.new_version:
+                row = self._row("day_verdict_versions", f"version {told.version}")
+                state = self._state(self._rows[: number + 1], told.recorded_at)
+                yield from row.compare(("state",), (told.state,), (state,))
+            else:
+                row = self._row("day_figures", f"tick {told.tick_offset}")
+                state = self._file.days.state(self._day, self._file.agreement.lateness, told.recorded_at)
+                yield from row.claim("state", told.state, told.state == state and not final, f"{state}, and not FINAL")
+            yield from self._judged(row, told, JUDGED, told.tick_offset, told.recorded_at)
+            # Before a day is final its figures move without a new version.
+            yield from self._news(row, told, final=final)
+        for tick, now in self._moments(ticks):
+            in_force = self.at(tick)
+            if in_force is not None:
+                row = self._row("day_verdict_versions", f"version {in_force.version} at tick {tick}")
+                yield from self._judged(row, in_force, JUDGED, tick, now)
+        yield from self._check_present(present)
 
-def _check_history(file: Published, ticks: Ticks, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
-    versions = held.versions
-    numbers = [version.version for version in versions]
-    row = Row("day_verdict_versions", past.region, day)
-    yield from row.claim("version", numbers, numbers == list(range(1, len(numbers) + 1)), f"1 to {len(numbers)}")
-    first = ticks.first_at(file.days.start(day))
-    yield from row.claim("tick_offset", versions[0].tick_offset, versions[0].tick_offset == first, first)
-    for number, version in enumerate(versions):
-        row = Row("day_verdict_versions", past.region, day, f"version {version.version}")
-        recounted = None
-        if not past.unclear(day, version.tick_offset):
-            recounted = past.judge(day, version.recorded_at, version.tick_offset)
-            yield from row.compare(JUDGED, _stored(version), _recounted(recounted))
-        yield from _check_texts(row, past, version, recounted, version.tick_offset)
-        state = _state(file, held, versions[: number + 1], day, version.recorded_at)
-        yield from row.claim("state", version.state, version.state == state, state)
-        if number:
-            before = held.at(version.tick_offset - 1) or versions[number - 1]
-            yield from _check_step(file, row, before, version, day)
-    yield from _check_between(ticks, past, held, day)
+    def _row(self, table: str, *which: str) -> Row:
+        return Row(table, self._past.region, self._day, *which)
 
+    def _judged(
+        self, row: Row, stored: DayVerdict, names: Sequence[str], tick: int, now: Micros
+    ) -> Iterator[Difference]:
+        """Compare what a row says with what a tick had to find; where a notice's regions are unknown nobody can."""
+        if self._past.unclear(self._day, tick):
+            return
+        verdict = self._past.judge(self._day, now, tick)
+        recounted = _recounted(verdict)
+        for name in names:
+            value = getattr(stored, name)
+            yield from row.compare((name,), (_parsed(value) if name == "evidence" else value,), (recounted[name],))
+        wanted = json.dumps(verdict.reasons, ensure_ascii=False)
+        if verdict.watch_told is None or not self._past.unlocated(tick):
+            yield from row.compare(("reasons",), (stored.reasons,), (wanted,))
+            return
+        # Who had watched before can no longer be told, and that is how the sentence ends.
+        known, _, rest = wanted.partition("% needed")
+        access = rest[rest.index("}") :]
+        right = stored.reasons.startswith(f"{known}% needed") and stored.reasons.endswith(access)
+        yield from row.claim("reasons", stored.reasons, right, f"{known}% needed ...{access}")
 
-def _check_step(file: Published, row: Row, before: DayVerdict, version: DayVerdict, day: date) -> Iterator[Difference]:
-    """A version came later than the one before, and says something new by the rule of its time."""
-    yield from row.claim("tick_offset", version.tick_offset, version.tick_offset > before.tick_offset, "a later tick")
-    may_be_new = (*FINDINGS, *FIGURES, "reasons") if _final(file, day, version.recorded_at) else FINDINGS
-    new = [name for name in may_be_new if getattr(version, name) != getattr(before, name)]
-    yield from row.claim("version", version.version, bool(new), "nothing new, so no version")
+    def _news(self, row: Row, new: DayVerdict, *, final: bool) -> Iterator[Difference]:
+        """A row is there because something moved that makes one."""
+        before = self.at(new.tick_offset - 1)
+        moving = ("reasons", *FIGURES) if final or not new.new_version else ()
+        names = [*(FINDINGS if new.new_version else ()), *moving]
+        news = before is None or any(getattr(before, name) != getattr(new, name) for name in names)
+        yield from row.claim("", f"tick {new.tick_offset}", news, "nothing moved, so no row")
 
+    def _moments(self, ticks: Ticks) -> list[tuple[int, Micros]]:
+        """Return the first known tick after every fact that may have changed what the day rests on, and the last."""
+        past, moments = self._past, {ticks.after(change) for change in self._past.changes(self._day)}
+        change = past.next_change(self._day, 0)
+        while change is not None and (tick := ticks.after(change)) is not None:
+            moments.add(tick)
+            change = past.next_change(self._day, tick[0])
+        moments.add(ticks.told[-1] if ticks.told else None)
+        return sorted(moment for moment in moments if moment is not None)
 
-def _check_figures(file: Published, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
-    """Figures moved at a tick of their own, to what it had to count, and while the day was not final."""
-    for figures in held.figures:
-        row = Row("day_figures", past.region, day, f"tick {figures.tick_offset}")
-        stood, now = held.at(figures.tick_offset), held.at(figures.tick_offset - 1)
-        alone = held.rows_at(figures.tick_offset) == 1
-        yield from row.claim("tick_offset", figures.tick_offset, alone, "a tick that nothing else moved the day at")
-        if stood is None or now is None:
-            yield row.differs("", "a row", "a version first")
-            continue
-        yield from row.claim("version", figures.version, figures.version == stood.version, stood.version)
-        state = file.days.state(day, file.agreement.lateness, figures.recorded_at)
-        yield from row.claim("state", figures.state, figures.state == state != "FINAL", f"{state}, and not FINAL")
-        moved = [name for name in (*FIGURES, "reasons") if getattr(stood, name) != getattr(now, name)]
-        yield from row.claim("", figures.tick_offset, bool(moved), "nothing moved, so no row")
-        recounted = None
-        if not past.unclear(day, figures.tick_offset):
-            recounted = past.judge(day, figures.recorded_at, figures.tick_offset)
-            told = dict(zip(JUDGED, _recounted(recounted), strict=True))
-            yield from row.compare(FIGURES, (getattr(figures, name) for name in FIGURES), (told[n] for n in FIGURES))
-        yield from _check_texts(row, past, figures, recounted, figures.tick_offset)
-
-
-def _check_between(ticks: Ticks, past: RegionPast, held: History, day: date) -> Iterator[Difference]:
-    """Between two rows nothing moved either: what the file holds of the day is what every tick had to find."""
-    for tick in _moments(ticks, past, day):
-        offset, now = tick
-        in_force = held.at(offset)
-        if in_force is None or past.unclear(day, offset):
-            continue
-        recounted = past.judge(day, now, offset)
-        judged, stored = (
-            dict(zip(JUDGED, values, strict=True)) for values in (_recounted(recounted), _stored(in_force))
+    def _check_present(self, present: Sequence[Sequence[Any]]) -> Iterator[Difference]:
+        row, last = self._row("day_verdicts"), self.at(self._file.last_tick)
+        yield from row.claim("", f"{len(present)} rows", len(present) == 1, "1 row")
+        now = self._file.judged_at
+        if last is None or now is None or not present or not self._versions:
+            return
+        made = self._versions[-1]
+        wanted = last._replace(
+            state=self._state(self._rows, now),
+            recorded_at=made.recorded_at,
+            tick_offset=made.tick_offset,
+            cause=made.cause,
         )
-        for table, names in (("day_verdict_versions", FINDINGS), ("day_figures", FIGURES)):
-            row = Row(table, past.region, day, f"version {in_force.version} at tick {offset}")
-            yield from row.compare(names, (stored[name] for name in names), (judged[name] for name in names))
-        yield from _check_texts(row, past, in_force, recounted, offset)
+        yield from row.compare(COLUMNS, present[0], wanted[: len(COLUMNS)])
+
+    def _is_final(self, now: Micros) -> bool:
+        return self._file.days.state(self._day, self._file.agreement.lateness, now) == "FINAL"
+
+    def _state(self, rows: Sequence[DayVerdict], now: Micros) -> str:
+        """Return the state at ``now`` of a day with these rows so far."""
+        for before, after in pairwise(rows):
+            if after.new_version and self._is_final(after.recorded_at) and not _told_of_by_nobody(before):
+                return "AMENDED"
+        return self._file.days.state(self._day, self._file.agreement.lateness, now)
 
 
-def _moments(ticks: Ticks, past: RegionPast, day: date) -> list[tuple[int, Micros]]:
-    """Return the first known tick after every fact that may have changed what ``day`` rests on."""
-    moments = {ticks.after(change) for change in past.changes(day)}
-    change = past.next_change(day, 0)
-    while change is not None and (tick := ticks.after(change)) is not None:
-        moments.add(tick)
-        change = past.next_change(day, tick[0])
-    return sorted(moment for moment in moments if moment is not None)
-
-
-def _by_day(file: Published, table: str, region: str) -> dict[date, list[DayVerdict]]:
-    return _rows_by_day(file, table, "true AS new_version", region)
-
-
-def _figures_by_day(file: Published, region: str) -> dict[date, list[DayVerdict]]:
-    return _rows_by_day(file, "(FROM verdict_log WHERE NOT new_version)", "new_version", region)
-
-
-def _rows_by_day(file: Published, source: str, new_version: str, region: str) -> dict[date, list[DayVerdict]]:
-    columns = file.columns("day_verdict_versions", DayVerdict._fields[:-1])
-    found: dict[date, list[DayVerdict]] = {}
-    for values in file.stream(
-        f"select {columns}, {new_version} from {source} where region = ? order by truce_day, tick_offset",  # noqa: S608
-        [region],
-    ):
-        row = DayVerdict(*values)
-        found.setdefault(row.truce_day, []).append(row)
+def _by_day(file: Published, table: str, names: Sequence[str], region: str) -> defaultdict[date, list[Any]]:
+    found: defaultdict[date, list[Any]] = defaultdict(list)
+    sql = f"select {file.columns(table, names)} from {table} where region = ? order by tick_offset"  # noqa: S608
+    for values in file.stream(sql, [region]):
+        found[values[1]].append(values)
     return found
 
 
-def _stored(row: DayVerdict) -> tuple[Any, ...]:
-    return tuple(_evidence(row.evidence) if name == "evidence" else getattr(row, name) for name in JUDGED)
-
-
-def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
-    return (
-        verdict.verdict,
-        verdict.violence,
-        verdict.access,
-        verdict.incidents,
-        verdict.incidents_out_of_scope,
-        verdict.bulletin_incidents,
-        float(verdict.limit),
-        float(verdict.share),
-        verdict.deaths_low,
-        verdict.deaths_best,
-        verdict.deaths_high,
-        {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)},
-        verdict.rule,
-        verdict.contested_by,
-        verdict.incidents_sure,
-        verdict.incidents_possible,
-        verdict.refused_pending,
-        verdict.incidents_without_toll,
-    )
+def _recounted(verdict: NaiveVerdict) -> dict[str, Any]:
+    told = {name: getattr(verdict, name) for name in JUDGED if hasattr(verdict, name)}
+    evidence = {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)}
+    return {
+        **told,
+        "violence_limit": float(verdict.limit),
+        "covered_share": float(verdict.share),
+        "evidence": evidence,
+    }
 
 
 def _told_of_by_nobody(row: DayVerdict) -> bool:
@@ -284,44 +189,8 @@ def _told_of_by_nobody(row: DayVerdict) -> bool:
         return False
 
 
-def _evidence(text: str) -> object:
+def _parsed(text: str) -> object:
     try:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _check_texts(
-    row: Row, past: RegionPast, stored: DayVerdict, recounted: NaiveVerdict | None, before: int
-) -> Iterator[Difference]:
-    """Both texts are JSON, and the reasons are those of the recount."""
-    for column, text in (("reasons", stored.reasons), ("cause", stored.cause)):
-        try:
-            json.loads(text)
-        except ValueError:
-            yield row.differs(column, text, "JSON")
-            return
-    if recounted is None:
-        return
-    wanted = json.dumps(recounted.reasons, ensure_ascii=False)
-    if recounted.watch_told is None or not past.unlocated(before):
-        yield from row.compare(("reasons",), (stored.reasons,), (wanted,))
-        return
-    # Who had watched before can no longer be told, and that is how the sentence ends.
-    known, _, rest = wanted.partition("% needed")
-    access = rest[rest.index("}") :]
-    right = stored.reasons.startswith(f"{known}% needed") and stored.reasons.endswith(access)
-    yield from row.claim("reasons", stored.reasons, right, f"{known}% needed ...{access}")
-
-
-def _final(file: Published, day: date, now: Micros) -> bool:
-    return file.days.state(day, file.agreement.lateness, now) == "FINAL"
-
-
-def _state(file: Published, held: History, versions: list[DayVerdict], day: date, now: Micros) -> str:
-    """Return the state at ``now`` of a day with these versions so far."""
-    for before, version in pairwise(versions):
-        replaced = held.at(version.tick_offset - 1) or before
-        if _final(file, day, version.recorded_at) and not _told_of_by_nobody(replaced):
-            return "AMENDED"
-    return file.days.state(day, file.agreement.lateness, now)

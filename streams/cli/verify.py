@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from streams import log
 from streams.cli import options
 from streams.cli.output import answers, news, print_json
 from streams.cli.published import published_file
@@ -19,8 +20,8 @@ from streams.ops.wording import counted
 from streams.settings import load
 
 if TYPE_CHECKING:
-    from sinks.verify import Difference
-    from sinks.verify.not_checked import NotChecked
+    from sinks.verify.difference import Difference
+    from sinks.verify.not_rebuilt import NotRebuilt
 
 #: Differences told one by one, to people and to programs. One fault may show in every row there is.
 _MOST_SHOWN, _MOST_TOLD = 20, 1_000
@@ -34,10 +35,11 @@ def verify_command(
     data: options.Data = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Recompute every tally, verdict and streak from the raw reports, apart from the streaming code, and compare.
+    """Rebuild a file from its own records and compare every table; then recount every verdict, apart from the ledger.
 
     Exits with 1 at any difference. It stops after the first step that finds some: what is wrong there shows again in
-    all that rests on it. On a terminal it says which step runs. It lists the columns that no recount can know.
+    all that rests on it. On a terminal it says which step runs. It lists the columns that no rebuild can know. The
+    rebuilt file lies in the folder for temporary files (TMPDIR) until it ends.
 
     [bold]Examples[/bold]
 
@@ -46,28 +48,31 @@ def verify_command(
       trucewatch verify trucewatch-demo/syria-2016/compliance.duckdb
     """
     # Every other command starts the faster for not reading it.
-    from sinks.verify import NOT_CHECKED, STEPS, verify
+    from streams.verify import NOT_REBUILT, STEPS, verify
 
-    file = published_file(file, load({"agreement": agreement, "data": data}))
+    settings = load({"agreement": agreement, "data": data})
+    file = published_file(file, settings)
+    # What the ledger says while it rebuilds the file was said when the file was new.
+    log.configure(settings.model_copy(update={"log_level": "error"}))
     step = ""
 
-    def note(done: int, steps: int) -> None:
+    def note(done: int, doing: str) -> None:
         nonlocal step
-        step = STEPS[done].name if done < steps else ""
-        show(done, step)
+        step = STEPS[done].name if done < len(STEPS) else ""
+        show(done, doing)
 
     with stoppable(), _bar(len(STEPS), shown=not as_json) as show:
-        found = verify(file, note, _MOST_TOLD + 1)
+        found = verify(file, note, _MOST_TOLD + 1, settings.memory_limit)
     differences, more = found[:_MOST_TOLD], len(found) > _MOST_TOLD
     if as_json:
         fields = [_fields(each) for each in differences]
-        unknown = [{"table": each.table, "columns": list(each.columns), "why": each.why} for each in NOT_CHECKED]
+        unknown = [{"table": each.table, "columns": list(each.columns), "why": each.why} for each in NOT_REBUILT]
         print_json(
             {"file": str(file), "step": step or None, "differences": fields, "more": more, "not_checked": unknown}
         )
     else:
         _tell(file, step, differences, more=more)
-        _tell_not_checked(NOT_CHECKED)
+        _tell_not_checked(NOT_REBUILT)
     if differences:
         raise typer.Exit(1)
 
@@ -91,7 +96,7 @@ def _tell(file: Path, step: str, differences: list[Difference], *, more: bool) -
     )
 
 
-def _tell_not_checked(unknown: Iterable[NotChecked]) -> None:
+def _tell_not_checked(unknown: Iterable[NotRebuilt]) -> None:
     console = answers()
     console.print(Text("Not checked, as neither reports nor agreement tell it:"))
     for each in unknown:

@@ -168,10 +168,7 @@ class Examiner:
                 "the record has no value; to withdraw a report publish it with status 'retracted'",
             )
         if len(body) > MAX_REPORT_BYTES:
-            raise ReportRejected(
-                RejectCode.TOO_LARGE,
-                f"{len(body):,} bytes; at most {MAX_REPORT_BYTES:,} are accepted: shorten raw or the texts",
-            )
+            raise too_large(len(body))
         try:
             report = ANY_REPORT.validate_json(body)
         except pydantic.ValidationError as error:
@@ -269,6 +266,14 @@ class Examiner:
         told = self._gleaner.glean(body, by)
         facts = [(agreement, msgspec.structs.replace(fact, tells=told[agreement])) for agreement in by]
         return Examined([*outside, *facts], fact)
+
+
+def too_large(size: int) -> ReportRejected:
+    """Return the rejection of a record of so many bytes."""
+    return ReportRejected(
+        RejectCode.TOO_LARGE,
+        f"{size:,} bytes; at most {MAX_REPORT_BYTES:,} are accepted: shorten raw or the texts",
+    )
 
 
 def cut(examined: Examined, size: int) -> Examined:

@@ -58,10 +58,7 @@ class Gleaner:
         return Tells(within, *span, incident=stands and told.get("type") not in _OTHERS)
 
     def _regions(self, told: dict[str, Any]) -> Iterator[str]:
-        for stated in islice(_places(told), MOST_PLACES):
-            place = _place(stated)
-            if place is None:
-                continue
+        for place in _valid_places(told):
             try:
                 yield self._gazetteer.locate(place).region
             except ReportRejected:
@@ -80,6 +77,17 @@ def object_in(body: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return read if isinstance(read, dict) else None
+
+
+def places_in(body: bytes) -> list[Place]:
+    """Return the places that a rejected record tells, in the order in which they are located."""
+    told = object_in(body)
+    return [] if told is None else list(_valid_places(told))
+
+
+def _valid_places(told: dict[str, Any]) -> Iterator[Place]:
+    places = map(_place, islice(_places(told), MOST_PLACES))
+    return (place for place in places if place is not None)
 
 
 def _places(told: dict[str, Any]) -> Iterator[Any]:

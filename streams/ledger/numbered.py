@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,6 +67,9 @@ class NumberedFacts:
                 names = zip(self._incidents.values("feed"), self._incidents.values("report_id"), strict=True)
                 chosen &= np.fromiter((name not in refused for name in names), np.bool_, len(chosen))
             self._fresh[self._rows[chosen]] = True
+            for begin, end in pairwise([-1, *self.ticks, len(self)]):
+                if self._fresh[begin + 1 : end].sum() < WORTH_COLUMNS:
+                    self._fresh[begin + 1 : end] = False
         others = np.flatnonzero(~self._fresh).tolist()
         told = zip(others, self._chunk.told(others), strict=True)
         self.entries = [Entry(self.first + row, fact, body, int(self.keys[row])) for row, (fact, body) in told]

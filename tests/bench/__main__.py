@@ -20,9 +20,9 @@ from time import perf_counter
 from uuid import uuid4
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.engine.broker import EmbeddedBroker
 from streams.settings import Role, Settings
+from streams.verify import verify
 from tests.bench import stages
 from tests.bench.page import FIGURES, Bench, Span, machine, markdown, rewritten
 from tests.bench.reports import reports, running_truce, span_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from sinks.verify import verify
+from streams.verify import verify
 
 #: Rows shown of each table that differs.
 EXAMPLES = 3

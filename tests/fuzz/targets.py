@@ -26,7 +26,6 @@ from schemas.gazetteer import load_gazetteer
 from schemas.rejects import DeadLetter, dead_letter_headers, redrive_headers, redrive_in
 from schemas.toml_file import TomlSyntaxError, parse_toml
 from sinks.recorded_facts import RecordedFacts
-from sinks.verify import verify
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.jsonl import peek, read_jsonl
 from streams.feeds.readers import read
@@ -34,6 +33,7 @@ from streams.feeds.recorded import Recorded
 from streams.intake.examine import TICK_HEADER, Examiner
 from streams.ops.explain import read_explanation
 from streams.ops.status import read_status
+from streams.verify import verify
 from streams.whatif.judge import judge
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, TRUCE, agreement, at, origin

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.producer import Outgoing
 from streams.settings import Settings
+from streams.verify import verify
 from tests.bench.reports import running_truce
 from tests.integration.test_live import ask, report
 from tests.support.brokers import read_to_end, write

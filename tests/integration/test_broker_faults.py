@@ -15,7 +15,6 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.errors import LogMismatch, TopicReplaced, UsageError
 from schemas.topics import THIRTY_DAYS_MS, Topics, TopicSpec
-from sinks.verify import verify
 from streams.engine.admin import (
     _create,
     beginning_offsets,
@@ -32,6 +31,7 @@ from streams.engine.metrics import WorkerMetrics, registry_of
 from streams.engine.producer import CLIENT, BatchProducer
 from streams.engine.worker import serve
 from streams.settings import Settings
+from streams.verify import verify
 from tests.support.absences import Own, own_broker
 from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
 from tests.support.kafka import node_of

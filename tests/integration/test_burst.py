@@ -12,12 +12,12 @@ import pytest
 from schemas.agreement_file import load_agreement
 from schemas.topics import Topics
 from schemas.truceday import to_micros
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import end_offsets
 from streams.feeds.archive import Archive
 from streams.feeds.jsonl import peek
 from streams.feeds.recorded import Recorded
+from streams.verify import verify
 from tests.bench.burst import slow_ledger
 from tests.bench.reports import reports
 from tests.integration.test_live import settings_for

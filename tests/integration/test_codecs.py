@@ -14,10 +14,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.cluster import cluster_of
+from streams.verify import verify
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for
 from tests.support.brokers import need_kafka, read_to_end
 from tests.support.kafka import node_of

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.producer import Outgoing
+from streams.verify import verify
 from tests.integration.test_cli_replay import run
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
 from tests.support.brokers import write

@@ -9,11 +9,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import CUT_BYTES, Topics
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.cluster import cluster_of
 from streams.engine.producer import Outgoing
+from streams.verify import verify
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
 from tests.support.brokers import read_all
 

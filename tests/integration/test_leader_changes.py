@@ -11,9 +11,9 @@ from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.engine.admin import end_offsets
 from streams.engine.cluster import cluster_of
+from streams.verify import verify
 from tests.support.brokers import need_kafka
 from tests.support.kafka import Cluster
 from tests.support.month import month

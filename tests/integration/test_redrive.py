@@ -13,12 +13,12 @@ from schemas.chunks import HEADER
 from schemas.topics import Topics
 from sinks import reading
 from sinks.rejects import Choice, Reject, rejects
-from sinks.verify import verify
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics
 from streams.engine.producer import Outgoing
 from streams.feeds import redrive as redriving
 from streams.feeds.redrive import Letter, redrive
+from streams.verify import verify
 from tests.integration.test_cli_replay import run
 from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
 from tests.support.brokers import read_all, write

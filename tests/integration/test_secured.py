@@ -15,12 +15,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from sinks.verify import verify
 from streams import log
 from streams.cli.processes import Worker
 from streams.engine.cluster import Cluster
 from streams.security import cluster
 from streams.settings import Settings, variable
+from streams.verify import verify
 from tests.crash.campaign import Kills, intake_campaign, ledger_campaign
 from tests.crash.plan import Plan
 from tests.support.brokers import topic_of, write

@@ -20,9 +20,9 @@ import pytest
 from schemas.chunks import read
 from schemas.facts import TickFact
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import end_offsets
+from streams.verify import verify
 from tests.support.brokers import read_all
 from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import (

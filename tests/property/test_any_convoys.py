@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from schemas.facts import Located
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyRow, ConvoyStepRow, Identity, JoinedClaimRow
-from sinks.verify.by_type import naive_step
 from sinks.verify.claims import DELIVERIES, group_claims
+from sinks.verify.convoy_rows import naive_step
 from sinks.verify.convoys import Standing, convoys_of, judge_access
 from sinks.verify.history import NaiveReport
 from streams.ledger.core.access import Access

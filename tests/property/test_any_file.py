@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from schemas.facts import OutsideFact, RejectFact, TickFact
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.effort import examples
 from tests.support.judged import History, report
 from tests.support.random_history import random_history

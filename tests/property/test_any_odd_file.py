@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.facts import ReportFact
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.effort import FULL, cases
 from tests.support.odd_history import TYPES, odd_history
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 
 import pytest
 
 from schemas.facts import TickFact
+from schemas.reports import ANY_REPORT
 from sinks.verify.days import Days
-from sinks.verify.history import NaiveReport
-from sinks.verify.incident_rows import raw_fields
+from sinks.verify.incident_rows import naive_report
 from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
 from tests.support.effort import cases
@@ -29,26 +28,9 @@ def test_what_is_linked_equals_the_recount(seed: int) -> None:
     reports = {}
     for row in world.store.reports:
         if row.type == "incident" and row.region is not None:
-            stated = raw_fields(json.loads(row.raw))
-            reports[row.feed, row.report_id, row.revision] = NaiveReport(
-                offset=row.fact_offset,
-                feed=row.feed,
-                report_id=row.report_id,
-                revision=row.revision,
-                active=not row.retracted,
-                type="incident",
-                regions=(row.region,),
-                occurred_from=row.occurred_from or 0,
-                occurred_to=row.occurred_to or 0,
-                reported_at=row.reported_at,
-                kind=row.kind or "",
-                in_scope=bool(row.in_scope),
-                deaths_low=row.deaths_low,
-                deaths_best=row.deaths_best,
-                deaths_high=row.deaths_high,
-                place_key=row.place_key,
-                place_precision=row.place_precision or "",
-                **stated,
+            told_again = naive_report(history.agreement, ANY_REPORT.validate_json(row.raw), row.fact_offset)
+            reports[row.feed, row.report_id, row.revision] = told_again._replace(
+                regions=(row.region,), place_key=row.place_key, place_precision=row.place_precision or ""
             )
     days = Days.of(history.agreement)
     recounted = [

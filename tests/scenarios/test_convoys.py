@@ -18,8 +18,8 @@ import pytest
 from schemas.agreement import Agreement
 from schemas.agreement_file import changed_agreement, load_agreement
 from schemas.truceday import Micros
-from sinks.verify import verify
 from streams.feeds.compiled import read_convoys
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.scenarios import Outcome, outcome
 from tests.support.shared_data import shared_data

@@ -9,7 +9,7 @@ import pytest
 from schemas.agreement_file import load_agreement
 from schemas.reports import ANY_REPORT
 from schemas.truceday import MICROS_PER_HOUR, to_micros
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.demo import Demo
 from tests.support.judged import History
 from tests.support.scenarios import Outcome, outcome

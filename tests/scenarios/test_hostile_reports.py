@@ -13,9 +13,9 @@ import duckdb
 import orjson
 import pytest
 
-from sinks.verify import verify
 from streams.cli.output import answers
 from streams.ops.wording import escaped_json, one_line, visible
+from streams.verify import verify
 from tests.support.commands import Run
 from tests.support.judged import History, report
 from tests.support.records import TABLES

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from schemas.agreement import Agreement
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.scenarios import outcome, shelling, watched
 from tests.support.worlds import DAY, FIRST, HOUR, agreement
@@ -95,3 +98,23 @@ def test_a_town_named_after_the_capital_is_counted_where_it_lies(tmp_path: Path)
     ]
     assert judged.ask("SELECT report_id FROM ambiguous_places ORDER BY ALL") == [("S-1",), ("S-3",)]
     assert [judged.verdict(region, FIRST)["incidents"] for region in ("SY01", "SY03")] == [1, 2]
+
+
+def test_earlier_verdicts_are_recounted_where_nobody_can_tell_any_more_what_was_watched(
+    truce: Agreement, tmp_path: Path
+) -> None:
+    """The first revision of the notice watched Abia, which only the gazetteer that is gone calls NG001."""
+    start = truce.effective
+    spine: dict[str, Any] = {"feed": "monitor", "occurred": (start, start + DAY), "nil": True}
+    told = History(truce)
+    for revision, name in ((1, "Abia"), (2, "Adamawa")):
+        when = start + revision * DAY
+        told.tell(report("coverage", "W", revision=revision, reported_at=when, places=[{"names": [name]}], **spine))
+        told.tick(when + HOUR)
+    file = told.judged(tmp_path)
+    assert verify(file) == []
+    Path(truce.gazetteer).unlink()
+    assert verify(file) == []
+    with closing(duckdb.connect(str(file))) as connection:
+        connection.execute("UPDATE day_verdicts SET incidents = 7 WHERE region = 'NG002'")
+    assert [found.table for found in verify(file)] == ["day_verdicts"]

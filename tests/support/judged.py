@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.agreement import Agreement
-from schemas.facts import Fact, Origin, Redrive, RejectFact, TickFact
+from schemas.facts import Fact, Origin, OutsideFact, Redrive, RejectFact, TickFact
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import Dismissal, dismissal_record, naming
 from schemas.topics import Topics
@@ -81,7 +81,9 @@ class History:
         origin = Origin(SOURCE, 0, self._sources, self._log)
         self._sources += 1
         read_at = self.agreement.effective + 10**15
-        self.facts += [(fact, body) for _, fact in self._examiner.examine(body, headers, origin, read_at).facts]
+        for _, fact in self._examiner.examine(body, headers, origin, read_at).facts:
+            # As intake writes them: of a report that is no concern of the agreement nothing is kept.
+            self.facts.append((fact, b"" if isinstance(fact, OutsideFact) else body))
 
     def from_log(self, log: str) -> History:
         """Make the source topic anew: what follows is of another log, its offsets counted from zero."""

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from schemas.truceday import Micros
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.judged import History, report
 
 SIDES = ({"name": "Government", "slot": "a"}, {"name": "Opposition", "slot": "b"})

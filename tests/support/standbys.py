@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.topics import Topics
-from sinks.verify import verify
 from streams.cli.processes import Worker, running
 from streams.engine.admin import committed_offsets, end_offsets
 from streams.engine.cluster import Broker
 from streams.security import cluster
 from streams.settings import Settings
+from streams.verify import verify
 from tests.support.recorded_archive import (
     AGREEMENT,
     archive_of,

@@ -15,9 +15,9 @@ from schemas.facts import BulletinFact, CountLine
 from schemas.rows import BulletinRow
 from schemas.truceday import from_micros
 from sinks.reading import grid, grid_as_of, open_published
-from sinks.verify import verify
 from streams.ledger.core.bulletins import bulletin_rows
 from streams.ops.grid import cell_text
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, TRUCE, World, agreement, at, bulletin, coverage, day, incident, tick
 

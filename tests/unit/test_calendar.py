@@ -21,8 +21,8 @@ from schemas.time_zones import RELEASE, names, time_zone
 from schemas.truceday import TruceCalendar
 from sinks.calendar import Calendar, calendar_of
 from sinks.recorded_facts import RecordedFacts
-from sinks.verify import verify
 from sinks.verify.days import Days
+from streams.verify import verify
 from tests.support.judged import History
 from tests.support.scenarios import shelling
 from tests.support.stores import open_store

@@ -17,8 +17,8 @@ import duckdb
 import pytest
 
 from schemas.agreement_file import load_agreement
-from sinks.verify import NOT_CHECKED, STEPS
 from streams.cli import verify as module
+from streams.verify import NOT_REBUILT, STEPS
 from tests.support.commands import Run
 from tests.support.effort import cases
 from tests.support.judged import History, report
@@ -26,15 +26,15 @@ from tests.support.judged import History, report
 ROOT = Path(__file__).parents[2]
 AGREEMENT = load_agreement("syria-2016")
 HOUR = 3_600_000_000
-NOT_CHECKED_LINES = [f"  {table}: {', '.join(columns)} ({why})" for table, columns, why in NOT_CHECKED]
+NOT_REBUILT_LINES = [f"  {table}: {', '.join(columns)} ({why})" for table, columns, why in NOT_REBUILT]
 
-#: A recount one of whose steps takes for ever inside DuckDB, where no line of Python runs.
+#: A verification one of whose steps takes for ever inside DuckDB, where no line of Python runs.
 ENDLESS = """
-import sinks.verify
-def endless(file):
-    file.select("SELECT sum(hash(range)) FROM range(20000000000)")
+import streams.verify
+def endless(run):
+    run.file.select("SELECT sum(hash(range)) FROM range(20000000000)")
     yield from ()
-sinks.verify.STEPS = (sinks.verify.STEPS[0], sinks.verify.Step("a step that takes its time", endless))
+streams.verify.STEPS = (streams.verify.STEPS[0], streams.verify.Step("a step that takes its time", endless))
 from streams.cli.app import main
 main()
 """
@@ -73,16 +73,16 @@ def test_a_file_that_is_right_is_said_to_be(run: Run, copy: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     first, *listed = ended.out.splitlines()
     assert first == f"{copy}: no difference between what is stored and what its reports say"
-    assert listed == ["Not checked, as neither reports nor agreement tell it:", *NOT_CHECKED_LINES]
+    assert listed == ["Not checked, as neither reports nor agreement tell it:", *NOT_REBUILT_LINES]
     told = json.loads(run("verify", copy, "--json").out)
     unknown = told.pop("not_checked")
     assert told == {"file": str(copy), "step": None, "differences": [], "more": False}
-    assert [(each["table"], tuple(each["columns"]), each["why"]) for each in unknown] == list(NOT_CHECKED)
+    assert [(each["table"], tuple(each["columns"]), each["why"]) for each in unknown] == list(NOT_REBUILT)
 
 
 def test_the_guarantees_list_what_is_not_checked() -> None:
     text = " ".join((ROOT / "docs" / "guarantees.md").read_text("utf-8").split())
-    for table, columns, _ in NOT_CHECKED:
+    for table, columns, _ in NOT_REBUILT:
         named = table if " " in table else f"`{table}`"
         assert f"| {named} | {', '.join(f'`{column}`' for column in columns)} |" in text
 
@@ -98,11 +98,11 @@ def test_every_difference_of_a_step_is_told_with_the_step(run: Run, copy: Path) 
         for line in lines
     )
     assert last.endswith(
-        f"{len(lines)} differences between what is stored and what its reports say, found in counts by day; "
-        "what comes after that was not looked at"
+        f"{len(lines)} differences between what is stored and what its reports say, "
+        "found in every table against the rebuilt one; what comes after that was not looked at"
     )
     told = json.loads((ended := run("verify", copy, "--json")).out)
-    assert (ended.code, ended.err, told["step"], told["more"]) == (1, "", "counts by day", False)
+    assert (ended.code, ended.err, told["step"], told["more"]) == (1, "", "every table against the rebuilt one", False)
     assert len(told["differences"]) == len(lines)
     assert told["differences"][0].keys() == {"table", "row", "column", "stored", "recounted"}
     assert {each["stored"] for each in told["differences"]} == {"99"}

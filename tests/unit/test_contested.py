@@ -12,9 +12,9 @@ from schemas.agreement import Agreement
 from schemas.facts import BulletinFact, CountLine, Fact
 from schemas.rows import DayVerdict
 from sinks.reading import grid, open_published
-from sinks.verify import verify
 from streams.ops.counterfactual_text import counterfactual_text
 from streams.ops.grid import cell_text
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, TRUCE, World, agreement, at, bulletin, coverage, day, incident, tick
 from tests.unit.test_explain import NO_ACCESS, Ground, shellings, watch

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from schemas.truceday import Micros
-from sinks.verify import verify
 from streams.ledger.core.crowds import A_DAY, AN_HOUR
+from streams.verify import verify
 from tests.support.effort import calls
 from tests.support.judged import History, report, told
 from tests.support.worlds import HOUR, LINKING, World, agreement, at, incident, tick

@@ -14,11 +14,11 @@ from rich.console import Console
 from schemas.facts import CountLine
 from schemas.rows import DayVerdict, Identity
 from schemas.truceday import Micros
-from sinks.verify import verify
 from streams.cli.check import rules_in_words
 from streams.ledger.core.bulletins import DayBulletins, Longer, bulletin_rows
 from streams.ops.status import read_status
 from streams.ops.status_text import show_longer_bulletins, status_json
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import TRUCE, World, agreement, at, bulletin, day, tick
 

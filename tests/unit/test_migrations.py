@@ -14,7 +14,7 @@ from sinks.migrations import RULES, SENTENCES, migrations, software_version
 from sinks.opening import StoreLimits, connect
 from sinks.recorded_facts import RecordedFacts
 from sinks.store import LIVE, PUBLISHED
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.effort import cases
 from tests.support.rows import bulletin_row, incident_row, verdict_row
 from tests.support.stores import begin_store, new_store, open_store

@@ -18,8 +18,8 @@ from schemas.agreement_file import load_agreement
 from schemas.errors import AgreementError
 from schemas.facts import CountLine, decode, encode
 from schemas.reports import Bulletin
-from sinks.verify import verify
 from streams.cli.check import names_of_no_party, rules_in_words
+from streams.verify import verify
 from tests.support.accusations import PARTIES
 from tests.support.judged import History, report
 from tests.support.worlds import HOUR, LINKING, agreement, at, bulletin

@@ -15,8 +15,8 @@ from schemas.facts import TickFact
 from schemas.truceday import Micros, from_micros
 from sinks import reading
 from sinks.records import Gate, Window
-from sinks.verify import verify
 from streams.ops.status import Status, read_status
+from streams.verify import verify
 from tests.support.commands import Run
 from tests.support.effort import cases, examples
 from tests.support.judged import History, report

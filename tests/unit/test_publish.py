@@ -20,8 +20,8 @@ from sinks import open_published, reading
 from sinks.opening import LIVE, PUBLISHED, StoreLimits
 from sinks.publishing import Cadence, earlier, publish_copy
 from sinks.records import jsonable
-from sinks.verify import verify
 from streams.ops.status import read_status
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.rows import DAY_ONE, full_changes, incident_row
 from tests.support.stores import begin_store, new_store, open_store

@@ -13,8 +13,8 @@ from schemas.agreement_file import load_agreement
 from schemas.facts import GivenLength
 from schemas.lengths import in_metres
 from schemas.rows import PositionFindingRow
-from sinks.verify import verify
 from streams.ledger.core.pullback import Pullback
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import ROAD, TRUCE, World, agreement, at, coverage, position, tick
 

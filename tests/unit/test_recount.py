@@ -14,9 +14,9 @@ from schemas.truceday import Micros, to_micros
 from sinks.verify.convoys import convoys_of
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
+from sinks.verify.incident_rows import in_scope
 from sinks.verify.linking import Linking
 from sinks.verify.recount import NaiveVerdict, completed, recount, streak, trailing, window
-from sinks.verify.report_rows import in_scope
 from tests.support.worlds import HOUR, TRUCE, agreement, at, day
 
 DAYS = Days.of(TRUCE)

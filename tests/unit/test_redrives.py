@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.effort import cases
 from tests.support.judged import History, report
 from tests.support.worlds import TRUCE, at

@@ -22,10 +22,10 @@ from sinks.opening import PUBLISHED
 from sinks.reading import open_published, published, refused_pending
 from sinks.recorded_facts import RecordedFacts
 from sinks.records import RefusedPending
-from sinks.verify import verify
 from sinks.verify.refused import glimpse
 from streams.intake.examine import Examiner
 from streams.ops.counterfactual_text import counterfactual_text
+from streams.verify import verify
 from streams.whatif.judge import judge
 from tests.support.effort import calls, cases
 from tests.support.judged import History, report
@@ -350,11 +350,11 @@ def test_an_unclear_dismissal_is_a_reject_that_the_recount_agrees_with(tmp_path:
         ("update rejects set regions = [] where fact_offset = 0", "rejects"),
         ("update day_verdicts set refused_pending = 7 where truce_day = '2016-09-12'", "day_verdicts"),
         ("update day_verdict_versions set refused_pending = 0", "day_verdict_versions"),
-        ("delete from dismissals", "sink_offsets"),
-        ("insert into dismissals select * replace (1 as reject_offset) from dismissals", "reports"),
+        ("delete from dismissals", "day_figures"),
+        ("insert into dismissals select * replace (1 as reject_offset) from dismissals", "dismissals"),
     ],
 )
-def test_the_recount_finds_what_was_altered(change: str, table: str, tmp_path: Path) -> None:
+def test_what_was_altered_of_refused_reports_is_found(change: str, table: str, tmp_path: Path) -> None:
     history = History(TRUCE).tell(misspelt("a"), misspelt("b"), misspelt("c")).tick(at(1)).dismissed(2)
     published = history.tick(at(1, 1)).judged(tmp_path)
     with duckdb.connect(str(published)) as connection:

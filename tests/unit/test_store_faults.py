@@ -23,7 +23,7 @@ from sinks.faults import mapped, of_duckdb
 from sinks.opening import LIVE, PUBLISHED
 from sinks.publishing import earlier
 from sinks.reading import open_published
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.effort import cases
 from tests.support.rows import full_changes, incident_row, tally_row
 from tests.support.stores import begin_store, new_store, open_store

@@ -15,7 +15,7 @@ from sinks.blocks import check_blocks
 from sinks.publishing import earlier
 from sinks.recovery import MOST_QUARANTINED
 from sinks.store import LIVE, PUBLISHED
-from sinks.verify import verify
+from streams.verify import verify
 from tests.support.damage import DAMAGES, LOG, WAL, Facts, bent, bent_in, blocks
 from tests.support.effort import FULL, cases, every, examples
 from tests.support.judged import History, report

@@ -14,12 +14,12 @@ from schemas.agreement import Agreement
 from schemas.facts import CountLine, Fact, IncidentFact
 from schemas.rows import DayVerdict, Evidence
 from sinks.reading import grid, open_published
-from sinks.verify import verify
 from streams.ledger.core.possible import possible_days
 from streams.ledger.core.stretches import DayIndex
 from streams.ops.counterfactual_text import counterfactual_text
 from streams.ops.explain_json import explanation_json
 from streams.ops.grid import cell_text
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import (
     DAY,

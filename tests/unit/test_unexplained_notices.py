@@ -12,9 +12,9 @@ from rich.console import Console
 
 from schemas.facts import CountLine, Fact
 from schemas.rows import DayVerdict
-from sinks.verify import verify
 from streams.ops.explain_json import explanation_json
 from streams.ops.explain_text import show_explanation
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.worlds import TRUCE, World, agreement, at, bulletin, coverage, incident, tick
 from tests.unit.test_explain import NO_ACCESS, Ground, shellings, watch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from schemas.errors import StoreUnavailable
 from sinks.store import LIVE
-from sinks.verify import STEPS, Difference, verify
+from sinks.verify.difference import Difference
+from streams.verify import STEPS, verify
 from tests.support.effort import cases
 from tests.support.judged import History, report
 from tests.support.rich_history import small_history, tell_linked
@@ -252,15 +254,17 @@ def test_the_difference_names_the_row_and_both_values(copy: Path) -> None:
 
 
 def test_more_differences_are_told_when_asked_for_and_only_of_the_first_step_that_finds_any(copy: Path) -> None:
-    alter(copy, "update day_tallies set incidents = 99, deaths_low = 99; update convoys set steps = 99")
+    alter(copy, "update day_tallies set incidents = 99, deaths_low = 99; update region_windows set days_met = 99")
     assert len(verify(copy, limit=3)) == 3
     assert {difference.table for difference in verify(copy, limit=100)} == {"day_tallies"}
 
 
 def test_progress_counts_every_step(published: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    verify(published, lambda done, steps: seen.append((done, steps)))
-    assert seen == [(done, len(STEPS)) for done in range(len(STEPS) + 1)]
+    seen: list[tuple[int, str]] = []
+    verify(published, lambda done, doing: seen.append((done, doing)))
+    assert list(dict.fromkeys(done for done, _ in seen)) == list(range(len(STEPS) + 1))
+    assert {step.name for step in STEPS} < {doing for _, doing in seen}
+    assert any(re.fullmatch(r"rebuilding it from its records: [1-9][0-9]* records", doing) for _, doing in seen)
 
 
 def test_the_file_is_left_as_it_was(published: Path) -> None:

@@ -1,0 +1,203 @@
+"""Facts of recorded records, which intake's examiner makes of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+from pydantic import ValidationError
+
+from schemas.facts import DismissalFact, Fact, Origin, OutsideFact, RejectFact, Tells, TickFact
+from schemas.rejects import DISMISSAL_OF, RejectCode, explain
+from schemas.reports import ANY_REPORT, Bulletin, CoverageNotice, Place, Report
+from schemas.topics import MAX_REPORT_BYTES
+from schemas.truceday import Micros
+from sinks.verify.published import Published
+from sinks.verify.recorded import UNNAMED, Record, records_of, ticks_of, told_by_line, watched_by
+from streams.intake.examine import TICK_HEADER, Examined, Examiner, cut, too_large
+from streams.intake.glean import Gleaner, places_in
+from streams.verify.places import RecordedPlaces
+
+#: After any time that a report may name, and before.
+_AFTER_ALL, _BEFORE_ALL = 2**55, -(2**55)
+_NO_ORIGIN = Origin("", 0, -1)
+
+
+class _EarlierExaminer(Examiner):
+    """Examiner of what earlier versions accepted: JSON that not every reader reads alike."""
+
+    def _validate(self, body: bytes | None) -> Report:
+        try:
+            return ANY_REPORT.validate_json(body or b"")
+        except ValidationError as error:
+            raise explain(error) from None
+
+
+class RecordedIntake:
+    """Intake of a file's records: each is examined again, as a live one or as an archive's.
+
+    Attributes:
+        places: locator of their places.
+    """
+
+    def __init__(self, file: Published) -> None:
+        self._file = file
+        self._agreement = file.agreement
+        self.places = RecordedPlaces(file.agreement)
+        self._clock = Examiner([file.agreement], self.places, "clock")
+        self._archive = Examiner([file.agreement], self.places, "archive")
+        self._earlier = _EarlierExaminer([file.agreement], self.places, "clock")
+        self._gleaner = Gleaner([file.agreement], self.places)
+        self._watched = watched_by(file)
+        self._lines = told_by_line(file)
+        #: The latest offset of sources whose rows name no log, and how many logs they had before.
+        self._unnamed: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def facts(self) -> Iterator[list[tuple[int, Fact, bytes]]]:
+        """Yield every fact with its offset and bytes, ticks among them, some at a time."""
+        ticks = iter(ticks_of(self._file))
+        tick = next(ticks, None)
+        for records in records_of(self._file):
+            facts: list[tuple[int, Fact, bytes]] = []
+            for record in records:
+                while tick is not None and tick[0] < record.fact_offset:
+                    facts.append(_tick(*tick))
+                    tick = next(ticks, None)
+                facts.append((record.fact_offset, self._fact(record), self._body(record)))
+            yield facts
+        rest = [] if tick is None else [_tick(*tick)]
+        yield [*rest, *(_tick(*each) for each in ticks)]
+
+    def _body(self, record: Record) -> bytes:
+        # Of a report outside the agreement its facts topic has no bytes.
+        return b"" if record.outcome == "outside" else record.body
+
+    def _fact(self, record: Record) -> Fact:
+        fact = self._made(record)
+        if isinstance(fact, DismissalFact):
+            return fact
+        return replace(fact, origin=self._origin(record), redrive=record.redrive)
+
+    def _origin(self, record: Record) -> Origin | None:
+        """Return the origin of a record; where its row names no log, sources that go back tell of another one."""
+        origin = record.origin
+        if origin is None or record.source_log is not None:
+            return origin
+        latest, logs = self._unnamed.get((origin.topic, origin.partition), (-1, 0))
+        logs += origin.offset <= latest
+        self._unnamed[origin.topic, origin.partition] = (origin.offset, logs)
+        return origin if not logs else Origin(origin.topic, origin.partition, origin.offset, f"{UNNAMED}{logs}")
+
+    def _made(self, record: Record) -> Fact:
+        if record.reason is not None:
+            return DismissalFact(
+                origin=self._origin(record),
+                stamp=record.received_at,
+                of=record.of,
+                reason=record.reason,
+                by=record.dismissed_by or "",
+            )
+        if record.outcome == "outside":
+            # Whose it was nobody can tell: a feed of this name is none of the file's.
+            return OutsideFact(stamp=record.received_at, feed="?")
+        return self._rejected(record) if record.code is not None else self._accepted(record)
+
+    def _accepted(self, record: Record) -> Fact:
+        if record.type in ("incident", "convoy"):
+            self.places.expect(self.places.of_report(record))
+        elif record.type in ("coverage", "bulletin"):
+            self._expect_places(record)
+        else:
+            # A redrive that was a duplicate.
+            self.places.expect(self.places.anywhere)
+        return _only(self._taken_for_sound(record))
+
+    def _taken_for_sound(self, record: Record) -> Examined:
+        read_at = record.received_at or _AFTER_ALL
+        examined = self._clock.examine(record.body, (), _NO_ORIGIN, read_at)
+        if examined.rejected is not None and examined.rejected.code == RejectCode.NOT_JSON:
+            return self._earlier.examine(record.body, (), _NO_ORIGIN, read_at)
+        return examined
+
+    def _expect_places(self, record: Record) -> None:
+        key = (record.feed or "", record.report_id or "")
+        if not record.stands:
+            self.places.expect(self.places.of_the_past)
+        elif record.type == "coverage":
+            self.places.expect(self.places.of_notice(self._watched.get(key, []), _places_of(record.body)))
+        else:
+            self.places.expect(self.places.of_bulletin(self._lines.get(key, []), _places_of(record.body)))
+
+    def _rejected(self, record: Record) -> Fact:
+        accepted = record.code == RejectCode.CONFLICTING_BODY
+        self.places.expect(self.places.anywhere if accepted else self.places.of_reject(record))
+        examined = self._examined(record)
+        fact = _only(examined)
+        if isinstance(fact, OutsideFact) and record.code == RejectCode.OUTSIDE_AGREEMENTS:
+            # Earlier versions rejected what they now leave to other agreements.
+            fact = self._as_told(record)
+        if not isinstance(fact, RejectFact):
+            return fact
+        return replace(fact, tells=self._tells(record))
+
+    def _examined(self, record: Record) -> Examined:
+        """Examine a reject again; a header that made one of it is not kept, and so is put there again."""
+        live = record.received_at is not None
+        examiner, read_at = (self._clock, record.received_at or 0) if live else (self._archive, _AFTER_ALL)
+        match record.code:
+            case RejectCode.CONFLICTING_BODY:
+                return self._taken_for_sound(record)
+            case RejectCode.UNREADABLE | RejectCode.TOLL_OUT_OF_ORDER:
+                return Examined([("", self._as_told(record))])
+            case RejectCode.TICK_NOT_ALLOWED:
+                return examiner.examine(record.body, ((TICK_HEADER, b"?"),), _NO_ORIGIN, read_at)
+            case RejectCode.DISMISSAL_UNCLEAR:
+                headers = [((DISMISSAL_OF, of),) for of in (b"?", b"t/0/0/")]
+                found = [examiner.examine(record.body, each, _NO_ORIGIN, read_at) for each in headers]
+                return next((each for each in found if each.rejected and each.rejected.hint == record.hint), found[0])
+        examined = examiner.examine(record.body, (), _NO_ORIGIN, read_at)
+        if record.code == RejectCode.TIME_IN_FUTURE and examined.rejected is None and not live:
+            # Only the clock of its time tells that it lay in the future.
+            return examiner.examine(record.body, (), _NO_ORIGIN, _BEFORE_ALL)
+        if examined.rejected is not None and record.size is not None and record.size != len(record.body):
+            if len(record.body) <= MAX_REPORT_BYTES:
+                return examined
+            reason = too_large(record.size)
+            facts = [(to, replace(fact, hint=reason.hint)) for to, fact in examined.facts]
+            return cut(examined._replace(facts=facts), record.size)
+        return examined
+
+    def _as_told(self, record: Record) -> RejectFact:
+        """Return a reject whose reason its bytes do not tell, for the reason the file gives."""
+        made = self._clock.unreadable(record.body, (0, 0), "", _NO_ORIGIN, 0).rejected
+        if made is None:
+            raise RuntimeError("a record that cannot be read is rejected")
+        size = None if record.size == len(record.body) else record.size
+        return replace(made, code=record.code or "", hint=record.hint or "", stamp=record.received_at, size=size)
+
+    def _tells(self, record: Record) -> Tells | None:
+        if record.regions is None:
+            # A version before 3 read it, and did not look.
+            return None
+        self.places.expect(self.places.of_gleaning(record.regions, places_in(record.body)))
+        return self._gleaner.glean(record.body, (self._agreement.id,))[self._agreement.id]
+
+
+def _only(examined: Examined) -> Fact:
+    ((_, fact),) = examined.facts
+    return fact
+
+
+def _tick(offset: int, time: Micros) -> tuple[int, Fact, bytes]:
+    return offset, TickFact(stamp=time), b""
+
+
+def _places_of(body: bytes) -> list[Place]:
+    try:
+        report: Report = ANY_REPORT.validate_json(body)
+    except ValidationError:
+        # Whatever was there before: it is rejected now.
+        return []
+    if isinstance(report, CoverageNotice):
+        return report.places
+    return [line.place for line in report.tallies if line.place is not None] if isinstance(report, Bulletin) else []
