@@ -70,8 +70,6 @@ class Comparison:
         without = {name for each in (*LEFT_OUT, *RECOUNTED) if each.table == table for name in each.columns}
         without |= set() if sentences else set(SENTENCES)
         without |= set() if software or table != "about" else {"definitions"}
-        if table == "sink_offsets":
-            without.remove("next_offset")
         yield from self.rows(table, without, _ROWS.get(table, "true"))
 
     def rows(self, table: str, without: Collection[str] = (), where: str = "true") -> Iterator[Difference]:
