@@ -40,7 +40,7 @@ demo: $(READY) ## Run September 2016 through the whole pipeline and show what it
 up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the workers; Ctrl-C stops them
 	@$(BIN)/trucewatch up
 
-test: $(READY) ## Run the fast half of the tests: every layer, within 4 minutes on two cores
+test: $(READY) ## Run the fast half of the tests: every layer, in some five minutes on two cores
 	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data

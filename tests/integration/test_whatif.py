@@ -25,7 +25,8 @@ REDUCTIONS = (50, 75, 90)
 #: Every figure of a verdict, and of the counts under it.
 FIGURES = """
 SELECT region, truce_day::VARCHAR AS truce_day, verdict, violence, access, incidents, incidents_out_of_scope,
-       violence_limit, covered_share, deaths_low, deaths_best, deaths_high, reasons, state
+       violence_limit, covered_share, deaths_low, deaths_best, deaths_high, rule, contested_by, incidents_sure,
+       incidents_possible, refused_pending, incidents_without_toll, reasons, state
 FROM day_verdicts ORDER BY ALL
 """
 
@@ -56,8 +57,10 @@ def figures(copy: Path) -> list[dict[str, Any]]:
 def figures_of(judged: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the same of one of the command's judgements."""
     # What is held against the limit is the number of incidents, unless an agreement goes by bulletins.
-    assert all(cell["counted"] == cell["incidents"] for cell in judged["verdicts"])
-    left_out = ("region_name", "version", "text", "counted")
+    held_against_limit = ("counted", "counted_possible")
+    for cell in judged["verdicts"]:
+        assert [cell[name] for name in held_against_limit] == [cell["incidents_sure"], cell["incidents_possible"]]
+    left_out = ("region_name", "version", "text", "violence_rule", *held_against_limit)
     return [_plain({name: cell[name] for name in cell if name not in left_out}) for cell in judged["verdicts"]]
 
 

@@ -110,7 +110,7 @@ def _meeting_incident(draw: Random) -> IncidentFact:
     spine |= {"retracted": spine["retracted"] or merged_into is not None, "merged_into": merged_into}
     low, high = sorted((draw.randint(0, 9), draw.randint(0, 9)))
     # As newsrooms tell it, by a day and a town: of those several are alike.
-    by_day = draw.randrange(3) == 0
+    by_day = draw.randrange(5) == 0
     if by_day:
         when = BEGUN[0]
     return incident(

@@ -82,7 +82,7 @@ async def test_after_a_flip_in_a_block_all_rows_are_there_again(
         ledger = facts.ledger(begun)
         await ledger.resume(TOPIC, 0)
         await ledger.revoked([])
-    for block in every(range(with_log, blocks(begun / LIVE)), 6):
+    for block in every(range(with_log, blocks(begun / LIVE)), 12):
         folder = tmp_path / str(block)
         shutil.copytree(begun, folder)
         assert (folder / WAL).exists() == with_log
@@ -98,7 +98,7 @@ async def test_no_flip_under_a_running_ledger_reaches_the_published_copy(
     facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:
     met = 0
-    for block in every(range(1, blocks(left / LIVE)), 5) if FULL else (1, 3):
+    for block in every(range(1, blocks(left / LIVE)), 10) if FULL else (1, 3):
         folder = tmp_path / str(block)
         shutil.copytree(left, folder)
         ledger = facts.ledger(folder)

@@ -176,7 +176,7 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
     "column", cases(["covered_share", "version", "incidents", "deaths_high", "tick_offset"], fast=2)
 )
 def test_every_line_of_figures_is_recounted_and_not_the_last_alone(column: str, copy: Path) -> None:
-    alter(copy, f"update day_figures set {column} = {column} + 1 where rowid = 0")
+    alter(copy, f"update day_figures set {column} = coalesce({column}, 0) + 1 where rowid = 0")
     assert {difference.table for difference in verify(copy)} <= {"day_figures", "day_verdict_versions"}
     assert verify(copy) != []
 

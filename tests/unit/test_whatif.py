@@ -252,7 +252,7 @@ def test_places_are_where_the_file_says_they_are(tmp_path: Path) -> None:
         "incident", "i1", reported_at=at(0, 3), occurred=(at(0, 1), at(0, 1)), kind="shelling", place=point
     )
     places = [{"pcode": "SY02"}, point, {"pcode": "SY09"}]
-    notice = report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=places, nil=False)
+    notice = report("coverage", "c1", reported_at=at(1), occurred=(at(0), at(1)), places=places, nil=True)
     history = History(RECORDED)
     history._examiner = Examiner([RECORDED], _ByPolygons("SY01"), "archive")
     file = history.tell(incident, notice).tick(at(1, 1)).judged(tmp_path)
