@@ -349,7 +349,7 @@ async def test_reports_whose_identities_have_one_hash_count_once_each_however_of
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 64-bit fingerprint finds rows, and tells nothing apart: names do."""
-    monkeypatch.setattr("streams.ledger.open_ledger.key_hash", lambda *_: 7)
+    monkeypatch.setattr("streams.ledger.numbered.key_hash", lambda *_: 7)
     told: list[Fact] = [
         *[incident(f"i{n}", when=at(0, n)) for n in range(3)],
         tick(at(1)),

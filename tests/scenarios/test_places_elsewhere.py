@@ -116,5 +116,5 @@ def test_earlier_verdicts_are_recounted_where_nobody_can_tell_any_more_what_was_
     Path(truce.gazetteer).unlink()
     assert verify(file) == []
     with closing(duckdb.connect(str(file))) as connection:
-        connection.execute("UPDATE day_verdicts SET incidents = 7 WHERE region = 'NG002'")
+        connection.execute("UPDATE verdict_log SET incidents = 7 WHERE region = 'NG002'")
     assert [found.table for found in verify(file)] == ["day_verdicts"]

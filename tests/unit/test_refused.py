@@ -348,9 +348,8 @@ def test_an_unclear_dismissal_is_a_reject_that_the_recount_agrees_with(tmp_path:
         ("update rejects set truce_day = truce_day + 1 where fact_offset = 0", "rejects"),
         ("update rejects set may_be_incident = false where fact_offset = 0", "rejects"),
         ("update rejects set regions = [] where fact_offset = 0", "rejects"),
-        ("update day_verdicts set refused_pending = 7 where truce_day = '2016-09-12'", "day_verdicts"),
-        ("update day_verdict_versions set refused_pending = 0", "day_verdict_versions"),
-        ("delete from dismissals", "day_figures"),
+        ("update verdict_log set refused_pending = 7 where truce_day = '2016-09-12'", "verdict_log"),
+        ("delete from dismissals", "verdict_log"),
         ("insert into dismissals select * replace (1 as reject_offset) from dismissals", "dismissals"),
     ],
 )

@@ -61,9 +61,9 @@ def test_reports_outside_the_agreement_are_counted_without_a_row_to_recount_them
 
 #: Tables whose rows are counted; the first are rested on by the others.
 COUNTED = [
-    *("reports", "day_verdict_versions", "gate", "coverage", "convoys", "feeds"),
+    *("reports", "verdict_log", "gate_history", "coverage", "convoys", "feeds"),
     *("convoy_events", "joined_claims", "bulletins", "declarations", "positions", "position_findings", "day_tallies"),
-    *("feed_tallies", "day_verdicts", "day_figures", "region_windows", "regions", "truce_days"),
+    *("feed_tallies", "region_windows", "regions", "truce_days"),
 ]
 
 
@@ -83,9 +83,8 @@ def test_a_row_that_went_missing_is_found(table: str, copy: Path) -> None:
         "joined_claims",
         "coverage",
         "bulletins",
-        "day_verdict_versions",
-        "day_figures",
-        "gate",
+        "verdict_log",
+        "gate_history",
     ],
 )
 def test_a_row_told_twice_is_found(table: str, copy: Path) -> None:
@@ -163,44 +162,41 @@ def test_a_version_left_out_is_found_even_when_the_numbers_close_up(copy: Path) 
     """The verdict moved while a report came in, and no version tells of it."""
     with closing(duckdb.connect(str(copy))) as connection:
         region, day = connection.execute(
-            "select region, truce_day from day_verdict_versions where version = 3 order by all limit 1"
+            "select region, truce_day from verdict_log where version = 3 order by all limit 1"
         ).fetchone() or ("", "")
         which = f"region = '{region}' and truce_day = '{day}'"
-        connection.execute(f"delete from day_verdict_versions where {which} and version = 2")
-        connection.execute(f"update day_verdict_versions set version = version - 1 where {which} and version > 2")
-        connection.execute(f"update day_verdicts set version = version - 1 where {which}")
-    assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+        connection.execute(f"delete from verdict_log where {which} and version = 2")
+        connection.execute(f"update verdict_log set version = version - 1 where {which} and version > 2")
+    assert {difference.table for difference in verify(copy)} == {"verdict_log"}
 
 
 @pytest.mark.parametrize(
     "column", cases(["covered_share", "version", "incidents", "deaths_high", "tick_offset"], fast=2)
 )
 def test_every_line_of_figures_is_recounted_and_not_the_last_alone(column: str, copy: Path) -> None:
-    alter(copy, f"update day_figures set {column} = coalesce({column}, 0) + 1 where rowid = 0")
-    assert {difference.table for difference in verify(copy)} <= {"day_figures", "day_verdict_versions"}
+    first = "(select min(rowid) from verdict_log where not new_version)"
+    alter(copy, f"update verdict_log set {column} = coalesce({column}, 0) + 1 where rowid = {first}")
+    assert {difference.table for difference in verify(copy)} <= {"verdict_log", "day_figures", "day_verdict_versions"}
     assert verify(copy) != []
 
 
 def test_figures_in_which_nothing_moved_are_found(copy: Path) -> None:
     alter(
         copy,
-        "insert into day_figures select region, truce_day, version, state, incidents, incidents_out_of_scope, "
-        "bulletin_incidents, covered_share, deaths_low, deaths_best, deaths_high, reasons, recorded_at, "
-        "tick_offset, cause, rule, contested_by, incidents_sure, incidents_possible, refused_pending, "
-        "incidents_without_toll "
-        "from verdicts_as_of((select now from ledger_state)) "
-        "where state = 'OPEN' limit 1",
+        "insert into verdict_log select * replace (false as new_version, last_tick as tick_offset, now as recorded_at) "
+        "exclude (next_offset, log_start, now, last_tick, pending, term, writer) "
+        "from verdict_log, ledger_state where state = 'OPEN' and new_version limit 1",
     )
-    assert {difference.table for difference in verify(copy)} == {"day_figures"}
+    assert {difference.table for difference in verify(copy)} == {"verdict_log"}
 
 
 def test_a_reason_that_tells_another_end_of_the_watch_is_found(copy: Path) -> None:
-    alter(copy, "update day_verdicts set reasons = replace(reasons::varchar, ' UTC', ' GMT')::json")
-    assert [(each.table, each.column) for each in verify(copy)] == [("day_verdicts", "reasons")]
+    alter(copy, "update verdict_log set reasons = replace(reasons::varchar, ' UTC', ' GMT')::json")
+    assert {(each.table, each.column) for each in verify(copy)} == {("verdict_log", "reasons")}
 
 
 def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:
-    alter(copy, 'update day_verdict_versions set cause = \'{"reports": [], "more": 0}\'')
+    alter(copy, 'update verdict_log set cause = \'{"reports": [], "more": 0}\'')
     assert {(difference.table, difference.column) for difference in verify(copy, limit=9)} == {
         ("day_verdict_versions", "cause")
     }
@@ -219,8 +215,8 @@ def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:
     ],
 )
 def test_a_version_by_what_was_not_told_since_the_tick_before_is_found(cause: str, copy: Path) -> None:
-    last = "(select max(rowid) from day_verdict_versions where version = 1)"
-    alter(copy, f"update day_verdict_versions set cause = '{cause}' where rowid = {last}")
+    last = "(select max(rowid) from verdict_log where version = 1 and new_version)"
+    alter(copy, f"update verdict_log set cause = '{cause}' where rowid = {last}")
     assert [difference.column for difference in verify(copy)] == ["cause"]
 
 
@@ -286,12 +282,12 @@ def test_a_file_that_is_not_there_or_not_a_ledgers_is_refused(tmp_path: Path) ->
 
 
 def test_sentences_of_another_edition_are_not_compared_and_all_else_is(copy: Path) -> None:
-    alter(copy, "update day_verdict_versions set reasons = replace(reasons, 'limit', 'bound')")
+    alter(copy, "update verdict_log set reasons = replace(reasons, 'limit', 'bound')")
     assert [difference.column for difference in verify(copy)] == ["reasons"]
     alter(copy, "update about set sentences = 0")
     assert verify(copy) == []
-    alter(copy, "update day_verdict_versions set incidents = incidents + 1 where rowid = 0")
-    assert [difference.table for difference in verify(copy)] == ["day_verdict_versions"]
+    alter(copy, "update verdict_log set incidents = incidents + 1 where rowid = 0")
+    assert [difference.table for difference in verify(copy)] == ["verdict_log"]
 
 
 def test_a_ledger_that_goes_on_in_another_edition_says_that_the_file_has_several(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ UNNOTICED_BEFORE = (
     ("update rejects set hint = 'no idea' where code = 'conflicting_body'", "rejects"),
     ("update convoy_events set flaw = 'feed-x/s1 says held' where flaw is not null", "convoy_events"),
     (
-        "update day_verdict_versions set reasons = replace(reasons::text, 'limit', 'bound')::json where version = 1",
-        "day_verdict_versions",
+        "update verdict_log set reasons = replace(reasons::text, 'limit', 'bound')::json where version = 1",
+        "verdict_log",
     ),
     ("update gate_history set reason = 'nobody knows'", "gate_history"),
     ("update feeds set duplicate = -1", "feeds"),
