@@ -117,4 +117,4 @@ def test_earlier_verdicts_are_recounted_where_nobody_can_tell_any_more_what_was_
     assert verify(file) == []
     with closing(duckdb.connect(str(file))) as connection:
         connection.execute("UPDATE verdict_log SET incidents = 7 WHERE region = 'NG002'")
-    assert [found.table for found in verify(file)] == ["day_verdicts"]
+    assert [found.table for found in verify(file)] == ["day_verdict_versions"]

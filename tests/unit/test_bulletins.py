@@ -243,7 +243,7 @@ def test_an_altered_count_of_a_bulletin_is_found(published: Path, tmp_path: Path
     copy.write_bytes(published.read_bytes())
     with duckdb.connect(str(copy)) as connection:
         connection.execute("UPDATE verdict_log SET bulletin_incidents = 3 WHERE bulletin_incidents = 2")
-    assert {(found.table, found.column) for found in verify(copy)} == {("verdict_log", "bulletin_incidents")}
+    assert {found.table for found in verify(copy)} == {"verdict_log"}
 
 
 def test_each_monitor_party_region_and_day_stands_beside_the_count(published: Path) -> None:

@@ -183,8 +183,8 @@ def test_every_line_of_figures_is_recounted_and_not_the_last_alone(column: str, 
 def test_figures_in_which_nothing_moved_are_found(copy: Path) -> None:
     alter(
         copy,
-        "insert into verdict_log select * replace (false as new_version, last_tick as tick_offset, now as recorded_at) "
-        "exclude (next_offset, log_start, now, last_tick, pending, term, writer) "
+        "insert into verdict_log select * exclude (next_offset, log_start, now, last_tick, pending, term, writer) "
+        "replace (false as new_version, last_tick as tick_offset, now as recorded_at) "
         "from verdict_log, ledger_state where state = 'OPEN' and new_version limit 1",
     )
     assert {difference.table for difference in verify(copy)} == {"verdict_log"}
