@@ -22,7 +22,7 @@ ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';
 
 ALTER TABLE reports ADD COLUMN source_log VARCHAR;
-COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another. NULL in rows of versions before 3.';
+COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another.';
 
 ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
 COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';
@@ -122,9 +122,9 @@ ALTER TABLE day_verdicts ADD COLUMN incidents_without_toll INTEGER;
 ALTER TABLE day_verdict_versions ADD COLUMN incidents_without_toll INTEGER;
 ALTER TABLE day_figures ADD COLUMN incidents_without_toll INTEGER;
 COMMENT ON COLUMN day_tallies.incidents_without_toll IS 'Incidents in scope of which no toll is stated; they add nothing to the sums of deaths.';
-COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
-COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
-COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
+COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
+COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
 
 ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING NULL;
 ALTER TABLE reports ADD COLUMN accused_parties VARCHAR[];

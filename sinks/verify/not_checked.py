@@ -40,6 +40,7 @@ NOT_CHECKED = (
         ),
         "told by the record, which is not kept",
     ),
+    NotChecked("day_figures", ("recorded_at",), "a tick's, of which no other row may tell"),
     NotChecked("feeds", ("duplicate", "outside"), "such records leave no row; in all no more than were read"),
     NotChecked("feeds", ("last_received_at",), "exact for a feed without such records, else not too early"),
     NotChecked("sink_offsets", ("next_offset",), "exact in a file without such records, else not too low"),

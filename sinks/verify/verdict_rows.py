@@ -276,7 +276,7 @@ def _recounted(verdict: NaiveVerdict) -> tuple[Any, ...]:
     )
 
 
-def _told_of_by_nobody(row: VerdictRow) -> bool:
+def _told_of_by_nobody(row: VerdictRow | FiguresRow) -> bool:
     """Whether a row says that no report, notice, bulletin or pending reject stands behind it."""
     try:
         return json.loads(row.reasons)[0]["told_of"] is False
@@ -304,6 +304,9 @@ def _check_texts(
             return
     if recounted is None:
         return
+    # No mere wording, whatever edition wrote it: whether a day is AMENDED hangs on it.
+    nobody = recounted.reasons[0].get("told_of", True) is False
+    yield from row.claim("reasons.told_of", stored.reasons, _told_of_by_nobody(stored) == nobody, not nobody)
     wanted = json.dumps(recounted.reasons, ensure_ascii=False)
     if recounted.watch_told is None or not past.unlocated(before):
         yield from row.compare(("reasons",), (stored.reasons,), (wanted,))
