@@ -213,8 +213,7 @@ def _unjudged(connection: Connection, present: VerdictVersion) -> tuple[list[str
     told = json.loads(pending)
     own, every = (
         [
-            # An older version wrote the names alone.
-            ([each if isinstance(each, list) else [0, each] for each in reports], more, shared)
+            (reports, more, shared)
             for region, of, reports, more, shared in told.get("causes", [])
             if (region, of) == (present.region, wanted)
         ]

@@ -171,7 +171,7 @@ def _cells(
         f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
         "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
         "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, rule, reasons ->> '$[0].rule', contested_by, "
+        "deaths_low, deaths_best, deaths_high, version, rule, contested_by, "
         "incidents_sure, incidents_possible, refused_pending, incidents_without_toll, "
         f"reasons FROM {source} "
         "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",

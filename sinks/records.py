@@ -48,7 +48,6 @@ class Cell:
     deaths_high: int | None
     version: int
     rule: str
-    violence_rule: str
     contested_by: str | None
     incidents_sure: int
     incidents_possible: int
@@ -200,8 +199,7 @@ class FeedState:
     duplicate: int
     superseded: int
     rejected: int
-    #: A file of an earlier version counts none.
-    outside: int = 0
+    outside: int
 
 
 @dataclass(frozen=True)

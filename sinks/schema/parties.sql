@@ -24,8 +24,9 @@ WITH counting AS (
     SELECT
         i.incident_id, r.feed, r.claimant, list(r.report_id ORDER BY r.report_id) AS reports,
         list_sort(list_distinct(flatten(list(coalesce(r.accused_parties, []))))) AS accused,
-        arg_max(coalesce(r.deaths_best, r.deaths_low), (r.reported_at, r.report_id))
-            FILTER (coalesce(r.deaths_best, r.deaths_low) IS NOT NULL) AS deaths
+        -- As of an incident of several reports: a low estimate is the best one where nobody states that.
+        coalesce(arg_max(r.deaths_best, (r.reported_at, r.report_id)) FILTER (r.deaths_best IS NOT NULL),
+                 min(r.deaths_low)) AS deaths
     FROM timed i
     JOIN incident_reports m ON m.incident_id = i.incident_id AND m.standing = 'active'
     JOIN reports r ON r.fact_offset = m.fact_offset
@@ -67,7 +68,7 @@ COMMENT ON COLUMN accusations.claimant IS 'Who says so; NULL where the reports d
 COMMENT ON COLUMN accusations.feed IS 'Feed whose reports say so.';
 COMMENT ON COLUMN accusations.sure IS 'Whether the claimant accuses this party alone, and the day of the incident is known. Of two that are accused together each is possible.';
 COMMENT ON COLUMN accusations.accused_together IS 'All parties of the accusation, sorted; empty where nobody is accused.';
-COMMENT ON COLUMN accusations.deaths IS 'Best estimate of deaths by the feed''s last report for the claimant that gives one; NULL when none does.';
+COMMENT ON COLUMN accusations.deaths IS 'Best estimate of deaths by the feed''s last report for the claimant that gives one, else the least low one; NULL when none gives either.';
 COMMENT ON COLUMN accusations.reports IS 'The feed''s own names of those reports.';
 
 CREATE OR REPLACE VIEW violations_by_party AS

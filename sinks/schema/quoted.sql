@@ -346,7 +346,7 @@ WITH told AS (
     )
     GROUP BY region, feed, stretch
 ), nothing_seen AS (
-    SELECT c.region, told.truce_day, c.feed AS one_feed, told.feed AS other_feed, count(DISTINCT told.report_id) AS incidents,
+    SELECT c.region, told.truce_day, c.feed AS one_feed, told.feed AS other_feed, count(DISTINCT told.incident) AS incidents,
            min(told.report_id) AS report_id
     FROM nil_hours c
     JOIN told ON told.region = c.region AND told.feed <> c.feed AND told.occurred_from >= c.occurred_from
@@ -390,7 +390,7 @@ WITH told AS (
     WHERE step IN ('offloaded', 'distributed') AND NOT counts
 ), found AS (
     SELECT region, truce_day, 'nil_and_incidents' AS kind, one_feed, 'nothing to report' AS one_says, other_feed,
-           incidents || ' incidents within the same hours, such as ' || report_id AS other_says
+           incidents || CASE incidents WHEN 1 THEN ' incident' ELSE ' incidents' END || ' within the same hours, such as ' || report_id AS other_says
     FROM nothing_seen
     UNION ALL
     SELECT region, truce_day, 'nil_and_bulletin', one_feed, 'nothing to report', other_feed,
@@ -398,7 +398,7 @@ WITH told AS (
     FROM nothing_counted
     UNION ALL
     SELECT region, truce_day, 'count_below_incidents', one_feed, report_id || ' counts ' || says, other_feed,
-           incidents || ' incidents within its period'
+           incidents || CASE incidents WHEN 1 THEN ' incident' ELSE ' incidents' END || ' within its period'
     FROM too_few
     UNION ALL
     SELECT one.region, one.truce_day, 'counts', one.feed,

@@ -22,7 +22,7 @@ ALTER TABLE reports ADD COLUMN toll_flaw VARCHAR;
 COMMENT ON COLUMN reports.toll_flaw IS 'Why the stated toll of deaths counts nothing, and is left out here: its low figure is above its high one.';
 
 ALTER TABLE reports ADD COLUMN source_log VARCHAR;
-COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another. NULL in rows of versions before 3.';
+COMMENT ON COLUMN reports.source_log IS 'Which log source_offset is an offset of, as in sink_offsets: a topic made anew has another.';
 
 ALTER TABLE feeds ADD COLUMN outside BIGINT DEFAULT 0;
 COMMENT ON COLUMN feeds.outside IS 'Reports of no region of this agreement, or that name another one. Their bytes are not kept here.';
@@ -133,7 +133,7 @@ COMMENT ON COLUMN verdict_log.contested_by IS 'Feeds whose bulletins count more 
 COMMENT ON COLUMN verdict_log.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN verdict_log.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 COMMENT ON COLUMN verdict_log.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-COMMENT ON COLUMN verdict_log.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN verdict_log.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
 COMMENT ON COLUMN verdict_log.new_version IS 'Whether this row made its version; else it tells what the figures of that version came to.';
 
 ALTER TABLE reports ALTER COLUMN accused TYPE VARCHAR[] USING NULL;

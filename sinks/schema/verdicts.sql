@@ -85,7 +85,7 @@ COMMENT ON COLUMN day_verdicts.contested_by IS 'Feeds whose bulletins count more
 COMMENT ON COLUMN day_verdicts.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_verdicts.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 COMMENT ON COLUMN day_verdicts.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_verdicts.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
 
 CREATE OR REPLACE VIEW day_verdict_versions AS
 SELECT * EXCLUDE (new_version) FROM verdict_log WHERE new_version;
@@ -115,7 +115,7 @@ COMMENT ON COLUMN day_verdict_versions.contested_by IS 'Feeds whose bulletins co
 COMMENT ON COLUMN day_verdict_versions.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_verdict_versions.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 COMMENT ON COLUMN day_verdict_versions.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_verdict_versions.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
 
 CREATE OR REPLACE VIEW day_figures AS
 SELECT region, truce_day, version, state, incidents, incidents_out_of_scope, bulletin_incidents, covered_share,
@@ -143,7 +143,7 @@ COMMENT ON COLUMN day_figures.contested_by IS 'Feeds whose bulletins count more 
 COMMENT ON COLUMN day_figures.incidents_sure IS 'Incidents in scope that surely happened on this day, their interval being short enough.';
 COMMENT ON COLUMN day_figures.incidents_possible IS 'Incidents in scope of longer intervals that touch this day; each is possible on several days, and adds up over none.';
 COMMENT ON COLUMN day_figures.refused_pending IS 'Reports of the region and day that were refused and are pending: not accepted since, nor dismissed. In no count of incidents.';
-COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated; NULL in rows of versions of trucewatch that did not count them.';
+COMMENT ON COLUMN day_figures.incidents_without_toll IS 'Incidents in scope of which no toll is stated.';
 
 CREATE OR REPLACE VIEW gate AS
 SELECT * FROM gate_history QUALIFY row_number() OVER (ORDER BY tick_offset DESC) = 1;

@@ -107,6 +107,9 @@ class History:
         for name in names:
             value = getattr(stored, name)
             yield from row.compare((name,), (_parsed(value) if name == "evidence" else value,), (recounted[name],))
+        # No mere wording, whatever edition wrote it: whether a day is AMENDED hangs on it.
+        nobody = verdict.reasons[0].get("told_of", True) is False
+        yield from row.claim("reasons.told_of", stored.reasons, _told_of_by_nobody(stored) == nobody, not nobody)
         wanted = json.dumps(verdict.reasons, ensure_ascii=False)
         if verdict.watch_told is None or not self._past.unlocated(tick):
             yield from row.compare(("reasons",), (stored.reasons,), (wanted,))

@@ -76,7 +76,8 @@ def is_aftermath(text: str) -> bool:
     """Whether a text tells of what follows an attack, or of something that is none, rather than of an attack."""
     if _NO_ATTACK.search(text):
         return True
-    return bool(_OVERFLIGHT.search(text)) and not (_STRUCK.search(text) or _RAID.search(text))
+    attacks = (_STRUCK, _RAID, _SHELLING, _EXPLOSIVE, _CLASH, _SMALL_ARMS, _CHEMICAL)
+    return bool(_OVERFLIGHT.search(text)) and not any(words.search(text) for words in attacks)
 
 
 def tells_of_chemicals(text: str) -> bool:

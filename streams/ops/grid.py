@@ -61,7 +61,7 @@ def _with_possible(cell: Cell) -> int | None:
 
 
 def _doubts(cell: Cell) -> str:
-    marks = {"!": cell.contested_by, "±": cell.violence_rule == "uncertain_time", "+": cell.refused_pending}
+    marks = {"!": cell.contested_by, "±": cell.reasons[0]["rule"] == "uncertain_time", "+": cell.refused_pending}
     return "".join(mark for mark, holds in marks.items() if holds)
 
 

@@ -60,7 +60,7 @@ def figures_of(judged: dict[str, Any]) -> list[dict[str, Any]]:
     held_against_limit = ("counted", "counted_possible")
     for cell in judged["verdicts"]:
         assert [cell[name] for name in held_against_limit] == [cell["incidents_sure"], cell["incidents_possible"]]
-    left_out = ("region_name", "version", "text", "violence_rule", *held_against_limit)
+    left_out = ("region_name", "version", "text", *held_against_limit)
     return [_plain({name: cell[name] for name in cell if name not in left_out}) for cell in judged["verdicts"]]
 
 

@@ -154,13 +154,14 @@ def meant(reports: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def deaths_of(reports: list[dict[str, Any]]) -> int | None:
-    """Return the best estimate told last, of the tolls that count; where none is stated, the low one is the best."""
+    """Return the best estimate told last; where no report states one, the least low one."""
     told = [
-        (datetime.fromisoformat(report["reported_at"]), report["report_id"], deaths.get("best", deaths.get("low")))
+        (datetime.fromisoformat(report["reported_at"]), report["report_id"], report["deaths"]["best"])
         for report in reports
-        if (deaths := report.get("deaths", {})).keys() & {"best", "low"}
+        if "best" in report.get("deaths", {})
     ]
-    return max(told)[2] if told else None
+    low = [report["deaths"]["low"] for report in reports if "low" in report.get("deaths", {})]
+    return max(told)[2] if told else min(low, default=None)
 
 
 def figures(told: list[tuple[bool, int | None]]) -> Key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -33,8 +34,13 @@ def cases(every: Iterable[Any], fast: int) -> list[Any]:
 
 
 def every(things: Sequence[Any], nth: int) -> Sequence[Any]:
-    """Return all of many things alike, as blocks of a file; but for ``make test-every``, each ``nth`` of them."""
-    return things if EVERY else things[::nth]
+    """Return all of many things alike, as blocks of a file; but for ``make test-every``, each ``nth`` of them.
+
+    Others each day, so that each is tried within ``nth`` days.
+    """
+    if EVERY or not things:
+        return things
+    return things[datetime.now(UTC).toordinal() % min(nth, len(things)) :: nth]
 
 
 def calls(work: Callable[[], object]) -> int:

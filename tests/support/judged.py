@@ -21,6 +21,7 @@ from streams.ledger.core.identity import identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.report_rows import Entry
 from tests.support.stores import begin_store
+from tests.support.worlds import at
 
 SOURCE = "truce.incidents.v1"
 
@@ -28,6 +29,13 @@ SOURCE = "truce.incidents.v1"
 def told(micros: Micros) -> str:
     """Return an instant as a feed writes it."""
     return from_micros(micros).isoformat()
+
+
+def counting(report_id: str, count: int) -> dict[str, Any]:
+    """Return a bulletin of a monitor that counts so many violations in SY01 on the first truce-day."""
+    tallies = [{"count": count, "place": {"pcode": "SY01"}}]
+    when = {"reported_at": at(1), "occurred": (at(0), at(1))}
+    return report("bulletin", report_id, feed="monitor", tallies=tallies, **when)
 
 
 def report(type_: str, report_id: str, *, feed: str = "feed-a", reported_at: Micros, **fields: Any) -> dict[str, Any]:

@@ -94,13 +94,12 @@ def a_cell(**fields: object) -> Cell:
         deaths_high=0,
         version=1,
         rule="count_above_limit",
-        violence_rule="count_above_limit",
         contested_by=None,
         incidents_sure=12,
         incidents_possible=0,
         refused_pending=0,
         incidents_without_toll=0,
-        reasons=[],
+        reasons=[{"rule": "count_above_limit"}],
     )
     return replace(cell, **fields)  # type: ignore[arg-type]
 
@@ -140,7 +139,7 @@ def test_a_contested_day_is_marked_in_the_grid() -> None:
 
 
 def test_a_day_of_uncertain_time_is_marked_in_the_grid() -> None:
-    uncertain = {"violence": "UNKNOWN", "violence_rule": "uncertain_time", "counted": 2, "counted_possible": 5}
+    uncertain = {"violence": "UNKNOWN", "reasons": [{"rule": "uncertain_time"}], "counted": 2, "counted_possible": 5}
     doubtful = a_cell(verdict="UNKNOWN", rule="uncertain_time", **uncertain)
     assert cell_text(doubtful) == "? UNKNOWN± 2+5/3.2"
     assert cell_text(replace(doubtful, contested_by="monitor", state="FINAL")) == "? UNKNOWN!± 2+5/3.2"

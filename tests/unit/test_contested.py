@@ -15,7 +15,7 @@ from sinks.reading import grid, open_published
 from streams.ops.counterfactual_text import counterfactual_text
 from streams.ops.grid import cell_text
 from streams.verify import verify
-from tests.support.judged import History, report
+from tests.support.judged import History, counting, report
 from tests.support.worlds import HOUR, TRUCE, World, agreement, at, bulletin, coverage, day, incident, tick
 from tests.unit.test_explain import NO_ACCESS, Ground, shellings, watch
 
@@ -130,14 +130,7 @@ def test_an_agreement_may_ignore_it_or_measure_by_one_monitor_alone(rules: dict[
 
 
 def test_the_mark_is_in_the_file_and_the_recount_agrees(tmp_path: Path) -> None:
-    told = report(
-        "bulletin",
-        "b1",
-        feed="monitor",
-        reported_at=at(1),
-        occurred=(at(0), at(1)),
-        tallies=[{"count": 5, "place": {"pcode": "SY01"}}],
-    )
+    told = counting("b1", 5)
     places = [{"pcode": "SY01"}, {"pcode": "SY02"}]
     notice = report("coverage", "c", reported_at=at(1), occurred=(at(0), at(1)), places=places, nil=True)
     corrected = told | {"revision": 2, "tallies": [{"count": 7, "place": {"pcode": "SY01"}}]}

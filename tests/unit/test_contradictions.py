@@ -10,7 +10,7 @@ import pytest
 from schemas.truceday import Micros
 from sinks.reading import published
 from tests.support.judged import History, report
-from tests.support.worlds import TRUCE, at
+from tests.support.worlds import LINKING, TRUCE, agreement, at
 
 PAIRS = "SELECT region, truce_day::VARCHAR, kind, one_feed, one_says, other_feed, other_says FROM contradictions"
 
@@ -60,3 +60,15 @@ def test_what_can_be_true_together_is_no_contradiction(
     tmp_path: Path, notice: dict[str, Any], told: dict[str, Any]
 ) -> None:
     assert contradictions(tmp_path, notice, told) == []
+
+
+def test_videos_of_one_strike_are_one_incident_beside_a_notice_of_nothing(tmp_path: Path) -> None:
+    spine = {"feed": "videos", "reported_at": at(1), "occurred": (at(0, 3), at(0, 4)), "region": "SY01"}
+    videos = [
+        report("incident", "v1", kind="shelling", **spine),
+        report("incident", "v2", kind="shelling", same_as=["videos/v1"], **spine),
+    ]
+    truce = agreement(linking=LINKING)
+    with published(History(truce).tell(nothing(at(0), at(1)), *videos).tick(at(2)).judged(tmp_path)) as connection:
+        ((*_, says),) = connection.execute(PAIRS).fetchall()
+    assert says == "1 incident within the same hours, such as v1"

@@ -195,6 +195,9 @@ def test_a_cell_that_cannot_be_read_is_passed_on_for_intake_to_name(column: str,
         ({"Description": "warplanes in the skies of the town"}, IncidentKind.OTHER),
         ({"Description": "warplanes hover, and raids on the town"}, IncidentKind.AIRSTRIKE),
         ({"Description": "aircraft hovering and targeting the town"}, IncidentKind.AIRSTRIKE),
+        ({"Description": "helicopters hover over the town, chlorine gas"}, IncidentKind.CHEMICAL),
+        ({"Description": "clashes, drones in the sky"}, IncidentKind.ARMED_CLASH),
+        ({"Description": "drones in the sky; artillery fire"}, IncidentKind.SHELLING),
     ],
 )
 def test_the_kind_is_what_codes_or_plain_words_say(cells: dict[str, str], kind: IncidentKind) -> None:

@@ -223,6 +223,22 @@ def test_an_accusation_of_one_party_is_sure_and_of_several_or_of_no_sure_day_pos
     ]
 
 
+def test_an_accused_toll_is_the_incidents_own_however_many_reports_a_feed_tells_it_in(tmp_path: Path) -> None:
+    """A low estimate that is told later takes nothing of a best one."""
+    told = [
+        strike("v1", 0.1, "Government", feed="videos", deaths={"best": 10}),
+        strike("v2", 0.1, "Government", feed="videos", deaths={"low": 2}, same_as=["videos/v1"], reported_at=at(1)),
+        strike("w1", 0.5, "Rebels", feed="videos", deaths={"low": 4}),
+        strike("w2", 0.5, "Rebels", feed="videos", deaths={"low": 3}, same_as=["videos/w1"], reported_at=at(1)),
+    ]
+    truce = agreement(parties=PARTIES, linking=LINKING)
+    with closing(duckdb.connect(str(History(truce).tell(*told).tick(at(2)).judged(tmp_path)))) as connection:
+        deaths = "SELECT deaths_best FROM incidents ORDER BY occurred_from"
+        assert connection.execute(deaths).fetchall() == [(10,), (3,)]
+        accused = "SELECT party, deaths_sure FROM violations_by_party ORDER BY 1"
+        assert connection.execute(accused).fetchall() == [("Government", 10), ("Opposition", 3)]
+
+
 def test_since_an_instant_each_incident_counts_once_and_contradicting_accusations_are_possible(
     file: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -286,6 +286,12 @@ def test_sentences_of_another_edition_are_not_compared_and_all_else_is(copy: Pat
     assert [difference.column for difference in verify(copy)] == ["reasons"]
     alter(copy, "update about set sentences = 0")
     assert verify(copy) == []
+    # Whether a day rested on anything is no wording.
+    told_of = "[json_merge_patch(reasons -> '$[0]', '{\"told_of\": false}'), reasons -> '$[1]']::json"
+    first = "(select min(rowid) from verdict_log where new_version and incidents > 0)"
+    alter(copy, f"update verdict_log set reasons = {told_of} where rowid = {first}")
+    assert [difference.column for difference in verify(copy)] == ["reasons.told_of"]
+    alter(copy, "update verdict_log set reasons = replace(reasons, '\"told_of\":false', '\"x\":1')")
     alter(copy, "update verdict_log set incidents = incidents + 1 where rowid = 0")
     assert [difference.table for difference in verify(copy)] == ["verdict_log"]
 

@@ -32,7 +32,7 @@ from streams.whatif.difference import compare, totals
 from streams.whatif.judge import Rejudgement, judge
 from tests.support.commands import Run
 from tests.support.effort import cases
-from tests.support.judged import SOURCE, History, report
+from tests.support.judged import SOURCE, History, counting, report
 from tests.support.month import BROKEN, month
 from tests.support.worlds import HOUR, agreement, at
 
@@ -166,14 +166,7 @@ def test_a_day_that_stays_unknown_differs_by_why_and_by_what_is_sure_of_it(tmp_p
     recorded = agreement(access={"regions": []}, gate_regions=["SY01"], regions=["SY01"])
     place: dict[str, Any] = {"region": "SY01", "kind": "shelling", "reported_at": at(1)}
     long, refused = report("incident", "a", occurred=(at(0), at(1, 6)), **place), report("incident", "b", **place)
-    tally = report(
-        "bulletin",
-        "t",
-        feed="monitor",
-        reported_at=at(1),
-        occurred=(at(0), at(1)),
-        tallies=[{"count": 5, "place": {"pcode": "SY01"}}],
-    )
+    tally = counting("t", 5)
     history = History(recorded).tell(long, refused | {"occurred": {"from": "2016-09-12T23:00:00Z"}}, tally)
     file = history.tick(at(1)).judged(tmp_path)
 

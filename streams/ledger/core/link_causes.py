@@ -132,10 +132,8 @@ class LinkedSince:
         """Read what ``to_values`` wrote."""
         since = cls()
         since._too_many, incidents, again = values
-        # An older version kept no interval: then an incident changes its own day alone.
-        for key, stood, region, day, places, others, *interval in incidents:
+        for key, stood, region, day, places, others, (low, high) in incidents:
             active, lending = ([place + last_tick for place in some] for some in (places, others))
-            low, high = interval[0] if interval else (0, 0)
             told_of = region, date.fromisoformat(day)
             since._incidents[key] = _Changed(stood, *told_of, active, lending, (low, high))
         for standing, place, name, *own in again:

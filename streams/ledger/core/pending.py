@@ -221,11 +221,7 @@ class Pending:
         stored = json.loads(text)
         pending.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
-            # An older version named the reports alone.
-            named = [
-                (2 * last_tick, each) if isinstance(each, str) else (each[0] + 2 * last_tick, each[1])
-                for each in reports
-            ]
+            named = [(number + 2 * last_tick, report) for number, report in reports]
             pending._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
         # Which days a step moved that came or went before the restart, nobody can tell any more.
         pending.every_day = {region for region, day in pending._causes if day is None}
