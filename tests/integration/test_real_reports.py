@@ -114,13 +114,13 @@ def test_verify_agrees_with_what_was_judged(replayed: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "change"),
     [
-        ("day_verdicts", "incidents = incidents + 1 WHERE region = 'SY02' AND truce_day = '2016-09-14'"),
+        ("verdict_log", "incidents = incidents + 1 WHERE region = 'SY02' AND truce_day = '2016-09-14'"),
         ("day_tallies", "deaths_high = deaths_high + 1 WHERE region = 'SY02' AND truce_day = '2016-09-14'"),
         ("reports", "deaths_best = 99 WHERE report_id = (SELECT min(report_id) FROM reports)"),
         ("region_windows", "incidents_168h = incidents_168h + 1 WHERE region = 'SY02'"),
-        ("day_verdict_versions", "violence_limit = 2 WHERE region = 'SY02' AND truce_day = '2016-09-15'"),
+        ("verdict_log", "violence_limit = 2 WHERE region = 'SY02' AND truce_day = '2016-09-15'"),
         ("feeds", "accepted = accepted - 1"),
-        ("gate", "shortest_streak = 3"),
+        ("gate_history", "shortest_streak = 3"),
     ],
 )
 def test_verify_names_the_row_in_which_one_number_was_altered(
