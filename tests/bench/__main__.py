@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 from uuid import uuid4
+
+import structlog
 
 from schemas.topics import Topics
 from streams.engine.broker import EmbeddedBroker
@@ -34,6 +37,8 @@ ROLES: tuple[Role, ...] = ("intake", "ledger")
 def main() -> int:
     """Measure what is asked for and print it as Markdown."""
     options = _options()
+    # Standard output is the page's: what the recount's ledger logs has no place there.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     # Before anything runs here: a machine at work on something else makes every figure smaller.
     where = machine()
     measured: list[Bench] = []
