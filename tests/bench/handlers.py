@@ -20,13 +20,15 @@ import orjson
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.types import TP
 
+from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from sinks.publishing import Cadence
 from sinks.store import Store
-from streams.engine.lane import Batch, Record
+from streams.engine.lane import Batch, Lane, Record
 from streams.engine.producer import BATCH_BYTES, BatchProducer, Outgoing, batches
 from streams.engine.unique_log import UniqueLog
 from streams.intake.examine import Examiner
@@ -67,27 +69,50 @@ class _NoRejects(UniqueLog):
         """Take rejects and keep none."""
 
 
+async def intake_of(truce: Agreement, producer: BatchProducer, topics: Topics) -> IntakeHandler:
+    """Return an intake that takes the first partition of the incidents."""
+    handler = IntakeHandler(
+        Examiner([truce], load_gazetteer(truce.gazetteer), "clock"),
+        producer,
+        _NoRejects("kafka://nowhere:9092", "none"),
+        topics,
+        _identity,
+    )
+    await handler.started(_lane(topics.incidents))
+    await handler.assigned([TopicPartition(topics.incidents, 0)])
+    return handler
+
+
+async def ledger_of(truce: Agreement, folder: Path, topics: Topics) -> LedgerHandler:
+    """Return a ledger with an empty store that publishes once, at its end."""
+    facts, regions = topics.facts(truce.id), load_gazetteer(truce.gazetteer).spellings()
+
+    def open_store(_: int) -> Store:
+        return Store.open(folder, truce, regions, facts_topic=facts, log_identity="log", new_log_allowed=True)
+
+    handler = LedgerHandler(truce, open_store, Cadence(timedelta(days=1)), FlushRules(), None)
+    await handler.resume(facts, 0)
+    await handler.started(_lane(facts))
+    return handler
+
+
+def _lane(topic: str) -> Lane:
+    """Return the lane of a worker whose group takes every offset of a topic's first partition."""
+    group = Group()
+    lane = lane_of(group)
+    group.partitions = {TP(topic, 0)}
+    return lane
+
+
 async def measure(count: int, folder: Path, *, linking: bool) -> dict[str, float]:
     """Return CPU microseconds of a report, by what spends them."""
     truce = load_agreement(str(running_truce(folder, span_of(count), linking=linking)))
-    gazetteer, topics, lane = load_gazetteer(truce.gazetteer), Topics(), lane_of(Group())
-    raw, kept = list(reports(count)), Kept()
+    topics, raw, kept = Topics(), list(reports(count)), Kept()
     yardstick = [_loads(raw)]
-    intake = IntakeHandler(
-        Examiner([truce], gazetteer, "clock"), kept, _NoRejects("kafka://nowhere:9092", "none"), topics, _identity
-    )
-    await intake.started(lane)
-    await intake.assigned([TopicPartition(topics.incidents, 0)])
+    intake = await intake_of(truce, kept, topics)
     of_intake = await _spent(intake.handle, topics.incidents, [(key, value, ()) for key, value in raw], FETCHED)
-    facts = topics.facts(truce.id)
-
-    def open_store(_: int) -> Store:
-        return Store.open(folder, truce, {}, facts_topic=facts, log_identity="log", new_log_allowed=True)
-
-    ledger = LedgerHandler(truce, open_store, Cadence(timedelta(days=1)), FlushRules(), None)
-    await ledger.resume(facts, 0)
-    await ledger.started(lane)
-    of_ledger = await _spent(ledger.handle, facts, kept.records, 1, ledger.stopped)
+    ledger = await ledger_of(truce, folder, topics)
+    of_ledger = await _spent(ledger.handle, topics.facts(truce.id), kept.records, 1, ledger.stopped)
     yardstick.append(_loads(raw))
     figures = {"orjson.loads": sum(yardstick) / 2, "intake": of_intake, "ledger": of_ledger}
     return {what: 1_000_000 * seconds / count for what, seconds in figures.items()}
@@ -95,6 +120,14 @@ async def measure(count: int, folder: Path, *, linking: bool) -> dict[str, float
 
 async def _identity(_: str) -> str:
     return "cluster/log"
+
+
+def read(topic: str, records: Sequence[Outgoing], first: int) -> list[Record]:
+    """Return records as they are read from a topic, the first at an offset."""
+    return [
+        ConsumerRecord(topic, 0, offset, 0, 0, key, value, None, 0, len(value or b""), tuple(headers))  # type: ignore[arg-type]
+        for offset, (key, value, headers) in enumerate(records, first)
+    ]
 
 
 async def _spent(
@@ -105,10 +138,7 @@ async def _spent(
     then: Callable[[], Awaitable[None]] | None = None,
 ) -> float:
     """Return the CPU seconds of a handler for records of a topic."""
-    made: list[Record] = [
-        ConsumerRecord(topic, 0, offset, 0, 0, key, value, None, 0, len(value or b""), tuple(headers))  # type: ignore[arg-type]
-        for offset, (key, value, headers) in enumerate(records)
-    ]
+    made = read(topic, records, 0)
     gc.collect()
     gc.freeze()
     began = time.process_time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -38,15 +38,23 @@ class Occurrence(NamedTuple):
     kind: str
 
 
-def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
-    """Yield ``count`` keys and values: mostly new incidents, 4 % corrections, 2 % resent, 1 % unreadable.
+def reports(
+    count: int,
+    seed: int = 2016,
+    *,
+    span: timedelta | None = None,
+    regions: Sequence[str] = (),
+    corrections: float = 0.04,
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield ``count`` keys and values: mostly new incidents, corrections, 2 % resent, 1 % unreadable.
 
-    Of the incidents 8 % tell of an occurrence that was told before, mostly by another feed.
+    Of the incidents 8 % tell of an occurrence that was told before, mostly by another feed. They lie in the regions
+    given, or in Syria's, half of those by name.
     """
     draw = random.Random(seed)
     recent: list[Occurrence] = []
     revisions: dict[int, int] = {}
-    span = span_of(count)
+    span = span or span_of(count)
     start = datetime.now(UTC) - span - timedelta(hours=3)
     resent: tuple[bytes, bytes] | None = None
     for number in range(count):
@@ -56,12 +64,12 @@ def reports(count: int, seed: int = 2016) -> Iterator[tuple[bytes, bytes]]:
         elif fate < 0.03 and resent is not None:
             yield resent
         else:
-            corrects = fate < 0.07 and number > 1_000
+            corrects = fate < 0.03 + corrections and number > 1_000
             name = draw.randrange(number // 2, number) if corrects else number
             if recent and draw.random() < 0.08:
                 told = _told_again(draw, draw.choice(recent))
             else:
-                told = _occurrence(draw, start, span * (number / count))
+                told = _occurrence(draw, start, span * (number / count), regions)
                 if len(recent) < REMEMBERED:
                     recent.append(told)
                 else:
@@ -86,10 +94,12 @@ def _lateness(draw: random.Random, passed: timedelta) -> timedelta:
     return min(passed, timedelta(hours=draw.expovariate(1 / 3) if fate < 0.75 else draw.uniform(0, 72)))
 
 
-def _occurrence(draw: random.Random, start: datetime, passed: timedelta) -> Occurrence:
-    place: dict[str, object] = (
-        {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
-    )
+def _occurrence(draw: random.Random, start: datetime, passed: timedelta, regions: Sequence[str]) -> Occurrence:
+    place: dict[str, object]
+    if regions:
+        place = {"pcode": draw.choice(regions)}
+    else:
+        place = {"pcode": f"SY{draw.randint(1, 14):02}"} if draw.random() < 0.5 else {"names": [draw.choice(NAMES)]}
     # Spread over a governorate's hundred kilometres.
     return Occurrence(
         start + passed - _lateness(draw, passed),
@@ -142,8 +152,20 @@ def _report(draw: random.Random, told: Occurrence, number: int, revision: int) -
     )
 
 
-def running_truce(folder: Path, span: timedelta = SPAN, *, linking: bool = True) -> Path:
-    """Write the shipped agreement as if it had taken effect ``span`` ago, with its linking or without; return it."""
+def running_truce(
+    folder: Path,
+    span: timedelta = SPAN,
+    *,
+    linking: bool = True,
+    regions: Sequence[str] = (),
+    name: str = "syria-2016",
+) -> Path:
+    """Write the shipped agreement as if it had taken effect ``span`` ago; return it.
+
+    Args:
+        regions: P-codes it counts, with a gazetteer of their own; none for the shipped ones.
+        name: its id.
+    """
     shipped = (resources.files("schemas") / "agreements" / "syria-2016.toml").read_text("utf-8")
     first = (datetime.now(UTC) - span).date()
     moved = {
@@ -153,13 +175,20 @@ def running_truce(folder: Path, span: timedelta = SPAN, *, linking: bool = True)
         # With the day of the shipped file: places and lines of positions have days of their own.
         r"(?m)^first_day = 2016-08-15.*$": f"first_day = {first - timedelta(days=28)}",
         r"(?m)^last_day = 2016-09-11.*$": f"last_day = {first - timedelta(days=1)}",
+        r'(?m)^id = "syria-2016"$': f'id = "{name}"',
     }
+    if regions:
+        moved[r"(?ms)^regions = .*?^\]$"] = f"regions = {list(regions)}"
+        moved[r'(?m)^gazetteer = "syria"$'] = 'gazetteer = "regions.toml"'
+        entries = "".join(f'[[regions]]\npcode = "{code}"\nenglish = "Region {code}"\n' for code in regions)
+        text = f'title = "Regions"\nsources = ["drawn"]\ncountry = "SY"\n{entries}'
+        (folder / "regions.toml").write_text(text, "utf-8")
     if not linking:
         moved[r"(?ms)^\[linking\]$.*?(?=^\[)"] = ""
     for line, fresh in moved.items():
         shipped, times = re.subn(line, fresh, shipped)
         if times != 1:
             raise ValueError(f"the shipped agreement has {times} lines like {line}")
-    path = folder / "running-truce.toml"
+    path = folder / f"{name}.toml"
     path.write_text(shipped, "utf-8")
     return path

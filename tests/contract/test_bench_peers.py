@@ -145,7 +145,7 @@ def _measured() -> list[Measured]:
     return [
         Measured(PEERS["bare"], fast),
         Measured(PEERS["kafka-streams"], slow, Recovery(7.25, 3), waits),
-        Measured(PEERS["faust"], failed="stood still at 7\nand more"),
+        Measured(PEERS["faust"], failed={"recovery": "stood still at 7\nand more"}),
         Measured(PEERS["bare"], replace(fast, rate=60_000.0)),
     ]
 
@@ -155,7 +155,7 @@ def test_rates_stand_beside_the_mean_of_both_runs_of_the_yardstick() -> None:
     assert "| Kafka Streams | counts and sums windows | 1,000 | 25,000 | 0.312 | 40 | 20 | 900 |" in lines
     assert "| Kafka Streams | exactly once, RocksDB | 6.2 | 7.2 | 0 | 3 |" in lines
     assert "| Kafka Streams | 105, 240 | 300, 400 (at 900/s) | did not keep up |" in lines
-    assert "Given up: stock Faust tables: stood still at 7" in lines
+    assert "Given up: stock Faust tables, recovery: stood still at 7" in lines
 
 
 def test_a_page_and_a_file_name_machine_versions_and_commit() -> None:
@@ -167,7 +167,7 @@ def test_a_page_and_a_file_name_machine_versions_and_commit() -> None:
     assert kept["machine"] == where
     assert kept["measured"][1]["recovery"] == {"seconds": 7.25, "differing": 3}
     assert kept["measured"][1]["latencies"][0]["p99_ms"] == 240.0
-    assert kept["measured"][2]["failed"].startswith("stood still")
+    assert kept["measured"][2]["failed"]["recovery"].startswith("stood still")
 
 
 def test_peers_count_judge_or_do_the_equal_job_and_only_the_yardstick_keeps_nothing() -> None:

@@ -33,6 +33,7 @@ class Peer:
         title: what tables call it.
         keeps: what it promises of its rows.
         versions: what it is made of, for the page.
+        about_a_second: records a second it may take, for the plan alone.
         commands: makes its environment on first use.
         found: None where it keeps nothing.
         at_most: reports it is given, where more would take it hours.
@@ -47,6 +48,7 @@ class Peer:
     versions: Callable[[], dict[str, str]]
     commands: Callable[[Job], Sequence[Command]]
     watch: Callable[[Job], Watch]
+    about_a_second: int
     found: Found | None = None
     at_most: int | None = None
     counts_unreadable: bool = False

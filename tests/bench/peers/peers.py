@@ -27,6 +27,7 @@ def _bare() -> Peer:
         versions=lambda: {name: version(name) for name in ("aiokafka", "orjson")},
         commands=lambda job: [Command([sys.executable, str(HERE / "bare" / "loop.py")], job.environment())],
         watch=lambda job: OffsetWatch(job.broker, job.name, job.topics.incidents, job.topics.partitions),
+        about_a_second=100_000,
         counts_unreadable=True,
     )
 
@@ -40,6 +41,7 @@ def _trucewatch(linking: str) -> Peer:
         versions=lambda: {name: version(name) for name in ("faust-streaming", "aiokafka", "duckdb")},
         commands=_workers,
         watch=lambda job: MetricWatch(f"http://127.0.0.1:{job.port}"),
+        about_a_second=20_000 if linking == "without" else 10_000,
         found=_present_reports,
         links=linking == "with",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from tests.bench.stages import Committed
 Decode = Callable[[str, bytes, bytes], tuple[WindowKey, dict[str, int]]]
 
 _BETWEEN_SCRAPES = 0.02
+#: How long rows are read before what they amount to is told.
+_LONGEST_READ = 0.1
 
 
 class Watch(Protocol):
@@ -38,7 +41,7 @@ class OffsetWatch:
         self._committed = Committed(broker, group, topic, partitions)
 
     async def __aenter__(self) -> Self:
-        self._ask = await self._committed.__aenter__()
+        await self._committed.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -46,7 +49,7 @@ class OffsetWatch:
 
     async def progress(self) -> float:
         """Return how many records lie before the offsets."""
-        return await self._ask()
+        return await self._committed.offset()
 
 
 class RowWatch:
@@ -80,7 +83,9 @@ class RowWatch:
 
     async def progress(self) -> float:
         """Return a seventh of the counts of all windows."""
-        while read := await self._consumer.getmany(timeout_ms=20, max_records=50_000):
+        until = time.monotonic() + _LONGEST_READ
+        # Not to the end: a peer that publishes each change may write rows faster than they are read here.
+        while time.monotonic() < until and (read := await self._consumer.getmany(timeout_ms=20, max_records=50_000)):
             # A peer that publishes each change has many rows of one window: only the last is decoded.
             latest = {(each.topic, each.key): each.value for records in read.values() for each in records}
             for (topic, key), value in latest.items():

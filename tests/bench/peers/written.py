@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from tests.bench.peers.measure import Latency, Recovery, Throughput
 from tests.bench.peers.peer import Peer, Work
 
 
-@dataclass(frozen=True)
+@dataclass
 class Measured:
     """One peer with its figures.
 
     Attributes:
-        failed: why it was given up, if it was.
+        failed: of each measure that was given up, why.
     """
 
     peer: Peer
     throughput: Throughput | None = None
     recovery: Recovery | None = None
-    latencies: Sequence[Latency] = ()
-    failed: str | None = None
+    latencies: list[Latency] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def markdown(measured: Sequence[Measured], where: dict[str, str]) -> str:
@@ -57,7 +57,9 @@ def markdown(measured: Sequence[Measured], where: dict[str, str]) -> str:
             waits = {latency.rate: _waits(latency) for latency in each.latencies}
             if waits:
                 lines += _row(each.peer.title, *[waits.get(rate, "") for rate in rates])
-    lines += [f"\nGiven up: {each.peer.title}: {each.failed.splitlines()[0]}" for each in measured if each.failed]
+    for each in measured:
+        for what, why in each.failed.items():
+            lines += ["", f"Given up: {each.peer.title}, {what}: {why.splitlines()[0]}"]
     return "\n".join(lines) + "\n"
 
 
