@@ -14,10 +14,10 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow test-every coverage check bench bench-peers bench-linking stalls crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow test-every coverage check bench bench-peers bench-growth bench-linking soak stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trucewatch needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -65,8 +65,14 @@ bench: $(READY) ## Measure throughput, memory and latency (BENCH="--reports 1000
 bench-peers: $(READY) ## Measure other stream processors on the same reports (PEERS="bare flink" REPORTS=100000)
 	@$(BIN)/python -m tests.bench.peers $(if $(PEERS),--peers $(PEERS)) $(if $(REPORTS),--reports $(REPORTS)) $(BENCH)
 
+bench-growth: $(READY) ## Measure how cost grows with reports, regions, days, corrections (GROWTH="--scale 0.1")
+	@$(BIN)/python -m tests.bench.growth $(GROWTH)
+
 bench-linking: $(READY) ## Measure linking on labelled pairs of real reports: precision and recall (BENCH="--pairs")
 	@$(BIN)/python -m tests.bench.linking $(BENCH)
+
+soak: $(READY) ## Push 300,000 reports with linking into a file and verify it (SOAK="--reports 10000000")
+	@$(BIN)/python -m tests.bench.soak $(SOAK)
 
 stalls: $(READY) ## Measure crowds of valid reports: CPU, memory, longest hold (STALLS="--counts 1000")
 	@$(BIN)/python -m tests.bench.stalls $(STALLS)
