@@ -55,6 +55,8 @@ def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
+    # A query of more than two seconds would draw a bar on standard output, into whatever a command prints there.
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

@@ -68,6 +68,8 @@ def open_published(path: Path | str) -> Connection:
             # A macro looks up its tables on the session's search path, not in its own file.
             connection.execute("USE published")
             connection.execute("SET TimeZone = 'UTC'")
+            # It would be drawn on standard output, into a command's JSON.
+            connection.execute("SET enable_progress_bar = false")
             _check_ours(connection, path)
     except (StoreUnavailable, UsageError):
         connection.close()

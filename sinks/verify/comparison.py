@@ -144,6 +144,7 @@ def side_by_side(recorded: Path, rebuilt: Path) -> Iterator[Comparison]:
             connection.execute("set timezone = 'UTC'")
             # The file may be a stranger's: nothing in it reads anything else.
             connection.execute("set enable_external_access = false")
+            connection.execute("set enable_progress_bar = false")
         yield Comparison(connection)
 
 

@@ -68,6 +68,8 @@ class Published:
                 # The file may be a stranger's, and its views hold any SQL: they read nothing but the file.
                 self._connection.execute("set enable_external_access = false")
                 self._connection.execute(_USE)
+                # Drawn on standard output, a bar would stand in the middle of the command's JSON.
+                self._connection.execute("set enable_progress_bar = false")
                 self._read()
         except (StoreUnavailable, UsageError):
             self.close()
