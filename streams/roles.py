@@ -40,6 +40,8 @@ from streams.settings import Role, Settings
 #: Batches leave some hundred thousand short-lived tuples. Collecting after every 700 of them costs
 #: a third of the time.
 YOUNG_OBJECTS = 200_000
+#: Shortest time without a record before an idle batch. An idle worker would else poll all the time.
+IDLE_SECONDS = 0.1
 
 
 def run_role(role: Role, settings: Settings) -> None:
@@ -78,7 +80,7 @@ def _options(
     return AppOptions(
         broker=broker,
         data_dir=settings.data,
-        idle_seconds=settings.flush_seconds,
+        idle_seconds=max(settings.flush_seconds, IDLE_SECONDS),
         timing=EMBEDDED if _forgets(identity) else CLUSTER,
         stall_seconds=settings.stall_seconds,
         patience_seconds=settings.broker_patience_seconds,

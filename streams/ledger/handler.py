@@ -36,7 +36,7 @@ from streams.ledger.ticker import Ticker
 log = structlog.get_logger(__name__)
 
 #: Under load records linger at most this many times as long as without load.
-LONGEST_LINGER = 3.0
+LONGEST_LINGER = 25.0
 #: How often a standby tries a file that another process holds, and how often it says so.
 LOCK_SECONDS, LOG_SECONDS = 0.25, 30.0
 #: How long an offset accepted by the group counts as a lease on the partition.
@@ -61,7 +61,7 @@ class FlushRules:
     """
 
     records: int = 20_000
-    seconds: float = 0.25
+    seconds: float = 0.03
     bytes: int = 64 * 1_048_576
 
     def linger(self, last_took: float) -> float:

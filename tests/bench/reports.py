@@ -178,7 +178,7 @@ def running_truce(
         r'(?m)^id = "syria-2016"$': f'id = "{name}"',
     }
     if regions:
-        moved[r"(?ms)^regions = .*?^\]$"] = f"regions = {list(regions)}"
+        moved[r"(?m)^regions = [^]#]*]$"] = f"regions = {list(regions)}"
         moved[r'(?m)^gazetteer = "syria"$'] = 'gazetteer = "regions.toml"'
         entries = "".join(f'[[regions]]\npcode = "{code}"\nenglish = "Region {code}"\n' for code in regions)
         text = f'title = "Regions"\nsources = ["drawn"]\ncountry = "SY"\n{entries}'

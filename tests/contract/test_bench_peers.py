@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.agreement_file import load_agreement
+from schemas.gazetteer import load_gazetteer
+from schemas.reports import Place
+from tests.bench.growth import axes
 from tests.bench.page import machine
 from tests.bench.peers.environments import HERE
 from tests.bench.peers.measure import Latency, Recovery, Throughput
 from tests.bench.peers.peer import Work
 from tests.bench.peers.peers import PEERS
+from tests.bench.peers.plan import planned, written
 from tests.bench.peers.processes import Command, PeerFailed, Processes
 from tests.bench.peers.recount import DAY_MS, Recount, Row, differing, regions
 from tests.bench.peers.written import Measured, markdown, whole
-from tests.bench.reports import NAMES, reports
+from tests.bench.reports import NAMES, reports, running_truce
 from tests.support.brokers import need_kafka
 from tests.support.shell import ROOT
 
@@ -134,6 +140,37 @@ def test_a_killed_process_is_gone_and_another_takes_its_place(tmp_path: Path) ->
             processes.start()
 
 
+def test_a_plan_gives_a_slow_peer_fewer_reports_and_the_yardstick_no_recovery() -> None:
+    asked = (("throughput", "recovery", "latency"), 600_000, 150_000, (200, 2_000), 8)
+    bare, faust = planned(PEERS["bare"], *asked), planned(PEERS["faust"], *asked)
+    assert (bare.reports, bare.recovery_reports, bare.rates) == (600_000, 0, ())
+    assert (faust.reports, faust.recovery_reports, faust.rates) == (20_000, 20_000, (200, 2_000))
+    assert "stock Faust tables: 20,000 reports; a kill in 20,000; latency at 200, 2,000/s" in written([bare, faust])
+
+
+def test_the_whole_plan_takes_some_half_an_hour() -> None:
+    measures, rates = ("throughput", "recovery", "latency"), (200, 2_000, 20_000)
+    plans = [planned(peer, measures, 600_000, 150_000, rates, 8) for peer in PEERS.values()]
+    assert sum(plan.seconds for plan in plans) < 35 * 60
+
+
+def test_regions_days_and_corrections_of_reports_are_those_asked_for() -> None:
+    codes = ("SY02", "SY20001")
+    drawn = list(reports(5_000, span=timedelta(days=3), regions=codes, corrections=0.3))
+    told = [orjson.loads(value) for key, value in drawn if key != b"broken"]
+    assert {each["place"]["pcode"] for each in told} == set(codes)
+    times = [datetime.fromisoformat(each["occurred"]["from"]) for each in told]
+    assert timedelta(days=2) < max(times) - min(times) < timedelta(days=4)
+    assert 0.15 < sum(each["revision"] > 1 for each in told) / len(told) < 0.35
+
+
+def test_a_truce_of_five_thousand_regions_is_an_agreement(tmp_path: Path) -> None:
+    point = next(each for each in axes(1, ()) if each.name == "5,000")
+    truce = load_agreement(str(running_truce(tmp_path, regions=point.load.regions, name="other")))
+    assert (truce.id, len(truce.regions)) == ("other", 5_000)
+    assert load_gazetteer(truce.gazetteer).locate(Place(pcode=point.load.regions[-1])).region == point.load.regions[-1]
+
+
 def _measured() -> list[Measured]:
     fast = Throughput(1_000, 100_000.0, 8.0, 5.0, 70.0, 0.5, None)
     slow = Throughput(1_000, 25_000.0, 40.0, 20.0, 900.0, 6.2, 0)
@@ -180,23 +217,13 @@ def test_peers_count_judge_or_do_the_equal_job_and_only_the_yardstick_keeps_noth
 def test_the_yardstick_and_trucewatch_run_on_apache_kafka_and_nothing_differs(tmp_path: Path) -> None:
     need_kafka()
     kept = tmp_path / "peers.json"
-    few = [
-        "--peers",
-        "bare",
-        "trucewatch",
-        "--reports",
-        "20000",
-        "--measures",
-        "throughput",
-        "recovery",
-        "--json",
-        kept,
-    ]
+    few = ["--reports", "100000", "--recovery-reports", "60000", "--measures", "throughput", "recovery"]
+    few += ["--peers", "bare", "trucewatch", "--json", str(kept)]
     command = [sys.executable, "-m", "tests.bench.peers", *few]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1_200, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     bare, trucewatch, again = json.loads(kept.read_text("utf-8"))["measured"]
-    assert bare["throughput"]["records"] == again["throughput"]["records"] == 20_000
+    assert bare["throughput"]["records"] == again["throughput"]["records"] == 100_000
     assert trucewatch["throughput"]["differing"] == 0
     assert trucewatch["recovery"]["differing"] == 0
 
