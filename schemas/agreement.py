@@ -178,7 +178,7 @@ class Agreement(Language):
     gazetteer: Name = Field("syria", description="A shipped gazetteer, or a path beside the agreement file.")
     clock: Clock = Field(description="When the truce took effect and how its days are cut.")
     regions: list[Pcode] = Field(
-        min_length=1, max_length=1000, description="Regions that are judged; a report of any other is refused."
+        min_length=1, max_length=5_000, description="Regions that are judged; a report of any other is refused."
     )
     gate_regions: list[Pcode] = Field(
         min_length=1, description="Regions the gate needs, each one of regions; all must hold at once."

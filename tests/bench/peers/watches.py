@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -122,7 +121,7 @@ class MetricWatch:
         await asyncio.sleep(_BETWEEN_SCRAPES)
         try:
             text = await asyncio.to_thread(self._scrape)
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             return 0
         events = (line for line in text.splitlines() if line.startswith("trucewatch_events_total{"))
         return sum(float(line.rpartition(" ")[2]) for line in events if 'outcome="rejected"' not in line)
