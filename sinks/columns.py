@@ -14,7 +14,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow
-import pyarrow.compute
 
 from schemas.rows import FreshReports
 
@@ -60,7 +59,7 @@ def to_arrow(schema: Schema, rows: Sequence[tuple[Any, ...]], shift: int = 0) ->
     arrays = []
     for field, column in zip(schema, zip(*rows, strict=True), strict=True):
         array = pa.array(column, field.type)
-        arrays.append(pa.compute.add(array, shift) if shift and field.name in PLACES else array)
+        arrays.append(_compute().add(array, shift) if shift and field.name in PLACES else array)
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -77,17 +76,24 @@ def fresh_table(schema: Schema, told: FreshReports, shift: int = 0) -> Table:
 def _fresh_array(field: Any, told: FreshReports, computed: dict[str, Any], shift: int) -> Any:
     if field.name in computed:
         array = pa.array(computed[field.name])
-        return pa.compute.add(array, shift) if field.name in PLACES else array.cast(field.type)
+        return _compute().add(array, shift) if field.name in PLACES else array.cast(field.type)
     array = told.incidents.array(field.name)
     if array is None:
         default = told.incidents.default(field.name)
         return pa.array([default or None if field.type == _TYPES["VARCHAR[]"] else default] * len(told), field.type)
     if pa.types.is_list(array.type):
         # A list of nothing is no list in the file.
-        full = pa.compute.equal(pa.compute.list_value_length(array), 0)
-        places = pa.compute.if_else(full, None, pa.array(range(len(array)), pa.int64()))
+        full = _compute().equal(_compute().list_value_length(array), 0)
+        places = _compute().if_else(full, None, pa.array(range(len(array)), pa.int64()))
         return array.take(places)
     return array.cast(field.type)
+
+
+def _compute() -> Any:
+    """Return Arrow's functions, which only a writer loads: their import would slow every command that reads."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def key_table(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Table:
