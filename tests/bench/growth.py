@@ -92,14 +92,21 @@ def main() -> int:
     if options.plan:
         return 0
     measured: list[tuple[Point, Cost, Cost, float]] = []
+    failed = 0
     with tempfile.TemporaryDirectory(prefix="trucewatch-growth-") as name:
         for number, point in enumerate(points):
             _say(f"{point.axis}: {point.name}, about {point.about_seconds:.0f} s")
             folder = Path(name) / str(number)
             folder.mkdir()
             began = time.monotonic()
-            intake, ledger = asyncio.run(_brokered(point, folder)) if point.brokered else through(point.load, folder)
-            measured.append((point, intake, ledger, time.monotonic() - began))
+            try:
+                costs = asyncio.run(_brokered(point, folder)) if point.brokered else through(point.load, folder)
+            # aiokafka raises the latter from closing a client whose broker has ended.
+            except (Exception, asyncio.CancelledError) as failure:
+                failed += 1
+                _say(f"  failed: {failure!r}")
+                continue
+            measured.append((point, *costs, time.monotonic() - began))
     sys.stdout.write(_page(measured, where))
     if options.json:
         rows = [
@@ -114,7 +121,7 @@ def main() -> int:
             for point, intake, ledger, seconds in measured
         ]
         options.json.write_text(json.dumps({"machine": where, "measured": rows}, indent=2) + "\n", "utf-8")
-    return 0
+    return 1 if failed else 0
 
 
 def _options() -> argparse.Namespace:

@@ -33,6 +33,8 @@ from tests.bench.stages import resident
 #: A live ledger makes a tick each second, and about so many reports arrive in one.
 TICK_EVERY = 20_000
 _ERRORS = 40
+#: How long the ledger may take from one look to the next.
+_LONGEST_SECONDS = 1_800.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def through(load: Load, folder: Path, every: int = 100_000, noted: Noted = lambd
     costs = [Cost(), Cost()]
     try:
         for cost, answer, role in zip(reversed(costs), reversed(answers), ("ledger", "intake"), strict=True):
-            while isinstance(said := answer.recv(), tuple):
+            while isinstance(said := _answer(answer), tuple):
                 cost.resident[said[0]] = said[1]
                 noted(role, *said)
             cost.cpu_seconds, cost.peak_bytes = said.cpu_seconds, said.peak_bytes
@@ -118,6 +120,14 @@ def through(load: Load, folder: Path, every: int = 100_000, noted: Noted = lambd
             process.terminate()
             process.join()
     return costs[0], costs[1]
+
+
+def _answer(answer: Connection) -> tuple[int, int] | Cost:
+    """Return what a process tells next, within a limit."""
+    if not answer.poll(_LONGEST_SECONDS):
+        raise TimeoutError(f"intake or ledger told nothing for {_LONGEST_SECONDS:.0f} s")
+    said: tuple[int, int] | Cost = answer.recv()
+    return said
 
 
 _Work = Callable[[Load, str, Path, int, Connection, Connection], Coroutine[None, None, float]]
