@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from sinks.opening import PUBLISHED
 from streams.verify import verify
@@ -29,6 +32,8 @@ MOST_SHOWN = 20
 def main() -> int:
     """Run one soak and print what it found; the exit code is 1 where anything differs."""
     options = _options()
+    # Standard output is the page's: what the recount's ledger logs has no place there.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found: dict[str, Any] = {"machine": machine()}
     load = Load(options.reports, linking=not options.without_linking)
     with tempfile.TemporaryDirectory(prefix="trucewatch-soak-") as name:
