@@ -200,6 +200,12 @@ async def test_a_fact_waits_no_longer_than_the_flush_allows(tmp_path: Path) -> N
     await other.revoked([])
 
 
+def test_facts_linger_as_long_as_the_last_flush_took_within_bounds() -> None:
+    rules = FlushRules(seconds=0.03)
+    assert [rules.linger(took) for took in (0.0, 0.2)] == [0.03, 0.2]
+    assert rules.linger(9.0) == pytest.approx(0.75)
+
+
 async def test_an_idle_batch_lets_waiting_facts_be_committed(tmp_path: Path) -> None:
     agent = agent_on(tmp_path, flush=FlushRules(10_000, 0.05))
     await agent.resume(TOPIC, 0)
