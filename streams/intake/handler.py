@@ -84,10 +84,33 @@ class IntakeHandler:
             await self._commit(self._lane)
             return
         reached("intake.read")
+        told, rejects = self._told(batch)
+        reached("intake.examined")
+        for agreement, facts in told.items():
+            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
+            reached("intake.produced")
+        if rejects:
+            await self._rejects.append(rejects, self._source_of)
+        reached("intake.acknowledged")
+        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        await self._commit(self._lane)
+        reached("intake.committed")
+        self.metrics.committed(batch.topic, len(batch.records), len(rejects))
+        log.debug(
+            "batch_taken_in",
+            topic=batch.topic,
+            partition=batch.partition,
+            records=len(batch.records),
+            rejected=len(rejects),
+        )
+
+    def _told(self, batch: Batch) -> tuple[dict[str, list[Given]], dict[Hashable, Outgoing]]:
+        """Return the facts for each agreement, with the bytes of their reports, and the letters of the rejects."""
         told: dict[str, list[Given]] = defaultdict(list)
         rejects: dict[Hashable, Outgoing] = {}
         read_at = time.time_ns() // 1_000
         source_log = self._logs[batch.topic]
+        # A record with a header may be a tick, a dismissal or a redrive.
         alone = [record.headers or isinstance(record, Unreadable) for record in batch.records]
         bodies = [None if is_alone else record.value for record, is_alone in zip(batch.records, alone, strict=True)]
         for record, incident in zip(batch.records, self._examiner.decoded(bodies, read_at), strict=True):
@@ -109,24 +132,7 @@ class IntakeHandler:
                 # would stop at it.
                 key, own = fitting(record.key, record.headers, len(body))
                 rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
-        reached("intake.examined")
-        for agreement, facts in told.items():
-            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
-            reached("intake.produced")
-        if rejects:
-            await self._rejects.append(rejects, self._source_of)
-        reached("intake.acknowledged")
-        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
-        await self._commit(self._lane)
-        reached("intake.committed")
-        self.metrics.committed(batch.topic, len(batch.records), len(rejects))
-        log.debug(
-            "batch_taken_in",
-            topic=batch.topic,
-            partition=batch.partition,
-            records=len(batch.records),
-            rejected=len(rejects),
-        )
+        return told, rejects
 
     def _examined(self, record: Record, origin: Origin, read_at: Micros, incident: Any) -> Examined:
         if isinstance(record, Unreadable):
