@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -40,8 +39,12 @@ _REPORT_BYTES = 3 * 1_048_576
 _WORTH_COLUMNS = 64
 
 Numbers = npt.NDArray[np.int64]
+#: An incident as its values in the order of the columns: what intake makes of most reports, and no fact is made for.
+Row = tuple[Any, ...]
 #: A fact, with the bytes of its report.
 Told = tuple[Fact, bytes]
+#: The same as a chunk is made of it, where an incident may be a row.
+Given = tuple[Fact | Row, bytes]
 #: Key, value and headers of a record.
 Record = tuple[None, bytes, list[tuple[str, bytes]]]
 
@@ -102,13 +105,15 @@ _COLUMNS = (
 )
 _OWN = tuple(column.attribute for column in _COLUMNS if "." not in column.attribute)
 _OF_PLACE, _OF_ORIGIN = slice(len(_OWN), -4), slice(-4, None)
+_row_of = attrgetter(*(column.attribute for column in _COLUMNS))
+_NO_ROW = (None,) * len(_COLUMNS)
 _BY_NAME = {column.name: column for column in _COLUMNS}
 _FACT, _REPORT = "fact", "report"
 
 
-def records_of(told: Iterable[Told], most_facts: int = MOST_FACTS) -> Iterator[Record]:
+def records_of(told: Iterable[Given], most_facts: int = MOST_FACTS) -> Iterator[Record]:
     """Yield the records of facts, cut into chunks of at most so many."""
-    waiting: list[Told] = []
+    waiting: list[Given] = []
     waiting_bytes = 0
     for each in told:
         if waiting and (len(waiting) == most_facts or waiting_bytes + len(each[1]) > _REPORT_BYTES):
@@ -120,7 +125,7 @@ def records_of(told: Iterable[Told], most_facts: int = MOST_FACTS) -> Iterator[R
         yield from _fitting(waiting)
 
 
-def _fitting(told: Sequence[Told]) -> Iterator[Record]:
+def _fitting(told: Sequence[Given]) -> Iterator[Record]:
     """Yield the record of a chunk, or those of its halves where it is too large."""
     value = encode(told)
     if len(value) <= MOST_BYTES or len(told) == 1:
@@ -130,23 +135,21 @@ def _fitting(told: Sequence[Told]) -> Iterator[Record]:
         yield from _fitting(told[len(told) // 2 :])
 
 
-def encode(told: Sequence[Told]) -> bytes:
+def encode(told: Sequence[Given]) -> bytes:
     """Return a chunk of at least one fact."""
-    in_columns = [_fits_columns(fact) for fact, _ in told]
-    if sum(in_columns) < _WORTH_COLUMNS:
-        in_columns = [False] * len(told)
-    fields, arrays, places = [], [], None
-    if not all(in_columns):
-        said = [None if fits else facts.encode(fact) for fits, (fact, _) in zip(in_columns, told, strict=True)]
+    rows = [_row_in(fact) for fact, _ in told]
+    missing = rows.count(_NO_ROW)
+    fields, arrays = [], []
+    if len(told) - missing < _WORTH_COLUMNS:
+        rows, missing = [_NO_ROW] * len(told), len(told)
+    if missing:
+        said = [_said(fact) if row is _NO_ROW else None for row, (fact, _) in zip(rows, told, strict=True)]
         arrays.append(pa.array(said, pa.binary()).cast(_TEXT))
         fields.append(pa.field(_FACT, _TEXT))
-        numbers = count()
-        places = pa.array([next(numbers) if fits else None for fits in in_columns], pa.int32())
-    incidents = [fact for fits, (fact, _) in zip(in_columns, told, strict=True) if fits]
-    for column in _COLUMNS if incidents else ():
-        array = _array_of(column, list(map(attrgetter(column.attribute), incidents)))
+    for column, values in zip(_COLUMNS, zip(*rows, strict=True), strict=True) if missing < len(told) else ():
+        array = _array_of(column, values, missing)
         if array is not None:
-            arrays.append(array if places is None else array.take(places))
+            arrays.append(array)
             fields.append(pa.field(column.name, array.type))
     arrays.append(pa.array([report for _, report in told], pa.binary()))
     fields.append(pa.field(_REPORT, pa.binary()))
@@ -158,18 +161,26 @@ def encode(told: Sequence[Told]) -> bytes:
     return value
 
 
-def _fits_columns(fact: Fact) -> bool:
-    return type(fact) is IncidentFact and fact.redrive is None and fact.origin is not None
+def _row_in(fact: Fact | Row) -> Row:
+    if type(fact) is tuple:
+        return fact
+    return _row_of(fact) if type(fact) is IncidentFact and fact.redrive is None and fact.origin is not None else _NO_ROW
 
 
-def _array_of(column: _Column, values: Sequence[Any]) -> Any:
-    """Return the values as an array; None where each is the default."""
-    first = values[0]
-    if values.count(first) < len(values):
-        return pa.array(values, column.type)
-    if first is None or first == column.default:
+def _said(fact: Fact | Row) -> bytes:
+    return facts.encode(incident_of(fact) if isinstance(fact, tuple) else fact)
+
+
+def _array_of(column: _Column, values: Sequence[Any], missing: int) -> Any:
+    """Return the values as an array, ``missing`` of them of no row; None where each of a row is the default."""
+    first = next((value for value in values if value is not None), None)
+    if first is None:
         return None
-    indices = pa.array(memoryview(bytes(len(values))).cast("b"), pa.int8())
+    if values.count(first) + missing < len(values):
+        return pa.array(values, column.type)
+    if first == column.default:
+        return None
+    indices = pa.array([None if value is None else 0 for value in values], pa.int8())
     return pa.DictionaryArray.from_arrays(indices, pa.array([first], column.type))
 
 
@@ -324,7 +335,7 @@ class Incidents:
 
     def facts(self) -> Iterator[IncidentFact]:
         """Yield the incidents one by one."""
-        return map(_incident, zip(*(self.values(column.name) for column in _COLUMNS), strict=True))
+        return map(incident_of, zip(*(self.values(column.name) for column in _COLUMNS), strict=True))
 
 
 def _checked(column: _Column, array: Any, count: int) -> Any:
@@ -352,7 +363,7 @@ def _plain_values(column: _Column, array: Any) -> list[Any]:
     return values
 
 
-def _incident(row: tuple[Any, ...]) -> IncidentFact:
+def incident_of(row: Row) -> IncidentFact:
     """Return the incident of one row, its values in the order of the columns."""
     own = dict(zip(_OWN, row, strict=False))
     return IncidentFact(place=Located(*row[_OF_PLACE]), origin=Origin(*row[_OF_ORIGIN]), **own)

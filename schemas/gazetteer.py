@@ -98,6 +98,7 @@ class Gazetteer:
         self._boundaries = boundaries
         # One cache per gazetteer, in C: a repeated place costs a tuple and a lookup.
         self._answer = lru_cache(maxsize=CACHED_PLACES)(self._resolve)
+        self._answer_without_point = lru_cache(maxsize=CACHED_PLACES)(self._resolve_without_point)
 
     def names(self) -> Mapping[str, str]:
         """Return the English name of every region, by P-code."""
@@ -122,13 +123,16 @@ class Gazetteer:
         """
         # The point of a report known to the country only is the country's middle: it says nothing of a region.
         point = None if place.precision is PlacePrecision.COUNTRY else place.point
-        stated = _Stated(place.pcode, tuple(place.names))
-        if point is not None:
+        names = tuple(place.names)
+        if point is None:
+            answer = self._answer_without_point(place.pcode, names)
+        else:
             # Without polygons a point tells no region: points differ, and the rest of a place repeats.
-            if self._boundaries is None and isinstance(answer := self._answer(stated), Located):
-                return self._at_point(answer, place.precision, point)
-            stated = _Stated(stated.pcode, stated.names, point.latitude, point.longitude, place.precision)
-        answer = self._answer(stated)
+            if self._boundaries is None:
+                answer = self._answer_without_point(place.pcode, names)
+                if isinstance(answer, Located):
+                    return self._at_point(answer, place.precision, point)
+            answer = self._answer(_Stated(place.pcode, names, point.latitude, point.longitude, place.precision))
         if isinstance(answer, Located):
             return answer
         code, hint = answer
@@ -148,6 +152,9 @@ class Gazetteer:
             located.names_region,
             precision is PlacePrecision.EXACT and name is not None and self._is_middle(latitude, longitude, name),
         )
+
+    def _resolve_without_point(self, pcode: str | None, names: tuple[str, ...]) -> _Answer:
+        return self._resolve(_Stated(pcode, names))
 
     def _resolve(self, stated: _Stated) -> _Answer:
         findings = _Findings()

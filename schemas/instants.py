@@ -16,8 +16,9 @@ FIRST, END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-#: What every version of Python reads alike; nearly every report is written so.
-_PLAIN = re.compile(rf"{_DATE}T{_TIME}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:Z|[+-]{_TIME})").fullmatch
+#: Pattern of what every version of Python, and Arrow, read alike; nearly every report is written so.
+PLAIN = rf"{_DATE}T{_TIME}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:Z|[+-]{_TIME})"
+_PLAIN = re.compile(PLAIN).fullmatch
 _WRITTEN = re.compile(
     rf"({_DATE})[Tt ]({_TIME})(:[0-5][0-9])?(?:\.([0-9]{{1,6}})[0-9]*)?"
     r"(?:([Zz])|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?"

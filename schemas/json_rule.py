@@ -52,7 +52,10 @@ def keeps_the_rule(body: bytes) -> bool:
         rewritten = orjson.dumps(orjson.loads(body))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return False
-    return rewritten.count(b":") == body.count(b":") and (b"\\" not in body or b"\\u003" not in body)
+    # Counting takes a third of all this, and most bodies are written as orjson writes.
+    return rewritten == body or (
+        rewritten.count(b":") == body.count(b":") and (b"\\" not in body or b"\\u003" not in body)
+    )
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

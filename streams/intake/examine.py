@@ -2,6 +2,9 @@
 
 There is no state but caches. Examining a record twice gives the same answer, apart from the stamp a
 clock gives.
+
+Most records are sound incident reports at a known place. For these a batch is decoded at once, and
+each becomes a row of a chunk, with no object for report, place or fact. Any other is examined alone.
 """
 
 from __future__ import annotations
@@ -9,12 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pydantic
 
 from schemas.agreement import Agreement
+from schemas.chunks import Row
 from schemas.errors import ReportRejected
 from schemas.facts import (
     BulletinFact,
@@ -46,7 +50,7 @@ from schemas.reports import (
 )
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
-from streams.intake.facts import FactMaker, Locator, Times
+from streams.intake.facts import FactMaker, Locator, SourceOffset, Times, row_of
 from streams.intake.fast_decoder import FastDecoder, decoder_for
 from streams.intake.glean import Gleaner, object_in
 
@@ -92,17 +96,53 @@ class Examiner:
     def __init__(self, agreements: Sequence[Agreement], gazetteer: Locator, stamps: Stamps) -> None:
         self._served = tuple(agreement.id for agreement in agreements)
         self._regions = {agreement.id: frozenset(agreement.regions) for agreement in agreements}
+        #: A place in one of these concerns every agreement.
+        self._shared = frozenset.intersection(*self._regions.values())
+        self._gazetteer = gazetteer
         self._make = FactMaker(gazetteer)
         self._gleaner = Gleaner(agreements, gazetteer)
         self._stamps = stamps
-        self._read_incident: FastDecoder = decoder_for(IncidentReport)
+        self._read_incidents: FastDecoder = decoder_for(IncidentReport)
+
+    @property
+    def served(self) -> Sequence[str]:
+        """Agreements that each record is examined for."""
+        return self._served
+
+    def decoded(self, bodies: Sequence[bytes | None], read_at: Micros) -> list[Any]:
+        """Return the stand-in of each incident report of sound times; None for anything else."""
+        # An empty body is no JSON, which the decoder says of it.
+        read = self._read_incidents([body if body and len(body) <= MAX_REPORT_BYTES else b"" for body in bodies])
+        return [report if report is not None and _in_time(report, read_at) else None for report in read]
+
+    def row(self, report: Any, source: SourceOffset, read_at: Micros) -> Row | None:
+        """Return the row that a decoded report is for every agreement; None where ``examine`` has to say."""
+        if report.agreement is not None:
+            return None
+        try:
+            place = self._gazetteer.locate(report.place)
+        except ReportRejected:
+            return None
+        # A correction goes to all agreements wherever it lies.
+        if place.region not in self._shared and report.revision == 1:
+            return None
+        times = report.reported_at, report.occurred.from_, report.occurred.to
+        return row_of(report, times, place, source, read_at if self._stamps == "clock" else report.reported_at)
 
     def examine(
-        self, body: bytes | None, headers: Sequence[tuple[str, bytes]], origin: Origin, read_at: Micros
+        self,
+        body: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+        origin: Origin,
+        read_at: Micros,
+        incident: Any = None,
     ) -> Examined:
-        """Examine one record read at ``read_at``; no content of a record raises."""
+        """Examine one record read at ``read_at``; no content of a record raises.
+
+        ``incident`` is what ``decoded`` returned for it, if that was asked.
+        """
         if not headers:
-            return self._examine(body, origin, read_at)
+            return self._examine(body, origin, read_at, incident)
         tick = next((value for name, value in headers if name == TICK_HEADER), None)
         if tick is not None:
             return self._tick(tick, body or b"", origin, read_at)
@@ -121,12 +161,17 @@ class Examiner:
         reason = ReportRejected(RejectCode.UNREADABLE, f"{where}: {fault}; {RejectCode.UNREADABLE.hint}")
         return self._reject(reason, body or b"", origin, read_at, self._served)
 
-    def _examine(self, body: bytes | None, origin: Origin, read_at: Micros) -> Examined:
+    def _examine(self, body: bytes | None, origin: Origin, read_at: Micros, incident: Any = None) -> Examined:
         to, outside = self._served, list[tuple[str, Fact]]()
         try:
-            incident = self._read_incident(body) if body and len(body) <= MAX_REPORT_BYTES else None
-            report = self._validate(body) if incident is None else incident
-            times = _times(report, read_at)
+            if incident is None:
+                (incident,) = self.decoded([body], read_at)
+            if incident is None:
+                report = self._validate(body)
+                times = _times(report, read_at)
+            else:
+                report = incident
+                times = Times(report.reported_at, report.occurred.from_, report.occurred.to)
             stamp = read_at if self._stamps == "clock" else times.reported_at
             if report.agreement is not None:
                 to = tuple(name for name in self._served if name == report.agreement)
@@ -181,7 +226,7 @@ class Examiner:
     def _route(
         self,
         report: Report,
-        incident: IncidentReport | None,
+        incident: Any,
         to: Sequence[str],
         times: Times,
         origin: Origin,
@@ -204,9 +249,7 @@ class Examiner:
             facts.append((name, concerns or OutsideFact(origin=origin, stamp=stamp, feed=report.feed)))
         return facts
 
-    def _fact(
-        self, report: Report, incident: IncidentReport | None, times: Times, origin: Origin, stamp: Micros
-    ) -> ReportFact:
+    def _fact(self, report: Report, incident: Any, times: Times, origin: Origin, stamp: Micros) -> ReportFact:
         # A stand-in of the fast decoder is no instance of the model.
         if incident is not None:
             return self._make.incident(incident, times, origin, stamp)
@@ -289,6 +332,17 @@ def _as_redrive(examined: Examined, redrive: Redrive) -> Examined:
     """Return the same facts, marked as a redrive."""
     return examined._replace(
         facts=[(to, msgspec.structs.replace(fact, redrive=redrive)) for to, fact in examined.facts]
+    )
+
+
+def _in_time(report: Any, read_at: Micros) -> bool:
+    """Whether the times of a stand-in are such as ``_times`` takes."""
+    reported_at, occurred = report.reported_at, report.occurred
+    from_ = occurred.from_
+    return (
+        reported_at <= read_at + CLOCK_TOLERANCE
+        and from_ <= reported_at + CLOCK_TOLERANCE
+        and occurred.to - from_ <= LONGEST_STRETCH
     )
 
 

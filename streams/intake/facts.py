@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
+from msgspec.structs import astuple
+
+from schemas.chunks import Row, incident_of
 from schemas.facts import (
     BulletinFact,
     ConvoyFact,
@@ -39,6 +42,10 @@ from schemas.truceday import Micros, to_micros
 
 #: Sources and parties are few, and each report names some.
 REMEMBERED = 10_000
+
+
+#: Topic, partition, offset and log of a record: the values of an origin.
+SourceOffset = tuple[str, int, int, str]
 
 
 class Times(NamedTuple):
@@ -77,40 +84,7 @@ class FactMaker:
 
     def incident(self, report: IncidentReport, times: Times, origin: Origin, stamp: Micros) -> IncidentFact:
         """Return the fact of an incident report, or of its stand-in."""
-        # The common fields are written out: most reports are incidents, and a dictionary would slow
-        # down each of them.
-        deaths = report.deaths
-        flaw = None if deaths is None else flaw_of(deaths)
-        if flaw is not None:
-            deaths = None
-        place = self._gazetteer.locate(report.place)
-        return IncidentFact(
-            origin=origin,
-            stamp=stamp,
-            feed=report.feed,
-            report_id=report.report_id,
-            revision=report.revision,
-            retracted=report.status is not Status.ACTIVE,
-            reported_at=times.reported_at,
-            place=place,
-            from_=times.from_,
-            to=times.to,
-            kind=report.kind,
-            sides=sides_of(report.parties),
-            accused=tuple(report.accused),
-            claimant=report.claimant,
-            confidence=report.confidence,
-            deaths_low=deaths.low if deaths else None,
-            deaths_best=deaths.best if deaths else None,
-            deaths_high=deaths.high if deaths else None,
-            toll_flaw=flaw,
-            time_precision=report.occurred.precision,
-            place_precision=PlacePrecision.NEAR if place.middle else report.place.precision,
-            same_as=tuple(report.same_as),
-            not_same_as=tuple(report.not_same_as),
-            merged_into=report.merged_into,
-            origins=origins_of(report.sources),
-        )
+        return incident_of(row_of(report, times, self._gazetteer.locate(report.place), astuple(origin), stamp))
 
     def convoy(self, report: ConvoyReport, times: Times, origin: Origin, stamp: Micros) -> ConvoyFact:
         """Return the fact of one step of a convoy."""
@@ -200,6 +174,44 @@ class FactMaker:
         )
 
 
+def row_of(report: IncidentReport, times: Sequence[Micros], place: Located, source: SourceOffset, stamp: Micros) -> Row:
+    """Return the row of an incident report, or of its stand-in, at a place."""
+    # Written out in the order of a chunk's columns: most reports are incidents, and names would slow down each of them.
+    reported_at, from_, to = times
+    low = best = high = flaw = None
+    if (deaths := report.deaths) is not None:
+        flaw = flaw_of(deaths)
+        if flaw is None:
+            low, best, high = deaths.low, deaths.best, deaths.high
+    return (
+        report.feed,
+        report.report_id,
+        report.revision,
+        report.status is not Status.ACTIVE,
+        reported_at,
+        stamp,
+        from_,
+        to,
+        report.kind,
+        sides_of(report.parties),
+        tuple(report.accused),
+        report.claimant,
+        report.confidence,
+        low,
+        best,
+        high,
+        flaw,
+        report.occurred.precision,
+        PlacePrecision.NEAR if place.middle else report.place.precision,
+        tuple(report.same_as),
+        tuple(report.not_same_as),
+        report.merged_into,
+        origins_of(report.sources),
+        *astuple(place),
+        *source,
+    )
+
+
 def flaw_of(toll: Toll) -> str | None:
     """Return why a toll cannot be counted; None when it can."""
     if toll.low is None or toll.high is None or toll.low <= toll.high:
@@ -222,6 +234,9 @@ def sides_of(parties: Sequence[Party]) -> tuple[tuple[str, ...], ...]:
 
 def origins_of(sources: Sequence[Source]) -> tuple[str, ...]:
     """Return the distinct origins of ``sources``, in order, whatever their case."""
+    if len(sources) == 1:
+        teller = _teller_of(sources[0].origin, sources[0].name)
+        return () if teller is None else (teller,)
     tellers = [_teller_of(source.origin, source.name) for source in sources]
     return tuple(dict.fromkeys(teller for teller in tellers if teller is not None))
 

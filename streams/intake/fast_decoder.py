@@ -2,7 +2,7 @@
 
 The structs are made from pydantic's own core schema, so that the language is written down once.
 They have the attributes of the models and hold the same values, in tuples where the models have
-lists.
+lists, and in microseconds where they have datetimes. Instants are read for many reports at once.
 
 The decoder may only ever be narrower than the models. Pydantic decides on everything it does not
 take, and explains. So ``raw`` may be nested one level deep. A constraint that is unknown here
@@ -11,19 +11,20 @@ disables the decoder as a whole; it is never passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from pydantic import BaseModel
 
-from schemas.instants import parse_instant
 from schemas.json_rule import keeps_the_rule
 from schemas.reports.words import read_instant
+from schemas.truceday import Micros, to_micros
+from streams.intake.instants import micros_of
 
-#: Takes a body and returns the stand-in of a report, or None where pydantic has to read it.
-FastDecoder = Callable[[bytes], Any]
+#: Takes bodies and returns the stand-in of each report, or None where pydantic has to read it.
+FastDecoder = Callable[[Sequence[bytes]], list[Any]]
 
 #: No deeper, because pydantic refuses deep nesting at a depth that msgspec does not share.
 _Scalar = str | int | float | bool | None
@@ -59,7 +60,9 @@ def compiled_decoder(model: type[BaseModel]) -> FastDecoder:
     Raises:
         UnsupportedSchema: the model has a constraint that is unknown here.
     """
-    decode = msgspec.json.Decoder(_StandIns().of(model.__pydantic_core_schema__)).decode
+    stand_ins = _StandIns()
+    kind = stand_ins.of(model.__pydantic_core_schema__)
+    decode, timed = msgspec.json.Decoder(kind).decode, stand_ins.timed.get(kind, ())
 
     def read(body: bytes) -> Any:
         try:
@@ -69,11 +72,59 @@ def compiled_decoder(model: type[BaseModel]) -> FastDecoder:
         # Where readers of JSON differ, pydantic has the error message.
         return report if keeps_the_rule(body) else None
 
-    return read
+    def read_all(bodies: Sequence[bytes]) -> list[Any]:
+        reports = list(map(read, bodies))
+        taken = [number for number, report in enumerate(reports) if report is not None]
+        for each in timed:
+            sound = each.read([reports[number] for number in taken])
+            for number in (number for number, is_sound in zip(taken, sound, strict=True) if not is_sound):
+                reports[number] = None
+            taken = [number for number in taken if reports[number] is not None]
+        return reports
+
+    return read_all
 
 
-def _take_nothing(_body: bytes) -> None:
+def _take_nothing(bodies: Sequence[bytes]) -> list[Any]:
     """Leave every body to pydantic."""
+    return [None] * len(bodies)
+
+
+class _Timed(NamedTuple):
+    """Instants of one part of a report, and the validator of that part.
+
+    Attributes:
+        path: attributes that lead from the report to the part.
+        times: field of each instant, with the first one it may be and the end.
+        check: the model's own validator, which runs once the instants are read.
+    """
+
+    path: tuple[str, ...]
+    times: tuple[tuple[str, Micros, Micros], ...]
+    check: _Check | None
+
+    def read(self, reports: Sequence[Any]) -> list[bool]:
+        """Read the instants of the reports; return which of these are sound."""
+        parts = list(map(attrgetter(".".join(self.path)), reports)) if self.path else reports
+        sound = [True] * len(parts)
+        for field, first, end in self.times:
+            read = micros_of(list(map(attrgetter(field), parts)), first, end)
+            for part, at in zip(parts, read, strict=True):
+                setattr(part, field, at)
+            if None in read:
+                sound = [before and at is not None for before, at in zip(sound, read, strict=True)]
+        if self.check is not None:
+            for number, part in enumerate(parts):
+                sound[number] = sound[number] and self._passes(part)
+        return sound
+
+    def _passes(self, part: Any) -> bool:
+        try:
+            self.check(part)  # type: ignore[misc]  # asked for where there is one
+        except (ValueError, TypeError, AttributeError):
+            # The last two are of a validator that wants more of a datetime than its order: pydantic runs it.
+            return False
+        return True
 
 
 class _StandIns:
@@ -82,12 +133,14 @@ class _StandIns:
     def __init__(self) -> None:
         self._definitions: dict[str, _Schema] = {}
         self._made: dict[type, Any] = {}
+        #: Of a stand-in with instants, its parts that have some, inner ones first.
+        self.timed: dict[Any, tuple[_Timed, ...]] = {}
         self._makers: dict[str, Callable[[_Schema], Any]] = {
             "definitions": self._of_definitions,
             "definition-ref": lambda schema: self.of(self._definitions[_only(schema, "schema_ref")["schema_ref"]]),
             "model": self._of_model,
             "function-after": self._of_checked,
-            "nullable": lambda schema: self.of(_only(schema, "schema")["schema"]) | None,
+            "nullable": lambda schema: self._untimed(_only(schema, "schema")["schema"]) | None,
             "list": self._of_list,
             "dict": self._of_dict,
             "str": _of_text,
@@ -95,7 +148,7 @@ class _StandIns:
             "float": _of_number(float, "ge", "le", "allow_inf_nan"),
             "enum": lambda schema: _only(schema, "cls", "members", "sub_type")["cls"],
             "literal": lambda schema: Literal[tuple(_only(schema, "expected")["expected"])],
-            # As text, which the language's own parser of instants reads.
+            # As text: instants are read by column.
             "function-before": _of_instant,
             "any": lambda schema: _only(schema) and _Raw,
         }
@@ -107,6 +160,13 @@ class _StandIns:
             raise UnsupportedSchema(f"no fast decoder for {schema['type']}")
         return maker(schema)
 
+    def _untimed(self, schema: _Schema) -> Any:
+        """Return the type of what a report may have none or several of, and so no column of."""
+        kind = self.of(schema)
+        if schema["type"] == "function-before" or (isinstance(kind, type) and kind in self.timed):
+            raise UnsupportedSchema("only instants that each report has once are read by column")
+        return kind
+
     def _of_definitions(self, schema: _Schema) -> Any:
         _only(schema, "definitions", "schema")
         self._definitions.update((one["ref"], one) for one in schema["definitions"])
@@ -114,11 +174,11 @@ class _StandIns:
 
     def _of_list(self, schema: _Schema) -> Any:
         _only(schema, "items_schema", "min_length", "max_length")
-        return _limited(tuple[self.of(schema["items_schema"]), ...], schema)  # type: ignore[misc]  # made at run time
+        return _limited(tuple[self._untimed(schema["items_schema"]), ...], schema)  # type: ignore[misc]  # made at run time
 
     def _of_dict(self, schema: _Schema) -> Any:
         _only(schema, "keys_schema", "values_schema", "min_length", "max_length")
-        return _limited(dict[self.of(schema["keys_schema"]), self.of(schema["values_schema"])], schema)  # type: ignore[misc]  # made at run time
+        return _limited(dict[self.of(schema["keys_schema"]), self._untimed(schema["values_schema"])], schema)  # type: ignore[misc]  # made at run time
 
     def _of_checked(self, schema: _Schema) -> Any:
         _only(schema, "function", "schema")
@@ -139,38 +199,26 @@ class _StandIns:
 
     def _struct(self, name: str, schema: _Schema, check: _Check | None) -> Any:
         _only(schema, "fields", "computed_fields", "model_name")
-        fields, times = [], []
+        fields: list[Any] = []
+        times: list[tuple[str, Micros, Micros]] = []
+        timed: list[_Timed] = []
         for field, said in schema["fields"].items():
             _only(said, "schema", "validation_alias", "serialization_alias")
             inner, default = _default(said["schema"])
+            kind = self._untimed(inner) if default else self.of(inner)
             if inner["type"] == "function-before":
-                times.append((field, inner["schema"]["ge"], inner["schema"]["lt"]))
-            fields.append((field, self.of(inner), msgspec.field(name=said.get("validation_alias", field), **default)))
+                times.append((field, to_micros(inner["schema"]["ge"]), to_micros(inner["schema"]["lt"])))
+            if isinstance(kind, type):
+                timed += [each._replace(path=(field, *each.path)) for each in self.timed.get(kind, ())]
+            fields.append((field, kind, msgspec.field(name=said.get("validation_alias", field), **default)))
+        if times or timed:
+            timed.append(_Timed((), tuple(times), check))
+        early = {} if timed or check is None else {"__post_init__": check}
         # Without the garbage collector: a stand-in holds no cycle, and there are many.
-        return msgspec.defstruct(
-            name, fields, namespace=_afterwards(times, check), forbid_unknown_fields=True, kw_only=True, gc=False
-        )
-
-
-def _afterwards(times: list[tuple[str, datetime, datetime]], check: _Check | None) -> dict[str, Any]:
-    """Return the ``__post_init__`` of a stand-in.
-
-    It reads the times, then runs the model's own validator.
-    """
-    if not times and check is None:
-        return {}
-
-    def read_times(self: Any) -> None:
-        for field, first, end in times:
-            at = parse_instant(getattr(self, field))
-            # A year off both ends lies within, whatever the offset: comparing years is the cheaper half.
-            if not first.year < at.year < end.year - 1 and not first <= at < end:
-                raise ValueError(at)
-            setattr(self, field, at)
-        if check is not None:
-            check(self)
-
-    return {"__post_init__": read_times if times else check}
+        made = msgspec.defstruct(name, fields, namespace=early, forbid_unknown_fields=True, kw_only=True, gc=False)
+        if timed:
+            self.timed[made] = tuple(timed)
+        return made
 
 
 def _of_instant(schema: _Schema) -> Any:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 
-from schemas.chunks import MOST_FACTS, Told, records_of
+from schemas.chunks import MOST_FACTS, Given, records_of
 from schemas.facts import Origin, OutsideFact
 from schemas.failpoints import reached
 from schemas.rejects import dead_letter_headers, fitting, source_of
@@ -83,23 +84,7 @@ class IntakeHandler:
             await self._commit(self._lane)
             return
         reached("intake.read")
-        told: dict[str, list[Told]] = defaultdict(list)
-        rejects: dict[Hashable, Outgoing] = {}
-        read_at = time.time_ns() // 1_000
-        source_log = self._logs[batch.topic]
-        for record in batch.records:
-            origin = Origin(batch.topic, batch.partition, record.offset, source_log)
-            body = record.value or b""
-            examined = self._examined(record, origin, read_at)
-            if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
-                examined, body = cut(examined, len(body)), body[:CUT_BYTES]
-            for agreement, fact in examined.facts:
-                told[agreement].append((fact, b"" if type(fact) is OutsideFact else body))
-            if examined.rejected is not None:
-                # Else a record that came compressed could be read and never written, and intake
-                # would stop at it.
-                key, own = fitting(record.key, record.headers, len(body))
-                rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
+        told, rejects = self._told(batch)
         reached("intake.examined")
         for agreement, facts in told.items():
             await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
@@ -119,11 +104,41 @@ class IntakeHandler:
             rejected=len(rejects),
         )
 
-    def _examined(self, record: Record, origin: Origin, read_at: Micros) -> Examined:
+    def _told(self, batch: Batch) -> tuple[dict[str, list[Given]], dict[Hashable, Outgoing]]:
+        """Return the facts for each agreement, with the bytes of their reports, and the letters of the rejects."""
+        told: dict[str, list[Given]] = defaultdict(list)
+        rejects: dict[Hashable, Outgoing] = {}
+        read_at = time.time_ns() // 1_000
+        source_log = self._logs[batch.topic]
+        # A record with a header may be a tick, a dismissal or a redrive.
+        alone = [record.headers or isinstance(record, Unreadable) for record in batch.records]
+        bodies = [None if is_alone else record.value for record, is_alone in zip(batch.records, alone, strict=True)]
+        for record, incident in zip(batch.records, self._examiner.decoded(bodies, read_at), strict=True):
+            body = record.value or b""
+            source = (batch.topic, batch.partition, record.offset, source_log)
+            row = None if incident is None else self._examiner.row(incident, source, read_at)
+            if row is not None:
+                for agreement in self._examiner.served:
+                    told[agreement].append((row, body))
+                continue
+            origin = Origin(*source)
+            examined = self._examined(record, origin, read_at, incident)
+            if examined.rejected is not None and len(body) > MAX_MESSAGE_BYTES:
+                examined, body = cut(examined, len(body)), body[:CUT_BYTES]
+            for agreement, fact in examined.facts:
+                told[agreement].append((fact, b"" if type(fact) is OutsideFact else body))
+            if examined.rejected is not None:
+                # Else a record that came compressed could be read and never written, and intake
+                # would stop at it.
+                key, own = fitting(record.key, record.headers, len(body))
+                rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
+        return told, rejects
+
+    def _examined(self, record: Record, origin: Origin, read_at: Micros, incident: Any) -> Examined:
         if isinstance(record, Unreadable):
             offsets = (record.first, record.offset)
             return self._examiner.unreadable(record.value, offsets, record.fault, origin, read_at)
-        return self._examiner.examine(record.value, record.headers, origin, read_at)
+        return self._examiner.examine(record.value, record.headers, origin, read_at, incident)
 
     def _source_of(self, letter: Record) -> Origin | None:
         """Return the origin of a record of the rejects topic.

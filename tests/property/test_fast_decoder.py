@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -26,6 +27,7 @@ from schemas.facts import IncidentFact, Origin, encode
 from schemas.gazetteer import load_gazetteer
 from schemas.language import Language
 from schemas.reports import FeedName, IncidentReport, Pcode, ReportId, ReportReference
+from schemas.truceday import to_micros
 from streams.intake import examine
 from streams.intake.examine import Examiner
 from streams.intake.fast_decoder import UnsupportedSchema, compiled_decoder, decoder_for
@@ -36,10 +38,10 @@ RANDOM = settings(max_examples=examples(600), deadline=None, suppress_health_che
 ORIGIN = Origin("truce.incidents.v1", 0, 1)
 NOW = at(30)
 
-DECODER = compiled_decoder(IncidentReport)
+DECODE_ALL = compiled_decoder(IncidentReport)
 FAST = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(examine, "decoder_for", lambda _model: lambda _body: None)
+    patch.setattr(examine, "decoder_for", lambda _model: lambda bodies: [None] * len(bodies))
     SLOW = Examiner([agreement()], load_gazetteer("syria", None), "archive")
 
 FULL: dict[str, Any] = {
@@ -212,14 +214,20 @@ def plain(value: Any) -> Any:
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return tuple(map(plain, value))
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+    if isinstance(value, datetime):
+        return int, repr(to_micros(value))
     return type(value), repr(value)
+
+
+def decoded(body: bytes) -> Any:
+    """Return what the fast decoder makes of one body."""
+    (taken,) = DECODE_ALL([body])
+    return taken
 
 
 def check(body: bytes) -> bool:
     """Compare both decoders on one body; return whether the fast one took it."""
-    taken = DECODER(body)
+    taken = decoded(body)
     if taken is not None:
         assert plain(taken) == plain(IncidentReport.model_validate_json(body))
     fast, slow = (examiner.examine(body, (), ORIGIN, NOW) for examiner in (FAST, SLOW))
@@ -336,8 +344,8 @@ def test_patterns_take_the_same_characters_in_both_decoders(kind: Any) -> None:
             if ours(text):
                 assert theirs.validate_python(text) == text
     decoder = compiled_decoder(named)
-    assert any(decoder(b'{"name": "%s"}' % name) is not None for name in (b"SY02", b"a", b"a/b"))
-    assert decoder(b'{"name": "SY02\\n"}') is None
+    assert any(decoder([b'{"name": "%s"}' % name]) != [None] for name in (b"SY02", b"a", b"a/b"))
+    assert decoder([b'{"name": "SY02\\n"}']) == [None]
 
 
 class _Loose(BaseModel):
@@ -374,10 +382,10 @@ class _Instance(Language):
 def test_a_model_with_an_unknown_constraint_has_no_fast_decoder(model: type[BaseModel]) -> None:
     with pytest.raises(UnsupportedSchema):
         compiled_decoder(model)
-    assert decoder_for(model)(b'{"name": "a"}') is None
+    assert decoder_for(model)([b'{"name": "a"}'] * 2) == [None, None]
 
 
 def test_the_shipped_language_has_a_fast_decoder() -> None:
     with pytest.raises(ValidationError):
         IncidentReport.model_validate_json(b"{}")
-    assert decoder_for(IncidentReport)(orjson.dumps(FULL)) is not None
+    assert decoder_for(IncidentReport)([orjson.dumps(FULL)]) != [None]
