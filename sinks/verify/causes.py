@@ -1,7 +1,8 @@
 """What every version, and every line of figures, says it came of: as far as the file can prove it.
 
 Which reports the ledger counted is not told in full, so they are not recounted. A report that is named has to have
-been told after the tick before; and once a day is over nothing but a report changes it.
+been told after the tick before. Once a day is over nothing but a report changes it, and it is named unless it may
+have moved other reports' links.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ MOST_NAMED = 10
 #: Of so many facts between two ticks the ledger may not have named those whose own day it is not: one changes a few
 #: incidents, and it keeps 10,000.
 MOST_SURELY_NAMED = 1_000
+
+_EVER_INCIDENTS = "select feed || '/' || report_id from reports where type = 'incident'"
 
 _MADE = """
 select 'day_verdict_versions' as made_in, region, truce_day, version, tick_offset, epoch_us(recorded_at) as time, cause
@@ -64,13 +67,23 @@ def check_causes(file: Published) -> Iterator[Difference]:
         yield from row.claim("cause", cause, named is not None, f"at most {MOST_NAMED} reports, and how many more")
         over = before[:2] == (region, day) and before[2] >= file.days.end(day)
         if over and offset - tick_before(offset) <= MOST_SURELY_NAMED:
-            yield from row.claim("cause", cause, bool(named), "a report: no time changes a day that is over")
+            right = bool(named) or _may_move_links(file, tick_before(offset), offset)
+            yield from row.claim("cause", cause, right, "a report: no time changes a day that is over")
         before = (region, day, time)
     for table, region, day, version, offset, report, told in file.select(_NAMED):
         row = Row(table, region, day, f"version {version}")
         since = tick_before(offset)
         right = any(place is not None and since < place < offset for place in told)
         yield from row.claim("cause", report, right, f"reports told after tick {since} and before tick {offset}")
+
+
+def _may_move_links(file: Published, since: int, before: int) -> bool:
+    """Whether a report told between two ticks may have moved a day of others without joining them."""
+    if file.agreement.linking is None:
+        return False
+    # Any that was an incident, or is one now: a correction may turn a notice into an incident and back.
+    told = "select 1 from reports where fact_offset > ? and fact_offset < ? and feed || '/' || report_id in "
+    return bool(file.select(f"{told} ({_EVER_INCIDENTS}) limit 1", [since, before]))
 
 
 def _named(cause: str) -> list[str] | None:

@@ -109,7 +109,7 @@ def test_a_newcomer_that_takes_a_partner_away_is_named_on_the_day_of_the_one_lef
     assert cause(world, "SY01", 0) == (["feed-a/closer@1"], 0)
 
 
-def test_a_newcomer_that_comes_between_two_and_joins_neither_is_named_on_their_day(world: World) -> None:
+def test_a_newcomer_that_comes_between_two_and_joins_neither_is_named_on_its_own_day_alone(world: World) -> None:
     """It is closer to one of them than the other is, and is linked with nobody: the closest to it has a closer one."""
     minutes = {"b1": -10, "a1": -28, "b2": 10, "a2": 12}
     world.tell(*[report(name, f"feed-{name[0]}", at(1) + after * MINUTE) for name, after in minutes.items()], SETTLED)
@@ -117,10 +117,20 @@ def test_a_newcomer_that_comes_between_two_and_joins_neither_is_named_on_their_d
     between = at(1) + 5 * MINUTE
     world.tell(report("between", "feed-a", between), SETTLED)
     assert counts(world, "SY01", 0, 1) == [2, 2]
-    assert cause(world, "SY01", 0) == (["feed-a/between@1"], 0)
+    assert (cause(world, "SY01", 0), cause(world, "SY01", 1)) == (([], 0), (["feed-a/between@1"], 0))
     world.tell(report("between", "feed-a", between, revision=2, retracted=True), SETTLED)
     assert counts(world, "SY01", 0, 1) == [1, 1]
-    assert cause(world, "SY01", 0) == (["feed-a/between@2"], 0)
+    assert (cause(world, "SY01", 0), cause(world, "SY01", 1)) == (([], 0), (["feed-a/between@2"], 0))
+
+
+def test_incidents_that_share_no_report_are_each_by_their_own(world: World) -> None:
+    """Two pairs far apart; a newcomer takes one of each pair away."""
+    for number in (0, 3):
+        world.tell(report(f"a{number}", "feed-a", EVENING + number * 24 * HOUR))
+        world.tell(report(f"b{number}", "feed-b", NEXT + number * 24 * HOUR, time_precision="minute"))
+    world.tell(SETTLED, *[report(f"c{n}", "feed-a", NEXT + MINUTE + n * 24 * HOUR) for n in (0, 3)], SETTLED)
+    assert counts(world, "SY01", 0, 1, 3, 4) == [1, 1, 1, 1]
+    assert [cause(world, "SY01", n)[0] for n in (0, 3)] == [["feed-a/c0@1"], ["feed-a/c3@1"]]
 
 
 def test_a_report_that_moves_days_within_its_incident_is_counted_once(world: World) -> None:
@@ -154,10 +164,11 @@ def test_who_takes_an_incident_out_of_the_baseline_is_named_once_wherever_the_li
     assert cause(told, "SY01", 5) == cause(told, "SY01", 0) == (["feed-b/exact@1"], 0)
 
 
-def test_incidents_beyond_those_remembered_name_no_one_for_a_day_not_their_own(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["CHANGES_KEPT", "NAMED_AT_MOST"])
+def test_incidents_beyond_the_bounds_name_no_one_for_a_day_not_their_own(
+    world: World, bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_causes, "CHANGES_KEPT", 0)
+    monkeypatch.setattr(link_causes, bound, 0)
     world.tell(report("vague", "feed-a", EVENING), SETTLED)
     world.tell(report("exact", "feed-b", NEXT, time_precision="minute"), SETTLED)
     assert cause(world, "SY01", 0) == ([], 0)

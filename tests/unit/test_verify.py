@@ -202,6 +202,33 @@ def test_a_version_of_a_day_that_is_over_comes_of_a_report(copy: Path) -> None:
     }
 
 
+def test_a_version_of_a_day_that_is_over_may_come_of_an_incident_that_moved_the_links_of_others(tmp_path: Path) -> None:
+    """The third report of feed-a is closer to one of two pairs than they are, and is linked with nobody."""
+    place = {"pcode": "SY01", "precision": "exact", "point": {"latitude": 33.5, "longitude": 36.3}}
+
+    def told(name: str, minutes: float) -> dict[str, Any]:
+        when = at(1, minutes / 60)
+        spine: dict[str, Any] = {"occurred": (when, when), "place": place, "kind": "shelling", "reported_at": at(5)}
+        return report("incident", name, feed=f"feed-{name[0]}", **spine)
+
+    pairs = {"b1": -10, "a1": -28, "b2": 10, "a2": 12}
+    history = History(agreement(linking=LINKING)).tell(*(told(*each) for each in pairs.items())).tick(at(5))
+    history.tell(told("a3", 5)).tick(at(5, 1))
+    notice = {"occurred": (at(2), at(3)), "places": [{"pcode": "SY01"}], "nil": True, "reported_at": at(5, 2)}
+    history.tell(report("coverage", "n1", **notice)).tick(at(5, 2))
+    file = history.judged(tmp_path)
+    assert verify(file) == []
+    with closing(duckdb.connect(str(file))) as connection:
+        _, (middle, named), (last, _) = connection.execute(
+            "select tick_offset, list(cause ->> '$.reports' order by truce_day) from verdict_log where region = 'SY01' "
+            "group by tick_offset order by tick_offset"
+        ).fetchall()
+    assert named == ["[]", '["feed-a/a3@1"]']
+    for since, found in ((middle, set()), (last, {"cause"})):
+        alter(file, f'update verdict_log set cause = \'{{"reports": [], "more": 0}}\' where tick_offset = {since}')
+        assert {difference.column for difference in verify(file)} == found
+
+
 @pytest.mark.parametrize(
     "cause",
     [

@@ -295,7 +295,7 @@ class Ledger:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
                 if prior.type == "incident":
-                    self._pending.tell_again(prior.fact_offset, entry.offset, fact)
+                    self._pending.tell_again(fact)
             outcome = Outcome.SUPERSEDED
         else:
             self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
@@ -352,7 +352,7 @@ class Ledger:
             if self._links is not None:
                 self._links.replace(Identity(*identity), prior, adds)
                 if prior.type == "incident" or isinstance(fact, IncidentFact):
-                    self._pending.tell_again(prior.fact_offset, entry.offset, fact)
+                    self._pending.tell_again(fact)
         if adds is not None:
             if prior is None or self._links is None:
                 self._books.add_incident(fact.feed, fact.report_id, adds)
@@ -508,7 +508,9 @@ class Ledger:
             return
         if self._links is not None:
             yield from self._links.relink(self.next_offset, self._pending, self.changes)
-            yield from self._links.name_causes(before, self._pending)
+            for cause in self._pending.linked.causes(before):
+                yield
+                self._pending.touch_by_link(*cause)
         self._books.forget_hours(self.now)
         yield from self._court.judge(self.now, offset, self._pending, self.changes)
         self._pending.judged(self.now)

@@ -17,7 +17,7 @@ from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
 from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
 from streams.ledger.core.books import Books, Bucket
-from streams.ledger.core.linking import Candidates
+from streams.ledger.core.link_causes import Changed, Told
 from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
@@ -58,7 +58,6 @@ class Links:
         self._told_again: set[int] = set()
         self._since = 0
         self._corrections: list[tuple[Identity, Contribution | None, Contribution | None]] = []
-        self._candidates = Candidates(rules)
 
     def restore(self, resumed: Resumed) -> None:
         """Go on where the store left off."""
@@ -164,18 +163,30 @@ class Links:
 
     def _move(self, found: Relinked, pending: Pending) -> None:
         """Have every day judged again that an incident left or came to."""
-        pending.linked.move(found.dissolved, found.formed)
-        for incident in (*found.dissolved, *found.formed):
-            adds = [incident.content.adds, *(found.reports[place].adds for place in incident.active_places())]
-            for region, day in {(one.region, one.truce_day) for one in adds}:
-                pending.move(region, day)
-                if day in self._agreement.baseline_days:
-                    # Another baseline is another limit for every day of the region.
-                    pending.move(region, None)
-            for one in adds:
-                days = possible_days(self._agreement, one.occurred_from, one.occurred_to)
-                if days is not None:
-                    pending.move_span(one.region, *days)
+        for stood, incidents in ((True, found.dissolved), (False, found.formed)):
+            for incident in incidents:
+                active = [found.reports[place] for place in incident.active_places()]
+                own = {report.identity: self._days(report.adds) for report in active}
+                adds = [incident.content.adds, *(report.adds for report in active)]
+                days = self._days(adds[0]).union(*own.values())
+                spans = {
+                    (one.region, *span)
+                    for one in adds
+                    if (span := possible_days(self._agreement, one.occurred_from, one.occurred_to)) is not None
+                }
+                pending.move(days, spans)
+                reports = {
+                    (who := Identity(row.feed, row.report_id)): Told(
+                        row.fact_offset, f"{row.feed}/{row.report_id}@{row.revision}", own.get(who, frozenset())
+                    )
+                    for row in incident.reports
+                }
+                pending.linked.move(incident, Changed(stood, days, spans, reports))
+
+    def _days(self, adds: Contribution) -> frozenset[tuple[str, date | None]]:
+        own = (adds.region, adds.truce_day)
+        # Another baseline is another limit for every day of the region.
+        return frozenset((own, (adds.region, None)) if adds.truce_day in self._agreement.baseline_days else (own,))
 
     def _correct(self) -> None:
         for (feed, report_id), prior, adds in self._corrections:
@@ -184,13 +195,6 @@ class Links:
             if adds is not None:
                 self._books.add_incident(feed, report_id, adds)
         self._corrections.clear()
-
-    def name_causes(self, last_tick: int, pending: Pending) -> Pieces[None]:
-        """Before a tick judges: name the reports told since that changed, through linking, a day not their own."""
-        for cause in pending.linked.causes(last_tick, self._agreement, self._known, self._candidates):
-            yield
-            if cause is not None:
-                pending.touch_by_link(cause)
 
 
 def _from(changes: Changes, since: int) -> list[tuple[Any, ...]]:

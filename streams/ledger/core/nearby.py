@@ -343,48 +343,6 @@ class Nearby:
         self._trim()
         return found
 
-    def gatherings(
-        self,
-        reports: Sequence[tuple[Any, ...]],
-        gone: Sequence[tuple[Any, ...]],
-        read: Callable[[Collection[Cell]], Iterable[list[Placed]]],
-    ) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield for every crowd, and every spot that ``gone`` may have been a crowd at, which of ``reports`` are there.
-
-        With them come all others that are there, those of ``gone`` included. Reports are told by their places.
-        """
-        of_cell: dict[Cell, tuple[Ints, Ints]] = dict(self._at_spots(reports))
-        went = dict(self._at_spots(gone))
-        for cell, (spots, places) in of_cell.items():
-            left, left_places = went.get(cell, (_NONE, _NONE))
-            self._read_cell(cell, read)
-            known = self._cells.get(cell)
-            if known is None or len(known) + len(left) <= Spots.FEWEST:
-                continue
-            there, there_places = (
-                np.concatenate(each) for each in zip(known.spots(), (left, left_places), strict=True)
-            )
-            crowds = Spots.crowds(there)
-            for spot in np.intersect1d(spots, crowds).tolist():
-                yield places[spots == spot].tolist(), there_places[there == spot].tolist()
-        self._trim()
-
-    def _at_spots(self, reports: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Cell, tuple[Ints, Ints]]]:
-        """Yield by cell the spots of reports, and beside each the place of the report."""
-        probes = self._probes(reports)
-        if len(probes.place):
-            day, low, is_long = _begun(probes)
-            of, spots = self._spots_of(probes, low, is_long)
-            for cell, rows in self._by_cell(probes.region[of], day[of]):
-                yield cell, (spots[rows], probes.place[of[rows]])
-
-    def _read_cell(self, cell: Cell, read: Callable[[Collection[Cell]], Iterable[list[Placed]]]) -> None:
-        if cell in self._stored:
-            self._stored.remove(cell)
-            for rows in read((cell,)):
-                self._enter(rows, skipped=())
-            self._sort_out_read(cell)
-
     def _sort_out(self, cell: Cell) -> Ints:
         """Part the crowds of a cell from its others; return which have come to one or are in none any more."""
         known = self._cells.get(cell)

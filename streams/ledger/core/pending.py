@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import date
 from operator import itemgetter
 
 from schemas.facts import DismissalFact, Redrive, RejectFact, ReportFact
+from schemas.rows import Identity
 from schemas.truceday import Micros
-from streams.ledger.core.link_causes import Again, ByLink, LinkedSince
+from streams.ledger.core.link_causes import Bucket, LinkedSince, Span
+from streams.ledger.core.link_causes import Told as Linked
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.report_rows import NO_ORIGIN
 from streams.ledger.core.watchers import CAUSES_SHOWN, Days, Told, WatchBook, Watchers
@@ -60,7 +62,7 @@ class Pending:
         self._watchers = Watchers()
         self._watched: dict[tuple[str, date], Told] = {}
         #: Regions with the first and the last day on which a linked incident is, or was, possible.
-        self._spans: set[tuple[str, date, date]] = set()
+        self._spans: set[Span] = set()
         self.linked = LinkedSince()
         #: The ledger's time at the last tick: days that were over by then move only when a report touches them.
         self.judged_to: Micros | None = None
@@ -111,10 +113,11 @@ class Pending:
         self._begin(fact)
         self._watchers.add(self._number, _name(fact), days, self._touched_by_it)
 
-    def tell_again(self, standing: int, place: int, fact: ReportFact) -> None:
-        """Note that a report tells at ``place`` what stood at ``standing`` again, one of the two as an incident."""
+    def tell_again(self, fact: ReportFact) -> None:
+        """Note that a report was told again, as an incident or of what was one."""
         self._begin(fact)
-        self.linked.tell_again(standing, Again(place, _name(fact), self._touched_by_it))
+        told = Linked(self._number // 2, _name(fact), self._touched_by_it)
+        self.linked.tell_again(Identity(fact.feed, fact.report_id), told)
 
     def _begin(self, fact: Changing) -> bool:
         """Note whose touches follow; return whether it is another report than before."""
@@ -139,30 +142,30 @@ class Pending:
         """Return by region the day from which all are judged, where too many reports watch."""
         return self._watchers.since()
 
-    def touch_by_link(self, by: ByLink) -> None:
+    def touch_by_link(self, told: Linked, days: Set[Bucket], spans: Iterable[Span]) -> None:
         """Note that a report changed days through linking, beside those it has touched by itself."""
-        touched = by.own | by.days
-        self._watchers.touch(by.report, by.days)
-        for region, day in by.days:
-            self._causes.setdefault((region, day), Cause()).add(self._number, by.report)
-            if day is None:
-                self.every_day.add(region)
+        # A copy: a report that watches has its days there as well, and adds to them below.
+        number, own = 2 * told.place, frozenset(told.own)
+        touched = {*own, *days}
+        self._watchers.touch(told.name, days)
+        for region, first, last in spans:
+            self._watchers.add(number, told.name, Days(None, (region,), first, last), touched)
+        for bucket in days - own:
+            self._causes[bucket].add(number, told.name)
         for region, day in touched:
             every = (region, None)
-            if day is not None and every in touched and not {(region, day), every} <= by.own:
-                self._causes.setdefault((region, day), Cause()).shared += 1
+            if day is not None and every in touched and not {(region, day), every} <= own:
+                self._causes[region, day].shared += 1
 
-    def move(self, region: str, day: date | None) -> None:
-        """Note that what ``region`` and ``day`` rest on may have changed, whoever did it."""
-        self._causes.setdefault((region, day), Cause())
-        if day is None:
-            self.every_day.add(region)
+    def move(self, days: Iterable[Bucket], spans: Iterable[Span]) -> None:
+        """Note that what these days rest on may have changed, whoever did it."""
+        for region, day in days:
+            self._causes.setdefault((region, day), Cause())
+            if day is None:
+                self.every_day.add(region)
+        self._spans.update(spans)
 
-    def move_span(self, region: str, first: date, last: date) -> None:
-        """Note the same of every day from ``first`` to ``last``."""
-        self._spans.add((region, first, last))
-
-    def spans(self) -> Iterable[tuple[str, date, date]]:
+    def spans(self) -> Iterable[Span]:
         """Return the stretches of days that were noted so."""
         return self._spans
 
@@ -208,7 +211,7 @@ class Pending:
         pending = {
             "judged_to": self.judged_to,
             "causes": causes,
-            "linked": self.linked.to_values(last_tick),
+            "incidents": self.linked.to_values(last_tick),
             "watchers": self._watchers.to_values(last_tick),
             "spans": sorted([region, low.isoformat(), high.isoformat()] for region, low, high in self._spans),
         }
@@ -225,8 +228,8 @@ class Pending:
             pending._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
         # Which days a step moved that came or went before the restart, nobody can tell any more.
         pending.every_day = {region for region, day in pending._causes if day is None}
-        if "linked" in stored:
-            pending.linked = LinkedSince.from_values(stored["linked"], last_tick)
+        if "incidents" in stored:
+            pending.linked = LinkedSince.from_values(stored["incidents"], last_tick)
         if "watchers" in stored:
             pending._watchers = Watchers.from_values(stored["watchers"], last_tick)
         for region, low, high in stored.get("spans", []):

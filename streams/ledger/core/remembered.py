@@ -176,16 +176,6 @@ class Remembered:
         """
         return self._partners(reports, [_placed_of_linkable(report) for report in reports])
 
-    def gatherings(
-        self, reports: Sequence[Linkable], gone: Sequence[Linkable]
-    ) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield for every crowd, and every spot that ``gone`` may have been a crowd at, which of ``reports`` are there.
-
-        With them come all others that are there, those of ``gone`` included. Reports are told by their places.
-        """
-        placed, left = ([_placed_of_linkable(report) for report in each] for each in (reports, gone))
-        return self._nearby.gatherings(placed, left, lambda cells: self._staged().cells(cells))
-
     def _partners(self, reports: Sequence[Linkable], placed: Sequence[tuple[Any, ...]]) -> Partners:
         near = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
         return Partners(near, self._naming(reports) if self.has_claims else [])
