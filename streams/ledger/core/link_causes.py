@@ -15,8 +15,8 @@ from schemas.agreement import Agreement
 from schemas.rows import Identity, Linkable
 from schemas.truceday import Micros
 from streams.ledger.core.identity import body_digest
+from streams.ledger.core.legs.possible import possible_days
 from streams.ledger.core.linking import Candidates
-from streams.ledger.core.possible import possible_days
 from streams.ledger.core.relinking import Incident
 from streams.ledger.core.remembered import Remembered
 
