@@ -13,6 +13,8 @@ takes 9.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 
 from schemas.errors import FactUnreadable
@@ -280,7 +282,9 @@ class TickFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="tick"
 
 ReportFact = IncidentFact | ConvoyFact | CoverageFact | BulletinFact | DeclarationFact | PositionFact
 #: The same for ``isinstance``, which takes a tuple four times as fast as a union.
-REPORT_FACTS = (IncidentFact, ConvoyFact, CoverageFact, BulletinFact, DeclarationFact, PositionFact)
+REPORT_FACTS: tuple[type[ReportFact], ...] = get_args(ReportFact)
+#: Facts of one place.
+PLACED_FACTS = (IncidentFact, ConvoyFact)
 Fact = ReportFact | RejectFact | DismissalFact | OutsideFact | TickFact
 
 _encoder = msgspec.json.Encoder()

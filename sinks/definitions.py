@@ -8,12 +8,13 @@ tables, and such a macro answers only where the database in use is its own file,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.placenames import ARTICLES
+from schemas.rows import LEGS, RECORDED, VERDICT_COLUMNS, DayVerdict
 
 #: In the order in which they build on each other.
 _FILES = (
@@ -50,6 +51,16 @@ _OWN_FILE = """(
 ) AS own_file"""
 #: Rows of several files that are read together can be told apart.
 _NAMED = "SELECT *, '@agreement@' AS agreement FROM (\n{}\n)"
+#: Columns of a verdict whose change makes a version of any day, so that no other row tells of them.
+_MADE_BY_VERSIONS = ("verdict", *LEGS, "violence_limit", "evidence")
+#: Columns that ``verdict_changes`` compares as they are.
+_COMPARED = [
+    name
+    for name in DayVerdict._fields
+    if name not in {*RECORDED, "verdict", "reasons", "evidence", "rule", "contested_by"}
+]
+#: Views over the log of verdicts, each with the columns of it that it leaves out.
+_OF_VERDICTS = {"day_verdicts": (), "day_verdict_versions": (), "day_figures": _MADE_BY_VERSIONS}
 _ANY_FILE = "(SELECT true AS in_use) AS own_file"
 
 
@@ -70,8 +81,9 @@ def definitions(agreement: Agreement, file_id: str) -> str:
     text = "\n".join((folder / name).read_text("utf-8") for name in _FILES)
     monitor = agreement.violence.bulletins_of
     return _filled(
-        _unfolded(text) + _comments_on_agreement(text),
-        {
+        _unfolded(text) + _comments_on_verdicts(text) + _comments_on_agreement(text),
+        _of_verdicts()
+        | {
             "asked": _ASKED,
             "mark": _MARK.format(file_id=file_id),
             "file_id": file_id,
@@ -84,6 +96,36 @@ def definitions(agreement: Agreement, file_id: str) -> str:
             "ends": "NULL" if agreement.last_day is None else str(agreement.calendar.end_of(agreement.last_day)),
         },
     )
+
+
+def _of_verdicts() -> dict[str, str]:
+    """Return what is filled in for each column of a verdict, or for each leg."""
+
+    def each(names: Iterable[str], form: str, between: str = ", ") -> str:
+        return between.join(form.format(place, name=name) for place, name in enumerate(names, 1))
+
+    listed = "list_filter(coalesce({}, []), lambda each: NOT list_contains(coalesce({}, []), each))"
+    later, earlier = (f"{side}.evidence ->> '$.{{name}}[*]'" for side in ("later", "earlier"))
+    return {
+        "made_by_versions": ", ".join(_MADE_BY_VERSIONS),
+        "later": each(("verdict", *_COMPARED), "later.{name}"),
+        "earlier": each(("verdict", *_COMPARED), "earlier.{name}"),
+        # A day without a bulletin, or a toll, has none: that is null in JSON, and not a missing value.
+        "moved": each(
+            _COMPARED,
+            "{{'field': '{name}', 'old': coalesce(to_json(earlier.{name}), 'null'::JSON), "
+            "'new': coalesce(to_json(later.{name}), 'null'::JSON)}}",
+        ),
+        "evidence_added": each(LEGS, listed.format(later, earlier)),
+        "evidence_removed": each(LEGS, listed.format(earlier, later)),
+        "evidence_named": each(
+            LEGS,
+            "SELECT unnest(evidence ->> '$.{name}[*]') AS id, '{name}' AS leg, "
+            "generate_subscripts(evidence ->> '$.{name}[*]', 1) AS place FROM verdict",
+            " UNION ALL ",
+        ),
+        "findings_told": each(LEGS, "UNION ALL SELECT 4, {}, '{name}', {name}, NULL FROM verdict", " "),
+    }
 
 
 def _unfolded(text: str) -> str:
@@ -103,6 +145,19 @@ def _unfolded(text: str) -> str:
         written += [text[end:start], _NAMED.format(body) if statement[3] == "VIEW" else body]
         end = after
     return "".join([*written, text[end:]])
+
+
+def _comments_on_verdicts(text: str) -> str:
+    """Return the comments of ``verdict_log`` for its views, but where a view has its own."""
+    files = (resources.files("sinks") / "schema").iterdir()
+    tables = "".join(file.read_text("utf-8") for file in files if re.match(r"v\d+\.sql$", file.name))
+    told = dict(re.findall(r"^COMMENT ON COLUMN verdict_log\.(\w+) IS (.*);$", tables, re.MULTILINE))
+    return "".join(
+        f"COMMENT ON COLUMN {view}.{name} IS {told[name]};\n"
+        for view, left_out in _OF_VERDICTS.items()
+        for name in VERDICT_COLUMNS
+        if name not in left_out and f"COMMENT ON COLUMN {view}.{name} IS " not in text
+    )
 
 
 def _comments_on_agreement(text: str) -> str:

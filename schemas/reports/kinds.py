@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
@@ -205,16 +205,7 @@ class PositionReport(Report):
     )
 
 
-AnyReport = Annotated[
-    IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport,
-    Field(discriminator="type"),
-]
-REPORT_TYPES: tuple[type[Report], ...] = (
-    IncidentReport,
-    ConvoyReport,
-    CoverageNotice,
-    Bulletin,
-    Declaration,
-    PositionReport,
-)
+_Reports = IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport
+REPORT_TYPES: tuple[type[Report], ...] = get_args(_Reports)
+AnyReport = Annotated[_Reports, Field(discriminator="type")]
 ANY_REPORT: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

@@ -31,6 +31,9 @@ from schemas.rows.reports import (
     ReportRow,
 )
 from schemas.rows.verdicts import (
+    LEGS,
+    RECORDED,
+    VERDICT_COLUMNS,
     Amendment,
     DayTallyRow,
     DayVerdict,
@@ -42,6 +45,9 @@ from schemas.rows.verdicts import (
 )
 
 __all__ = [
+    "LEGS",
+    "RECORDED",
+    "VERDICT_COLUMNS",
     "Amendment",
     "BulletinRow",
     "Changes",

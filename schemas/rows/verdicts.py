@@ -49,6 +49,12 @@ class FeedTallyRow(NamedTuple):
     incidents: int
 
 
+#: Legs of the test, in the order of ``reasons``: each is a column of its findings, and a key of ``evidence``.
+LEGS = ("violence", "access")
+#: Columns of a verdict that tell which row it is and when it was made. All others are judged.
+RECORDED = ("region", "truce_day", "version", "state", "recorded_at", "tick_offset", "cause", "new_version")
+
+
 class DayVerdict(NamedTuple):
     """A row of ``verdict_log``: the verdict of one region and truce-day. ``reasons`` and ``evidence`` are JSON text.
 
@@ -97,6 +103,10 @@ class DayVerdict(NamedTuple):
     refused_pending: int
     incidents_without_toll: int
     new_version: bool
+
+
+#: Columns of ``day_verdicts``.
+VERDICT_COLUMNS = tuple(name for name in DayVerdict._fields if name != "new_version")
 
 
 class Amendment(NamedTuple):

@@ -211,13 +211,7 @@ WITH replaced AS (
                WHEN earlier.state = 'AMENDED' THEN 'AMENDED'
                ELSE 'FINAL'
            END AS state_before,
-           (later.verdict, later.violence, later.access, later.incidents, later.incidents_out_of_scope,
-            later.bulletin_incidents, later.violence_limit, later.covered_share, later.deaths_low, later.deaths_best, later.deaths_high,
-            later.incidents_sure, later.incidents_possible, later.refused_pending, later.incidents_without_toll)
-           IS NOT DISTINCT FROM
-           (earlier.verdict, earlier.violence, earlier.access, earlier.incidents, earlier.incidents_out_of_scope,
-            earlier.bulletin_incidents, earlier.violence_limit, earlier.covered_share, earlier.deaths_low, earlier.deaths_best, earlier.deaths_high,
-            earlier.incidents_sure, earlier.incidents_possible, earlier.refused_pending, earlier.incidents_without_toll)
+           (@later@) IS NOT DISTINCT FROM (@earlier@)
                AS only_reasons
     FROM day_verdict_versions later
     JOIN truce_days d USING (truce_day)
@@ -238,27 +232,7 @@ SELECT
         [
             {'field': 'verdict', 'old': to_json(earlier.verdict), 'new': to_json(later.verdict)},
             {'field': 'state', 'old': to_json(state_before), 'new': to_json(later.state)},
-            {'field': 'violence', 'old': to_json(earlier.violence), 'new': to_json(later.violence)},
-            {'field': 'access', 'old': to_json(earlier.access), 'new': to_json(later.access)},
-            {'field': 'incidents', 'old': to_json(earlier.incidents), 'new': to_json(later.incidents)},
-            {'field': 'incidents_out_of_scope', 'old': to_json(earlier.incidents_out_of_scope),
-             'new': to_json(later.incidents_out_of_scope)},
-            -- A day without a bulletin, or a toll, has none: that is null in JSON, and not a missing value.
-            {'field': 'bulletin_incidents', 'old': coalesce(to_json(earlier.bulletin_incidents), 'null'::JSON),
-             'new': coalesce(to_json(later.bulletin_incidents), 'null'::JSON)},
-            {'field': 'violence_limit', 'old': to_json(earlier.violence_limit), 'new': to_json(later.violence_limit)},
-            {'field': 'covered_share', 'old': to_json(earlier.covered_share), 'new': to_json(later.covered_share)},
-            {'field': 'deaths_low', 'old': coalesce(to_json(earlier.deaths_low), 'null'::JSON),
-             'new': coalesce(to_json(later.deaths_low), 'null'::JSON)},
-            {'field': 'deaths_best', 'old': coalesce(to_json(earlier.deaths_best), 'null'::JSON),
-             'new': coalesce(to_json(later.deaths_best), 'null'::JSON)},
-            {'field': 'deaths_high', 'old': coalesce(to_json(earlier.deaths_high), 'null'::JSON),
-             'new': coalesce(to_json(later.deaths_high), 'null'::JSON)},
-            {'field': 'incidents_without_toll', 'old': to_json(earlier.incidents_without_toll),
-             'new': to_json(later.incidents_without_toll)},
-            {'field': 'incidents_sure', 'old': to_json(earlier.incidents_sure), 'new': to_json(later.incidents_sure)},
-            {'field': 'incidents_possible', 'old': to_json(earlier.incidents_possible), 'new': to_json(later.incidents_possible)},
-            {'field': 'refused_pending', 'old': to_json(earlier.refused_pending), 'new': to_json(later.refused_pending)},
+            @moved@,
             -- The sentences tell the figures too: they are worth telling where nothing else moved.
             {'field': 'reasons', 'old': to_json(earlier.reasons ->> '$[*].text'), 'new': to_json(later.reasons ->> '$[*].text')}
         ],
@@ -266,18 +240,8 @@ SELECT
             -- Where every incident is sure, their number has been told.
             AND (each.field <> 'incidents_sure' OR (earlier.incidents_sure, later.incidents_sure) <> (earlier.incidents, later.incidents))
     ) AS changed,
-    list_concat(
-        list_filter(later.evidence ->> '$.violence[*]',
-                    lambda each: NOT list_contains(coalesce(earlier.evidence ->> '$.violence[*]', []), each)),
-        list_filter(later.evidence ->> '$.access[*]',
-                    lambda each: NOT list_contains(coalesce(earlier.evidence ->> '$.access[*]', []), each))
-    ) AS evidence_added,
-    list_concat(
-        list_filter(coalesce(earlier.evidence ->> '$.violence[*]', []),
-                    lambda each: NOT list_contains(later.evidence ->> '$.violence[*]', each)),
-        list_filter(coalesce(earlier.evidence ->> '$.access[*]', []),
-                    lambda each: NOT list_contains(later.evidence ->> '$.access[*]', each))
-    ) AS evidence_removed,
+    flatten([@evidence_added@]) AS evidence_added,
+    flatten([@evidence_removed@]) AS evidence_removed,
     later.cause ->> '$.reports[*]' AS reports,
     coalesce((later.cause ->> '$.more')::INTEGER, 0) AS more_reports
 FROM paired
@@ -607,20 +571,13 @@ WITH asked_of AS (
 ), named AS (
     SELECT split_part(id, '/', 1) AS feed, substr(id, strpos(id, '/') + 1) AS name, id, leg, place
     FROM (
-        SELECT unnest(evidence ->> '$.violence[*]') AS id, 'violence' AS leg,
-               generate_subscripts(evidence ->> '$.violence[*]', 1) AS place
-        FROM verdict
-        UNION ALL
-        SELECT unnest(evidence ->> '$.access[*]'), 'access',
-               generate_subscripts(evidence ->> '$.access[*]', 1)
-        FROM verdict
+        @evidence_named@
     )
 ), told AS (
     SELECT 1 AS part, 0 AS place, 'region' AS fact, name AS value, pcode AS detail FROM regions WHERE pcode = (SELECT pcode FROM asked_of)
     UNION ALL SELECT 2, 0, 'truce-day', strftime(truce_day, '%Y-%m-%d'), utc_text(starts_at) || ' to ' || utc_text(ends_at) FROM span
     UNION ALL SELECT 3, 0, 'verdict', verdict, state || ', version ' || version || ' of ' || utc_text(recorded_at) FROM verdict
-    UNION ALL SELECT 4, 1, 'violence', violence, NULL FROM verdict
-    UNION ALL SELECT 4, 2, 'access', access, NULL FROM verdict
+    @findings_told@
     UNION ALL SELECT 5, 1, 'incidents', incidents::VARCHAR, 'in scope' FROM verdict
     UNION ALL SELECT 5, 8, 'possible incidents', incidents_possible::VARCHAR, 'of intervals that touch other days as well; ' || incidents_sure || ' surely of this day' FROM verdict
         WHERE incidents_possible > 0
@@ -651,11 +608,11 @@ WITH asked_of AS (
     WHERE leg = 'violence'
     UNION ALL
     SELECT 8, named.place * 1000 + row_number() OVER (ORDER BY named.place, steps.occurred_from, steps.reported_at, steps.feed, steps.report_id),
-           'evidence: access', named.id || coalesce(': ' || steps.step || ' at ' || utc_text(steps.occurred_from), ''), reports.raw
+           'evidence: ' || leg, named.id || coalesce(': ' || steps.step || ' at ' || utc_text(steps.occurred_from), ''), reports.raw
     FROM named
-    LEFT JOIN convoy_events steps ON steps.convoy = named.id
+    LEFT JOIN convoy_events steps ON leg = 'access' AND steps.convoy = named.id
     LEFT JOIN reports ON reports.feed = steps.feed AND reports.report_id = steps.report_id AND reports.present
-    WHERE leg = 'access'
+    WHERE leg <> 'violence'
     UNION ALL
     SELECT 9, row_number() OVER (ORDER BY feed), 'feed', feed, incidents || ' incidents in scope'
     FROM feed_tallies

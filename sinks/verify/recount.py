@@ -28,7 +28,7 @@ from sinks.verify.bulletins import (
     of_days,
     used,
 )
-from sinks.verify.convoys import Leg, judge_access
+from sinks.verify.convoys import AccessLeg, Leg, judge_access
 from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
 from sinks.verify.incidents import NaiveIncident, toll_sums
@@ -58,9 +58,9 @@ class NaiveVerdict(NamedTuple):
     deaths_low: int | None
     deaths_best: int | None
     deaths_high: int | None
-    violence_evidence: tuple[str, ...]
-    access_evidence: tuple[str, ...]
-    reasons: tuple[Reason, Reason]
+    #: By leg, as ``reasons`` are in order.
+    evidence: dict[str, tuple[str, ...]]
+    reasons: tuple[Reason, ...]
     rule: str
     contested_by: str | None
     incidents_sure: int
@@ -211,7 +211,6 @@ def judge(
         or used(days, day, bulletins) is not None
         or bool(possible or refused.reports)
     )
-    findings = {violence.finding, access.finding}
     watch_told = None
     if violence.finding == "UNKNOWN":
         watch_told = _watch_told(agreement, start, until, inside, [*notices, *measured_by], unexplained)
@@ -234,6 +233,8 @@ def judge(
         told_of=told_of,
     )
     low, best, high, without_toll = toll_sums([incident.content for incident in inside])
+    legs: dict[str, tuple[Leg | AccessLeg, Reason]] = {"violence": (violence, why), "access": (access, access.reason)}
+    findings = [leg.finding for leg, _ in legs.values()]
     verdict = "BROKEN" if "BROKEN" in findings else "UNKNOWN" if "UNKNOWN" in findings else "MET"
     return NaiveVerdict(
         verdict=verdict,
@@ -248,10 +249,9 @@ def judge(
         deaths_low=low,
         deaths_best=best,
         deaths_high=high,
-        violence_evidence=violence.evidence,
-        access_evidence=access.evidence,
-        reasons=(why, access.reason),
-        rule=(why if violence.finding == verdict else access.reason)["rule"],
+        evidence={name: leg.evidence for name, (leg, _) in legs.items()},
+        reasons=tuple(reason for _, reason in legs.values()),
+        rule=next(reason["rule"] for leg, reason in legs.values() if leg.finding == verdict),
         contested_by=", ".join(sorted({each.feed for each in against})) if against else None,
         incidents_sure=len(sure),
         incidents_possible=len(possible),

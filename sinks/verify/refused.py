@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.facts import Located
 from schemas.instants import parse_instant
+from schemas.rejects import REPORTS_BY_TYPE
 from schemas.reports import Place
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_DAY, Micros, to_micros
@@ -29,7 +30,7 @@ from sinks.verify.published import Published
 
 #: Places looked at, days an interval may last, years it may lie in, and reports named.
 MOST_PLACES, LONGEST_DAYS, FIRST_YEAR, LAST_YEAR, NAMED = 500, 400, 1971, 2199, 10
-_NOT_INCIDENTS = {"convoy", "coverage", "bulletin", "declaration", "position"}
+_NOT_INCIDENTS = REPORTS_BY_TYPE.keys() - {"incident"}
 _WITHDRAWN = {"retracted", "merged"}
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
 
-from schemas.rows import DayVerdict, GateRow, WindowRow
+from schemas.rows import VERDICT_COLUMNS, DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
 from sinks.verify.incident_rows import linking_of
@@ -124,9 +124,9 @@ def _told(streak: NaiveStreak) -> tuple[int, str | None]:
 
 
 def _verdicts(file: Published) -> dict[str, dict[date, DayVerdict]]:
-    columns = file.columns("day_verdicts", DayVerdict._fields[:-1])
+    columns = file.columns("day_verdicts", VERDICT_COLUMNS)
     found: dict[str, dict[date, DayVerdict]] = {}
-    for values in file.stream(f"select {columns}, true from day_verdicts"):  # noqa: S608
-        row = DayVerdict(*values)
+    for values in file.stream(f"select {columns} from day_verdicts"):  # noqa: S608
+        row = DayVerdict(**dict(zip(VERDICT_COLUMNS, values, strict=True)), new_version=True)
         found.setdefault(row.region, {})[row.truce_day] = row
     return found

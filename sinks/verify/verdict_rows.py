@@ -10,7 +10,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from schemas.rows import DayVerdict
+from schemas.rows import LEGS, RECORDED, VERDICT_COLUMNS, DayVerdict
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
 from sinks.verify.past import Past, RegionPast
@@ -19,18 +19,10 @@ from sinks.verify.recount import NaiveVerdict
 from sinks.verify.ticks import Ticks
 
 #: What makes a new version whenever it changes; figures do so only once the day is FINAL.
-FINDINGS = ("violence", "access", "violence_limit", "evidence")
-FIGURES = (
-    *("incidents", "incidents_out_of_scope", "bulletin_incidents", "covered_share", "deaths_low", "deaths_best"),
-    *("deaths_high", "rule", "contested_by", "incidents_sure", "incidents_possible", "refused_pending"),
-    "incidents_without_toll",
-)
+FINDINGS = (*LEGS, "violence_limit", "evidence")
+FIGURES = tuple(name for name in DayVerdict._fields if name not in {*RECORDED, *FINDINGS, "verdict", "reasons"})
 #: What a judgement decides of a row.
 JUDGED = ("verdict", *FINDINGS, *FIGURES)
-
-
-#: Columns of ``day_verdicts``.
-COLUMNS = DayVerdict._fields[:-1]
 
 
 def check_verdicts(file: Published) -> Iterator[Difference]:
@@ -43,7 +35,7 @@ def check_verdicts(file: Published) -> Iterator[Difference]:
     for region in file.agreement.regions:
         of_region = past.of(region)
         judged = _by_day(file, "verdict_log", DayVerdict._fields, region)
-        present = _by_day(file, "day_verdicts", COLUMNS, region)
+        present = _by_day(file, "day_verdicts", VERDICT_COLUMNS, region)
         for day in sorted(due ^ judged.keys()):
             yield Row("day_verdict_versions", region, day).differs(
                 "", *(("a row", None) if day in judged else (None, "a row"))
@@ -151,7 +143,7 @@ class History:
             tick_offset=made.tick_offset,
             cause=made.cause,
         )
-        yield from row.compare(COLUMNS, present[0], wanted[: len(COLUMNS)])
+        yield from row.compare(VERDICT_COLUMNS, present[0], [getattr(wanted, name) for name in VERDICT_COLUMNS])
 
     def _is_final(self, now: Micros) -> bool:
         return self._file.days.state(self._day, self._file.agreement.lateness, now) == "FINAL"
@@ -174,12 +166,11 @@ def _by_day(file: Published, table: str, names: Sequence[str], region: str) -> d
 
 def _recounted(verdict: NaiveVerdict) -> dict[str, Any]:
     told = {name: getattr(verdict, name) for name in JUDGED if hasattr(verdict, name)}
-    evidence = {"violence": list(verdict.violence_evidence), "access": list(verdict.access_evidence)}
     return {
         **told,
         "violence_limit": float(verdict.limit),
         "covered_share": float(verdict.share),
-        "evidence": evidence,
+        "evidence": {leg: list(names) for leg, names in verdict.evidence.items()},
     }
 
 

@@ -21,12 +21,11 @@ from schemas.agreement import Agreement
 from schemas.chunks import Row
 from schemas.errors import ReportRejected
 from schemas.facts import (
+    PLACED_FACTS,
     BulletinFact,
-    ConvoyFact,
     CoverageFact,
     DismissalFact,
     Fact,
-    IncidentFact,
     Origin,
     OutsideFact,
     Redrive,
@@ -39,13 +38,10 @@ from schemas.rejects import DISMISSAL_OF, MOST_HINT, RejectCode, dismissal_in, e
 from schemas.reports import (
     ANY_REPORT,
     FEED_NAME,
-    Bulletin,
-    ConvoyReport,
     CoverageNotice,
     Declaration,
     IncidentReport,
     Interval,
-    PositionReport,
     Report,
 )
 from schemas.topics import MAX_REPORT_BYTES
@@ -60,8 +56,6 @@ CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer intervals say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
-#: Facts of one place. A tuple: ``isinstance`` takes it four times as fast as a union.
-_PLACED = (IncidentFact, ConvoyFact)
 #: Sixteen digits end in the year 2286; beyond lie instants no calendar has.
 _TICK = re.compile(rb"[0-9]{1,16}").fullmatch
 _FEED_NAME = re.compile(FEED_NAME).fullmatch
@@ -253,25 +247,12 @@ class Examiner:
         # A stand-in of the fast decoder is no instance of the model.
         if incident is not None:
             return self._make.incident(incident, times, origin, stamp)
-        match report:
-            case IncidentReport():
-                return self._make.incident(report, times, origin, stamp)
-            case ConvoyReport():
-                return self._make.convoy(report, times, origin, stamp)
-            case CoverageNotice():
-                return self._make.coverage(report, times, origin, stamp)
-            case Bulletin():
-                return self._make.bulletin(report, times, origin, stamp)
-            case Declaration():
-                return self._make.declaration(report, times, origin, stamp)
-            case PositionReport():
-                return self._make.position(report, times, origin, stamp)
-        raise ReportRejected(RejectCode.UNKNOWN_TYPE, f"no intake for {type(report).__name__}")
+        return self._make.fact(report, times, origin, stamp)
 
     def _within(self, agreement: str, fact: ReportFact) -> ReportFact | None:
         """Return the fact as it concerns an agreement; None for one of none of its regions."""
         regions = self._regions[agreement]
-        if isinstance(fact, _PLACED):
+        if isinstance(fact, PLACED_FACTS):
             concerns = fact.place.region in regions
         elif isinstance(fact, CoverageFact):
             fact = msgspec.structs.replace(fact, regions=tuple(each for each in fact.regions if each in regions))
@@ -339,11 +320,12 @@ def _in_time(report: Any, read_at: Micros) -> bool:
     """Whether the times of a stand-in are such as ``_times`` takes."""
     reported_at, occurred = report.reported_at, report.occurred
     from_ = occurred.from_
-    return (
+    in_time: bool = (
         reported_at <= read_at + CLOCK_TOLERANCE
         and from_ <= reported_at + CLOCK_TOLERANCE
         and occurred.to - from_ <= LONGEST_STRETCH
     )
+    return in_time
 
 
 def _times(report: Report, read_at: Micros) -> Times:

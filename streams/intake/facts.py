@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ from schemas.facts import (
     Located,
     Origin,
     PositionFact,
+    ReportFact,
 )
 from schemas.lengths import Length
 from schemas.missing import is_missing
@@ -81,6 +82,18 @@ class FactMaker:
 
     def __init__(self, gazetteer: Locator) -> None:
         self._gazetteer = gazetteer
+        self._by_type: dict[type[Report], Callable[..., ReportFact]] = {
+            IncidentReport: self.incident,
+            ConvoyReport: self.convoy,
+            CoverageNotice: self.coverage,
+            Bulletin: self.bulletin,
+            Declaration: self.declaration,
+            PositionReport: self.position,
+        }
+
+    def fact(self, report: Report, times: Times, origin: Origin, stamp: Micros) -> ReportFact:
+        """Return the fact of a report of any type."""
+        return self._by_type[type(report)](report, times, origin, stamp)
 
     def incident(self, report: IncidentReport, times: Times, origin: Origin, stamp: Micros) -> IncidentFact:
         """Return the fact of an incident report, or of its stand-in."""

@@ -18,6 +18,7 @@ from schemas.agreement import Agreement
 from schemas.errors import ReportRejected
 from schemas.facts import Tells
 from schemas.instants import END, FIRST, parse_instant
+from schemas.rejects import REPORTS_BY_TYPE
 from schemas.reports import Place, PlacePrecision, Status
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_DAY, Micros, to_micros
@@ -27,9 +28,8 @@ from streams.intake.facts import Locator
 MOST_PLACES = 500
 #: An interval longer than this says nothing about a day.
 LONGEST_DAYS = 400
-#: Kinds of report that are no incident.
-#: A tuple: what stands under ``type`` may have no hash.
-_OTHERS = ("convoy", "coverage", "bulletin", "declaration", "position")
+#: Types of report that are no incident. A tuple: what stands under ``type`` may have no hash.
+_OTHERS = tuple(name for name in REPORTS_BY_TYPE if name != "incident")
 _NOTHING = Tells()
 
 

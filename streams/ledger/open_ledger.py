@@ -32,8 +32,8 @@ from sinks.linking import LinkingAnswers
 from sinks.store import Store
 from streams.engine.fact_records import chunk_in
 from streams.engine.lane import Record, fingerprint
-from streams.ledger.core.court import FINDINGS
 from streams.ledger.core.identity import SeenFilter
+from streams.ledger.core.judge import FINDINGS
 from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.metrics import LedgerMetrics

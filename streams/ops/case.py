@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.rows import ConvoyStepRow, Identity
 from schemas.truceday import Micros
-from streams.ledger.core.access import Access, AccessFinding
 from streams.ledger.core.convoy import Convoy
 from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding
-from streams.ledger.core.violence import judge_violence, may_be_broken
+from streams.ledger.core.legs.access import Access, AccessFinding
+from streams.ledger.core.legs.coverage import watch_of
+from streams.ledger.core.legs.limit import judge_violence, may_be_broken
 
 
 class CountedIncident(NamedTuple):
@@ -42,6 +42,7 @@ class Case:
         contesting: bulletins that count more than the limit, where these contest a day.
         possible: incidents in scope that count, too long for one day, that touch this one.
         refused: pending reports that may be incidents, where the agreement minds them.
+        others: findings of the legs that nothing here would change, by name.
     """
 
     agreement: Agreement
@@ -60,6 +61,7 @@ class Case:
     contesting: tuple[str, ...] = ()
     possible: Sequence[CountedIncident] = ()
     refused: tuple[str, ...] = ()
+    others: Mapping[str, Finding] = field(default_factory=dict)
 
     @property
     def runs(self) -> bool:

@@ -133,7 +133,9 @@ def _at(instant: Micros | None, agreement: Agreement) -> str:
 
 
 def both_legs(case: Case) -> str | None:
-    """Say that MET takes a change of both legs, where it does."""
-    if case.violence() is Finding.MET or case.access().finding in (Finding.MET, Finding.NOT_OWED):
+    """Say that MET takes a change of several legs, where it does."""
+    legs = {"violence": case.violence(), "access": case.access().finding, **case.others}
+    wanting = [name for name, finding in legs.items() if finding not in (Finding.MET, Finding.NOT_OWED)]
+    if len(wanting) < 2:
         return None
-    return "For MET, violence and access would both have to change."
+    return f"For MET, {' and '.join(wanting)} would {'both' if len(wanting) == 2 else 'all'} have to change."

@@ -15,10 +15,10 @@ from math import ceil, floor
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyStepRow
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
-from streams.ledger.core.access import AccessFinding
 from streams.ledger.core.convoy import ConvoyName
 from streams.ledger.core.findings import Finding, combine
-from streams.ledger.core.violence import judge_violence
+from streams.ledger.core.legs.access import AccessFinding
+from streams.ledger.core.legs.limit import judge_violence
 from streams.ops.case import Case
 from streams.ops.watching import Stretch, stretches
 
@@ -67,13 +67,15 @@ def counterfactuals(case: Case) -> list[Counterfactual]:
     """Return the counterfactuals of both legs of a case, violence first."""
     violence, access = case.violence(), case.access().finding
     return [
-        *(_with_verdict(change, access) for change in _of_violence(case, violence)),
-        *(_with_verdict(change, violence) for change in _of_access(case)),
+        *(_with_verdict(change, access, case) for change in _of_violence(case, violence)),
+        *(_with_verdict(change, violence, case) for change in _of_access(case)),
     ]
 
 
-def _with_verdict(change: Counterfactual, other_leg: Finding) -> Counterfactual:
-    return replace(change, verdict=combine(change.finding, other_leg)) if change.finding else change
+def _with_verdict(change: Counterfactual, other_leg: Finding, case: Case) -> Counterfactual:
+    if not change.finding:
+        return change
+    return replace(change, verdict=combine((change.finding, other_leg, *case.others.values())))
 
 
 def _of_violence(case: Case, finding: Finding) -> Iterator[Counterfactual]:
@@ -184,7 +186,7 @@ def _of_access(case: Case) -> Iterator[Counterfactual]:
         case "not_owed":
             return
         case "attacked":
-            attacks = _attacks(case, found.convoys)
+            attacks = _attacks(case, found.evidence)
             left = replace(case, steps=[step for step in case.steps if f"{step.feed}/{step.report_id}" not in attacks])
             yield Counterfactual("access", "retract_attack", left.access().finding, names=attacks)
             if left.access().finding is Finding.BROKEN:
@@ -214,7 +216,7 @@ def _of_access(case: Case) -> Iterator[Counterfactual]:
 def _deliver(case: Case, found: AccessFinding, since: Micros) -> Counterfactual:
     """Return which convoys have to be delivered, and where others have to deliver in place of closed ones."""
     closed = tuple(name for name, _, _ in found.closed)
-    waited_for = tuple(name for name in found.convoys if name not in closed)
+    waited_for = tuple(name for name in found.evidence if name not in closed)
     place_of = {convoy.label: convoy.place for convoy in case.convoys()}
     places = sorted({place_of[name] for name in closed}, key=lambda place: place or "")
     others = [
@@ -224,7 +226,7 @@ def _deliver(case: Case, found: AccessFinding, since: Micros) -> Counterfactual:
     names = [ConvoyName.parse(label) for label in waited_for]
     steps: tuple[ConvoyStep, ...] = (ConvoyStep.OFFLOADED,)
     arrived = [_step(case, ConvoyStep.OFFLOADED, name) for name in names]
-    if set(case.access(*others, *arrived).convoys) & set(waited_for):
+    if set(case.access(*others, *arrived).evidence) & set(waited_for):
         # A delivery counts only on a road that was reported.
         steps = (ConvoyStep.DISPATCHED, ConvoyStep.OFFLOADED)
         arrived = [_step(case, step, name, 2 - n) for name in names for n, step in enumerate(steps)]

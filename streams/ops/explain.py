@@ -23,7 +23,8 @@ from sinks.day_records import Change, DayDetail, ReportDetail, Step, VerdictVers
 from sinks.migrations import check_current
 from sinks.selecting import Connection
 from streams.ledger.core.convoy import Convoy
-from streams.ledger.core.violence import baseline_of, limit_of
+from streams.ledger.core.findings import Finding
+from streams.ledger.core.legs.limit import baseline_of, limit_of
 from streams.ops.case import Case, CountedIncident
 from streams.ops.counterfactuals import Counterfactual, counterfactuals
 from streams.ops.published import opened_copy
@@ -154,6 +155,11 @@ def _explained(agreement: Agreement, known: DayDetail) -> Explanation:
         nil_notices=_stretches_of(watch for watch in watching if watch.nil is not False),
         all_day=frozenset(all_day),
         steps=[_row(step) for step in known.steps],
+        others={
+            reason["leg"]: Finding(reason["finding"])
+            for reason in known.judged.reasons
+            if reason["leg"] not in ("violence", "access")
+        },
     )
     return Explanation(
         agreement=agreement,

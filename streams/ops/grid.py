@@ -29,6 +29,8 @@ LEGEND = (
     "aid = access decided, both = violence and access did; else violence\n"
     "~ provisional: late reports may change it   * amended: changed after it was final"
 )
+#: Legs as cells write them; one that is not listed is written out.
+_SHORT = {"access": "aid"}
 #: A day's column with its padding; a grid wider than the screen is cut into blocks of days.
 _DAY_WIDTH = 13
 _MARGIN_WIDTH = 38
@@ -142,7 +144,8 @@ def _streak(region: Window, required: int) -> Text:
 
 
 def _legs(cell: Cell) -> str:
-    """Which leg the verdict rests on, where it is not violence alone."""
-    if cell.verdict == "MET" or cell.access != cell.verdict:
+    """Which legs the verdict rests on, where that is not violence alone."""
+    decided = [reason["leg"] for reason in cell.reasons if reason["finding"] == cell.verdict]
+    if cell.verdict == "MET" or decided == ["violence"]:
         return ""
-    return "both" if cell.violence == cell.verdict else "aid"
+    return "both" if decided == ["violence", "access"] else " ".join(_SHORT.get(leg, leg) for leg in decided)

@@ -12,8 +12,8 @@ from sinks.verify.claims import DELIVERIES, group_claims
 from sinks.verify.convoy_rows import naive_step
 from sinks.verify.convoys import Standing, convoys_of, judge_access
 from sinks.verify.history import NaiveReport
-from streams.ledger.core.access import Access
 from streams.ledger.core.convoys import Convoys
+from streams.ledger.core.legs.access import Access
 from streams.ledger.core.report_rows import step_row
 from tests.support.drawn_facts import LISTED
 from tests.support.effort import examples
@@ -165,7 +165,7 @@ def owed_here(history: list[ConvoyStepRow], access: Access, horizon: int) -> Non
                 continue
             found = access.judge(region, start, end)
             told = judge_access(RULES, region, start, at(0, number + 4), end, history_of(history))
-            assert (found.finding, found.convoys) == (told.finding, told.evidence)
+            assert (found.finding, found.evidence) == (told.finding, told.evidence)
 
 
 def history_of(history: list[ConvoyStepRow]) -> list[NaiveReport]:

@@ -15,7 +15,7 @@ from schemas.facts import BulletinFact, CountLine
 from schemas.rows import BulletinRow
 from schemas.truceday import from_micros
 from sinks.reading import grid, grid_as_of, open_published
-from streams.ledger.core.bulletins import bulletin_rows
+from streams.ledger.core.legs.bulletins import bulletin_rows
 from streams.ops.grid import cell_text
 from streams.verify import verify
 from tests.support.judged import History, report

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from streams.ledger.core import watchers
-from streams.ledger.core.coverage import Watch, watch_of
+from streams.ledger.core.legs.coverage import Watch, watch_of
 from tests.support.effort import calls
 from tests.support.worlds import DAY, World, at, coverage, tick
 

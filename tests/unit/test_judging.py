@@ -8,14 +8,14 @@ from fractions import Fraction
 import pytest
 
 from schemas.rows import Identity
-from streams.ledger.core.access import Access
 from streams.ledger.core.convoy import Convoy, Timeline
 from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import watch_of
 from streams.ledger.core.findings import Finding, State, combine
+from streams.ledger.core.legs.access import Access
+from streams.ledger.core.legs.coverage import watch_of
+from streams.ledger.core.legs.limit import baseline_of, judge_violence, limit_of
 from streams.ledger.core.report_rows import step_row
 from streams.ledger.core.verdict import state_at
-from streams.ledger.core.violence import baseline_of, judge_violence, limit_of
 from tests.support.worlds import DAY, HOUR, TRUCE, at, convoy
 
 B, M, U, N = Finding.BROKEN, Finding.MET, Finding.UNKNOWN, Finding.NOT_OWED
@@ -40,7 +40,7 @@ B, M, U, N = Finding.BROKEN, Finding.MET, Finding.UNKNOWN, Finding.NOT_OWED
 def test_a_day_is_broken_by_any_leg_and_unknown_by_any_other(
     violence: Finding, access: Finding, verdict: Finding
 ) -> None:
-    assert combine(violence, access) is verdict
+    assert combine((violence, access)) is verdict
 
 
 def test_a_count_above_the_limit_breaks_the_day_however_poorly_it_was_covered() -> None:

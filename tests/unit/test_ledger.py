@@ -10,9 +10,9 @@ from schemas.facts import Origin, OutsideFact, Redrive, RejectFact, TickFact
 from schemas.rows import FeedRow, Identity
 from schemas.truceday import Micros
 from streams.ledger.core.identity import key_hash
+from streams.ledger.core.legs.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.report_rows import Entry
-from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
 from tests.support.worlds import (
     DAY,
     HOUR,

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.agreement import Agreement
 from sinks.verify.wording import _limit
-from streams.ledger.core.verdict import limit_text
+from streams.ledger.core.legs.violence_finding import limit_text
 from streams.ops.grid import number
 from tests.support.worlds import agreement
 

@@ -15,7 +15,7 @@ from schemas.facts import CountLine
 from schemas.rows import DayVerdict, Identity
 from schemas.truceday import Micros
 from streams.cli.check import rules_in_words
-from streams.ledger.core.bulletins import DayBulletins, Longer, bulletin_rows
+from streams.ledger.core.legs.bulletins import DayBulletins, Longer, bulletin_rows
 from streams.ops.status import read_status
 from streams.ops.status_text import show_longer_bulletins, status_json
 from streams.verify import verify

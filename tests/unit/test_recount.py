@@ -154,7 +154,7 @@ def test_scope_looks_at_whole_sides(between: list[Party], all_outside: bool, a_s
 
 def test_a_severe_incident_breaks_a_day_alone_and_is_the_evidence_even_above_the_limit() -> None:
     verdict = judged(*several(3), incident("z", kind="attack_on_aid", when=at(0, 20)))
-    assert (verdict.violence, verdict.violence_evidence) == ("BROKEN", ("feed-a/z",))
+    assert (verdict.violence, verdict.evidence["violence"]) == ("BROKEN", ("feed-a/z",))
 
 
 def test_a_severe_incident_out_of_scope_breaks_nothing() -> None:
@@ -171,7 +171,7 @@ def test_the_earliest_ten_are_the_evidence_by_start_then_feed_then_report() -> N
     same = [incident(f"i{n:02}", when=at(0, 5), feed=feed) for n in range(6) for feed in ("feed-b", "feed-a")]
     verdict = judged(*same, incident("last", when=at(0, 6)), incident("first", when=at(0, 4)))
     told = ["feed-a/first", *(f"feed-a/i{n:02}" for n in range(6)), *(f"feed-b/i{n:02}" for n in range(3))]
-    assert verdict.violence_evidence == tuple(told)
+    assert verdict.evidence["violence"] == tuple(told)
 
 
 def test_silence_is_unknown_and_watched_silence_is_met() -> None:
@@ -240,7 +240,7 @@ def access(
     *steps: NaiveReport, number: int = 0, now: Micros | None = None, truce: Agreement = TRUCE
 ) -> tuple[str, tuple[str, ...]]:
     verdict = judged(*steps, region="SY02", number=number, now=at(number + 1) if now is None else now, truce=truce)
-    return verdict.access, verdict.access_evidence
+    return verdict.access, verdict.evidence["access"]
 
 
 def test_a_region_that_access_is_not_owed_to_is_not_judged_by_it() -> None:
@@ -259,7 +259,7 @@ def test_an_attack_breaks_the_day_of_the_region_it_names_and_of_the_one_the_truc
     told = [step("attacked", at(0, 1)), step("dispatched", at(0, 5), region="SY01")]
     for region in ("SY01", "SY02"):
         verdict = judged(*told, region=region, number=0, now=at(1), truce=truce)
-        assert (verdict.access, verdict.access_evidence) == ("BROKEN", ("un/aid-1",))
+        assert (verdict.access, verdict.evidence["access"]) == ("BROKEN", ("un/aid-1",))
 
 
 def test_an_attack_before_a_convoy_was_sent_on_still_breaks_the_day_of_its_destination_then() -> None:

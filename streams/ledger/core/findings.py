@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+from schemas.truceday import Micros, from_micros
 
 
 class Finding(StrEnum):
@@ -23,10 +26,14 @@ class State(StrEnum):
     AMENDED = "AMENDED"
 
 
-def combine(violence: Finding, access: Finding) -> Finding:
+def combine(legs: Iterable[Finding]) -> Finding:
     """Combine the legs: BROKEN if any is, else UNKNOWN if any is, else MET. NOT_OWED does not count."""
-    if Finding.BROKEN in (violence, access):
+    findings = set(legs)
+    if Finding.BROKEN in findings:
         return Finding.BROKEN
-    if Finding.UNKNOWN in (violence, access):
-        return Finding.UNKNOWN
-    return Finding.MET
+    return Finding.UNKNOWN if Finding.UNKNOWN in findings else Finding.MET
+
+
+def minute(instant: Micros) -> str:
+    """Return an instant as sentences write it."""
+    return f"{from_micros(instant):%Y-%m-%d %H:%M} UTC"

@@ -18,7 +18,7 @@ from schemas.agreement import Agreement
 from schemas.chunks import Incidents, Numbers
 from schemas.rows import Evidence, Linkable
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from streams.ledger.core.tally import EVIDENCE_KEPT, Sums
+from streams.ledger.core.legs.tally import EVIDENCE_KEPT, Sums
 from streams.ledger.core.watchers import CAUSES_SHOWN
 
 Flags = npt.NDArray[np.bool_]

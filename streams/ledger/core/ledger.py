@@ -12,7 +12,6 @@ from schemas.agreement import Agreement
 from schemas.chunks import Incidents, Numbers
 from schemas.facts import (
     BulletinFact,
-    ConvoyFact,
     CoverageFact,
     DeclarationFact,
     DismissalFact,
@@ -41,24 +40,22 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
-from streams.ledger.core.books import Books, BulletinMoved, Watched
-from streams.ledger.core.bulletins import bulletin_rows
-from streams.ledger.core.claims import Changed as ChangedClaims
-from streams.ledger.core.convoy import ConvoyName
-from streams.ledger.core.court import Court
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.fresh import Flags, fresh, plain
 from streams.ledger.core.identity import body_digest, identity_of
+from streams.ledger.core.judge import DayJudge
+from streams.ledger.core.legs.books import Books
+from streams.ledger.core.legs.bulletins import bulletin_rows
+from streams.ledger.core.legs.leg import FromHorizon, Moved, OneDay, StandingReport
+from streams.ledger.core.legs.registry import legs_of
 from streams.ledger.core.links import Links
 from streams.ledger.core.pending import Changing, Pending
 from streams.ledger.core.pieces import Pieces, whole
-from streams.ledger.core.possible import possible_days
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.refusals import Bucket, Refusals
 from streams.ledger.core.remembered import Bounds, LinkingStore
-from streams.ledger.core.report_rows import NO_ORIGIN, Entry, incident_row, other_row, step_row
-from streams.ledger.core.watchers import Days
+from streams.ledger.core.report_rows import NO_ORIGIN, Entry, incident_row, other_row
 
 Sides = tuple[tuple[str, ...], ...]
 #: Feeds name the same few parties over and over; free text in their place must not grow the memory.
@@ -94,7 +91,8 @@ class Ledger:
         self._books = Books(agreement)
         self._pending = Pending()
         self._refusals = Refusals(agreement)
-        self._court = Court(agreement, self._books, self._refusals, earliest)
+        self._legs = legs_of(agreement, self._books, self._refusals, earliest)
+        self._judge = DayJudge(agreement, self._books, self._legs)
         self._links = None
         if agreement.linking is not None:
             self._links = Links(agreement, agreement.linking, self._books, staged, bounds or Bounds())
@@ -103,7 +101,6 @@ class Ledger:
         self._pullback = Pullback(agreement)
         self._fresh: dict[tuple[str, str], Prior] = {}
         self._touched: dict[Identity, ReportFact | None] = {}
-        self._convoys: set[ConvoyName] = set()
         self._scope: dict[Sides, bool] = {}
         self._regions = frozenset(agreement.regions)
         self._day_of = agreement.calendar.day_of
@@ -117,17 +114,9 @@ class Ledger:
         self.term, self.writer = resumed.term, resumed.writer
         self._origins = dict(resumed.origins)
         self._pending = Pending.from_text(resumed.pending, resumed.last_tick)
-        self._books.restore(
-            resumed.tallies,
-            resumed.feed_tallies,
-            resumed.hours,
-            resumed.convoy_steps,
-            resumed.coverage,
-            resumed.bulletins,
-            resumed.told,
-            resumed.uncertain,
-        )
-        self._court.restore(resumed.verdicts, resumed.gate)
+        for leg in self._legs.values():
+            leg.restore(resumed)
+        self._judge.restore(resumed.verdicts, resumed.gate)
         if self._links is not None:
             self._links.restore(resumed)
         self._feeds.restore(resumed.feeds)
@@ -353,13 +342,12 @@ class Ledger:
                 self._links.replace(Identity(*identity), prior, adds)
                 if prior.type == "incident" or isinstance(fact, IncidentFact):
                     self._pending.tell_again(fact)
-        if adds is not None:
-            if prior is None or self._links is None:
-                self._books.add_incident(fact.feed, fact.report_id, adds)
-            self._books.tell(fact.feed, adds, 1)
-            self._touch_day(adds, fact)
-        elif not isinstance(fact, IncidentFact):
-            self._enter_other(Identity(*identity), fact)
+        if not isinstance(fact, IncidentFact):
+            self._touched[Identity(*identity)] = None if fact.retracted else fact
+        if not fact.retracted:
+            told = StandingReport(Identity(*identity), fact, adds, corrects=prior is not None)
+            for leg in self._legs.values():
+                self._touch(leg.apply(told), fact)
 
     def _in_scope(self, sides: Sides) -> bool:
         known = self._scope.get(sides)
@@ -372,56 +360,21 @@ class Ledger:
     def _withdraw(self, key: int, identity: Identity, prior: Prior, fact: ReportFact) -> None:
         """Undo what the revision that was present until now added."""
         self.changes.withdrawn.append(Withdrawal(key, identity.feed, identity.report_id, prior.revision))
-        if prior.contribution is not None and prior.contribution.region in self._regions:
-            if self._links is None:
-                self._books.remove_incident(identity.feed, identity.report_id, prior.contribution)
-            self._books.tell(identity.feed, prior.contribution, -1)
-            self._touch_day(prior.contribution, fact)
         if prior.type != "incident":
             self._touched[identity] = None
-            self._touch_watched(identity.feed, self._books.remove_coverage(identity), fact)
-            self._touch_bulletin(self._books.remove_bulletin(identity), fact)
-            if self._books.convoys.claim_of(identity) is not None:
-                self._touch_convoys(self._books.convoys.remove(identity), fact)
+        for leg in self._legs.values():
+            self._touch(leg.withdraw(identity, prior), fact)
 
-    def _touch_day(self, adds: Contribution, fact: ReportFact) -> None:
-        self._pending.touch(adds.region, adds.truce_day, fact)
-        days = possible_days(self.agreement, adds.occurred_from, adds.occurred_to)
-        if days is not None:
-            self._pending.touch_watched(Days(None, (adds.region,), *days), fact)
-        if adds.truce_day in self.agreement.baseline_days:
-            # Another baseline is another limit for every day of the region.
-            self._pending.touch(adds.region, None, fact)
-
-    def _touch_watched(self, feed: str, watched: Watched | None, fact: ReportFact) -> None:
-        """Note that a feed watches these days by another report than before, or no longer."""
-        if watched is not None:
-            self._pending.touch_watched(Days(feed, *watched), fact)
-
-    def _touch_bulletin(self, moved: BulletinMoved, fact: ReportFact) -> None:
-        """Note that a bulletin came, or went."""
-        self._touch_watched(fact.feed, moved.watched, fact)
-        if moved.longer is not None:
-            self._pending.touch_watched(moved.longer, fact)
-        for told_of in moved.days:
-            self._pending.touch(*told_of, fact)
-
-    def _touch_convoys(self, changed: ChangedClaims, fact: ReportFact) -> None:
-        """Note that every region a step of these convoys names may look another way."""
-        self._convoys |= changed.claims
-        for region in sorted(changed.regions):
-            self._pending.touch_access(region, fact)
-
-    def _enter_other(self, identity: Identity, fact: ReportFact) -> None:
-        self._touched[identity] = None if fact.retracted else fact
-        if fact.retracted:
-            return
-        if isinstance(fact, CoverageFact):
-            self._touch_watched(identity.feed, self._books.add_coverage(identity, fact), fact)
-        elif isinstance(fact, BulletinFact):
-            self._touch_bulletin(self._books.add_bulletin(identity, fact), fact)
-        elif isinstance(fact, ConvoyFact):
-            self._touch_convoys(self._books.convoys.add(identity, step_row(fact, self.agreement)), fact)
+    def _touch(self, moved: Iterable[Moved], fact: ReportFact) -> None:
+        """Note the buckets that a report may change."""
+        for each in moved:
+            match each:
+                case OneDay():
+                    self._pending.touch(each.region, each.day, fact)
+                case FromHorizon():
+                    self._pending.touch_access(each.region, fact)
+                case _:
+                    self._pending.touch_watched(each, fact)
 
     def _refuse(self, row: RejectRow, fact: RejectFact, priors: Mapping[tuple[str, str], Prior]) -> None:
         """Count a reject as pending, unless a report of its identity was accepted."""
@@ -512,7 +465,7 @@ class Ledger:
                 yield
                 self._pending.touch_by_link(*cause)
         self._books.forget_hours(self.now)
-        yield from self._court.judge(self.now, offset, self._pending, self.changes)
+        yield from self._judge.judge(self.now, offset, self._pending, self.changes)
         self._pending.judged(self.now)
 
     # -- rows
@@ -531,10 +484,11 @@ class Ledger:
         changes.last_tick = self.last_tick
         changes.term, changes.writer = self.term, self.writer
         changes.pending = self._pending.to_text(self.last_tick)
-        changes.tallies, changes.feed_tallies = self._books.tally_rows()
         changes.feeds = self._feeds.changed_rows()
-        self._court.drain(changes)
+        self._judge.drain(changes)
         yield from self._drain_touched(changes)
+        for leg in self._legs.values():
+            yield from leg.drain(changes)
         self._fresh.clear()
         return changes
 
@@ -556,27 +510,6 @@ class Ledger:
                 case _:
                     pass
         self._touched.clear()
-        yield from self._drain_convoys(changes)
-
-    def _drain_convoys(self, changes: Changes) -> Pieces[None]:
-        """Hand over every convoy a step moved, with all its steps: one step may change what the others count for."""
-        convoys, standing = self._books.convoys, set[ConvoyName]()
-        for claim in self._convoys:
-            if claim not in standing:
-                standing |= convoys.hanging_together(claim)
-        changes.touched_convoys = {*self._convoys, *standing}
-        timelines = {}
-        for claim in sorted(standing):
-            yield
-            timeline = convoys.standing(claim)
-            timelines[timeline.name] = timeline
-        for timeline in timelines.values():
-            yield
-            changes.convoys.append(timeline.row())
-            changes.convoy_steps += timeline.step_rows()
-            changes.joined_claims += convoys.joined_rows(timeline)
-        changes.touched_reports |= {Identity(step.feed, step.report_id) for step in changes.convoy_steps}
-        self._convoys.clear()
 
 
 def _declaration_row(fact: DeclarationFact) -> DeclarationRow:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Identity, Linkable, LinkedIncident, LinkedReport
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
-from streams.ledger.core.tolls import incident_toll
+from streams.ledger.core.legs.tolls import incident_toll
 
 EARTH_RADIUS_METRES = 6_371_008.8
 #: No longer stretch tells when something happened.

@@ -16,12 +16,12 @@ from typing import Any
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
 from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
-from streams.ledger.core.books import Books, Bucket
+from streams.ledger.core.legs.books import Books, Bucket
+from streams.ledger.core.legs.possible import possible_days
 from streams.ledger.core.link_causes import Changed, Told
 from streams.ledger.core.nearby import cell_of
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.possible import possible_days
 from streams.ledger.core.relinking import Relinked, relink
 from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced, linkable_of
 

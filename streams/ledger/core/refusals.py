@@ -11,7 +11,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.facts import Origin
 from schemas.rows import PendingReject
-from streams.ledger.core.tally import EVIDENCE_SHOWN
+from streams.ledger.core.legs.tally import EVIDENCE_SHOWN
 
 #: Topic, partition, offset and log of the rejected record.
 Source = tuple[str, int, int, str]

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from schemas.agreement import Agreement
 from schemas.facts import (
-    BulletinFact,
+    PLACED_FACTS,
     ConvoyFact,
-    CoverageFact,
     DeclarationFact,
     Fact,
     IncidentFact,
@@ -25,13 +24,6 @@ from schemas.rows import Contribution, ConvoyStepRow, ReportRow
 _NO_PLACE = frozenset({PlacePrecision.GOVERNORATE, PlacePrecision.COUNTRY})
 #: Stands in the rows of facts that came from no topic, as a test or a repair may write them.
 NO_ORIGIN = Origin("", -1, -1)
-_TYPES: dict[type, str] = {
-    ConvoyFact: "convoy",
-    CoverageFact: "coverage",
-    BulletinFact: "bulletin",
-    DeclarationFact: "declaration",
-    PositionFact: "position",
-}
 
 
 class Entry(NamedTuple):
@@ -110,7 +102,7 @@ def incident_row(
 def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement, *, present: bool) -> ReportRow:
     """Return any other report as a row; convoys and positions have a day, the others none."""
     origin = fact.origin or NO_ORIGIN
-    place = fact.place if isinstance(fact, ConvoyFact) else None
+    place, precision = (fact.place, fact.place_precision) if isinstance(fact, PLACED_FACTS) else (None, None)
     when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
     stood = fact if isinstance(fact, PositionFact) else None
     day, uncertain = agreement.calendar.day_of(*when) if when and (place or stood) else (None, None)
@@ -122,7 +114,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         revision=fact.revision,
         present=present,
         retracted=fact.retracted,
-        type=_TYPES[type(fact)],
+        type=str(type(fact).__struct_config__.tag),
         region=place.region if place else None,
         truce_day=day,
         time_uncertain=uncertain,
@@ -142,7 +134,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
         deaths_high=None,
         latitude=stood.latitude if stood else place.latitude if place else None,
         longitude=stood.longitude if stood else place.longitude if place else None,
-        place_precision=fact.place_precision if isinstance(fact, ConvoyFact) else None,
+        place_precision=precision,
         place_name=stood.place_name if stood else place.name if place else None,
         place_key=None,
         located_by=place.by if place else None,

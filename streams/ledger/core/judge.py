@@ -1,52 +1,34 @@
-"""The court: judges the days that are due, versions what changed, and keeps windows, streaks and the gate."""
+"""Judge of days: it judges those that are due, versions what changed, and keeps windows, streaks and the gate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from fractions import Fraction
-from typing import Protocol
 
 from schemas.agreement import Agreement
-from schemas.rows import Amendment, Changes, DayVerdict, Evidence, GateRow, WindowRow
+from schemas.rows import LEGS, Amendment, Changes, DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros
-from streams.ledger.core.access import Access
-from streams.ledger.core.books import Books, Bucket
-from streams.ledger.core.bulletins import Contesting, Longer, Told
-from streams.ledger.core.findings import Finding, State
+from streams.ledger.core.findings import State
+from streams.ledger.core.legs.books import Books, Bucket
+from streams.ledger.core.legs.leg import Leg
 from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.refusals import Refusals
-from streams.ledger.core.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN, DayTally
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
-from streams.ledger.core.violence import judge_violence, may_be_broken
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
 
 #: Findings of a verdict whose change in an amendment somebody has to be told of.
-FINDINGS = ("verdict", "violence", "access")
+FINDINGS = ("verdict", *LEGS)
 
 
-class EarliestOf(Protocol):
-    """Asks the store for the earliest present, active incidents in scope of a day, of some kinds or of all."""
-
-    def __call__(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Return at most ``limit`` of them."""
-
-
-class Court:
+class DayJudge:
     """Judges at ticks. Judging again what did not change changes nothing, so it judges no less than what may have."""
 
-    def __init__(self, agreement: Agreement, books: Books, refusals: Refusals, earliest: EarliestOf) -> None:
+    def __init__(self, agreement: Agreement, books: Books, legs: Mapping[str, Leg]) -> None:
         self._agreement = agreement
         self._books = books
-        self._refusals = refusals
-        #: A monitor's count is no number of reports: rejects are not added to it.
-        self._refuses = agreement.coverage.refused == "unknown" and agreement.violence.bulletins_of is None
-        self._earliest = earliest
+        self._legs = legs
         self._present: dict[Bucket, DayVerdict] = {}
         self._judged: dict[Bucket, Judgement] = {}
-        self._access = Access(agreement, books.convoys)
-        self._severe_kinds = tuple(str(kind) for kind in agreement.violence.severe_kinds)
         self._streaks: dict[str, Streak] = {}
         self._streaks_to: date | None = None
         self._gate: GateRow | None = None
@@ -56,8 +38,6 @@ class Court:
         """Take up the present verdicts and the gate where the rows left them."""
         self._present = {(row.region, row.truce_day): row for row in verdicts}
         self._gate = gate
-        # A step that goes is held against what the convoys come to now; what moved before is in the pending regions.
-        self._access.take_in()
 
     def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
         """Judge, piece by piece, every region and day that a report or the passing of time may have changed."""
@@ -87,13 +67,13 @@ class Court:
 
     def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
         """Return, in a fixed order, the buckets to judge."""
-        access = self._access.take_in()
+        horizons = self._horizons()
         first, regions = self._agreement.first_day, self._agreement.regions
         known = frozenset(regions)
         due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
         for region, touched in pending.days():
             if touched is None:
-                since = first if region in pending.every_day else self._since(access.get(region), now)
+                since = first if region in pending.every_day else self._since(horizons.get(region), now)
                 if since is not None:
                     due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
@@ -104,6 +84,14 @@ class Court:
         for region, since in pending.watched_since().items():
             due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
         return sorted(bucket for bucket in due if bucket[0] in known)
+
+    def _horizons(self) -> dict[str, Micros]:
+        """Return by region the first horizon that may look another way to any leg."""
+        horizons: dict[str, Micros] = {}
+        for leg in self._legs.values():
+            for region, horizon in leg.settle().items():
+                horizons[region] = min(horizon, horizons.get(region, horizon))
+        return horizons
 
     def _since(self, horizon: Micros | None, now: Micros) -> date | None:
         """Return the first day that is judged by ``horizon`` or a later one: those before it look as they did."""
@@ -137,7 +125,9 @@ class Court:
         ends = self._agreement.calendar.end_of(day)
         final_at = self._final_at(ends)
         present = self._present.get(bucket)
-        judgement = self._judgement(region, day, min(now, ends))
+        horizon = min(now, ends)
+        legs = self._legs.values()
+        judgement = Judgement(region, day, tuple([leg.judge(region, day, horizon) for leg in legs]))
         if self._judged.get(bucket) == judgement:
             return False
         self._judged[bucket] = judgement
@@ -158,98 +148,6 @@ class Court:
         self._present[bucket] = row
         return present is None or row.verdict != present.verdict
 
-    def _judgement(self, region: str, day: date, horizon: Micros) -> Judgement:
-        agreement, books = self._agreement, self._books
-        bucket = (region, day)
-        tally = books.tallies.get(bucket) or DayTally()
-        limit, baseline = books.limit(region)
-        start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
-        watch, all_day = books.watch(region), books.watching_all_day(bucket)
-        unexplained = books.unexplained(bucket, all_day)
-        instead = (unexplained, books.nil_watch(region)) if unexplained else None
-        seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds, instead)
-        covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
-        # A day that the zone skipped holds nothing.
-        possible, severe_possible = (
-            books.possible(region, severe=severe).count(day) if start < ends else 0 for severe in (False, True)
-        )
-        told = books.bulletins.used(bucket)
-        by_incidents = books.bulletins.monitor is None
-        counted = tally.in_scope.total if by_incidents else told.incidents if told else None
-        uncertain = may_be_broken(counted, possible if by_incidents else 0, severe_possible, limit)
-        contesting = books.bulletins.contesting(bucket, limit)
-        refused = self._refusals.of(bucket)
-        beyond = self._refuses and tally.in_scope.total + refused.incidents > limit
-        violence = judge_violence(
-            counted,
-            tally.severe.total,
-            limit,
-            covered=covered,
-            contested=bool(contesting.bulletins),
-            uncertain=uncertain,
-            refused=beyond,
-        )
-        contested = contesting if violence is Finding.UNKNOWN else Contesting()
-        uncertain = uncertain and violence is Finding.UNKNOWN and not contested.bulletins
-        until = watch.watched_until(all_day, start, horizon) if violence is Finding.UNKNOWN else ()
-        low, best, high = tally.tolls
-        stopped = until and tuple(each for each in until if each[0] not in unexplained)
-        return Judgement(
-            region=region,
-            truce_day=day,
-            violence=violence,
-            access=self._access.judge(region, start, horizon),
-            incidents=tally.incidents,
-            severe=tally.severe.total,
-            out_of_scope=tally.out_of_scope,
-            limit=limit,
-            baseline=baseline,
-            covered_share=float(Fraction(seen, ends - start)) if start < ends else 1.0,
-            covered=covered,
-            watched_until=stopped,
-            watched_before=watch.watched_before(start) if until is None else (),
-            deaths_low=low,
-            deaths_best=best,
-            deaths_high=high,
-            without_toll=tally.without_toll,
-            evidence=self._doubts(bucket) if uncertain else self._evidence(bucket, tally, violence, told, contested),
-            told=told,
-            contested=contested,
-            unexplained=tuple(sorted(unexplained)),
-            has_bulletin=bool(books.bulletins.of(bucket)),
-            longer=Longer() if told or start >= ends else books.bulletins.longer(bucket),
-            sure=tally.in_scope.total,
-            possible=possible,
-            severe_possible=severe_possible,
-            uncertain=uncertain,
-            refused_pending=refused.reports,
-            refused=refused
-            if beyond and violence is Finding.UNKNOWN and not (contested.bulletins or uncertain)
-            else None,
-        )
-
-    def _doubts(self, bucket: Bucket) -> tuple[Evidence, ...]:
-        """Return the incidents of uncertain time that make a day UNKNOWN: of a severe kind where there are any."""
-        region, day = bucket
-        severe = self._books.possible(region, severe=True).earliest(day, EVIDENCE_SHOWN)
-        return severe or self._books.possible(region).earliest(day, EVIDENCE_SHOWN)
-
-    def _evidence(
-        self, bucket: Bucket, tally: DayTally, violence: Finding, told: Told | None, contested: Contesting
-    ) -> tuple[Evidence, ...]:
-        """Return what the leg rests on: the incidents that broke the day, severe ones first, or the bulletins."""
-        if contested.bulletins:
-            return tuple(each.evidence for each in contested.first)
-        if told is not None and not tally.severe.total:
-            return (told.evidence,)
-        if violence is not Finding.BROKEN:
-            return ()
-        kinds = self._severe_kinds if tally.severe.total else None
-        earliest = tally.severe if tally.severe.total else tally.in_scope
-        if earliest.lacks:
-            earliest.refill(self._earliest(*bucket, kinds, EVIDENCE_KEPT))
-        return tuple(earliest.shown())
-
     def _row(
         self,
         judgement: Judgement,
@@ -265,27 +163,13 @@ class Court:
             version=present.version + 1 if present else 1,
             verdict=judgement.verdict,
             state=state,
-            violence=judgement.violence,
-            access=judgement.access.finding,
-            incidents=judgement.incidents,
-            incidents_out_of_scope=judgement.out_of_scope,
-            bulletin_incidents=judgement.told.incidents if judgement.told else None,
-            violence_limit=float(judgement.limit),
-            covered_share=judgement.covered_share,
-            deaths_low=judgement.deaths_low,
-            deaths_best=judgement.deaths_best,
-            deaths_high=judgement.deaths_high,
-            reasons=judgement.reasons_text(self._agreement),
+            **judgement.columns(),
+            reasons=judgement.reasons_text(),
             evidence=judgement.evidence_text(),
             recorded_at=now,
             tick_offset=tick_offset,
             cause=cause,
-            rule=judgement.rule(self._agreement),
-            contested_by=judgement.contested_by,
-            incidents_sure=judgement.sure,
-            incidents_possible=judgement.possible,
-            refused_pending=judgement.refused_pending,
-            incidents_without_toll=judgement.without_toll,
+            rule=judgement.rule,
             new_version=True,
         )
 

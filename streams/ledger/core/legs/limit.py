@@ -1,4 +1,4 @@
-"""The violence leg: incidents in scope against a limit drawn from a baseline."""
+"""Rules of the violence leg: a limit drawn from a baseline, and the finding of a count."""
 
 from __future__ import annotations
 

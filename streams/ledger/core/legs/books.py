@@ -14,7 +14,6 @@ from schemas.facts import BulletinFact, CoverageFact
 from schemas.rows import (
     BulletinRow,
     Contribution,
-    ConvoyStepRow,
     CoverageRow,
     DayTallyRow,
     Evidence,
@@ -25,15 +24,14 @@ from schemas.rows import (
     UncertainIncident,
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
-from streams.ledger.core.bulletins import DayBulletins, bulletin_rows
-from streams.ledger.core.convoys import Convoys
-from streams.ledger.core.coverage import Watch
 from streams.ledger.core.fresh import Fresh, Groups
-from streams.ledger.core.possible import possible_days
+from streams.ledger.core.legs.bulletins import DayBulletins, bulletin_rows
+from streams.ledger.core.legs.coverage import Watch
+from streams.ledger.core.legs.limit import baseline_of, limit_of
+from streams.ledger.core.legs.possible import possible_days
+from streams.ledger.core.legs.tally import DayTally
+from streams.ledger.core.legs.tolls import added_toll
 from streams.ledger.core.stretches import DayIndex
-from streams.ledger.core.tally import DayTally
-from streams.ledger.core.tolls import added_toll
-from streams.ledger.core.violence import baseline_of, limit_of
 from streams.ledger.core.watchers import Days
 from streams.ledger.core.window import HourFigures
 
@@ -72,9 +70,9 @@ class _Notice(NamedTuple):
 
 
 class Books:
-    """Tallies, hours, coverage and convoys of one agreement. Every ``add`` has its exact ``remove``.
+    """Tallies, hours and coverage of one agreement. Every ``add`` has its exact ``remove``.
 
-    Memory grows with regions, days, notices, convoys and incidents of uncertain time; not with other incident reports.
+    Memory grows with regions, days, notices and incidents of uncertain time; not with other incident reports.
     """
 
     def __init__(self, agreement: Agreement) -> None:
@@ -98,7 +96,6 @@ class Books:
         self._nil: dict[str, Watch] = {}
         #: Present, active incident reports by region, truce-day and feed, whether they count or not.
         self._told: dict[Bucket, dict[str, int]] = defaultdict(dict)
-        self.convoys = Convoys(agreement.access.same_convoy_hours)
 
     # -- incidents
 
@@ -379,7 +376,6 @@ class Books:
         tallies: list[DayTallyRow],
         feeds: list[FeedTallyRow],
         hours: list[Hour],
-        steps: list[ConvoyStepRow],
         coverage: list[CoverageRow],
         bulletins: list[BulletinRow],
         told: list[tuple[str, date, str, int]],
@@ -403,8 +399,6 @@ class Books:
             self.tallies[line.region, line.truce_day].feeds[line.feed] = line.incidents
         for hour in hours:
             self._hours[hour.region][hour.hour] = HourFigures(*hour[2:])
-        for step in steps:
-            self.convoys.add(Identity(step.feed, step.report_id), step)
         for notice in coverage:
             identity = Identity(notice.feed, notice.report_id)
             span = (notice.occurred_from, notice.occurred_to)

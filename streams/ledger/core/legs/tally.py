@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from schemas.rows import Contribution, Evidence
 from schemas.truceday import Micros
-from streams.ledger.core.tolls import added_toll
+from streams.ledger.core.legs.tolls import added_toll
 
 #: How much evidence a broken day shows.
 EVIDENCE_SHOWN = 10

@@ -1,0 +1,1 @@
+"""Legs of the test, a module or two each; ``registry`` lists them."""
