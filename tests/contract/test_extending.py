@@ -1,4 +1,4 @@
-"""The page of five changes names files that exist, as many as it says, and a walk no shorter than it is."""
+"""Files and counts of the page on extending."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ PAGE = page(PATH)
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for _, line in PAGE.lines if line.startswith("| ")]
 #: Changes of the table by the heading of their list.
 LISTS = {
-    row[0].removeprefix("a ").removeprefix("an "): int(row[2].split(",")[0]) for row in ROWS if row[1][:1].isdigit()
+    row[0].removeprefix("a ").removeprefix("an "): int(row[2].split(",")[0])
+    for row in ROWS
+    if len(row) == 3 and row[1][:1].isdigit()
 }
 
 
