@@ -176,7 +176,8 @@ def _array_of(column: _Column, values: Sequence[Any], missing: int) -> Any:
     first = next((value for value in values if value is not None), None)
     if first is None:
         return None
-    if values.count(first) + missing < len(values):
+    # Of most columns the last value is another one, which spares counting.
+    if values[-1] not in (first, None) or values.count(first) + missing < len(values):
         return pa.array(values, column.type)
     if first == column.default:
         return None

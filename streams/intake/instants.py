@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 
 from schemas.instants import PLAIN, parse_instant
 from schemas.truceday import Micros, to_micros
 
 # pyarrow's own annotations are partial, so a strict type check cannot look into it.
 pa: Any = pyarrow
-pc: Any = pyarrow.compute
 
 #: Fewer take less time in Python.
 _WORTH_ARROW = 64
@@ -34,10 +32,14 @@ def micros_of(texts: Sequence[str], first: Micros, end: Micros) -> list[Micros |
 
 def _by_arrow(texts: Sequence[str]) -> list[Micros | None] | None:
     """Return the instants; None where one is of no calendar, which stops Arrow."""
+    # Their import would slow every command that reads no batch.
+    import pyarrow.compute
+
+    functions: Any = pyarrow.compute
     stated = pa.array(texts, pa.string())
-    is_plain = pc.match_substring_regex(stated, _PLAIN)
-    if not pc.all(is_plain).as_py():
-        stated = pc.if_else(is_plain, stated, None)
+    is_plain = functions.match_substring_regex(stated, _PLAIN)
+    if not functions.all(is_plain).as_py():
+        stated = functions.if_else(is_plain, stated, None)
     try:
         read = stated.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
     except pa.ArrowInvalid:
