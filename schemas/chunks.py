@@ -288,6 +288,8 @@ class Incidents:
 
     def __init__(self, columns: dict[str, Any], count: int, rows: Numbers | None = None) -> None:
         self._columns = columns
+        #: Rows that stay in memory with it: the arrays are those of the whole chunk.
+        self.held = count
         self._count = count if rows is None else len(rows)
         self._rows = rows
 
@@ -296,7 +298,7 @@ class Incidents:
 
     def take(self, rows: Numbers) -> Incidents:
         """Return those of some rows."""
-        return Incidents(self._columns, len(rows), rows if self._rows is None else self._rows[rows])
+        return Incidents(self._columns, self.held, rows if self._rows is None else self._rows[rows])
 
     @property
     def names(self) -> AbstractSet[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol
@@ -56,9 +55,6 @@ class FreshReports(Protocol):
 
     def computed(self) -> dict[str, Any]:
         """Return the other columns by name, as lists or arrays of numpy."""
-
-    def linkable(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the fields of ``Linkable`` of each."""
 
     def __len__(self) -> int:
         """Return how many there are."""

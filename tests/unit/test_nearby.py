@@ -11,7 +11,7 @@ import pytest
 from schemas.agreement import LinkingRules
 from schemas.rows import Linkable, Placed
 from streams.ledger.core.linking import Candidates
-from streams.ledger.core.nearby import Cell, Nearby, cell_of
+from streams.ledger.core.nearby import Cell, Nearby, cell_of, in_columns
 from tests.support.effort import cases
 from tests.support.worlds import HOUR, LINKING, at, day
 
@@ -61,6 +61,14 @@ def never(cells: Collection[Cell]) -> Iterator[list[Placed]]:
     pytest.fail(f"the store was asked for {cells}")
 
 
+def add(nearby: Nearby, *reports: Placed) -> None:
+    nearby.add(nearby.probes(in_columns(reports)))
+
+
+def pairs(nearby: Nearby, *reports: Placed) -> list[tuple[int, int]]:
+    return nearby.pairs(nearby.probes(in_columns(reports)), never)
+
+
 @pytest.mark.parametrize("weakest", ["exact", "named", "district", "governorate"])
 @pytest.mark.parametrize("minutes", [0, 60, 1_440])
 @pytest.mark.parametrize("kept", cases([100, 0, 10_000], fast=1))
@@ -80,8 +88,9 @@ def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
     for first in range(0, len(reports), 40):
         some = reports[first : first + 40]
         stored += some
-        nearby.add([placed(report) for report in some])
-        found |= set(nearby.pairs([placed(report) for report in some], read))
+        probes = nearby.probes(in_columns([placed(report) for report in some]))
+        nearby.add(probes)
+        found |= set(nearby.pairs(probes, read))
     exact = Candidates(rules)
     wanted = {
         (one.fact_offset, other.fact_offset)
@@ -100,10 +109,10 @@ def test_what_was_withdrawn_is_no_partner() -> None:
     one = drawn(draw, 1)._replace(feed="feed-a", time_precision="minute", place_precision="exact", latitude=33.5)
     one = one._replace(occurred_to=one.occurred_from)
     other = one._replace(fact_offset=2, feed="feed-b")
-    nearby.add([placed(one), placed(other)])
-    assert nearby.pairs([placed(one)], never) == [(1, 2)]
+    add(nearby, placed(one), placed(other))
+    assert pairs(nearby, placed(one)) == [(1, 2)]
     nearby.withdraw([(cell_of(other.region, other.occurred_from), 2)])
-    assert nearby.pairs([placed(one)], never) == []
+    assert pairs(nearby, placed(one)) == []
 
 
 def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
@@ -118,8 +127,8 @@ def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
         for n in range(25_000)
         for start in [at(0, draw.uniform(5, 28))]
     ]
-    nearby.add(reports)
-    assert 5_000 < len(nearby.pairs(reports, never)) < 200_000
+    add(nearby, *reports)
+    assert 5_000 < len(pairs(nearby, *reports)) < 200_000
 
 
 def crowd(number: int) -> list[Placed]:
@@ -136,10 +145,10 @@ def crowd(number: int) -> list[Placed]:
 def test_thousands_about_one_place_and_hour_are_nobodys_candidates() -> None:
     """5,000 against 5,000: a column of all the pairs would be 200 MB."""
     nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(5_000)
-    nearby.add(reports)
+    add(nearby, *reports)
     tracemalloc.start()
     try:
-        found = nearby.pairs(reports, never)
+        found = pairs(nearby, *reports)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -152,17 +161,17 @@ def test_two_points_are_never_found_by_their_name() -> None:
     """A town named thousands of times a day, each time with a point, is millions of pairs that no name decides."""
     nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(40)
     apart = [report._replace(latitude=33.5 + number / 40) for number, report in enumerate(reports)]
-    nearby.add(apart)
-    assert nearby.pairs(apart, never) == []
+    add(nearby, *apart)
+    assert pairs(nearby, *apart) == []
     without_point = apart[7]._replace(fact_offset=99, latitude=None, longitude=None)
-    assert len(nearby.pairs([without_point], never)) == 39
+    assert len(pairs(nearby, without_point)) == 39
 
 
 def test_what_is_too_coarse_and_has_no_name_is_nobodys_partner() -> None:
     coarse = [report._replace(place_precision="district", place_key=None) for report in crowd(4)]
     nearby = Nearby(LinkingRules.model_validate(LINKING | {"weakest_place": "exact"}), REGIONS)
-    nearby.add([*coarse[:2], coarse[2]._replace(place_precision="exact")])
-    assert nearby.pairs(coarse, never) == []
+    add(nearby, *coarse[:2], coarse[2]._replace(place_precision="exact"))
+    assert pairs(nearby, *coarse) == []
 
 
 def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +181,7 @@ def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> 
     for at_once in (1 << 20, 50, 1):
         monkeypatch.setattr("streams.ledger.core.nearby.PAIRS_AT_ONCE", at_once)
         nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
-        nearby.add(reports)
-        found.append(sorted(nearby.pairs(reports, never)))
+        add(nearby, *reports)
+        found.append(sorted(pairs(nearby, *reports)))
     assert found[0]
     assert found[0] == found[1] == found[2]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from schemas.agreement import Agreement
 from schemas.chunks import Incidents, Numbers
-from schemas.rows import Evidence, Linkable
+from schemas.rows import Evidence, Linkable, Placed
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from streams.ledger.core.legs.tally import EVIDENCE_KEPT, Sums
 from streams.ledger.core.watchers import CAUSES_SHOWN
@@ -77,19 +77,32 @@ class Fresh:
             "accused_parties": self.parties,
         }
 
-    def linkable(self) -> Iterator[tuple[Any, ...]]:
-        """Yield each as the fields of ``Linkable``."""
+    def placed(self) -> tuple[Any, ...]:
+        """Return them in columns, in the order of the fields of ``Placed``."""
+        given = self.incidents
+        times = {name: given.numbers(name) for name in ("occurred_from", "occurred_to")}
+        known = {"fact_offset": self.numbers, **times}
+        return tuple(known[name] if name in known else given.values(name) for name in Placed._fields)
+
+    def linkable(self, rows: Numbers, present: Flags) -> Iterator[tuple[Any, ...]]:
+        """Yield those of some rows as the fields of ``Linkable``, given which of them still stand."""
+        given = self.incidents.take(rows)
         told = {
-            **{name: self.incidents.values(name) for name in Linkable._fields if name in self.incidents.names},
-            "fact_offset": self.numbers.tolist(),
-            "present": [True] * len(self),
-            "truce_day": [date.fromordinal(day) for day in self.days.tolist()],
-            "in_scope": self.in_scope.tolist(),
-            "names_parties": self.names_parties.tolist(),
+            **{name: given.values(name) for name in Linkable._fields if name in given.names},
+            "fact_offset": self.numbers[rows].tolist(),
+            "present": present.tolist(),
+            "truce_day": [date.fromordinal(day) for day in self.days[rows].tolist()],
+            "in_scope": self.in_scope[rows].tolist(),
+            "names_parties": self.names_parties[rows].tolist(),
         }
         for name in ("same_as", "not_same_as", "origins"):
             told[name] = [value or None for value in told[name]]
         return zip(*(told[name] for name in Linkable._fields), strict=True)
+
+    def names(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of each with what other reports call it by."""
+        told = zip(self.incidents.values("feed"), self.incidents.values("report_id"), strict=True)
+        return zip(self.numbers.tolist(), map("/".join, told), strict=True)
 
 
 def plain(agreement: Agreement, incidents: Incidents) -> Flags:

@@ -177,8 +177,7 @@ class Ledger:
         for feed, reports, reported, received in groups.feeds():
             self._feeds.accept(feed, reports, reported, received)
         if self._links is not None:
-            for bucket, feed, _ in groups.by_feed(counted=False):
-                self._links.tell_many(bucket, feed)
+            self._links.tell_fresh(told, groups.by_feed(counted=False))
 
     def high_water(self, source: tuple[str, int, str]) -> int:
         """Return the highest offset of a source that was read."""

@@ -8,14 +8,15 @@ revision are taken apart, so that every removal from the books finds what it tak
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
 from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
+from streams.ledger.core.fresh import Fresh
 from streams.ledger.core.legs.books import Books, Bucket
 from streams.ledger.core.legs.possible import possible_days
 from streams.ledger.core.link_causes import Changed, Told
@@ -54,6 +55,7 @@ class Links:
         self._regions = frozenset(agreement.regions)
         self._reporting: dict[Bucket, set[str]] = {}
         self._told: set[Bucket] = set()
+        self._fresh: list[Fresh] = []
         self._replaced: list[Replaced] = []
         self._told_again: set[int] = set()
         self._since = 0
@@ -78,10 +80,12 @@ class Links:
         else:
             feeds.add(fact.feed)
 
-    def tell_many(self, bucket: Bucket, feed: str) -> None:
-        """Note incident reports of one region, day and feed."""
-        self._told.add(bucket)
-        self._reporting.setdefault(bucket, set()).add(feed)
+    def tell_fresh(self, fresh: Fresh, reporting: Iterable[tuple[Bucket, str, int]]) -> None:
+        """Note incident reports in columns, with the feeds that tell of each region and day."""
+        self._fresh.append(fresh)
+        for bucket, feed, _ in reporting:
+            self._told.add(bucket)
+            self._reporting.setdefault(bucket, set()).add(feed)
 
     def replace(self, identity: Identity, prior: Prior, adds: Contribution | None) -> None:
         """Note a higher revision of a report, and what it adds in the place of ``prior``."""
@@ -115,12 +119,13 @@ class Links:
         if self._told or self._told_again:
             # Asked before as well: a claim that is taken back held reports of any feed and region together.
             claimed = self._known.has_claims
-            self._known.take_in(_from(changes, since), self._replaced)
+            self._known.take_in(_from(changes, since), self._fresh, self._replaced)
             if claimed or self._looks():
                 yield from self._look(pending, changes)
             else:
                 self._correct()
         self._told.clear()
+        self._fresh = []
         self._told_again.clear()
         self._replaced.clear()
 
@@ -198,11 +203,7 @@ class Links:
 
 
 def _from(changes: Changes, since: int) -> list[tuple[Any, ...]]:
-    """Return the incident reports of facts at ``since`` or later, in the order of their facts."""
-    # Rows stand in that order, those in columns as a whole.
+    """Return the incident reports of facts at ``since`` or later, of those that were folded one by one."""
+    # Rows stand in the order of their facts.
     rows = changes.reports[bisect_left(changes.reports, since, key=attrgetter("fact_offset")) :]
-    told = [linkable_of(row) for row in rows if row.type == "incident"]
-    for fresh in changes.fresh:
-        if fresh.first >= since:
-            told += fresh.linkable()
-    return sorted(told, key=itemgetter(0))
+    return [linkable_of(row) for row in rows if row.type == "incident"]

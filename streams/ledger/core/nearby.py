@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -51,11 +51,13 @@ _METRES_NORTH, _METRES_EAST, _SLACK_METRES, _SLACK_SECONDS = 111_000, 70_000, 20
 _LATITUDE_STEPS = 2**32 - 1
 #: Beside the place classes: reports by name, apart from those with a point, which only such without look for.
 _BY_NAME, _BY_NAME_WITH_POINT = GOVERNORATE + 1, GOVERNORATE + 2
-_NO_NAME = -1
+_NO_NAME = _NO_REGION = -1
 
 Cell = tuple[str, int]
 Ints = npt.NDArray[np.int64]
 Columns = tuple[npt.NDArray[Any], ...]
+#: Reports in columns, in the order of the fields of ``Placed``.
+PlacedColumns = tuple[Any, ...]
 
 
 def cell_of(region: str, occurred_from: Micros) -> Cell:
@@ -159,7 +161,12 @@ def _joined(runs: list[_Run], columns: Columns) -> _Run:
     return _Run(columns if len(pieces) == 1 else tuple(np.concatenate(each) for each in zip(*pieces, strict=True)))
 
 
-class _Probes(NamedTuple):
+def in_columns(rows: Sequence[tuple[Any, ...]]) -> PlacedColumns:
+    """Return the columns of rows with the fields of ``Placed``."""
+    return tuple(zip(*rows, strict=True)) or ((),) * len(Placed._fields)
+
+
+class Probes(NamedTuple):
     """Reports that state time and place well enough to have candidates, as columns."""
 
     place: Ints
@@ -236,9 +243,9 @@ class Nearby:
         moved, self._moved = self._moved, set()
         return moved
 
-    def add(self, reports: Sequence[tuple[Any, ...]]) -> None:
-        """Take in present reports, not merged, each with the fields of ``Placed``. The store has them as well."""
-        came = self._enter(reports, skipped=self._stored)
+    def add(self, probes: Probes) -> None:
+        """Take in present reports, not merged. The store has them as well."""
+        came = self._enter(probes, skipped=self._stored)
         for cell in came:
             self._moved.update(self._sort_out(cell).tolist())
         self._moved.difference_update(*came.values())
@@ -259,9 +266,8 @@ class Nearby:
             else:
                 self._went[cell] += len(places)
 
-    def _enter(self, reports: Sequence[tuple[Any, ...]], skipped: Collection[Cell]) -> dict[Cell, list[int]]:
+    def _enter(self, probes: Probes, skipped: Collection[Cell]) -> dict[Cell, list[int]]:
         """Take in reports, but for those of ``skipped`` cells; return the places of all by cell."""
-        probes = self._probes(reports)
         if not len(probes.place):
             return {}
         day, low, is_long = _begun(probes)
@@ -292,7 +298,7 @@ class Nearby:
                 self._rows += len(known) - before
         return came
 
-    def _spots_of(self, probes: _Probes, low: Ints, is_long: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    def _spots_of(self, probes: Probes, low: Ints, is_long: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
         """Return at which spots reports are, once by point and once by name, by their indices."""
         placed, called = np.flatnonzero(probes.place_class <= self._weakest), np.flatnonzero(probes.name != _NO_NAME)
         by_point = self._spots.by_point(
@@ -314,15 +320,13 @@ class Nearby:
     # -- what is near
 
     def pairs(
-        self, reports: Sequence[tuple[Any, ...]], read: Callable[[Collection[Cell]], Iterable[list[Placed]]]
+        self, probes: Probes, read: Callable[[Collection[Cell]], Iterable[list[Placed]]]
     ) -> list[tuple[int, int]]:
-        """Return pairs of one of ``reports`` and a report that stands and may be a candidate for it.
+        """Return pairs of one of ``probes`` and a report that stands and may be a candidate for it.
 
         Args:
-            reports: each with the fields of ``Placed``.
             read: gives from the store, in portions, the present reports of cells that are not merged.
         """
-        probes = self._probes(reports)
         if not len(probes.place):
             return []
         wanted = self._by_cell_near(probes)
@@ -335,7 +339,7 @@ class Nearby:
             portion = missing[first : first + CELLS_AT_ONCE]
             self._stored.difference_update(portion)
             for rows in read(portion):
-                self._enter(rows, skipped=())
+                self._enter(self.probes(in_columns(rows)), skipped=())
             for cell in portion:
                 self._sort_out_read(cell)
                 self._look(cell, probes, wanted[cell], found)
@@ -367,7 +371,7 @@ class Nearby:
             crossed = Spots.crossed(spot, new, went)
             self._moved.update(set(place[np.isin(spot, crossed)].tolist()) - came)
 
-    def _look(self, cell: Cell, probes: _Probes, sought: _Sought, found: list[tuple[int, int]]) -> None:
+    def _look(self, cell: Cell, probes: Probes, sought: _Sought, found: list[tuple[int, int]]) -> None:
         known = self._cells.pop(cell, None)
         if known is None:
             return
@@ -390,7 +394,7 @@ class Nearby:
         self,
         run: _Run,
         day: Micros,
-        probes: _Probes,
+        probes: Probes,
         probe: Ints,
         reach: npt.NDArray[np.float64],
         starts: Ints,
@@ -419,7 +423,7 @@ class Nearby:
         close = np.isinf(allowed) | (east <= allowed)
         found += zip(probes.place[of[close]].tolist(), run.place[row[close]].tolist(), strict=True)
 
-    def _by_cell_near(self, probes: _Probes) -> dict[Cell, _Sought]:
+    def _by_cell_near(self, probes: Probes) -> dict[Cell, _Sought]:
         """Return by cell what the probes look for in it."""
         latest = probes.high + self._patience
         short_probe, short = _stretch(probes.low - self._patience - _SHORT_AT_MOST, latest, _SLOT)
@@ -433,7 +437,7 @@ class Nearby:
         cells = self._by_cell(probes.region[sought.probe], sought.day)
         return {cell: _Sought._make(column[rows] for column in sought) for cell, rows in cells}
 
-    def _by_point(self, probes: _Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
+    def _by_point(self, probes: Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
         placed = probes.place_class[probe] <= self._weakest
         if not placed.all():
             probe, day, slot = probe[placed], day[placed], slot[placed]
@@ -450,7 +454,7 @@ class Nearby:
             first, last = _steps(latitude - span), _steps(latitude + span) + 1
             yield _Sought(probe, day, slot == _LONG, reach, _key(of_class, slot, first), _key(of_class, slot, last))
 
-    def _by_names(self, probes: _Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
+    def _by_names(self, probes: Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
         called = probes.name[probe] != _NO_NAME
         # Of two with points these decide.
         without = called & (probes.place_class[probe] == GOVERNORATE)
@@ -467,51 +471,50 @@ class Nearby:
             self._rows -= len(self._cells.pop(cell))
             self._stored.add(cell)
 
-    def _probes(self, reports: Sequence[tuple[Any, ...]]) -> _Probes:
-        numbers = self._feeds
-        for report in reports:
-            if report[1] not in numbers:
-                numbers[report[1]] = len(numbers)
-        if len(numbers) > len(self._may_repeat):
-            self._may_repeat = np.array([feed in self._repeats for feed in numbers])
-        stated = [
-            report
-            for report in reports
-            if report[5] in _TELLING_TIMES
-            and report[6] != "country"
-            and report[2] in self._regions
-            and report[4] - report[3] <= LONGEST_INTERVAL
-        ]
-        place, feed, region, low, high, _, precision, latitude, longitude, called, kind = (
-            zip(*stated, strict=True) if stated else ((),) * len(Placed._fields)
-        )
+    def probes(self, *columns: PlacedColumns) -> Probes:
+        """Return, of reports in columns, those that may have candidates."""
+        return Probes._make(np.concatenate(each) for each in zip(*map(self._probes, columns), strict=True))
+
+    def _probes(self, columns: PlacedColumns) -> Probes:
+        place, feed, region, low, high, time, precision, latitude, longitude, called, kind = columns
+        count = len(place)
+        for one in dict.fromkeys(feed):
+            self._feeds.setdefault(one, len(self._feeds))
+        if len(self._feeds) > len(self._may_repeat):
+            self._may_repeat = np.array([one in self._repeats for one in self._feeds])
+        begins, ends = np.asarray(low, dtype=np.int64), np.asarray(high, dtype=np.int64)
+        regions = np.fromiter(map(self._regions.get, region, repeat(_NO_REGION)), np.int64, count)
+        stated = np.fromiter(map(_TELLING_TIMES.__contains__, time), np.bool_, count)
+        stated &= np.fromiter(map("country".__ne__, precision), np.bool_, count)
+        stated &= (regions != _NO_REGION) & (ends - begins <= LONGEST_INTERVAL)
         north, east = np.array(latitude, dtype=np.float64), np.array(longitude, dtype=np.float64)
-        classes = np.array([PLACE_ORDER.get(one, GOVERNORATE) for one in precision], dtype=np.int64)
+        classes = np.fromiter(map(PLACE_ORDER.get, precision, repeat(GOVERNORATE)), np.int64, count)
         classes[np.isnan(north) | np.isnan(east)] = GOVERNORATE
-        names = [
-            crc32(key.encode()) if self._by_name and names_a_place(precise, key) else _NO_NAME
-            for precise, key in zip(precision, called, strict=True)
-        ]
-        probes = _Probes(
-            np.array(place, dtype=np.int64),
-            np.array([self._regions[one] for one in region], dtype=np.int64),
-            np.array(low, dtype=np.int64),
-            np.array(high, dtype=np.int64),
+        names = np.full(count, _NO_NAME, dtype=np.int64)
+        if self._by_name:
+            for row, (precise, key) in enumerate(zip(precision, called, strict=True)):
+                if names_a_place(precise, key):
+                    names[row] = crc32(key.encode())
+        exact = stated & ((classes <= self._weakest) | (names != _NO_NAME))
+        probes = Probes(
+            np.asarray(place, dtype=np.int64),
+            regions,
+            begins,
+            ends,
             north,
             east,
             classes,
-            np.array(names, dtype=np.int64),
-            np.array([numbers[one] for one in feed], dtype=np.int64),
-            np.array([KIND_BITS[one] for one in kind], dtype=np.uint8),
+            names,
+            np.fromiter(map(self._feeds.__getitem__, feed), np.int64, count),
+            np.fromiter(map(KIND_BITS.__getitem__, kind), np.uint8, count),
         )
-        exact = (classes <= self._weakest) | (probes.name != _NO_NAME)
-        return _Probes._make(column[exact] for column in probes)
+        return Probes._make(column[exact] for column in probes)
 
 
 _TELLING_TIMES = frozenset(("minute", "hour", "day"))
 
 
-def _begun(probes: _Probes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+def _begun(probes: Probes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """Return on which days reports begin, at which second of the day, and whether they last long."""
     day = probes.low // MICROS_PER_DAY
     low = (probes.low - day * MICROS_PER_DAY) // MICROS_PER_SECOND

@@ -7,15 +7,17 @@ and a bit a fact for whether it is in a linked incident.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Claim, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
 from schemas.truceday import Micros
+from streams.ledger.core.fresh import Fresh
 from streams.ledger.core.identity import key_hash
-from streams.ledger.core.nearby import ROWS_KEPT, Cell, Nearby, cell_of
+from streams.ledger.core.nearby import ROWS_KEPT, Cell, Nearby, Probes, cell_of, in_columns
+from streams.ledger.core.recent import RecentReports
 
 #: Reports met last, at some 800 bytes each.
 REPORTS_KEPT = 50_000
@@ -92,11 +94,10 @@ class Remembered:
         self._claims = _Claims(bounds.claims)
         self._linked = _Bits()
         self._staged = staged
-        self._reports_kept = bounds.reports
-        # The first is the one met longest ago.
-        # Plain tuples: those of a class of their own would be looked at by every run of the garbage collector.
-        self._recent: dict[int, tuple[Any, ...]] = {}
+        self._recent = RecentReports(bounds.reports)
         self._new: list[Linkable] = []
+        self._fresh: Sequence[Fresh] = ()
+        self._probes = self._nearby.probes(in_columns(()))
 
     def restore(self, cells: Iterable[Cell], claims: Sequence[Claim], linked: Sequence[int]) -> None:
         """Begin with what the store tells on resuming."""
@@ -107,23 +108,28 @@ class Remembered:
 
     # -- as reports come and go
 
-    def take_in(self, told: Sequence[tuple[Any, ...]], replaced: Collection[Replaced]) -> None:
+    def take_in(self, told: Sequence[tuple[Any, ...]], fresh: Sequence[Fresh], replaced: Collection[Replaced]) -> None:
         """Take in the incident reports folded since the last call, and forget the revisions they replaced.
 
         Args:
             told: the fields of ``Linkable`` of each.
+            fresh: those that were folded by column. They name no other report, and none is among the replaced.
+            replaced: the revisions that stood until then.
         """
         self._nearby.begin()
         gone = {one.fact_offset for one in replaced}
-        self._keep((report[0], report) for report in told)
+        self._recent.keep(told)
+        for each in fresh:
+            self._recent.keep_fresh(each)
+        self._recent.replace(gone)
         for place in gone:
             self._claims.remove(place)
-            known = self._recent.get(place)
-            if known is not None:
-                self._recent[place] = (*known[:_PRESENT], False, *known[_PRESENT + 1 :])
         self._nearby.withdraw((one.cell, one.fact_offset) for one in replaced if one.cell is not None)
         self._new = [Linkable._make(report) for report in told if report[_PRESENT] and report[0] not in gone]
-        self._nearby.add([_placed_of_linkable(report) for report in self._new if report.merged_into is None])
+        self._fresh = fresh
+        placed = in_columns([_placed_of_linkable(report) for report in self._new if report.merged_into is None])
+        self._probes = self._nearby.probes(placed, *(each.placed() for each in fresh))
+        self._nearby.add(self._probes)
         for report in self._new:
             if report.same_as or report.merged_into is not None:
                 self._claims.add(Claim(report.fact_offset, report.feed, report.merged_into, report.same_as))
@@ -142,14 +148,6 @@ class Remembered:
         """Whether any report that stands names another one."""
         return bool(self._claims)
 
-    def _keep(self, reports: Iterable[tuple[int, tuple[Any, ...]]]) -> None:
-        recent = self._recent
-        for place, report in reports:
-            recent.pop(place, None)
-            recent[place] = report
-        for place in list(islice(recent, max(0, len(recent) - self._reports_kept))):
-            del recent[place]
-
     # -- answers
 
     def new_of(self, identities: Collection[Identity]) -> list[int]:
@@ -167,27 +165,27 @@ class Remembered:
 
     def partners_of_new(self) -> Partners:
         """Return as ``partners_of`` does for all that were taken in last and stand."""
-        return self._partners(self._new, [_placed_of_linkable(report) for report in self._new])
+        return Partners(self._near(self._probes), self._naming(self._new, self._fresh))
 
     def partners_of(self, reports: Sequence[Linkable]) -> Partners:
         """Return pairs of the place of one of ``reports`` and of a present one that may have to do with it.
 
         Merged reports are no candidates; retracted ones may lend a name.
         """
-        return self._partners(reports, [_placed_of_linkable(report) for report in reports])
+        probes = self._nearby.probes(in_columns([_placed_of_linkable(report) for report in reports]))
+        return Partners(self._near(probes), self._naming(reports))
 
-    def _partners(self, reports: Sequence[Linkable], placed: Sequence[tuple[Any, ...]]) -> Partners:
-        near = self._nearby.pairs(placed, lambda cells: self._staged().cells(cells))
-        return Partners(near, self._naming(reports) if self.has_claims else [])
+    def _near(self, probes: Probes) -> list[tuple[int, int]]:
+        return self._nearby.pairs(probes, lambda cells: self._staged().cells(cells))
 
-    def _naming(self, reports: Sequence[Linkable]) -> list[tuple[int, int]]:
+    def _naming(self, reports: Sequence[Linkable], fresh: Sequence[Fresh] = ()) -> list[tuple[int, int]]:
+        if not self.has_claims:
+            return []
+        called = [(report.fact_offset, report.name) for report in reports]
+        called += chain.from_iterable(each.names() for each in fresh)
         if self._claims.too_many:
-            return self._staged().naming([report.fact_offset for report in reports])
-        pairs = [
-            (report.fact_offset, place)
-            for report in reports
-            for place in self._claims.on(f"{report.feed}/{report.report_id}")
-        ]
+            return self._staged().naming([place for place, _ in called])
+        pairs = [(place, claim) for place, name in called for claim in self._claims.on(name)]
         named = {report.fact_offset: names for report in reports if (names := _named(report))}
         if named:
             identities = {Identity(*name.split("/", 1)) for name in chain.from_iterable(named.values())}
@@ -198,12 +196,12 @@ class Remembered:
 
     def reports_at(self, places: Collection[int]) -> list[Linkable]:
         """Return the incident revisions at ``places``."""
-        recent = self._recent
-        found = [Linkable._make(recent[place]) for place in places if place in recent]
-        missing = [place for place in places if place not in recent]
+        at_hand = self._recent.find(places)
+        found = [Linkable._make(report) for report in at_hand.values()]
+        missing = [place for place in places if place not in at_hand]
         if missing:
             read = self._staged().reports_at(missing)
-            self._keep((report.fact_offset, tuple(report)) for report in read)
+            self._recent.keep(tuple(report) for report in read)
             found += read
         return found
 
