@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -227,7 +228,9 @@ class Committed:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        # Closing cancels a fetch that waits to be tried again, and aiokafka lets that cancellation out.
+        with suppress(asyncio.CancelledError):
+            await self._consumer.stop()
 
     async def offset(self) -> int:
         """Return how many records the group has got through, over all partitions."""
