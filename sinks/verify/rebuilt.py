@@ -17,8 +17,10 @@ from sinks.opening import LIVE, StoreLimits, connect
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 
-#: Columns left out, which DuckDB writes in another order each time.
-_EXCLUDED = re.compile(r"EXCLUDE \(([^()]*)\)")
+#: Columns left out or replaced, which DuckDB writes in another order each time.
+_UNORDERED = re.compile(r"\b(?:EXCLUDE|REPLACE) \(")
+#: What a list is cut at: a text, a bracket, a comma.
+_MARKS = re.compile(r"'(?:[^']|'')*'|[(),]")
 
 Select = Callable[[str], list[tuple[Any, ...]]]
 Shape = dict[tuple[str, str, str], str]
@@ -118,8 +120,27 @@ def _compare(stored: Shape, wanted: Shape) -> Iterator[Difference]:
 
 
 def _read(select: Select, sql: str) -> Shape:
-    return {(kind, name, part): _EXCLUDED.sub(_sorted, str(what)) for kind, name, part, what in select(sql)}
+    return {(kind, name, part): in_order(str(what)) for kind, name, part, what in select(sql)}
 
 
-def _sorted(excluded: re.Match[str]) -> str:
-    return f"EXCLUDE ({', '.join(sorted(excluded[1].split(', ')))})"
+def in_order(definition: str) -> str:
+    """Return a definition with the columns of each EXCLUDE and REPLACE in alphabetical order."""
+    done, begin = [], 0
+    while found := _UNORDERED.search(definition, begin):
+        items, end = _listed(definition, found.end())
+        done += [definition[begin : found.end()], ", ".join(sorted(map(in_order, items))), ")"]
+        begin = end
+    return "".join([*done, definition[begin:]])
+
+
+def _listed(definition: str, begin: int) -> tuple[list[str], int]:
+    """Return what stands between commas from ``begin`` to the closing bracket, and where that ends."""
+    items, depth, item = [], 0, begin
+    for mark in _MARKS.finditer(definition, begin):
+        depth += {"(": 1, ")": -1}.get(mark[0], 0)
+        if depth < 0 or (depth == 0 and mark[0] == ","):
+            items.append(definition[item : mark.start()].strip())
+            item = mark.end()
+        if depth < 0:
+            return items, item
+    return [*items, definition[item:]], len(definition)

@@ -14,6 +14,7 @@ import pytest
 from schemas.errors import StoreUnavailable
 from sinks.store import LIVE
 from sinks.verify.difference import Difference
+from sinks.verify.rebuilt import in_order
 from streams.verify import STEPS, verify
 from tests.support.effort import cases
 from tests.support.judged import History, report
@@ -329,3 +330,10 @@ def test_a_ledger_that_goes_on_in_another_edition_says_that_the_file_has_several
     open_store(tmp_path).close()
     with closing(duckdb.connect(str(tmp_path / LIVE), read_only=True)) as connection:
         assert connection.execute("select sentences from about").fetchall() == [(None,)]
+
+
+def test_columns_that_a_definition_leaves_out_or_replaces_have_no_order() -> None:
+    one = "SELECT * EXCLUDE (a, b) REPLACE (f(a, ')') AS a, CASE WHEN (b) THEN (', ') ELSE b END AS b) FROM (t)"
+    other = "SELECT * EXCLUDE (b, a) REPLACE (CASE WHEN (b) THEN (', ') ELSE b END AS b, f(a, ')') AS a) FROM (t)"
+    assert in_order(one) == in_order(other) != in_order(one.replace("f(a", "f(b"))
+    assert in_order("SELECT * REPLACE (a AS b") == "SELECT * REPLACE (a AS b)"
