@@ -10,7 +10,7 @@ each becomes a row of a chunk, with no object for report, place or fact. Any oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -55,8 +55,6 @@ TICK_HEADER = "tick"
 CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer intervals say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
-#: Stand-ins kept at a time: more of them leave the processor's cache before they are used.
-_DECODED_AT_ONCE = 512
 
 #: Sixteen digits end in the year 2286; beyond lie instants no calendar has.
 _TICK = re.compile(rb"[0-9]{1,16}").fullmatch
@@ -105,13 +103,11 @@ class Examiner:
         """Agreements that each record is examined for."""
         return self._served
 
-    def decoded(self, bodies: Sequence[bytes | None], read_at: Micros) -> Iterator[Any]:
-        """Yield the stand-in of each incident report of sound times; None for anything else."""
-        for first in range(0, len(bodies), _DECODED_AT_ONCE):
-            some = bodies[first : first + _DECODED_AT_ONCE]
-            # An empty body is no JSON, which the decoder says of it.
-            read = self._read_incidents([body if body and len(body) <= MAX_REPORT_BYTES else b"" for body in some])
-            yield from (report if report is not None and _in_time(report, read_at) else None for report in read)
+    def decoded(self, bodies: Sequence[bytes | None], read_at: Micros) -> list[Any]:
+        """Return the stand-in of each incident report of sound times; None for anything else."""
+        # An empty body is no JSON, which the decoder says of it.
+        read = self._read_incidents([body if body and len(body) <= MAX_REPORT_BYTES else b"" for body in bodies])
+        return [report if report is not None and _in_time(report, read_at) else None for report in read]
 
     def row(self, report: Any, source: SourceOffset, read_at: Micros) -> Row | None:
         """Return the row that a decoded report is for every agreement; None where ``examine`` has to say."""

@@ -139,7 +139,7 @@ def test_a_batch_gives_the_facts_and_letters_of_its_records_one_by_one(
     draw = random.Random(seed)
     header = [(), (), (), (("traceparent", b"1"),), (("tick", b"7"),)]
     records = [
-        ConsumerRecord(TOPIC, 0, offset, 0, 0, b"key", body, None, 0, 0, draw.choice(header))  # type: ignore[arg-type]
+        ConsumerRecord(TOPIC, 0, offset, 0, 0, b"key", body, None, 0, 0, draw.choice(header))
         for offset, body in enumerate(bodies_of(draw, 150))
     ]
     rows: list[Row | None] = []
