@@ -53,12 +53,14 @@ _OWN_FILE = """(
 _NAMED = "SELECT *, '@agreement@' AS agreement FROM (\n{}\n)"
 #: Columns of a verdict whose change makes a version of any day, so that no other row tells of them.
 _MADE_BY_VERSIONS = ("verdict", *LEGS, "violence_limit", "evidence")
-#: Columns that ``verdict_changes`` compares as they are.
-_COMPARED = [
-    name
-    for name in DayVerdict._fields
-    if name not in {*RECORDED, "verdict", "reasons", "evidence", "rule", "contested_by"}
-]
+#: Columns that ``verdict_changes`` compares as they are, in its order: parts of a count and what is in none come last.
+_COMPARED = sorted(
+    {*DayVerdict._fields} - {*RECORDED, "verdict", "reasons", "evidence", "rule", "contested_by"},
+    key=lambda name: (
+        name in {"incidents_sure", "incidents_possible", "refused_pending"},
+        DayVerdict._fields.index(name),
+    ),
+)
 #: Views over the log of verdicts, each with the columns of it that it leaves out.
 _OF_VERDICTS = {"day_verdicts": (), "day_verdict_versions": (), "day_figures": _MADE_BY_VERSIONS}
 _ANY_FILE = "(SELECT true AS in_use) AS own_file"
