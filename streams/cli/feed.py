@@ -18,12 +18,15 @@ from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.receipts import REJECTED
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, news, print_json, reader_gone, say_missing
+from streams.cli.output import answers, news, print_json, print_json_line, reader_gone, say_missing
+from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
-from streams.feeds.publish import Receipt, publish
+from streams.feeds.fates import Fates, publish_and_wait
+from streams.feeds.publish import Acknowledgement, publish
 from streams.feeds.readers import missing_companions, read_all
 from streams.feeds.recorded import STDIN, Named
 from streams.feeds.release import read_release
@@ -50,12 +53,21 @@ def publish_command(
             "--receipts", help="Write one JSON line per acknowledged report to this file; - is standard output."
         ),
     ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Show what becomes of each report; exit with 1 when any is refused."),
+    ] = False,
+    wait_seconds: Annotated[
+        float, typer.Option("--wait-seconds", min=1, help="How long --wait waits for the next receipt.")
+    ] = 60.0,
     release: options.ReleaseNumber = None,
     against: options.Against = None,
     withdraw_missing: options.WithdrawMissing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Publish reports. Each is acknowledged by the broker before it is counted; sending one again is harmless.
+
+    Acknowledged is not yet accepted: --wait shows what becomes of each report, and so does `receipts`.
 
     Broken reports are sent too: intake rejects them with a reason and keeps them. --dry-run finds them before, and
     exits with 1 if there are any.
@@ -65,6 +77,8 @@ def publish_command(
       trucewatch publish reports.jsonl --dry-run
 
       trucewatch publish reports.jsonl --broker kafka://127.0.0.1:9092 --receipts sent.jsonl
+
+      trucewatch publish reports.jsonl --wait
 
       tail -f reports.jsonl | trucewatch publish -
 
@@ -81,7 +95,8 @@ def publish_command(
     if dry_run:
         _try(settings, judged, reports, as_json=as_json)
     else:
-        _send(settings, reports, files, receipts, as_json=as_json)
+        fates = Fates(shower(settings, as_json=as_json), judged.id, wait_seconds) if wait else None
+        _send(settings, reports, files, receipts, fates, as_json=as_json)
 
 
 def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, as_json: bool) -> None:
@@ -114,7 +129,13 @@ def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, 
 
 
 def _send(
-    settings: Settings, reports: Iterator[Named], files: list[Path], receipts: Path | None, *, as_json: bool
+    settings: Settings,
+    reports: Iterator[Named],
+    files: list[Path],
+    receipts: Path | None,
+    fates: Fates | None,
+    *,
+    as_json: bool,
 ) -> None:
     _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
@@ -124,7 +145,7 @@ def _send(
         out = _receipts(stack, receipts)
         count = stack.enter_context(_counting("published"))
 
-        def acknowledged(receipt: Receipt) -> None:
+        def acknowledged(receipt: Acknowledgement) -> None:
             nonlocal sent
             sent += 1
             count(sent)
@@ -132,18 +153,41 @@ def _send(
                 out.write(orjson.dumps(receipt._asdict()) + b"\n")
 
         try:
-            done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
+            if fates is None:
+                done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
+            else:
+                waiting = publish_and_wait(
+                    broker, topics, reports, acknowledged, fates, settings.broker_patience_seconds
+                )
+                done = asyncio.run(waiting)
         except TrucewatchError as error:
             error.also(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless")
             raise
         except BrokenPipeError:
             reader_gone()
+    if not as_json:
+        spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
+        news().print(
+            Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}")
+        )
+    if fates is not None:
+        _say_fates(fates, as_json=as_json)
+    elif not as_json:
+        news().print(
+            Text("acknowledged is not yet accepted: --wait, or `trucewatch receipts FEED`, tells what became of them")
+        )
+    elif receipts != STDIN:
+        print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
+
+
+def _say_fates(fates: Fates, *, as_json: bool) -> None:
     if as_json:
-        if receipts != STDIN:
-            print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
-        return
-    spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
-    news().print(Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}"))
+        print_json_line({"outcomes": dict(fates.outcomes)})
+    else:
+        told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(fates.outcomes.items()))
+        news().print(Text(told or "nothing was sent, so there is nothing to wait for"))
+    if fates.outcomes[REJECTED]:
+        raise typer.Exit(1)
 
 
 def _check_receipts(files: list[Path], receipts: Path | None) -> None:
