@@ -72,20 +72,20 @@ def digest_of(body: bytes) -> str:
 
 def refusal(agreement: str, outcome: str, body: bytes, code: str | None = None, hint: str | None = None) -> Receipt:
     """Return the receipt of a report that no ledger takes in, called as its bytes call it."""
+    return Receipt(agreement, outcome, digest_of(body), *called_in(body), code, hint)
+
+
+def called_in(body: bytes) -> tuple[str | None, str | None, int | None]:
+    """Return feed, report id and revision of a report, each None where its bytes do not tell."""
     try:
         named = _named.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        named = _Named(revision=None)
+        return None, None, None
     feed, report_id, revision = named.feed, named.report_id, named.revision
-    return Receipt(
-        agreement,
-        outcome,
-        digest_of(body),
+    return (
         feed if isinstance(feed, str) else None,
         report_id if isinstance(report_id, str) else None,
         revision if type(revision) is int else None,
-        code,
-        hint,
     )
 
 

@@ -31,6 +31,7 @@ _COMMANDS = {
     "topics": ("topics", "topics"),
     "facts": ("facts", "facts"),
     "publish": ("feed", "publish_command"),
+    "outbox": ("outbox", "app"),
     "receipts": ("receipts", "receipts"),
     "replay": ("replay", "replay"),
     "status": ("status", "status"),

@@ -22,6 +22,7 @@ from schemas.receipts import REJECTED
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
+from streams.cli.outbox import KEPT_AT_ONCE, keep_and_send
 from streams.cli.output import answers, news, print_json, print_json_line, reader_gone, say_missing
 from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
@@ -57,9 +58,8 @@ def publish_command(
         bool,
         typer.Option("--wait", help="Show what becomes of each report; exit with 1 when any is refused."),
     ] = False,
-    wait_seconds: Annotated[
-        float, typer.Option("--wait-seconds", min=1, help="How long --wait waits for the next receipt.")
-    ] = 60.0,
+    wait_seconds: options.WaitSeconds = 60.0,
+    outbox: options.Outbox = None,
     release: options.ReleaseNumber = None,
     against: options.Against = None,
     withdraw_missing: options.WithdrawMissing = False,
@@ -80,11 +80,13 @@ def publish_command(
 
       trucewatch publish reports.jsonl --wait
 
+      trucewatch publish reports.jsonl --outbox outbox
+
       tail -f reports.jsonl | trucewatch publish -
 
       trucewatch publish ged-2.csv --release 2 --against ged-1.csv --withdraw-missing
     """
-    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries})
+    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "outbox": outbox})
     missing = missing_companions(files, file_format)
     if not as_json:
         say_missing(missing)
@@ -94,6 +96,11 @@ def publish_command(
     reports = read_release(files, file_format, time_zone, told) if told else read_all(files, file_format, time_zone)
     if dry_run:
         _try(settings, judged, reports, as_json=as_json)
+    elif settings.outbox is not None:
+        if receipts is not None:
+            raise UsageError("--receipts writes acknowledgements, which an outbox keeps itself", "leave one out")
+        at_once = 1 if STDIN in files else KEPT_AT_ONCE
+        keep_and_send(settings, judged, reports, at_once, wait_seconds if wait else None, as_json=as_json)
     else:
         fates = Fates(shower(settings, as_json=as_json), judged.id, wait_seconds) if wait else None
         _send(settings, reports, files, receipts, fates, as_json=as_json)
