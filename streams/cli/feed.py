@@ -102,8 +102,8 @@ def publish_command(
         at_once = 1 if STDIN in files else KEPT_AT_ONCE
         keep_and_send(settings, judged, reports, at_once, wait_seconds if wait else None, as_json=as_json)
     else:
-        fates = Fates(shower(settings, as_json=as_json), judged.id, wait_seconds) if wait else None
-        _send(settings, reports, files, receipts, fates, as_json=as_json)
+        waited = wait_seconds if wait else None
+        send_reports(settings, judged.id, reports, files, receipts, waited, as_json=as_json)
 
 
 def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, as_json: bool) -> None:
@@ -135,15 +135,22 @@ def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, 
         raise typer.Exit(1)
 
 
-def _send(
+def send_reports(
     settings: Settings,
+    agreement: str,
     reports: Iterator[Named],
     files: list[Path],
     receipts: Path | None,
-    fates: Fates | None,
+    wait_seconds: float | None,
     *,
     as_json: bool,
 ) -> None:
+    """Publish reports, and wait for the receipts of an agreement where a time for the next one is given.
+
+    Raises:
+        Exit: a report was refused.
+    """
+    fates = None if wait_seconds is None else Fates(shower(settings, as_json=as_json), agreement, wait_seconds)
     _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
     topics = Topics(settings.topic_prefix, settings.partitions)

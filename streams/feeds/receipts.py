@@ -15,15 +15,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import UsageError
 from schemas.receipts import Receipt, read
-from streams.engine.admin import partitions_of
+from schemas.topics import THIRTY_DAYS_MS, TopicSpec
+from streams.engine.admin import ensure_topics, partitions_of
 from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
 
 #: How long one call waits for records.
 _POLL_MS = 250
-
-_MISSING = "a worker makes it when it is started, and so does `trucewatch topics`"
 
 #: Receipts in words; those of incidents that count are told apart.
 _WORDS = {
@@ -92,10 +91,10 @@ async def reading(broker: Broker, topic: str, offset: int | None = None) -> Asyn
 
     Raises:
         BrokerUnavailable: nobody answers.
-        UsageError: there is no such topic for this account.
+        UsageError: there is no such topic, and this account may not make it.
     """
     if topic not in await partitions_of(broker, (topic,)):
-        raise UsageError(f"there is no topic {topic} on the broker, or this account may not read it", _MISSING)
+        await ensure_topics(broker, [TopicSpec(topic, 1, THIRTY_DAYS_MS)])
     consumer = AIOKafkaConsumer(**cluster_of(broker).client, group_id=None, enable_auto_commit=False)
     try:
         with kafka_errors(broker):

@@ -162,3 +162,34 @@ def told_of(broker: str, prefix: str, count: int) -> list[Receipt]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"receipts of {len(found)} reports came, not of {count}")
         time.sleep(0.2)
+
+
+def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
+    run: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable("outbox"), str(tmp_path / "outbox"))
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    (tmp_path / "reports.jsonl").write_text("\n".join(json.dumps(report(f"FO-{number}")) for number in (1, 2, 3)))
+    waiting = ("--wait", "--wait-seconds", "200")
+    with running(("intake", "ledger"), settings):
+        assert run("publish", "reports.jsonl", *waiting).code == 0
+        withdrawn = run("retract", "field-office", "FO-1", "--reason", "an accident", *waiting)
+        assert (withdrawn.code, withdrawn.out.split("  ")[1:2]) == (0, ["field-office/FO-1@2"]), withdrawn.err
+        assert "withdrawn in Hama" in withdrawn.out
+        assert "withdrawn in Hama" in run("merge", "field-office", "FO-2", "FO-3", *waiting).out
+        again = run("retract", "field-office", "FO-1")
+        assert (again.code, "is retracted already" in again.err) == (2, True)
+        assert run("retract", "field-office", "FO-9").code == 2
+        stretch = ("--from", f"{day}T00:00Z", "--to", f"{day}T06:00Z", "--feed", "field-office")
+        assert "accepted" in run("nil", "SY02", "Hama", *stretch, *waiting).out
+
+        # Without an outbox the record is the ledger's published copy's, and the broker's acknowledgement is shown.
+        monkeypatch.delenv(variable("outbox"))
+        data = ("--data", str(settings.data))
+        copy = settings.data / AGREEMENT / "compliance.duckdb"
+        deadline = time.monotonic() + PATIENCE
+        while run("retract", "field-office", "FO-3", *data, *waiting).code != 0:
+            assert time.monotonic() < deadline, copy
+            time.sleep(0.5)
+        refused = run("nil", "SY02", "--from", f"{day}T06:00Z", "--to", f"{day}T00:00Z", "--feed", "field-office")
+        assert (refused.code, "interval_backwards" in refused.err) == (2, True)
