@@ -174,8 +174,8 @@ def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
     with running(("intake", "ledger"), settings):
         assert run("publish", "reports.jsonl", *waiting).code == 0
         withdrawn = run("retract", "field-office", "FO-1", "--reason", "an accident", *waiting)
-        assert (withdrawn.code, withdrawn.out.split("  ")[1:2]) == (0, ["field-office/FO-1@2"]), withdrawn.err
-        assert "withdrawn in Hama" in withdrawn.out
+        assert withdrawn.code == 0, withdrawn.err
+        assert "field-office/FO-1@2  withdrawn in Hama" in withdrawn.out
         assert "withdrawn in Hama" in run("merge", "field-office", "FO-2", "FO-3", *waiting).out
         again = run("retract", "field-office", "FO-1")
         assert (again.code, "is retracted already" in again.err) == (2, True)
