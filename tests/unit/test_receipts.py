@@ -8,6 +8,9 @@ import msgspec
 import pytest
 
 from schemas.receipts import MOST_RECEIPTS, Receipt, digest_of, read, records_of, refusal
+from streams.feeds.fates import Fates
+from streams.feeds.receipts import called, in_words
+from streams.feeds.recorded import Named, Recorded
 
 
 def receipt(number: int, feed: str | None = "a") -> Receipt:
@@ -62,3 +65,47 @@ def test_a_refused_report_is_called_as_its_bytes_call_it(
     told = refusal("syria-2016", "rejected", body, "not_json", "mend it")
     assert (told.feed, told.report_id, told.revision) == (feed, report_id, revision)
     assert (told.digest, told.code, told.hint) == (digest_of(body), "not_json", "mend it")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "words"),
+    [
+        (
+            Receipt("a", "accepted", "0", region="SY05", truce_day="2016-09-16", counted=True),
+            "counted in Hama, truce-day of 16 September 2016",
+        ),
+        (
+            Receipt("a", "accepted", "0", region="SY05", truce_day="2016-09-06", counted=False),
+            "accepted; does not count in Hama, truce-day of 6 September 2016",
+        ),
+        (
+            Receipt("a", "corrected", "0", region="SY05", truce_day="2016-09-16", counted=True),
+            "corrected, in place of the earlier revision; counted in Hama, truce-day of 16 September 2016",
+        ),
+        (Receipt("a", "accepted", "0"), "accepted in Hama"),
+        (Receipt("a", "rejected", "0", code="not_json", hint="send JSON"), "rejected, not_json: send JSON"),
+        (Receipt("a", "an outcome of a later version", "0"), "an outcome of a later version in Hama"),
+    ],
+)
+def test_a_receipt_is_told_in_words(receipt: Receipt, words: str) -> None:
+    assert in_words(receipt, "Hama") == words
+
+
+def test_a_report_is_called_by_what_its_bytes_told() -> None:
+    assert called(Receipt("a", "accepted", "0", "f", "r", 2)) == "f/r@2"
+    assert called(Receipt("a", "rejected", "0", "f", "r")) == "f/r@?"
+    assert called(Receipt("a", "rejected", "0", "f")) == "a report of f"
+    assert called(Receipt("a", "rejected", "0")) == "a report of an unreadable feed"
+
+
+def test_a_report_sent_twice_waits_for_two_receipts_and_others_are_passed_over() -> None:
+    shown: list[str] = []
+    fates = Fates(lambda receipt: shown.append(receipt.outcome), "syria-2016", 1.0)
+    report = Named("reports.jsonl", Recorded(b"1", None, None, 1))
+    assert list(fates.sending([report, report])) == [report, report]
+    for told in (receipt(2), Receipt("another", "outside", digest_of(b"1")), receipt(1)):
+        fates.tell(told)
+    assert fates.waiting.total() == 1
+    fates.tell(Receipt("syria-2016", "duplicate", digest_of(b"1")))
+    fates.tell(Receipt("syria-2016", "duplicate", digest_of(b"1")))
+    assert (fates.waiting.total(), shown) == (0, ["accepted", "duplicate"])
