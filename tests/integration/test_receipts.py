@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,9 +60,7 @@ def settings(embedded_broker: str, prefix: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], settings: Settings, tmp_path: Path
-) -> Iterator[Run]:
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], settings: Settings, tmp_path: Path) -> Run:
     """Run a command of a feed that knows the broker, the prefix and the agreement, and has no ledger's file."""
     run = runner(monkeypatch, capfd, tmp_path)
     for name in ("broker", "topic_prefix", "agreement"):
