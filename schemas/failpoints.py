@@ -25,6 +25,17 @@ Step = Literal[
     "ledger.asked",  # the store answered which reports it knows
     "ledger.folded",  # everything is judged, nothing is written
     "ledger.told",  # committed, and Kafka's group offset with it
+    "receipts.refused",  # receipts of refused reports are written, rejects may not be
+    "receipts.kept",  # the flush's receipts are in their file, its rows are not committed
+    "receipts.told",  # the receipts are written, their file is still there
+    "outbox.keeping",  # checked reports are numbered, not committed
+    "outbox.kept",
+    "outbox.sent",  # the broker has reports, the outbox does not say so
+    "outbox.noting",
+    "outbox.noted",
+    "outbox.read",  # receipts are in memory
+    "outbox.telling",
+    "outbox.told",
     "store.migrating",  # the tables are made, not committed
     "store.migrated",
     "store.viewing",  # views, macros and comments are made anew, not committed

@@ -91,6 +91,11 @@ class Topics:
         """Output topic of rejected records."""
         return f"{self.prefix}.rejects.v1"
 
+    @property
+    def receipts(self) -> str:
+        """Output topic of receipts, which tell feeds what became of their reports."""
+        return f"{self.prefix}.receipts.v1"
+
     def facts(self, agreement: str) -> str:
         """The one-partition topic whose order is the ledger's truth."""
         return f"{self.prefix}.facts.{agreement}.v1"
@@ -118,6 +123,8 @@ class Topics:
         written = MAX_MESSAGE_BYTES + HEADER_BYTES
         archives = [TopicSpec(self.archive, 1, KEEP_FOR_EVER)]
         feeds = [TopicSpec(name, self.partitions, THIRTY_DAYS_MS) for name in self.inputs]
+        # Nobody waits to be told of a replay.
+        feeds.append(TopicSpec(self.receipts, 1, THIRTY_DAYS_MS))
         return (
             *(archives if archive else feeds),
             TopicSpec(self.rejects, 1, THIRTY_DAYS_MS, max_bytes=written),

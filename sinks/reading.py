@@ -147,6 +147,19 @@ def present_reports(path: Path) -> Iterator[tuple[str, str, str, str]]:
             yield from rows
 
 
+def present_report(path: Path, feed: str, report_id: str) -> bytes | None:
+    """Return the raw text of a report's highest revision in a published file; None where there is none.
+
+    Raises:
+        UsageError: nothing was published there, or it is a file of another kind.
+        StoreUnavailable: the file cannot be read.
+    """
+    with published(path) as connection:
+        sql = "SELECT raw FROM reports WHERE present AND feed = ? AND report_id = ?"
+        found: list[tuple[str]] = connection.execute(sql, [feed, report_id]).fetchall()
+    return found[0][0].encode() if found else None
+
+
 def judged_days(connection: Connection) -> tuple[date, date] | None:
     """Return the first and the last judged truce-day; None before the first judgement."""
     ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()

@@ -32,6 +32,7 @@ from streams.intake.examine import Examiner
 from streams.intake.handler import IntakeHandler
 from streams.ledger.app import ledger_app
 from streams.ledger.handler import FlushRules, LedgerHandler
+from streams.ledger.receipts import LedgerReceipts
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 from streams.security import cluster
@@ -58,7 +59,7 @@ def run_role(role: Role, settings: Settings) -> None:
     specs = topics.specs((agreement.id,), archive=settings.stamps == "archive")
     if role == "ledger":
         # An account of a ledger need not see what feeds write.
-        specs = tuple(spec for spec in specs if spec.name == topics.facts(agreement.id))
+        specs = tuple(spec for spec in specs if spec.name in (topics.facts(agreement.id), topics.receipts))
     asyncio.run(ensure_topics(broker, specs))
     identity = asyncio.run(log_identity(broker, topics.facts(agreement.id)))
     gc.freeze()
@@ -105,9 +106,11 @@ def _run_intake(
         topics,
         partial(log_identity, broker),
         settings.chunk_facts,
+        receipts=settings.stamps == "clock",
     )
     inputs = (topics.archive,) if settings.stamps == "archive" else topics.inputs
-    options = _options(settings, broker, identity, (topics.facts(agreement.id),), (topics.rejects,))
+    writes = {topics.facts(agreement.id)} | _told(settings, topics)
+    options = _options(settings, broker, identity, writes, (topics.rejects,))
     app = intake_app(topics.intake_group(agreement.id), inputs, handler, options)
     run_worker(app, _probes(settings, "intake", agreement.id, app, handler.metrics, list))
 
@@ -140,8 +143,13 @@ def _run_ledger(
         else None,
         record_at=partial(record_at, broker),
         stale_lock_reaper=StaleLockReaper(data / LIVE, settings.stall_seconds),
+        receipts=LedgerReceipts(
+            BatchProducer(broker, settings.broker_patience_seconds), topics.receipts, agreement, data
+        )
+        if settings.stamps == "clock"
+        else None,
     )
-    writes = (facts_topic,) if settings.stamps == "clock" else ()
+    writes = {facts_topic} | _told(settings, topics) if settings.stamps == "clock" else ()
     options = _options(settings, broker, identity, writes)
     app = ledger_app(topics.ledger_group(agreement.id), facts_topic, handler, options)
     folder = Writable(data)
@@ -149,6 +157,11 @@ def _run_ledger(
         app,
         _probes(settings, "ledger", agreement.id, app, handler.metrics, lambda: handler.unready() + folder.unready()),
     )
+
+
+def _told(settings: Settings, topics: Topics) -> set[str]:
+    """Return the topic that feeds are told by; a replay tells nobody."""
+    return {topics.receipts} if settings.stamps == "clock" else set()
 
 
 def _probes(

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
         "auto", description="`auto` is text on a terminal and JSON elsewhere."
     )
 
+    outbox: Path | None = Field(
+        None, description="Folder of a feed's outbox: `publish` keeps reports there before it sends them."
+    )
     failpoint: Annotated[str, StringConstraints(pattern=PATTERN)] | None = Field(
         None,
         description="For crash tests: the step at which a worker kills itself, `step[:time[:kill\\|stop\\|hold]]`.",

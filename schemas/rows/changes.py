@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from schemas.chunks import Incidents
+from schemas.facts import Fact
 from schemas.rows.incidents import Claim, LinkedIncident, LinkedReport, UncertainIncident
 from schemas.rows.records import DismissalRow, FeedRow, PendingReject, RedriveRow, RejectRow
 from schemas.rows.reports import (
@@ -70,7 +71,8 @@ class Changes:
     ``verdict_log`` and ``gate_history`` hold what was judged anew, which is only ever added, as are ``declarations``,
     one for every revision. ``amendments`` are those versions that somebody has to be told of; they are in no table of
     their own.
-    ``fresh`` holds in columns reports that are in none of ``reports``.
+    ``fresh`` holds in columns reports that are in none of ``reports``, and ``told_fresh`` the same until the commit.
+    ``outcomes`` says of every other fact its number, its record's bytes, and what became of it. Both are for receipts.
     ``pending`` is JSON text: what changed since the last tick and has not been judged yet. ``dissolved`` names linked
     incidents that are no more, or are replaced by those of ``linked_incidents`` and ``linked_reports``. ``origins``
     holds the highest source offset counted, by topic, partition and log, where it has risen. ``next_offset`` counts
@@ -89,6 +91,8 @@ class Changes:
     writer: str = ""
     reports: list[ReportRow] = field(default_factory=list)
     fresh: list[FreshReports] = field(default_factory=list)
+    told_fresh: list[FreshReports] = field(default_factory=list)
+    outcomes: list[tuple[int, Fact, bytes, str]] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
     redrives: list[RedriveRow] = field(default_factory=list)

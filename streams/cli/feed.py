@@ -18,12 +18,16 @@ from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.receipts import REJECTED
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, news, print_json, reader_gone, say_missing
+from streams.cli.outbox import KEPT_AT_ONCE, keep_and_send
+from streams.cli.output import answers, news, print_json, print_json_line, reader_gone, say_missing
+from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
-from streams.feeds.publish import Receipt, publish
+from streams.feeds.fates import Fates, publish_and_wait
+from streams.feeds.publish import Acknowledgement, publish
 from streams.feeds.readers import missing_companions, read_all
 from streams.feeds.recorded import STDIN, Named
 from streams.feeds.release import read_release
@@ -50,12 +54,20 @@ def publish_command(
             "--receipts", help="Write one JSON line per acknowledged report to this file; - is standard output."
         ),
     ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Show what becomes of each report; exit with 1 when any is refused."),
+    ] = False,
+    wait_seconds: options.WaitSeconds = 60.0,
+    outbox: options.Outbox = None,
     release: options.ReleaseNumber = None,
     against: options.Against = None,
     withdraw_missing: options.WithdrawMissing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Publish reports. Each is acknowledged by the broker before it is counted; sending one again is harmless.
+
+    Acknowledged is not yet accepted: --wait shows what becomes of each report, and so does `receipts`.
 
     Broken reports are sent too: intake rejects them with a reason and keeps them. --dry-run finds them before, and
     exits with 1 if there are any.
@@ -66,11 +78,15 @@ def publish_command(
 
       trucewatch publish reports.jsonl --broker kafka://127.0.0.1:9092 --receipts sent.jsonl
 
+      trucewatch publish reports.jsonl --wait
+
+      trucewatch publish reports.jsonl --outbox outbox
+
       tail -f reports.jsonl | trucewatch publish -
 
       trucewatch publish ged-2.csv --release 2 --against ged-1.csv --withdraw-missing
     """
-    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries})
+    settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "outbox": outbox})
     missing = missing_companions(files, file_format)
     if not as_json:
         say_missing(missing)
@@ -80,8 +96,14 @@ def publish_command(
     reports = read_release(files, file_format, time_zone, told) if told else read_all(files, file_format, time_zone)
     if dry_run:
         _try(settings, judged, reports, as_json=as_json)
+    elif settings.outbox is not None:
+        if receipts is not None:
+            raise UsageError("--receipts writes acknowledgements, which an outbox keeps itself", "leave one out")
+        at_once = 1 if STDIN in files else KEPT_AT_ONCE
+        keep_and_send(settings, judged, reports, at_once, wait_seconds if wait else None, as_json=as_json)
     else:
-        _send(settings, reports, files, receipts, as_json=as_json)
+        waited = wait_seconds if wait else None
+        send_reports(settings, judged.id, reports, files, receipts, waited, as_json=as_json)
 
 
 def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, as_json: bool) -> None:
@@ -113,9 +135,22 @@ def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, 
         raise typer.Exit(1)
 
 
-def _send(
-    settings: Settings, reports: Iterator[Named], files: list[Path], receipts: Path | None, *, as_json: bool
+def send_reports(
+    settings: Settings,
+    agreement: str,
+    reports: Iterator[Named],
+    files: list[Path],
+    receipts: Path | None,
+    wait_seconds: float | None,
+    *,
+    as_json: bool,
 ) -> None:
+    """Publish reports, and wait for the receipts of an agreement where a time for the next one is given.
+
+    Raises:
+        Exit: a report was refused.
+    """
+    fates = None if wait_seconds is None else Fates(shower(settings, as_json=as_json), agreement, wait_seconds)
     _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
     topics = Topics(settings.topic_prefix, settings.partitions)
@@ -124,7 +159,7 @@ def _send(
         out = _receipts(stack, receipts)
         count = stack.enter_context(_counting("published"))
 
-        def acknowledged(receipt: Receipt) -> None:
+        def acknowledged(receipt: Acknowledgement) -> None:
             nonlocal sent
             sent += 1
             count(sent)
@@ -132,18 +167,41 @@ def _send(
                 out.write(orjson.dumps(receipt._asdict()) + b"\n")
 
         try:
-            done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
+            if fates is None:
+                done = asyncio.run(publish(broker, topics, reports, acknowledged, settings.broker_patience_seconds))
+            else:
+                waiting = publish_and_wait(
+                    broker, topics, reports, acknowledged, fates, settings.broker_patience_seconds
+                )
+                done = asyncio.run(waiting)
         except TrucewatchError as error:
             error.also(f"{counted(sent, 'report')} acknowledged before this; sending again is harmless")
             raise
         except BrokenPipeError:
             reader_gone()
+    if not as_json:
+        spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
+        news().print(
+            Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}")
+        )
+    if fates is not None:
+        _say_fates(fates, as_json=as_json)
+    elif not as_json:
+        news().print(
+            Text("acknowledged is not yet accepted: --wait, or `trucewatch receipts FEED`, tells what became of them")
+        )
+    elif receipts != STDIN:
+        print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
+
+
+def _say_fates(fates: Fates, *, as_json: bool) -> None:
     if as_json:
-        if receipts != STDIN:
-            print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
-        return
-    spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
-    news().print(Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}"))
+        print_json_line({"outcomes": dict(fates.outcomes)})
+    else:
+        told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(fates.outcomes.items()))
+        news().print(Text(told or "nothing was sent, so there is nothing to wait for"))
+    if fates.outcomes[REJECTED]:
+        raise typer.Exit(1)
 
 
 def _check_receipts(files: list[Path], receipts: Path | None) -> None:

@@ -34,6 +34,10 @@ Broker = Annotated[
 Data = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder of the DuckDB files.", show_default="trucewatch-data")
 ]
+Outbox = Annotated[
+    Path | None, typer.Option("--outbox", metavar="DIR", help="Folder of the outbox that keeps reports.")
+]
+WaitSeconds = Annotated[float, typer.Option("--wait-seconds", min=1, help="How long the next receipt is waited for.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
 AsOf = Annotated[
     str | None,

@@ -23,6 +23,7 @@ from streams.cli.brokers import required_broker
 from streams.cli.options import instant_of
 from streams.cli.output import answers, news, print_json
 from streams.cli.published import published_copy
+from streams.cli.receipts import show_refusals
 from streams.engine.cluster import Broker
 from streams.feeds.dismiss import dismiss
 from streams.feeds.editing import Edit, edited
@@ -62,6 +63,12 @@ def list_command(
         bool, typer.Option("--pending", help="Only those that tell a region and a day, and are not settled yet.")
     ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The most that are listed.")] = 20,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            "--broker", "-b", metavar="kafka://HOST:PORT", help="Read receipts of refused reports, not the file."
+        ),
+    ] = None,
     agreement: options.Agreement = None,
     data: options.Data = None,
     as_json: options.AsJson = False,
@@ -73,7 +80,14 @@ def list_command(
       trucewatch rejects list --code unknown_place
 
       trucewatch rejects list --feed field-office --since 2026-05-01T00:00Z --json
+
+      trucewatch rejects list --feed field-office --broker kafka://127.0.0.1:9092
     """
+    if broker is not None:
+        if pending or since:
+            raise UsageError("--pending and --since choose from the file: leave --broker out")
+        show_refusals(load({"broker": broker, "agreement": agreement}), code, feed, as_json=as_json)
+        return
     choice = Choice(None, code, feed, instant_of(since, "--since"), pending)
     with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         listed = list(rejects(connection, choice, limit=limit, with_bytes=False))

@@ -29,7 +29,7 @@ BATCH_BYTES = 4 * 1_048_576
 _IDLE_SECONDS = 0.2
 
 
-class Receipt(NamedTuple):
+class Acknowledgement(NamedTuple):
     """Proof that the broker has one report."""
 
     file: str
@@ -52,7 +52,7 @@ async def publish(
     broker: Broker,
     topics: Topics,
     reports: Iterable[Named],
-    receipt: Callable[[Receipt], None],
+    receipt: Callable[[Acknowledgement], None],
     patience_seconds: float = 0.0,
 ) -> Published:
     """Send every report to the input topic of its type; ``receipt`` is called for each, in order, once acknowledged.
@@ -109,12 +109,12 @@ def _key(report: Recorded) -> bytes | None:
     return f"{report.feed}/{report.report_id}".encode()
 
 
-def _place(each: Named, topics: Topics, partitions: dict[str, list[int]]) -> Receipt:
+def _place(each: Named, topics: Topics, partitions: dict[str, list[int]]) -> Acknowledgement:
     report = each.report
     topic = topics.of_type(report.report_type or "")
     there = partitions[topic]
     partition = there[crc32(_key(report) or report.value) % len(there)]
-    return Receipt(each.file, report.line, report.feed, report.report_id, topic, partition)
+    return Acknowledgement(each.file, report.line, report.feed, report.report_id, topic, partition)
 
 
 class _Pump:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 
 from schemas.chunks import MOST_FACTS, Given, records_of
-from schemas.facts import Origin, OutsideFact
+from schemas.facts import Fact, Origin, OutsideFact, RejectFact
 from schemas.failpoints import reached
+from schemas.receipts import REJECTED, Receipt, refusal
+from schemas.receipts import records_of as records_of_receipts
 from schemas.rejects import dead_letter_headers, fitting, source_of
 from schemas.topics import CUT_BYTES, MAX_MESSAGE_BYTES, Topics
 from schemas.truceday import Micros
@@ -30,6 +32,8 @@ from streams.intake.metrics import IntakeMetrics
 
 log = structlog.get_logger(__name__)
 
+#: Facts whose receipts come from intake; those of reports come from each agreement's ledger.
+_TOLD_HERE = frozenset({OutsideFact, RejectFact})
 #: Letters of a topic's id that tell it from others of its name.
 ID_LETTERS = 13
 
@@ -45,6 +49,7 @@ class IntakeHandler:
         log_identity: returns the identity of a topic's log, as
             :func:`streams.engine.admin.log_identity` does.
         chunk_facts: facts of one record, at most.
+        receipts: whether feeds are told of reports refused, or outside the agreement.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class IntakeHandler:
         topics: Topics,
         log_identity: Callable[[str], Awaitable[str]],
         chunk_facts: int = MOST_FACTS,
+        *,
+        receipts: bool = False,
     ) -> None:
         self._examiner = examiner
         self._producer = producer
@@ -62,6 +69,7 @@ class IntakeHandler:
         self._topics = topics
         self._log_identity = log_identity
         self._chunk_facts = chunk_facts
+        self._receipts = receipts
         self._logs: dict[str, str] = {}
         self._lane: Lane | None = None
         #: Offsets whose facts are written and that the group has not accepted.
@@ -84,11 +92,9 @@ class IntakeHandler:
             await self._commit(self._lane)
             return
         reached("intake.read")
-        told, rejects = self._told(batch)
+        told, rejects, receipts = self._told(batch)
         reached("intake.examined")
-        for agreement, facts in told.items():
-            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
-            reached("intake.produced")
+        await self._write(told, receipts)
         if rejects:
             await self._rejects.append(rejects, self._source_of)
         reached("intake.acknowledged")
@@ -104,10 +110,11 @@ class IntakeHandler:
             rejected=len(rejects),
         )
 
-    def _told(self, batch: Batch) -> tuple[dict[str, list[Given]], dict[Hashable, Outgoing]]:
-        """Return the facts for each agreement, with the bytes of their reports, and the letters of the rejects."""
+    def _told(self, batch: Batch) -> tuple[dict[str, list[Given]], dict[Hashable, Outgoing], list[Receipt]]:
+        """Return the facts for each agreement with their reports, the letters of the rejects, and receipts."""
         told: dict[str, list[Given]] = defaultdict(list)
         rejects: dict[Hashable, Outgoing] = {}
+        receipts: list[Receipt] = []
         read_at = time.time_ns() // 1_000
         source_log = self._logs[batch.topic]
         # A record with a header may be a tick, a dismissal or a redrive.
@@ -127,12 +134,23 @@ class IntakeHandler:
                 examined, body = cut(examined, len(body)), body[:CUT_BYTES]
             for agreement, fact in examined.facts:
                 told[agreement].append((fact, b"" if type(fact) is OutsideFact else body))
+                if self._receipts and type(fact) in _TOLD_HERE:
+                    receipts.append(_receipt(agreement, fact, record.value or b""))
             if examined.rejected is not None:
                 # Else a record that came compressed could be read and never written, and intake
                 # would stop at it.
                 key, own = fitting(record.key, record.headers, len(body))
                 rejects[origin] = (key, body, dead_letter_headers(examined.rejected, own))
-        return told, rejects
+        return told, rejects, receipts
+
+    async def _write(self, told: Mapping[str, Sequence[Given]], receipts: Sequence[Receipt]) -> None:
+        """Write facts, then receipts; return once all are acknowledged."""
+        for agreement, facts in told.items():
+            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
+            reached("intake.produced")
+        if receipts:
+            await self._producer.send(self._topics.receipts, 0, list(records_of_receipts(receipts)))
+            reached("receipts.refused")
 
     def _examined(self, record: Record, origin: Origin, read_at: Micros, incident: Any) -> Examined:
         if isinstance(record, Unreadable):
@@ -175,6 +193,13 @@ class IntakeHandler:
         """Disconnect the producers; every record handed to them was acknowledged."""
         await self._producer.stop()
         await self._rejects.stop()
+
+
+def _receipt(agreement: str, fact: Fact, body: bytes) -> Receipt:
+    """Return the receipt of a record that was refused, or is outside the agreement."""
+    if isinstance(fact, RejectFact):
+        return refusal(agreement, REJECTED, body, fact.code, fact.hint)
+    return refusal(agreement, "outside", body)
 
 
 def _short(identity: str) -> str:

@@ -5,7 +5,8 @@ A flush is described in :mod:`streams.ledger.open_ledger`. The order around it:
 1. Flush: rows and offset are on disk.
 2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its
    lease.
-3. Publish a copy and make a tick, when they are due and while the lease lasts.
+3. Publish the flush's receipts.
+4. Publish a copy and make a tick, when they are due and while the lease lasts.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from streams.engine.lane import Batch, Lane, Record, fingerprint
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.metrics import LedgerMetrics
 from streams.ledger.open_ledger import OpenLedger
+from streams.ledger.receipts import LedgerReceipts
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
 
@@ -84,6 +86,7 @@ class LedgerHandler:
         record_at: asks the broker for the record at an offset. None where there is no broker.
         stale_lock_reaper: ends a stopped process that holds the file this ledger waits for. None to
             wait only.
+        receipts: tell feeds what became of their reports. None in a replay.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class LedgerHandler:
         ticker: Ticker | None,
         record_at: Callable[[TopicPartition, int], Awaitable[Record | None]] | None = None,
         stale_lock_reaper: StaleLockReaper | None = None,
+        receipts: LedgerReceipts | None = None,
     ) -> None:
         self.metrics = LedgerMetrics()
         self._agreement = agreement
@@ -104,6 +108,7 @@ class LedgerHandler:
         self._ticker = ticker
         self._record_at = record_at
         self._stale_lock_reaper = stale_lock_reaper
+        self._receipts = receipts
         self._lane: Lane | None = None
         self._partition: TopicPartition | None = None
         self._open: OpenLedger | None = None
@@ -124,6 +129,8 @@ class LedgerHandler:
         self._lane = lane
         if self._ticker is not None:
             await self._ticker.start()
+        if self._receipts is not None:
+            await self._receipts.start()
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Release the file when another ledger has the partition.
@@ -172,6 +179,7 @@ class LedgerHandler:
                 if lane is not None and lane.epoch != epoch:
                     self._give_up()
                     return None
+                await self._tell()
                 log.info("ledger_leads", agreement=self._agreement.id, seconds=round(time.monotonic() - began, 3))
                 return opened.next_record
             await asyncio.sleep(LOCK_SECONDS)
@@ -193,6 +201,8 @@ class LedgerHandler:
                 self._publish(opened)
         if self._ticker is not None:
             await self._ticker.stop()
+        if self._receipts is not None:
+            await self._receipts.stop()
         self._give_up()
 
     def unready(self) -> list[str]:
@@ -206,7 +216,7 @@ class LedgerHandler:
         self._give_up()
         store = self._open_store(log_begins)
         try:
-            opened = OpenLedger(self._agreement, store, self.metrics)
+            opened = OpenLedger(self._agreement, store, self.metrics, self._receipts)
         except BaseException:
             store.close()
             raise
@@ -296,7 +306,13 @@ class LedgerHandler:
         self._flush_took = self._waiting_since - began
         await self._renew_lease(opened)
         reached("ledger.told")
+        await self._tell()
         return facts_arrived
+
+    async def _tell(self) -> None:
+        """Publish the receipts of the last commit."""
+        if self._receipts is not None:
+            await self._receipts.publish()
 
     async def _in_pieces(self, pieces: Pieces[T]) -> T:
         """Run a flush piece by piece, and let the event loop run every ``PIECE_SECONDS``.

@@ -5,7 +5,8 @@ The steps of a flush, and the failure each prevents:
 1. Decode every chunk. An unreadable one stops the ledger before anything is folded.
 2. Ask the store once for the identities that may be known.
 3. Fold in topic order. Ticks judge, wherever the flush ends.
-4. Commit rows, the number of facts and the offset in one transaction. A crash before it changes
+4. Keep the receipts that the commit will owe, as :mod:`streams.ledger.receipts` says.
+5. Commit rows, the number of facts and the offset in one transaction. A crash before it changes
    nothing, a crash after it loses nothing.
 
 A record of the topic is a chunk of facts. The ledger counts facts along the topic, and that number is
@@ -38,6 +39,7 @@ from streams.ledger.core.ledger import Ledger
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.metrics import LedgerMetrics
 from streams.ledger.numbered import NumberedFacts, unknown_of
+from streams.ledger.receipts import LedgerReceipts
 
 log = structlog.get_logger(__name__)
 
@@ -54,14 +56,19 @@ class OpenLedger:
         last_digest: fingerprint of the last record committed.
     """
 
-    def __init__(self, agreement: Agreement, store: Store, metrics: LedgerMetrics) -> None:
+    def __init__(
+        self, agreement: Agreement, store: Store, metrics: LedgerMetrics, receipts: LedgerReceipts | None = None
+    ) -> None:
         self._store = store
+        self._receipts = receipts
         self._metrics = metrics
         self.ledger = Ledger(agreement, self._earliest, self._staged)
         resumed = store.resume()
         self.ledger.resume(resumed)
         self.next_record = resumed.next_record
         self.last_digest = resumed.last_digest
+        if receipts is not None:
+            receipts.resume((self.next_record, self.last_digest))
         metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
@@ -130,6 +137,9 @@ class OpenLedger:
             self.next_record, self.last_digest = last.offset + 1, fingerprint(last)
         changes.next_record, changes.last_digest = self.next_record, self.last_digest
         self._metrics.rejected(changes.rejects)
+        if self._receipts is not None:
+            yield
+            self._receipts.owe(changes, (self.next_record, self.last_digest))
         began = time.monotonic()
         yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)

@@ -45,7 +45,7 @@ ONCE = ("store.migrating", "store.migrated", "store.viewing")
 LIVES_A_ROUND = 60
 STEPS_OF: dict[Role, tuple[str, ...]] = {
     "intake": tuple(step for step in STEPS if step.startswith("intake.")),
-    "ledger": tuple(step for step in STEPS if not step.startswith("intake.")),
+    "ledger": tuple(step for step in STEPS if step.startswith(("ledger.", "store.", "copy."))),
 }
 
 

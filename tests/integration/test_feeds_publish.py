@@ -13,7 +13,7 @@ from schemas.errors import BrokerUnavailable, InputFileError
 from schemas.topics import Topics, TopicSpec
 from streams.engine.admin import end_offsets, ensure_topics
 from streams.feeds.jsonl import peek
-from streams.feeds.publish import Receipt, publish
+from streams.feeds.publish import Acknowledgement, publish
 from streams.feeds.recorded import Named
 
 pytestmark = pytest.mark.broker
@@ -47,7 +47,7 @@ async def test_each_report_goes_to_the_topic_of_its_type_byte_for_byte(embedded_
     topics = Topics(prefix)
     sent = [a_report("incident", "i"), a_report("convoy", "c"), a_report("coverage", "n"), b"garbage"]
     sent.append(a_report("position", "p"))
-    receipts: list[Receipt] = []
+    receipts: list[Acknowledgement] = []
     done = await publish(embedded_broker, topics, named(*sent), receipts.append)
     by_topic = {topics.incidents: 1, topics.convoys: 1, topics.notices: 2, topics.positions: 1}
     assert (done.reports, done.by_topic) == (5, by_topic)
@@ -66,7 +66,7 @@ async def test_each_report_goes_to_the_topic_of_its_type_byte_for_byte(embedded_
 
 async def test_receipts_name_the_partition_and_one_identity_keeps_to_one(embedded_broker: str, prefix: str) -> None:
     topics = Topics(prefix, partitions=3)
-    receipts: list[Receipt] = []
+    receipts: list[Acknowledgement] = []
     reports = named(*(a_report("incident", f"i{number % 40}") + b" " * number for number in range(200)))
     await publish(embedded_broker, topics, reports, receipts.append)
     found = await values_of(embedded_broker, topics.incidents)
@@ -79,7 +79,7 @@ async def test_receipts_name_the_partition_and_one_identity_keeps_to_one(embedde
 async def test_topics_with_another_number_of_partitions_are_used_as_they_are(embedded_broker: str, prefix: str) -> None:
     topics = Topics(prefix, partitions=4)
     await ensure_topics(embedded_broker, [TopicSpec(topics.incidents, 1, -1)])
-    receipts: list[Receipt] = []
+    receipts: list[Acknowledgement] = []
     await publish(embedded_broker, topics, named(a_report("incident", "a"), a_report("incident", "b")), receipts.append)
     assert {receipt.partition for receipt in receipts} == {0}
 
@@ -89,7 +89,7 @@ async def test_what_was_read_before_a_damaged_place_is_sent(embedded_broker: str
         yield from named(a_report("incident", "a"))
         raise InputFileError("the rest is damaged")
 
-    receipts: list[Receipt] = []
+    receipts: list[Acknowledgement] = []
     with pytest.raises(InputFileError, match="the rest is damaged"):
         await publish(embedded_broker, Topics(prefix), damaged(), receipts.append)
     assert [receipt.report_id for receipt in receipts] == ["a"]

@@ -92,6 +92,13 @@ def test_every_role_does_its_work_with_an_account_of_its_own(
         acting("ops", data=tmp_path / "data")
         assert run("rejects", "redrive", "--all", "--edit", "place.pcode=SY02").code == 0
         wait_until(lambda: _found(settings, outcomes) == [(2, 1)], ledger)
+        # A feed reads its receipts, and no file of the ledger's.
+        acting("feed", data=tmp_path / "nothing")
+        told = run("publish", "reports.jsonl", "--wait", "--wait-seconds", "200")
+        assert (told.code, "a duplicate" in told.out, "rejected, unknown_place" in told.out) == (1, True, True)
+        (tmp_path / "more.jsonl").write_text(json.dumps(INCIDENT | {"report_id": "FO-19"}))
+        kept = run("publish", "more.jsonl", "--outbox", "outbox", "--wait", "--wait-seconds", "200")
+        assert (kept.code, "field-office/FO-19@1  counted in Aleppo" in kept.out) == (0, True), kept.err
         _ended_in_peace(intake, ledger)
     assert verify(copy_of(settings)) == []
 
@@ -141,11 +148,13 @@ def test_an_account_that_does_the_work_of_another_is_told_what_it_may_not(
         ("intake", ("Read", "topics", "rejects"), "read topic {prefix}.rejects.v1"),
         ("intake", ("Write", "topics", "rejects"), "write to topic {prefix}.rejects.v1"),
         ("intake", ("Write", "transactional_ids", "rejects"), "use transactional id {prefix}.rejects.v1"),
+        ("intake", ("Write", "topics", "receipts"), "use topic {prefix}.receipts.v1"),
         ("intake", ("Write", "topics", "facts"), "use topic {prefix}.facts.syria-2016.v1"),
         ("intake", ("Read", "groups", "intake"), "use consumer group {prefix}.intake.syria-2016"),
         ("intake", ("DescribeConfigs", "topics", "facts"), "use topic {prefix}.facts.syria-2016.v1"),
         ("ledger", ("Read", "topics", "facts"), "read topic {prefix}.facts.syria-2016.v1"),
         ("ledger", ("Write", "topics", "facts"), "write to topic {prefix}.facts.syria-2016.v1"),
+        ("ledger", ("Write", "topics", "receipts"), "use topic {prefix}.receipts.v1"),
         ("ledger", ("Read", "groups", "ledger"), "use consumer group {prefix}.ledger.syria-2016"),
     ],
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BrokerUnavailable, LogMismatch
-from streams.feeds.publish import Receipt
+from streams.feeds.publish import Acknowledgement
 from streams.settings import Settings
 from tests.support.commands import Run
 from tests.support.polygons import features, square
@@ -372,8 +372,10 @@ def test_a_worker_leaves_as_other_commands_do(
 def test_with_json_what_was_sent_before_an_error_stands_in_its_hint(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cut_off(_: object, __: object, ___: object, receipt: Callable[[Receipt], None], ____: object) -> None:
-        receipt(Receipt("reports.jsonl", 1, "field-office", "FO-17", "truce.incidents.v1", 0))
+    async def cut_off(
+        _: object, __: object, ___: object, receipt: Callable[[Acknowledgement], None], ____: object
+    ) -> None:
+        receipt(Acknowledgement("reports.jsonl", 1, "field-office", "FO-17", "truce.incidents.v1", 0))
         raise BrokerUnavailable("nobody answers")
 
     (tmp_path / "reports.jsonl").write_text(a_report())

@@ -171,6 +171,7 @@ class Ledger:
         """
         told = fresh(self.agreement, incidents, numbers, key_hashes, digests, self._in_scope)
         self.changes.fresh.append(told)
+        self.changes.told_fresh.append(told)
         groups = self._books.add_fresh(told)
         for bucket, first, reports in groups.first_told():
             self._pending.touch_by_many(*bucket, first, reports)
@@ -205,14 +206,16 @@ class Ledger:
             self._dismiss(entry, fact)
             return
         if fact.redrive is None:
-            self._take(entry, fact, priors)
+            self._tell(entry, self._take(entry, fact, priors))
             return
         digest = body_digest(entry.body)
         if self._redrives.came_before(fact.redrive, digest):
             # Else a record rejected once more would be rejected as often as somebody's connection broke.
             self._feeds.count(fact.feed, Outcome.DUPLICATE, fact)
+            self._tell(entry, Outcome.DUPLICATE)
             return
         outcome = self._take(entry, fact, priors)
+        self._tell(entry, outcome)
         self.changes.redrives.append(
             self._redrives.enter(fact.redrive, digest, entry.offset, outcome.value, fact.stamp)
         )
@@ -220,6 +223,10 @@ class Ledger:
         if outcome is not Outcome.REJECTED or (isinstance(fact, RejectFact) and fact.tells and fact.tells.regions):
             self._pending.tell(entry.offset, settles=True)
             self._touch_refused(self._refusals.settle(fact.redrive.of), fact.redrive)
+
+    def _tell(self, entry: Entry, outcome: Outcome) -> None:
+        """Note what became of a record, for its receipt."""
+        self.changes.outcomes.append((entry.offset, entry.fact, entry.body, outcome.value))
 
     def _take(
         self, entry: Entry, fact: ReportFact | RejectFact | OutsideFact, priors: Mapping[tuple[str, str], Prior]
