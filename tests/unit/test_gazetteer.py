@@ -542,9 +542,10 @@ class TestFiles:
     def test_regions_that_are_not_there_or_there_twice_are_refused(self, tmp_path: Path) -> None:
         text = SMALL.replace('name = "Town", region = "SY01"', 'name = "--", region = "SY09"')
         text = text.replace('countryside = "SY03"', 'countryside = "SY08"').replace(
-            '"SY03", english', '"SY01", english'
+            '"SY03", english', '"SY01", neighbours = ["SY01", "SY02", "SY07"], english'
         )
         said = self.load(tmp_path, text)
+        assert "SY01: its neighbour SY01 is itself; SY01: its neighbour SY07 is not among the regions" in said
         assert "region SY01 is listed twice" in said
         assert "'--' lies in SY09, which is not among the regions" in said
         assert "'--' has no letters to compare" in said
