@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from schemas.gazetteer import Gazetteer
-from schemas.gazetteer_file import parse_gazetteer
+from schemas.gazetteer import load_gazetteer
 from schemas.time_zones import time_zone
 from streams.cli import options
 from streams.cli.output import answers, print_json
@@ -80,10 +79,7 @@ def init(
     areas = read_country(file, Wanted(country, level, level + 1 if places is None else places, named))
     today = datetime.now(time_zone("UTC")).date()
     draft = draft_gazetteer(areas, file.name, today)
-    text = gazetteer_text(draft.file)
-    # Read back as every command reads it: what is written is never refused afterwards.
-    Gazetteer(parse_gazetteer(str(out), text.encode()), str(out))
-    write_new(out, text, force=force)
+    write_new(out, gazetteer_text(draft.file), force=force, check=load_gazetteer)
     if as_json:
         print_json({"written": str(out), "gazetteer": draft.file.model_dump(mode="json"), "notes": draft.notes})
         return
@@ -97,3 +93,4 @@ def init(
         console.print(Text(f"  {region.pcode} {region.english}{local}{beside}"))
     for note in draft.notes:
         console.print(Text(f"  {note}"))
+    console.print(Text(f"  then: trucewatch agreement init --gazetteer {out} --effective TIME --days N -o FILE"))
