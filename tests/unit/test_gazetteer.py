@@ -512,12 +512,12 @@ class TestFiles:
         return str(caught.value)
 
     def test_syria_is_shipped_with_fourteen_governorates(self, syria: Gazetteer) -> None:
-        assert shipped_gazetteers() == ["syria"]
+        assert "syria" in shipped_gazetteers()
         assert list(syria.names()) == [f"SY{number:02d}" for number in range(1, 15)]
         assert syria.names()["SY03"] == "Rural Damascus"
 
     def test_a_file_that_is_not_there_is_answered_with_those_shipped(self) -> None:
-        with pytest.raises(GazetteerError, match=r"atlantis: cannot be read: .*; shipped gazetteers: syria"):
+        with pytest.raises(GazetteerError, match=r"atlantis: cannot be read: .*; shipped gazetteers: .*syria"):
             load_gazetteer("atlantis")
 
     def test_what_is_not_toml_names_its_line(self, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ class TestBoundaries:
             json.dumps(boundaries("XA")).replace("XA01", "XA0x").replace("XA03", "XA01").replace("0x", "03")
         )
         other = geojson(tmp_path / "other.geojson", turned)
-        with pytest.raises(GazetteerError, match=r"it has that of XA01 in XA03, XA03 in XA01; the codes may be of another"):
+        with pytest.raises(GazetteerError, match=r"it has that of XA01 in XA03, XA03 in XA01; the codes"):
             load_gazetteer(OUT, other)
 
 
