@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 from openpyxl.reader.excel import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from schemas.errors import GazetteerError
 
@@ -38,24 +37,20 @@ def read_sheets(path: Path, is_header: Callable[[Sequence[str]], bool]) -> list[
         GazetteerError: the file is missing, or is no XLSX.
     """
     try:
-        # A read-only workbook keeps its file open until it is closed.
-        book = load_workbook(path, read_only=True, data_only=True)
+        with path.open("rb") as file, warnings.catch_warnings():
+            # Drop-down lists and the like, which are read past.
+            warnings.simplefilter("ignore")
+            book = load_workbook(file, read_only=True, data_only=True)
+            return [row for sheet in book.worksheets for row in _rows(sheet, is_header)]
     except OSError as error:
-        raise GazetteerError(f"{path}: cannot be read: {error.strerror}") from error
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+        raise GazetteerError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:
+        # Of a damaged file openpyxl lets through whatever zip, XML and its own classes raise.
         raise GazetteerError(f"{path}: not an XLSX spreadsheet: {error}", "save it as .xlsx") from error
-    try:
-        # Charts are sheets too, and have no rows.
-        return [
-            row for sheet in book.worksheets for row in _rows(sheet.title, sheet.iter_rows(values_only=True), is_header)
-        ]
-    finally:
-        book.close()
 
 
-def _rows(
-    title: str, rows: Iterator[tuple[Any, ...]], is_header: Callable[[Sequence[str]], bool]
-) -> Iterator[SheetRow]:
+def _rows(sheet: Any, is_header: Callable[[Sequence[str]], bool]) -> Iterator[SheetRow]:
+    rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(values_only=True)
     numbered = enumerate(rows, 1)
     for _, row in islice(numbered, _ROWS_ABOVE):
         header = ["" if cell is None else str(cell) for cell in row]
@@ -64,7 +59,6 @@ def _rows(
     else:
         return
     for number, row in numbered:
-        cells = dict(zip(header, row, strict=False))
-        # The row of HXL tags under a header is none of data.
-        if any(cell is not None for cell in row) and not str(row[0]).startswith("#"):
-            yield SheetRow(f"sheet {title!r}, row {number}", cells)
+        # An empty row has no cells, and a row of HXL tags under a header nothing but tags.
+        if not all(cell is None or str(cell).startswith("#") for cell in row):
+            yield SheetRow(f"sheet {sheet.title!r}, row {number}", dict(zip(header, row, strict=False)))

@@ -223,6 +223,14 @@ class TestSpreadsheets:
         said = refused(run, workbook(tmp_path / "b.xlsx", {"One": [["Name"], ["North"]], "Two": []}))
         assert "no sheet has a column of P-codes of level 1; P-codes stand in a column such as ADM1_PCODE" in said
 
+    @pytest.mark.parametrize("part", [b"PK", b"xl/workbook.xml", b"xl/worksheets/sheet2.xml"])
+    def test_a_damaged_spreadsheet_is_said(self, run: Run, tmp_path: Path, part: bytes) -> None:
+        file = self.sheets(tmp_path)
+        body = file.read_bytes()
+        at = body.index(part) + len(part)
+        file.write_bytes(body[:at] + bytes(200) + body[at + 200 :])
+        assert "codes.xlsx: not an XLSX spreadsheet: " in refused(run, file)
+
     def test_what_is_no_spreadsheet_is_said(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "b.xlsx").write_text("ADM1_PCODE,ADM1_EN\n")
         assert "b.xlsx: not an XLSX spreadsheet: File is not a zip file; save it as .xlsx" in refused(
