@@ -78,6 +78,12 @@ class Boundaries:
         swapped = ": latitude and longitude may be swapped" if self.at(longitude, latitude) else ""
         return f"the point lies outside every region{swapped}"
 
+    def contains(self, region: str, latitude: float, longitude: float) -> bool:
+        """Whether a point lies in a region's own polygons, or within ``TOLERANCE_KM`` of them."""
+        point = Point(longitude, latitude)
+        near = self._near(point)
+        return region in self._containing(point) or (near is not None and near.region == region)
+
     def covered(self) -> list[tuple[str, str]]:
         """Return each region that no point can reach, with the one that lies over it."""
         over: dict[str, str | None] = {}
@@ -144,6 +150,26 @@ def load_boundaries(path: Path, names: Mapping[str, str], country: str) -> Bound
         said = "; ".join(f"no point could reach {code}, as the polygon of {other} covers it" for code, other in covered)
         raise GazetteerError(f"{path}: {said}")
     return boundaries
+
+
+def refuse_other_scheme(path: Path, boundaries: Boundaries, centres: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse polygons whose codes number the regions in another way than the gazetteer does.
+
+    SY09 is Deir-ez-Zor by OCHA's P-codes and Aleppo by another list: every report would be put into the wrong region.
+
+    Raises:
+        GazetteerError: with every region whose centre lies elsewhere.
+    """
+    astray = []
+    for region, centre in centres.items():
+        if not boundaries.contains(region, *centre):
+            hit = boundaries.at(*centre)
+            astray.append(f"{region} in {hit.region}" if hit else f"{region} in none")
+    if astray:
+        raise GazetteerError(
+            f"{path}: the polygons do not fit the gazetteer's centres: it has that of {some_of(astray)}; "
+            "the codes may be of another scheme, or else mend the centres"
+        )
 
 
 def _code_of(area: Area, names: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,15 +33,41 @@ _SHOWN = 10
 
 
 class Area(NamedTuple):
-    """One feature of a boundary file: the codes it bears, the nearest to a region first, and its polygons."""
+    """One feature of a boundary file.
+
+    Attributes:
+        codes: the P-codes it bears, the nearest to a region first.
+        geometry: its polygons; None where it has no area.
+    """
 
     number: int
     codes: tuple[str, ...]
     geometry: Any
+    properties: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"feature {self.number} ({self.codes[0]})" if self.codes else f"feature {self.number}"
 
 
 def read_areas(path: Path) -> tuple[list[Area], list[str]]:
     """Read the features of a boundary file that are areas, and notes of those that are none.
+
+    Raises:
+        GazetteerError: the file is missing, is no GeoJSON of areas in WGS 84 degrees, or is damaged.
+    """
+    read = read_features(path)
+    areas = [area for area in read if area.geometry is not None]
+    empty = [str(area) for area in read if area.geometry is None]
+    if not areas:
+        raise GazetteerError(f"{path}: no feature has an area")
+    notes = [f"skipped, having no area: {some_of(empty)}"] if empty else []
+    if not any(area.codes for area in areas):
+        raise GazetteerError(f"{path}: no feature has a P-code; expected a property ADM1_PCODE such as SY02")
+    return areas, notes
+
+
+def read_features(path: Path) -> list[Area]:
+    """Read every feature of a boundary file, those without an area and without a P-code too.
 
     Raises:
         GazetteerError: the file is missing, is no GeoJSON of areas in WGS 84 degrees, or is damaged.
@@ -52,17 +78,9 @@ def read_areas(path: Path) -> tuple[list[Area], list[str]]:
         raise GazetteerError(f"{path}: not a GeoJSON FeatureCollection with features")
     try:
         _refuse_foreign_system(document, "it")
-        read = [_area(number, one if isinstance(one, dict) else {}) for number, one in enumerate(features, 1)]
+        return [_area(number, one if isinstance(one, dict) else {}) for number, one in enumerate(features, 1)]
     except _FileFault as error:
         raise GazetteerError(f"{path}: {error}") from None
-    areas = [area for area in read if area.geometry is not None]
-    empty = [_where(area) for area in read if area.geometry is None]
-    if not areas:
-        raise GazetteerError(f"{path}: no feature has an area")
-    notes = [f"skipped, having no area: {some_of(empty)}"] if empty else []
-    if not any(area.codes for area in areas):
-        raise GazetteerError(f"{path}: no feature has a P-code; expected a property ADM1_PCODE such as SY02")
-    return areas, notes
 
 
 def some_of(items: Sequence[str]) -> str:
@@ -87,9 +105,10 @@ def _json_of(path: Path) -> Any:
 
 
 def _area(number: int, feature: dict[str, Any]) -> Area:
-    geometry, properties = feature.get("geometry"), feature.get("properties")
-    area = Area(number, tuple(_codes(properties if isinstance(properties, dict) else {})), None)
-    where = _where(area)
+    geometry, stated = feature.get("geometry"), feature.get("properties")
+    properties = stated if isinstance(stated, dict) else {}
+    area = Area(number, tuple(_codes(properties)), None, properties)
+    where = str(area)
     _refuse_foreign_system(feature, where)
     if geometry is None:
         return area
@@ -100,10 +119,6 @@ def _area(number: int, feature: dict[str, Any]) -> Area:
     # Simplified polygons may cross themselves, which makes "inside" a matter of chance.
     valid = shapely.make_valid(MultiPolygon(polygons))
     return area if valid.area == 0 else area._replace(geometry=valid)
-
-
-def _where(area: Area) -> str:
-    return f"feature {area.number} ({area.codes[0]})" if area.codes else f"feature {area.number}"
 
 
 def _codes(properties: dict[str, Any]) -> Iterator[str]:

@@ -295,9 +295,11 @@ def load_gazetteer(name_or_path: str, boundaries: Path | None = None) -> Gazette
     if boundaries is None:
         return gazetteer
     # Only who has polygons pays for loading shapely and numpy: a fifth of a second at every start.
-    from schemas.boundaries import load_boundaries
+    from schemas.boundaries import load_boundaries, refuse_other_scheme
 
-    return Gazetteer(file, name_or_path, load_boundaries(boundaries, gazetteer.names(), file.country))
+    polygons = load_boundaries(boundaries, gazetteer.names(), file.country)
+    refuse_other_scheme(boundaries, polygons, {region.pcode: region.centre for region in file.regions if region.centre})
+    return Gazetteer(file, name_or_path, polygons)
 
 
 @lru_cache(maxsize=4)

@@ -30,6 +30,10 @@ class RegionEntry(Language):
     middle: Middle | None = Field(
         None, description="Middle of the town that is called like it, as [latitude, longitude]."
     )
+    centre: Middle | None = Field(
+        None, description="A point well inside the region, as [latitude, longitude]; boundaries are held to it."
+    )
+    neighbours: list[Pcode] = Field(default_factory=list, description="Regions it shares a border with.")
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -108,6 +108,11 @@ def index_of(file: GazetteerFile, source: str) -> Index:
             index.faults.append(f"{region.pcode}: every code of the country {file.country} begins with it")
         if region.countryside is not None and region.countryside not in known:
             index.faults.append(f"{region.pcode}: its countryside {region.countryside} is not among the regions")
+        index.faults += [
+            f"{region.pcode}: its neighbour {code} is {'itself' if code == region.pcode else 'not among the regions'}"
+            for code in region.neighbours
+            if code == region.pcode or code not in known
+        ]
     for place in file.places:
         key = " ".join(words_of(place.name))
         index.add([place.name, *place.names], Entry((place.region,), place.easily_confused_with, key=key))

@@ -1,4 +1,4 @@
-"""The language as JSON Schema, for feeds that check what they send before they send it.
+"""The language as JSON Schema, for feeds that check what they send, and for editors of TOML files.
 
 The schemas are closed: a property they do not name is rejected. What JSON Schema cannot say, the descriptions do:
 an interval that ends before it starts is rejected.
@@ -12,13 +12,17 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from schemas.agreement import Agreement
+from schemas.gazetteer_file import GazetteerFile
 from schemas.rejects import REPORTS_BY_TYPE, DeadLetter, RejectCode
 
 DIALECT = GenerateJsonSchema.schema_dialect
+#: Local times as ISO 8601, by the format that JSON Schema would name.
+LOCAL_TIMES = {"date-time": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$", "time": r"^\d{2}:\d{2}:\d{2}$"}
 
 
 def export() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of every report type by its ``type``, and of the reject as ``reject``.
+    """Return the JSON Schemas by name: of every report type, the reject, and the files of a country.
 
     A reject is described by the headers of its Kafka record, as an object of header names and texts; its value is
     the rejected record's own.
@@ -27,12 +31,28 @@ def export() -> dict[str, dict[str, Any]]:
     reject = _schema(DeadLetter)
     meanings = "\n".join(f"{code}: {code.meaning}" for code in RejectCode)
     reject["$defs"]["RejectCode"]["description"] = f"Why a record was rejected.\n\n{meanings}"
-    return schemas | {"reject": reject}
+    return schemas | {"reject": reject, "agreement": _file_schema(Agreement), "gazetteer": _file_schema(GazetteerFile)}
 
 
 def render(schema: dict[str, Any]) -> str:
     """Return a schema as the text of a file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _file_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a TOML file, whose times are local: JSON Schema's own formats ask for an offset."""
+    schema: dict[str, Any] = _with_local_times(_schema(model))
+    return schema
+
+
+def _with_local_times(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_local_times(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("format") in LOCAL_TIMES:
+        return {key: one for key, one in value.items() if key != "format"} | {"pattern": LOCAL_TIMES[value["format"]]}
+    return {key: _with_local_times(one) for key, one in value.items()}
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ _COMMANDS = {
     "rejects": ("rejects", "app"),
     "whatif": ("whatif", "whatif"),
     "check-config": ("check", "check_config"),
+    "gazetteer": ("gazetteer", "app"),
+    "agreement": ("agreement", "app"),
     "schemas": ("schemas_command", "schemas"),
 }
 #: What holds for all of them.

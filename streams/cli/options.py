@@ -39,6 +39,8 @@ Outbox = Annotated[
 ]
 WaitSeconds = Annotated[float, typer.Option("--wait-seconds", min=1, help="How long the next receipt is waited for.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="File to write.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),

@@ -18,13 +18,15 @@ def schemas(
     name: Annotated[str | None, typer.Argument(help="Print this one; without it, list them.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the JSON Schemas of reports and of rejects, or print one.
+    """List the JSON Schemas of reports, rejects, agreements and gazetteers, or print one.
 
     [bold]Examples[/bold]
 
       trucewatch schemas
 
       trucewatch schemas incident > incident.schema.json
+
+      trucewatch schemas agreement > agreement.schema.json
     """
     published = export()
     if name is None:

@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from schemas.agreement_file import shipped_agreements
 from schemas.facts import Origin, RejectFact
+from schemas.gazetteer_file import shipped_gazetteers
 from schemas.json_schema import export, render
-from schemas.rejects import dead_letter_headers
+from schemas.rejects import REPORTS_BY_TYPE, dead_letter_headers
 from schemas.reports import ANY_REPORT
+from schemas.toml_file import parse_toml
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMAS = export()
@@ -46,8 +49,29 @@ def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from schema.get("$defs", {}).items()
 
 
-def test_there_is_one_for_every_report_type_and_the_reject() -> None:
-    assert list(SCHEMAS) == ["incident", "convoy", "coverage", "bulletin", "declaration", "position", "reject"]
+def test_there_is_one_for_every_report_type_the_reject_and_the_files_of_a_country() -> None:
+    assert list(SCHEMAS) == [*REPORTS_BY_TYPE, "reject", "agreement", "gazetteer"]
+
+
+SHIPPED = [
+    *(("agreement", "agreements", name) for name in shipped_agreements()),
+    *(("gazetteer", "gazetteers", name) for name in shipped_gazetteers()),
+]
+
+
+@pytest.mark.parametrize(("schema", "folder", "name"), SHIPPED)
+def test_every_shipped_file_is_valid_by_its_schema(schema: str, folder: str, name: str) -> None:
+    document = parse_toml((resources.files("schemas") / folder / f"{name}.toml").read_bytes()).json_like()
+    validator = Draft202012Validator(SCHEMAS[schema], format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert [error.message for error in validator.iter_errors(document)] == []
+    assert list(validator.iter_errors(document | {"regoins": []}))
+
+
+def test_a_time_with_an_offset_is_none_of_an_agreements() -> None:
+    validator = Draft202012Validator(SCHEMAS["agreement"])
+    document = parse_toml((resources.files("schemas") / "agreements" / "syria-2016.toml").read_bytes()).json_like()
+    document["clock"]["effective"] += "+03:00"
+    assert [error.json_path for error in validator.iter_errors(document)] == ["$.clock.effective"]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -68,17 +92,18 @@ def test_every_object_and_every_field_is_described(name: str) -> None:
     for title, schema in objects(SCHEMAS[name]):
         assert schema.get("description"), title
         for field, described in schema.get("properties", {}).items():
-            assert described.get("description"), f"{title}.{field}"
+            # Where it says no more than the object it leads to, it is left out.
+            assert described.get("description") or "$ref" in described, f"{title}.{field}"
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
-def test_a_report_schema_is_closed(name: str) -> None:
+def test_a_schema_is_closed(name: str) -> None:
     for title, schema in objects(SCHEMAS[name]):
         if schema["type"] == "object":
             assert schema["additionalProperties"] is False, title
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
+@pytest.mark.parametrize("name", REPORTS_BY_TYPE)
 def test_real_reports_are_valid(name: str) -> None:
     validator = Draft202012Validator(SCHEMAS[name])
     examples = [example for example in [*EXAMPLES, POSITION] if example["type"] == name]

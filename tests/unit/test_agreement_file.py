@@ -139,7 +139,7 @@ def swapped(old: str, new: str) -> str:
 
 
 def test_a_shipped_agreement_is_loaded_by_its_id() -> None:
-    assert shipped_agreements() == ["syria-2016"]
+    assert "syria-2016" in shipped_agreements()
     assert load_agreement("syria-2016").id == "syria-2016"
 
 
@@ -147,7 +147,7 @@ def test_every_shipped_agreement_loads_and_is_named_like_its_file() -> None:
     for name in shipped_agreements():
         agreement = load_agreement(name)
         assert agreement.id == name
-        assert set(agreement.regions) == set(load_gazetteer(agreement.gazetteer).names())
+        assert set(agreement.regions) <= set(load_gazetteer(agreement.gazetteer).names())
 
 
 def test_a_file_is_loaded_by_its_path(tmp_path: Path) -> None:
@@ -255,9 +255,9 @@ def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_id_is_answered_with_those_that_are_shipped() -> None:
-    with pytest.raises(AgreementError, match=r"did you mean 'syria-2016'\? \(shipped: syria-2016;"):
+    with pytest.raises(AgreementError, match=r"did you mean 'syria-2016'\? \(shipped: .*, syria-2016, .*;"):
         load_agreement("syria-2015")
-    with pytest.raises(AgreementError, match=r"no such agreement \(shipped: syria-2016;"):
+    with pytest.raises(AgreementError, match=r"no such agreement \(shipped: .*, syria-2016, .*;"):
         load_agreement("xyz")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.boundaries import Boundaries, load_boundaries
+from schemas.boundaries import Boundaries, load_boundaries, refuse_other_scheme
 from schemas.errors import GazetteerError
 from schemas.gazetteer import load_gazetteer
 from tests.support.polygons import features, square
@@ -252,3 +252,18 @@ class TestRealFiles:
     def test_swapped_axes_are_refused(self) -> None:
         with pytest.raises(GazetteerError, match="latitudes stand before longitudes"):
             load_gazetteer("syria", shared_data("../cases/geojson/swapped.geojson"))
+
+
+class TestCentres:
+    @pytest.mark.parametrize("centre", [(33.5, 36.5), (33.5, 37.03), (33.5, 35.97)])
+    def test_a_centre_in_its_region_or_just_outside_fits(self, tmp_path: Path, centre: tuple[float, float]) -> None:
+        """Simplified polygons end some kilometres off."""
+        apart = [THREE[0], ({"ADM1_PCODE": "SY02"}, square(37.1, 33.0)), THREE[2]]
+        boundaries = loaded(tmp_path, features(*apart))
+        refuse_other_scheme(tmp_path, boundaries, {"SY01": centre})
+
+    def test_centres_in_other_regions_or_in_none_tell_another_scheme(self, tmp_path: Path) -> None:
+        boundaries = loaded(tmp_path, features(*THREE))
+        centres = {"SY01": (33.5, 37.5), "SY02": (50.0, 37.5), "SY03": (33.5, 38.5)}
+        with pytest.raises(GazetteerError, match=r"it has that of SY01 in SY02, SY02 in none; the codes may be of"):
+            refuse_other_scheme(tmp_path, boundaries, centres)

@@ -512,12 +512,12 @@ class TestFiles:
         return str(caught.value)
 
     def test_syria_is_shipped_with_fourteen_governorates(self, syria: Gazetteer) -> None:
-        assert shipped_gazetteers() == ["syria"]
+        assert "syria" in shipped_gazetteers()
         assert list(syria.names()) == [f"SY{number:02d}" for number in range(1, 15)]
         assert syria.names()["SY03"] == "Rural Damascus"
 
     def test_a_file_that_is_not_there_is_answered_with_those_shipped(self) -> None:
-        with pytest.raises(GazetteerError, match=r"atlantis: cannot be read: .*; shipped gazetteers: syria"):
+        with pytest.raises(GazetteerError, match=r"atlantis: cannot be read: .*; shipped gazetteers: .*syria"):
             load_gazetteer("atlantis")
 
     def test_what_is_not_toml_names_its_line(self, tmp_path: Path) -> None:
@@ -542,9 +542,10 @@ class TestFiles:
     def test_regions_that_are_not_there_or_there_twice_are_refused(self, tmp_path: Path) -> None:
         text = SMALL.replace('name = "Town", region = "SY01"', 'name = "--", region = "SY09"')
         text = text.replace('countryside = "SY03"', 'countryside = "SY08"').replace(
-            '"SY03", english', '"SY01", english'
+            '"SY03", english', '"SY01", neighbours = ["SY01", "SY02", "SY07"], english'
         )
         said = self.load(tmp_path, text)
+        assert "SY01: its neighbour SY01 is itself; SY01: its neighbour SY07 is not among the regions" in said
         assert "region SY01 is listed twice" in said
         assert "'--' lies in SY09, which is not among the regions" in said
         assert "'--' has no letters to compare" in said

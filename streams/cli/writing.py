@@ -1,0 +1,29 @@
+"""Files that commands write for people to go on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from schemas.errors import UsageError
+
+
+def write_new(path: Path, text: str, *, force: bool, check: Callable[[str], object]) -> None:
+    """Write a file whole once ``check`` has read it, or leave what is there as it is.
+
+    Raises:
+        UsageError: the file is there already and ``force`` is not given: someone may have worked on it.
+    """
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", "name another file with -o, or write over it with --force")
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        # What is written here is never refused by the command that reads it.
+        check(str(beside))
+        beside.replace(path)
+    except UsageError as error:
+        raise UsageError(str(error).replace(str(beside), str(path)), error.hint) from None
+    finally:
+        beside.unlink(missing_ok=True)
