@@ -99,9 +99,12 @@ def a_cell(**fields: object) -> Cell:
         incidents_possible=0,
         refused_pending=0,
         incidents_without_toll=0,
-        reasons=[{"rule": "count_above_limit"}],
+        reasons=[],
     )
-    return replace(cell, **fields)  # type: ignore[arg-type]
+    cell = replace(cell, **fields)  # type: ignore[arg-type]
+    legs = {"violence": cell.violence, "access": cell.access}
+    reasons = [{"leg": leg, "finding": finding, "rule": cell.rule} for leg, finding in legs.items()]
+    return cell if cell.reasons else replace(cell, reasons=reasons)
 
 
 @pytest.mark.parametrize(
@@ -139,12 +142,14 @@ def test_a_contested_day_is_marked_in_the_grid() -> None:
 
 
 def test_a_day_of_uncertain_time_is_marked_in_the_grid() -> None:
-    uncertain = {"violence": "UNKNOWN", "reasons": [{"rule": "uncertain_time"}], "counted": 2, "counted_possible": 5}
+    uncertain = {"violence": "UNKNOWN", "counted": 2, "counted_possible": 5}
     doubtful = a_cell(verdict="UNKNOWN", rule="uncertain_time", **uncertain)
     assert cell_text(doubtful) == "? UNKNOWN± 2+5/3.2"
     assert cell_text(replace(doubtful, contested_by="monitor", state="FINAL")) == "? UNKNOWN!± 2+5/3.2"
     # The mark is the violence leg's, whichever leg decided the verdict.
-    assert cell_text(a_cell(access="BROKEN", rule="overdue", **uncertain)) == "✕ BROKEN± 2+5/3.2 aid"
+    late = {"leg": "access", "finding": "BROKEN", "rule": "overdue"}
+    overdue = a_cell(access="BROKEN", rule="overdue", reasons=[doubtful.reasons[0], late], **uncertain)
+    assert cell_text(overdue) == "✕ BROKEN± 2+5/3.2 aid"
     assert "± uncertain time" in LEGEND
 
 
