@@ -25,13 +25,16 @@ from schemas.reports.words import (
     Text,
 )
 
+#: The largest whole number that every reader of JSON holds exactly; seconds since 1970 and their thousandths fit.
+MOST_REVISION = 2**53 - 1
+
 
 class Report(Language):
     """The spine every report shares."""
 
     feed: FeedName = Field(description="Who says it: lower-case letters, digits, '.', '_' and '-'.")
     report_id: ReportId = Field(description="The feed's own name for this report; its corrections keep it.")
-    revision: int = Field(1, ge=1, le=1_000_000, description="Counts up from 1; a higher one replaces a lower one.")
+    revision: int = Field(1, ge=1, le=MOST_REVISION, description="Counts up from 1; a higher one replaces a lower one.")
     status: Status = Field(
         Status.ACTIVE, description="'retracted' withdraws the report; 'merged' says that merged_into tells it now."
     )
