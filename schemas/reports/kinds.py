@@ -208,7 +208,14 @@ class PositionReport(Report):
     )
 
 
-_Reports = IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport
+class Retraction(Report):
+    """Withdrawal of a report of whatever type by its name alone, for a feed that has its content no longer."""
+
+    type: Literal["retraction"] = Field(description="Which kind of report this is.")
+    status: Literal["retracted"] = Field("retracted", description="Always 'retracted'.")  # type: ignore[assignment]
+
+
+_Reports = IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport | Retraction
 REPORT_TYPES: tuple[type[Report], ...] = get_args(_Reports)
 AnyReport = Annotated[_Reports, Field(discriminator="type")]
 ANY_REPORT: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

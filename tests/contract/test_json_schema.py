@@ -41,13 +41,32 @@ POSITION = {
 }
 
 
+#: Nor a retraction by name.
+RETRACTION = {
+    "type": "retraction",
+    "feed": "acled",
+    "report_id": "SYR12345",
+    "revision": 1_700_000_000,
+    "reported_at": "2023-11-14T22:13:20+00:00",
+}
+
+
 def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield schema["title"], schema
     yield from schema.get("$defs", {}).items()
 
 
 def test_there_is_one_for_every_report_type_and_the_reject() -> None:
-    assert list(SCHEMAS) == ["incident", "convoy", "coverage", "bulletin", "declaration", "position", "reject"]
+    assert list(SCHEMAS) == [
+        "incident",
+        "convoy",
+        "coverage",
+        "bulletin",
+        "declaration",
+        "position",
+        "retraction",
+        "reject",
+    ]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -81,7 +100,7 @@ def test_a_report_schema_is_closed(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "reject"])
 def test_real_reports_are_valid(name: str) -> None:
     validator = Draft202012Validator(SCHEMAS[name])
-    examples = [example for example in [*EXAMPLES, POSITION] if example["type"] == name]
+    examples = [example for example in [*EXAMPLES, POSITION, RETRACTION] if example["type"] == name]
     assert examples
     for example in examples:
         validator.validate(example)

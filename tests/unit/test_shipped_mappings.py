@@ -55,6 +55,7 @@ HXL = (
     "#event +id,#date+occurred,#event+type,#adm1+name,#adm1+code,#geo+lat,#lon+geo,#affected+killed\n"
     "7,2016-09-13,Shelling,Hama,SY05,,,3\n"
 )
+DELETED = "event_id_cnty,deleted_timestamp\nSYR12345,1700000500\n"
 AWSD = (
     "Incident ID,Year,Month,Day,Country,Region,City,Total killed,Total wounded,Latitude,Longitude,Means of attack,"
     "Actor name,Details,Source\n"
@@ -95,8 +96,8 @@ def tried(tmp_path: Path, summary: Summary | None = None) -> list[Fault]:
 
 @pytest.mark.parametrize(
     ("content", "name"),
-    [(table(EVENT), "acled"), (HXL, "hxl"), (AWSD, "awsd"), (ODK, "odk"), (KOBO, "kobo")],
-    ids=["acled", "hxl", "awsd", "odk", "kobo"],
+    [(table(EVENT), "acled"), (DELETED, "acled-deleted"), (HXL, "hxl"), (AWSD, "awsd"), (ODK, "odk"), (KOBO, "kobo")],
+    ids=["acled", "acled-deleted", "hxl", "awsd", "odk", "kobo"],
 )
 def test_a_file_is_known_by_its_columns_and_its_rows_are_accepted(tmp_path: Path, content: str, name: str) -> None:
     reports = told(tmp_path, content)
@@ -136,6 +137,13 @@ def test_an_acled_event_keeps_its_precisions_and_names_everybody(tmp_path: Path)
 def test_protests_are_left_out_and_counted(tmp_path: Path) -> None:
     assert len(told(tmp_path, table(EVENT, EVENT | {"event_type": "Protests"}))) == 1
     assert [skipped.total() for skipped in skipped_rows([tmp_path / "data.csv"], None).values()] == [1]
+
+
+def test_a_deleted_event_is_a_retraction_of_a_higher_revision(tmp_path: Path) -> None:
+    (event,), (deleted,) = told(tmp_path, table(EVENT)), told(tmp_path, DELETED)
+    assert deleted["type"] == "retraction"
+    assert (deleted["feed"], deleted["report_id"]) == (event["feed"], event["report_id"])
+    assert deleted["revision"] == 1_700_000_500 > event["revision"]
 
 
 def test_hxl_tags_name_the_columns_whatever_the_order_of_their_attributes(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ class Mapped:
 def shipped_mappings() -> dict[str, Mapped]:
     """Return the mappings that come with the package, by name."""
     files = (resources.files("streams.feeds.mapping") / "maps").iterdir()
-    toml = sorted((file for file in files if file.name.endswith(".toml")), key=lambda file: file.name)
-    return {(name := file.name.removesuffix(".toml")): _load(file, name) for file in toml}
+    toml = {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
+    return {name: _load(file, name) for name, file in sorted(toml.items())}
 
 
 def load_mapping(path: Path) -> Mapped:
