@@ -1,4 +1,4 @@
-"""``mapping``: a draft of a mapping from a file, and the first rows of a file as a mapping makes them reports."""
+"""``mapping``: drafts of mappings, trials of them, and tables to fill in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from streams.cli import options
-from streams.cli.output import answers, print_json
+from streams.cli.output import answers, news, print_json
 from streams.feeds.mapping.suggest import suggest
+from streams.feeds.mapping.template import write_template
 from streams.feeds.readers import format_by, read
 from streams.feeds.recorded import Recorded
 from streams.ops.wording import one_line
@@ -39,6 +40,24 @@ def suggest_command(file: _File, as_json: options.AsJson = False) -> None:
         print_json({"mapping": draft})
     else:
         typer.echo(draft, nl=False)
+
+
+@app.command("template")
+def template_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; it ends in .xlsx or .csv.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Write an empty table of incidents to fill in, with lists of kinds and precisions to choose from.
+
+    [bold]Example[/bold]
+
+      trucewatch mapping template incidents.xlsx
+    """
+    write_template(file)
+    if as_json:
+        print_json({"written": str(file)})
+    else:
+        news().print(Text(f"{file}: written; `trucewatch publish` knows it by its columns"))
 
 
 @app.command("check")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
+from schemas.reports import IncidentKind
 from streams.feeds.mapping.load import load_mapping
 from streams.feeds.mapping.suggest import date_forms, nearest_kind, suggest
+from streams.feeds.mapping.template import COLUMNS
 from tests.support.commands import Run, runner
 
 FRENCH = (
@@ -126,3 +131,30 @@ def test_a_dry_run_through_a_map_names_cells_and_counts_rows_left_out(run: Run, 
     found = json.loads(run("publish", "data.csv", "--map", "draft.toml", "--dry-run", "--json").out)
     assert found["summary"]["skipped"] == {"Fait = tir": 1}
     assert found["faults"][0]["cells"][0]["column"] == "Date"
+
+
+def test_a_template_that_is_filled_in_is_known_and_accepted(run: Run, tmp_path: Path) -> None:
+    filled = {"report_id": 7, "reported_at": datetime.fromisoformat("2016-09-13T12:00"), "region": "Hama",
+              "occurred_from": datetime.fromisoformat("2016-09-13T09:30"), "time_precision": "hour",
+              "place_precision": "governorate", "kind": "shelling", "deaths_best": 2, "parties": "A; B"}  # fmt: skip
+    for name in ("table.xlsx", "table.csv"):
+        assert run("mapping", "template", name).code == 0
+    book = load_workbook(tmp_path / "table.xlsx")
+    sheet = book.worksheets[0]
+    lists = [each.formula1 for each in sheet.data_validations.dataValidation]
+    assert f'"{",".join(IncidentKind)}"' in lists
+    sheet.append([filled.get(name) for name in COLUMNS])
+    book.save(tmp_path / "table.xlsx")
+    with (tmp_path / "table.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(filled.get(name, "") for name in COLUMNS)
+    for name in ("table.xlsx", "table.csv"):
+        found = json.loads(run("publish", name, "--dry-run", "--json").out)
+        assert (found["checked"], found["faults"]) == (1, [])
+        assert found["summary"]["kinds"] == {"shelling": 1}
+
+
+def test_a_template_is_not_written_over_what_may_be_filled_in(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("mine")
+    assert "exists, and may be filled in" in run("mapping", "template", "table.csv").err
+    assert "let its name end in .xlsx or .csv" in run("mapping", "template", "table.ods").err
+    assert json.loads(run("mapping", "template", "new.csv", "--json").out) == {"written": "new.csv"}
