@@ -5,7 +5,9 @@
     TrucewatchError
     ├── ReportRejected        the record becomes a reject with a code and a hint; the stream goes on
     ├── UsageError            the person asked for something that cannot be done; exit 2
-    │   ├── AgreementError    an agreement file is wrong; every fault is listed at once
+    │   ├── FaultyFile        a TOML file is wrong; every fault is listed at once
+    │   │   ├── AgreementError    an agreement
+    │   │   └── MappingError      a mapping of a feed's columns
     │   ├── GazetteerError    a gazetteer or boundary file is wrong
     │   ├── BrokerRefused     a Kafka broker answers, and refuses this client: TLS, credentials or an ACL
     │   └── InputFileError    a file to read is missing or is not what it claims to be
@@ -63,8 +65,8 @@ class UsageError(TrucewatchError):
     exit_code = 2
 
 
-class AgreementError(UsageError):
-    """An agreement file is wrong. ``faults`` lists every fault found, in file order."""
+class FaultyFile(UsageError):
+    """A TOML file that a person wrote is wrong. ``faults`` lists every fault found, in file order."""
 
     def __init__(self, source: str, faults: list[str]) -> None:
         lines = "\n".join(f"  {fault}" for fault in faults)
@@ -72,6 +74,14 @@ class AgreementError(UsageError):
         super().__init__(f"{source}: {len(faults)} {noun}\n{lines}")
         self.source = source
         self.faults = faults
+
+
+class AgreementError(FaultyFile):
+    """An agreement file is wrong."""
+
+
+class MappingError(FaultyFile):
+    """A mapping is wrong."""
 
 
 class GazetteerError(UsageError):

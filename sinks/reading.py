@@ -160,6 +160,18 @@ def present_report(path: Path, feed: str, report_id: str) -> bytes | None:
     return found[0][0].encode() if found else None
 
 
+def present_revisions(path: Path) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return revision and digest of the body of each report in a published file, by feed and report_id.
+
+    Raises:
+        UsageError: it is a file of another kind.
+        StoreUnavailable: the file cannot be read.
+    """
+    with published(path) as connection:
+        rows = connection.execute("SELECT feed, report_id, revision, body_digest FROM reports WHERE present").fetchall()
+    return {(feed, report_id): (revision, digest) for feed, report_id, revision, digest in rows}
+
+
 def judged_days(connection: Connection) -> tuple[date, date] | None:
     """Return the first and the last judged truce-day; None before the first judgement."""
     ((first, last),) = connection.execute("SELECT min(truce_day), max(truce_day) FROM day_verdicts").fetchall()

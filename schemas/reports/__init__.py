@@ -21,6 +21,7 @@ from schemas.reports.kinds import (
     IncidentReport,
     PositionReport,
     Report,
+    Retraction,
     Tally,
 )
 from schemas.reports.parts import Interval, Party, Place, Point, Source, Toll
@@ -73,6 +74,7 @@ __all__ = [
     "Report",
     "ReportId",
     "ReportReference",
+    "Retraction",
     "Source",
     "Status",
     "Tally",

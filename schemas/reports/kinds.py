@@ -25,13 +25,16 @@ from schemas.reports.words import (
     Text,
 )
 
+#: The largest whole number that every reader of JSON holds exactly; seconds since 1970 and their thousandths fit.
+MOST_REVISION = 2**53 - 1
+
 
 class Report(Language):
     """The spine every report shares."""
 
     feed: FeedName = Field(description="Who says it: lower-case letters, digits, '.', '_' and '-'.")
     report_id: ReportId = Field(description="The feed's own name for this report; its corrections keep it.")
-    revision: int = Field(1, ge=1, le=1_000_000, description="Counts up from 1; a higher one replaces a lower one.")
+    revision: int = Field(1, ge=1, le=MOST_REVISION, description="Counts up from 1; a higher one replaces a lower one.")
     status: Status = Field(
         Status.ACTIVE, description="'retracted' withdraws the report; 'merged' says that merged_into tells it now."
     )
@@ -205,7 +208,14 @@ class PositionReport(Report):
     )
 
 
-_Reports = IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport
+class Retraction(Report):
+    """Withdrawal of a report of whatever type by its name alone, for a feed that has its content no longer."""
+
+    type: Literal["retraction"] = Field(description="Which kind of report this is.")
+    status: Literal["retracted"] = Field("retracted", description="Always 'retracted'.")  # type: ignore[assignment]
+
+
+_Reports = IncidentReport | ConvoyReport | CoverageNotice | Bulletin | Declaration | PositionReport | Retraction
 REPORT_TYPES: tuple[type[Report], ...] = get_args(_Reports)
 AnyReport = Annotated[_Reports, Field(discriminator="type")]
 ANY_REPORT: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

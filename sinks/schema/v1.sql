@@ -94,7 +94,7 @@ COMMENT ON COLUMN reports.report_id IS 'The feed''s own name for the report.';
 COMMENT ON COLUMN reports.revision IS 'Counts up from 1; a higher one replaces a lower one, whatever the order of arrival.';
 COMMENT ON COLUMN reports.present IS 'Whether this is the highest revision known of its report.';
 COMMENT ON COLUMN reports.retracted IS 'Whether this revision withdraws the report, or merges it into another.';
-COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin, declaration or position.';
+COMMENT ON COLUMN reports.type IS 'incident, convoy, coverage, bulletin, declaration, position or retraction.';
 COMMENT ON COLUMN reports.region IS 'P-code of the region; NULL where a report has none or several.';
 COMMENT ON COLUMN reports.truce_day IS 'Truce-day holding the largest part of the stated interval; incidents, convoys and positions only.';
 COMMENT ON COLUMN reports.time_uncertain IS 'Whether the stated interval touches more than one truce-day.';

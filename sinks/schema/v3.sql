@@ -145,3 +145,7 @@ ALTER TABLE bulletins ADD COLUMN accused_parties VARCHAR[];
 COMMENT ON COLUMN bulletins.accused_parties IS 'Parties the accused are by the agreement, sorted: one accusation of them all. A name that no party has stands for itself. NULL when nobody is accused.';
 
 COMMENT ON COLUMN reports.place_precision IS 'How exactly the place of an incident or convoy is stated: exact, near, district, governorate, country or unknown. Of an incident near when its exact point is the middle of the named town. Of a convoy governorate when its most exact name is a region''s.';
+
+ALTER TABLE reports ALTER COLUMN revision TYPE BIGINT;
+ALTER TABLE linked_reports ALTER COLUMN revision TYPE BIGINT;
+ALTER TABLE declarations ALTER COLUMN revision TYPE BIGINT;

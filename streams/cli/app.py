@@ -40,6 +40,7 @@ _COMMANDS = {
     "status": ("status", "status"),
     "explain": ("explain", "explain"),
     "verify": ("verify", "verify_command"),
+    "mapping": ("mapping", "app"),
     "rejects": ("rejects", "app"),
     "whatif": ("whatif", "whatif"),
     "check-config": ("check", "check_config"),

@@ -29,7 +29,7 @@ from streams.engine.producer import BatchProducer
 from streams.feeds.archive import Archive, Order
 from streams.feeds.dry_run import accepted_by
 from streams.feeds.readback import read_back
-from streams.feeds.readers import Release, format_of, read
+from streams.feeds.readers import Release, Stated, format_of, read
 from streams.feeds.recorded import STDIN, Recorded, opened
 from streams.feeds.release import read_release
 from streams.intake.examine import Examiner
@@ -58,7 +58,7 @@ class Plan:
     settings: Settings
     agreement: Agreement
     files: Sequence[Path]
-    file_format: str | None
+    file_format: Stated
     order: Order = "reported"
     replace: bool = False
     run: str | None = None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -28,20 +31,25 @@ from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.fates import Fates, publish_and_wait
 from streams.feeds.publish import Acknowledgement, publish
-from streams.feeds.readers import missing_companions, read_all
+from streams.feeds.readers import missing_companions, read_all, skipped_rows
 from streams.feeds.recorded import STDIN, Named
 from streams.feeds.release import read_release
+from streams.feeds.summary import Summary
 from streams.intake.examine import Examiner
+from streams.ops.published import copy_path
 from streams.ops.wording import counted
 from streams.settings import Settings, load
 
 #: Faults printed one by one; the rest are counted.
 _MOST_SHOWN = 50
+#: Names of one count in the summary, likewise.
+_MOST_COUNTED = 12
 
 
 def publish_command(
     files: options.Files,
     file_format: options.FileFormat = None,
+    mapping: options.Map = None,
     broker: options.Broker = None,
     agreement: options.Agreement = None,
     boundaries: options.Boundaries = None,
@@ -76,6 +84,8 @@ def publish_command(
 
       trucewatch publish reports.jsonl --dry-run
 
+      trucewatch publish incidents.csv --map incidents.toml --dry-run
+
       trucewatch publish reports.jsonl --broker kafka://127.0.0.1:9092 --receipts sent.jsonl
 
       trucewatch publish reports.jsonl --wait
@@ -87,52 +97,101 @@ def publish_command(
       trucewatch publish ged-2.csv --release 2 --against ged-1.csv --withdraw-missing
     """
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "outbox": outbox})
-    missing = missing_companions(files, file_format)
+    stated = options.stated(file_format, mapping)
+    missing = missing_companions(files, stated)
     if not as_json:
         say_missing(missing)
     judged = load_agreement(settings.agreement)
-    told = options.release_of(release, against, withdraw_missing, files, file_format)
+    told = options.release_of(release, against, withdraw_missing, files, stated)
     time_zone = judged.calendar.time_zone
-    reports = read_release(files, file_format, time_zone, told) if told else read_all(files, file_format, time_zone)
+    reports = read_release(files, stated, time_zone, told) if told else read_all(files, stated, time_zone)
     if dry_run:
-        _try(settings, judged, reports, as_json=as_json)
-    elif settings.outbox is not None:
-        if receipts is not None:
-            raise UsageError("--receipts writes acknowledgements, which an outbox keeps itself", "leave one out")
-        at_once = 1 if STDIN in files else KEPT_AT_ONCE
-        keep_and_send(settings, judged, reports, at_once, wait_seconds if wait else None, as_json=as_json)
-    else:
-        waited = wait_seconds if wait else None
-        send_reports(settings, judged.id, reports, files, receipts, waited, as_json=as_json)
+        _try(settings, judged, reports, partial(skipped_rows, files, stated), as_json=as_json)
+        return
+    if settings.outbox is not None and receipts is not None:
+        raise UsageError("--receipts writes acknowledgements, which an outbox keeps itself", "leave one out")
+    waited = wait_seconds if wait else None
+    try:
+        if settings.outbox is None:
+            send_reports(settings, judged.id, reports, files, receipts, waited, as_json=as_json)
+        else:
+            at_once = 1 if STDIN in files else KEPT_AT_ONCE
+            keep_and_send(settings, judged, reports, at_once, waited, as_json=as_json)
+    finally:
+        # Also where a receipt says that a report was refused.
+        if not as_json:
+            _say_skipped(skipped_rows(files, stated))
 
 
-def _try(settings: Settings, agreement: Agreement, reports: Iterator[Named], *, as_json: bool) -> None:
+def _try(
+    settings: Settings,
+    agreement: Agreement,
+    reports: Iterator[Named],
+    skipped: Callable[[], Mapping[str, Counter[str]]],
+    *,
+    as_json: bool,
+) -> None:
     gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
     examiner = Examiner([agreement], gazetteer, "clock")
     found: list[Fault] = []
     checked = 0
+    summary = _summary(copy_path(settings.data, agreement.id))
     with _counting("checked") as count:
-        for fault in faults(reports, examiner):
+        for fault in faults(reports, examiner, summary):
             checked += 1
             count(checked)
             if fault is not None:
                 found.append(fault)
+    for counts in skipped().values():
+        summary.skipped.update(counts)
     if not checked:
         raise UsageError("there is no report to check")
     if as_json:
-        print_json({"checked": checked, "would_reject": len(found), "faults": [fault._asdict() for fault in found]})
+        listed = [{**fault._asdict(), "cells": [cell._asdict() for cell in fault.cells]} for fault in found]
+        print_json({"checked": checked, "would_reject": len(found), "faults": listed, "summary": summary.as_json()})
     else:
-        console = answers()
-        for fault in found[:_MOST_SHOWN]:
-            who = f" ({fault.feed or '?'}/{fault.report_id or '?'})" if fault.feed or fault.report_id else ""
-            console.print(Text(f"{fault.file}, line {fault.line}{who}: {fault.code}\n  {fault.hint}"))
-        if len(found) > _MOST_SHOWN:
-            console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
-        console.print(
-            Text(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent.")
-        )
+        _show(found, checked, summary)
     if found:
         raise typer.Exit(1)
+
+
+def _summary(copy: Path) -> Summary:
+    """Return a summary that knows what is published, where a copy says it."""
+    if not copy.exists():
+        return Summary()
+    # Every other command starts the faster for not reading it.
+    from sinks.reading import present_revisions
+
+    return Summary(known=present_revisions(copy), copies=True)
+
+
+def _show(found: list[Fault], checked: int, summary: Summary) -> None:
+    console = answers()
+    for fault in found[:_MOST_SHOWN]:
+        who = f" ({fault.feed or '?'}/{fault.report_id or '?'})" if fault.feed or fault.report_id else ""
+        where = f"{fault.file}, line {fault.line}{who}: {fault.code}"
+        if not fault.cells:
+            console.print(Text(f"{where}\n  {fault.hint}"))
+            continue
+        console.print(Text(where))
+        for reason, cells in groupby(fault.cells, lambda cell: (cell.reason, cell.remedy)):
+            said = ", ".join(f"column {cell.column!r} holds {cell.cell!r}" for cell in cells)
+            console.print(Text(f"  {said}: {reason[0]}; {reason[1]}"))
+    if len(found) > _MOST_SHOWN:
+        console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
+    for what, counts in summary.parts():
+        listed = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        more = f", and {len(listed) - _MOST_COUNTED:,} more" if len(listed) > _MOST_COUNTED else ""
+        console.print(Text(f"{what}: " + ", ".join(f"{n:,} {name}" for name, n in listed[:_MOST_COUNTED]) + more))
+    if summary.unwatched:
+        console.print(Text(f"feeds without a watch in these files: {', '.join(summary.unwatched)}"))
+    console.print(Text(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent."))
+
+
+def _say_skipped(skipped: Mapping[str, Counter[str]]) -> None:
+    for file, rows in skipped.items():
+        left_out = ", ".join(f"{count:,} of {what}" for what, count in rows.most_common())
+        news().print(Text(f"{file}: {counted(rows.total(), 'row')} left out by the mapping: {left_out}"))
 
 
 def send_reports(

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import orjson
 
-from schemas.errors import AgreementError, TrucewatchError
+from schemas.errors import FaultyFile, TrucewatchError
 from streams.ops.wording import escaped_json, visible
 
 #: The exit code of a fault in trucewatch itself.
@@ -58,7 +58,7 @@ def described(error: TrucewatchError) -> dict[str, object]:
     }
     if error.hint is not None:
         fields["hint"] = error.hint
-    if isinstance(error, AgreementError):
+    if isinstance(error, FaultyFile):
         fields["faults"] = error.faults
     return fields
 

@@ -14,7 +14,7 @@ import typer
 
 from schemas.errors import UsageError
 from schemas.instants import OffsetMissing, parse_day, parse_instant
-from streams.feeds.readers import FORMATS, Release, name_their_releases
+from streams.feeds.readers import FORMATS, Release, Stated, format_by, name_their_releases
 
 Agreement = Annotated[
     str | None, typer.Option("--agreement", "-a", help="Agreement id or file.", show_default="syria-2016")
@@ -45,7 +45,9 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),
 ]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, plain or .gz; - is standard input.")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Files, plain, .gz, .zst or .zip; - is standard input.")
+]
 ReleaseNumber = Annotated[
     int | None,
     typer.Option(
@@ -76,10 +78,28 @@ FileFormat = Annotated[
         + ". Otherwise told by the file's name, or its columns.",
     ),
 ]
+Map = Annotated[
+    str | None,
+    typer.Option("--map", metavar="FILE", help="Mapping of the files' columns: a TOML file, or one that comes along."),
+]
+
+
+def stated(file_format: str | None, mapping: str | None) -> Stated:
+    """Return the format that the options state.
+
+    Raises:
+        UsageError: both are given.
+        MappingError: the mapping is wrong.
+    """
+    if mapping is None:
+        return file_format
+    if file_format is not None:
+        raise UsageError("--format and --map are two ways to say one thing", "give one of them")
+    return format_by(mapping)
 
 
 def release_of(
-    number: int | None, against: list[Path] | None, withdraw: bool, files: Sequence[Path], file_format: str | None
+    number: int | None, against: list[Path] | None, withdraw: bool, files: Sequence[Path], file_format: Stated
 ) -> Release | None:
     """Return the release the options describe, or the files by columns of their own; None where neither does."""
     if number or against or withdraw or name_their_releases(files, file_format):

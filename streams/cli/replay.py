@@ -47,6 +47,7 @@ _DEMO_AGREEMENT = "syria-2016"
 def replay(
     files: options.Files,
     file_format: options.FileFormat = None,
+    mapping: options.Map = None,
     agreement: options.Agreement = None,
     boundaries: options.Boundaries = None,
     order: Annotated[Order, typer.Option("--order", help="By reporting time, or as the files list them.")] = "reported",
@@ -77,10 +78,11 @@ def replay(
         raise UsageError("--run takes up to 40 lower-case letters and digits: it becomes part of topic names")
     settings = load({"agreement": agreement, "boundaries": boundaries, "data": data, "broker": broker})
     judged = load_agreement(settings.agreement)
+    stated = options.stated(file_format, mapping)
     if not as_json:
-        say_missing(missing_companions(files, file_format))
-    told = options.release_of(release, against, withdraw_missing, files, file_format)
-    finished = _run(Plan(settings, judged, files, file_format, order, replace, run, told))
+        say_missing(missing_companions(files, stated))
+    told = options.release_of(release, against, withdraw_missing, files, stated)
+    finished = _run(Plan(settings, judged, files, stated, order, replace, run, told))
     first = last = None
     if days is None:
         first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)

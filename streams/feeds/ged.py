@@ -41,6 +41,8 @@ from streams.feeds.recorded import Recorded
 from streams.feeds.table import reports_of, rows_of
 
 FEED = "ucdp-ged"
+#: Candidate events have ids and corrections of their own until a yearly release replaces them.
+CANDIDATE_FEED = "ucdp-ged-candidate"
 
 #: A source dated longer after the event than this is taken for a slip: the data set has 1753 and 2919.
 LONGEST_REPORTING_DELAY = timedelta(days=90)
@@ -64,24 +66,24 @@ _PLACE_PRECISION = {
 _TOLLS = {"a": "deaths_a", "b": "deaths_b", "civilians": "deaths_civilians", "unknown": "deaths_unknown"}
 
 
-def read_ged(source: BinaryIO, name: str, time_zone: ZoneInfo) -> Iterator[Recorded]:
+def read_ged(source: BinaryIO, name: str, time_zone: ZoneInfo, feed: str = FEED) -> Iterator[Recorded]:
     """Yield one incident report per row; ``line`` is the row's last line in the file.
 
     Raises:
         InputFileError: no header, columns missing, not UTF-8, or not CSV.
     """
     rows = rows_of(source, name, "UCDP GED", REQUIRED)
-    yield from reports_of(rows, "incident", FEED, partial(incident, time_zone=time_zone))
+    yield from reports_of(rows, "incident", feed, partial(incident, time_zone=time_zone, feed=feed))
 
 
-def incident(row: dict[str, str], time_zone: ZoneInfo) -> dict[str, Any]:
+def incident(row: dict[str, str], time_zone: ZoneInfo, feed: str = FEED) -> dict[str, Any]:
     """Turn one row into the JSON of an incident report; ``raw`` keeps every column as it stands."""
     start, end = day_or_none(row["date_start"]), day_or_none(row["date_end"])
     told = _bombardment(row)
     reported = _reported_on(end, row["source_date"]) if end else None
     return {
         "type": "incident",
-        "feed": FEED,
+        "feed": feed,
         "report_id": identity(row["id"]),
         "revision": revision(row),
         "reported_at": midnight_after(reported, time_zone) if reported else row["source_date"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -12,8 +14,11 @@ from schemas.errors import InputFileError, UsageError
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.cells import VERSION_COLUMNS
 from streams.feeds.jsonl import read_jsonl
-from streams.feeds.recorded import STDIN, Named, Recorded, opened
-from streams.feeds.table import headers_of, separated
+from streams.feeds.mapping.language import MappingFile
+from streams.feeds.mapping.load import Mapped, shipped_mappings
+from streams.feeds.mapping.read import MappedReader, reader_of
+from streams.feeds.mapping.tables import table_of
+from streams.feeds.recorded import PACKED, STDIN, Named, Recorded, opened
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,19 @@ class Release:
     withdraw: bool = False
 
 
+#: A format by its name, or as it is; None leaves it to the file.
+Stated = str | Format | None
+
+#: Tables whose columns tell the format.
+_TABLES = (".csv", ".tsv", ".xlsx", ".json", ".geojson", ".parquet")
+#: How a mapping reads a file of which nothing else is known.
+_UNSTATED = MappingFile.model_validate({"report": {}})
+
+
+def _mapped(mapping: Mapped) -> Format:
+    return Format(mapping.name, mapping.file.summary or "a mapping", MappedReader(mapping), columns=mapping.columns)
+
+
 FORMATS = {
     each.name: each
     for each in (
@@ -55,6 +73,11 @@ FORMATS = {
             endings=(".jsonl", ".ndjson"),
         ),
         Format("ged", "UCDP GED events, 41 or 49 columns", ged.read_ged, columns=ged.REQUIRED),
+        Format(
+            "ged-candidate",
+            "UCDP GED candidate events of the current year, which have the columns of ged",
+            partial(ged.read_ged, feed=ged.CANDIDATE_FEED),
+        ),
         Format(
             "syrian-archive",
             "the Syrian Archive's videos of violations; its list of places is read where it lies beside the file",
@@ -75,66 +98,86 @@ FORMATS = {
             compiled.read_tallies,
             columns=compiled.TALLY_COLUMNS,
         ),
+        *map(_mapped, shipped_mappings().values()),
     )
 }
 
 
-def format_of(path: Path, stated: str | None) -> Format:
+def format_by(mapping: str) -> Format:
+    """Return the format that a mapping makes, one that comes with the package or one in a file.
+
+    Raises:
+        MappingError: the mapping is wrong, or there is none.
+    """
+    if mapping in shipped_mappings():
+        return FORMATS[mapping]
+    reader = reader_of(Path(mapping))
+    return Format(mapping, reader.mapping.file.summary or "a mapping", reader, columns=reader.mapping.columns)
+
+
+def skipped_rows(paths: Sequence[Path], stated: Stated) -> dict[str, Counter[str]]:
+    """Return the rows that mappings left out of files that were read, by column and cell."""
+    found = {}
+    for path in paths:
+        reader = format_of(path, stated).read
+        if isinstance(reader, MappedReader) and (skipped := reader.skipped.get(str(path))):
+            found[str(path)] = skipped
+    return found
+
+
+def format_of(path: Path, stated: Stated) -> Format:
     """Return the stated format, or the one the file's name tells, or for CSV its column names.
 
     Raises:
         UsageError: there is no such format, or the file does not tell.
         InputFileError: it is a folder, or a CSV file that cannot be opened or is of another encoding or separator.
     """
+    if isinstance(stated, Format):
+        return stated
     if stated is not None:
         if stated not in FORMATS:
             raise UsageError(f"no format is called {stated!r}; there are {', '.join(FORMATS)}")
         return FORMATS[stated]
     if path == STDIN:
         return FORMATS["jsonl"]
-    plain = path.name.removesuffix(".gz")
+    plain = path.name.removesuffix(path.suffix) if path.suffix in PACKED else path.name
     for each in FORMATS.values():
         if plain.endswith(each.endings):
             return each
-    if plain.endswith(".csv"):
+    if plain.endswith(_TABLES) or path.suffix == ".zip":
         told = _told_by_columns(path)
         if told is not None:
             return told
     if path.is_dir():
         raise InputFileError(f"{path}: is a folder; name the files in it")
-    does_not_tell = "the columns do" if plain.endswith(".csv") else "the name does"
+    does_not_tell = "the columns do" if plain.endswith(_TABLES) else "the name does"
     raise UsageError(
         f"{path}: {does_not_tell} not tell the format; say --format {' or --format '.join(FORMATS)}"
-        " (jsonl is one report a line; any other table has to be made that first)"
+        ", or --map FILE with a mapping of its columns, which `trucewatch mapping suggest` drafts"
     )
 
 
 def _told_by_columns(path: Path) -> Format | None:
-    with opened(path) as source:
-        headers = headers_of(source, str(path))
-    for separator, columns in headers.items():
-        for each in FORMATS.values():
-            if each.columns and set(columns).issuperset(each.columns):
-                if separator != ",":
-                    raise separated(str(path), separator)
-                return each
-    return None
+    with opened(path) as source, table_of(source, str(path), _UNSTATED) as table:
+        told = [each for each in FORMATS.values() if each.columns and set(each.columns) <= set(table.columns)]
+        # Of two formats the one that knows more of the columns.
+        return max(told, key=lambda each: len(each.columns), default=None)
 
 
-def name_their_releases(paths: Sequence[Path], stated: str | None) -> bool:
+def name_their_releases(paths: Sequence[Path], stated: Stated) -> bool:
     """Whether several tables follow each other whose columns say which release of a data set each is."""
     return len(paths) > 1 and all(map(_names_release, paths, [stated] * len(paths)))
 
 
-def _names_release(path: Path, stated: str | None) -> bool:
+def _names_release(path: Path, stated: Stated) -> bool:
     # A pipe can be read but once.
     if not path.is_file() or not format_of(path, stated).columns:
         return False
-    with opened(path) as source:
-        return not set(VERSION_COLUMNS).isdisjoint(headers_of(source, str(path))[","])
+    with opened(path) as source, table_of(source, str(path), _UNSTATED) as table:
+        return not set(VERSION_COLUMNS).isdisjoint(table.columns)
 
 
-def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:
+def missing_companions(paths: Sequence[Path], stated: Stated) -> list[str]:
     """Say of each file whose companion is not beside it what that costs: the results differ, without an error.
 
     Raises:
@@ -148,7 +191,7 @@ def missing_companions(paths: Sequence[Path], stated: str | None) -> list[str]:
     ]
 
 
-def read(path: Path, stated: str | None, time_zone: ZoneInfo) -> Iterator[Recorded]:
+def read(path: Path, stated: Stated, time_zone: ZoneInfo) -> Iterator[Recorded]:
     """Yield the reports of one file, plain or gzipped, or of standard input for ``-``.
 
     ``time_zone`` places calendar days of formats that state no offset.
@@ -162,7 +205,7 @@ def read(path: Path, stated: str | None, time_zone: ZoneInfo) -> Iterator[Record
         yield from chosen.read(source, str(path), time_zone)
 
 
-def read_all(paths: Sequence[Path], stated: str | None, time_zone: ZoneInfo) -> Iterator[Named]:
+def read_all(paths: Sequence[Path], stated: Stated, time_zone: ZoneInfo) -> Iterator[Named]:
     """Yield the reports of several files, one after the other, each with its file's name."""
     for path in paths:
         for report in read(path, stated, time_zone):

@@ -23,7 +23,7 @@ from pydantic_core import from_json
 
 from schemas.errors import UsageError
 from schemas.topics import MAX_REPORT_BYTES
-from streams.feeds.readers import FORMATS, Release, format_of, read
+from streams.feeds.readers import FORMATS, Release, Stated, format_of, read
 from streams.feeds.recorded import Named, Recorded, instant_of
 
 _COPY_ENDING = ".duckdb"
@@ -69,7 +69,7 @@ class _Period:
         self.reported_at = _extreme(self.reported_at, report.get("reported_at"), latest=True)
 
 
-def read_release(paths: Sequence[Path], stated: str | None, time_zone: ZoneInfo, release: Release) -> Iterator[Named]:
+def read_release(paths: Sequence[Path], stated: Stated, time_zone: ZoneInfo, release: Release) -> Iterator[Named]:
     """Yield the reports of files as releases of one data set.
 
     Raises:

@@ -1,4 +1,4 @@
-"""CSV tables of recorded reports: commas, UTF-8, a line of column names.
+"""CSV tables of recorded reports: a line of column names, then rows. The readers take commas and UTF-8.
 
 A file of another kind is named as what it is, and a bad row costs that row: what a stray quote swallows is read again
 from the next line on.
@@ -25,8 +25,8 @@ _MOST_CHARACTERS = 4 * MAX_REPORT_BYTES
 csv.field_size_limit(_MOST_CHARACTERS)
 
 #: Separators other than the comma, by name.
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _MOST_NAMED = 5
 
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
         """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
         value = orjson.dumps({"type": report_type, "feed": feed, "raw": raw})
-        return Recorded(_cut(value), None, report_type, self.line, feed)
+        return Recorded(cut(value), None, report_type, self.line, feed)
 
 
 def reports_of(
@@ -63,29 +63,12 @@ def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> 
     Raises:
         InputFileError: no header, columns missing or named twice, other separators, not UTF-8, or not CSV.
     """
-    with _text_of(source, name) as lines:
+    with text_of(source, name) as lines:
         header = _header(lines, name, what, required)
-        for cells, as_written in _records(lines):
+        for cells, as_written in records_of(lines):
             if cells or as_written:
                 whole = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
                 yield Row(lines.number, whole, cells or as_written, len(header))
-
-
-def headers_of(source: BinaryIO, name: str) -> dict[str, list[str]]:
-    """Return the names in the first line that has any, as each separator makes them, the comma first.
-
-    Raises:
-        InputFileError: it is a workbook, or text in another encoding.
-    """
-    with _text_of(source, name) as lines:
-        first = next((line for line in lines if line.strip("\r\n")), "")
-        _check_first(first, name)
-    return {separator: _split(first, separator) for separator in (",", *_SEPARATORS)}
-
-
-def separated(name: str, separator: str) -> InputFileError:
-    """Return the error of a table with another separator than the comma."""
-    return InputFileError(f"{name}: its columns are separated by {_SEPARATORS[separator]}: save it with commas")
 
 
 def recorded(report: dict[str, Any], line: int) -> Recorded:
@@ -93,16 +76,16 @@ def recorded(report: dict[str, Any], line: int) -> Recorded:
     if report["report_id"] is None:
         report = {field: value for field, value in report.items() if field != "report_id"}
     reported_at = instant_of(report["reported_at"])
-    value = _cut(orjson.dumps(report))
+    value = cut(orjson.dumps(report))
     return Recorded(value, reported_at, report["type"], line, report["feed"], report.get("report_id"))
 
 
-def _cut(value: bytes) -> bytes:
+def cut(value: bytes) -> bytes:
     """Return a report as it can travel: too long for intake, its beginning is too, and is kept with the reject."""
     return value if len(value) <= MAX_REPORT_BYTES else value[:CUT_BYTES]
 
 
-class _Lines:
+class Lines:
     """The lines of a text, with those that were read too far put back."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
@@ -110,7 +93,7 @@ class _Lines:
         self._text = text
         self._again: list[str] = []
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> Lines:
         return self
 
     def __next__(self) -> str:
@@ -130,13 +113,19 @@ class _Lines:
 
 
 @contextmanager
-def _text_of(source: BinaryIO, name: str) -> Iterator[_Lines]:
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
-    lines = _Lines(text)
+def text_of(source: BinaryIO, name: str, encoding: str = "utf-8-sig") -> Iterator[Lines]:
+    """Give the lines of a file.
+
+    Raises:
+        InputFileError: it is of another encoding.
+    """
+    text = io.TextIOWrapper(source, encoding=encoding, newline="")
+    lines = Lines(text)
     try:
         yield lines
     except UnicodeDecodeError as error:
-        raise InputFileError(f"{name}{_encoding(error, lines.number)}") from error
+        fault = _encoding(error, lines.number) if encoding == "utf-8-sig" else f": is not {encoding} ({error.reason})"
+        raise InputFileError(f"{name}{fault}") from error
     finally:
         # The file belongs to whoever opened it: a wrapper closes what it wraps when it is collected.
         text.detach()
@@ -155,25 +144,26 @@ def _encoding(error: UnicodeDecodeError, line: int) -> str:
     )
 
 
-def _check_first(line: str, name: str) -> None:
+def check_first(line: str, name: str) -> None:
+    """Refuse a first line that shows another encoding, or is for a spreadsheet."""
     if "\0" in line:
         raise InputFileError(f"{name}: seems to be UTF-16: save it as UTF-8")
-    if (told := _SEPARATOR_LINE.fullmatch(line)) is not None:
+    if (told := SEPARATOR_LINE.fullmatch(line)) is not None:
         raise InputFileError(f"{name}: its first line, sep={told[1]}, is for a spreadsheet: take it out")
 
 
-def _header(lines: _Lines, name: str, what: str, required: Sequence[str]) -> list[str]:
+def _header(lines: Lines, name: str, what: str, required: Sequence[str]) -> list[str]:
     # Blank lines before the names are no row, as they are none behind them.
-    first = next((record for record in _records(lines) if record[1]), None)
+    first = next((record for record in records_of(lines) if record[1]), None)
     if first is None:
         raise InputFileError(f"{name}: is empty; a {what} file starts with a line of column names")
     header, as_written = first
     line = as_written[0]
-    _check_first(line, name)
+    check_first(line, name)
     missing = [column for column in required if column not in header]
-    for separator in _SEPARATORS if missing else ():
-        if set(required) <= set(_split(line, separator)):
-            raise separated(name, separator)
+    for separator in SEPARATORS if missing else ():
+        if set(required) <= set(split(line, separator)):
+            raise InputFileError(f"{name}: its columns are separated by {SEPARATORS[separator]}: save it with commas")
     if missing:
         raise InputFileError(f"{name}: is no {what} file, it lacks the columns {', '.join(missing)}")
     twice = [column or "(no name)" for column, times in Counter(header).items() if times > 1]
@@ -183,7 +173,7 @@ def _header(lines: _Lines, name: str, what: str, required: Sequence[str]) -> lis
     return header
 
 
-def _records(lines: _Lines) -> Iterator[tuple[list[str], list[str]]]:
+def records_of(lines: Lines, delimiter: str = ",") -> Iterator[tuple[list[str], list[str]]]:
     """Yield the cells of each row, with the lines they stand on; no cells where the quotes of a row do not match.
 
     A row of several lines that has not as many cells as the first row is cut after its first line: a quote that was
@@ -193,7 +183,7 @@ def _records(lines: _Lines) -> Iterator[tuple[list[str], list[str]]]:
     while True:
         read: list[str] = []
         try:
-            cells = next(csv.reader(_noting(lines, read), strict=True))
+            cells = next(csv.reader(_noting(lines, read), delimiter=delimiter, strict=True))
         except StopIteration:
             return
         except csv.Error:
@@ -205,13 +195,14 @@ def _records(lines: _Lines) -> Iterator[tuple[list[str], list[str]]]:
         yield cells, [] if cells == [] and not read[0].strip() else read
 
 
-def _noting(lines: _Lines, read: list[str]) -> Iterator[str]:
+def _noting(lines: Lines, read: list[str]) -> Iterator[str]:
     for line in lines:
         read.append(line)
         yield line
 
 
-def _split(line: str, separator: str) -> list[str]:
+def split(line: str, separator: str) -> list[str]:
+    """Return the cells of one line; none where its quotes do not match."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:

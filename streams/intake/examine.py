@@ -43,6 +43,7 @@ from schemas.reports import (
     IncidentReport,
     Interval,
     Report,
+    Retraction,
 )
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import MICROS_PER_HOUR, MICROS_PER_SECOND, Micros, to_micros
@@ -261,7 +262,8 @@ class Examiner:
             # A line without a region is of the whole country, as a total is.
             concerns = any(line.region is None or line.region in regions for line in fact.tallies)
         else:
-            # A line may lie in no region of its agreement: a position is for every agreement.
+            # A line may lie in no region of its agreement: a position is for every agreement. So is a
+            # retraction, which tells no region.
             concerns = True
         # A correction may move a report out of an agreement, which must learn that it is gone: it
         # goes to all.
@@ -334,7 +336,7 @@ def _times(report: Report, read_at: Micros) -> Times:
     if reported_at > read_at + CLOCK_TOLERANCE:
         raise _future("reported_at", report.reported_at, "the time of reading")
     # By exact type: pydantic's own isinstance takes as long as all the rest here.
-    if type(report) is Declaration:
+    if type(report) in (Declaration, Retraction):
         return Times(reported_at, reported_at, reported_at)
     occurred: Interval = report.occurred  # type: ignore[attr-defined] # all other kinds of report have it
     from_, to = to_micros(occurred.from_), to_micros(occurred.to)

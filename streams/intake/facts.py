@@ -21,6 +21,7 @@ from schemas.facts import (
     Origin,
     PositionFact,
     ReportFact,
+    RetractionFact,
 )
 from schemas.lengths import Length
 from schemas.missing import is_missing
@@ -35,6 +36,7 @@ from schemas.reports import (
     PlacePrecision,
     PositionReport,
     Report,
+    Retraction,
     Source,
     Status,
     Toll,
@@ -89,6 +91,7 @@ class FactMaker:
             Bulletin: self.bulletin,
             Declaration: self.declaration,
             PositionReport: self.position,
+            Retraction: self.retraction,
         }
 
     def fact(self, report: Report, times: Times, origin: Origin, stamp: Micros) -> ReportFact:
@@ -166,6 +169,10 @@ class FactMaker:
             effective_at=to_micros(report.effective_at),
             until=to_micros(report.until) if report.until else None,
         )
+
+    def retraction(self, report: Retraction, times: Times, origin: Origin, stamp: Micros) -> RetractionFact:
+        """Return the fact of a retraction by name."""
+        return RetractionFact(**_spine(report, times, origin, stamp))
 
     def position(self, report: PositionReport, times: Times, origin: Origin, stamp: Micros) -> PositionFact:
         """Return the fact of a unit's position.

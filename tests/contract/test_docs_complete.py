@@ -23,11 +23,13 @@ from schemas.rejects import DeadLetter, RejectCode
 from schemas.reports import REPORT_TYPES, ConvoyReport, Declaration, Report
 from schemas.toml_file import parse_toml
 from streams.cli.app import app
+from streams.feeds.mapping.language import Expression, MappingFile
+from streams.feeds.mapping.load import shipped_mappings
 from streams.feeds.readers import FORMATS
 from tests.support.doc_tables import Document, keys_of, tables_in
 
 ROOT = Path(__file__).parents[2]
-REPORTING, AGREEMENTS, OPERATING = "reporting.md", "agreements.md", "operating.md"
+REPORTING, AGREEMENTS, OPERATING, MAPPINGS = "reporting.md", "agreements.md", "operating.md", "mappings.md"
 #: The sections of models whose key in a file is another word than their name; "@" leads to another document.
 SECTIONS = {
     "Clock": "clock",
@@ -165,6 +167,9 @@ def test_every_reject_code_is_told_with_its_meaning_and_what_to_do() -> None:
     ("document", "name", "there"),
     [
         (REPORTING, "formats", list(FORMATS)),
+        (MAPPINGS, "mapping", list(MappingFile.model_fields)),
+        (MAPPINGS, "verbs", [field.alias or name for name, field in Expression.model_fields.items()]),
+        (MAPPINGS, "mappings", list(shipped_mappings())),
         (REPORTING, "headers", [field.alias or name for name, field in DeadLetter.model_fields.items()]),
         (OPERATING, "commands", COMMANDS.list_commands(Context(COMMANDS))),
         (OPERATING, "alerts", [rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]]),

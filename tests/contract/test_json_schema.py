@@ -44,6 +44,16 @@ POSITION = {
 }
 
 
+#: Nor a retraction by name.
+RETRACTION = {
+    "type": "retraction",
+    "feed": "acled",
+    "report_id": "SYR12345",
+    "revision": 1_700_000_000,
+    "reported_at": "2023-11-14T22:13:20+00:00",
+}
+
+
 def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield schema["title"], schema
     yield from schema.get("$defs", {}).items()
@@ -106,7 +116,7 @@ def test_a_schema_is_closed(name: str) -> None:
 @pytest.mark.parametrize("name", REPORTS_BY_TYPE)
 def test_real_reports_are_valid(name: str) -> None:
     validator = Draft202012Validator(SCHEMAS[name])
-    examples = [example for example in [*EXAMPLES, POSITION] if example["type"] == name]
+    examples = [example for example in [*EXAMPLES, POSITION, RETRACTION] if example["type"] == name]
     assert examples
     for example in examples:
         validator.validate(example)

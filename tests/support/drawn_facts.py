@@ -30,6 +30,7 @@ from schemas.facts import (
     PositionFact,
     Redrive,
     RejectFact,
+    RetractionFact,
     Tells,
     TickFact,
 )
@@ -361,6 +362,8 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
             return NaiveReport(**spine, type="declaration")
         case PositionFact():
             return NaiveReport(**spine, type="position")
+        case RetractionFact():
+            return NaiveReport(**spine, type="retraction")
         case CoverageFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to}
             return NaiveReport(**spine, **when, type="coverage", regions=fact.regions, nil=fact.nil)

@@ -154,12 +154,18 @@ def _claim(draw: random.Random) -> str:
     return f"feed-{draw.choice('abc')}/aid-{draw.randrange(6)}"
 
 
+def _withdrawn(draw: random.Random) -> str:
+    """Return the type of the report that a retraction names."""
+    return draw.choice(["incident", "incident", "coverage", "convoy", "bulletin", "declaration"])
+
+
 def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> tuple[Micros, dict[str, Any]]:
     """Return one report with the time it is reported; few identities, so that many are told more than once."""
     if linking and draw.random() < 0.6:
         return _told_again(draw, days, reports // 3)
     kind = draw.choices(
-        ["incident", "coverage", "convoy", "bulletin", "declaration", "position"], [50, 20, 13, 10, 2, 5]
+        ["incident", "coverage", "convoy", "bulletin", "declaration", "position", "retraction"],
+        [48, 20, 13, 10, 2, 4, 3],
     )[0]
     start = at(round(draw.uniform(-11 if kind in ("incident", "bulletin") else -1, days), 3))
     lengths = {"coverage": [6, 12, 24, 24, 48], "bulletin": [12, 24, 24, 24, 25, 50]}
@@ -224,13 +230,14 @@ def _report(draw: random.Random, reports: int, days: int, *, linking: bool) -> t
             if draw.random() < 0.8:
                 fields["uncertainty"] = {"value": draw.choice([10, 500, 1500.5]), "unit": unit}
         case _:
-            fields = {"act": "start", "declared_by": "Government", "effective_at": told(start)}
+            act = {"act": "start", "declared_by": "Government", "effective_at": told(start)}
+            fields = act if kind == "declaration" else {}
     return reported_at, report(
         kind,
-        f"{kind}-{draw.randrange(reports // 2)}",
+        f"{_withdrawn(draw) if kind == 'retraction' else kind}-{draw.randrange(reports // 2)}",
         feed=draw.choice(FEEDS),
         reported_at=reported_at,
         revision=draw.choice([1, 1, 1, 2, 3]),
-        status=draw.choice(["active"] * 6 + ["retracted"]),
+        status=draw.choice(["active"] * 6 + ["retracted"]) if kind != "retraction" else "retracted",
         **fields,
     )

@@ -127,10 +127,16 @@ def test_the_columns_of_a_csv_file_tell_the_format(tmp_path: Path, name: str, pa
     assert format_of(file, None) is FORMATS[name]
 
 
-@pytest.mark.parametrize("content", [b"", b"date,place\n", b'"\n'])
-def test_a_csv_file_of_other_columns_needs_a_format(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "data.csv").write_bytes(content)
+def test_a_csv_file_of_other_columns_needs_a_format(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("date,place\n")
     with pytest.raises(UsageError, match="the columns do not tell the format; say --format jsonl or --format ged or"):
+        format_of(tmp_path / "data.csv", None)
+
+
+@pytest.mark.parametrize("content", [b"", b'"\n'])
+def test_a_csv_file_without_names_is_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "data.csv").write_bytes(content)
+    with pytest.raises(InputFileError, match="is empty; a table starts with a line of column names"):
         format_of(tmp_path / "data.csv", None)
 
 

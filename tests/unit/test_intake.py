@@ -20,6 +20,7 @@ from schemas.facts import (
     OutsideFact,
     PositionFact,
     RejectFact,
+    RetractionFact,
     TickFact,
 )
 from schemas.gazetteer import load_gazetteer
@@ -358,6 +359,16 @@ def test_a_position_that_cannot_be_is_rejected(changes: dict[str, Any], code: st
     found = rejected(position(**changes))
     assert found.code == code
     assert hint in found.hint
+
+
+def test_a_retraction_needs_no_more_than_a_name_a_revision_and_the_time() -> None:
+    spine = {"type": "retraction", "feed": "acled", "report_id": "SYR1", "reported_at": INCIDENT["reported_at"]}
+    fact = accepted({**spine, "revision": 2**53 - 1})
+    assert isinstance(fact, RetractionFact)
+    assert (fact.retracted, fact.revision) == (True, 2**53 - 1)
+    assert rejected({**spine, "revision": 2**53}).code == "bad_value"
+    assert rejected({**spine, "status": "active"}).code == "bad_value"
+    assert rejected({**spine, "place": {"pcode": "SY02"}}).code == "unknown_field"
 
 
 def test_a_word_for_missing_is_no_first_teller_and_no_place() -> None:

@@ -133,7 +133,7 @@ def test_an_interval_that_runs_backwards_has_a_code_of_its_own() -> None:
         (
             b'{"type":1}',
             "unknown_type",
-            "type is one of incident, convoy, coverage, bulletin, declaration, position, found 1",
+            "type is one of incident, convoy, coverage, bulletin, declaration, position, retraction, found 1",
         ),
         (b'{"type":"convy"}', "unknown_type", "found \"convy\"; did you mean 'convoy'?"),
     ],
@@ -174,7 +174,8 @@ def test_the_unions_tag_never_shows_in_a_path() -> None:
     for body in ({"type": "incident"}, {"type": "coverage", "places": [{}]}, with_(place={"point": {}})):
         hint = rejected(body).hint
         assert not any(
-            f"{tag}." in hint for tag in ("incident", "convoy", "coverage", "bulletin", "declaration", "position")
+            f"{tag}." in hint
+            for tag in ("incident", "convoy", "coverage", "bulletin", "declaration", "position", "retraction")
         )
 
 

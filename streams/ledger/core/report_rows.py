@@ -15,6 +15,7 @@ from schemas.facts import (
     Origin,
     PositionFact,
     ReportFact,
+    RetractionFact,
 )
 from schemas.placenames import words_of
 from schemas.reports import PlacePrecision
@@ -103,7 +104,7 @@ def other_row(entry: Entry, fact: ReportFact, digest: int, agreement: Agreement,
     """Return any other report as a row; convoys and positions have a day, the others none."""
     origin = fact.origin or NO_ORIGIN
     place, precision = (fact.place, fact.place_precision) if isinstance(fact, PLACED_FACTS) else (None, None)
-    when = None if isinstance(fact, DeclarationFact) else (fact.from_, fact.to)
+    when = None if isinstance(fact, DeclarationFact | RetractionFact) else (fact.from_, fact.to)
     stood = fact if isinstance(fact, PositionFact) else None
     day, uncertain = agreement.calendar.day_of(*when) if when and (place or stood) else (None, None)
     return ReportRow(

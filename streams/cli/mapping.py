@@ -1,0 +1,109 @@
+"""``mapping``: drafts of mappings, trials of them, and tables to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from schemas.agreement_file import load_agreement
+from streams.cli import options
+from streams.cli.output import answers, news, print_json
+from streams.feeds.mapping.suggest import suggest
+from streams.feeds.mapping.template import write_template
+from streams.feeds.readers import format_by, read
+from streams.feeds.recorded import Recorded
+from streams.ops.wording import one_line
+from streams.settings import load
+
+app = typer.Typer(no_args_is_help=True, help="Draft a mapping of a table's columns, and try it.")
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="A table, plain, .gz, .zst or .zip.")]
+
+
+@app.command("suggest")
+def suggest_command(file: _File, as_json: options.AsJson = False) -> None:
+    """Draft a mapping from a file: its columns, forms of dates, the words in it and the nearest kinds.
+
+    [bold]Example[/bold]
+
+      trucewatch mapping suggest incidents.xlsx > incidents.toml
+    """
+    draft = suggest(file)
+    if as_json:
+        print_json({"mapping": draft})
+    else:
+        typer.echo(draft, nl=False)
+
+
+@app.command("template")
+def template_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; it ends in .xlsx or .csv.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Write an empty table of incidents to fill in, with lists of kinds and precisions to choose from.
+
+    [bold]Example[/bold]
+
+      trucewatch mapping template incidents.xlsx
+    """
+    write_template(file)
+    if as_json:
+        print_json({"written": str(file)})
+    else:
+        news().print(Text(f"{file}: written; `trucewatch publish` knows it by its columns"))
+
+
+@app.command("check")
+def check_command(
+    mapping: Annotated[str, typer.Argument(metavar="MAP", help="A mapping: a file, or one that comes along.")],
+    file: _File,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=20, help="How many rows are shown.")] = 3,
+    agreement: options.Agreement = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the first rows of a file as reports, side by side. Exits with 1 if a cell is no value of its field.
+
+    [bold]Example[/bold]
+
+      trucewatch mapping check incidents.toml incidents.xlsx
+    """
+    zone = load_agreement(load({"agreement": agreement}).agreement).calendar.time_zone
+    found = list(islice(read(file, format_by(mapping), zone), rows))
+    faults = [fault for each in found for fault in each.faults]
+    if as_json:
+        print_json([{"line": each.line, "report": orjson.loads(each.value)} for each in found])
+    else:
+        _show(found)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _show(found: list[Recorded]) -> None:
+    shown = [dict(_paths({name: v for name, v in orjson.loads(each.value).items() if name != "raw"})) for each in found]
+    table = Table("field", *(f"line {each.line}" for each in found), box=None, pad_edge=False)
+    for path in dict.fromkeys(path for fields in shown for path in fields):
+        table.add_row(path, *(Text(one_line(fields.get(path, "-"))) for fields in shown))
+    console = answers()
+    console.print(table)
+    for each in found:
+        for fault in each.faults:
+            said = f"line {each.line}, column {fault.column!r} holds {fault.cell!r}: {fault.reason}; {fault.remedy}"
+            console.print(Text(one_line(said)))
+
+
+def _paths(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        for number, inner in enumerate(value):
+            yield from _paths(inner, f"{path}[{number}]")
+    else:
+        yield path, ", ".join(map(str, value)) if isinstance(value, list) else str(value)

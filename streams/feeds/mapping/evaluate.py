@@ -1,0 +1,200 @@
+"""Evaluation of a mapping, which makes a report of a row.
+
+A cell that is no value of its field is passed on as written: intake rejects the report and names the field, and
+the fault kept here names the cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas.missing import is_missing
+from streams.feeds.mapping.language import ANY_OTHER, Expression
+from streams.feeds.mapping.values import PLAIN, NoValue, day, day_at, instant
+from streams.feeds.mapping.words import canonical, folded
+from streams.feeds.recorded import CellFault
+
+#: A constant, an expression, or fields and lists of them.
+Node = Any
+_BRACES = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a mapping says of rows, ready to be applied.
+
+    Attributes:
+        fields: the report as a tree of nodes.
+        missing: cells of any column that hold no value, folded.
+        spans: whether ``occurred.to`` and its precision follow from ``occurred.from``.
+    """
+
+    fields: Mapping[str, Node]
+    missing: frozenset[str]
+    skip: Mapping[str, frozenset[str]]
+    retract: Mapping[str, frozenset[str]]
+    spans: bool
+
+
+class _Missing:
+    """Nothing: a field that no cell fills."""
+
+
+_NOTHING = _Missing()
+
+
+@dataclass
+class Evaluation:
+    """The making of one report of one row."""
+
+    rules: Rules
+    row: Mapping[str, str]
+    zone: ZoneInfo
+    faults: list[CellFault] = field(default_factory=list)
+
+    def skipped(self) -> str | None:
+        """Return the column and the cell for which the row is left out."""
+        return next(_chosen(self.rules.skip, self.row), None)
+
+    def report(self) -> dict[str, Any]:
+        """Return the report; ``raw`` keeps every column as it stands."""
+        made = self._object(self.rules.fields, "")
+        if self.rules.spans:
+            self._span(made)
+        if any(_chosen(self.rules.retract, self.row)):
+            made["status"] = "retracted"
+        return {**made, "raw": dict(self.row)}
+
+    def _span(self, made: dict[str, Any]) -> None:
+        """Give an occurrence that states its start alone the end that follows: of its day, or the same instant."""
+        occurred = made.get("occurred")
+        if not isinstance(occurred, dict) or "from" not in occurred or "to" in occurred:
+            return
+        start: Expression = self.rules.fields["occurred"]["from"]
+        occurred["to"] = occurred["from"]
+        if start.as_ == "date":
+            before = len(self.faults)
+            ending = start.model_copy(update={"at": "end"})
+            (occurred["to"],) = self._values(ending, "occurred.to")
+            del self.faults[before:]  # the start has told them
+        occurred.setdefault("precision", "day" if start.as_ == "date" else "minute")
+
+    def _object(self, fields: Mapping[str, Node], path: str) -> dict[str, Any]:
+        made = {name: self._node(node, f"{path}.{name}" if path else name) for name, node in fields.items()}
+        return {name: value for name, value in made.items() if value is not _NOTHING}
+
+    def _node(self, node: Node, path: str) -> Any:
+        if isinstance(node, Expression):
+            values = self._values(node, path)
+            return values if values and node.split is not None else next(iter(values), _NOTHING)
+        if isinstance(node, Mapping):
+            made = self._object(node, path)
+            # What stands as it is in the mapping, beside cells that are all missing, says nothing.
+            return made if _from_cells(node, made) else _NOTHING
+        if isinstance(node, list):
+            return [each for one in node for each in self._entries(one, path)] or _NOTHING
+        return node
+
+    def _entries(self, node: Node, path: str) -> Iterator[Any]:
+        """Yield the entries of a list; a table with a field of several values is repeated for each of them."""
+        if isinstance(node, Expression):
+            yield from self._values(node, path)
+            return
+        made = self._node(node, path)
+        if made is _NOTHING:
+            return
+        lists = [name for name, one in node.items() if _divides(one)] if isinstance(node, Mapping) else []
+        if not lists:
+            yield made
+            return
+        for values in zip(*(made.get(name, []) for name in lists), strict=False):
+            yield made | dict(zip(lists, values, strict=True))
+
+    def _values(self, asked: Expression, path: str) -> list[Any]:
+        cells = [cell for cell in self._cells(asked) if self._holds_something(cell[1], asked)]
+        if asked.join is not None:
+            cells = [("", asked.join.join(text for _, text in cells))] if cells else []
+        if asked.split is not None:
+            cells = [
+                (column, part.strip())
+                for column, text in cells
+                for part in text.split(asked.split)
+                if self._holds_something(part, asked)
+            ]
+        return [self._converted(asked, path, column, text) for column, text in cells]
+
+    def _cells(self, asked: Expression) -> Iterator[tuple[str, str]]:
+        if asked.template is not None:
+            names = _BRACES.findall(asked.template)
+            if all(self._holds_something(self.row.get(canonical(name), ""), asked) for name in names):
+                yield ", ".join(names), _BRACES.sub(lambda found: self.row[canonical(found[1])].strip(), asked.template)
+            return
+        for column in asked.columns or [asked.column or ""]:
+            yield column, self.row.get(column, "").strip()
+
+    def _holds_something(self, text: str, asked: Expression) -> bool:
+        said = folded(text)
+        if asked.values is not None and said in asked.values:
+            return True
+        return not (is_missing(text) or said in self.rules.missing or said in map(folded, asked.missing))
+
+    def _converted(self, asked: Expression, path: str, column: str, text: str) -> Any:
+        try:
+            return converted(asked, text, self.zone)
+        except NoValue as error:
+            self.faults.append(CellFault(path, column, text, str(error), error.remedy))
+            return text
+
+
+def converted(asked: Expression, text: str, zone: ZoneInfo) -> Any:
+    """Return the value of a cell.
+
+    Raises:
+        NoValue: it is none.
+    """
+    if asked.values is not None:
+        known = asked.values
+        if (value := known.get(folded(text), known.get(ANY_OTHER))) is None:
+            near = get_close_matches(folded(text), list(known), n=1)
+            guess = f"; did you mean {near[0]!r}?" if near else ""
+            raise NoValue(f"not among the values of the mapping{guess}", "add the cell to values, or to [skip]")
+        if not isinstance(value, str) or asked.as_ == "text":
+            return value
+        text = value
+    if asked.as_ == "date":
+        found: date = day(text, asked.formats)
+        return day_at(found, asked.at, zone)
+    return instant(text, asked.formats, zone) if asked.as_ == "time" else PLAIN[asked.as_](text)
+
+
+def columns_in(node: Node) -> Iterator[str]:
+    """Yield the columns that a node reads."""
+    if isinstance(node, Expression):
+        yield from node.columns or (
+            [node.column] if node.column else map(canonical, _BRACES.findall(node.template or ""))
+        )
+    elif isinstance(node, Mapping):
+        for inner in node.values():
+            yield from columns_in(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from columns_in(inner)
+
+
+def _divides(node: Node) -> bool:
+    return isinstance(node, Expression) and node.split is not None
+
+
+def _from_cells(node: Mapping[str, Node], made: Mapping[str, Any]) -> bool:
+    read = [name for name, one in node.items() if any(columns_in(one))]
+    return not read or any(name in made for name in read)
+
+
+def _chosen(rules: Mapping[str, frozenset[str]], row: Mapping[str, str]) -> Iterator[str]:
+    return (f"{column} = {row[column]}" for column, cells in rules.items() if folded(row.get(column, "")) in cells)

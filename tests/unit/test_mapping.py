@@ -1,0 +1,314 @@
+"""Mappings: cells of a foreign table become fields of reports, and what cannot is named with its cell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schemas.errors import InputFileError, MappingError, UsageError
+from schemas.reports import ANY_REPORT
+from streams.cli import options
+from streams.feeds.mapping.load import load_mapping
+from streams.feeds.mapping.values import NoValue, boolean, day, instant, integer, number, unix
+from streams.feeds.mapping.words import in_english, plain
+from streams.feeds.readers import Stated, format_by, read_all, skipped_rows
+from streams.feeds.recorded import Recorded
+
+DAMASCUS = ZoneInfo("Asia/Damascus")
+HEAD = """
+[report]
+type = "incident"
+feed = "office"
+report_id = { column = "id" }
+reported_at = { column = "told", as = "date", at = "end" }
+"occurred.from" = { column = "day", as = "date" }
+"place.names" = { columns = ["province", "town"] }
+"""
+KIND = 'kind = { column = "what", values = { "raid" = "airstrike", "*" = "unspecified" } }\n'
+FILE = "id,told,day,province,town,what\n7,2016-09-14,2016-09-13,Hama,,raid\n"
+
+
+def mapping(tmp_path: Path, text: str) -> Stated:
+    """Return the format that a mapping makes."""
+    (tmp_path / "map.toml").write_text(text, "utf-8")
+    return format_by(str(tmp_path / "map.toml"))
+
+
+def records(tmp_path: Path, text: str, content: str | bytes = FILE) -> list[Recorded]:
+    """Return what a mapping makes of a file."""
+    path = tmp_path / "data.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [named.report for named in read_all([path], mapping(tmp_path, text), DAMASCUS)]
+
+
+def reports(tmp_path: Path, text: str, content: str | bytes = FILE) -> list[dict[str, Any]]:
+    return [json.loads(each.value) for each in records(tmp_path, text, content)]
+
+
+def test_a_row_becomes_a_report_and_every_column_stays_in_raw(tmp_path: Path) -> None:
+    (report,) = reports(tmp_path, HEAD + KIND)
+    assert report == {
+        "type": "incident",
+        "feed": "office",
+        "report_id": "7",
+        "reported_at": "2016-09-15T00:00:00+03:00",
+        "occurred": {
+            "from": "2016-09-13T00:00:00+03:00",
+            "to": "2016-09-14T00:00:00+03:00",
+            "precision": "day",
+        },
+        "place": {"names": ["Hama"]},
+        "kind": "airstrike",
+        "raw": {"id": "7", "told": "2016-09-14", "day": "2016-09-13", "province": "Hama", "town": "", "what": "raid"},
+    }
+    ANY_REPORT.validate_json(json.dumps(report))
+
+
+def test_a_time_ends_when_it_begins_and_a_stated_end_is_kept(tmp_path: Path) -> None:
+    timed = HEAD.replace('"day", as = "date"', '"day", as = "time", formats = ["%d.%m.%Y %H:%M"]')
+    content = FILE.replace("2016-09-13", "13.09.2016 14:30")
+    (report,) = reports(tmp_path, timed + KIND, content)
+    at = "2016-09-13T14:30:00+03:00"
+    assert report["occurred"] == {"from": at, "to": at, "precision": "minute"}
+    (report,) = reports(tmp_path, timed + KIND + '"occurred.to" = { column = "told", as = "date" }\n', content)
+    assert report["occurred"] == {"from": at, "to": "2016-09-14T00:00:00+03:00"}
+
+
+def test_the_mapping_s_time_zone_goes_before_the_agreement_s(tmp_path: Path) -> None:
+    (report,) = reports(tmp_path, 'time_zone = "Africa/Addis_Ababa"\n' + HEAD.replace("%", "") + KIND)
+    assert report["occurred"]["from"] == "2016-09-13T00:00:00+03:00"
+    (report,) = reports(tmp_path, 'time_zone = "Africa/Kinshasa"\n' + HEAD + KIND)
+    assert report["occurred"]["from"] == "2016-09-13T00:00:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "value"),
+    [
+        ('note = { column = "x" }', " several  words ", "several  words"),
+        ('note = { template = "{x} of {province}" }', "three", "three of Hama"),
+        ('note = { columns = ["x", "province"], join = " / " }', "a", "a / Hama"),
+        ('note = { columns = ["x", "province"], join = " / " }', "", "Hama"),
+        ('note = { columns = ["x", "province"] }', "", "Hama"),
+        ('note = { columns = ["x", "province"] }', "first", "first"),
+        ('note = { column = "x", values = { "" = "silent" } }', "", "silent"),
+        ('note = { column = "x", values = { "ذخيرة" = "munition" } }', " ذخيرة ", "munition"),
+        ("revision = 3", "", 3),
+        ('revision = { column = "x", as = "integer" }', "١٢", 12),
+        ('accused = { column = "x", split = ";" }', "one; two;", ["one", "two"]),
+        ('accused = { column = "x" }', "one", ["one"]),
+        ('accused = ["always"]', "", ["always"]),
+        ('accused = "always"', "", ["always"]),
+        ('accused = { column = "x", split = ",", values = { a = "A", b = "B" } }', "b,a", ["B", "A"]),
+        ('deaths = { best = { column = "x", as = "integer" } }', "1 200", {"best": 1200}),
+        ('deaths.by_side = { civilians = { column = "x", as = "integer" } }', "4", {"by_side": {"civilians": 4}}),
+        (
+            'sources = [{ name = { column = "x", split = ";" }, title = { column = "town" } }]',
+            "SOHR; AFP",
+            [{"name": "SOHR"}, {"name": "AFP"}],
+        ),
+        (
+            'parties = [{ name = { column = "x" }, slot = "a" }, { name = { column = "town" }, slot = "b" }]',
+            "Army",
+            [{"name": "Army", "slot": "a"}],
+        ),
+    ],
+)
+def test_each_verb_makes_its_field(tmp_path: Path, field: str, cell: str, value: object) -> None:
+    content = FILE.replace("what\n", "what,x\n").replace("raid\n", f'raid,"{cell}"\n')
+    (report,) = reports(tmp_path, HEAD + KIND + field + "\n", content)
+    assert report[field.split(" ")[0].split(".")[0]] == value
+
+
+@pytest.mark.parametrize("cell", ["", "n/a", "-", "S.O.", "-99"])
+def test_a_field_whose_cell_holds_nothing_is_left_out(tmp_path: Path, cell: str) -> None:
+    content = FILE.replace("what\n", "what,x\n").replace("raid\n", f"raid,{cell}\n")
+    mapped = f'missing = ["s.o."]\n{HEAD}{KIND}deaths.best = {{ column = "x", as = "integer", missing = ["-99"] }}\n'
+    (report,) = reports(tmp_path, mapped + 'note = { template = "{x} dead", missing = ["-99"] }\n', content)
+    assert "deaths" not in report
+    assert "note" not in report
+
+
+def test_a_cell_that_is_no_value_is_passed_on_as_written_and_named(tmp_path: Path) -> None:
+    timed = HEAD.replace('"day", as = "date"', '"day", as = "time", formats = ["%d/%m/%Y %H:%M"]')
+    (record,) = records(tmp_path, timed + KIND, FILE.replace("2016-09-13", "13/09/2016 25:10"))
+    assert json.loads(record.value)["occurred"]["from"] == "13/09/2016 25:10"
+    (fault,) = record.faults
+    assert fault[:4] == ("occurred.from", "day", "13/09/2016 25:10", "there is no hour 25")
+    assert record.cells["place.names"] == {"province": "Hama", "town": ""}
+    assert record.report_id == "7"
+
+
+def test_a_path_and_a_table_fill_one_table(tmp_path: Path) -> None:
+    (report,) = reports(tmp_path, HEAD + KIND + '[report.place]\nprecision = "near"\n')
+    assert report["place"] == {"names": ["Hama"], "precision": "near"}
+
+
+def test_a_row_that_is_left_out_is_counted(tmp_path: Path) -> None:
+    stated = mapping(tmp_path, HEAD + KIND + '[skip]\nwhat = ["Protest", "riot"]\n')
+    (tmp_path / "data.csv").write_text(FILE + FILE.splitlines()[1].replace("raid", "PROTEST") + "\n")
+    assert len(list(read_all([tmp_path / "data.csv"], stated, DAMASCUS))) == 1
+    assert skipped_rows([tmp_path / "data.csv"], stated) == {str(tmp_path / "data.csv"): {"what = PROTEST": 1}}
+
+
+def test_a_row_that_withdraws_its_report_says_so(tmp_path: Path) -> None:
+    mapped = HEAD + KIND + '[retract]\nwhat = ["raid"]\n'
+    assert reports(tmp_path, mapped)[0]["status"] == "retracted"
+    assert "status" not in reports(tmp_path, mapped, FILE.replace("raid", "shots"))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12", 12), ("-3", -3), ("12.0", 12), ("1,200", 1200), ("1 200 000", 1_200_000), ("1’200", 1200), ("١٬٢٠٠", 1200)],
+)
+def test_whole_numbers_of_many_hands_are_read(text: str, value: int) -> None:
+    assert integer(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("35.478", 35.478), ("35,478", 35.478), ("٣٥٫٥", 35.5), ("1 234,5", 1234.5), ("-.5", -0.5)]
+)
+def test_decimal_numbers_of_many_hands_are_read(text: str, value: float) -> None:
+    assert number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [(integer, "1.234"), (integer, "twelve"), (integer, "1,20"), (number, "nan"), (number, "1e400"), (number, "1,2,3")],
+)
+def test_what_is_no_number_is_refused(read: Any, text: str) -> None:
+    with pytest.raises(NoValue):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("13 septembre 2016", "%d %B %Y"),
+        ("13 sept. 2016", "%d %b %Y"),
+        ("١٣ أيلول ٢٠١٦", "%d %B %Y"),
+        ("13 سبتمبر 2016", "%d %B %Y"),
+        ("13-Sep-16", "%d-%b-%y"),
+        ("\u200f13/09/2016", "%d/%m/%Y"),
+        ("2016-09-13", "%d/%m/%Y"),
+        ("2016-09-13 00:00:00", "%d/%m/%Y"),
+    ],
+)
+def test_dates_of_several_languages_are_read(text: str, form: str) -> None:
+    assert str(day(text, ["%Y/%m/%d", form])) == "2016-09-13"
+
+
+def test_the_first_of_a_month_in_french_and_months_of_two_words_in_arabic_are_read() -> None:
+    assert in_english("1er août 2016") == "1 August 2016"
+    assert in_english(plain("5 تشرين الأول 2016")) == "5 October 2016"
+    assert in_english("5 كانون الثاني 2016") == "5 January 2016"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("13/09/2016 25:10", "there is no hour 25"),
+        ("32/09/2016 10:10", "there is no day 32"),
+        ("30/02/2016 10:10", "no day of any calendar"),
+        ("13/09/2016", r"no time of the form %d/%m/%Y %H:%M"),
+        ("2016-02-30 10:00", "no time of any calendar"),
+    ],
+)
+def test_a_time_that_is_none_says_what_of_it_is_wrong(text: str, reason: str) -> None:
+    with pytest.raises(NoValue, match=reason):
+        instant(text, ["%d/%m/%Y %H:%M"], DAMASCUS)
+
+
+def test_a_day_outside_of_the_calendar_is_none() -> None:
+    for text in ("0016-09-13", "2199-12-31"):
+        with pytest.raises(NoValue, match="1971 to 2199"):
+            day(text, [])
+    with pytest.raises(NoValue, match="no day of any calendar"):
+        day("2016-09-31", [])
+    with pytest.raises(NoValue, match="of the form 2016-09-13"):
+        day("yesterday", [])
+
+
+def test_an_offset_in_the_cell_goes_before_the_zone() -> None:
+    assert instant("2016-09-13T10:00:00Z", [], DAMASCUS) == "2016-09-13T10:00:00+00:00"
+    assert instant("2016-09-13 10:00", [], DAMASCUS) == "2016-09-13T10:00:00+03:00"
+    assert instant("13/09/2016 10:00 +0200", ["%d/%m/%Y %H:%M %z"], DAMASCUS) == "2016-09-13T10:00:00+02:00"
+
+
+def test_seconds_since_1970_are_an_instant_of_a_calendar() -> None:
+    assert unix("1473756600") == "2016-09-13T08:50:00+00:00"
+    with pytest.raises(NoValue, match="seconds since 1970"):
+        unix("1473756600000")
+
+
+def test_yes_and_no_are_read_in_three_languages() -> None:
+    assert [boolean(word) for word in ("Yes", "oui", "نعم", "0", "NON")] == [True, True, True, False, False]
+    with pytest.raises(NoValue, match="neither"):
+        boolean("perhaps")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[report", "line 1: not TOML"),
+        ("", "report: required, but missing"),
+        ("reqires = []\n" + HEAD + KIND, "line 1: reqires: unknown key; did you mean 'requires'"),
+        ('time_zone = "Mars"\n' + HEAD + KIND, "no time zone is called 'Mars'"),
+        ('encoding = "cp99"\n' + HEAD + KIND, "no encoding is called 'cp99'"),
+        (HEAD, "report.kind: required, but not mapped"),
+        (HEAD.replace('"incident"', '"incidnt"'), "line 3: report.type: expected one of incident.*'incident'"),
+        (HEAD.replace('"office"', "5"), "line 4: report.feed: required: the name of the feed, as text"),
+        (HEAD.replace("occurred.from", "ocurred.from"), "line 7: .*no field of a report .*did you mean 'occurred'"),
+        (HEAD.replace("occurred.from", "occurred.precision"), "report.occurred.from: required, but not mapped"),
+        (HEAD + KIND + "raw = 1", "line 10: report.raw: raw holds the whole row by itself"),
+        (HEAD + KIND + 'kind.x = { column = "y" }', "not TOML"),
+        (HEAD + KIND + '"place.names" = 1', "not TOML"),
+        (HEAD + KIND + 'place.names = ["x"]', "line 10: report.place: mapped twice"),
+        (HEAD + KIND + '"kind.x" = 1', "line 10: .*mapped twice"),
+        (HEAD + KIND + 'note = { column = "x", colum = "y" }', "line 10: report.note.colum: unknown key"),
+        (HEAD + KIND + 'note = { as = "date" }', "needs one of column, columns and template"),
+        (HEAD + KIND + 'note = { column = "x", columns = ["y"] }', "needs one of column, columns and template"),
+        (HEAD + KIND + 'note = { column = "x", join = " " }', "join needs columns"),
+        (HEAD + KIND + 'note = { column = "x", formats = ["%d"] }', 'formats need as = "date"'),
+        (HEAD + KIND + 'note = { column = "x", at = "end" }', 'at needs as = "date"'),
+        (HEAD + KIND + 'note = { column = "x", as = "date", at = "noon" }', "report.note.at"),
+        (HEAD + KIND + 'note = { column = "x", split = ";" }', "takes one value: leave split out"),
+        (HEAD + KIND + 'note = ["x", "y"]', "takes one value, not a list"),
+        (HEAD + KIND + "[skip]\nwhat = 1", "skip.what: expected a list"),
+    ],
+)
+def test_a_mapping_that_is_wrong_is_told_with_its_line_and_key(tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "map.toml").write_text(text, "utf-8")
+    with pytest.raises(MappingError, match=f"(?s)map.toml: .*{fault}"):
+        load_mapping(tmp_path / "map.toml")
+
+
+def test_a_mapping_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="cannot be read: No such file"):
+        load_mapping(tmp_path / "none.toml")
+
+
+def test_a_format_is_stated_in_one_way() -> None:
+    assert options.stated("ged", None) == "ged"
+    with pytest.raises(UsageError, match="two ways"):
+        options.stated("ged", "acled")
+
+
+def test_a_column_that_the_file_lacks_is_named_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="lacks columns that the mapping needs: 'what'; did you mean 'whats'"):
+        records(tmp_path, HEAD + KIND, FILE.replace("what", "whats"))
+
+
+def test_required_columns_leave_the_others_to_the_file(tmp_path: Path) -> None:
+    needed = 'requires = ["id", "told", "day", "province"]\n' + HEAD + KIND
+    (report,) = reports(tmp_path, needed, "id,told,day,province\n7,2016-09-14,2016-09-13,Hama\n")
+    assert "kind" not in report
+
+
+def test_a_torn_row_is_passed_on_whole(tmp_path: Path) -> None:
+    torn, whole = reports(tmp_path, HEAD + KIND, FILE.replace("7,", "6,too,many,", 1) + FILE.splitlines()[1])
+    assert torn["raw"]["columns_expected"] == 6
+    assert whole["report_id"] == "7"

@@ -1,0 +1,185 @@
+"""Tables of every kind: the first bytes tell which, and all of them give the same rows of text."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from openpyxl import Workbook
+
+from schemas.errors import InputFileError
+from streams.feeds.mapping.language import MappingFile
+from streams.feeds.mapping.tables import table_of
+from streams.feeds.recorded import opened
+
+#: Local times, as a cell of a workbook is.
+ROWS: list[dict[str, Any]] = [
+    {"الرقم": 7, "when": datetime.fromisoformat("2016-09-13T14:30"), "where": "حماة", "dead": 2.0, "hit": True},
+    {"الرقم": 8, "when": datetime.fromisoformat("2016-09-14"), "where": None, "dead": 1.5, "hit": False},
+]
+AS_TEXT = [
+    {"الرقم": "7", "when": "2016-09-13 14:30:00", "where": "حماة", "dead": "2", "hit": "true"},
+    {"الرقم": "8", "when": "2016-09-14 00:00:00", "where": "", "dead": "1.5", "hit": "false"},
+]
+
+
+def read(path: Path, *named: str, **settings: Any) -> list[dict[str, str] | None]:
+    """Return the rows of a file."""
+    how = MappingFile.model_validate({"report": {}, **settings})
+    with opened(path) as source, table_of(source, str(path), how, named) as table:
+        return [row.cells for row in table.rows]
+
+
+def text(separator: str = ",", head: str = "") -> bytes:
+    lines = [separator.join(AS_TEXT[0]), *(separator.join(row.values()) for row in AS_TEXT)]
+    return (head + "\n".join(lines) + "\n").encode()
+
+
+def workbook(head: int = 0) -> bytes:
+    book, out = Workbook(), io.BytesIO()
+    book.create_sheet("notes").append(["nothing"])
+    sheet = book.worksheets[0]
+    sheet.title = "الحوادث"
+    for _ in range(head):
+        sheet.append(["a title"])
+    sheet.append(list(ROWS[0]))
+    for row in ROWS:
+        sheet.append(list(row.values()))
+    sheet.append([None])
+    book.save(out)
+    return out.getvalue()
+
+
+def parquet() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), out)
+    return out.getvalue()
+
+
+def zipped(content: bytes, *names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names or ("inner.csv",):
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+KINDS: dict[str, Callable[[], bytes]] = {
+    "commas": text,
+    "semicolons": lambda: text(";"),
+    "tabs": lambda: text("\t"),
+    "a line for a spreadsheet": lambda: text(";", "sep=;\n"),
+    "a byte order mark": lambda: b"\xef\xbb\xbf" + text(";"),
+    "UTF-16": lambda: text(";").decode().encode("utf-16"),
+    "a workbook": workbook,
+    "Parquet": parquet,
+    "JSON Lines": lambda: "\n".join(map(json.dumps, AS_TEXT)).encode(),
+    "a JSON list": lambda: json.dumps(AS_TEXT, indent=1).encode(),
+    "gzip": lambda: gzip.compress(text()),
+    "zstd": lambda: pa.compress(text(), codec="zstd", asbytes=True),
+    "zip": lambda: zipped(text()),
+    "a workbook in gzip": lambda: gzip.compress(workbook()),
+    "Parquet in zip": lambda: zipped(parquet()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "data").write_bytes(KINDS[kind]())
+    assert read(tmp_path / "data", *ROWS[0]) == AS_TEXT
+
+
+@pytest.mark.parametrize("encoding", ["cp1256", "cp1252"])
+def test_a_stated_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    word = "حماة" if encoding == "cp1256" else "Alépo"
+    (tmp_path / "data").write_bytes(f"where;n\n{word};1\n".encode(encoding))
+    assert read(tmp_path / "data", encoding=encoding) == [{"where": word, "n": "1"}]
+    with pytest.raises(InputFileError, match="is not UTF-8") as raised:
+        read(tmp_path / "data")
+    assert 'encoding = "cp1252"' in (raised.value.hint or "")
+    (tmp_path / "data").write_bytes(b"where\n\x81\n")
+    with pytest.raises(InputFileError, match="is not ascii"):
+        read(tmp_path / "data", encoding="ascii")
+
+
+def test_rows_above_the_names_are_passed_over(tmp_path: Path) -> None:
+    for content in (b"a title\n\n" + text(), workbook(head=2)):
+        (tmp_path / "data").write_bytes(content)
+        assert read(tmp_path / "data", skip_rows=2) == AS_TEXT
+
+
+def test_a_sheet_is_named_or_the_first_one(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(workbook())
+    assert read(tmp_path / "data", sheet="notes") == []
+    with pytest.raises(InputFileError, match="has no sheet 'note'; did you mean 'notes'"):
+        read(tmp_path / "data", sheet="note")
+
+
+def test_a_feature_gives_its_properties_and_its_point(tmp_path: Path) -> None:
+    features = [
+        {"type": "Feature", "id": 5, "geometry": {"type": "Point", "coordinates": [36.6, 35.4, 90]},
+         "properties": {"what": "raid", "dead": {"best": 2}}},
+        {"type": "Feature", "geometry": None, "properties": {"what": "raid"}},
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": []}, "properties": None},
+    ]  # fmt: skip
+    for indent in (None, 2):
+        (tmp_path / "data").write_text(json.dumps({"type": "FeatureCollection", "features": features}, indent=indent))
+        first, second, third = read(tmp_path / "data")
+        assert first == {
+            "id": "5", "what": "raid", "dead.best": "2", "geometry.latitude": "35.4", "geometry.longitude": "36.6"
+        }  # fmt: skip
+        assert second == {"what": "raid", "geometry.latitude": "", "geometry.longitude": ""}
+        assert third == {"geometry.latitude": "", "geometry.longitude": ""}
+
+
+def test_an_object_may_lack_columns_and_not_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text('{"a": 1}\n\n{"b": [1, 2]}\n')
+    assert read(tmp_path / "data", "a", "c") == [{"a": "1"}, {"b": "[1,2]"}]
+    with pytest.raises(InputFileError, match="lacks columns that the mapping needs: 'c'"):
+        read(tmp_path / "data", "c")
+
+
+def test_columns_without_a_name_or_with_the_same_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a,,a\n1,2,3\n")
+    assert read(tmp_path / "data") == [{"a": "1", "column 2": "2", "a (2)": "3"}]
+    with pytest.raises(InputFileError, match="names columns twice, and a row could mean either: a"):
+        read(tmp_path / "data", "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"a\0b\n", "seems to be UTF-16"),
+        (b"{}", "holds no column|lacks columns"),
+        (b"[1, 2]", "holds no object"),
+        (b'{"a": 1}\n{"a": \n', "line 2: not JSON"),
+        (b'[{"a": 1}\n', "not JSON that can be read"),
+        (zipped(b"x", "one.csv", "two.csv"), r"an archive of 2 files \(one.csv, two.csv\); unpack it"),
+        (zipped(b"x", "[Content_Types].xml"), "cannot be read as a workbook"),
+        (b"PK\x03\x04 and no more", "a workbook or a zip archive, and damaged"),
+        (b"PAR1 and no more", "damaged or cut short"),
+        (pa.compress(text() * 100, codec="zstd", asbytes=True)[:30], "damaged or cut short"),
+    ],
+)
+def test_a_file_that_holds_no_table_says_why(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "data").write_bytes(content)
+    with pytest.raises(InputFileError, match=message):
+        read(tmp_path / "data", "a")
+
+
+def test_a_file_is_what_its_ending_says(tmp_path: Path) -> None:
+    for ending, how in ((".gz", "gzipped"), (".zst", "packed with zstd"), (".zip", "a zip archive")):
+        (tmp_path / f"data{ending}").write_bytes(text())
+        with pytest.raises(InputFileError, match=f"is named {ending} but is not {how}"):
+            read(tmp_path / f"data{ending}")
