@@ -134,7 +134,8 @@ def test_a_field_whose_cell_holds_nothing_is_left_out(tmp_path: Path, cell: str)
 
 def test_a_cell_that_is_no_value_is_passed_on_as_written_and_named(tmp_path: Path) -> None:
     timed = HEAD.replace('"day", as = "date"', '"day", as = "time", formats = ["%d/%m/%Y %H:%M"]')
-    (record,) = records(tmp_path, timed + KIND, FILE.replace("2016-09-13", "13/09/2016 25:10"))
+    again = '"occurred.to" = { column = "day", as = "time", formats = ["%d/%m/%Y %H:%M"] }\n'
+    (record,) = records(tmp_path, timed + KIND + again, FILE.replace("2016-09-13", "13/09/2016 25:10"))
     assert json.loads(record.value)["occurred"]["from"] == "13/09/2016 25:10"
     (fault,) = record.faults
     assert fault[:4] == ("occurred.from", "day", "13/09/2016 25:10", "there is no hour 25")

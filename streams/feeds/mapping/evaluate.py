@@ -148,7 +148,9 @@ class Evaluation:
         try:
             return converted(asked, text, self.zone)
         except NoValue as error:
-            self.faults.append(CellFault(path, column, text, str(error), error.remedy))
+            # Of a cell that serves several fields one fault is enough.
+            if all((told.column, told.cell, told.reason) != (column, text, str(error)) for told in self.faults):
+                self.faults.append(CellFault(path, column, text, str(error), error.remedy))
             return text
 
 
