@@ -100,9 +100,7 @@ class TruceCalendar:
         return self._days[best], True
 
     def days_of(self, from_: _Instants, to: _Instants) -> tuple[_Instants, npt.NDArray[np.bool_]]:
-        """Return for each of many intervals what ``day_of`` does; days as ordinals."""
-        if not len(from_):
-            return from_, np.zeros(0, np.bool_)
+        """Return for each of one or more intervals what ``day_of`` does; days as ordinals."""
         for instant in (from_.min(), from_.max(), to.max()):
             self._cover(int(instant))
         starts = np.array(self._starts, np.int64)

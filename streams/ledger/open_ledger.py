@@ -170,7 +170,7 @@ class OpenLedger:
         return self._store.priors(self.ledger.unknown(asked), told)
 
     def _earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
-        """Answer the court from the store, uncommitted rows included."""
+        """Answer the judge from the store, uncommitted rows included."""
         self._stage()
         return self._store.earliest(region, day, kinds, limit)
 

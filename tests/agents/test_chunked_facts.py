@@ -22,7 +22,7 @@ from tests.property.test_any_history import TRUCES, histories
 from tests.support.effort import examples
 from tests.support.lanes import Group, lane_of
 from tests.support.records import TABLES, batches_of, chunks, record, tables, tables_without_places
-from tests.support.worlds import at, tick
+from tests.support.worlds import at, incident, tick
 
 #: All but how far the broker counts.
 OF_FACTS = [name for name in TABLES if name != "sink_offsets"]
@@ -102,6 +102,17 @@ def from_a_partition(facts: Sequence[Fact]) -> list[Fact]:
         fact if isinstance(fact, TickFact) else msgspec.structs.replace(fact, origin=Origin("truce.in", 0, n, "log"))
         for n, fact in enumerate(facts)
     ]
+
+
+async def test_late_incidents_of_no_known_receipt_add_to_no_hour_long_past_in_columns_either(tmp_path: Path) -> None:
+    late = [incident(name, when=at(0, 12), stamp=None) for name in ("b", "c")]
+    facts = from_a_partition([incident("a"), tick(at(8, 12)), *late, tick(at(9))])
+    for folder, least in (("columns", 1), ("one by one", NEVER)):
+        with folded_from(least):
+            await run_records(tmp_path / folder, in_columns(facts, [len(facts)]), size=1)
+    found, wanted = (tables(tmp_path / folder / PUBLISHED, OF_FACTS) for folder in ("columns", "one by one"))
+    assert found == wanted
+    assert len(found["reports"]) == 3
 
 
 async def test_a_facts_number_is_counted_along_the_topic_and_stored_with_the_offset(tmp_path: Path) -> None:

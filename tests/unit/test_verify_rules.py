@@ -10,9 +10,11 @@ import pytest
 
 from schemas.agreement import Agreement
 from sinks.verify import RECOUNT
-from streams.ledger.core import court
+from streams.ledger.core import judge
 from streams.ledger.core.findings import Finding
 from streams.ledger.core.ledger import Ledger
+from streams.ledger.core.legs import violence
+from streams.ledger.core.window import Streak
 from streams.verify import verify
 from tests.support.effort import cases
 from tests.support.rich_history import small_history
@@ -22,8 +24,8 @@ def silence_is_peace(rule: Callable[..., Finding]) -> Callable[..., Finding]:
     return lambda *told, **known: Finding.MET if (found := rule(*told, **known)) == Finding.UNKNOWN else found
 
 
-def a_day_more(rule: Callable[..., court.Streak]) -> Callable[..., court.Streak]:
-    def streak(*told: Any) -> court.Streak:
+def a_day_more(rule: Callable[..., Streak]) -> Callable[..., Streak]:
+    def streak(*told: Any) -> Streak:
         found = rule(*told)
         return found._replace(days=found.days + 1)
 
@@ -46,9 +48,9 @@ def nobody(_rule: object) -> Callable[..., tuple[str, ...]]:
     ("owner", "name", "broken", "step"),
     cases(
         [
-            (court, "judge_violence", silence_is_peace, "every version of every verdict"),
-            (court, "streak_of", a_day_more, "windows and streaks"),
-            (court, "is_new_version", never, "every version of every verdict"),
+            (violence, "judge_violence", silence_is_peace, "every version of every verdict"),
+            (judge, "streak_of", a_day_more, "windows and streaks"),
+            (judge, "is_new_version", never, "every version of every verdict"),
             (Ledger, "_in_scope", always, "every version of every verdict"),
             (Agreement, "accused_parties", nobody, "who is accused"),
         ],
