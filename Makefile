@@ -40,14 +40,14 @@ demo: $(READY) ## Run September 2016 through the whole pipeline and show what it
 up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the workers; Ctrl-C stops them
 	@$(BIN)/trucewatch up
 
-test: $(READY) ## Run the fast half of the tests: every layer, in some five minutes on two cores
+test: $(READY) ## Run the fast half of the tests: every layer, in some seven minutes on two cores
 	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
 	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
 
 test-every: $(READY) ## Try each block of a file, each value of a table, each question: the slow half tries some
-	@TEST_EFFORT=every $(PYTEST) -n 2 tests/unit/test_attached.py tests/unit/test_store_recovery.py tests/unit/test_verify_alterations.py
+	@TEST_EFFORT=every $(PYTEST) -n 2 tests/unit/test_attached.py tests/unit/test_store_recovery.py tests/unit/test_verify_alterations.py tests/property/test_any_accusation.py
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

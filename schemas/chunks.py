@@ -301,6 +301,11 @@ class Incidents:
         return Incidents(self._columns, self.held, rows if self._rows is None else self._rows[rows])
 
     @property
+    def chunk(self) -> int:
+        """Identity of the chunk in memory, while it is there."""
+        return id(self._columns)
+
+    @property
     def names(self) -> AbstractSet[str]:
         """Names of the columns; ``raw`` holds the report's own bytes."""
         return self._columns.keys()

@@ -246,9 +246,8 @@ class Store:
         Raises:
             StoreFull, StoreUnavailable: nothing since the last commit is kept.
         """
-        if not (
-            changes.reports or changes.withdrawn or changes.rejects or changes.dissolved or changes.linked_incidents
-        ):
+        asked_about = (changes.reports, changes.fresh, changes.withdrawn, changes.rejects)
+        if not any((*asked_about, changes.dissolved, changes.linked_incidents)):
             return
         with self._transaction():
             self._writer.stage(changes, self._log_start)

@@ -38,6 +38,7 @@ _TOLD = (
     ),
     NotRebuilt("verdict_log", ("recorded_at", "tick_offset"), _TICK),
     NotRebuilt("gate_history", ("recorded_at", "tick_offset"), _TICK),
+    NotRebuilt("ledger_state", ("next_offset", "log_start", "last_tick", "now"), "where the rebuild begins and ends"),
 )
 #: Not compared; of some there are bounds.
 LEFT_OUT = (
@@ -64,9 +65,8 @@ NOT_REBUILT = (
     *LEFT_OUT[2:],
 )
 #: Columns that hang on ticks which left no row: the recount checks them as far as they are known.
-RECOUNTED = tuple(
-    NotRebuilt(table, ("cause",), "a tick that changed nothing leaves no row, and parts what came before it")
-    for table in ("verdict_log",)
+RECOUNTED = (
+    NotRebuilt("verdict_log", ("cause",), "a tick that changed nothing leaves no row, and parts what came before it"),
 )
 #: Tables of what was judged at earlier ticks. The recount alone checks them where a notice no longer tells its regions.
 OF_THE_PAST = ("verdict_log", "gate_history")

@@ -10,8 +10,9 @@ from schemas.facts import Origin, Redrive
 from schemas.truceday import Micros
 from sinks.verify.published import Published
 
-#: Records read at once: some tens of megabytes of raw reports.
+#: Records read at once, and about how many bytes of theirs: a report may have a megabyte.
 CHUNK = 10_000
+CHUNK_BYTES = 64 * 1_048_576
 
 #: How the log of a source topic is called that its rows do not name, and that is not the topic's first.
 UNNAMED = "?"
@@ -19,12 +20,15 @@ UNNAMED = "?"
 #: First and last offset of so many records.
 _CHUNKS = f"""
 select min(fact_offset), max(fact_offset) from (
-    select fact_offset, (row_number() over (order by fact_offset) - 1) // {CHUNK} as chunk from (
-        select fact_offset from reports union select fact_offset from rejects
-        union select fact_offset from dismissals union select fact_offset from redrives
+    select fact_offset, (sum(1 / {CHUNK} + bytes / {CHUNK_BYTES}) over (order by fact_offset))::bigint as chunk from (
+        select fact_offset, max(bytes) as bytes from (
+            select fact_offset, strlen(raw) as bytes from reports
+            union all select fact_offset, octet_length(original) from rejects
+            union all select fact_offset, 0 from dismissals union all select fact_offset, 0 from redrives
+        ) group by fact_offset
     )
 ) group by chunk order by all
-"""  # noqa: S608 - a number
+"""  # noqa: S608 - numbers
 _RECORDS = """
 with told as (
     select fact_offset, encode(raw) as body, epoch_us(received_at) as received_at, source_topic, source_partition,

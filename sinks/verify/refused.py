@@ -226,7 +226,7 @@ def glimpse(agreement: Agreement, original: bytes) -> Glimpse:
         span = None
     other_kind = record.get("type") in _NOT_INCIDENTS if isinstance(record.get("type"), str) else False
     withdrawn = record.get("status") in _WITHDRAWN if isinstance(record.get("status"), str) else False
-    return Glimpse(span, regions, unsure, not other_kind and not withdrawn)
+    return Glimpse(span, sorted(regions), unsure, not other_kind and not withdrawn)
 
 
 def _stated_places(record: Mapping[str, Any]) -> list[Any]:

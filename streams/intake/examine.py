@@ -57,6 +57,9 @@ CLOCK_TOLERANCE = 5 * 60 * MICROS_PER_SECOND
 #: Longer intervals say nothing about a day, and would enter every day they touch.
 LONGEST_STRETCH = 400 * 24 * MICROS_PER_HOUR
 
+#: Stands for a stand-in that was not asked for.
+NOT_ASKED: Any = object()
+
 #: Sixteen digits end in the year 2286; beyond lie instants no calendar has.
 _TICK = re.compile(rb"[0-9]{1,16}").fullmatch
 _FEED_NAME = re.compile(FEED_NAME).fullmatch
@@ -130,11 +133,11 @@ class Examiner:
         headers: Sequence[tuple[str, bytes]],
         origin: Origin,
         read_at: Micros,
-        incident: Any = None,
+        incident: Any = NOT_ASKED,
     ) -> Examined:
         """Examine one record read at ``read_at``; no content of a record raises.
 
-        ``incident`` is what ``decoded`` returned for it, if that was asked.
+        ``incident`` is what ``decoded`` returned for it, ``NOT_ASKED`` if that was not asked.
         """
         if not headers:
             return self._examine(body, origin, read_at, incident)
@@ -156,10 +159,10 @@ class Examiner:
         reason = ReportRejected(RejectCode.UNREADABLE, f"{where}: {fault}; {RejectCode.UNREADABLE.hint}")
         return self._reject(reason, body or b"", origin, read_at, self._served)
 
-    def _examine(self, body: bytes | None, origin: Origin, read_at: Micros, incident: Any = None) -> Examined:
+    def _examine(self, body: bytes | None, origin: Origin, read_at: Micros, incident: Any = NOT_ASKED) -> Examined:
         to, outside = self._served, list[tuple[str, Fact]]()
         try:
-            if incident is None:
+            if incident is NOT_ASKED:
                 (incident,) = self.decoded([body], read_at)
             if incident is None:
                 report = self._validate(body)

@@ -45,7 +45,7 @@ class Gleaner:
         told = object_in(body)
         if told is None:
             return dict.fromkeys(agreements, _NOTHING)
-        regions = tuple(dict.fromkeys(self._regions(told)))
+        regions = tuple(sorted(set(self._regions(told))))
         return {name: self._tells(told, regions, self._agreements[name]) for name in agreements}
 
     def _tells(self, told: dict[str, Any], regions: Sequence[str], agreement: Agreement) -> Tells:

@@ -79,7 +79,8 @@ class RecordedPlaces:
             if isinstance(found, Located):
                 says = replace(found, region=region, by=by, conflict=record.place_conflict)
                 same = (region, by) == (found.region, found.by) and _adds_a_point(record.place_conflict, found.conflict)
-                return says if by == "point" or same else found
+                # A point decides unless there is a P-code.
+                return says if (by == "point" and found.by != "pcode") or same else found
             if found is not None:
                 if by != "point":
                     raise found
@@ -157,7 +158,7 @@ class RecordedPlaces:
         return told
 
     def of_gleaning(self, regions: Sequence[str], places: Sequence[Place]) -> Locating:
-        """Take the regions a reject still tells, in their order, for those of its places that are open."""
+        """Take the regions a reject still tells for those of its places that are open."""
         explained = {self.sure(place) for place in places}
         left = deque(region for region in regions if region not in explained and region in self._agreement.regions)
 

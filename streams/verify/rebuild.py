@@ -29,8 +29,9 @@ from streams.verify.intake import RecordedIntake
 #: Called with how many records were folded.
 Progress = Callable[[int], None]
 
-#: Facts folded and committed at once.
+#: Facts, and bytes of theirs, folded and committed at once.
 FLUSH = 20_000
+FLUSH_BYTES = 64 * 1_048_576
 #: Stands for what left no row: no ledger wrote it.
 _NOTHING: Told = (TickFact(writer="-"), b"")
 
@@ -81,6 +82,7 @@ class _Ledger:
         self._reached = 0
         self._begins = 0
         self._waiting: list[Told] = []
+        self._bytes = 0
         self._open = self._opened()
 
     def take(self, facts: list[tuple[int, Fact, bytes]]) -> None:
@@ -90,8 +92,9 @@ class _Ledger:
                 self._begin_log(self._log.begins)
             self._read_to(offset)
             self._waiting.append((fact, body))
+            self._bytes += len(body)
             self._reached = offset + 1
-            if len(self._waiting) >= FLUSH:
+            if len(self._waiting) >= FLUSH or self._bytes >= FLUSH_BYTES:
                 self._flush()
 
     def end(self) -> None:
@@ -114,15 +117,18 @@ class _Ledger:
 
     def _read_to(self, offset: int) -> None:
         """Read ticks of no ledger in the place of whatever left no row before ``offset``: they count for nothing."""
-        self._waiting += [_NOTHING] * (offset - self._reached)
+        missing = offset - self._reached
+        if missing > FLUSH:
+            self._flush()
+            self._open.ledger.next_offset = offset - 1
+            missing = 1
+        self._waiting += [_NOTHING] * missing
         self._reached = max(self._reached, offset)
 
     def _flush(self) -> None:
-        # A log may have begun with more that left no row than is folded at once.
-        for first in range(0, len(self._waiting), FLUSH):
-            for _ in self._open.flushing(self._records(self._waiting[first : first + FLUSH])):
-                pass
-        self._waiting = []
+        for _ in self._open.flushing(self._records(self._waiting)):
+            pass
+        self._waiting, self._bytes = [], 0
 
     def _records(self, told: list[Told]) -> list[KafkaRecord]:
         """Return the records that follow in the facts topic."""

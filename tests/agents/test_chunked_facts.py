@@ -115,6 +115,36 @@ async def test_late_incidents_of_no_known_receipt_add_to_no_hour_long_past_in_co
     assert len(found["reports"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("truce", "before", "after"),
+    [
+        # The earliest of a day are read again from the store, those of the flush among them.
+        ("plain", [(n, "feed-a", 2 * n) for n in (9, 10, 11)], [(n, "feed-a", 2 * n) for n in (1, 2, 3, 4)]),
+        # A cell that the store knows is read again with the reports of the flush.
+        ("linking", [(1, "feed-a", 1), (2, "feed-b", 20)], [(3, "feed-a", 10), (4, "feed-b", 10)]),
+    ],
+)
+async def test_after_a_restart_a_tick_sees_the_columns_folded_before_it_in_its_flush(
+    tmp_path: Path, truce: str, before: list[tuple[int, str, float]], after: list[tuple[int, str, float]]
+) -> None:
+    agreement, _ = TRUCES[truce]
+    told, later = (
+        [
+            incident(f"i{n}", feed=feed, when=at(0, hour), place_precision="near", deaths_best=3)
+            for n, feed, hour in each
+        ]
+        for each in (before, after)
+    )
+    facts = from_a_partition([*told, tick(at(1)), *later, tick(at(1, 1))])
+    log = in_columns(facts, [len(told) + 1, len(later) + 1])
+    for folder, least in (("columns", 1), ("one by one", NEVER)):
+        with folded_from(least):
+            flush = FlushRules(1, NEVER)
+            await run_records(tmp_path / folder, log, size=1, flush=flush, stops=(1,), truce=agreement)
+    found, wanted = (tables(tmp_path / folder / PUBLISHED, OF_FACTS) for folder in ("columns", "one by one"))
+    assert found == wanted
+
+
 async def test_a_facts_number_is_counted_along_the_topic_and_stored_with_the_offset(tmp_path: Path) -> None:
     log = chunks(HISTORY, [4, 1, 7, 30])
     await run_records(tmp_path, log[:3], size=1)

@@ -70,19 +70,14 @@ MUTATIONS = {
     ),
     "what is rejected is written once the offset is committed": Mutation(
         "streams/intake/handler.py",
-        """        for agreement, facts in told.items():
-            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
-            reached("intake.produced")
-        if rejects:
+        """        if rejects:
             await self._rejects.append(rejects, self._source_of)
         reached("intake.acknowledged")
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
 """,
-        """        for agreement, facts in told.items():
-            await self._producer.send(self._topics.facts(agreement), 0, list(records_of(facts, self._chunk_facts)))
-        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+        """        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
         await self._rejects.append(rejects, self._source_of)
@@ -106,8 +101,8 @@ MUTATIONS = {
     ),
     "a redelivered record is counted again": Mutation(
         "streams/ledger/core/ledger.py",
-        "        if self._passed(fact):\n            return\n",
-        "",
+        "return self._origins.get(source, -1)",
+        "return -1",
         (*CAMPAIGN, "--role", "intake", "--steps", "intake.acknowledged"),
     ),
 }

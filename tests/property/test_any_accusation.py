@@ -11,12 +11,12 @@ import duckdb
 from schemas.facts import TickFact
 from schemas.truceday import from_micros
 from tests.support.accusations import Accusations
-from tests.support.effort import FULL
+from tests.support.effort import EVERY, FULL
 from tests.support.random_history import random_history
 from tests.support.worlds import at
 
-#: A file costs half a second: the fast half takes two.
-SEEDS = range(500 if FULL else 2)
+#: A file costs a second: the fast half takes two, the slow half some, and ``make test-every`` all.
+SEEDS = range(500 if EVERY else 50 if FULL else 2)
 
 
 def test_any_history_shows_its_accusations_as_a_plain_recount_does(tmp_path: Path) -> None:

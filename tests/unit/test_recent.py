@@ -74,6 +74,14 @@ def test_those_met_longest_ago_are_forgotten_first() -> None:
     assert set(recent.find([PLACES[0]])) == {PLACES[0]}
     recent.keep_fresh(columns(PLACES[-1] + 1))
     assert set(recent.find([*PLACES, PLACES[-1] + 1])) == {PLACES[0], PLACES[-1] + 1}
+    # Runs of one chunk keep it in memory once.
+    runs, whole = RecentReports(2 * len(FACTS) - 1), columns()
+    for rows in np.split(np.arange(len(FACTS)), [20, 50]):
+        numbers = whole.numbers[rows]
+        runs.keep_fresh(fresh(TRUCE, whole.incidents.take(rows), numbers, numbers, numbers, TRUCE.in_scope))
+    assert runs.find(PLACES) == ROWS
+    runs.keep_fresh(columns(PLACES[-1] + 1))
+    assert PLACES[-1] + 1 in runs.find([PLACES[-1] + 1])
     one_by_one = RecentReports(2)
     one_by_one.keep(ROWS[place] for place in (*PLACES[:3], PLACES[1]))
     assert list(one_by_one.find(PLACES)) == [PLACES[1], PLACES[2]]

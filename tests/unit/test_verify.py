@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from schemas.errors import StoreUnavailable
+from sinks.reading import open_published
 from sinks.store import LIVE
 from sinks.verify.difference import Difference
 from sinks.verify.rebuilt import in_order
@@ -337,3 +338,19 @@ def test_columns_that_a_definition_leaves_out_or_replaces_have_no_order() -> Non
     other = "SELECT * EXCLUDE (b, a) REPLACE (CASE WHEN (b) THEN (', ') ELSE b END AS b, f(a, ')') AS a) FROM (t)"
     assert in_order(one) == in_order(other) != in_order(one.replace("f(a", "f(b"))
     assert in_order("SELECT * REPLACE (a AS b") == "SELECT * REPLACE (a AS b)"
+
+
+def test_a_reject_that_lay_in_the_future_may_have_other_faults_as_well(tmp_path: Path) -> None:
+    truce = agreement()
+    late = truce.effective + 2 * 10**15
+    nowhere = report("incident", "n", reported_at=late, occurred=(at(0), at(0, 1)), kind="shelling")
+    nowhere["place"] = {"names": ["Nowhere at all"]}
+    file = History(truce).tell(nowhere).tick(at(1)).judged(tmp_path)
+    with open_published(file) as connection:
+        assert connection.execute("select code from rejects").fetchall() == [("time_in_future",)]
+    assert verify(file) == []
+
+
+def test_a_file_that_says_it_read_beyond_all_its_records_costs_no_more(copy: Path) -> None:
+    alter(copy, "update ledger_state set next_offset = 1000000000000")
+    assert verify(copy) == []

@@ -76,7 +76,7 @@ UNNOTICED_BEFORE = (
     ("update feeds set duplicate = -1", "feeds"),
     ("update feeds set last_received_at = last_received_at - interval 1 day", "feeds"),
     ("update coverage set region = 'SY01' where report_id = 'c3'", "coverage"),
-    ("update ledger_state set now = now + interval 1 hour", "day_verdict_versions"),
+    ("update ledger_state set now = now + interval 1 hour", "gate_history"),
     ("delete from reports where fact_offset = (select max(fact_offset) from reports where not present)", "feeds"),
     ("delete from linked_reports where feed = 'c' and report_id = '1'", "linked_reports"),
 )

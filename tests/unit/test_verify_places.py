@@ -98,6 +98,8 @@ def test_what_polygons_located_is_no_difference(published: Path) -> None:
     cases(
         [
             ("update reports set region = 'SY02' where report_id = 'coded'", "reports"),
+            # No point decides against a P-code.
+            ("update reports set located_by = 'point' where report_id = 'coded'", "reports"),
             # A point that is not said to have located it has nothing else that could.
             ("update reports set located_by = 'name' where report_id = 'point'", "rejects"),
             ("update reports set place_name = 'Homs' where report_id = 'both'", "reports"),

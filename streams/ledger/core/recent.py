@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -31,6 +31,8 @@ class RecentReports:
         self._single: dict[int, tuple[Any, ...]] = {}
         #: By the number of their first fact, in its order; with each, which of them still stand.
         self._fresh: dict[int, tuple[Fresh, Flags]] = {}
+        #: Runs kept of each chunk, and the rows of all those chunks: a run keeps its whole chunk in memory.
+        self._runs: Counter[int] = Counter()
         self._held = 0
 
     def keep(self, reports: Iterable[tuple[Any, ...]]) -> None:
@@ -45,10 +47,18 @@ class RecentReports:
     def keep_fresh(self, fresh: Fresh) -> None:
         """Keep reports in columns; all of them stand."""
         self._fresh[fresh.first] = fresh, np.ones(len(fresh), np.bool_)
-        self._held += fresh.incidents.held
+        self._hold(fresh, 1)
         while self._held > self._kept:
             oldest, _ = self._fresh.pop(next(iter(self._fresh)))
-            self._held -= oldest.incidents.held
+            self._hold(oldest, -1)
+
+    def _hold(self, fresh: Fresh, runs: int) -> None:
+        chunk, before = fresh.incidents.chunk, self._runs[fresh.incidents.chunk]
+        self._runs[chunk] += runs
+        if not (before and self._runs[chunk]):
+            self._held += runs * fresh.incidents.held
+        if not self._runs[chunk]:
+            del self._runs[chunk]
 
     def replace(self, places: Collection[int]) -> None:
         """Note that reports do not stand any more."""
