@@ -92,10 +92,10 @@ class Comparison:
         shown = ", ".join(self._shown(table, name) for name in columns)
         read = f"select {shown} from {{}} and {hashed} in ({odd}) order by all limit {MOST_READ}"  # noqa: S608
         width = self._key(table, columns)
-        told, made = (self.select(read.format(side)) for side in sides)
-        recorded, rebuilt = _by_key(told, width), _by_key(made, width)
+        rows = [self.select(read.format(side)) for side in sides]
+        recorded, rebuilt = (_by_key(each, width) for each in rows)
         keys = {*recorded, *rebuilt}
-        if MOST_READ in (len(told), len(made)):
+        if MOST_READ in map(len, rows):
             # A row that only one side shows may lie beyond the last that was read of the other.
             keys = recorded.keys() & rebuilt.keys() or keys
         for key in sorted(keys, key=lambda key: tuple(map(str, key))):

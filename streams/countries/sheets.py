@@ -50,6 +50,8 @@ def read_sheets(path: Path, is_header: Callable[[Sequence[str]], bool]) -> list[
 
 
 def _rows(sheet: Any, is_header: Callable[[Sequence[str]], bool]) -> Iterator[SheetRow]:
+    # A program that adds rows may leave the sheet's stated extent as it was.
+    sheet.reset_dimensions()
     rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(values_only=True)
     numbered = enumerate(rows, 1)
     for _, row in islice(numbered, _ROWS_ABOVE):

@@ -11,15 +11,17 @@ from datetime import date
 from typing import Self
 
 import msgspec
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.errors import UsageError
 from schemas.receipts import Receipt, read
 from schemas.topics import THIRTY_DAYS_MS, TopicSpec
 from streams.engine.admin import ensure_topics, partitions_of
 from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import kafka_errors
+
+log = structlog.get_logger(__name__)
 
 #: How long one call waits for records.
 _POLL_MS = 250
@@ -64,7 +66,6 @@ class ReceiptReader:
 
         Raises:
             BrokerUnavailable: the broker does not answer, or refuses.
-            UsageError: somebody else writes to the topic.
         """
         found = []
         with kafka_errors(self._broker):
@@ -72,9 +73,9 @@ class ReceiptReader:
         for record in fetched.get(self._partition, ()):
             try:
                 found += read(record.value)
-            except msgspec.DecodeError as error:
-                where = f"{record.topic} offset {record.offset}"
-                raise UsageError(f"{where}: holds no receipts ({error})") from None
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                # A record of somebody else must not hide the receipts of thirty days.
+                log.warning("holds_no_receipts", topic=record.topic, offset=record.offset, reason=str(error))
             self.next_offset = record.offset + 1
         return found
 

@@ -102,6 +102,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise InputFileError(f"{path}: the gzip data is damaged or cut short ({error})") from error
     except zipfile.BadZipFile as error:
         raise InputFileError(f"{path}: is a workbook or a zip archive, and damaged ({error})") from error
+    except (zipfile.LargeZipFile, NotImplementedError) as error:
+        raise InputFileError(f"{path}: is packed in a way that is not read ({error}); unpack it first") from error
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's, of whatever was done with the file

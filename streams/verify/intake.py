@@ -156,8 +156,8 @@ class RecordedIntake:
                 found = [examiner.examine(record.body, each, _NO_ORIGIN, read_at) for each in headers]
                 return next((each for each in found if each.rejected and each.rejected.hint == record.hint), found[0])
         examined = examiner.examine(record.body, (), _NO_ORIGIN, read_at)
-        found = None if examined.rejected is None else examined.rejected.code
-        if record.code == RejectCode.TIME_IN_FUTURE != found and not live:
+        code = None if examined.rejected is None else examined.rejected.code
+        if record.code == RejectCode.TIME_IN_FUTURE != code and not live:
             # Only the clock of its time tells that it lay in the future, which is looked at before its place.
             return examiner.examine(record.body, (), _NO_ORIGIN, _BEFORE_ALL)
         if examined.rejected is not None and record.size is not None and record.size != len(record.body):

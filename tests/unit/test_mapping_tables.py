@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -183,3 +184,33 @@ def test_a_file_is_what_its_ending_says(tmp_path: Path) -> None:
         (tmp_path / f"data{ending}").write_bytes(text())
         with pytest.raises(InputFileError, match=f"is named {ending} but is not {how}"):
             read(tmp_path / f"data{ending}")
+
+
+def test_rows_and_columns_beyond_the_extent_that_a_sheet_states_are_read(tmp_path: Path) -> None:
+    whole, out = zipfile.ZipFile(io.BytesIO(workbook())), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as stale:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B2"', content)
+                assert b"A1:B2" in content
+            stale.writestr(name, content)
+    (tmp_path / "stale.xlsx").write_bytes(out.getvalue())
+    assert read(tmp_path / "stale.xlsx") == AS_TEXT
+
+
+def test_numbers_of_any_length_keep_their_digits(tmp_path: Path) -> None:
+    (tmp_path / "long.json").write_text('[{"id": 123456789012345678901, "tags": [123456789012345678902]}]')
+    (row,) = read(tmp_path / "long.json")
+    assert row == {"id": "123456789012345678901", "tags": "[123456789012345678902]"}
+
+
+def test_a_name_that_an_object_gives_twice_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "twice.jsonl").write_text('{"id": "1"}\n{"id": "2", "id": "3"}\n')
+    with pytest.raises(InputFileError, match="line 2: .*'id' is given twice"):
+        read(tmp_path / "twice.jsonl")
+
+
+def test_utf_8_is_read_with_its_mark_also_where_the_encoding_is_stated(tmp_path: Path) -> None:
+    (tmp_path / "marked.csv").write_bytes(b"\xef\xbb\xbfid\n1\n")
+    assert read(tmp_path / "marked.csv", "id", encoding="UTF-8") == [{"id": "1"}]

@@ -106,6 +106,12 @@ def test_a_file_is_known_by_its_columns_and_its_rows_are_accepted(tmp_path: Path
     assert tried(tmp_path) == []
 
 
+def test_an_acled_event_of_one_actor_names_nobody_else(tmp_path: Path) -> None:
+    (report,) = told(tmp_path, table(EVENT | {"actor2": "", "assoc_actor_2": "", "inter2": "0"}))
+    assert [party["name"] for party in report["parties"]] == ["Military Forces of Syria (2000-2024)"]
+    assert tried(tmp_path) == []
+
+
 def test_an_acled_event_keeps_its_precisions_and_names_everybody(tmp_path: Path) -> None:
     (report,) = told(tmp_path, table(EVENT))
     assert (report["report_id"], report["revision"]) == ("SYR12345", 1_700_000_000)

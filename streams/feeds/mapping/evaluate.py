@@ -81,7 +81,7 @@ class Evaluation:
         if start.as_ == "date":
             before = len(self.faults)
             ending = start.model_copy(update={"at": "end"})
-            (occurred["to"],) = self._values(ending, "occurred.to")
+            (occurred["to"],) = self._values(ending, "occurred.to", first=True)
             del self.faults[before:]  # the start has told them
         occurred.setdefault("precision", "day" if start.as_ == "date" else "minute")
 
@@ -91,7 +91,7 @@ class Evaluation:
 
     def _node(self, node: Node, path: str) -> Any:
         if isinstance(node, Expression):
-            values = self._values(node, path)
+            values = self._values(node, path, first=node.split is None)
             return values if values and node.split is not None else next(iter(values), _NOTHING)
         if isinstance(node, Mapping):
             made = self._object(node, path)
@@ -116,7 +116,7 @@ class Evaluation:
         for values in zip(*(made.get(name, []) for name in lists), strict=False):
             yield made | dict(zip(lists, values, strict=True))
 
-    def _values(self, asked: Expression, path: str) -> list[Any]:
+    def _values(self, asked: Expression, path: str, *, first: bool = False) -> list[Any]:
         cells = [cell for cell in self._cells(asked) if self._holds_something(cell[1], asked)]
         if asked.join is not None:
             cells = [("", asked.join.join(text for _, text in cells))] if cells else []
@@ -127,7 +127,7 @@ class Evaluation:
                 for part in text.split(asked.split)
                 if self._holds_something(part, asked)
             ]
-        return [self._converted(asked, path, column, text) for column, text in cells]
+        return [self._converted(asked, path, column, text) for column, text in cells[: 1 if first else None]]
 
     def _cells(self, asked: Expression) -> Iterator[tuple[str, str]]:
         if asked.template is not None:

@@ -68,6 +68,8 @@ def table_of(source: BinaryIO, name: str, settings: MappingFile, named: Sequence
         yield _of_objects(_objects(peeked, name), name, named)
     else:
         encoding = settings.encoding or ("utf-16" if first[:2] in _UTF_16 else "utf-8-sig")
+        # With the mark or without: spreadsheets write it, and call both UTF-8.
+        encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
         try:
             with text_of(peeked, name, encoding) as lines:
                 yield _csv(lines, name, settings, named)
@@ -90,7 +92,7 @@ def text_of_value(value: object) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, list | dict):
-        return orjson.dumps(value, default=str).decode()
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return str(value)
 
 
@@ -126,6 +128,8 @@ def _sheet(source: BinaryIO, name: str, settings: MappingFile, named: Sequence[s
         guess = did_you_mean(settings.sheet, book.sheetnames)
         raise InputFileError(f"{name}: has no sheet {settings.sheet!r}{guess or ': ' + ', '.join(book.sheetnames)}")
     sheet = book[settings.sheet] if settings.sheet is not None else book.worksheets[0]
+    # A program that adds rows may leave the sheet's stated extent as it was.
+    sheet.reset_dimensions()
     rows = enumerate(sheet.iter_rows(min_row=settings.skip_rows + 1, values_only=True), settings.skip_rows + 1)
     lines = (_Line(number, cells, cells) for number, row in rows if any(cells := [text_of_value(v) for v in row]))
     return _named(lines, name, named, ragged=True)
@@ -148,17 +152,25 @@ def _objects(source: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
         lines = ((number, line) for number, line in enumerate(chain([first], source), 1) if line.strip())
         yield from ((number, _read(line, f"{name}, line {number}")) for number, line in lines)
         return
-    whole = _read(first + source.read(), name) if alone is None else alone
+    whole = _read(first + source.read(), name)
     if isinstance(whole, dict):
-        whole = list(map(_feature, whole.get("features", ()))) if "features" in whole else [whole]
+        whole = list(map(_feature, whole["features"] or ())) if "features" in whole else [whole]
     yield from enumerate(whole, 1)
 
 
 def _read(text: bytes, where: str) -> Any:
     try:
-        return json.loads(text.decode("utf-8-sig"))
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputFileError(f"{where}: not JSON that can be read ({error})") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} is given twice")
+    return found
 
 
 def _feature(feature: Any) -> dict[str, Any]:
