@@ -125,10 +125,14 @@ def test_each_verb_makes_its_field(tmp_path: Path, field: str, cell: str, value:
 
 def test_of_several_columns_a_field_of_one_value_takes_the_first_that_is_filled(tmp_path: Path) -> None:
     mapped = HEAD.replace('{ column = "day", as = "date" }', '{ columns = ["first", "day"], as = "date" }')
-    for first, other, day in (("", "2016-09-13", 13), ("2016-09-12", "2016-09-13", 12), ("2016-09-12", "no date", 12)):
+    for first, other, found in (
+        ("", "2016-09-13", 13),
+        ("2016-09-12", "2016-09-13", 12),
+        ("2016-09-12", "no date", 12),
+    ):
         content = FILE.replace("day", "day,first").replace("2016-09-13", f"{other},{first}")
         (record,) = records(tmp_path, mapped + KIND, content)
-        assert json.loads(record.value)["occurred"]["from"] == f"2016-09-{day}T00:00:00+03:00"
+        assert json.loads(record.value)["occurred"]["from"] == f"2016-09-{found}T00:00:00+03:00"
         assert record.faults == ()
 
 

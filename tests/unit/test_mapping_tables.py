@@ -207,7 +207,7 @@ def test_numbers_of_any_length_keep_their_digits(tmp_path: Path) -> None:
 
 def test_a_name_that_an_object_gives_twice_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "twice.jsonl").write_text('{"id": "1"}\n{"id": "2", "id": "3"}\n')
-    with pytest.raises(InputFileError, match="line 2: .*'id' is given twice"):
+    with pytest.raises(InputFileError, match=r"line 2: .*'id' is given twice"):
         read(tmp_path / "twice.jsonl")
 
 
