@@ -126,8 +126,9 @@ class _Ledger:
         self._reached = max(self._reached, offset)
 
     def _flush(self) -> None:
-        for _ in self._open.flushing(self._records(self._waiting)):
-            pass
+        if self._waiting:
+            for _ in self._open.flushing(self._records(self._waiting)):
+                pass
         self._waiting, self._bytes = [], 0
 
     def _records(self, told: list[Told]) -> list[KafkaRecord]:
