@@ -102,8 +102,6 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise InputFileError(f"{path}: the gzip data is damaged or cut short ({error})") from error
     except zipfile.BadZipFile as error:
         raise InputFileError(f"{path}: is a workbook or a zip archive, and damaged ({error})") from error
-    except (zipfile.LargeZipFile, NotImplementedError) as error:
-        raise InputFileError(f"{path}: is packed in a way that is not read ({error}); unpack it first") from error
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the system's, of whatever was done with the file
@@ -148,7 +146,11 @@ def _unzipped(plain: io.BufferedReader, path: Path) -> Iterator[BinaryIO]:
             if len(names) != 1:
                 listed = ", ".join(names[:5]) or "none"
                 raise InputFileError(f"{path}: an archive of {len(names)} files ({listed}); unpack it, and name them")
-            with archive.open(names[0]) as member:
+            try:
+                member = archive.open(names[0])
+            except RuntimeError as error:  # it wants a password, or is packed by a method that zipfile lacks
+                raise InputFileError(f"{path}: cannot be unpacked here ({error}); unpack it first") from error
+            with member:
                 yield cast("BinaryIO", member)
             return
     whole.seek(0)

@@ -66,6 +66,28 @@ def parquet() -> bytes:
     return out.getvalue()
 
 
+SHEET_CUT_SHORT = (
+    b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:A2"/>'
+    b'<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row><row r="2"><c'
+)
+
+
+def workbook_with(sheet: bytes) -> bytes:
+    """Return a workbook whose first sheet is other bytes."""
+    whole, out = zipfile.ZipFile(io.BytesIO(workbook())), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as other:
+        for name in whole.namelist():
+            other.writestr(name, sheet if name == "xl/worksheets/sheet1.xml" else whole.read(name))
+    return out.getvalue()
+
+
+def marked(archive: bytes, place: int, value: int) -> bytes:
+    """Return an archive of one file with a byte of its two headers set; the second has it two further on."""
+    made, central = bytearray(archive), archive.index(b"PK\x01\x02")
+    made[place] = made[central + place + 2] = value
+    return bytes(made)
+
+
 def zipped(content: bytes, *names: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -168,6 +190,9 @@ def test_columns_without_a_name_or_with_the_same_are_told_apart(tmp_path: Path) 
         (b'[{"a": 1}\n', "not JSON that can be read"),
         (zipped(b"x", "one.csv", "two.csv"), r"an archive of 2 files \(one.csv, two.csv\); unpack it"),
         (zipped(b"x", "[Content_Types].xml"), "cannot be read as a workbook"),
+        (marked(zipped(b"x", "one.csv"), 6, 1), "cannot be unpacked here .*password.*; unpack it first"),
+        (marked(zipped(b"x", "one.csv"), 8, 9), "cannot be unpacked here .*; unpack it first"),
+        (workbook_with(SHEET_CUT_SHORT), "its sheet 'الحوادث' is damaged"),
         (b"PK\x03\x04 and no more", "a workbook or a zip archive, and damaged"),
         (b"PAR1 and no more", "damaged or cut short"),
         (pa.compress(text() * 100, codec="zstd", asbytes=True)[:30], "damaged or cut short"),
@@ -187,15 +212,10 @@ def test_a_file_is_what_its_ending_says(tmp_path: Path) -> None:
 
 
 def test_rows_and_columns_beyond_the_extent_that_a_sheet_states_are_read(tmp_path: Path) -> None:
-    whole, out = zipfile.ZipFile(io.BytesIO(workbook())), io.BytesIO()
-    with zipfile.ZipFile(out, "w") as stale:
-        for name in whole.namelist():
-            content = whole.read(name)
-            if name == "xl/worksheets/sheet1.xml":
-                content = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B2"', content)
-                assert b"A1:B2" in content
-            stale.writestr(name, content)
-    (tmp_path / "stale.xlsx").write_bytes(out.getvalue())
+    sheet = zipfile.ZipFile(io.BytesIO(workbook())).read("xl/worksheets/sheet1.xml")
+    stale = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B2"', sheet)
+    assert stale != sheet
+    (tmp_path / "stale.xlsx").write_bytes(workbook_with(stale))
     assert read(tmp_path / "stale.xlsx") == AS_TEXT
 
 

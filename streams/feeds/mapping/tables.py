@@ -130,9 +130,17 @@ def _sheet(source: BinaryIO, name: str, settings: MappingFile, named: Sequence[s
     sheet = book[settings.sheet] if settings.sheet is not None else book.worksheets[0]
     # A program that adds rows may leave the sheet's stated extent as it was.
     sheet.reset_dimensions()
-    rows = enumerate(sheet.iter_rows(min_row=settings.skip_rows + 1, values_only=True), settings.skip_rows + 1)
+    rows = enumerate(_sheet_rows(sheet, settings.skip_rows + 1, name), settings.skip_rows + 1)
     lines = (_Line(number, cells, cells) for number, row in rows if any(cells := [text_of_value(v) for v in row]))
     return _named(lines, name, named, ragged=True)
+
+
+def _sheet_rows(sheet: Any, first: int, name: str) -> Iterator[tuple[Any, ...]]:
+    # A sheet is read as it is asked for, long after the workbook was opened.
+    try:
+        yield from sheet.iter_rows(min_row=first, values_only=True)
+    except (KeyError, ValueError, SyntaxError) as error:  # the last of its XML
+        raise InputFileError(f"{name}: its sheet {sheet.title!r} is damaged ({error})") from error
 
 
 def _parquet(source: BinaryIO, name: str, named: Sequence[str]) -> Table:
