@@ -32,7 +32,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what needs Apache Kafka, whole folders, and properties at full effort.
 
-    The fast half tries a property on a few examples, the slow half on all of them.
+    The fast half tries a property on a few examples, the slow half on many.
     """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]

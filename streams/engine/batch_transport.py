@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.tables.recovery import ServiceStopped
 from faust.transport.drivers import aiokafka as driver
@@ -45,9 +46,9 @@ class BatchConsumer(driver.Consumer):
         """Commit to the group, past Faust's own bookkeeping of acknowledged events."""
         return await self._thread.commit_within(offsets, seconds)
 
-    async def first_offset(self, tp: TP) -> int:
+    async def first_offset(self, partition: TopicPartition) -> int:
         """Return the first offset the broker still holds of a partition."""
-        return await self._thread.first_offset(tp)
+        return await self._thread.first_offset(partition)
 
     def lag(self) -> dict[TP, int]:
         """Return the readable records not yet handed over, per assigned partition."""
@@ -178,7 +179,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _check_gap(self, tp: TP, expected: int) -> None:
         """Tell a gap of markers or compaction from records that retention deleted."""
-        first = await self.first_offset(tp)
+        first = await self.first_offset(TopicPartition(*tp))
         if first <= expected:
             return
         if tp in self.lane.wanted:

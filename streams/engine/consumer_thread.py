@@ -156,9 +156,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         self.epoch = epoch
         return targets
 
-    async def first_offset(self, tp: TP) -> int:
+    async def first_offset(self, partition: TopicPartition) -> int:
         """Return the first offset the broker still holds of a partition."""
-        return int(await self.call_thread(self._first_offset, TopicPartition(tp.topic, tp.partition)))
+        return int(await self.call_thread(self._first_offset, partition))
 
     async def _first_offset(self, partition: TopicPartition) -> int:
         consumer: Any = self._ensure_consumer()

@@ -41,7 +41,7 @@ class Group:
     async def commit_within(self, offsets: Mapping[TP, int], seconds: float) -> bool:
         return self.takes
 
-    async def first_offset(self, tp: TP) -> int:
+    async def first_offset(self, partition: TopicPartition) -> int:
         return self.begins
 
 

@@ -98,7 +98,7 @@ async def test_no_flip_under_a_running_ledger_reaches_the_published_copy(
     facts: Facts, whole: Path, left: Path, tmp_path: Path
 ) -> None:
     met = 0
-    for block in every(range(1, blocks(left / LIVE)), 10) if FULL else (1, 3):
+    for block in every(range(1, blocks(left / LIVE)), 25) if FULL else (1, 3):
         folder = tmp_path / str(block)
         shutil.copytree(left, folder)
         ledger = facts.ledger(folder)

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
-from openpyxl.reader.excel import load_workbook
 
 from schemas.errors import InputFileError
 from schemas.plain_words import did_you_mean
@@ -120,6 +119,9 @@ def _separator(first: str, named: Sequence[str]) -> str:
 
 
 def _sheet(source: BinaryIO, name: str, settings: MappingFile, named: Sequence[str]) -> Table:
+    # Loaded with the first workbook: it takes a tenth of a second, and most commands read none.
+    from openpyxl.reader.excel import load_workbook
+
     try:
         book = load_workbook(source, read_only=True, data_only=True)
     except (KeyError, ValueError, OSError, SyntaxError) as error:  # the last of its XML
