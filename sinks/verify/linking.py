@@ -7,20 +7,21 @@ remembered for as long as no revision comes of any report that was asked about o
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 from typing import NamedTuple
 
 from schemas.agreement import Agreement, LinkingRules
 from schemas.truceday import Micros
-from sinks.verify.candidates import LONGEST, MICROS_PER_MINUTE, Pair, candidates, denied, one_of
+from sinks.verify.candidates import Pair, candidates, denied, one_of
 from sinks.verify.crowds import Spot, spots
 from sinks.verify.days import Days
 from sinks.verify.history import Identity, NaiveReport
 from sinks.verify.incidents import Member, NaiveIncident, NaiveLink, incident_of
+from sinks.verify.neighbours import Neighbours
 
 #: Above every offset.
 NOW = 2**62
@@ -47,8 +48,7 @@ class Linking:
         self._known = _known(reports)
         #: By revision, and by feed of the other, its candidates, the closest first.
         self._near: dict[tuple[str, str, int], dict[str, list[Pair]]] = {}
-        #: By region, every revision in the order of their starts, with these; and by spot, who ever was at it.
-        self._by_start: dict[str, tuple[list[Micros], list[NaiveReport]]] = {}
+        #: By spot, who ever was at it.
         self._ever_at: dict[Spot, set[Identity]] = defaultdict(set)
         self._counted: dict[Spot, list[tuple[int, int, bool]]] = defaultdict(list)
         #: Between which moments no answer about a spot, of those asked for in the course of one answer, is another.
@@ -66,9 +66,7 @@ class Linking:
     def _relate(self, rules: LinkingRules) -> None:
         revisions = {_key(report): report for known in self._known.values() for report in known.present}
         ours = [report for report in revisions.values() if self._is_ours(report)]
-        for region, of_region in groupby(sorted(ours, key=_by_start), key=lambda report: report.regions[0]):
-            told = list(of_region)
-            self._by_start[region] = [report.occurred_from for report in told], told
+        self._neighbours = Neighbours(rules, ours)
         for report in ours:
             for spot in spots(rules, report):
                 self._ever_at[spot].add(report.identity)
@@ -128,11 +126,7 @@ class Linking:
         found = self._near.get(_key(report))
         if found is None:
             found = self._near[_key(report)] = {}
-            starts, told = self._by_start[report.regions[0]]
-            patience = rules.minutes * MICROS_PER_MINUTE
-            low = bisect_left(starts, report.occurred_from - patience - LONGEST)
-            high = bisect_right(starts, report.occurred_to + patience)
-            for pair in candidates(rules, report, told[low:high]):
+            for pair in candidates(rules, report, self._neighbours.of(report)):
                 found.setdefault(pair.beside(report).feed, []).append(pair)
         return found
 
@@ -387,10 +381,6 @@ def identity_named(name: str) -> Identity:
     """Return the identity in ``feed/report_id``; no feed's name holds a stroke, a report's may."""
     feed, _, report_id = name.partition("/")
     return feed, report_id
-
-
-def _by_start(report: NaiveReport) -> tuple[str, Micros]:
-    return report.regions[0], report.occurred_from
 
 
 def _key(report: NaiveReport) -> tuple[str, str, int]:
