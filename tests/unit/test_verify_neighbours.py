@@ -14,7 +14,7 @@ from tests.support.effort import examples
 
 MINUTE = 60_000_000
 #: Degrees from a middle: some points lie within reach of each other, some do not.
-WIDTH = 0.04
+WIDTHS = (0.005, 0.04)
 LENGTHS = {"minute": 0, "hour": 60 * MINUTE, "day": 24 * 60 * MINUTE, "week": 7 * 24 * 60 * MINUTE}
 #: Middles of crowded circles: a town, both sides of the date line, and the pole.
 MIDDLES = ((36.2, 37.2), (0.0, 179.999), (0.0, -179.999), (89.99, 12.0), (-33.0, 0.0))
@@ -29,7 +29,8 @@ def rules_of(minutes: int, weakest: str) -> LinkingRules:
 def drawn(draw: random.Random, number: int) -> NaiveReport:
     """Return a report that lies within some kilometres and hours of others."""
     south, west = draw.choice(MIDDLES)
-    point = (min(90.0, south + draw.uniform(-WIDTH, WIDTH)), west + draw.uniform(-WIDTH, WIDTH))
+    width = draw.choice(WIDTHS)
+    point = (min(90.0, south + draw.uniform(-width, width)), west + draw.uniform(-width, width))
     precision = draw.choice(list(LENGTHS))
     begins = draw.randrange(-30 * 60, 30 * 60) * MINUTE
     return NaiveReport(
