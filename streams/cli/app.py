@@ -39,6 +39,7 @@ _COMMANDS = {
     "replay": ("replay", "replay"),
     "status": ("status", "status"),
     "explain": ("explain", "explain"),
+    "serve": ("serve", "serve"),
     "verify": ("verify", "verify_command"),
     "mapping": ("mapping", "app"),
     "rejects": ("rejects", "app"),
