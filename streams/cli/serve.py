@@ -49,13 +49,7 @@ def serve(
 
       trucewatch serve --file archive/compliance.duckdb --listen 127.0.0.1:0
     """
-    # Its imports would slow every other command.
-    from streams.page.server import serve_page
-    from streams.page.site import Site
-
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"--listen: {listen!r} is no address", "write it as 127.0.0.1:8480")
+    check_address(listen)
     settings = load({"agreement": agreement, "data": data, "log_format": "json" if as_json else None})
     log.configure(settings)
     # A file that was named is whatever it is; in the data folder another agreement's would be a mistake.
@@ -65,6 +59,25 @@ def serve(
         path = copy_path(settings.data, wanted)
     if until_eof:
         end_with_parent()
+    serve_file(path, wanted, listen, max_age, as_json=as_json)
+
+
+def check_address(listen: str) -> None:
+    """Refuse what is no address to listen at.
+
+    Raises:
+        UsageError: it is no ``host:port``.
+    """
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"--listen: {listen!r} is no address", "write it as 127.0.0.1:8480")
+
+
+def serve_file(path: Path, agreement: str | None, listen: str, max_age: float, *, as_json: bool) -> None:
+    """Serve the page over a file until Ctrl-C, and say where."""
+    # Its imports would slow every other command.
+    from streams.page.server import serve_page
+    from streams.page.site import Site
 
     def told(address: str) -> None:
         if as_json:
@@ -73,6 +86,6 @@ def serve(
             news().print(Text(f"trucewatch: serving {path} at {address}/; stop with Ctrl-C"))
 
     async def run() -> None:
-        await serve_page(Site(path, wanted, max_age), listen, told)
+        await serve_page(Site(path, agreement, max_age), listen, told)
 
     asyncio.run(run())
