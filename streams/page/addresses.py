@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from schemas.errors import UsageError
-from streams.page import pages
+from streams.page import pages, tables
 from streams.page.answers import Answer, Form
 
 NAV = [
@@ -32,8 +32,8 @@ _ADDRESSES: list[tuple[re.Pattern[str], View, frozenset[str] | None]] = [
         ("/parties", pages.parties, ""),
         ("/declared", pages.declared, "as_of"),
         ("/rejects", pages.refused, "code feed pending"),
-        ("/tables", pages.catalogue, ""),
-        ("/tables/([^/]+)", pages.table, None),
+        ("/tables", tables.catalogue, ""),
+        ("/tables/([^/]+)", tables.table, None),
     )
 ]
 

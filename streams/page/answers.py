@@ -48,7 +48,10 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """Table of a page."""
+    """Table of a page.
+
+    ``named`` is the path below which each row has a page of its name.
+    """
 
     key: str
     title: str
@@ -56,21 +59,29 @@ class Section:
     rows: Sequence[Sequence[Any]]
     note: str | None = None
     links: list[tuple[str, str]] = field(default_factory=list)
+    named: str | None = None
 
     def shown(self) -> Iterator[list[Shown]]:
         """Yield the rows as a page shows them, with links to the regions and days they name."""
         names = [column.name for column in self.columns]
-        region, day = (names.index(name) if name in names else None for name in ("region", "truce_day"))
         for row in self.rows:
-            of_region = None if region is None else row[region]
+            values = dict(zip(names, row, strict=True))
             yield [
                 Shown(
                     _cut(text_of(value)),
-                    _link(of_region, value if place == day else None) if place in (region, day) else None,
+                    self._link(name, values),
                     isinstance(value, (int, float)) and not isinstance(value, bool),
                 )
-                for place, value in enumerate(row)
+                for name, value in values.items()
             ]
+
+    def _link(self, name: str, row: Mapping[str, Any]) -> str | None:
+        if name == "name" and self.named is not None:
+            return address(f"{self.named}{row[name]}")
+        region, day = row.get("region"), row.get("truce_day")
+        if not region or name not in ("region", "truce_day"):
+            return None
+        return address(f"/region/{region}/{day}" if name == "truce_day" and day else f"/region/{region}")
 
     def objects(self) -> list[dict[str, Any]]:
         """Return the rows as JSON objects."""
@@ -153,9 +164,3 @@ def _no_formula(value: Any) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= WIDTH else f"{text[:WIDTH]}…"
-
-
-def _link(region: Any, day: Any) -> str | None:
-    if not region:
-        return None
-    return address(f"/region/{region}/{day}") if day is not None else address(f"/region/{region}")

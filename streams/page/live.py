@@ -28,8 +28,12 @@ class Changes:
         self._parts = dict(parts)
         self._versions.append(version)
 
+    def knows(self, version: int) -> bool:
+        """Return whether a page of this version can go on from it."""
+        return version in self._versions
+
     def since(self, version: int) -> dict[str, str] | None:
         """Return the fragments that changed after a version; None where nobody knows, or the layout changed."""
-        if version not in self._versions:
+        if not self.knows(version):
             return None
         return {name: self._parts[name] for name, changed in self._changed.items() if changed > version}

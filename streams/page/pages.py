@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.instants import parse_day, parse_instant
 from schemas.truceday import from_micros
 from sinks import reading
 from sinks.records import DayFact, DeclaredAct, DeclaredClock, PartyLine, SilentFeed, WatchedUntil
 from sinks.rejects import Choice, Reject, RejectShare, reject_shares, rejects
-from sinks.tables import Asked, TableAbout, piece_of, tables
+from sinks.tables import tables
 from streams.ops.counterfactual_text import both_legs
 from streams.ops.explain import explanation_in, past_in
 from streams.ops.explain_json import explanation_json, past_json
 from streams.ops.explain_text import MOST_LISTED
 from streams.ops.rejects import growth
 from streams.ops.status import silence, status_in
-from streams.page.answers import WIDTH, Answer, Field, Form, Head, Section, records_section, rows_note
+from streams.page.answers import Answer, Field, Form, Head, Section, records_section
 from streams.page.copies import Copy, rolling_of
 from streams.page.overview import DAYS, overview, parts_of
+from streams.page.questions import Query, day_of, instant_of, only
 from streams.page.render import address
+from streams.page.tables import of_sections, view_section
 
-Query = Mapping[str, str]
-
-#: Rows of a table on one page, and in one answer for programs.
-_ROWS, _MOST_ROWS = 50, 5_000
 _LATEST_REJECTS = 200
 
 
@@ -60,7 +55,7 @@ def day(copy: Copy, query: Query, form: Form, region: str, truce_day: str) -> An
     for where, step in (("before", -1), ("after", 1)):
         other = asked + timedelta(days=step)
         there = judged is not None and judged[0] <= other <= judged[1]
-        context[where] = address(f"/region/{pcode}/{other}", _only(query, "as_of")) if there else None
+        context[where] = address(f"/region/{pcode}/{other}", only(query, "as_of")) if there else None
     facts = reading.day_facts(copy.connection, pcode, asked) if form == "csv" and instant is None else []
     sections = [records_section("facts", "facts", DayFact, facts)] if instant is None else []
     return Answer(f"{name}, {asked}", "day.html", {**context, "e": told}, told, sections, "" if instant else "page")
@@ -74,11 +69,11 @@ def region(copy: Copy, query: Query, form: Form, pcode: str) -> Answer:
     listed = tables(copy.connection)
     of_region = {"region": pcode}
     sections = [
-        _view(copy, listed["grid"], of_region, "truce_day", "Days, the latest first", descending=True),
-        _view(copy, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True),
-        _view(copy, listed["access_score"], of_region, "first_day", "People reached", descending=True),
+        view_section(copy, listed["grid"], of_region, "truce_day", "Days, the latest first", descending=True),
+        view_section(copy, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True),
+        view_section(copy, listed["access_score"], of_region, "first_day", "People reached", descending=True),
     ]
-    return _of_sections(f"{pcode} {known[pcode][0]}", sections)
+    return of_sections(f"{pcode} {known[pcode][0]}", sections)
 
 
 def feeds(copy: Copy, query: Query, form: Form) -> Answer:
@@ -103,18 +98,18 @@ def feeds(copy: Copy, query: Query, form: Form) -> Answer:
         records_section("watched", "Watched until", WatchedUntil, watched),
         _rejects_by_code(copy, Choice()),
     ]
-    return _of_sections("Feeds", sections)
+    return of_sections("Feeds", sections)
 
 
 def convoys(copy: Copy, query: Query, form: Form) -> Answer:
     """Return every convoy with its state, what is due, and the people of it."""
     listed = tables(copy.connection)
     sections = [
-        _view(copy, listed["convoys_due"], {}, "hours_overdue", "Convoys due, the most overdue first", descending=True),
-        _view(copy, listed["access_score"], {"span": "window"}, "region", "People reached over people requested"),
-        _view(copy, listed["convoy_claims"], {}, "convoy", "Each feed's word"),
+        view_section(copy, listed["convoys_due"], {}, "hours_overdue", "Convoys due, the most overdue first", descending=True),
+        view_section(copy, listed["access_score"], {"span": "window"}, "region", "People reached over people requested"),
+        view_section(copy, listed["convoy_claims"], {}, "convoy", "Each feed's word"),
     ]
-    return _of_sections("Convoys", sections)
+    return of_sections("Convoys", sections)
 
 
 def parties(copy: Copy, query: Query, form: Form) -> Answer:
@@ -128,9 +123,9 @@ def parties(copy: Copy, query: Query, form: Form) -> Answer:
     )
     sections = [
         records_section("parties", "Since the truce took effect", PartyLine, lines, note),
-        _view(copy, tables(copy.connection)["unknown_accused"], {}, "name", "Names that no party has"),
+        view_section(copy, tables(copy.connection)["unknown_accused"], {}, "name", "Names that no party has"),
     ]
-    return _of_sections("Parties", sections)
+    return of_sections("Parties", sections)
 
 
 def declared(copy: Copy, query: Query, form: Form) -> Answer:
@@ -143,7 +138,7 @@ def declared(copy: Copy, query: Query, form: Form) -> Answer:
         records_section("clocks", "Declared clocks", DeclaredClock, clocks, note),
         records_section("acts", "Declarations", DeclaredAct, acts),
     ]
-    return _of_sections("Declared clock", sections, live="" if instant else "page")
+    return of_sections("Declared clock", sections, live="" if instant else "page")
 
 
 def refused(copy: Copy, query: Query, form: Form) -> Answer:
@@ -171,158 +166,11 @@ def refused(copy: Copy, query: Query, form: Form) -> Answer:
         Field("feed", "feed", query.get("feed", "")),
         Field("pending", "pending alone", query.get("pending", ""), [("", "no"), ("yes", "yes")]),
     ]
-    return _of_sections("Rejects", sections, growth(copy.status.reject_rates), form_)
-
-
-def catalogue(copy: Copy, query: Query, form: Form) -> Answer:
-    """Return every view and table of the file with its comment."""
-    listed = tables(copy.connection)
-    rows = [[each.name, each.kind, len(each.columns), each.comment] for each in listed.values()]
-    links = [(name, address(f"/tables/{name}")) for name in listed]
-    columns = [Head(name) for name in ("name", "kind", "columns", "comment")]
-    return _of_sections("Tables", [Section("tables", "Views and tables", columns, rows, None, links)])
-
-
-def table(copy: Copy, query: Query, form: Form, name: str) -> Answer:
-    """Return rows of one view or table, sorted and filtered."""
-    about = tables(copy.connection).get(name)
-    if about is None:
-        raise UsageError(f"there is no table {name!r} in the file", "/tables lists all")
-    where = {column: value for column, value in query.items() if column not in ("sort", "desc", "offset")}
-    offset = number_of(query, "offset")
-    asked = Asked(
-        where,
-        query.get("sort"),
-        query.get("desc") == "1",
-        offset,
-        _ROWS if form == "html" else _MOST_ROWS,
-        WIDTH if form == "html" else None,
-    )
-    piece = piece_of(copy.connection, about, asked)
-    path = f"/tables/{name}"
-    links = []
-    if offset:
-        links.append(("the rows before", address(path, {**query, "offset": max(0, offset - _ROWS)})))
-    following = address(path, {**query, "offset": offset + len(piece.rows)}) if piece.more else None
-    links += [("the next rows", following)] if following else []
-    links += [
-        (f"without {column} = {value or 'NULL'}", address(path, _without(query, column, "offset")))
-        for column, value in where.items()
-    ]
-    note = rows_note(offset, len(piece.rows), piece.more)
-    section = Section("rows", about.kind, _heads(about, path, query), piece.rows, note, links)
-    form_ = [
-        Field("column", "where", "", [(each.name, each.name) for each in about.columns if each.ordered]),
-        Field("is", "is (nothing stands for NULL)", ""),
-        *(Field(kept, None, value) for kept, value in query.items() if kept != "offset"),
-    ]
-    document: dict[str, Any] = {
-        "name": name,
-        "kind": about.kind,
-        "comment": about.comment,
-        "offset": offset,
-        "next": following,
-    }
-    document["columns"] = [{"name": each.name, "type": each.kind, "comment": each.comment} for each in about.columns]
-    document["rows"] = section.objects()
-    context = {"sections": [section], "note": about.comment, "form": form_}
-    return Answer(name, "sections.html", context, document, [section])
-
-
-def instant_of(query: Query) -> datetime | None:
-    """Return the instant an address asks about.
-
-    Raises:
-        UsageError: it is no instant with an offset.
-    """
-    if "as_of" not in query:
-        return None
-    try:
-        # A plus sign that stands bare in an address is a space.
-        return parse_instant(re.sub(r" (?=\d\d:?\d\d$)", "+", query["as_of"]))
-    except ValueError as error:
-        raise UsageError(
-            f"as_of={query['as_of']} is no time with an offset", "write it as 2016-09-16T12:00Z"
-        ) from error
-
-
-def day_of(text: str) -> date:
-    """Return the truce-day that an address names.
-
-    Raises:
-        UsageError: it is no day.
-    """
-    try:
-        return parse_day(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no date", "write it as 2016-09-19") from error
-
-
-def number_of(query: Query, name: str) -> int:
-    """Return a whole number of an address, 0 where it has none.
-
-    Raises:
-        UsageError: it is no number, or one of more than nine digits.
-    """
-    given = query.get(name, "0")
-    if not (given.isascii() and given.isdecimal() and len(given) < 10):
-        raise UsageError(f"{name}={given} is no number")
-    return int(given)
-
-
-def _of_sections(
-    title: str,
-    sections: list[Section],
-    note: str | None = None,
-    form: list[Field] | None = None,
-    *,
-    live: str = "page",
-) -> Answer:
-    context = {"sections": sections, "note": note, "form": form or []}
-    document = {section.key: section.objects() for section in sections}
-    return Answer(title, "sections.html", context, document, sections, live)
-
-
-def _view(
-    copy: Copy, about: TableAbout, where: Mapping[str, str], sort: str, title: str, *, descending: bool = False
-) -> Section:
-    """Return the first rows of a view, with the address of all of it."""
-    piece = piece_of(copy.connection, about, Asked(where, sort, descending, limit=200, width=WIDTH))
-    query = {**where, "sort": sort, "desc": "1" if descending else None}
-    every = address(f"/tables/{about.name}", query)
-    heads = [Head(each.name, each.comment) for each in about.columns]
-    return Section(about.name, title, heads, piece.rows, about.comment, [(f"the view {about.name}", every)])
+    return of_sections("Rejects", sections, growth(copy.status.reject_rates), form_)
 
 
 def _rejects_by_code(copy: Copy, choice: Choice) -> Section:
     return records_section("codes", "By code and feed", RejectShare, reject_shares(copy.connection, choice))
-
-
-def _heads(about: TableAbout, path: str, query: Query) -> list[Head]:
-    sort, descending = query.get("sort"), query.get("desc") == "1"
-    kept = _without(query, "sort", "desc", "offset")
-
-    def head(name: str) -> str:
-        turned = "1" if sort == name and not descending else None
-        return address(path, {**kept, "sort": name, "desc": turned})
-
-    return [
-        Head(
-            each.name,
-            each.comment,
-            head(each.name) if each.ordered else None,
-            (" ▼" if descending else " ▲") if sort == each.name else "",
-        )
-        for each in about.columns
-    ]
-
-
-def _only(query: Query, *names: str) -> dict[str, str]:
-    return {name: value for name, value in query.items() if name in names}
-
-
-def _without(query: Query, *names: str) -> dict[str, str]:
-    return {name: value for name, value in query.items() if name not in names}
 
 
 def _hours(span: timedelta | None) -> float | None:

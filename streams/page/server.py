@@ -94,28 +94,26 @@ class PageServer:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in {"GET", "HEAD"}:
             return _said(405, "nothing can be changed here\n", {"Allow": "GET, HEAD"})
-        path, query = request.path, dict(request.query)
-        if path == "/live" and request.method == "GET":
+        if request.path == "/live" and request.method == "GET":
             return await self._stream(request)
-        if path == "/livez":
+        if request.path == "/livez":
             return _said(200, "alive\n")
-        asset = self._assets.get(path)
-        if asset is not None:
-            if request.headers.get("If-None-Match") == asset.tag:
-                return web.Response(status=304, headers={**_HEADERS, "ETag": asset.tag})
-            headers = {**_HEADERS, "ETag": asset.tag}
-            return web.Response(body=asset.body, content_type=asset.kind, charset="utf-8", headers=headers)
+        if request.path in self._assets:
+            return _sent(self._assets[request.path], request.headers.get("If-None-Match"))
+        try:
+            return await self._page(request.path, dict(request.query))
+        except Exception:
+            # One page that cannot be made must not take the others along.
+            log.exception("page_failed", path=request.path)
+            return _said(500, "a fault of trucewatch itself; its log has it\n")
+
+    async def _page(self, path: str, query: dict[str, str]) -> web.Response:
         if path.startswith("/tables/") and "column" in query:
-            # The form cannot name its column as an address does.
+            # A form cannot name its column as an address does.
             asked = {name: value for name, value in query.items() if name not in ("column", "is", "offset")}
             where = address(path, {**asked, query["column"]: query.get("is", "")})
             return _said(303, "", {"Location": where})
-        try:
-            reply = await self._site.reply(path, query)
-        except Exception:
-            # One page that cannot be made must not take the others along.
-            log.exception("page_failed", path=path)
-            return _said(500, "a fault of trucewatch itself; its log has it\n")
+        reply = await self._site.reply(path, query)
         headers = {**_HEADERS, "Retry-After": "5"} if reply.status == 503 else _HEADERS
         return web.Response(
             status=reply.status, body=reply.body, content_type=reply.kind, charset="utf-8", headers=headers
@@ -168,6 +166,13 @@ def _assets() -> Mapping[str, _Asset]:
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         found[f"/static/{file.name}"] = _Asset(_KINDS[file.name.rpartition(".")[2]], body, tag)
     return found
+
+
+def _sent(asset: _Asset, known: str | None) -> web.Response:
+    headers = {**_HEADERS, "ETag": asset.tag}
+    if known == asset.tag:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=asset.body, content_type=asset.kind, charset="utf-8", headers=headers)
 
 
 def _said(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:

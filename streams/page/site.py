@@ -153,6 +153,8 @@ class Site:
 
         A page whose version nobody remembers is told to take the whole page anew: its parts are null.
         """
+        # Whoever makes versions up shares one event, or each would stay in memory.
+        since = since if self._changes.knows(since) else 0
         if since not in self._events:
             parts = self._changes.since(since)
             version = self.copy.version if self.copy else 0

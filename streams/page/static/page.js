@@ -1,4 +1,4 @@
-// Follows new copies, and moves through the grid by keys. Without it every page reads as well.
+// Follows new copies; moves through the grid by keys.
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
@@ -72,7 +72,7 @@
       old.outerHTML = html;
       const now = $(id).dataset.word;
       if (now && now !== word) news.push(`${id.slice(2)} is ${now}`);
-      $(id).classList.add("new");
+      if (id !== "banner") $(id).classList.add("new");
     }
     announce(news);
   });
