@@ -131,6 +131,15 @@ def about(connection: Connection) -> About:
         raise StoreUnavailable("the published file holds no agreement that this version can read") from error
 
 
+def file_id(connection: Connection) -> str:
+    """Return the name that a file and its copies have in common.
+
+    Raises:
+        StoreUnavailable: no ledger has written to the file.
+    """
+    return str(_only_row(connection, "SELECT file_id FROM about")[0])
+
+
 def schema_version(connection: Connection) -> int:
     """Return the version of the file's tables.
 
@@ -286,6 +295,11 @@ def latest_changes(connection: Connection, most: int) -> list[VerdictChange]:
     """
     turned = "verdict IS DISTINCT FROM verdict_before AND (verdict_before IS NOT NULL OR verdict = 'BROKEN')"
     return _changes(connection, turned, [], most)
+
+
+def changes_between(connection: Connection, since: datetime, until: datetime) -> list[VerdictChange]:
+    """Return the versions made from ``since`` on and before ``until``, the latest first, but each day's first one."""
+    return _changes(connection, "version > 1 AND recorded_at >= ? AND recorded_at < ?", [since, until])
 
 
 def _changes(connection: Connection, which: str, values: list[Any], most: int = 2**62) -> list[VerdictChange]:

@@ -112,12 +112,12 @@ def piece_of(connection: Connection, table: TableAbout, asked: Asked) -> Piece:
     """
     conditions, values = ["true"], []
     for name, value in asked.where.items():
-        quoted = _quoted(table.column(name).name)
+        quoted = quoted(table.column(name).name)
         conditions.append(f"{quoted}::VARCHAR = ?" if value else f"{quoted} IS NULL")
         values += [value] if value else []
     shown = ", ".join(_shown(each, asked.width) for each in table.columns)
     sql = (
-        f"SELECT {shown} FROM main.{_quoted(table.name)} AS asked "  # noqa: S608 - names are the catalogue's
+        f"SELECT {shown} FROM main.{quoted(table.name)} AS asked "  # noqa: S608 - names are the catalogue's
         f"WHERE {' AND '.join(conditions)} ORDER BY {_order(table, asked)} LIMIT ? OFFSET ?"
     )
     found = connection.execute(sql, [*values, asked.limit + 1, asked.offset])
@@ -138,13 +138,13 @@ def _order(table: TableAbout, asked: Asked) -> str:
     first = []
     if asked.sort is not None:
         direction = "DESC NULLS LAST" if asked.descending else "ASC NULLS LAST"
-        first.append(f"{_quoted(table.column(asked.sort).name)} {direction}")
-    rest = ["rowid"] if table.kind == "table" else [_quoted(each.name) for each in table.columns if each.ordered]
+        first.append(f"{quoted(table.column(asked.sort).name)} {direction}")
+    rest = ["rowid"] if table.kind == "table" else [quoted(each.name) for each in table.columns if each.ordered]
     return ", ".join([*first, *rest]) or "ALL"
 
 
 def _shown(column: Column, width: int | None) -> str:
-    name = _quoted(column.name)
+    name = quoted(column.name)
     if column.kind == "BLOB":
         name = f"{name}::VARCHAR"
     elif column.kind not in ("VARCHAR", "JSON"):
@@ -152,6 +152,7 @@ def _shown(column: Column, width: int | None) -> str:
     return f"left({name}, {width + 1})" if width is not None else name
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'

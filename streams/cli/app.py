@@ -44,6 +44,8 @@ _COMMANDS = {
     "mapping": ("mapping", "app"),
     "rejects": ("rejects", "app"),
     "whatif": ("whatif", "whatif"),
+    "report": ("report", "report"),
+    "export": ("export", "export"),
     "check-config": ("check", "check_config"),
     "gazetteer": ("gazetteer", "app"),
     "agreement": ("agreement", "app"),

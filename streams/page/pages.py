@@ -105,8 +105,8 @@ def convoys(copy: Copy, query: Query, form: Form) -> Answer:
     """Return every convoy with its state, what is due, and the people of it."""
     listed = tables(copy.connection)
     sections = [
-        view_section(copy, listed["convoys_due"], {}, "hours_overdue", "Convoys due, the most overdue first", descending=True),
-        view_section(copy, listed["access_score"], {"span": "window"}, "region", "People reached over people requested"),
+        view_section(copy, listed["convoys_due"], {}, "hours_overdue", "The most overdue first", descending=True),
+        view_section(copy, listed["access_score"], {"span": "window"}, "region", "People reached and requested"),
         view_section(copy, listed["convoy_claims"], {}, "convoy", "Each feed's word"),
     ]
     return of_sections("Convoys", sections)

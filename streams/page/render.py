@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
@@ -18,7 +19,10 @@ from streams.ops.changes_text import cause_text, moved_text, turn_text
 from streams.ops.explain_text import RULES
 from streams.ops.grid import LEGEND, SYMBOLS, figures, mark_words, number, streak_text, word
 from streams.ops.status import ago
-from streams.ops.wording import counted, local_time, visible
+from streams.ops.wording import counted, local_time, one_line, visible
+
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&!~])")
 
 
 @cache
@@ -42,6 +46,7 @@ def templates() -> Environment:
         "figures": figures,
         "link": safe_link,
         "marks": mark_words,
+        "md": _markdown,
         "moved": moved_text,
         "path": lambda text: quote(str(text), safe=""),
         "streak": streak_text,
@@ -101,6 +106,11 @@ def _at(instant: datetime | str | None, zone: str) -> str:
     if instant is None:
         return "never"
     return local_time(parse_instant(instant) if isinstance(instant, str) else instant, zone)
+
+
+def _markdown(text: object) -> Markup:
+    """Return a text of which Markdown, and HTML within it, makes nothing."""
+    return Markup(_MARKDOWN.sub(r"\\\1", one_line(str(text))))  # noqa: S704 - escaped
 
 
 def _column(day: date) -> str:
