@@ -168,7 +168,7 @@ def _package(connection: Connection) -> dict[str, Any]:
         "profile": "tabular-data-package",
         "name": f"trucewatch-{known.agreement.id}",
         "title": known.agreement.title,
-        "description": f"Verdicts by trucewatch {software_version()}, as of {now}, of file {file_id(connection)}. Reports are their feeds' "
-        "words, and who is accused is a claim. Cite that instant, and the date you read it.",
+        "description": f"Verdicts by trucewatch {software_version()}, as of {now}, of file {file_id(connection)}. "
+        "Reports are their feeds' words, and who is accused is a claim. Cite that instant, and the date you read it.",
         **({"created": known.published_at.isoformat()} if known.published_at else {}),
     }

@@ -112,8 +112,8 @@ def piece_of(connection: Connection, table: TableAbout, asked: Asked) -> Piece:
     """
     conditions, values = ["true"], []
     for name, value in asked.where.items():
-        quoted = quoted(table.column(name).name)
-        conditions.append(f"{quoted}::VARCHAR = ?" if value else f"{quoted} IS NULL")
+        column = quoted(table.column(name).name)
+        conditions.append(f"{column}::VARCHAR = ?" if value else f"{column} IS NULL")
         values += [value] if value else []
     shown = ", ".join(_shown(each, asked.width) for each in table.columns)
     sql = (

@@ -42,7 +42,9 @@ def up(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65_535, help="Port of the own broker; a free one unless given.")
     ] = None,
-    page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page of each agreement, on a free port.")] = True,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Serve the page of each agreement, on a free port.")
+    ] = True,
     as_json: options.AsJson = False,
 ) -> None:
     """Run everything here: a broker if none is given, intake, ledger and the page, until Ctrl-C.

@@ -21,7 +21,6 @@ from streams.ops.grid import LEGEND, SYMBOLS, figures, mark_words, number, strea
 from streams.ops.status import ago
 from streams.ops.wording import counted, local_time, one_line, visible
 
-
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&!~])")
 
 

@@ -9,22 +9,28 @@ from pathlib import Path
 
 import pytest
 
+from schemas.agreement_file import load_agreement
 from sinks.reading import published
 from streams.page.report import read_report, report_text
-from tests.integration.test_serve import HOSTILE, hostile
+from tests.support.commands import Run, runner
 from tests.support.demo import Demo
+from tests.support.hostile import HOSTILE, hostile
 from tests.support.served import Page
-from tests.support.shell import trucewatch
 
 pytestmark = pytest.mark.broker
 
 DAY = date(2016, 9, 14)
 
 
-def test_a_report_has_gate_regions_changes_incidents_and_how_to_cite_it(demo: Demo, tmp_path: Path) -> None:
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    return runner(monkeypatch, capfd, tmp_path)
+
+
+def test_a_report_has_gate_regions_changes_incidents_and_how_to_cite_it(run: Run, demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    done = trucewatch("report", "--day", DAY.isoformat(), "--file", demo.file, "--html", "--out", out)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    done = run("report", "--day", DAY.isoformat(), "--file", demo.file, "--html", "--out", out)
+    assert (done.code, done.out) == (0, ""), done.err
     page = Page.of(out.read_text("utf-8"))
     for said in (
         "The gate is closed: 0 of 9 regions have held 7 days.",
@@ -37,40 +43,40 @@ def test_a_report_has_gate_regions_changes_incidents_and_how_to_cite_it(demo: De
         assert said in page.text, said
     assert sum(tag == "svg" for tag, _ in page.tags) == 14
     assert not [tag for tag, attrs in page.tags if tag == "script" or "src" in attrs or attrs.get("href", "")]
-    again = trucewatch("report", "--day", DAY.isoformat(), "--file", demo.file, "--html", "--out", out)
-    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    again = run("report", "--day", DAY.isoformat(), "--file", demo.file, "--html", "--out", out)
+    assert (again.code, "is there already" in again.err) == (2, True)
 
 
-def test_markdown_html_and_json_tell_the_same_verdicts(demo: Demo) -> None:
+def test_markdown_html_and_json_tell_the_same_verdicts(run: Run, demo: Demo) -> None:
     asked = ("report", "--day", DAY.isoformat(), "--file", demo.file)
-    told = json.loads(trucewatch(*asked, "--json").stdout)
-    md = trucewatch(*asked).stdout
+    told = json.loads(run(*asked, "--json").out)
+    md = run(*asked).out
     rows = re.findall(r"^\| (SY\d\d) .*?\| . \*\*(\w+)\*\*", md, re.MULTILINE)
     assert rows == [(each["region"], each["shown"]) for each in told["regions"]]
     assert len(rows) == 14
     assert {each["verdict_before"] for each in told["regions"]} >= {"UNKNOWN"}
-    assert md == trucewatch(*asked, "--md").stdout
+    assert md == run(*asked, "--md").out
 
 
-def test_a_report_of_the_past_is_that_of_a_file_that_ends_there(demo: Demo) -> None:
+def test_a_report_of_the_past_is_that_of_a_file_that_ends_there(run: Run, demo: Demo) -> None:
     asked = ("report", "--day", DAY.isoformat(), "--file", demo.file, "--as-of", "2016-09-16T12:00:00Z")
-    told = json.loads(trucewatch(*asked, "--json").stdout)
+    told = json.loads(run(*asked, "--json").out)
     (aleppo,) = [each for each in told["regions"] if each["region"] == "SY02"]
     assert (aleppo["verdict"], aleppo["state"]) == ("UNKNOWN", "PROVISIONAL")
     assert "incidents" not in {*told} - {"regions"}
-    md = trucewatch(*asked).stdout
+    md = run(*asked).out
     assert "as it was held then" in md
     assert "## Incidents" not in md
 
 
-def test_a_day_that_was_not_judged_is_told_with_those_that_were(demo: Demo) -> None:
-    done = trucewatch("report", "--day", "2017-01-01", "--file", demo.file)
-    assert done.returncode == 2
-    assert "no truce-day 2017-01-01 has been judged; judged are 2016-09-12 to 2016-09-18" in done.stderr
+def test_a_day_that_was_not_judged_is_told_with_those_that_were(run: Run, demo: Demo) -> None:
+    done = run("report", "--day", "2017-01-01", "--file", demo.file)
+    assert done.code == 2
+    assert "no truce-day 2017-01-01 has been judged; judged are 2016-09-12 to 2016-09-18" in done.err
 
 
 def test_hostile_text_is_text_in_a_report(tmp_path: Path) -> None:
-    with published(hostile().judged(tmp_path / "syria-2016")) as connection:
+    with published(hostile(load_agreement("syria-2016")).judged(tmp_path / "syria-2016")) as connection:
         report = read_report(connection, date(2016, 9, 12))
     page = Page.of(report_text(report, "html"))
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "img"})

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,13 @@ from aiohttp import ClientSession
 
 from schemas.agreement_file import load_agreement
 from schemas.truceday import MICROS_PER_HOUR
+from streams.ops.explain import read_explanation, read_past
+from streams.ops.explain_json import explanation_json, past_json
 from streams.page import connections, server
 from streams.page.site import Site
 from tests.support.demo import Demo
-from tests.support.judged import History, report
+from tests.support.hostile import HOSTILE, hostile, shelling
+from tests.support.judged import History
 from tests.support.served import PATIENCE, Page, serving
 from tests.support.shell import clean_environment, trucewatch
 
@@ -29,36 +32,7 @@ pytestmark = pytest.mark.broker
 
 AGREEMENT = load_agreement("syria-2016")
 START, HOUR = AGREEMENT.effective, MICROS_PER_HOUR
-DAY = 24 * HOUR
 PAGES = ("/", "/feeds", "/convoys", "/parties", "/declared", "/rejects", "/tables")
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e=1+1"
-
-
-def incident(number: int, region: str = "SY05", **more: object) -> dict[str, object]:
-    when = START + number * HOUR
-    return report(
-        "incident",
-        f"i{number}",
-        reported_at=when + HOUR,
-        region=region,
-        occurred=(when, when),
-        kind="shelling",
-        **more,
-    )
-
-
-def hostile() -> History:
-    """One day of Hama about which every text that a feed may choose is an attack."""
-    sources = [
-        {"name": HOSTILE, "url": "javascript:alert(1)", "title": HOSTILE},
-        {"name": "n", "url": "https://a.org/x"},
-    ]
-    texts = {"note": HOSTILE, "sources": sources, "claimant": HOSTILE}
-    struck = incident(1) | texts | {"place": {"pcode": "SY05", "names": [HOSTILE]}, "accused": [HOSTILE]}
-    declared = {"act": "start", "declared_by": HOSTILE, "effective_at": "2016-09-12T19:00:00+03:00", "note": HOSTILE}
-    told = [struck, incident(2), report("declaration", "d", reported_at=START + HOUR, **declared)]
-    history = History(AGREEMENT).tell(*told, f'{{"type": "{HOSTILE}'.encode())
-    return history.tick(START + 3 * HOUR)
 
 
 def put(path: Path, content: bytes) -> None:
@@ -78,7 +52,7 @@ async def closed(reader: asyncio.StreamReader) -> bool:
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return hostile().judged(tmp_path_factory.mktemp("hostile") / "syria-2016")
+    return hostile(AGREEMENT).judged(tmp_path_factory.mktemp("hostile") / "syria-2016")
 
 
 async def test_the_overview_says_gate_grid_streaks_and_health(demo: Demo) -> None:
@@ -111,15 +85,15 @@ async def test_every_page_and_each_kind_of_link_answers(demo: Demo) -> None:
 
 
 async def test_a_day_tells_all_that_explain_does(demo: Demo) -> None:
-    asked = ("SY02", "2016-09-14", "--file", demo.file, "--json")
+    day, instant = date(2016, 9, 14), datetime(2016, 9, 16, 9, tzinfo=UTC)
     async with serving(demo.file) as served:
         told = await served.json("/region/SY02/2016-09-14?format=json")
         page = await served.page("/region/SY02/2016-09-14")
         past = await served.json("/region/SY02/2016-09-14?as_of=2016-09-16T12:00%2B03:00&format=json")
         facts = await served.get("/region/SY02/2016-09-14?format=csv")
-    assert told == json.loads(trucewatch("explain", *asked).stdout)
-    as_of = ("--as-of", "2016-09-16T12:00+03:00")
-    assert past == json.loads(trucewatch("explain", *asked, *as_of).stdout)
+    assert told == json.loads(json.dumps(explanation_json(read_explanation(demo.file, "SY02", day)), default=str))
+    then = past_json(read_past(demo.file, "SY02", day, instant)) | {"as_of": past["as_of"]}
+    assert past == json.loads(json.dumps(then, default=str))
     said = [each["text"] for each in told["verdict"]["reasons"]] + [each["text"] for each in told["would_change"]]
     said += [each["incident_id"] for each in told["incidents"]] + [each["convoy"] for each in told["convoys"]]
     said += [f"{each['feed']}/{each['report_id']}" for each in told["bulletins"]]
@@ -231,7 +205,7 @@ async def test_no_column_is_called_as_the_questions_of_an_address_are(demo: Demo
 
 async def test_only_the_fragment_that_changed_is_sent_and_a_page_goes_on_from_what_it_saw(tmp_path: Path) -> None:
     folder = tmp_path / "syria-2016"
-    history = History(AGREEMENT).tell(incident(1)).tick(START + 3 * HOUR)
+    history = History(AGREEMENT).tell(shelling(AGREEMENT, 1)).tick(START + 3 * HOUR)
     path = history.judged(folder)
     async with serving(path) as served:
         page = await served.page("/")
@@ -239,7 +213,7 @@ async def test_only_the_fragment_that_changed_is_sent_and_a_page_goes_on_from_wh
         async with served.stream(first) as stream:
             number, data = await stream.message()
             assert (number, data["parts"]) == (str(first), {})
-            history.tell(incident(2)).tick(START + 4 * HOUR)
+            history.tell(shelling(AGREEMENT, 2)).tick(START + 4 * HOUR)
             history.judged(folder)
             number, data = await stream.message()
         parts = data["parts"]

@@ -64,14 +64,35 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for n in range(3)
     ]
-    watched = report("coverage", "c", reported_at=START + DAY, occurred=(START, START + DAY),
-                     places=[{"pcode": "SY05"}], nil=False)
-    tally = report("bulletin", "b", feed="monitor", reported_at=START + DAY, occurred=(START, START + DAY),
-                   tallies=[{"count": 14, "place": {"pcode": "SY02"}}])
-    convoy = report("convoy", "v", reported_at=START + HOUR, convoy_id="v", step="requested", people_requested=100,
-                    occurred=(START, START + HOUR), destination={"pcode": "SY02"})
-    said = report("declaration", "d", reported_at=START + HOUR, act="start", declared_by="a party",
-                  effective_at="2016-09-12T19:00:00+03:00")
+    watched = report(
+        "coverage", "c", reported_at=START + DAY, occurred=(START, START + DAY), places=[{"pcode": "SY05"}], nil=False
+    )
+    tally = report(
+        "bulletin",
+        "b",
+        feed="monitor",
+        reported_at=START + DAY,
+        occurred=(START, START + DAY),
+        tallies=[{"count": 14, "place": {"pcode": "SY02"}}],
+    )
+    convoy = report(
+        "convoy",
+        "v",
+        reported_at=START + HOUR,
+        convoy_id="v",
+        step="requested",
+        people_requested=100,
+        occurred=(START, START + HOUR),
+        destination={"pcode": "SY02"},
+    )
+    said = report(
+        "declaration",
+        "d",
+        reported_at=START + HOUR,
+        act="start",
+        declared_by="a party",
+        effective_at="2016-09-12T19:00:00+03:00",
+    )
     history = History(AGREEMENT).tell(*struck, watched, tally, convoy, said, b"garbage")
     return history.tick(START + DAY, START + DAY + HOUR).judged(tmp_path_factory.mktemp("page") / "syria-2016")
 
@@ -128,8 +149,16 @@ async def test_what_is_not_there_is_told(site: Site, address: str, said: str) ->
 
 async def test_the_overview_says_what_broke_and_what_needs_attention(site: Site) -> None:
     _, page = await asked(site, "/")
-    for said in ("The gate is closed", "✕ BROKEN", "3/1", "provisional", "contested", "What needs attention",
-                 "1 day of those shown contested", "It can open no more by days to come"):
+    for said in (
+        "The gate is closed",
+        "✕ BROKEN",
+        "3/1",
+        "provisional",
+        "contested",
+        "What needs attention",
+        "1 day of those shown contested",
+        "It can open no more by days to come",
+    ):
         assert said in page, said
     assert 'id="c-SY05-2016-09-12"' in page
     assert 'class="OPEN today"' in page
@@ -221,8 +250,15 @@ def test_pictures_share_one_scale_and_say_what_they_show() -> None:
 
 @pytest.mark.parametrize(
     ("url", "safe"),
-    [("https://a.org/?b", True), ("http://a", True), ("javascript:alert(1)", False), ("//a.org", False),
-     ("data:text/html,x", False), ("http://[", False), ("", False)],
+    [
+        ("https://a.org/?b", True),
+        ("http://a", True),
+        ("javascript:alert(1)", False),
+        ("//a.org", False),
+        ("data:text/html,x", False),
+        ("http://[", False),
+        ("", False),
+    ],
 )
 def test_only_addresses_of_the_web_are_links(url: str, safe: bool) -> None:
     assert (safe_link(url) == url) is safe
@@ -231,7 +267,12 @@ def test_only_addresses_of_the_web_are_links(url: str, safe: bool) -> None:
 def test_values_are_written_as_a_machine_reads_them() -> None:
     at = datetime(2016, 9, 12, 16, tzinfo=UTC)
     assert [text_of(value) for value in (None, True, 3, at, ["أ", None], {"a": at})] == [
-        "", "true", "3", "2016-09-12T16:00:00Z", '["أ", null]', '{"a": "2016-09-12T16:00:00Z"}',
+        "",
+        "true",
+        "3",
+        "2016-09-12T16:00:00Z",
+        '["أ", null]',
+        '{"a": "2016-09-12T16:00:00Z"}',
     ]
 
 
