@@ -1,4 +1,4 @@
-"""Export of a published file as Parquet and CSV, described by its comments as a data package.
+"""Export of a published file as Parquet, CSV and a data package.
 
 The package follows frictionlessdata.io: one resource for each table and view, its schema from the columns.
 """

@@ -1,4 +1,4 @@
-"""Tables and views of a published file, described by their comments and read in pieces."""
+"""Tables and views of a published file, read in pieces."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableAbout:
-    """Table or view of a published file, with the comments on it and its columns."""
+    """Table or view of a published file, with its comments."""
 
     name: str
     kind: str

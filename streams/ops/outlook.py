@@ -41,8 +41,11 @@ def outlook_sentence(status: Status) -> str | None:
     """Say when the gate can open at the earliest; None where it is open or was never judged."""
     if status.gate is None or status.gate.is_open:
         return None
+    last, calendar = status.agreement.last_day, status.agreement.calendar
+    if last is not None and status.now is not None and to_micros(status.now) >= calendar.end_of(last):
+        return "The truce is over: only a late report can open it now."
     found = earliest_opening(status)
     if found is None:
-        return "It can open no more by days to come: the truce ends first." if status.agreement.last_day else None
+        return "It can open no more by days to come: the truce ends first." if last is not None else None
     at = local_time(found.at, status.agreement.clock.time_zone)
     return f"It can open at {at} at the earliest, if every day up to {found.day} is MET."

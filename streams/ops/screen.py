@@ -1,4 +1,4 @@
-"""Status in one screen: the gate, a grid with one line for each region, and what needs attention."""
+"""Status in one screen, with one line for each region."""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ class Shown(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Field of a page's form; a free text where there are no choices, hidden where there is no label."""
+    """Field of a page's form.
+
+    It is a free text where there are no choices, and hidden where there is no label.
+    """
 
     name: str
     label: str | None

@@ -122,6 +122,8 @@ class Site:
             reply = await self._answers.ask(copy, key, lambda: _made(copy, view, arguments, path, asked, form, section))
         except TrucewatchError as error:
             reply = self._refusal(error, path, form)
+        if reply.kind != "text/html":
+            return reply
         return reply._replace(body=reply.body.replace(_BANNER.encode(), self.banner().encode(), 1))
 
     def banner(self) -> str:

@@ -108,6 +108,7 @@ async def test_hostile_text_is_text_on_every_page(attacked: Path) -> None:
     async with serving(attacked) as served:
         pages = {path: await served.get(path) for path in (*PAGES, day, "/region/SY05", *tables)}
         missing = await served.get(f"/region/{HOSTILE}", 404)
+        told = await served.json(f"{day}?format=json")
         odd = await served.get(f"/tables/reports?feed={HOSTILE}")
     shown = [path for path, html in pages.items() if "onerror=alert(1)" in html]
     assert {day, "/declared", "/tables/reports"} <= set(shown)
@@ -122,6 +123,7 @@ async def test_hostile_text_is_text_on_every_page(attacked: Path) -> None:
             assert not [name for name in attrs if name.startswith("on") or name == "style"], (path, attrs)
             for name in ("href", "src", "action"):
                 assert re.match(r"(/|https?://|#)", attrs.get(name) or "/"), (path, attrs)
+    assert HOSTILE in [each["note"] for one in told["incidents"] for each in one["reports"]], "JSON has it as it is"
     assert "https://a.org/x" in Page.of(pages[day]).links()
     assert "javascript:alert(1)" in Page.of(pages[day]).text
 

@@ -7,7 +7,7 @@ from schemas.truceday import MICROS_PER_HOUR
 from tests.support.judged import History, report
 
 HOUR = MICROS_PER_HOUR
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e=1+1"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e<!--banner-->=1+1"
 
 
 def shelling(truce: Agreement, hour: int, region: str = "SY05") -> dict[str, object]:

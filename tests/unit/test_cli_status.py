@@ -402,6 +402,8 @@ def test_the_earliest_opening_is_the_end_of_the_last_day_that_must_be_met(copy: 
     gone = "It can open no more by days to come: the truce ends first."
     assert an_outlook(status, SY05=1) == gone
     assert an_outlook(status, lost=True) == gone
+    over = replace(status, now=from_micros(START + 7 * DAY))
+    assert outlook_sentence(over) == "The truce is over: only a late report can open it now."
     assert status.gate is not None
     assert outlook_sentence(replace(status, gate=replace(status.gate, is_open=True))) is None
     assert outlook_sentence(replace(status, gate=None)) is None
