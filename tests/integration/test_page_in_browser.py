@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from schemas.agreement_file import load_agreement
+from streams.page import server as page_server
+from streams.page.asking import Reply
 from tests.support.brokers import free_port
 from tests.support.browser import PATIENCE, browsing
 from tests.support.demo import Demo
@@ -74,6 +76,7 @@ async def test_a_break_is_announced_while_focus_and_scroll_stay(tmp_path: Path) 
         await tab.size(1280, 400)
         await tab.open(f"{served.base}/")
         await tab.ask(f"document.getElementById('{CELL}-a').focus()")
+        await tab.ask("document.getElementById('streaks').open = true")
         await tab.ask("scrollTo(0, 150)")
         await tab.until("!document.getElementById('pause').hidden")
         before = await tab.ask("scrollY")
@@ -81,6 +84,7 @@ async def test_a_break_is_announced_while_focus_and_scroll_stay(tmp_path: Path) 
         history.judged(folder)
         await tab.until(f"document.getElementById('{CELL}').dataset.word === 'BROKEN'")
         assert await tab.ask("document.activeElement.id") == f"{CELL}-a"
+        assert await tab.ask("document.getElementById('streaks').open")
         assert abs(await tab.ask("scrollY") - before) < 50
         assert await tab.ask("document.title.startsWith('✕ ')")
         assert await tab.ask("document.getElementById('news').textContent") == "SY05-2016-09-12 is BROKEN"
@@ -94,6 +98,86 @@ async def test_a_break_is_announced_while_focus_and_scroll_stay(tmp_path: Path) 
         await tab.ask("document.getElementById('pause').click()")
         await tab.until(f"document.getElementById('{CELL}').textContent.includes('3/1')")
         assert tab.errors == []
+
+
+async def test_a_page_taken_anew_leaves_what_a_person_does(tmp_path: Path) -> None:
+    folder = tmp_path / "syria-2016"
+    history = History(AGREEMENT).tell(shelling(AGREEMENT, 1), b"garbage").tick(AGREEMENT.effective + 3 * HOUR)
+    async with serving(history.judged(folder)) as served, browsing(tmp_path) as tab:
+
+        async def another_copy(hour: int) -> None:
+            history.tell(shelling(AGREEMENT, hour)).tick(AGREEMENT.effective + (hour + 2) * HOUR)
+            history.judged(folder)
+            await served.site.look()
+
+        await tab.size(500)
+        await tab.open(f"{served.base}/tables/grid?sort=region")
+        await tab.ask("document.querySelector('.scroll').scrollLeft = 90")
+        await tab.ask("document.querySelectorAll('td a')[3].focus({ preventScroll: true })")
+        await another_copy(2)
+        await tab.until(f"document.body.dataset.version === '{served.site.version}'")
+        assert await tab.ask("document.querySelector('.scroll').scrollLeft") == 90
+        assert await tab.ask("[...document.querySelectorAll('td a')].indexOf(document.activeElement)") == 3
+        await tab.open(f"{served.base}/rejects")
+        began = served.site.version
+        await tab.ask("document.querySelector('[name=feed]').focus()")
+        await tab.call("Input.insertText", text="a feed")
+        await another_copy(3)
+        await tab.until("!document.getElementById('newer').hidden")
+        # Elsewhere with the focus, what was written is still there.
+        await tab.ask("document.activeElement.blur()")
+        await tab.ask("new Promise((done) => setTimeout(done, 1500))")
+        assert await tab.ask("document.querySelector('[name=feed]').value") == "a feed"
+        assert await tab.ask("document.body.dataset.version") == str(began)
+        await tab.ask("document.getElementById('newer').click()")
+        await tab.until(f"document.body.dataset.version === '{served.site.version}'")
+        await tab.until("document.getElementById('newer').hidden")
+        assert tab.errors == []
+
+
+async def test_old_content_never_stands_under_a_fresh_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "syria-2016"
+    history = History(AGREEMENT).tell(shelling(AGREEMENT, 1)).tick(AGREEMENT.effective + 3 * HOUR)
+
+    async def busy(*_: object) -> Reply:
+        return Reply(503, "text/html", b"<main id=main>busy</main>")
+
+    async with serving(history.judged(folder)) as served, browsing(tmp_path) as tab:
+        await tab.open(f"{served.base}/feeds")
+        began = served.site.version
+        shown = await tab.ask("document.getElementById('banner').dataset.published")
+        with monkeypatch.context() as failing:
+            failing.setattr(served.site, "reply", busy)
+            history.tell(shelling(AGREEMENT, 2)).tick(AGREEMENT.effective + 4 * HOUR)
+            history.judged(folder)
+            await tab.until("document.getElementById('state').textContent === 'STALE, reconnecting.'")
+            assert await tab.ask("document.getElementById('banner').dataset.published") == shown
+            assert await tab.ask("document.body.dataset.version") == str(began)
+        await tab.until(f"document.body.dataset.version === '{served.site.version}'")
+        await tab.until("document.getElementById('state').textContent === ''")
+
+
+async def test_a_refused_stream_is_asked_for_again_and_a_hidden_page_holds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = hostile(AGREEMENT).judged(tmp_path / "syria-2016")
+    refused = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/live'))"
+    async with serving(file) as served, browsing(tmp_path) as tab:
+
+        async def streams(number: int) -> None:
+            async with asyncio.timeout(PATIENCE):
+                while served.server._streams != number:
+                    await asyncio.sleep(0.05)
+
+        with monkeypatch.context() as full:
+            full.setattr(page_server, "STREAMS", 0)
+            await tab.open(f"{served.base}/")
+            await tab.until(refused)
+        await streams(1)
+        for hidden, number in (("true", 0), ("false", 1)):
+            await tab.ask(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
+            await tab.ask("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
+            await streams(number)
 
 
 async def test_a_server_that_goes_away_makes_the_page_stale_until_it_is_back(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Served:
     site: Site
     base: str
     client: ClientSession
+    server: PageServer
 
     async def get(self, path: str, status: int = 200) -> str:
         """Return the body at an address, which must answer with ``status``."""
@@ -119,14 +120,15 @@ class Page(HTMLParser):
 async def serving(path: Path, agreement: str | None = None, max_age: float = 1e9) -> AsyncIterator[Served]:
     """Serve a file at a free port for the length of a block."""
     site, stop = Site(path, agreement, max_age), asyncio.Event()
+    server = PageServer(site, "127.0.0.1:0")
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    server = asyncio.create_task(PageServer(site, "127.0.0.1:0").serve(address.set_result, stop))
-    done, _ = await asyncio.wait({server, address}, return_when=asyncio.FIRST_COMPLETED)
-    if server in done:
-        server.result()
+    running = asyncio.create_task(server.serve(address.set_result, stop))
+    done, _ = await asyncio.wait({running, address}, return_when=asyncio.FIRST_COMPLETED)
+    if running in done:
+        running.result()
     try:
         async with ClientSession(timeout=ClientTimeout(total=PATIENCE)) as client:
-            yield Served(site, await address, client)
+            yield Served(site, await address, client, server)
     finally:
         stop.set()
-        await server
+        await running

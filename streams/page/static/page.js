@@ -1,112 +1,133 @@
 // Follows new copies; moves through the grid by keys.
-"use strict";
-(() => {
-  const $ = (id) => document.getElementById(id);
-  const { body } = document, pause = $("pause"), icon = document.querySelector("link[rel=icon]");
-  let title = document.title, version = body.dataset.version, skew = 0, heard = Date.now(), source = null, at = null;
+const $ = (id) => document.getElementById(id), all = (selector) => [...document.querySelectorAll(selector)];
+const shown = document.body.dataset, pause = $("pause"), newer = $("newer"), [icon] = all("[rel=icon]");
+let title = document.title, at, source, on = shown.live, taking, typed;
+let told = shown.version, skew = 0, heard = Date.now(), opened = heard, failed = 0;
 
-  // Age of the data by the server's clock. Without a word from it for 12 s nobody knows.
-  const ageSaid = (seconds) => {
-    for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]])
-      if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}`;
-    return `${Math.max(0, Math.floor(seconds))} s`;
-  };
-  const tick = () => {
-    const banner = $("banner"), { published, limit, broken } = banner.dataset;
-    const lost = source !== null && Date.now() - heard > 12000;
-    const age = (Date.now() + skew) / 1000 - published;
-    if (published) $("age").textContent = `${ageSaid(age)} ago`;
-    const stale = !published || age > limit || broken || lost;
-    const said = lost ? "STALE, reconnecting." : stale ? "STALE" : "";
-    if ($("state").textContent !== said) $("state").textContent = said;
-    banner.className = stale ? "stale" : "fresh";
-  };
+const ageSaid = (seconds) => {
+  for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]])
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}`;
+  return `${Math.floor(Math.max(0, seconds))} s`;
+};
+const tick = () => {
+  const now = Date.now(), patience = document.hidden || source?.readyState < 2 ? 30000 : 5000;
+  // A refused stream closes for good. One lost in a machine's sleep says nothing.
+  if (on && now - Math.max(heard, opened) > patience) open();
+  if (on && now - failed > 5000) whole();
+  const { published, limit, broken } = $("banner").dataset, age = (now + skew) / 1000 - published, state = $("state");
+  const lost = failed || (source && now - heard > 12000), stale = lost || !published || age > limit || broken;
+  const said = lost ? "STALE, reconnecting." : stale ? "STALE" : "";
+  if (published) $("age").textContent = `${ageSaid(age)} ago`;
+  if (state.textContent !== said) state.textContent = said;
+  $("banner").className = stale ? "stale" : "fresh";
+};
 
-  // Grid: one cell is in the tab order, the arrows move. Without script every link is.
-  const links = () => [...document.querySelectorAll(".grid tbody tr")].map((row) => [...row.querySelectorAll("a[id]")]);
-  const rove = () => {
-    const grid = document.querySelector(".grid");
-    if (!grid) return;
-    grid.setAttribute("role", "grid");
-    const all = links().flat();
-    const home = all.find((link) => link.id === at) || all[0];
-    for (const link of all) link.tabIndex = link === home ? 0 : -1;
-  };
-  document.addEventListener("focusin", ({ target }) => {
-    if (target.matches(".grid a[id]")) { at = target.id; rove(); }
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
-    const legend = $("legend");
-    if (event.key === "?" && legend) { legend.open = !legend.open; legend.scrollIntoView({ block: "nearest" }); return; }
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step || !event.target.matches(".grid a[id]")) return;
-    const rows = links(), y = rows.findIndex((row) => row.includes(event.target));
-    const next = rows[y + step[0]]?.[rows[y].indexOf(event.target) + step[1]];
-    if (next) { event.preventDefault(); next.focus(); }
-  });
+// One cell is in the tab order, the arrows move.
+const links = () => all(".grid tbody tr").map((row) => [...row.querySelectorAll("a[id]")]);
+const rove = () => {
+  all(".grid")[0]?.setAttribute("role", "grid");
+  const cells = links().flat(), home = cells.find(({ id }) => id === at) || cells[0];
+  for (const link of cells) link.tabIndex = link === home ? 0 : -1;
+};
+addEventListener("focusin", ({ target }) => { if (target.matches(".grid a[id]")) { at = target.id; rove(); } });
+addEventListener("input", () => { typed = true; });
+addEventListener("keydown", (event) => {
+  const { key, target, ctrlKey, metaKey, altKey } = event, legend = $("legend");
+  if (ctrlKey || metaKey || altKey || target.closest("form")) return;
+  if (key === "?" && legend) { legend.open = !legend.open; legend.scrollIntoView(false); }
+  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key] || [];
+  const rows = links(), y = rows.findIndex((row) => row.includes(target));
+  const next = rows[y + down]?.[rows[y]?.indexOf(target) + right];
+  if (next) { event.preventDefault(); next.focus(); }
+});
 
-  // What was focused stays so, by its id; the browser keeps the scroll.
-  const keeping = (change) => {
-    const focused = document.activeElement?.id;
-    change();
-    if (focused && focused !== document.activeElement?.id) $(focused)?.focus({ preventScroll: true });
-    rove();
-    tick();
-  };
-  const announce = (news) => {
-    if (!news.length) return;
-    $("news").textContent = news.join("; ");
-    if (news.some((text) => text.endsWith("BROKEN"))) {
-      document.title = `✕ ${title}`;
-      if (!document.hasFocus()) icon.href = "/static/icon-broken.svg";
-    }
-  };
-  addEventListener("focus", () => { document.title = title; icon.href = "/static/icon.svg"; });
-  const put = (parts) => keeping(() => {
-    const news = [];
-    for (const [id, html] of Object.entries(parts)) {
-      const old = $(id);
-      if (!old) continue;
-      const word = old.dataset.word;
-      old.outerHTML = html;
-      const now = $(id).dataset.word;
-      if (now && now !== word) news.push(`${id.slice(2)} is ${now}`);
-      if (id !== "banner") $(id).classList.add("new");
-    }
-    announce(news);
-  });
-  const whole = async () => {
-    const answer = await fetch(location.href);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    keeping(() => {
-      for (const id of ["main", "banner"]) if (page.getElementById(id)) $(id).replaceWith(page.getElementById(id));
-      document.title = title = page.title;
-    });
-  };
-
-  const open = () => {
-    heard = Date.now();
-    source = new EventSource(`/live?since=${version}`);
-    const hear = (data) => { heard = Date.now(); skew = data.now * 1000 - heard; return data; };
-    source.addEventListener("ping", (event) => { hear(JSON.parse(event.data)); });
-    source.onmessage = (event) => {
-      const data = hear(JSON.parse(event.data)), fresh = String(data.version) !== version;
-      version = String(data.version);
-      if (fresh && (body.dataset.live !== "fragments" || !data.parts)) whole();
-      else put({ banner: data.banner, ...(body.dataset.live === "fragments" ? data.parts : {}) });
-    };
-  };
-  if (body.dataset.live) {
-    pause.hidden = false;
-    pause.onclick = () => {
-      if (source) { source.close(); source = null; } else open();
-      pause.textContent = source ? "Pause" : "Go on";
-      pause.setAttribute("aria-pressed", String(!source));
-    };
-    open();
-  }
+// Focus stays by id, or by address and place among its like.
+const like = (it) => all(`main ${it.tagName}`).filter((one) => one.href === it.href);
+const keeping = (change) => {
+  const it = document.activeElement, place = like(it).indexOf(it);
+  const kept = all("details, .scroll").map(({ id, open, scrollLeft }) => [id, { open, scrollLeft }]);
+  change();
+  for (const [id, state] of kept) if ($(id)) Object.assign($(id), state);
+  if (!it.isConnected) ($(it.id) || like(it)[place])?.focus({ preventScroll: true });
   rove();
   tick();
-  setInterval(tick, 1000);
-})();
+};
+onfocus = () => { document.title = title; icon.href = "/static/icon.svg"; };
+const put = (parts) => keeping(() => {
+  const news = [];
+  for (const [id, html] of Object.entries(parts)) {
+    if (!$(id)) continue;
+    const { word } = $(id).dataset;
+    $(id).outerHTML = html;
+    const now = $(id).dataset.word;
+    if (now && now !== word) news.push(`${id.slice(2)} is ${now}`);
+    $(id).classList.add("new");
+  }
+  if (news[0]) $("news").textContent = news.join("; ");
+  if (!/BROKEN/.test(news)) return;
+  document.title = `✕ ${title}`;
+  if (!document.hasFocus()) icon.href = "/static/icon-broken.svg";
+});
+
+// A version is shown once its page is there. No form is taken from under a person's hands.
+const whole = async (asked) => {
+  const behind = shown.version !== told, held = () => !asked && (typed || document.activeElement.closest("form"));
+  newer.hidden = !behind || !held();
+  if (!behind) failed = 0;
+  if (!behind || held() || taking) return;
+  taking = true;
+  try {
+    const text = await (await fetch(location, { signal: AbortSignal.timeout(30000) })).text();
+    const page = new DOMParser().parseFromString(text, "text/html"), { dataset } = page.body;
+    // Refusals, and a proxy's own pages, are of no version.
+    if (!(dataset.version > 0)) throw text;
+    if ((on || asked) && !held()) keeping(() => {
+      for (const id of ["main", "banner"]) $(id).replaceWith(page.getElementById(id));
+      Object.assign(shown, dataset);
+      document.title = title = page.title;
+      typed = false;
+    });
+  } catch { failed = Date.now(); }
+  taking = false;
+};
+const open = () => {
+  source?.close();
+  opened = Date.now();
+  told = shown.version;
+  source = new EventSource(`/live?since=${told}`);
+  const hear = ({ data }) => {
+    data = JSON.parse(data);
+    heard = Date.now();
+    skew = data.now * 1000 - heard;
+    return data;
+  };
+  source.addEventListener("ping", hear);
+  source.onmessage = (event) => {
+    const { version, banner, parts } = hear(event), some = shown.live === "fragments" && parts;
+    // Parts lead on from what was told last.
+    if (shown.version === told && (some || told == version)) { put({ banner, ...some }); shown.version = version; }
+    told = String(version);
+    whole();
+    if (document.hidden) turn();
+  };
+};
+// Browsers open six connections to a server for all tabs: one behind looks in now and then.
+const turn = () => {
+  heard = Date.now();
+  source = source?.close();
+  if (on && !document.hidden) open();
+};
+if (on) {
+  pause.hidden = false;
+  pause.onclick = () => {
+    on = !on;
+    pause.textContent = on ? "Pause" : "Go on";
+    pause.ariaPressed = !on;
+    turn();
+  };
+  newer.onclick = () => whole(true);
+  addEventListener("visibilitychange", turn);
+  open();
+}
+rove();
+setInterval(tick, 1000);
