@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -51,7 +53,8 @@ def open_published(path: Path | str, memory: str | None = None) -> Connection:
 
     Every call reads the file that is there now, even while an earlier connection is open in this process. Queries,
     views and macros may not touch other files. The time zone is UTC. A ``cursor()`` of the connection starts outside
-    of the file; a thread opens its own connection instead. ``memory`` is as much as DuckDB may take, on one thread.
+    of the file; a thread opens its own connection instead. ``memory`` is as much as DuckDB may take, on one thread
+    and without writing to the disk; otherwise it keeps what exceeds its memory in the folder of temporary files.
 
     Raises:
         UsageError: nothing was published there, or it is a file of another kind.
@@ -66,6 +69,9 @@ def open_published(path: Path | str, memory: str | None = None) -> Connection:
         with mapped(path):
             quoted = duckdb_path(path).replace("'", "''")
             connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
+            # DuckDB would keep what exceeds its memory in the working directory.
+            spill = "" if memory else str(Path(tempfile.gettempdir()) / f"trucewatch-{secrets.token_hex(8)}")
+            connection.execute("SET temp_directory = $spill", {"spill": spill})
             # Whoever made the file wrote its views: they may not read other files here, nor send what they find.
             connection.execute("SET enable_external_access = false")
             # A macro looks up its tables on the session's search path, not in its own file.

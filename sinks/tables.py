@@ -11,7 +11,6 @@ from sinks.selecting import Connection
 
 #: Text fetched for one piece of a table at most: a raw report may have megabytes.
 _MOST_CHARACTERS = 4_000_000
-_BATCH = 100
 #: Types whose values have no order that a person would ask for.
 _UNORDERED = ("JSON", "BLOB", "STRUCT")
 
@@ -123,14 +122,21 @@ def piece_of(connection: Connection, table: TableAbout, asked: Asked) -> Piece:
     found = connection.execute(sql, [*values, asked.limit + 1, asked.offset])
     rows: list[tuple[Any, ...]] = []
     characters = 0
-    while batch := found.fetchmany(_BATCH):
-        rows += batch
-        characters += sum(len(value) for row in batch for value in row if isinstance(value, str))
-        if characters > _MOST_CHARACTERS:
-            # An unread result would block the connection.
-            more = bool(found.fetchall()) or len(rows) > asked.limit
-            return Piece(rows[: asked.limit], more)
-    return Piece(rows[: asked.limit], len(rows) > asked.limit)
+    # Row by row: the rest of the result, which may be gigabytes, is never fetched.
+    while row := found.fetchone():
+        if len(rows) == asked.limit or characters > _MOST_CHARACTERS:
+            return Piece(rows, more=True)
+        rows.append(row)
+        characters += sum(map(_characters, row))
+    return Piece(rows, more=False)
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_characters, value))
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    return len(value) if isinstance(value, str) else 0
 
 
 def _order(table: TableAbout, asked: Asked) -> str:
