@@ -29,7 +29,7 @@ def attention(status: Status) -> list[Matter]:
             f"explain {cell.region} {cell.truce_day}",
             f"/region/{cell.region}/{cell.truce_day}",
         )
-        for cell in status.cells
+        for cell in status.newest
         if cell.truce_day == today and cell.verdict == "BROKEN" and cell.region in needed
     ]
     if (grows := growth(status.reject_rates)) is not None:

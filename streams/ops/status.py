@@ -46,6 +46,7 @@ class Status:
         now: the ledger's time.
         days: the truce-days of ``cells``.
         judged: the first and the last judged truce-day; None when there is none.
+        newest: the cells of the last judged truce-day, shown or not; outlook and attention rest on them.
         windows: the regions' windows, those first that keep the gate shut.
         turns: the moments at which the gate opened or closed.
         amended: the versions of final days of the last seven days, by the ledger's time.
@@ -58,6 +59,7 @@ class Status:
     judged: tuple[date, date] | None
     windows: list[Window]
     cells: list[Cell]
+    newest: list[Cell]
     gate: Gate | None
     turns: list[Gate]
     feeds: list[FeedState]
@@ -191,6 +193,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
     feeds = reading.feeds(connection)
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
+    judged = reading.judged_days(connection)
     rejects = reading.reject_counts(connection)
     # The days asked for, judged or not: monitors published bulletins of days before the truce as well.
     asked = span if days is None else (shown[0], span[1]) if shown else None
@@ -199,9 +202,10 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         published_at=about.published_at,
         now=about.now,
         days=shown,
-        judged=reading.judged_days(connection),
+        judged=judged,
         windows=sorted(reading.windows(connection), key=_by_need),
         cells=cells,
+        newest=reading.grid(connection, (judged[1], judged[1])) if judged else [],
         gate=reading.gate(connection),
         turns=_turns(history),
         feeds=feeds,
@@ -226,7 +230,8 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
     # Nobody knows what will be held after the last judgement, so the status stops there.
     instant = min(as_of, about.now) if about.now else as_of
     held = reading.grid_as_of(connection, instant, (date.min, date.max))
-    judged = [cell.truce_day for cell in held]
+    days_held = [cell.truce_day for cell in held]
+    judged = (min(days_held), max(days_held)) if days_held else None
     shown, cells = _last_days([cell for cell in held if span[0] <= cell.truce_day <= span[1]], days)
     history = [line for line in reading.gate_history(connection) if line.recorded_at <= instant]
     return Status(
@@ -234,9 +239,10 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
         published_at=about.published_at,
         now=instant,
         days=shown,
-        judged=(min(judged), max(judged)) if judged else None,
+        judged=judged,
         windows=sorted(reading.windows_as_of(connection, instant), key=_by_need),
         cells=cells,
+        newest=[cell for cell in held if judged is not None and cell.truce_day == judged[1]],
         gate=history[-1] if history else None,
         turns=_turns(history),
         feeds=[],

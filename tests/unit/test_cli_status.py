@@ -16,6 +16,7 @@ from schemas.agreement_file import load_agreement
 from schemas.errors import StoreUnavailable
 from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.records import Cell
+from streams.ops.attention import attention
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
 from streams.ops.outlook import outlook_sentence
 from streams.ops.screen import show_screen
@@ -381,14 +382,10 @@ def test_a_stale_copy_gives_programs_an_error_alone(run: Run, copy: Path) -> Non
 def an_outlook(status: Status, *, lost: bool = False, **streaks: int) -> str | None:
     """Return the outlook with other streaks, all of five days unless given, and Hama's running day lost or not."""
     windows = [replace(each, streak_days=streaks.get(each.region, 5)) for each in status.windows]
-    today = max(cell.truce_day for cell in status.cells)
-    cells = [
-        replace(cell, verdict="BROKEN" if lost and cell.region == "SY05" else "UNKNOWN")
-        if cell.truce_day == today
-        else cell
-        for cell in status.cells
+    newest = [
+        replace(cell, verdict="BROKEN" if lost and cell.region == "SY05" else "UNKNOWN") for cell in status.newest
     ]
-    return outlook_sentence(replace(status, windows=windows, cells=cells))
+    return outlook_sentence(replace(status, windows=windows, newest=newest))
 
 
 def test_the_earliest_opening_is_the_end_of_the_last_day_that_must_be_met(copy: Path) -> None:
@@ -407,6 +404,29 @@ def test_the_earliest_opening_is_the_end_of_the_last_day_that_must_be_met(copy: 
     assert status.gate is not None
     assert outlook_sentence(replace(status, gate=replace(status.gate, is_open=True))) is None
     assert outlook_sentence(replace(status, gate=None)) is None
+
+
+def test_outlook_and_attention_are_of_the_running_day_whatever_days_are_shown(tmp_path: Path) -> None:
+    """Hama breaks the second day while it runs."""
+    struck = [
+        report(
+            "incident",
+            f"i{number}",
+            reported_at=START + DAY + 4 * HOUR,
+            region="SY05",
+            occurred=(START + DAY + number * HOUR,) * 2,
+            kind="shelling",
+        )
+        for number in range(3)
+    ]
+    file = History(AGREEMENT).tell(*struck).tick(START + DAY + 5 * HOUR).judged(tmp_path / "syria-2016")
+    first, now = date(2016, 9, 12), from_micros(START + DAY + 5 * HOUR)
+    every = read_status(file)
+    assert "SY05 Hama is BROKEN on the running day" in [each.text for each in attention(every)]
+    for chosen in ({"last": first}, {"days": 1}, {"last": first, "as_of": now}):
+        status = read_status(file, **chosen)
+        assert outlook_sentence(status) == outlook_sentence(every)
+        assert attention(status)[0] == attention(every)[0]
 
 
 def test_status_shows_grid_gate_feeds_and_rejects(run: Run, copy: Path) -> None:
