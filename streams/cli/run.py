@@ -190,7 +190,7 @@ def _watch(
             own.check()
         workers.look(time.monotonic())
         for page in pages:
-            page.look(say)
+            page.look(say, time.monotonic())
         if time.monotonic() - spoken >= _STATUS_SECONDS:
             spoken = time.monotonic()
             for copy in copies:
