@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,10 @@ def serve(
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Address to serve at; port 0 is a free one.")
     ] = "127.0.0.1:8480",
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="Name by which a proxy passes requests on; may be repeated."),
+    ] = None,
     max_age: Annotated[
         int, typer.Option("--max-age", min=1, metavar="SECONDS", help="Age from which a copy is called STALE.")
     ] = MAX_AGE,
@@ -41,7 +46,7 @@ def serve(
 
     Reads the published copy only, as a process of its own, and changes nothing. It follows each new copy, and goes
     on with the one before where a file cannot be read. Nobody has to log in: it listens on this machine alone unless
-    told otherwise.
+    told otherwise, and answers there to no other machine's name but those of --name.
 
     [bold]Examples[/bold]
 
@@ -59,7 +64,7 @@ def serve(
         path = copy_path(settings.data, wanted)
     if until_eof:
         end_with_parent()
-    serve_file(path, wanted, listen, max_age, as_json=as_json)
+    serve_file(path, wanted, listen, max_age, as_json=as_json, names=name or ())
 
 
 def check_address(listen: str) -> None:
@@ -73,7 +78,9 @@ def check_address(listen: str) -> None:
         raise UsageError(f"--listen: {listen!r} is no address", "write it as 127.0.0.1:8480")
 
 
-def serve_file(path: Path, agreement: str | None, listen: str, max_age: float, *, as_json: bool) -> None:
+def serve_file(
+    path: Path, agreement: str | None, listen: str, max_age: float, *, as_json: bool, names: Sequence[str] = ()
+) -> None:
     """Serve the page over a file until Ctrl-C, and say where."""
     # Its imports would slow every other command.
     from streams.page.server import serve_page
@@ -86,6 +93,6 @@ def serve_file(path: Path, agreement: str | None, listen: str, max_age: float, *
             news().print(Text(f"trucewatch: serving {path} at {address}/; stop with Ctrl-C"))
 
     async def run() -> None:
-        await serve_page(Site(path, agreement, max_age), listen, told)
+        await serve_page(Site(path, agreement, max_age), listen, told, names)
 
     asyncio.run(run())

@@ -31,7 +31,7 @@ _ADDRESSES: list[tuple[re.Pattern[str], View, frozenset[str] | None]] = [
         ("/convoys", pages.convoys, ""),
         ("/parties", pages.parties, ""),
         ("/declared", pages.declared, "as_of"),
-        ("/rejects", pages.refused, "code feed pending"),
+        ("/rejects", pages.refused, "code feed pending offset"),
         ("/tables", tables.catalogue, ""),
         ("/tables/([^/]+)", tables.table, None),
     )

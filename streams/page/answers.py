@@ -37,6 +37,17 @@ class Shown(NamedTuple):
     number: bool
 
 
+class Following(NamedTuple):
+    """Rows that follow those of a table, by their address."""
+
+    path: str
+    query: Mapping[str, object]
+
+    def as_(self, form: Form) -> str:
+        """Return their address in a form."""
+        return address(self.path, {**self.query, "format": None if form == "html" else form})
+
+
 class Field(NamedTuple):
     """Field of a page's form.
 
@@ -53,7 +64,7 @@ class Field(NamedTuple):
 class Section:
     """Table of a page.
 
-    ``named`` is the path below which each row has a page of its name.
+    ``named`` is the path below which each row has a page of its name. ``following`` are the rows left out at the end.
     """
 
     key: str
@@ -63,6 +74,7 @@ class Section:
     note: str | None = None
     links: list[tuple[str, str]] = field(default_factory=list)
     named: str | None = None
+    following: Following | None = None
 
     def shown(self) -> Iterator[list[Shown]]:
         """Yield the rows as a page shows them, with links to the regions and days they name."""
@@ -121,11 +133,12 @@ def records_section(
     note: str | None = None,
     *,
     leave_out: Sequence[str] = (),
+    **more: Any,
 ) -> Section:
     """Return records of one dataclass as a table."""
     names = [each.name for each in fields(kind) if each.name not in leave_out]
     rows = [[getattr(record, name) for name in names] for record in records]
-    return Section(key, title, [Head(name) for name in names], rows, note)
+    return Section(key, title, [Head(name) for name in names], rows, note, **more)
 
 
 def json_of(answer: Answer) -> bytes:
@@ -151,6 +164,11 @@ def forms_of(path: str, query: Mapping[str, str], answer: Answer) -> list[tuple[
         name = f"{section.title} as CSV" if several else "as CSV"
         found.append((name, address(path, {**query, "format": "csv", **extra})))
     return found
+
+
+def following_of(sections: Sequence[Section], form: Form) -> tuple[str, ...]:
+    """Return the addresses, in a form, of the rows that tables leave out at their ends."""
+    return tuple(each.following.as_(form) for each in sections if each.following)
 
 
 def rows_note(first: int, rows: int, more: bool) -> str:

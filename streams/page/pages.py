@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from schemas.errors import UsageError
@@ -17,12 +18,12 @@ from streams.ops.explain_json import explanation_json, past_json
 from streams.ops.explain_text import MOST_LISTED
 from streams.ops.rejects import growth
 from streams.ops.status import silence, status_in
-from streams.page.answers import Answer, Field, Form, Head, Section, records_section
+from streams.page.answers import Answer, Field, Following, Form, Head, Section, records_section
 from streams.page.copies import Copy, rolling_of
 from streams.page.overview import DAYS, overview, parts_of
-from streams.page.questions import Query, day_of, instant_of, only
+from streams.page.questions import Query, day_of, instant_of, number_of, only
 from streams.page.render import address
-from streams.page.tables import of_sections, view_section
+from streams.page.tables import MOST_ROWS, of_sections, view_section
 
 _LATEST_REJECTS = 200
 
@@ -69,9 +70,9 @@ def region(copy: Copy, query: Query, form: Form, pcode: str) -> Answer:
     listed = tables(copy.connection)
     of_region = {"region": pcode}
     sections = [
-        view_section(copy, listed["grid"], of_region, "truce_day", "Days, the latest first", descending=True),
-        view_section(copy, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True),
-        view_section(copy, listed["access_score"], of_region, "first_day", "People reached", descending=True),
+        view_section(copy, form, listed["grid"], of_region, "truce_day", "Days, the latest first", descending=True),
+        view_section(copy, form, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True),
+        view_section(copy, form, listed["access_score"], of_region, "first_day", "People reached", descending=True),
     ]
     return of_sections(f"{pcode} {known[pcode][0]}", sections)
 
@@ -105,9 +106,9 @@ def convoys(copy: Copy, query: Query, form: Form) -> Answer:
     """Return every convoy with its state, what is due, and the people of it."""
     listed = tables(copy.connection)
     sections = [
-        view_section(copy, listed["convoys_due"], {}, "hours_overdue", "The most overdue first", descending=True),
-        view_section(copy, listed["access_score"], {"span": "window"}, "region", "People reached and requested"),
-        view_section(copy, listed["convoy_claims"], {}, "convoy", "Each feed's word"),
+        view_section(copy, form, listed["convoys_due"], {}, "hours_overdue", "The most overdue first", descending=True),
+        view_section(copy, form, listed["access_score"], {"span": "window"}, "region", "People reached and requested"),
+        view_section(copy, form, listed["convoy_claims"], {}, "convoy", "Each feed's word"),
     ]
     return of_sections("Convoys", sections)
 
@@ -123,7 +124,7 @@ def parties(copy: Copy, query: Query, form: Form) -> Answer:
     )
     sections = [
         records_section("parties", "Since the truce took effect", PartyLine, lines, note),
-        view_section(copy, tables(copy.connection)["unknown_accused"], {}, "name", "Names that no party has"),
+        view_section(copy, form, tables(copy.connection)["unknown_accused"], {}, "name", "Names that no party has"),
     ]
     return of_sections("Parties", sections)
 
@@ -147,16 +148,22 @@ def refused(copy: Copy, query: Query, form: Form) -> Answer:
     choice = Choice(
         code=query.get("code") or None, feed=query.get("feed") or None, pending=query.get("pending") == "yes"
     )
-    found = list(rejects(copy.connection, choice, limit=_LATEST_REJECTS, with_bytes=False))
+    offset, limit = number_of(query, "offset"), _LATEST_REJECTS if form == "html" else MOST_ROWS
+    newest = rejects(copy.connection, choice, limit=offset + limit + 1, with_bytes=False)
+    found = list(islice(newest, offset, None))
+    shown = found[:limit]
+    following = Following("/rejects", {**query, "offset": offset + limit}) if len(found) > limit else None
     shares = reject_shares(copy.connection, Choice())
     sections = [
         records_section(
             "rejects",
-            f"The newest {len(found)}",
+            "The newest first",
             Reject,
-            found,
+            shown,
             "`trucewatch rejects show` has the bytes and says how to mend or dismiss one.",
             leave_out=("source_log", "original", "original_bytes", "redrive_offset"),
+            links=[("the older ones", following.as_("html"))] if following else [],
+            following=following,
         ),
         _rejects_by_code(copy, choice),
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from typing import NamedTuple
 
@@ -13,7 +15,8 @@ import structlog
 from aiohttp import web
 
 from schemas.errors import UsageError
-from streams.page.connections import BoundedServer
+from streams.page.connections import BoundedServer, writing
+from streams.page.hosts import Hosts
 from streams.page.render import address
 from streams.page.site import Site
 
@@ -21,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 #: Streams of changes that may be open; a page without one is read anew by hand.
 STREAMS = 400
-#: How often a stream says that it lives, and how long a reader may take to take an event.
-PING_SECONDS, WRITE_SECONDS = 5.0, 20.0
+#: How often a stream says that it lives.
+PING_SECONDS = 5.0
 _CLOSE_SECONDS = 1.0
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
@@ -49,11 +52,13 @@ class PageServer:
     Args:
         site: the pages.
         address: ``host:port``; port 0 has the system choose one.
+        names: names by which a proxy passes requests on.
     """
 
-    def __init__(self, site: Site, address: str) -> None:
+    def __init__(self, site: Site, address: str, names: Sequence[str] = ()) -> None:
         self._site = site
         self._address = address
+        self._hosts = Hosts(address.rpartition(":")[0], names)
         self._assets = _assets()
         self._streams = 0
         self._closing = False
@@ -94,6 +99,8 @@ class PageServer:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in {"GET", "HEAD"}:
             return _said(405, "nothing can be changed here\n", {"Allow": "GET, HEAD"})
+        if not self._hosts.allow(request.headers.get("Host")):
+            return _said(421, "the page has another name; `trucewatch serve --name` gives it one\n")
         if request.path == "/live" and request.method == "GET":
             return await self._stream(request)
         if request.path == "/livez":
@@ -114,7 +121,9 @@ class PageServer:
             where = address(path, {**asked, query["column"]: query.get("is", "")})
             return _said(303, "", {"Location": where})
         reply = await self._site.reply(path, query)
-        headers = {**_HEADERS, "Retry-After": "5"} if reply.status == 503 else _HEADERS
+        headers = {**_HEADERS, "Retry-After": "5"} if reply.status == 503 else dict(_HEADERS)
+        if reply.following:
+            headers["Link"] = ", ".join(f'<{each}>; rel="next"' for each in reply.following)
         return web.Response(
             status=reply.status, body=reply.body, content_type=reply.kind, charset="utf-8", headers=headers
         )
@@ -128,25 +137,26 @@ class PageServer:
         self._streams += 1
         try:
             await response.prepare(request)
-            await _write(response, b"retry: 2000\n\n")
+            await _write(request, response, b"retry: 2000\n\n")
             # Its banner may be of another time: the first event comes at once.
-            turned, due = self._site.turned, True
+            due = True
             while not self._closing:
                 if due:
-                    await _write(response, self._site.event(seen))
-                    seen = self._site.copy.version if self._site.copy else 0
+                    # Another copy may come while this event is on its way: the next one leads on from this.
+                    turned, event = self._site.turned, self._site.event(seen)
+                    seen = self._site.version
+                    await _write(request, response, event)
                 due = await _set_within(turned, PING_SECONDS)
-                turned = self._site.turned
                 if not due:
-                    await _write(response, self._site.ping())
-        except (TimeoutError, ConnectionError):
+                    await _write(request, response, self._site.ping())
+        except ConnectionError:
             response.force_close()
         finally:
             self._streams -= 1
         return response
 
 
-async def serve_page(site: Site, address: str, told: Callable[[str], None]) -> None:
+async def serve_page(site: Site, address: str, told: Callable[[str], None], names: Sequence[str] = ()) -> None:
     """Serve a site until SIGINT or SIGTERM.
 
     Raises:
@@ -156,13 +166,16 @@ async def serve_page(site: Site, address: str, told: Callable[[str], None]) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await PageServer(site, address).serve(told, stop)
+    await PageServer(site, address, names).serve(told, stop)
 
 
 def _assets() -> Mapping[str, _Asset]:
     found = {}
     for file in (resources.files("streams.page") / "static").iterdir():
         body = file.read_bytes()
+        if file.name.endswith(".js"):
+            # Comments and indentation are for whoever reads the source.
+            body = re.sub(rb"(?m)^\s*(//.*\n)?", b"", body)
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         found[f"/static/{file.name}"] = _Asset(_KINDS[file.name.rpartition(".")[2]], body, tag)
     return found
@@ -184,16 +197,15 @@ def _version(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
-async def _write(response: web.StreamResponse, event: bytes) -> None:
+async def _write(request: web.BaseRequest, response: web.StreamResponse, event: bytes) -> None:
     """Send an event; one who does not take it for long is let go, or it would pile up in memory."""
-    async with asyncio.timeout(WRITE_SECONDS):
+    async with writing(request):
         await response.write(event)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        return False
-    return True
+    # Both may come in one turn of the loop.
+    return event.is_set()

@@ -14,11 +14,11 @@ import orjson
 import structlog
 from markupsafe import Markup
 
-from schemas.errors import DependencyUnavailable, TrucewatchError, UsageError
+from schemas.errors import DependencyUnavailable, StoreUnavailable, TrucewatchError, UsageError
 from streams.ops.status import ago, freshness
 from streams.ops.wording import local_time
 from streams.page.addresses import NAV, View, form_of, view_at
-from streams.page.answers import Form, csv_of, forms_of, json_of
+from streams.page.answers import Form, csv_of, following_of, forms_of, json_of
 from streams.page.asking import Answers, Reply
 from streams.page.copies import Copy, Signature, open_copy, signature_of
 from streams.page.live import Changes
@@ -66,11 +66,16 @@ class Site:
         self._signature: Signature | None = None
         self._tried = 0.0
         self._changes = Changes()
-        self._events: dict[int, bytes] = {}
+        self._parts: dict[int, orjson.Fragment] = {}
         self.copy: Copy | None = None
         self.problem: TrucewatchError | None = None
         self.turned = asyncio.Event()
         self.reads = 0
+
+    @property
+    def version(self) -> int:
+        """Version of the copy that is shown; 0 until one was read."""
+        return self.copy.version if self.copy else 0
 
     async def watch(self) -> None:
         """Follow the path until cancelled."""
@@ -85,7 +90,7 @@ class Site:
         if signature == self._signature and not due and (self.copy or self.problem):
             return
         self._tried, self._signature = time.monotonic(), signature
-        after = self.copy.version if self.copy else 0
+        after = self.version
         before = str(self.problem)
         try:
             copy = await asyncio.get_running_loop().run_in_executor(
@@ -96,9 +101,15 @@ class Site:
             if str(error) == before:
                 return
             log.warning("copy_unreadable", file=str(self._path), reason=str(error))
+        except Exception as error:
+            # A copy that nobody foresaw must not take the page of the one before along.
+            self.problem = StoreUnavailable(f"{self._path}: a fault of trucewatch itself, {type(error).__name__}")
+            if str(self.problem) == before:
+                return
+            log.exception("copy_failed", file=str(self._path))
         else:
             self._show(copy)
-        self._events.clear()
+        self._parts.clear()
         turned, self.turned = self.turned, asyncio.Event()
         turned.set()
 
@@ -119,7 +130,11 @@ class Site:
             if copy is None:
                 raise self.problem or DependencyUnavailable(f"{self._path} is being read")
             key = (path, tuple(sorted(asked.items())), form, section)
-            reply = await self._answers.ask(copy, key, lambda: _made(copy, view, arguments, path, asked, form, section))
+            # The overview was read with its copy.
+            apart = path == "/" and not asked
+            reply = await self._answers.ask(
+                copy, key, lambda: _made(copy, view, arguments, path, asked, form, section), apart=apart
+            )
         except TrucewatchError as error:
             reply = self._refusal(error, path, form)
         if reply.kind != "text/html":
@@ -151,18 +166,18 @@ class Site:
         )
 
     def event(self, since: int) -> bytes:
-        """Return the event that leads a page from a version to the present one; all pages of one version share it.
+        """Return the event that leads a page from a version to the present one.
 
-        A page whose version nobody remembers is told to take the whole page anew: its parts are null.
+        All pages of one version share its parts. Time and banner are of this moment, or a page that comes late would
+        be told an age of long ago. A page whose version nobody remembers is told to take the whole page anew: its
+        parts are null.
         """
-        # Whoever makes versions up shares one event, or each would stay in memory.
+        # Whoever makes versions up shares one answer, or each would stay in memory.
         since = since if self._changes.knows(since) else 0
-        if since not in self._events:
-            parts = self._changes.since(since)
-            version = self.copy.version if self.copy else 0
-            data = {"version": version, "now": self._now().timestamp(), "banner": self.banner(), "parts": parts}
-            self._events[since] = b"id: %d\ndata: %b\n\n" % (version, orjson.dumps(data))
-        return self._events[since]
+        if since not in self._parts:
+            self._parts[since] = orjson.Fragment(orjson.dumps(self._changes.since(since)))
+        told = {"version": self.version, "now": self._now().timestamp(), "banner": self.banner()}
+        return b"id: %d\ndata: %b\n\n" % (self.version, orjson.dumps({**told, "parts": self._parts[since]}))
 
     def ping(self) -> bytes:
         """Return an event that says that the server lives, and its time."""
@@ -187,7 +202,8 @@ class Site:
             "said": str(error),
             "hint": error.hint,
             "live": "page",
-            "version": 0,
+            # A page that is not there is so in this copy. One that could not be made is of none.
+            "version": self.version if status == 404 else 0,
             "forms": [],
         }
         return Reply(status, "text/html", _bytes(rendered("problem.html", **told, **_frame(self.copy, path))))
@@ -204,12 +220,12 @@ def _made(
 ) -> Reply:
     answer = view(copy, query, form, *arguments)
     if form == "json":
-        return Reply(200, "application/json", json_of(answer))
+        return Reply(200, "application/json", json_of(answer), following_of(answer.sections, form))
     if form == "csv":
-        found = [each for each in answer.sections if section in (None, each.key)]
+        found = [each for each in answer.sections if section in (None, each.key)][:1]
         if not found:
             raise UsageError("there is no such table at this address as CSV")
-        return Reply(200, "text/csv", csv_of(found[0]))
+        return Reply(200, "text/csv", csv_of(found[0]), following_of(found, form))
     text = rendered(
         answer.template,
         **answer.context,

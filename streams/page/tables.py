@@ -7,13 +7,13 @@ from typing import Any
 
 from schemas.errors import UsageError
 from sinks.tables import Asked, TableAbout, piece_of, tables
-from streams.page.answers import WIDTH, Answer, Field, Form, Head, Section, rows_note
+from streams.page.answers import WIDTH, Answer, Field, Following, Form, Head, Section, rows_note
 from streams.page.copies import Copy
 from streams.page.questions import Query, number_of, without
 from streams.page.render import address
 
-#: Rows of a table on one page, in one answer for programs, and where it is one of several.
-_ROWS, _MOST_ROWS, _FIRST_ROWS = 50, 5_000, 200
+#: Rows of a table on one page, where it is one of several, and in one answer for programs.
+_ROWS, _FIRST_ROWS, MOST_ROWS = 50, 200, 5_000
 
 
 def catalogue(copy: Copy, query: Query, form: Form) -> Answer:
@@ -36,7 +36,7 @@ def table(copy: Copy, query: Query, form: Form, name: str) -> Answer:
         query.get("sort"),
         query.get("desc") == "1",
         offset,
-        _ROWS if form == "html" else _MOST_ROWS,
+        _ROWS if form == "html" else MOST_ROWS,
         WIDTH if form == "html" else None,
     )
     piece = piece_of(copy.connection, about, asked)
@@ -44,14 +44,15 @@ def table(copy: Copy, query: Query, form: Form, name: str) -> Answer:
     links = []
     if offset:
         links.append(("the rows before", address(path, {**query, "offset": max(0, offset - _ROWS)})))
-    following = address(path, {**query, "offset": offset + len(piece.rows)}) if piece.more else None
-    links += [("the next rows", following)] if following else []
+    following = Following(path, {**query, "offset": offset + len(piece.rows)}) if piece.more else None
+    links += [("the next rows", following.as_("html"))] if following else []
     links += [
         (f"without {column} = {value or 'NULL'}", address(path, without(query, column, "offset")))
         for column, value in where.items()
     ]
     note = rows_note(offset, len(piece.rows), piece.more)
-    section = Section("rows", about.kind, _heads(about, path, query), piece.rows, note, links)
+    heads = _heads(about, path, query)
+    section = Section("rows", about.kind, heads, piece.rows, note, links, following=following)
     form_ = [
         Field("column", "where", "", [(each.name, each.name) for each in about.columns if each.ordered]),
         Field("is", "is (nothing stands for NULL)", ""),
@@ -62,7 +63,7 @@ def table(copy: Copy, query: Query, form: Form, name: str) -> Answer:
         "kind": about.kind,
         "comment": about.comment,
         "offset": offset,
-        "next": following,
+        "next": following.as_("json") if following else None,
     }
     document["columns"] = [{"name": each.name, "type": each.kind, "comment": each.comment} for each in about.columns]
     document["rows"] = section.objects()
@@ -80,19 +81,23 @@ def of_sections(
 ) -> Answer:
     """Return a page of tables."""
     context = {"sections": sections, "note": note, "form": form or []}
-    document = {section.key: section.objects() for section in sections}
+    document: dict[str, Any] = {section.key: section.objects() for section in sections}
+    document["next"] = {each.key: each.following.as_("json") for each in sections if each.following}
     return Answer(title, "sections.html", context, document, sections, live)
 
 
 def view_section(
-    copy: Copy, about: TableAbout, where: Mapping[str, str], sort: str, title: str, *, descending: bool = False
+    copy: Copy, form: Form, about: TableAbout, where: Mapping[str, str], sort: str, title: str, *, descending: bool = False
 ) -> Section:
-    """Return the first rows of a view, with the address of all of it."""
-    piece = piece_of(copy.connection, about, Asked(where, sort, descending, limit=_FIRST_ROWS, width=WIDTH))
-    query = {**where, "sort": sort, "desc": "1" if descending else None}
-    every = address(f"/tables/{about.name}", query)
+    """Return the first rows of a view, with the addresses of those that follow and of all of it."""
+    limit, width = (_FIRST_ROWS, WIDTH) if form == "html" else (MOST_ROWS, None)
+    piece = piece_of(copy.connection, about, Asked(where, sort, descending, limit=limit, width=width))
+    path, query = f"/tables/{about.name}", {**where, "sort": sort, "desc": "1" if descending else None}
+    following = Following(path, {**query, "offset": len(piece.rows)}) if piece.more else None
+    links = [(f"the view {about.name}", address(path, query))]
+    links += [("the next rows", following.as_("html"))] if following else []
     heads = [Head(each.name, each.comment) for each in about.columns]
-    return Section(about.name, title, heads, piece.rows, about.comment, [(f"the view {about.name}", every)])
+    return Section(about.name, title, heads, piece.rows, about.comment, links, following=following)
 
 
 def _heads(about: TableAbout, path: str, query: Query) -> list[Head]:

@@ -9,6 +9,9 @@ from tests.support.judged import History, report
 HOUR = MICROS_PER_HOUR
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e<!--banner-->=1+1"
 
+#: Texts that a spreadsheet would take for formulas.
+FORMULAS = ("=1+1", "+1", "@SUM(1)", "-1+1", '=cmd|"/c calc"!A1')
+
 
 def shelling(truce: Agreement, hour: int, region: str = "SY05") -> dict[str, object]:
     """Return an incident in an hour of the truce, reported an hour later."""
@@ -26,6 +29,11 @@ def hostile(truce: Agreement) -> History:
     texts = {"note": HOSTILE, "sources": sources, "claimant": HOSTILE, "accused": [HOSTILE]}
     struck = shelling(truce, 1) | texts | {"place": {"pcode": "SY05", "names": [HOSTILE]}}
     declared = {"act": "start", "declared_by": HOSTILE, "effective_at": "2016-09-12T19:00:00+03:00", "note": HOSTILE}
-    told = [struck, shelling(truce, 2), report("declaration", "d", reported_at=truce.effective + HOUR, **declared)]
+    said = [declared, *(declared | {"declared_by": text} for text in FORMULAS)]
+    told = [
+        struck,
+        shelling(truce, 2),
+        *(report("declaration", f"d{n}", reported_at=truce.effective + HOUR, **each) for n, each in enumerate(said)),
+    ]
     history = History(truce).tell(*told, f'{{"type": "{HOSTILE}'.encode())
     return history.tick(truce.effective + 3 * HOUR)

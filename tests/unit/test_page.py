@@ -7,18 +7,25 @@ import csv
 import io
 import json
 import threading
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
+import sinks.tables
 from schemas.agreement_file import load_agreement
 from schemas.errors import DependencyUnavailable
 from schemas.truceday import MICROS_PER_HOUR
+from sinks.reading import open_published
 from sinks.rolling import RollingDay
-from streams.page import asking
+from streams.page import asking, pages, tables
+from streams.page import site as site_module
 from streams.page.answers import Head, Section, csv_of
+from streams.page.hosts import Hosts
 from streams.page.live import Changes
 from streams.page.render import safe_link, text_of
 from streams.page.site import Site
@@ -93,7 +100,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         declared_by="a party",
         effective_at="2016-09-12T19:00:00+03:00",
     )
-    history = History(AGREEMENT).tell(*struck, watched, tally, convoy, said, b"garbage")
+    history = History(AGREEMENT).tell(*struck, watched, tally, convoy, said, b"garbage", b"rubbish")
     return history.tick(START + DAY, START + DAY + HOUR).judged(tmp_path_factory.mktemp("page") / "syria-2016")
 
 
@@ -165,19 +172,179 @@ async def test_the_overview_says_what_broke_and_what_needs_attention(site: Site)
 
 
 async def test_a_question_that_takes_too_long_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.05)
     assert site.copy is not None
     connection = site.copy.connection
 
     def endless() -> asking.Reply:
+        # Late before its query begins: an interrupt finds nothing to end.
+        time.sleep(0.1)
         connection.execute("SELECT count(*) FROM range(10_000_000_000) a, range(10_000_000_000) b").fetchall()
         raise AssertionError
 
-    answers = asking.Answers()
-    with pytest.raises(DependencyUnavailable, match="takes longer than"):
-        await answers.ask(site.copy, "endless", endless)
+    answers, made = asking.Answers(), []
+    with monkeypatch.context() as short:
+        short.setattr(asking, "ANSWER_SECONDS", 0.05)
+        found = await asyncio.gather(
+            answers.ask(site.copy, "endless", endless),
+            answers.ask(site.copy, "behind it", lambda: made.append("late") or asking.Reply(200, "", b"")),
+            return_exceptions=True,
+        )
+    assert [str(each) for each in found] == ["the answer takes longer than 0 s"] * 2
     assert (await answers.ask(site.copy, "next", lambda: asking.Reply(200, "", b""))).status == 200
+    assert made == [], "nobody waits for it any more"
     answers.close()
+
+
+async def test_the_overview_waits_for_no_question(site: Site) -> None:
+    held, begun = threading.Event(), threading.Event()
+    assert site.copy is not None
+    connection = site.copy.connection
+
+    class Slow:
+        """Connection whose queries wait."""
+
+        def __getattr__(self, name: str) -> object:
+            begun.set()
+            held.wait(60)
+            return getattr(connection, name)
+
+    whole = site.copy
+    site.copy = replace(whole, connection=Slow())  # type: ignore[arg-type] - a query that lasts
+    slow = asyncio.ensure_future(asked(site, "/convoys"))
+    await asyncio.to_thread(begun.wait, 60)
+    assert (await asked(site, "/"))[0] == 200
+    assert not slow.done()
+    held.set()
+    assert (await slow)[0] == 200
+    site.copy = whole
+
+
+async def test_time_and_banner_of_an_event_are_of_its_moment(copy: Path) -> None:
+    now = datetime(2016, 10, 1, 0, 0, 30, tzinfo=UTC)
+    site = Site(copy, "syria-2016", 60, lambda: now)
+    await site.look()
+    try:
+        early = json.loads(site.event(0).split(b"data: ")[1])
+        now += timedelta(hours=3)
+        late = json.loads(site.event(0).split(b"data: ")[1])
+    finally:
+        site.close()
+    assert (early["now"], "STALE" in early["banner"]) == ((now - timedelta(hours=3)).timestamp(), False)
+    assert (late["now"], "STALE" in late["banner"], late["parts"]) == (now.timestamp(), True, early["parts"])
+
+
+async def test_a_copy_that_nobody_foresaw_leaves_the_one_before(
+    site: Site, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(site_module, "open_copy", fails)
+    monkeypatch.setattr(site_module, "signature_of", lambda _: (0, 0, 0))
+    await site.look()
+    assert "a fault of trucewatch itself, ZeroDivisionError" in site.banner()
+    status, page = await asked(site, "/")
+    assert (status, "The gate is closed" in page, "shown is the copy before it" in page) == (200, True, True)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [("/region/SY05", "grid"), ("/tables/day_verdicts?region=SY05", "rows"), ("/rejects", "rejects")],
+)
+async def test_programs_are_told_where_the_rows_go_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch, address: str, key: str
+) -> None:
+    whole = json.loads((await asked(site, address, format="json"))[1])[key]
+    for module in (tables, pages):
+        monkeypatch.setattr(module, "MOST_ROWS", 1)
+    rows: list[list[str]] = []
+    following = (f"{address}{'&' if '?' in address else '?'}format=csv",)
+    while following:
+        path, _, query = following[0].partition("?")
+        reply = await site.reply(path, dict(parse_qsl(query)))
+        assert (reply.status, reply.kind) == (200, "text/csv")
+        rows += list(csv.reader(io.StringIO(reply.body.decode())))[1:]
+        following = reply.following
+    assert len(rows) == len(whole) > 1
+    assert [row[0] for row in rows] == [text_of(next(iter(each.values()))) for each in whole]
+
+
+async def test_json_has_long_texts_in_full(tmp_path: Path) -> None:
+    declared = {"act": "start", "declared_by": "a party", "effective_at": "2016-09-12T19:00:00+03:00"}
+    long = report("declaration", "d", reported_at=START + HOUR, note="n" * 1_000, **declared)
+    accused = report(
+        "incident",
+        "i",
+        reported_at=START + HOUR,
+        region="SY05",
+        occurred=(START, START),
+        kind="shelling",
+        accused=["p" * 400],
+    )
+    file = History(AGREEMENT).tell(long, accused).tick(START + 2 * HOUR).judged(tmp_path / "syria-2016")
+    site = Site(file, None, 60)
+    await site.look()
+    try:
+        _, document = await asked(site, "/parties", format="json")
+        _, page = await asked(site, "/parties")
+    finally:
+        site.close()
+    assert "p" * 400 in {each["name"] for each in json.loads(document)["unknown_accused"]}
+    assert "p" * 301 not in page
+
+
+def test_a_piece_ends_with_its_characters_and_fetches_no_more(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks.tables, "_MOST_CHARACTERS", 1_000)
+    connection = open_published(copy, "256MB")
+    fetched = []
+
+    class Counting:
+        """Connection that counts the rows fetched."""
+
+        def execute(self, *query: object) -> Counting:
+            connection.execute(*query)  # type: ignore[arg-type] - handed on
+            return self
+
+        def fetchone(self) -> object:
+            fetched.append(row := connection.fetchone())
+            return row
+
+    about = sinks.tables.tables(connection)["day_verdicts"]
+    piece = sinks.tables.piece_of(Counting(), about, sinks.tables.Asked(limit=5_000))  # type: ignore[arg-type]
+    assert piece.more
+    assert 0 < len(piece.rows) < 10
+    assert len(fetched) == len(piece.rows) + 1
+    # An unread rest is in nobody's way.
+    whole = sinks.tables.piece_of(connection, sinks.tables.tables(connection)["gate"], sinks.tables.Asked())
+    assert (len(whole.rows), whole.more) == (1, False)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("listen", "given", "host", "allowed"),
+    [
+        ("127.0.0.1", (), "127.0.0.1:8480", True),
+        ("127.0.0.1", (), "localhost", True),
+        ("127.0.0.1", (), "[::1]:8480", True),
+        ("[::1]", (), "LocalHost.:1", True),
+        ("127.0.0.1", (), None, True),
+        ("127.0.0.1", (), "rebound.example:8480", False),
+        ("127.0.0.1", (), "127.0.0.1.rebound.example", False),
+        ("127.0.0.1", (), "", False),
+        ("127.0.0.1", (), "[", False),
+        ("127.0.0.1", ("page.example",), "Page.example", True),
+        ("127.0.0.1", ("page.example",), "other.example", False),
+        ("0.0.0.0", (), "any.example", True),  # noqa: S104 - an address to listen at
+        ("0.0.0.0", ("page.example",), "any.example", False),  # noqa: S104
+        ("page.local", ("page.example",), "page.local:80", True),
+    ],
+)
+def test_a_page_on_loopback_answers_to_no_name_from_elsewhere(
+    listen: str, given: tuple[str, ...], host: str | None, allowed: bool
+) -> None:
+    assert Hosts(listen, given).allow(host) is allowed
 
 
 async def test_no_more_questions_wait_than_are_allowed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
