@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from schemas.errors import UsageError
@@ -149,8 +148,7 @@ def refused(copy: Copy, query: Query, form: Form) -> Answer:
         code=query.get("code") or None, feed=query.get("feed") or None, pending=query.get("pending") == "yes"
     )
     offset, limit = number_of(query, "offset"), _LATEST_REJECTS if form == "html" else MOST_ROWS
-    newest = rejects(copy.connection, choice, limit=offset + limit + 1, with_bytes=False)
-    found = list(islice(newest, offset, None))
+    found = list(rejects(copy.connection, choice, limit=limit + 1, offset=offset, with_bytes=False))
     shown = found[:limit]
     following = Following("/rejects", {**query, "offset": offset + limit}) if len(found) > limit else None
     shares = reject_shares(copy.connection, Choice())
