@@ -21,6 +21,7 @@ from schemas.topics import Topics
 from sinks.outbox import Entering, Kept, Outbox
 from streams.cli import options
 from streams.cli.brokers import required_broker
+from streams.cli.faults import json_of, show_faults
 from streams.cli.output import answers, news, print_json, print_json_line
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.outbox import send, watch
@@ -128,7 +129,7 @@ def keep_and_send(
             new += outbox.keep(some, agreement.id)
         sent = _send_if_possible(settings, outbox)
         if as_json:
-            print_json_line({"kept": new, "sent": sent, "refused": [fault._asdict() for fault in refused]})
+            print_json_line({"kept": new, "sent": sent, "refused": list(map(json_of, refused))})
         else:
             _say_kept(new, sent, refused)
         if sent is not None and wait_seconds is not None:
@@ -239,8 +240,7 @@ def _say_counts(counts: dict[str, int]) -> None:
 
 
 def _say_kept(new: int, sent: int | None, refused: list[Fault]) -> None:
-    for fault in refused:
-        answers().print(Text(f"{fault.file}, line {fault.line}: {fault.code}\n  {fault.hint}"))
+    show_faults(refused)
     left = f"; {len(refused):,} left out that intake would refuse" if refused else ""
     news().print(Text(f"{counted(new, 'report')} kept that {'was' if new == 1 else 'were'} not there before{left}"))
     if sent is None:

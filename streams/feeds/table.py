@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,7 +46,7 @@ class Row(NamedTuple):
     def torn(self, report_type: str, feed: str) -> Recorded:
         """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
-        value = orjson.dumps({"type": report_type, "feed": feed, "raw": raw})
+        value = written({"type": report_type, "feed": feed, "raw": raw})
         return Recorded(cut(value), None, report_type, self.line, feed)
 
 
@@ -76,8 +77,16 @@ def recorded(report: dict[str, Any], line: int) -> Recorded:
     if report["report_id"] is None:
         report = {field: value for field, value in report.items() if field != "report_id"}
     reported_at = instant_of(report["reported_at"])
-    value = cut(orjson.dumps(report))
+    value = cut(written(report))
     return Recorded(value, reported_at, report["type"], line, report["feed"], report.get("report_id"))
+
+
+def written(report: Mapping[str, Any]) -> bytes:
+    """Return a report as JSON; half of a character, which UTF-8 lacks, as an escape that intake rejects."""
+    try:
+        return orjson.dumps(report)
+    except TypeError:
+        return json.dumps(report).encode()
 
 
 def cut(value: bytes) -> bytes:

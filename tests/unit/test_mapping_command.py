@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from schemas.reports import IncidentKind
 from streams.feeds.mapping.load import load_mapping
@@ -43,7 +43,7 @@ def test_a_draft_finds_the_columns_their_dates_and_the_words_for_kinds(tmp_path:
     lines = drafted(tmp_path, FRENCH).splitlines()
     for line in (
         'report_id = { column = "N°" }',
-        'reported_at = { column = "Constaté le", as = "date", formats = ["%d %B %Y"], at = "end" }',
+        'reported_at = { column = "Constaté le", as = "date", formats = ["%d %B %Y"] }',
         '"occurred.from" = { column = "Date", as = "time", formats = ["%d/%m/%Y %H:%M"] }',
         '"place.names" = { columns = ["Gouvernorat", "Localité"] }',
         '"deaths.best" = { column = "Tués", as = "integer" }',
@@ -96,7 +96,8 @@ def test_the_first_rows_are_shown_side_by_side(run: Run, tmp_path: Path) -> None
     head, *lines = ended.out.splitlines()
     assert head.split() == ["field", "line", "2", "line", "3"]
     assert "deaths.best 2 -" in [" ".join(line.split()) for line in lines]
-    assert "line 3, column 'Date' holds '13/09/2016 25:10': there is no hour 25" in lines[-1]
+    assert lines[-2].startswith("data.csv, line 3 (my-feed/32): ")
+    assert "column 'Date' holds '13/09/2016 25:10': there is no hour 25" in lines[-1]
 
 
 def test_a_check_without_faults_speaks_json(run: Run, tmp_path: Path) -> None:
@@ -105,6 +106,51 @@ def test_a_check_without_faults_speaks_json(run: Run, tmp_path: Path) -> None:
     assert ended.code == 0
     (row,) = json.loads(ended.out)
     assert (row["line"], row["report"]["report_id"], row["report"]["place"]["names"][0]) == (2, "31", "Aleppo")
+
+
+def test_a_check_fails_for_a_mapping_that_publishes_nothing(run: Run, tmp_path: Path) -> None:
+    text = drafted(tmp_path, FRENCH)
+    (tmp_path / "nothing.toml").write_text(text + '\n[skip]\nFait = ["tir", "air raid"]\n', "utf-8")
+    ended = run("mapping", "check", "nothing.toml", "data.csv")
+    assert (ended.code, "no row of it becomes a report" in ended.err) == (2, True)
+    assert "3 rows left out by the mapping" in ended.err
+    elsewhere = text.replace('["Gouvernorat", "Localité"]', '["Témoin"]')
+    (tmp_path / "elsewhere.toml").write_text(elsewhere, "utf-8")
+    ended = run("mapping", "check", "elsewhere.toml", "data.csv", "--rows", "1")
+    assert (ended.code, "data.csv, line 2 (my-feed/31): unknown_place" in ended.out) == (1, True)
+    (row,) = json.loads(run("mapping", "check", "elsewhere.toml", "data.csv", "--rows", "1", "--json").out)
+    assert row["fault"]["code"] == "unknown_place"
+
+
+def test_a_check_names_optional_columns_that_the_file_lacks(run: Run, tmp_path: Path) -> None:
+    text = drafted(tmp_path, FRENCH).replace('"Tués"', '"Tuees"').replace('"Localité"', '"Place"')
+    (tmp_path / "draft.toml").write_text('requires = ["N°", "Date"]\n' + text, "utf-8")
+    ended = run("mapping", "check", "draft.toml", "data.csv", "--rows", "1")
+    assert ended.code == 0
+    assert "data.csv: has no column 'Tuees'; did you mean 'Tués'?" in ended.err
+    assert "lacks columns that the mapping can do without: Place" in ended.err
+
+
+def test_a_formula_without_a_result_is_told_and_counted(run: Run, tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["id", "date", "admin1", "type", "killed", "notes"])
+    sheet.append([1, date(2016, 9, 13), "Hama", "Shelling", "=1+1", "=A2"])
+    book.save(tmp_path / "data.xlsx")
+    (tmp_path / "draft.toml").write_text(suggest(tmp_path / "data.xlsx"), "utf-8")
+    ended = run("publish", "data.xlsx", "--map", "draft.toml", "--dry-run")
+    assert ended.code == 1
+    assert "column 'killed' holds '=1+1': a formula without a stored result; open the workbook" in ended.out
+    assert "2 formulas without a stored result: 1 in 'killed', 1 in 'notes'" in ended.err
+    found = json.loads(run("publish", "data.xlsx", "--map", "draft.toml", "--dry-run", "--json").out)
+    assert found["summary"]["formulas"] == {"killed": 1, "notes": 1}
+
+
+def test_a_missing_file_is_named_before_a_missing_broker(run: Run, tmp_path: Path) -> None:
+    drafted(tmp_path, FRENCH)
+    for arguments in (("none.csv", "--map", "draft.toml"), ("none.jsonl",), ("none.csv",)):
+        ended = run("publish", *arguments)
+        assert (ended.code, ended.err.strip()) == (2, f"trucewatch: {arguments[0]}: no such file")
 
 
 def test_a_draft_is_printed_to_be_kept(run: Run, tmp_path: Path) -> None:
@@ -131,6 +177,33 @@ def test_a_dry_run_through_a_map_names_cells_and_counts_rows_left_out(run: Run, 
     found = json.loads(run("publish", "data.csv", "--map", "draft.toml", "--dry-run", "--json").out)
     assert found["summary"]["skipped"] == {"Fait = tir": 1}
     assert found["faults"][0]["cells"][0]["column"] == "Date"
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_a_day_in_a_template_lasts_that_day(run: Run, tmp_path: Path, ending: str) -> None:
+    days = [date(2016, 9, 13), "13/09/2016", "2016-09-13"]
+    name = f"table.{ending}"
+    assert run("mapping", "template", name).code == 0
+    rows = [
+        {"report_id": number, "reported_at": day, "region": "Hama", "occurred_from": day, "kind": "shelling"}
+        for number, day in enumerate(days)
+    ]
+    rows.append(rows[0] | {"report_id": 9, "occurred_to": date(2016, 9, 14), "reported_at": date(2016, 9, 15)})
+    if ending == "xlsx":
+        book = load_workbook(tmp_path / name)
+        for row in rows:
+            book.worksheets[0].append([row.get(column) for column in COLUMNS])
+        book.save(tmp_path / name)
+    else:
+        with (tmp_path / name).open("a", newline="") as file:
+            csv.writer(file).writerows([row.get(column, "") for column in COLUMNS] for row in rows)
+    assert run("publish", name, "--dry-run").code == 0
+    shown = json.loads(run("mapping", "check", "template", name, "--rows", "4", "--json").out)
+    first, last = {"from": "2016-09-13T00:00:00+03:00", "precision": "day"}, "2016-09-15T00:00:00+03:00"
+    assert [each["report"]["occurred"] for each in shown] == [
+        *[first | {"to": "2016-09-14T00:00:00+03:00"}] * 3, first | {"to": last}
+    ]  # fmt: skip
+    assert shown[0]["report"]["reported_at"] == "2016-09-13T00:00:00+03:00"
 
 
 def test_a_template_that_is_filled_in_is_known_and_accepted(run: Run, tmp_path: Path) -> None:

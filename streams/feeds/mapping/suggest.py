@@ -98,12 +98,12 @@ class _Draft:
     def _times(self) -> list[str]:
         occurred = self._roles.get("occurred") or self._roles.get("reported_at") or next(iter(self._seen))
         reported = self._roles.get("reported_at", occurred)
-        lines = [self._time("reported_at", reported, ', at = "end"'), self._time('"occurred.from"', occurred, "")]
+        lines = [self._time("reported_at", reported), self._time('"occurred.from"', occurred)]
         if reported == occurred:
             lines[0] += "   # when you said it: no column tells"
         return lines
 
-    def _time(self, field: str, column: str, of_days: str) -> str:
+    def _time(self, field: str, column: str) -> str:
         kind, forms = date_forms(list(self._seen[column]))
         formats = f", formats = [{', '.join(map(_quoted, forms[:1]))}]" if forms else ""
         both = (
@@ -111,8 +111,7 @@ class _Draft:
         )
         if kind is None:
             both, kind = f"   # no form of a date fits {_quoted(next(iter(self._seen[column]), ''))}", "date"
-        at = of_days if kind == "date" else ""
-        return f"{field} = {{ column = {_quoted(column)}, as = {_quoted(kind)}{formats}{at} }}{both}"
+        return f"{field} = {{ column = {_quoted(column)}, as = {_quoted(kind)}{formats} }}{both}"
 
     def _places(self) -> list[str]:
         named = [self._roles[role] for role in ("region", "district", "place") if role in self._roles]
