@@ -17,7 +17,7 @@ from sinks.outbox import Entering, Outbox
 from streams.engine.cluster import cluster_of
 from streams.feeds.fates import Fates
 from streams.feeds.outbox import send, watch
-from streams.feeds.receipts import reading
+from streams.feeds.receipts import ReceiptReader, reading
 from streams.feeds.recorded import Named, Recorded
 from tests.support.absences import Own, own_broker
 from tests.support.brokers import topic_of, write
@@ -38,6 +38,11 @@ def receipt(number: int) -> Receipt:
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
     with own_broker(request.param, tmp_path / "broker") as own:
         yield own
+
+
+async def for_ever(reader: ReceiptReader) -> None:
+    while True:
+        await reader.more()
 
 
 @contextlib.asynccontextmanager
@@ -80,8 +85,7 @@ async def test_a_broker_that_leaves_is_waited_for_and_then_given_up(own: Own) ->
         assert [each async for each in reader.present()] == [receipt(1)]
         own.leave()
         with pytest.raises(BrokerUnavailable):
-            while True:
-                await reader.more()
+            await for_ever(reader)
         own.come_back()
 
 
