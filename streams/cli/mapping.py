@@ -19,6 +19,7 @@ from streams.cli import options
 from streams.cli.faults import json_of, say_notes, show_faults
 from streams.cli.output import answers, news, print_json
 from streams.feeds.dry_run import faults
+from streams.feeds.mapping.load import shipped_text
 from streams.feeds.mapping.read import Notes
 from streams.feeds.mapping.suggest import suggest
 from streams.feeds.mapping.template import write_template
@@ -51,19 +52,40 @@ def suggest_command(file: _File, as_json: options.AsJson = False) -> None:
 @app.command("template")
 def template_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write; it ends in .xlsx or .csv.")],
+    of: Annotated[str, typer.Option("--of", help="What a row is of: incidents or convoys.")] = "incidents",
     as_json: options.AsJson = False,
 ) -> None:
-    """Write an empty table of incidents to fill in, with lists of kinds and precisions to choose from.
+    """Write an empty table to fill in, with lists of kinds or steps, and of precisions, to choose from.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       trucewatch mapping template incidents.xlsx
+
+      trucewatch mapping template convoys.csv --of convoys
     """
-    write_template(file)
+    write_template(file, of)
     if as_json:
         print_json({"written": str(file)})
     else:
         news().print(Text(f"{file}: written; `trucewatch publish` knows it by its columns"))
+
+
+@app.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A mapping that comes along.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Print a mapping that comes along, to be changed into one of your own.
+
+    [bold]Example[/bold]
+
+      trucewatch mapping show template > incidents.toml
+    """
+    text = shipped_text(name)
+    if as_json:
+        print_json({"mapping": text})
+    else:
+        typer.echo(text, nl=False)
 
 
 @app.command("check")

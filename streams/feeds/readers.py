@@ -53,7 +53,7 @@ class Release:
 Stated = str | Format | None
 
 #: Tables whose columns tell the format.
-_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".geojson", ".parquet")
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".geojson", ".parquet")
 #: How a mapping reads a file of which nothing else is known.
 _UNSTATED = MappingFile.model_validate({"report": {}})
 

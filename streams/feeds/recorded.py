@@ -31,6 +31,8 @@ _GZIP_MAGIC, _ZSTD_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03
 PACKED = (".gz", ".zst", ".zip")
 #: A zip archive that has it is a workbook.
 _WORKBOOK = "[Content_Types].xml"
+#: One that has these is of LibreOffice's own kind.
+_OPEN_DOCUMENT = {"mimetype", "content.xml"}
 
 
 class CellFault(NamedTuple):
@@ -142,6 +144,8 @@ def _unzipped(plain: io.BufferedReader, path: Path) -> Iterator[BinaryIO]:
     whole = plain if plain.seekable() else io.BytesIO(plain.read())
     with zipfile.ZipFile(whole) as archive:
         names = [each.filename for each in archive.infolist() if not each.is_dir()]
+        if set(names) >= _OPEN_DOCUMENT:
+            raise InputFileError(f"{path}: is an OpenDocument sheet: save it as .xlsx or CSV")
         if _WORKBOOK not in names:
             if len(names) != 1:
                 listed = ", ".join(names[:5]) or "none"

@@ -81,7 +81,6 @@ class Summary:
             (f"outcomes {of}", self.outcomes),
             ("refused", self.codes),
             ("left out by the mapping", self.skipped),
-            ("formulas without a stored result", self.formulas),
             ("regions", self.regions),
             ("found by", self.found_by),
             ("kinds", self.kinds),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from schemas.reports import IncidentKind
+from schemas.reports import ConvoyStep, IncidentKind, PlacePrecision, TimePrecision
 from streams.feeds.mapping.load import load_mapping
 from streams.feeds.mapping.suggest import date_forms, nearest_kind, suggest
 from streams.feeds.mapping.template import COLUMNS
@@ -146,6 +147,12 @@ def test_a_formula_without_a_result_is_told_and_counted(run: Run, tmp_path: Path
     assert found["summary"]["formulas"] == {"killed": 1, "notes": 1}
 
 
+def test_an_old_workbook_is_told_what_to_do_without_a_map(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
+    ended = run("publish", "data.xls", "--dry-run")
+    assert (ended.code, "save it as .xlsx without a password, or as CSV" in ended.err) == (2, True)
+
+
 def test_a_missing_file_is_named_before_a_missing_broker(run: Run, tmp_path: Path) -> None:
     drafted(tmp_path, FRENCH)
     for arguments in (("none.csv", "--map", "draft.toml"), ("none.jsonl",), ("none.csv",)):
@@ -192,11 +199,11 @@ def test_a_day_in_a_template_lasts_that_day(run: Run, tmp_path: Path, ending: st
     if ending == "xlsx":
         book = load_workbook(tmp_path / name)
         for row in rows:
-            book.worksheets[0].append([row.get(column) for column in COLUMNS])
+            book.worksheets[0].append([row.get(column) for column in COLUMNS["incidents"]])
         book.save(tmp_path / name)
     else:
         with (tmp_path / name).open("a", newline="") as file:
-            csv.writer(file).writerows([row.get(column, "") for column in COLUMNS] for row in rows)
+            csv.writer(file).writerows([row.get(column, "") for column in COLUMNS["incidents"]] for row in rows)
     assert run("publish", name, "--dry-run").code == 0
     shown = json.loads(run("mapping", "check", "template", name, "--rows", "4", "--json").out)
     first, last = {"from": "2016-09-13T00:00:00+03:00", "precision": "day"}, "2016-09-15T00:00:00+03:00"
@@ -206,28 +213,55 @@ def test_a_day_in_a_template_lasts_that_day(run: Run, tmp_path: Path, ending: st
     assert shown[0]["report"]["reported_at"] == "2016-09-13T00:00:00+03:00"
 
 
-def test_a_template_that_is_filled_in_is_known_and_accepted(run: Run, tmp_path: Path) -> None:
-    filled = {"report_id": 7, "reported_at": datetime.fromisoformat("2016-09-13T12:00"), "region": "Hama",
-              "occurred_from": datetime.fromisoformat("2016-09-13T09:30"), "time_precision": "hour",
-              "place_precision": "governorate", "kind": "shelling", "deaths_best": 2, "parties": "A; B"}  # fmt: skip
+WHEN = {"report_id": 7, "reported_at": datetime.fromisoformat("2016-09-13T12:00"), "region": "Hama",
+        "occurred_from": datetime.fromisoformat("2016-09-13T09:30"), "time_precision": "hour",
+        "place_precision": "governorate", "sources": "SOHR; AFP"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("of", "words", "own"),
+    [
+        ("incidents", IncidentKind, {"kind": "shelling", "deaths_best": 2, "parties": "A; B"}),
+        ("convoys", ConvoyStep, {"convoy_id": "C-1", "step": "offloaded", "trucks": 20, "operator": "WFP; SARC"}),
+    ],
+)
+def test_a_template_that_is_filled_in_is_known_and_accepted(
+    run: Run, tmp_path: Path, of: str, words: type[StrEnum], own: dict[str, object]
+) -> None:
+    filled = WHEN | own
     for name in ("table.xlsx", "table.csv"):
-        assert run("mapping", "template", name).code == 0
+        assert run("mapping", "template", name, "--of", of).code == 0
     book = load_workbook(tmp_path / "table.xlsx")
     sheet = book.worksheets[0]
     lists = [each.formula1 for each in sheet.data_validations.dataValidation]
-    assert f'"{",".join(IncidentKind)}"' in lists
-    sheet.append([filled.get(name) for name in COLUMNS])
+    assert {f'"{",".join(each)}"' for each in (words, TimePrecision, PlacePrecision)} == set(lists)
+    sheet.append([filled.get(name) for name in COLUMNS[of]])
     book.save(tmp_path / "table.xlsx")
     with (tmp_path / "table.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(filled.get(name, "") for name in COLUMNS)
+        csv.writer(file).writerow(filled.get(name, "") for name in COLUMNS[of])
     for name in ("table.xlsx", "table.csv"):
         found = json.loads(run("publish", name, "--dry-run", "--json").out)
         assert (found["checked"], found["faults"]) == (1, [])
-        assert found["summary"]["kinds"] == {"shelling": 1}
+        assert found["summary"]["kinds"] == {own.get("kind", own.get("step")): 1}
+
+
+def test_a_shipped_mapping_is_shown_to_be_changed(run: Run, tmp_path: Path) -> None:
+    text = run("mapping", "show", "template").out
+    (tmp_path / "mine.toml").write_text(text.replace('feed = "template"', 'feed = "office"'))
+    assert load_mapping(tmp_path / "mine.toml").feed == "office"
+    assert json.loads(run("mapping", "show", "template", "--json").out) == {"mapping": text}
+    ended = run("mapping", "show", "templates")
+    assert (ended.code, "did you mean 'template'" in ended.err) == (2, True)
 
 
 def test_a_template_is_not_written_over_what_may_be_filled_in(run: Run, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("mine")
     assert "exists, and may be filled in" in run("mapping", "template", "table.csv").err
     assert "let its name end in .xlsx or .csv" in run("mapping", "template", "table.ods").err
+    assert (
+        "no template is called 'step'; there are incidents, convoys"
+        in run("mapping", "template", "n.csv", "--of", "step").err
+    )
+    for name in ("no/where.csv", "no/where.xlsx"):
+        assert f"{name} cannot be written: No such file" in run("mapping", "template", name).err
     assert json.loads(run("mapping", "template", "new.csv", "--json").out) == {"written": "new.csv"}

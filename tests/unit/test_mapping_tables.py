@@ -239,6 +239,7 @@ def test_columns_without_a_name_or_with_the_same_are_told_apart(tmp_path: Path) 
         (b'{"a": 1}\n{"a": \n', "line 2: not JSON"),
         (b'[{"a": 1}\n', "not JSON that can be read"),
         (zipped(b"x", "one.csv", "two.csv"), r"an archive of 2 files \(one.csv, two.csv\); unpack it"),
+        (zipped(b"x", "mimetype", "content.xml", "meta.xml"), "is an OpenDocument sheet: save it as .xlsx or CSV"),
         (zipped(b"x", "[Content_Types].xml"), "cannot be read as a workbook"),
         (marked(zipped(b"x", "one.csv"), 6, 1), "cannot be unpacked here .*password.*; unpack it first"),
         (marked(zipped(b"x", "one.csv"), 8, 9), "cannot be unpacked here .*; unpack it first"),

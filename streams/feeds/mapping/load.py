@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.errors import MappingError
+from schemas.errors import MappingError, UsageError
 from schemas.plain_words import Loc, did_you_mean, fields_at
 from schemas.reports import REPORT_TYPES, Report
 from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
@@ -46,9 +46,25 @@ class Mapped:
 @cache
 def shipped_mappings() -> dict[str, Mapped]:
     """Return the mappings that come with the package, by name."""
+    return {name: _load(file, name) for name, file in _shipped_files().items()}
+
+
+def shipped_text(name: str) -> str:
+    """Return a mapping that comes with the package as its file has it.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    files = _shipped_files()
+    if name not in files:
+        raise UsageError(f"no mapping is called {name!r}{did_you_mean(name, files)}; there are {', '.join(files)}")
+    return files[name].read_text("utf-8")
+
+
+def _shipped_files() -> dict[str, Traversable]:
     files = (resources.files("streams.feeds.mapping") / "maps").iterdir()
     toml = {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
-    return {name: _load(file, name) for name, file in sorted(toml.items())}
+    return dict(sorted(toml.items()))
 
 
 def load_mapping(path: Path) -> Mapped:
