@@ -15,6 +15,8 @@ from streams.ops.wording import counted
 
 #: Faults printed one by one; the rest are counted.
 _MOST_SHOWN = 50
+#: Characters of a cell that are printed.
+_MOST_CHARACTERS = 80
 
 
 def show_faults(found: Sequence[Fault]) -> None:
@@ -28,10 +30,14 @@ def show_faults(found: Sequence[Fault]) -> None:
             continue
         console.print(Text(where))
         for reason, cells in groupby(fault.cells, lambda cell: (cell.reason, cell.remedy)):
-            said = ", ".join(f"column {cell.column!r} holds {cell.cell!r}" for cell in cells)
+            said = ", ".join(f"column {cell.column!r} holds {_shortened(cell.cell)!r}" for cell in cells)
             console.print(Text(f"  {said}: {reason[0]}; {reason[1]}"))
     if len(found) > _MOST_SHOWN:
         console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
+
+
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= _MOST_CHARACTERS else f"{cell[:_MOST_CHARACTERS]}…"
 
 
 def json_of(fault: Fault) -> dict[str, Any]:

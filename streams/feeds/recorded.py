@@ -51,7 +51,7 @@ class Recorded(NamedTuple):
     ``value`` is what is published, byte for byte. The rest is what could be read without validating, and None
     where it could not: whether the report is acceptable is intake's to say. ``line`` counts from 1. ``redrive``
     names the reject that a record of an exported file was made of. ``cells`` are the cells that fill its fields, by
-    the path of the field, and ``faults`` those that are no value of it.
+    the path of the field, and ``faults`` those that are no value of it. ``torn`` says why a row gave no fields at all.
     """
 
     value: bytes
@@ -63,6 +63,7 @@ class Recorded(NamedTuple):
     redrive: Redrive | None = None
     cells: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     faults: tuple[CellFault, ...] = ()
+    torn: str | None = None
 
 
 class Named(NamedTuple):

@@ -10,6 +10,7 @@ import orjson
 
 from schemas.errors import UsageError
 from schemas.receipts import digest_of
+from streams.feeds.editing import changed
 
 
 class _Standing(msgspec.Struct):
@@ -24,8 +25,6 @@ class _Standing(msgspec.Struct):
 
 def withdrawn(body: bytes, now: datetime, reason: str | None, merged_into: str | None = None) -> bytes:
     """Return the next revision of a report, which withdraws it, in favour of another where one is named.
-
-    All else stays byte for byte: a reader of JSON would round long numbers.
 
     Raises:
         UsageError: the report does not stand.
@@ -43,8 +42,7 @@ def withdrawn(body: bytes, now: datetime, reason: str | None, merged_into: str |
         changes["merged_into"] = merged_into
     if reason:
         changes["note"] = reason
-    report = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    return msgspec.json.encode(report | {name: msgspec.Raw(orjson.dumps(value)) for name, value in changes.items()})
+    return changed(body, changes)
 
 
 def nothing_seen(

@@ -35,19 +35,27 @@ class Row(NamedTuple):
     """Row of a table.
 
     ``line`` is its last line in the file. ``cells`` is None for a row with too many cells or
-    too few.
+    too few, and ``fault`` says so.
     """
 
     line: int
     cells: dict[str, str] | None
     as_written: Sequence[str]
     columns: int
+    fault: str
 
     def torn(self, report_type: str, feed: str) -> Recorded:
         """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
         value = written({"type": report_type, "feed": feed, "raw": raw})
-        return Recorded(cut(value), None, report_type, self.line, feed)
+        return Recorded(cut(value), None, report_type, self.line, feed, torn=self.fault)
+
+
+def torn_by(cells: Sequence[str], columns: int) -> str:
+    """Say what tore a row of other than so many cells apart."""
+    if not cells:
+        return "the quotes of the row do not match: double those within a quoted cell"
+    return f"the row has {len(cells)} cells, and the table {columns} columns: quote cells that hold the separator"
 
 
 def reports_of(
@@ -69,7 +77,7 @@ def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> 
         for cells, as_written in records_of(lines):
             if cells or as_written:
                 whole = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
-                yield Row(lines.number, whole, cells or as_written, len(header))
+                yield Row(lines.number, whole, cells or as_written, len(header), torn_by(cells, len(header)))
 
 
 def recorded(report: dict[str, Any], line: int) -> Recorded:

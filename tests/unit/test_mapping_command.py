@@ -88,6 +88,17 @@ def test_the_nearest_kind_is_told_by_words_or_by_spelling() -> None:
     assert [nearest_kind(word) for word in ("Mortar fire", "Armed clashes", "chemicals", "arrests", "weather")] == [
         "shelling", "armed_clash", "chemical", "arrest", None
     ]  # fmt: skip
+    assert [nearest_kind(word) for word in ("Tir de mortier", "frappe aérienne", "Affrontements", "manifestation")] == [
+        "shelling", "airstrike", "armed_clash", None
+    ]  # fmt: skip
+    assert [nearest_kind(word) for word in ("قصف مدفعي", "القصف الجوي", "اشتباكات", "مظاهرة")] == [
+        "shelling", "airstrike", "armed_clash", None
+    ]  # fmt: skip
+
+
+def test_a_draft_of_times_of_which_some_are_days_reads_both(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, "id,date\n1,13/09/2016 09:00\n2,14/09/2016 10:00\n3,15/09/2016\n")
+    assert '"occurred.from" = { column = "date", as = "time", formats = ["%d/%m/%Y %H:%M", "%d/%m/%Y"] }' in draft
 
 
 def test_the_first_rows_are_shown_side_by_side(run: Run, tmp_path: Path) -> None:
@@ -145,6 +156,21 @@ def test_a_formula_without_a_result_is_told_and_counted(run: Run, tmp_path: Path
     assert "2 formulas without a stored result: 1 in 'killed', 1 in 'notes'" in ended.err
     found = json.loads(run("publish", "data.xlsx", "--map", "draft.toml", "--dry-run", "--json").out)
     assert found["summary"]["formulas"] == {"killed": 1, "notes": 1}
+
+
+def test_a_torn_row_and_a_long_cell_are_told_as_what_they_are(run: Run, tmp_path: Path) -> None:
+    rows = FRENCH.splitlines()
+    bad = [rows[1] + ";more", rows[1].replace("tir", 't"ir"'), rows[1].replace("Aleppo", "A" * 500)]
+    drafted(tmp_path, "\n".join([*rows, *bad]) + "\n")
+    lines = run("publish", "data.csv", "--map", "draft.toml", "--dry-run").out.splitlines()
+    assert "  the row has 9 cells, and the table 8 columns: quote cells that hold the separator" in lines
+    assert any(f"column 'Gouvernorat' holds '{'A' * 80}…'" in line for line in lines)
+    (tmp_path / "data.json").write_text('[{"N°": 1, "Date": "2016-09-13"}, 17]')
+    text = (tmp_path / "draft.toml").read_text("utf-8")
+    (tmp_path / "draft.toml").write_text('requires = ["N°"]\n' + text, "utf-8")
+    lines = run("publish", "data.json", "--map", "draft.toml", "--dry-run").out.splitlines()
+    assert "  no JSON object" in lines
+    assert "fill in the cell, or map another column" in " ".join(lines)
 
 
 def test_an_old_workbook_is_told_what_to_do_without_a_map(run: Run, tmp_path: Path) -> None:

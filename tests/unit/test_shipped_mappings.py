@@ -161,6 +161,12 @@ def test_a_deleted_event_is_a_retraction_of_a_higher_revision(tmp_path: Path) ->
     assert deleted["revision"] == 1_700_000_500 > event["revision"]
 
 
+def test_a_protest_with_hxl_tags_is_withdrawn(tmp_path: Path) -> None:
+    (report,) = told(tmp_path, HXL.replace("Shelling", "Protest"))
+    assert (report["type"], report["report_id"]) == ("retraction", "7")
+    assert tried(tmp_path) == []
+
+
 def test_hxl_tags_name_the_columns_whatever_the_order_of_their_attributes(tmp_path: Path) -> None:
     (report,) = told(tmp_path, HXL)
     assert (report["report_id"], report["place"]["pcode"], report["deaths"]) == ("7", "SY05", {"best": 3})

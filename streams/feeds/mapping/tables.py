@@ -22,7 +22,7 @@ from streams.feeds.mapping.values import text_of_value
 from streams.feeds.mapping.words import canonical
 from streams.feeds.mapping.workbook import Formula, sheet_lines
 from streams.feeds.recorded import ZIP_MAGIC
-from streams.feeds.table import SEPARATOR_LINE, SEPARATORS, Lines, Row, check_first, records_of, split, text_of
+from streams.feeds.table import SEPARATOR_LINE, SEPARATORS, Lines, Row, check_first, records_of, split, text_of, torn_by
 
 _PARQUET_MAGIC = b"PAR1"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -133,7 +133,7 @@ def _of_objects(objects: Iterator[tuple[int, Any]], name: str, named: Sequence[s
         raise InputFileError(f"{name}: holds no object, and so no row")
     _check(columns, name, named, optional=True)
     rows = (
-        Row(number, row, [text_of_value(each)] if row is None else list(row.values()), len(columns))
+        Row(number, row, [text_of_value(each)] if row is None else list(row.values()), len(columns), "no JSON object")
         for number, row, each in chain(head, flat)
     )
     return Table(columns, rows, Counter())
@@ -164,7 +164,8 @@ def _named(lines: Iterator[_Line], name: str, named: Sequence[str], *, ragged: b
                 cells = [*cells, *[""] * len(unique)][: len(unique)]
                 formulas.update(column for column, cell in zip(unique, cells, strict=True) if isinstance(cell, Formula))
             whole = dict(zip(unique, cells, strict=True)) if len(cells) == len(unique) else None
-            yield Row(line.number, whole, line.cells or line.as_written, len(unique))
+            fault = torn_by(line.cells, len(unique))
+            yield Row(line.number, whole, line.cells or line.as_written, len(unique), fault)
 
     return Table(tuple(unique), rows(), formulas)
 
