@@ -57,9 +57,9 @@ class Fates:
         """
         # Receipts of others that came while reports were sent are read first, and cost no patience.
         await reader.look_for_end()
-        heard = time.monotonic()
+        end, heard = reader.end, time.monotonic()
         while left := self.waiting.total():
-            behind = reader.next_offset < reader.end
+            behind = reader.next_offset < end
             for each in await reader.more():
                 self.tell(each)
             if behind or self.waiting.total() < left:

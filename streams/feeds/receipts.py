@@ -116,7 +116,8 @@ class ReceiptReader:
 
     async def present(self) -> AsyncIterator[Receipt]:
         """Yield the receipts there were at the start."""
-        while self.next_offset < self.end:
+        end = self.end
+        while self.next_offset < end:
             for each in await self.more():
                 yield each
 
