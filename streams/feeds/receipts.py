@@ -49,7 +49,7 @@ class ReceiptReader:
 
     Attributes:
         next_offset: of the first record not read yet.
-        end: the offset behind the last record there was at the start.
+        end: the offset behind the last record there was when the broker was asked last.
     """
 
     def __init__(self, broker: Broker, consumer: AIOKafkaConsumer, topic: str, patience_seconds: float) -> None:
@@ -81,7 +81,8 @@ class ReceiptReader:
         with kafka_errors(self._broker):
             fetched = await self._consumer.getmany(self._partition, timeout_ms=_POLL_MS)
             # A marker of a transaction has an offset, and is no record.
-            self.next_offset = await self._consumer.position(self._partition)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self.next_offset = await self._consumer.position(self._partition)
         if fetched:
             self._heard, self._away_since = time.monotonic(), None
         elif time.monotonic() - self._heard >= _SILENCE_SECONDS:

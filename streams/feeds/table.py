@@ -55,7 +55,7 @@ def torn_by(cells: Sequence[str], columns: int) -> str:
     """Say what tore a row of other than so many cells apart."""
     if not cells:
         return "the quotes of the row do not match: double those within a quoted cell"
-    return f"the row has {len(cells)} cells, and the table {columns} columns: quote cells that hold the separator"
+    return f"cells: {len(cells)} in the row, {columns} in the line of names; quote those that hold the separator"
 
 
 def reports_of(

@@ -118,6 +118,16 @@ def test_the_mapping_s_time_zone_goes_before_the_agreement_s(tmp_path: Path) -> 
             [{"name": "SOHR"}, {"name": "AFP"}],
         ),
         (
+            'sources = [{ name = { column = "x", split = ";" }, url = { column = "town", split = ";" } }]',
+            "SOHR; AFP",
+            [{"name": "SOHR"}, {"name": "AFP"}],
+        ),
+        (
+            'sources = [{ name = { column = "x", split = ";" }, url = { column = "province", split = ";" } }]',
+            "SOHR; AFP",
+            [{"name": "SOHR", "url": "Hama"}, {"name": "AFP"}],
+        ),
+        (
             'parties = [{ name = { column = "x" }, slot = "a" }, { name = { column = "town" }, slot = "b" }]',
             "Army",
             [{"name": "Army", "slot": "a"}],

@@ -163,7 +163,7 @@ def test_a_torn_row_and_a_long_cell_are_told_as_what_they_are(run: Run, tmp_path
     bad = [rows[1] + ";more", rows[1].replace("tir", 't"ir"'), rows[1].replace("Aleppo", "A" * 500)]
     drafted(tmp_path, "\n".join([*rows, *bad]) + "\n")
     lines = run("publish", "data.csv", "--map", "draft.toml", "--dry-run").out.splitlines()
-    assert "  the row has 9 cells, and the table 8 columns: quote cells that hold the separator" in lines
+    assert "  cells: 9 in the row, 8 in the line of names; quote those that hold the separator" in lines
     assert any(f"column 'Gouvernorat' holds '{'A' * 80}…'" in line for line in lines)
     (tmp_path / "data.json").write_text('[{"N°": 1, "Date": "2016-09-13"}, 17]')
     text = (tmp_path / "draft.toml").read_text("utf-8")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -136,8 +137,10 @@ class Evaluation:
         if not lists:
             yield made
             return
-        for values in zip(*(made.get(name, []) for name in lists), strict=False):
-            yield made | dict(zip(lists, values, strict=True))
+        # Where a cell has fewer values than another, the last entries lack that field.
+        for values in zip_longest(*(made.get(name, ()) for name in lists), fillvalue=_NOTHING):
+            entry = made | dict(zip(lists, values, strict=True))
+            yield {name: value for name, value in entry.items() if value is not _NOTHING}
 
     def _values(self, asked: Expression, path: str, *, first: bool = False) -> list[Any]:
         cells = [cell for cell in self._cells(asked) if self._holds_something(cell[1], asked)]
