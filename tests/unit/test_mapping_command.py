@@ -63,6 +63,11 @@ def test_a_draft_of_any_table_can_be_loaded(tmp_path: Path, content: str) -> Non
     drafted(tmp_path, content)
 
 
+def test_a_draft_of_days_of_which_one_is_a_time_forgets_no_time(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, "id,date\n1,13/09/2016\n2,14/09/2016\n3,2016-09-15 14:30:00\n")
+    assert '"occurred.from" = { column = "date", as = "time", formats = ["%d/%m/%Y"] }' in draft
+
+
 def test_a_day_that_may_be_a_month_is_asked_about(tmp_path: Path) -> None:
     assert "or is the month first?" in drafted(tmp_path, "date\n01/02/2016\n")
     assert "or is the month first?" not in drafted(tmp_path, "date\n01/02/2016\n31/01/2016\n")

@@ -126,6 +126,9 @@ class _Draft:
     def _time(self, field: str, column: str) -> str:
         cells = list(self._seen[column])
         kind, forms = date_forms(cells)
+        if kind == "date" and any(_fits("time", cell, "") for cell in cells):
+            # A column of times may hold days; a column of days forgets a time.
+            kind = "time"
         # Where some cells of a column of times state the day alone, its form is one of theirs.
         days = [
             day
