@@ -81,7 +81,8 @@ def faults(reports: Iterable[Named], examiner: Examiner, summary: Summary | None
 
 def _fault(file: str, report: Recorded, rejected: RejectFact) -> Fault:
     cells = report.faults or tuple(_to_blame(report, rejected))
-    return Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), rejected.hint, cells)
+    hint = report.torn or rejected.hint
+    return Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), hint, cells)
 
 
 def _to_blame(report: Recorded, rejected: RejectFact) -> Iterator[CellFault]:
@@ -89,8 +90,11 @@ def _to_blame(report: Recorded, rejected: RejectFact) -> Iterator[CellFault]:
     found = _PATH(rejected.hint)
     path = "place" if rejected.code in _OF_PLACES else re.sub(r"\[[0-9]+\]", "", found[1]) if found else ""
     remedy = next(code.hint for code in RejectCode if code == rejected.code)
+    reason = rejected.hint.removesuffix(f"; {remedy}")
+    if rejected.code == RejectCode.MISSING_FIELD:
+        remedy = "fill in the cell, or map another column"
     for column, cell in _filling(report.cells, path):
-        yield CellFault(path, column, cell, rejected.hint, remedy)
+        yield CellFault(path, column, cell, reason, remedy)
 
 
 def _filling(cells: Mapping[str, Mapping[str, str]], path: str) -> Iterator[tuple[str, str]]:
