@@ -30,7 +30,9 @@ def earliest_opening(status: Status) -> Opening | None:
     running = needed[0].last_day
     over = to_micros(status.now) >= calendar.end_of(running)
     completed = running if over else running - timedelta(days=1)
-    lost = {cell.region for cell in status.newest if not over and cell.truce_day == running and cell.verdict == "BROKEN"}
+    lost = {
+        cell.region for cell in status.newest if not over and cell.truce_day == running and cell.verdict == "BROKEN"
+    }
     to_go = max(required + 1 if window.region in lost else required - window.streak_days for window in needed)
     day = completed + timedelta(days=max(to_go, 1))
     last = status.agreement.last_day

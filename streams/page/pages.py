@@ -70,7 +70,9 @@ def region(copy: Copy, query: Query, form: Form, pcode: str) -> Answer:
     of_region = {"region": pcode}
     sections = [
         view_section(copy, form, listed["grid"], of_region, "truce_day", "Days, the latest first", descending=True),
-        view_section(copy, form, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True),
+        view_section(
+            copy, form, listed["streak_history"], of_region, "first_day", "Streaks and their ends", descending=True
+        ),
         view_section(copy, form, listed["access_score"], of_region, "first_day", "People reached", descending=True),
     ]
     return of_sections(f"{pcode} {known[pcode][0]}", sections)

@@ -87,7 +87,14 @@ def of_sections(
 
 
 def view_section(
-    copy: Copy, form: Form, about: TableAbout, where: Mapping[str, str], sort: str, title: str, *, descending: bool = False
+    copy: Copy,
+    form: Form,
+    about: TableAbout,
+    where: Mapping[str, str],
+    sort: str,
+    title: str,
+    *,
+    descending: bool = False,
 ) -> Section:
     """Return the first rows of a view, with the addresses of those that follow and of all of it."""
     limit, width = (_FIRST_ROWS, WIDTH) if form == "html" else (MOST_ROWS, None)

@@ -166,7 +166,7 @@ async def test_a_refused_stream_is_asked_for_again_and_a_hidden_page_holds_none(
 
         async def streams(number: int) -> None:
             async with asyncio.timeout(PATIENCE):
-                while served.server._streams != number:
+                while served.server._streams != number:  # noqa: ASYNC110 - the server is asked
                     await asyncio.sleep(0.05)
 
         with monkeypatch.context() as full:

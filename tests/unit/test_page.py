@@ -233,9 +233,7 @@ async def test_time_and_banner_of_an_event_are_of_its_moment(copy: Path) -> None
     assert (late["now"], "STALE" in late["banner"], late["parts"]) == (now.timestamp(), True, early["parts"])
 
 
-async def test_a_copy_that_nobody_foresaw_leaves_the_one_before(
-    site: Site, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_copy_that_nobody_foresaw_leaves_the_one_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -293,9 +291,7 @@ async def test_json_has_long_texts_in_full(tmp_path: Path) -> None:
     assert "p" * 301 not in page
 
 
-def test_a_piece_ends_with_its_characters_and_fetches_no_more(
-    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_piece_ends_with_its_characters_and_fetches_no_more(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinks.tables, "_MOST_CHARACTERS", 1_000)
     connection = open_published(copy, "256MB")
     fetched = []
