@@ -181,12 +181,18 @@ async def test_a_question_that_takes_too_long_is_given_up(site: Site, monkeypatc
         connection.execute("SELECT count(*) FROM range(10_000_000_000) a, range(10_000_000_000) b").fetchall()
         raise AssertionError
 
-    answers, made = asking.Answers(), []
+    made: list[str] = []
+
+    def behind() -> asking.Reply:
+        made.append("too late")
+        return asking.Reply(200, "", b"")
+
+    answers = asking.Answers()
     with monkeypatch.context() as short:
         short.setattr(asking, "ANSWER_SECONDS", 0.05)
         found = await asyncio.gather(
             answers.ask(site.copy, "endless", endless),
-            answers.ask(site.copy, "behind it", lambda: made.append("late") or asking.Reply(200, "", b"")),
+            answers.ask(site.copy, "behind it", behind),
             return_exceptions=True,
         )
     assert [str(each) for each in found] == ["the answer takes longer than 0 s"] * 2
@@ -294,7 +300,7 @@ async def test_json_has_long_texts_in_full(tmp_path: Path) -> None:
 def test_a_piece_ends_with_its_characters_and_fetches_no_more(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sinks.tables, "_MOST_CHARACTERS", 1_000)
     connection = open_published(copy, "256MB")
-    fetched = []
+    fetched: list[object] = []
 
     class Counting:
         """Connection that counts the rows fetched."""
