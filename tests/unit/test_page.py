@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import duckdb
 import pytest
 
 import sinks.tables
@@ -322,6 +324,27 @@ def test_a_piece_ends_with_its_characters_and_fetches_no_more(copy: Path, monkey
     whole = sinks.tables.piece_of(connection, sinks.tables.tables(connection)["gate"], sinks.tables.Asked())
     assert (len(whole.rows), whole.more) == (1, False)
     connection.close()
+
+
+def test_a_reader_leaves_nothing_in_the_working_directory(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query beyond its memory: a page writes nothing, a command to the folder of temporary files."""
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    large = "SELECT range, md5(range::VARCHAR) || md5((range + 1)::VARCHAR) AS text FROM range(400_000) ORDER BY text"
+    with open_published(copy, "20MB") as page, pytest.raises(duckdb.OutOfMemoryException):
+        page.execute(large).fetchone()
+    assert list(temporary.iterdir()) == []
+    with open_published(copy) as command:
+        command.execute("SET threads = 1")
+        command.execute("SET memory_limit = '20MB'")
+        assert command.execute(large).fetchone() is not None
+        assert len(list(temporary.iterdir())) == 1
+    assert (list(here.iterdir()), list(temporary.iterdir())) == ([], [])
 
 
 @pytest.mark.parametrize(
