@@ -164,6 +164,7 @@ async def test_the_overview_says_what_broke_and_what_needs_attention(site: Site)
         "3/1",
         "provisional",
         "contested",
+        "Rejects by reason",
         "What needs attention",
         "1 day of those shown contested",
         "It can open no more by days to come",
@@ -275,28 +276,14 @@ async def test_programs_are_told_where_the_rows_go_on(
     assert [row[0] for row in rows] == [text_of(next(iter(each.values()))) for each in whole]
 
 
-async def test_json_has_long_texts_in_full(tmp_path: Path) -> None:
-    declared = {"act": "start", "declared_by": "a party", "effective_at": "2016-09-12T19:00:00+03:00"}
-    long = report("declaration", "d", reported_at=START + HOUR, note="n" * 1_000, **declared)
-    accused = report(
-        "incident",
-        "i",
-        reported_at=START + HOUR,
-        region="SY05",
-        occurred=(START, START),
-        kind="shelling",
-        accused=["p" * 400],
-    )
-    file = History(AGREEMENT).tell(long, accused).tick(START + 2 * HOUR).judged(tmp_path / "syria-2016")
-    site = Site(file, None, 60)
-    await site.look()
-    try:
-        _, document = await asked(site, "/parties", format="json")
-        _, page = await asked(site, "/parties")
-    finally:
-        site.close()
-    assert "p" * 400 in {each["name"] for each in json.loads(document)["unknown_accused"]}
-    assert "p" * 301 not in page
+async def test_a_page_alone_cuts_long_texts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "WIDTH", 4)
+    _, document = await asked(site, "/parties", format="json")
+    _, rows = await asked(site, "/parties", format="csv", section="unknown_accused")
+    _, page = await asked(site, "/parties")
+    assert {each["name"] for each in json.loads(document)["unknown_accused"]} == {"a party"}
+    assert {each["name"] for each in csv.DictReader(io.StringIO(rows))} == {"a party"}
+    assert '<td dir="auto">a par</td>' in page
 
 
 def test_a_piece_ends_with_its_characters_and_fetches_no_more(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
