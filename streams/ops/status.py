@@ -13,7 +13,6 @@ from sinks import reading
 from sinks.bulletins import BulletinTotal, bulletin_totals
 from sinks.pullback import PositionFinding, PullbackDay, position_findings, pullback_days
 from sinks.records import (
-    AmendedVersion,
     Cell,
     DeclaredAct,
     DeclaredClock,
@@ -23,6 +22,7 @@ from sinks.records import (
     RefusedPending,
     RejectCount,
     SilentFeed,
+    VerdictChange,
     Window,
 )
 from sinks.rejects import RejectRate, reject_rates
@@ -67,7 +67,7 @@ class Status:
     declared_clocks: list[DeclaredClock]
     bulletins: list[BulletinTotal]
     as_of: datetime | None = None
-    amended: list[AmendedVersion] = field(default_factory=list)
+    amended: list[VerdictChange] = field(default_factory=list)
     to_check: PlacesToCheck | None = None
     refused: RefusedPending | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
@@ -93,14 +93,21 @@ def read_status(
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: it is a file of another kind.
     """
-    span = (first or date.min, last or date.max)
     with opened_copy(path) as connection:
-        return _read(connection, days, span) if as_of is None else _read_past(connection, as_of, days, span)
+        return status_in(connection, days=days, first=first, last=last, as_of=as_of)
 
 
-def status_in(connection: Connection) -> Status:
-    """Return the status of a published copy that is open, whatever has taken its place since."""
-    return _read(connection, None, (date.min, date.max))
+def status_in(
+    connection: Connection,
+    *,
+    days: int | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    as_of: datetime | None = None,
+) -> Status:
+    """Return what ``read_status`` does of a published copy that is open, whatever has taken its place since."""
+    span = (first or date.min, last or date.max)
+    return _read(connection, days, span) if as_of is None else _read_past(connection, as_of, days, span)
 
 
 def headline(path: Path) -> str:
@@ -109,8 +116,20 @@ def headline(path: Path) -> str:
         status = read_status(path, days=1)
     except TrucewatchError as error:
         return str(error) if path.exists() else "nothing published yet"
+    return brief(status)
+
+
+def brief(status: Status) -> str:
+    """Return a status in one line."""
     records = counted(sum(status.outcomes.values()), "record")
     return f"{gate_sentence(status.gate)} {records}, {freshness(status.published_at)}"
+
+
+def is_stale(status: Status, max_age: int | None, now: datetime | None = None) -> bool:
+    """Return whether a copy is older than ``max_age`` seconds; one that was never published is."""
+    if max_age is None or status.published_at is None:
+        return max_age is not None
+    return (now or datetime.now(UTC)) - status.published_at > timedelta(seconds=max_age)
 
 
 def gate_sentence(gate: Gate | None) -> str:
@@ -231,7 +250,7 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
     )
 
 
-def _amended_lately(connection: Connection, now: datetime | None) -> list[AmendedVersion]:
+def _amended_lately(connection: Connection, now: datetime | None) -> list[VerdictChange]:
     return [] if now is None else reading.amended(connection, now - AMENDED_LATELY, now)
 
 
