@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -26,6 +26,9 @@ from sinks.migrations import software_version
 from sinks.reading import about, file_id
 from sinks.selecting import Connection
 from sinks.tables import Column, TableAbout, quoted, tables
+
+# pyarrow's own annotations are partial, so a strict type check cannot look into it.
+pa: Any = pyarrow
 
 _BATCH = 50_000
 #: Whoever made a file named its views: a name becomes the name of a file.
@@ -105,7 +108,7 @@ def _parquet(connection: Connection, table: TableAbout, path: Path) -> int:
     rows = 0
     with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in reader:
-            writer.write_batch(batch.cast(schema) if batch.schema != schema else batch)
+            writer.write_batch(batch)
             rows += batch.num_rows
     return rows
 
@@ -118,7 +121,7 @@ def _csv(connection: Connection, table: TableAbout, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def _reader(connection: Connection, table: TableAbout, shown: list[str]) -> pa.RecordBatchReader:
+def _reader(connection: Connection, table: TableAbout, shown: list[str]) -> Any:
     sql = f"SELECT {', '.join(shown)} FROM main.{quoted(table.name)}"  # noqa: S608 - names are the catalogue's
     return connection.sql(sql).to_arrow_reader(_BATCH)
 
