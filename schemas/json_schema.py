@@ -44,7 +44,8 @@ def render(schema: dict[str, Any]) -> str:
 
 def _receipt_schema() -> dict[str, Any]:
     _, defined = msgspec.json.schema_components([Receipt])
-    return _headed(Receipt) | defined["Receipt"] | {"additionalProperties": False}
+    described: dict[str, Any] = defined["Receipt"]
+    return _headed(Receipt) | described | {"additionalProperties": False}
 
 
 def _file_schema(model: type[BaseModel]) -> dict[str, Any]:
