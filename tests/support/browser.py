@@ -30,6 +30,10 @@ _KEYS = {
 }
 
 
+class Refused(AssertionError):
+    """Call that the browser refuses."""
+
+
 @dataclass
 class Tab:
     """Tab of the browser.
@@ -61,7 +65,8 @@ class Tab:
         said = {"id": number, "method": method, "params": parameters}
         await self.socket.send_json(said | ({"sessionId": self.session} if self.session else {}))
         result = await asyncio.wait_for(answer, PATIENCE)
-        assert "error" not in result, (method, result)
+        if "error" in result:
+            raise Refused(method, result)
         return dict(result["result"])
 
     async def ask(self, expression: str) -> Any:
@@ -79,9 +84,12 @@ class Tab:
         return value
 
     async def count_of(self, selector: str) -> int:
-        """Return how many elements there are, without a script of the page's."""
+        """Return how many elements there are, without a script of the page's; none while another page comes."""
         root = (await self.call("DOM.getDocument", depth=1))["root"]["nodeId"]
-        return len((await self.call("DOM.querySelectorAll", nodeId=root, selector=selector))["nodeIds"])
+        try:
+            return len((await self.call("DOM.querySelectorAll", nodeId=root, selector=selector))["nodeIds"])
+        except Refused:
+            return 0
 
     async def open(self, url: str) -> None:
         """Open an address and wait until the page is there."""
