@@ -302,7 +302,8 @@ async def test_a_file_of_another_agreement_is_not_shown(attacked: Path) -> None:
 async def test_connections_without_a_request_make_room(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "CONNECTIONS", 10)
     # They go to make room, and not because they were silent for long.
-    monkeypatch.setattr(connections, "SILENT_SECONDS", 10 * PATIENCE)
+    for limit in ("SILENT_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(connections, limit, 10 * PATIENCE)
     async with serving(attacked) as served:
         host, port = served.base.removeprefix("http://").split(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(30)]

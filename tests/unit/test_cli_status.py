@@ -407,23 +407,24 @@ def test_the_earliest_opening_is_the_end_of_the_last_day_that_must_be_met(copy: 
 
 
 def test_outlook_and_attention_are_of_the_running_day_whatever_days_are_shown(tmp_path: Path) -> None:
-    """Hama breaks the second day while it runs."""
+    """Hama breaks the first day while it runs, so that the last of the truce is too early for the gate."""
     struck = [
         report(
             "incident",
             f"i{number}",
-            reported_at=START + DAY + 4 * HOUR,
+            reported_at=START + 4 * HOUR,
             region="SY05",
-            occurred=(START + DAY + number * HOUR,) * 2,
+            occurred=(START + number * HOUR,) * 2,
             kind="shelling",
         )
         for number in range(3)
     ]
-    file = History(AGREEMENT).tell(*struck).tick(START + DAY + 5 * HOUR).judged(tmp_path / "syria-2016")
-    first, now = date(2016, 9, 12), from_micros(START + DAY + 5 * HOUR)
+    file = History(AGREEMENT).tell(*struck).tick(START + 5 * HOUR).judged(tmp_path / "syria-2016")
+    before, now = date(2016, 9, 11), from_micros(START + 5 * HOUR)
     every = read_status(file)
+    assert outlook_sentence(every) == "It can open no more by days to come: the truce ends first."
     assert "SY05 Hama is BROKEN on the running day" in [each.text for each in attention(every)]
-    chosen: list[dict[str, Any]] = [{"last": first}, {"last": first, "as_of": now}]
+    chosen: list[dict[str, Any]] = [{"last": before}, {"last": before, "as_of": now}]
     for each in chosen:
         status = read_status(file, **each)
         assert outlook_sentence(status) == outlook_sentence(every)
