@@ -44,8 +44,8 @@ def render(schema: dict[str, Any]) -> str:
 
 def _receipt_schema() -> dict[str, Any]:
     _, defined = msgspec.json.schema_components([Receipt])
-    described: dict[str, Any] = defined["Receipt"]
-    return _headed(Receipt) | described | {"additionalProperties": False}
+    schema: dict[str, Any] = _headed(Receipt) | defined["Receipt"] | {"additionalProperties": False}
+    return schema
 
 
 def _file_schema(model: type[BaseModel]) -> dict[str, Any]:

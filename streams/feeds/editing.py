@@ -1,4 +1,7 @@
-"""Small changes to a record: fields set anew, or as a person writes them, ``place.pcode=SY02``."""
+"""Small changes to a record, by field or as a person writes them.
+
+A person writes ``place.pcode=SY02``.
+"""
 
 from __future__ import annotations
 

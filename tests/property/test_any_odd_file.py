@@ -9,11 +9,11 @@ import pytest
 
 from schemas.facts import ReportFact
 from streams.verify import verify
-from tests.support.effort import EVERY, FULL, cases
+from tests.support.effort import FULL, cases
 from tests.support.odd_history import TYPES, odd_history
 
 #: A file costs a second whatever it holds, so that each holds many reports.
-REPORTS = 250 if EVERY else 120 if FULL else 60
+REPORTS = 250 if FULL else 60
 
 
 @pytest.mark.parametrize("seed", cases(range(12), fast=2))

@@ -94,7 +94,7 @@ class Evaluation:
             occurred.setdefault("precision", "minute")
 
     def _report_later(self, made: dict[str, Any], occurred: Mapping[str, Any]) -> None:
-        """Let a report that states the day of its telling alone be told after what it tells of.
+        """Move a telling that states its day alone behind the beginning of its occurrence.
 
         The day's end would lie in the future until the day is over, and an instant of the clock's would be another body
         each time the row is published.

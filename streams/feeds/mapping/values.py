@@ -1,4 +1,4 @@
-"""Conversion of a cell to the value of a field, and of a typed cell to text."""
+"""Conversion of cells to values of fields, and of typed cells to text."""
 
 from __future__ import annotations
 

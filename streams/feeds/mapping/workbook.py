@@ -1,4 +1,7 @@
-"""Sheets of workbooks as rows of text: days without their midnight, and formulas that have no stored result."""
+"""Sheets of workbooks as rows of text.
+
+A day comes without its midnight. A formula that has no stored result is its own text.
+"""
 
 from __future__ import annotations
 
