@@ -46,8 +46,8 @@ test: $(READY) ## Run the fast half of the tests: every layer, in some seven min
 test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
 	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
 
-test-every: $(READY) ## Try each block of a file, each value of a table, each question: the slow half tries some
-	@TEST_EFFORT=every $(PYTEST) -n 2 tests/unit/test_attached.py tests/unit/test_store_recovery.py tests/unit/test_verify_alterations.py tests/unit/test_past.py tests/agents tests/property
+test-every: $(READY) ## Run all of it with nothing left out, which takes hours: the slow half tries some
+	@TEST_EFFORT=every $(PYTEST) -n 3 --no-loadscope-reorder $(ONLY)
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from schemas.agreement import Agreement
 from schemas.gazetteer_file import GazetteerFile
+from schemas.receipts import Receipt
 from schemas.rejects import REPORTS_BY_TYPE, DeadLetter, RejectCode
 
 DIALECT = GenerateJsonSchema.schema_dialect
@@ -22,21 +24,27 @@ LOCAL_TIMES = {"date-time": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$", "time": r"
 
 
 def export() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas by name: of every report type, the reject, and the files of a country.
+    """Return the JSON Schemas by name: of every report type, the reject, the receipt, and the files of a country.
 
     A reject is described by the headers of its Kafka record, as an object of header names and texts; its value is
-    the rejected record's own.
+    the rejected record's own. A receipt is one line of its record's value.
     """
     schemas = {name: _schema(model) for name, model in REPORTS_BY_TYPE.items()}
     reject = _schema(DeadLetter)
     meanings = "\n".join(f"{code}: {code.meaning}" for code in RejectCode)
     reject["$defs"]["RejectCode"]["description"] = f"Why a record was rejected.\n\n{meanings}"
-    return schemas | {"reject": reject, "agreement": _file_schema(Agreement), "gazetteer": _file_schema(GazetteerFile)}
+    files = {"agreement": _file_schema(Agreement), "gazetteer": _file_schema(GazetteerFile)}
+    return schemas | {"reject": reject, "receipt": _receipt_schema()} | files
 
 
 def render(schema: dict[str, Any]) -> str:
     """Return a schema as the text of a file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _receipt_schema() -> dict[str, Any]:
+    _, defined = msgspec.json.schema_components([Receipt])
+    return _headed(Receipt) | defined["Receipt"] | {"additionalProperties": False}
 
 
 def _file_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -57,4 +65,8 @@ def _with_local_times(value: Any) -> Any:
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True, mode="validation")
-    return {"$schema": DIALECT, "$id": f"urn:trucewatch:{model.__name__}:v1", **schema}
+    return _headed(model) | schema
+
+
+def _headed(model: type) -> dict[str, Any]:
+    return {"$schema": DIALECT, "$id": f"urn:trucewatch:{model.__name__}:v1"}

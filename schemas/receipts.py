@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 
@@ -22,34 +23,29 @@ KEPT = frozenset({"accepted", "corrected", "retracted", "superseded"})
 Record = tuple[bytes | None, bytes, list[tuple[str, bytes | None]]]
 
 
+def _told(words: str) -> msgspec.Meta:
+    return msgspec.Meta(description=words)
+
+
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Receipt of one report from one agreement.
+    """Receipt of one report from one agreement."""
 
-    Attributes:
-        agreement: id of the agreement.
-        outcome: accepted, corrected, retracted, duplicate, superseded, rejected or outside.
-        digest: fingerprint of the report's bytes, as :func:`digest_of` makes it.
-        feed: name of the feed; None of a record too broken to tell.
-        report_id: the feed's own name for the report.
-        revision: its revision.
-        code: why it was rejected, by the published codes.
-        hint: what to mend.
-        region: P-code of the region of an incident or a convoy.
-        truce_day: its truce-day, as the date on which it starts.
-        counted: whether an incident counts for that day; None of anything else.
-    """
-
-    agreement: str
-    outcome: str
-    digest: str
-    feed: str | None = None
-    report_id: str | None = None
-    revision: int | None = None
-    code: str | None = None
-    hint: str | None = None
-    region: str | None = None
-    truce_day: str | None = None
-    counted: bool | None = None
+    agreement: Annotated[str, _told("Id of the agreement.")]
+    outcome: Annotated[
+        str,
+        _told("accepted, corrected, retracted, duplicate, superseded, rejected or outside; later versions add to it."),
+    ]
+    digest: Annotated[str, _told("BLAKE2b of the record's value, 8 bytes as hexadecimal digits.")]
+    feed: Annotated[str | None, _told("Name of the feed, unless the record is too broken to tell.")] = None
+    report_id: Annotated[str | None, _told("The feed's own name for the report.")] = None
+    revision: Annotated[int | None, _told("Its revision.")] = None
+    code: Annotated[str | None, _told("Why it was rejected, by the published codes.")] = None
+    hint: Annotated[str | None, _told("What to mend.")] = None
+    region: Annotated[str | None, _told("P-code of the region of an incident or a convoy.")] = None
+    truce_day: Annotated[str | None, _told("Its truce-day, as the date on which it starts.")] = None
+    counted: Annotated[bool | None, _told("Whether an incident counts for that day; not stated of anything else.")] = (
+        None
+    )
 
 
 class _Named(msgspec.Struct):

@@ -12,6 +12,7 @@ sent and not noted is sent again, which is harmless. Nothing is ever deleted.
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +20,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from msgspec import structs
+
 from schemas.errors import StoreFull, StoreUnavailable
 from schemas.failpoints import reached
 from schemas.receipts import KEPT, Receipt, digest_of
 
-#: Name of the file in an outbox's folder.
-OUTBOX = "outbox.sqlite"
+#: Name of the file in an outbox's folder, and of the lock that whoever sends holds.
+OUTBOX, SENDING = "outbox.sqlite", "sending.lock"
 #: How long another command may hold the file.
 _BUSY_SECONDS = 30.0
 #: Reports handed over to be sent at once.
@@ -52,6 +55,7 @@ CREATE TABLE IF NOT EXISTS reports (
     counted   INTEGER,
     UNIQUE (digest, agreement)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS reports_by_name ON reports (feed, report_id);
 CREATE TABLE IF NOT EXISTS read_up_to (
     log         TEXT PRIMARY KEY,
     next_offset INTEGER NOT NULL
@@ -59,11 +63,16 @@ CREATE TABLE IF NOT EXISTS read_up_to (
 """
 _COLUMNS = "number, digest, agreement, feed, report_id, revision, kind, value, file, line, state, code, hint, region, "
 _COLUMNS += "truce_day, counted"
+_STANDS = ", ".join(f"'{outcome}'" for outcome in sorted(KEPT))
+#: A report that stands keeps its fate. A duplicate stands as well, but tells less than any other fate.
 _TELL = f"""
-UPDATE reports SET state = ?, code = ?, hint = ?, region = ?, truce_day = ?, counted = ?
-WHERE digest = ? AND agreement = ? AND NOT (? = 'duplicate' AND state NOT IN ('draft', 'sent'))
+UPDATE reports SET state = :outcome, code = :code, hint = :hint, region = :region, truce_day = :truce_day,
+    counted = :counted
+WHERE digest = :digest AND agreement = :agreement AND state NOT IN ({_STANDS})
+    AND (state <> 'duplicate' OR :outcome IN ({_STANDS}))
+    AND (state IN ('draft', 'sent') OR :outcome <> 'duplicate')
 RETURNING {_COLUMNS}
-"""  # noqa: S608 - columns of ours
+"""  # noqa: S608 - columns and words of ours
 
 
 class Kept(NamedTuple):
@@ -187,25 +196,13 @@ class Outbox:
     def tell(self, receipts: Iterable[Receipt], log: str, next_offset: int) -> list[Kept]:
         """Note what became of reports and how far the log was read; return those told of.
 
-        A duplicate, which is what a report sent twice is, takes no other fate's place.
+        A report that stands keeps its first fate: one sent again later may be refused, and stands still. A duplicate,
+        which is what a report sent twice is, takes no other fate's place.
         """
         told = []
         with self._transaction():
             for each in receipts:
-                found = self._connection.execute(
-                    _TELL,
-                    (
-                        each.outcome,
-                        each.code,
-                        each.hint,
-                        each.region,
-                        each.truce_day,
-                        each.counted,
-                        each.digest,
-                        each.agreement,
-                        each.outcome,
-                    ),
-                ).fetchall()
+                found = self._connection.execute(_TELL, structs.asdict(each)).fetchall()
                 told += [_kept(row) for row in found]
             self._connection.execute("UPDATE read_up_to SET next_offset = ? WHERE log = ?", (next_offset, log))
             reached("outbox.telling")
@@ -229,6 +226,29 @@ class Outbox:
         if states is None:
             return self._select("true ORDER BY number", ())
         return self._select(f"state IN ({', '.join('?' * len(states))}) ORDER BY number", tuple(states))
+
+    def other_body(self, entering: Entering, agreement: str) -> Kept | None:
+        """Return a report of the same feed, id and revision with other bytes, unless it was refused or is outside."""
+        found = self._select(
+            "feed = ? AND report_id = ? AND revision = ? AND agreement = ? AND digest <> ? "
+            "AND state NOT IN ('rejected', 'outside') ORDER BY number LIMIT 1",
+            (entering.feed, entering.report_id, entering.revision, agreement, digest_of(entering.value)),
+        )
+        return found[0] if found else None
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Hold the right to send for the length of a block; another process that has it is waited for.
+
+        Raises:
+            StoreUnavailable: the lock cannot be had.
+        """
+        with _mapped(self._path):
+            lock = self._path.with_name(SENDING).open("a")
+        with lock:
+            with _mapped(self._path):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def latest(self, feed: str, report_id: str) -> bytes | None:
         """Return the highest revision of a report that was not refused."""

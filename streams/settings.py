@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         90.0,
         ge=0,
         le=86_400,
-        description="How long `worker`, `up` and `publish`, once at work, wait for a broker; "
+        description="How long `worker`, `up`, `publish`, `outbox` and `receipts`, once at work, wait for a broker; "
         "less than a worker may stand still.",
     )
     memory_limit: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")] = Field(

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.support import brokers
 from tests.support.demo import Demo, run_demo_once
-from tests.support.effort import FULL
+from tests.support.effort import FULL, out_of_turn
 from tests.support.secured import SecuredKafka, secured
 
 #: Folders of the slow half. Elsewhere a test is slow only by its own mark.
@@ -25,11 +25,14 @@ settings.register_profile("few", derandomize=True)
 if not FULL:
     settings.load_profile("few")
 
+# A node of Apache Kafka lives for seconds here: compiling it well takes more than it gives.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 # A shell ignores Ctrl-C on behalf of what it runs in the background, and so would every process of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark as slow what needs Apache Kafka, whole folders, and properties at full effort.
 
     The fast half tries a property on a few examples, the slow half on many.
@@ -39,6 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         all_examples = FULL and (folder == "property" or item.get_closest_marker("property"))
         if folder in SLOW_FOLDERS or all_examples or item.get_closest_marker("kafka"):
             item.add_marker(pytest.mark.slow)
+    waiting = out_of_turn(items)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in waiting])
+    items[:] = [item for item in items if item.nodeid not in waiting]
 
 
 @pytest.fixture(scope="session")

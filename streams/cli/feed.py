@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -25,13 +23,15 @@ from schemas.receipts import REJECTED
 from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
+from streams.cli.faults import json_of, say_notes, say_unread, show_faults
 from streams.cli.outbox import KEPT_AT_ONCE, keep_and_send
 from streams.cli.output import answers, news, print_json, print_json_line, reader_gone, say_missing
 from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.fates import Fates, publish_and_wait
+from streams.feeds.mapping.read import Notes
 from streams.feeds.publish import Acknowledgement, publish
-from streams.feeds.readers import missing_companions, read_all, skipped_rows
+from streams.feeds.readers import check_there, missing_companions, notes_on, read_all
 from streams.feeds.recorded import STDIN, Named
 from streams.feeds.release import read_release
 from streams.feeds.summary import Summary
@@ -40,9 +40,7 @@ from streams.ops.published import copy_path
 from streams.ops.wording import counted
 from streams.settings import Settings, load
 
-#: Faults printed one by one; the rest are counted.
-_MOST_SHOWN = 50
-#: Names of one count in the summary, likewise.
+#: Names of one count in the summary that are printed; the rest are counted.
 _MOST_COUNTED = 12
 
 
@@ -98,6 +96,7 @@ def publish_command(
     """
     settings = load({"broker": broker, "agreement": agreement, "boundaries": boundaries, "outbox": outbox})
     stated = options.stated(file_format, mapping)
+    check_there(files)
     missing = missing_companions(files, stated)
     if not as_json:
         say_missing(missing)
@@ -106,7 +105,7 @@ def publish_command(
     time_zone = judged.calendar.time_zone
     reports = read_release(files, stated, time_zone, told) if told else read_all(files, stated, time_zone)
     if dry_run:
-        _try(settings, judged, reports, partial(skipped_rows, files, stated), as_json=as_json)
+        _try(settings, judged, reports, partial(notes_on, files, stated), as_json=as_json)
         return
     if settings.outbox is not None and receipts is not None:
         raise UsageError("--receipts writes acknowledgements, which an outbox keeps itself", "leave one out")
@@ -120,14 +119,14 @@ def publish_command(
     finally:
         # Also where a receipt says that a report was refused.
         if not as_json:
-            _say_skipped(skipped_rows(files, stated))
+            say_notes(notes_on(files, stated))
 
 
 def _try(
     settings: Settings,
     agreement: Agreement,
     reports: Iterator[Named],
-    skipped: Callable[[], Mapping[str, Counter[str]]],
+    notes: Callable[[], Mapping[str, Notes]],
     *,
     as_json: bool,
 ) -> None:
@@ -142,15 +141,18 @@ def _try(
             count(checked)
             if fault is not None:
                 found.append(fault)
-    for counts in skipped().values():
-        summary.skipped.update(counts)
+    for of in notes().values():
+        summary.skipped.update(of.skipped)
+        summary.formulas.update(of.formulas)
     if not checked:
         raise UsageError("there is no report to check")
     if as_json:
-        listed = [{**fault._asdict(), "cells": [cell._asdict() for cell in fault.cells]} for fault in found]
+        listed = list(map(json_of, found))
         print_json({"checked": checked, "would_reject": len(found), "faults": listed, "summary": summary.as_json()})
     else:
         _show(found, checked, summary)
+        for file, of in notes().items():
+            say_unread(file, of)
     if found:
         raise typer.Exit(1)
 
@@ -167,18 +169,7 @@ def _summary(copy: Path) -> Summary:
 
 def _show(found: list[Fault], checked: int, summary: Summary) -> None:
     console = answers()
-    for fault in found[:_MOST_SHOWN]:
-        who = f" ({fault.feed or '?'}/{fault.report_id or '?'})" if fault.feed or fault.report_id else ""
-        where = f"{fault.file}, line {fault.line}{who}: {fault.code}"
-        if not fault.cells:
-            console.print(Text(f"{where}\n  {fault.hint}"))
-            continue
-        console.print(Text(where))
-        for reason, cells in groupby(fault.cells, lambda cell: (cell.reason, cell.remedy)):
-            said = ", ".join(f"column {cell.column!r} holds {cell.cell!r}" for cell in cells)
-            console.print(Text(f"  {said}: {reason[0]}; {reason[1]}"))
-    if len(found) > _MOST_SHOWN:
-        console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
+    show_faults(found)
     for what, counts in summary.parts():
         listed = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
         more = f", and {len(listed) - _MOST_COUNTED:,} more" if len(listed) > _MOST_COUNTED else ""
@@ -186,12 +177,6 @@ def _show(found: list[Fault], checked: int, summary: Summary) -> None:
     if summary.unwatched:
         console.print(Text(f"feeds without a watch in these files: {', '.join(summary.unwatched)}"))
     console.print(Text(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent."))
-
-
-def _say_skipped(skipped: Mapping[str, Counter[str]]) -> None:
-    for file, rows in skipped.items():
-        left_out = ", ".join(f"{count:,} of {what}" for what, count in rows.most_common())
-        news().print(Text(f"{file}: {counted(rows.total(), 'row')} left out by the mapping: {left_out}"))
 
 
 def send_reports(

@@ -37,7 +37,9 @@ Data = Annotated[
 Outbox = Annotated[
     Path | None, typer.Option("--outbox", metavar="DIR", help="Folder of the outbox that keeps reports.")
 ]
-WaitSeconds = Annotated[float, typer.Option("--wait-seconds", min=1, help="How long the next receipt is waited for.")]
+WaitSeconds = Annotated[
+    float, typer.Option("--wait-seconds", min=1, help="How long the next receipt of theirs is waited for.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="File to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]

@@ -17,10 +17,12 @@ from schemas.agreement_file import load_agreement
 from schemas.errors import BrokerUnavailable, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.receipts import REJECTED, Receipt, called_in
+from schemas.rejects import RejectCode
 from schemas.topics import Topics
 from sinks.outbox import Entering, Kept, Outbox
 from streams.cli import options
 from streams.cli.brokers import required_broker
+from streams.cli.faults import json_of, show_faults
 from streams.cli.output import answers, news, print_json, print_json_line
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.outbox import send, watch
@@ -123,12 +125,12 @@ def keep_and_send(
     refused: list[Fault] = []
     with _opened(settings) as outbox:
         new = 0
-        checked = _checked(reports, examiner, refused.append)
+        checked = _checked(reports, examiner, outbox, agreement.id, refused.append)
         while some := list(islice(checked, at_once)):
             new += outbox.keep(some, agreement.id)
         sent = _send_if_possible(settings, outbox)
         if as_json:
-            print_json_line({"kept": new, "sent": sent, "refused": [fault._asdict() for fault in refused]})
+            print_json_line({"kept": new, "sent": sent, "refused": list(map(json_of, refused))})
         else:
             _say_kept(new, sent, refused)
         if sent is not None and wait_seconds is not None:
@@ -137,8 +139,10 @@ def keep_and_send(
         raise typer.Exit(1)
 
 
-def _checked(reports: Iterator[Named], examiner: Examiner, refuse: Callable[[Fault], None]) -> Iterator[Entering]:
-    """Yield the reports that intake will accept."""
+def _checked(
+    reports: Iterator[Named], examiner: Examiner, outbox: Outbox, agreement: str, refuse: Callable[[Fault], None]
+) -> Iterator[Entering]:
+    """Yield the reports that intake will accept, and that contradict no report kept before."""
     reports, examined = tee(reports)
     for (file, report), fault in zip(reports, faults(examined, examiner), strict=True):
         if report.redrive is not None:
@@ -147,7 +151,13 @@ def _checked(reports: Iterator[Named], examiner: Examiner, refuse: Callable[[Fau
             refuse(fault)
             continue
         feed, report_id, revision = called_in(report.value)
-        yield Entering(report.value, feed, report_id, revision, report.report_type, file, report.line)
+        entering = Entering(report.value, feed, report_id, revision, report.report_type, file, report.line)
+        if (other := outbox.other_body(entering, agreement)) is None:
+            yield entering
+            continue
+        told = f"{other.file}, line {other.line} told revision {revision} with another body"
+        hint = f"{told}, number {other.number} of the outbox; publish the change as a higher revision"
+        refuse(Fault(file, report.line, feed, report_id, str(RejectCode.CONFLICTING_BODY), hint))
 
 
 def _send_if_possible(settings: Settings, outbox: Outbox) -> int | None:
@@ -163,7 +173,8 @@ def _send_if_possible(settings: Settings, outbox: Outbox) -> int | None:
 
 def _send(settings: Settings, outbox: Outbox) -> int:
     broker = required_broker(settings, "outbox send")
-    return asyncio.run(send(outbox, broker, _topics(settings), settings.broker_patience_seconds))
+    with outbox.sending():
+        return asyncio.run(send(outbox, broker, _topics(settings), settings.broker_patience_seconds))
 
 
 def _watch(settings: Settings, outbox: Outbox, wait_seconds: float | None, *, as_json: bool) -> None:
@@ -179,7 +190,7 @@ def _watch(settings: Settings, outbox: Outbox, wait_seconds: float | None, *, as
         else:
             shown(told)
 
-    asyncio.run(watch(outbox, broker, _topics(settings), show, wait_seconds))
+    asyncio.run(watch(outbox, broker, _topics(settings), show, wait_seconds, settings.broker_patience_seconds))
     if not as_json:
         _say_counts(outbox.counts())
     if refused:
@@ -239,8 +250,7 @@ def _say_counts(counts: dict[str, int]) -> None:
 
 
 def _say_kept(new: int, sent: int | None, refused: list[Fault]) -> None:
-    for fault in refused:
-        answers().print(Text(f"{fault.file}, line {fault.line}: {fault.code}\n  {fault.hint}"))
+    show_faults(refused)
     left = f"; {len(refused):,} left out that intake would refuse" if refused else ""
     news().print(Text(f"{counted(new, 'report')} kept that {'was' if new == 1 else 'were'} not there before{left}"))
     if sent is None:

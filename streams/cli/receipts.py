@@ -68,7 +68,7 @@ def each_receipt(settings: Settings, purpose: str, show: Callable[[Receipt], Non
     named, topics = required_broker(settings, purpose), Topics(settings.topic_prefix)
 
     async def read() -> None:
-        async with reading(named, topics.receipts, 0) as reader:
+        async with reading(named, topics.receipts, settings.broker_patience_seconds, 0) as reader:
             async for receipt in reader.present():
                 show(receipt)
             while follow:

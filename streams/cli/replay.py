@@ -24,9 +24,10 @@ from schemas.errors import UsageError
 from sinks.reading import EXAMPLE_QUERY
 from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
+from streams.cli.faults import say_notes
 from streams.cli.output import answers, news, print_json, say_missing
 from streams.feeds.archive import Order
-from streams.feeds.readers import missing_companions
+from streams.feeds.readers import missing_companions, notes_on
 from streams.ops.status import Status, read_status
 from streams.ops.status_text import (
     show_bulletins,
@@ -83,6 +84,8 @@ def replay(
         say_missing(missing_companions(files, stated))
     told = options.release_of(release, against, withdraw_missing, files, stated)
     finished = _run(Plan(settings, judged, files, stated, order, replace, run, told))
+    if not as_json:
+        say_notes(notes_on(files, stated))
     first = last = None
     if days is None:
         first, last = judged.first_day, judged.first_day + timedelta(days=judged.clock.required_days)

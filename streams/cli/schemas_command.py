@@ -18,7 +18,7 @@ def schemas(
     name: Annotated[str | None, typer.Argument(help="Print this one; without it, list them.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the JSON Schemas of reports, rejects, agreements and gazetteers, or print one.
+    """List the JSON Schemas of reports, rejects, receipts, agreements and gazetteers, or print one.
 
     [bold]Examples[/bold]
 

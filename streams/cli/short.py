@@ -11,6 +11,7 @@ import typer
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from schemas.gazetteer import load_gazetteer
+from schemas.receipts import called_in
 from sinks.outbox import Outbox
 from sinks.reading import present_report
 from streams.cli import options
@@ -46,7 +47,7 @@ def retract(
 ) -> None:
     """Withdraw a report: its next revision says that it no longer stands.
 
-    The record is taken from the outbox where there is one, else from the published copy.
+    The record is taken from the outbox or the published copy, whichever has the higher revision.
 
     [bold]Example[/bold]
 
@@ -73,7 +74,7 @@ def merge(
 ) -> None:
     """Withdraw a report in favour of another of its feed.
 
-    The record is taken from the outbox where there is one, else from the published copy.
+    The record is taken from the outbox or the published copy, whichever has the higher revision.
 
     [bold]Example[/bold]
 
@@ -120,23 +121,29 @@ def _settings(
 
 
 def _latest(settings: Settings, feed: str, report_id: str) -> bytes:
-    """Return the newest record of a report.
+    """Return the record of a report with the highest revision, of the outbox and the published copy.
 
     Raises:
-        UsageError: neither outbox nor published copy has it.
+        UsageError: neither has it.
     """
+    copy = published_copy(settings)
+    found: list[bytes | None] = []
+    where = []
     if settings.outbox is not None:
         kept = Outbox.open(settings.outbox)
         try:
-            found, where = kept.latest(feed, report_id), f"the outbox {settings.outbox}"
+            found.append(kept.latest(feed, report_id))
         finally:
             kept.close()
-    else:
-        copy = published_copy(settings)
-        found, where = present_report(copy, feed, report_id), str(copy)
-    if found is None:
-        raise UsageError(f"{where} has no report {feed}/{report_id}", "--outbox or --data names another place")
-    return found
+        where.append(f"the outbox {settings.outbox}")
+    # A feed's own machine has an outbox, and seldom a copy.
+    if settings.outbox is None or copy.exists():
+        found.append(present_report(copy, feed, report_id))
+        where.append(str(copy))
+    bodies = [body for body in found if body is not None]
+    if not bodies:
+        raise UsageError(f"no report {feed}/{report_id} in {' or '.join(where)}", "--outbox or --data names another")
+    return max(bodies, key=lambda body: called_in(body)[2] or 1)
 
 
 def _publish(settings: Settings, body: bytes, wait_seconds: float | None, *, as_json: bool) -> None:

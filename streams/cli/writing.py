@@ -23,7 +23,10 @@ def write_new(path: Path, text: str, *, force: bool, check: Callable[[str], obje
         # What is written here is never refused by the command that reads it.
         check(str(beside))
         beside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     except UsageError as error:
         raise UsageError(str(error).replace(str(beside), str(path)), error.hint) from None
     finally:
-        beside.unlink(missing_ok=True)
+        if beside.exists():
+            beside.unlink()

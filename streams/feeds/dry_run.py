@@ -83,7 +83,8 @@ def faults(reports: Iterable[Named], examiner: Examiner, summary: Summary | None
 
 def _fault(file: str, report: Recorded, rejected: RejectFact) -> Fault:
     cells = report.faults or tuple(_to_blame(report, rejected))
-    return Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), rejected.hint, cells)
+    hint = report.torn or rejected.hint
+    return Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), hint, cells)
 
 
 def field_in(code: str, hint: str) -> str:
@@ -105,8 +106,12 @@ def remedy_of(code: str) -> str:
 def _to_blame(report: Recorded, rejected: RejectFact) -> Iterator[CellFault]:
     """Yield the cells that fill the field a hint speaks of."""
     path = "place" if rejected.code in _OF_PLACES else re.sub(r"\[[0-9]+\]", "", field_in(rejected.code, rejected.hint))
+    remedy = remedy_of(rejected.code)
+    reason = rejected.hint.removesuffix(f"; {remedy}")
+    if rejected.code == RejectCode.MISSING_FIELD:
+        remedy = "fill in the cell, or map another column"
     for column, cell in _filling(report.cells, path):
-        yield CellFault(path, column, cell, rejected.hint, remedy_of(rejected.code))
+        yield CellFault(path, column, cell, reason, remedy)
 
 
 def _filling(cells: Mapping[str, Mapping[str, str]], path: str) -> Iterator[tuple[str, str]]:

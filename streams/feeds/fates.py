@@ -53,14 +53,16 @@ class Fates:
         """Wait for the receipts of all that was sent.
 
         Raises:
-            BrokerUnavailable: none came for too long.
+            BrokerUnavailable: none of theirs came for too long.
         """
-        heard = time.monotonic()
+        # Receipts of others that came while reports were sent are read first, and cost no patience.
+        await reader.look_for_end()
+        end, heard = reader.end, time.monotonic()
         while left := self.waiting.total():
-            found = await reader.more()
-            for each in found:
+            behind = reader.next_offset < end
+            for each in await reader.more():
                 self.tell(each)
-            if found:
+            if behind or self.waiting.total() < left:
                 heard = time.monotonic()
             elif time.monotonic() - heard >= self._patience_seconds:
                 raise BrokerUnavailable(
@@ -84,7 +86,7 @@ async def publish_and_wait(
         BrokerUnavailable: the broker cannot be reached, or nobody tells of the reports.
     """
     # From before the first report: a ledger may be faster than this process.
-    async with reading(broker, topics.receipts) as reader:
+    async with reading(broker, topics.receipts, patience_seconds) as reader:
         done = await publish(broker, topics, fates.sending(reports), acknowledged, patience_seconds)
         await fates.all_told(reader)
     return done

@@ -29,7 +29,7 @@ async def send(outbox: Outbox, broker: Broker, topics: Topics, patience_seconds:
     Raises:
         BrokerUnavailable: the broker cannot be reached, or went away on the way.
     """
-    await _begin(outbox, broker, topics)
+    await _begin(outbox, broker, topics, patience_seconds)
     sent = 0
     for drafts in outbox.drafts():
         await publish(broker, topics, map(_named, drafts), _nothing, patience_seconds)
@@ -41,26 +41,34 @@ async def send(outbox: Outbox, broker: Broker, topics: Topics, patience_seconds:
 
 
 async def watch(
-    outbox: Outbox, broker: Broker, topics: Topics, show: Callable[[Kept], None], patience_seconds: float | None
+    outbox: Outbox,
+    broker: Broker,
+    topics: Topics,
+    show: Callable[[Kept], None],
+    patience_seconds: float | None,
+    broker_patience_seconds: float,
 ) -> None:
     """Read receipts and show each report that is told of, until the fate of all that was sent is known.
 
     Args:
-        patience_seconds: how long the next receipt may take. None reads those that are there.
+        patience_seconds: how long the next receipt of these reports may take. None reads those that are there.
+        broker_patience_seconds: how long the broker may be away.
 
     Raises:
         BrokerUnavailable: no receipt came for too long.
     """
-    log, offset = await _begin(outbox, broker, topics)
-    async with reading(broker, topics.receipts, offset) as reader:
-        heard = time.monotonic()
-        while reader.next_offset < reader.end or (patience_seconds is not None and _waiting(outbox)):
+    log, offset = await _begin(outbox, broker, topics, broker_patience_seconds)
+    async with reading(broker, topics.receipts, broker_patience_seconds, offset) as reader:
+        # The first end: receipts of others that come later are no sign of life of the ledger of these reports.
+        end, heard = reader.end, time.monotonic()
+        while reader.next_offset < end or (patience_seconds is not None and _waiting(outbox)):
             before = reader.next_offset
             found = await reader.more()
             reached("outbox.read")
-            if reader.next_offset > before:
-                for told in outbox.tell(found, log, reader.next_offset):
-                    show(told)
+            told = outbox.tell(found, log, reader.next_offset) if reader.next_offset > before else []
+            for each in told:
+                show(each)
+            if told or before < end:
                 heard = time.monotonic()
             elif patience_seconds is not None and time.monotonic() - heard >= patience_seconds:
                 raise BrokerUnavailable(
@@ -69,9 +77,9 @@ async def watch(
                 )
 
 
-async def _begin(outbox: Outbox, broker: Broker, topics: Topics) -> tuple[str, int]:
+async def _begin(outbox: Outbox, broker: Broker, topics: Topics, patience_seconds: float) -> tuple[str, int]:
     """Return which log of receipts there is, and the offset to read it from."""
-    async with reading(broker, topics.receipts) as reader:
+    async with reading(broker, topics.receipts, patience_seconds) as reader:
         log = await log_identity(broker, topics.receipts)
         return log, outbox.begin_reading(log, reader.end)
 

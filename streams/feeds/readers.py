@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from streams.feeds.cells import VERSION_COLUMNS
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.mapping.language import MappingFile
 from streams.feeds.mapping.load import Mapped, shipped_mappings
-from streams.feeds.mapping.read import MappedReader, reader_of
+from streams.feeds.mapping.read import MappedReader, Notes, reader_of
 from streams.feeds.mapping.tables import table_of
 from streams.feeds.recorded import PACKED, STDIN, Named, Recorded, opened
 
@@ -54,7 +53,7 @@ class Release:
 Stated = str | Format | None
 
 #: Tables whose columns tell the format.
-_TABLES = (".csv", ".tsv", ".xlsx", ".json", ".geojson", ".parquet")
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".geojson", ".parquet")
 #: How a mapping reads a file of which nothing else is known.
 _UNSTATED = MappingFile.model_validate({"report": {}})
 
@@ -115,14 +114,25 @@ def format_by(mapping: str) -> Format:
     return Format(mapping, reader.mapping.file.summary or "a mapping", reader, columns=reader.mapping.columns)
 
 
-def skipped_rows(paths: Sequence[Path], stated: Stated) -> dict[str, Counter[str]]:
-    """Return the rows that mappings left out of files that were read, by column and cell."""
+def notes_on(paths: Sequence[Path], stated: Stated) -> dict[str, Notes]:
+    """Return the notes that mappings have on files that were read."""
     found = {}
     for path in paths:
         reader = format_of(path, stated).read
-        if isinstance(reader, MappedReader) and (skipped := reader.skipped.get(str(path))):
-            found[str(path)] = skipped
+        if isinstance(reader, MappedReader) and (notes := reader.notes.get(str(path))):
+            found[str(path)] = notes
     return found
+
+
+def check_there(paths: Sequence[Path]) -> None:
+    """Refuse files that are not there, before anything is asked of a broker.
+
+    Raises:
+        InputFileError: one is missing.
+    """
+    for path in paths:
+        if path != STDIN and not path.exists():
+            raise InputFileError(f"{path}: no such file")
 
 
 def format_of(path: Path, stated: Stated) -> Format:

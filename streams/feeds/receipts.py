@@ -5,6 +5,8 @@ Reading needs no consumer group, so an account that may only read the topic is e
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -13,18 +15,23 @@ from typing import Self
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from schemas.receipts import Receipt, read
 from schemas.topics import THIRTY_DAYS_MS, TopicSpec
 from streams.engine.admin import ensure_topics, partitions_of
 from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
-from streams.engine.kafka_errors import kafka_errors
+from streams.engine.kafka_errors import is_passing, kafka_errors
 
 log = structlog.get_logger(__name__)
 
 #: How long one call waits for records.
 _POLL_MS = 250
+#: How long nothing may come before the broker is asked whether it is there, and how long it may take to answer.
+_SILENCE_SECONDS, _ANSWER_SECONDS = 3.0, 5.0
+#: How long it may take until reading begins.
+_BEGIN_SECONDS = 30.0
 
 #: Receipts in words; those of incidents that count are told apart.
 _WORDS = {
@@ -42,13 +49,16 @@ class ReceiptReader:
 
     Attributes:
         next_offset: of the first record not read yet.
-        end: the offset behind the last record there was at the start.
+        end: the offset behind the last record there was when the broker was asked last.
     """
 
-    def __init__(self, broker: Broker, consumer: AIOKafkaConsumer, topic: str) -> None:
+    def __init__(self, broker: Broker, consumer: AIOKafkaConsumer, topic: str, patience_seconds: float) -> None:
         self._broker = broker
         self._consumer = consumer
         self._partition = TopicPartition(topic, 0)
+        self._patience_seconds = patience_seconds
+        self._heard = time.monotonic()
+        self._away_since: float | None = None
         self.next_offset = self.end = 0
 
     async def begin(self, offset: int | None) -> Self:
@@ -65,30 +75,62 @@ class ReceiptReader:
         """Return the next receipts, none when no record came within a moment.
 
         Raises:
-            BrokerUnavailable: the broker does not answer, or refuses.
+            BrokerUnavailable: the broker has been away for too long, or refuses.
         """
         found = []
         with kafka_errors(self._broker):
             fetched = await self._consumer.getmany(self._partition, timeout_ms=_POLL_MS)
+            # A marker of a transaction has an offset, and is no record.
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self.next_offset = await self._consumer.position(self._partition)
+        if fetched:
+            self._heard, self._away_since = time.monotonic(), None
+        elif time.monotonic() - self._heard >= _SILENCE_SECONDS:
+            # A client that fetches from a broker that left says nothing, and tries for ever.
+            await self.look_for_end()
         for record in fetched.get(self._partition, ()):
             try:
                 found += read(record.value)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 # A record of somebody else must not hide the receipts of thirty days.
                 log.warning("holds_no_receipts", topic=record.topic, offset=record.offset, reason=str(error))
-            self.next_offset = record.offset + 1
         return found
+
+    async def look_for_end(self) -> None:
+        """Ask the broker where the receipts end by now.
+
+        Raises:
+            BrokerUnavailable: the broker has been away for too long, or refuses.
+        """
+        asked = time.monotonic()
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                ends = await self._consumer.end_offsets([self._partition])
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._away_since = asked if self._away_since is None else self._away_since
+            if is_passing(error) and time.monotonic() - self._away_since < self._patience_seconds:
+                return
+            with kafka_errors(self._broker):
+                raise
+        self.end = max(self.end, ends[self._partition], self._consumer.highwater(self._partition) or 0)
+        self._heard, self._away_since = time.monotonic(), None
 
     async def present(self) -> AsyncIterator[Receipt]:
         """Yield the receipts there were at the start."""
-        while self.next_offset < self.end:
+        end = self.end
+        while self.next_offset < end:
             for each in await self.more():
                 yield each
 
 
 @asynccontextmanager
-async def reading(broker: Broker, topic: str, offset: int | None = None) -> AsyncIterator[ReceiptReader]:
+async def reading(
+    broker: Broker, topic: str, patience_seconds: float, offset: int | None = None
+) -> AsyncIterator[ReceiptReader]:
     """Read a receipts topic from an offset; without one, what is written from now on.
+
+    Args:
+        patience_seconds: how long the broker may be away once it has answered.
 
     Raises:
         BrokerUnavailable: nobody answers.
@@ -99,8 +141,9 @@ async def reading(broker: Broker, topic: str, offset: int | None = None) -> Asyn
     consumer = AIOKafkaConsumer(**cluster_of(broker).client, group_id=None, enable_auto_commit=False)
     try:
         with kafka_errors(broker):
-            await consumer.start()
-            reader = await ReceiptReader(broker, consumer, topic).begin(offset)
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await consumer.start()
+                reader = await ReceiptReader(broker, consumer, topic, patience_seconds).begin(offset)
         yield reader
     finally:
         await consumer.stop()

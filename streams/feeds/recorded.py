@@ -31,6 +31,8 @@ _GZIP_MAGIC, _ZSTD_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03
 PACKED = (".gz", ".zst", ".zip")
 #: A zip archive that has it is a workbook.
 _WORKBOOK = "[Content_Types].xml"
+#: One that has these is of LibreOffice's own kind.
+_OPEN_DOCUMENT = {"mimetype", "content.xml"}
 
 
 class CellFault(NamedTuple):
@@ -49,7 +51,7 @@ class Recorded(NamedTuple):
     ``value`` is what is published, byte for byte. The rest is what could be read without validating, and None
     where it could not: whether the report is acceptable is intake's to say. ``line`` counts from 1. ``redrive``
     names the reject that a record of an exported file was made of. ``cells`` are the cells that fill its fields, by
-    the path of the field, and ``faults`` those that are no value of it.
+    the path of the field, and ``faults`` those that are no value of it. ``torn`` says why a row gave no fields at all.
     """
 
     value: bytes
@@ -61,6 +63,7 @@ class Recorded(NamedTuple):
     redrive: Redrive | None = None
     cells: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     faults: tuple[CellFault, ...] = ()
+    torn: str | None = None
 
 
 class Named(NamedTuple):
@@ -142,6 +145,8 @@ def _unzipped(plain: io.BufferedReader, path: Path) -> Iterator[BinaryIO]:
     whole = plain if plain.seekable() else io.BytesIO(plain.read())
     with zipfile.ZipFile(whole) as archive:
         names = [each.filename for each in archive.infolist() if not each.is_dir()]
+        if set(names) >= _OPEN_DOCUMENT:
+            raise InputFileError(f"{path}: is an OpenDocument sheet: save it as .xlsx or CSV")
         if _WORKBOOK not in names:
             if len(names) != 1:
                 listed = ", ".join(names[:5]) or "none"

@@ -23,6 +23,7 @@ from pydantic_core import from_json
 
 from schemas.errors import UsageError
 from schemas.topics import MAX_REPORT_BYTES
+from streams.feeds.editing import changed
 from streams.feeds.readers import FORMATS, Release, Stated, format_of, read
 from streams.feeds.recorded import Named, Recorded, instant_of
 
@@ -120,16 +121,16 @@ class _Known:
                 continue
             period.add(report)
             yield recorded._replace(value=self._corrected(report, recorded.value, least or report["revision"]))
-        for report in self._gone(period) if withdraw else ():
-            withdrawn = report | {
+        for report, body in self._gone(period) if withdraw else ():
+            withdrawal = {
                 "revision": max(least or 1, report["revision"] + 1),
                 "status": "retracted",
                 "reported_at": _extreme(report["reported_at"], period.reported_at, latest=True),
                 "note": "withdrawn: a newer release of the data set does not hold it",
             }
-            value = orjson.dumps(withdrawn)
-            self._keep(value, withdrawn)
-            at = instant_of(withdrawn["reported_at"])
+            value = changed(body, withdrawal)
+            self._keep(value, report | withdrawal)
+            at = instant_of(withdrawal["reported_at"])
             yield Recorded(value, at, report["type"], line, report["feed"], report["report_id"])
 
     def _corrected(self, report: dict[str, Any], value: bytes, least: int) -> bytes:
@@ -150,12 +151,13 @@ class _Known:
             self._keep(value, report)
         return value
 
-    def _gone(self, period: _Period) -> Iterator[dict[str, Any]]:
+    def _gone(self, period: _Period) -> Iterator[tuple[dict[str, Any], bytes]]:
         for name, stood in list(self._stood.items()):
             if name not in period.names:
-                report = from_json(self._body(stood))
+                body = self._body(stood)
+                report = from_json(body)
                 if report.get("status", "active") == "active" and period.holds(report):
-                    yield {"revision": 1, **report}
+                    yield {"revision": 1, **report}, body
 
     def _keep(self, value: bytes, report: dict[str, Any]) -> None:
         offset = self._spool.seek(0, 2)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+import msgspec
 import orjson
-from pydantic_core import from_json
 
 from schemas.errors import UsageError
 from schemas.receipts import digest_of
+from streams.feeds.editing import changed
+
+
+class _Standing(msgspec.Struct):
+    """Name and standing of a report."""
+
+    feed: str
+    report_id: str
+    type: str
+    revision: int = 1
+    status: str = "active"
 
 
 def withdrawn(body: bytes, now: datetime, reason: str | None, merged_into: str | None = None) -> bytes:
@@ -19,20 +29,20 @@ def withdrawn(body: bytes, now: datetime, reason: str | None, merged_into: str |
     Raises:
         UsageError: the report does not stand.
     """
-    report: dict[str, Any] = from_json(body)
-    status = report.get("status", "active")
-    if status != "active":
-        raise UsageError(f"{report['feed']}/{report['report_id']} is {status} already: nothing was sent")
-    report |= {
-        "revision": report.get("revision", 1) + 1,
+    stands = msgspec.json.decode(body, type=_Standing)
+    if stands.status != "active" or stands.type == "retraction":
+        status = "retracted" if stands.type == "retraction" else stands.status
+        raise UsageError(f"{stands.feed}/{stands.report_id} is {status} already: nothing was sent")
+    changes = {
+        "revision": stands.revision + 1,
         "status": "merged" if merged_into else "retracted",
         "reported_at": _written(now),
     }
     if merged_into:
-        report["merged_into"] = merged_into
+        changes["merged_into"] = merged_into
     if reason:
-        report["note"] = reason
-    return orjson.dumps(report)
+        changes["note"] = reason
+    return changed(body, changes)
 
 
 def nothing_seen(

@@ -34,6 +34,7 @@ class Summary:
     coarse_times: Counter[str] = field(default_factory=Counter)
     doubtful_places: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    formulas: Counter[str] = field(default_factory=Counter)
     _tell: set[str] = field(default_factory=set)
     _watch: set[str] = field(default_factory=set)
 
@@ -90,6 +91,7 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts for programs."""
-        names = "outcomes", "codes", "regions", "found_by", "kinds", "coarse_times", "doubtful_places", "skipped"
-        counts = {name: dict(getattr(self, name).most_common()) for name in names}
+        names = "outcomes", "codes", "regions", "found_by", "kinds", "coarse_times", "doubtful_places"
+        of_files = "skipped", "formulas"
+        counts = {name: dict(getattr(self, name).most_common()) for name in (*names, *of_files)}
         return {**counts, "feeds_without_a_watch": self.unwatched, "against_a_copy": self.copies}

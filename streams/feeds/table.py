@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
@@ -34,19 +35,27 @@ class Row(NamedTuple):
     """Row of a table.
 
     ``line`` is its last line in the file. ``cells`` is None for a row with too many cells or
-    too few.
+    too few, and ``fault`` says so.
     """
 
     line: int
     cells: dict[str, str] | None
     as_written: Sequence[str]
     columns: int
+    fault: str
 
     def torn(self, report_type: str, feed: str) -> Recorded:
         """Return a report that intake rejects, with the cells of a row that an unquoted comma tore apart."""
         raw = {"cells": self.as_written, "columns_expected": self.columns}
-        value = orjson.dumps({"type": report_type, "feed": feed, "raw": raw})
-        return Recorded(cut(value), None, report_type, self.line, feed)
+        value = written({"type": report_type, "feed": feed, "raw": raw})
+        return Recorded(cut(value), None, report_type, self.line, feed, torn=self.fault)
+
+
+def torn_by(cells: Sequence[str], columns: int) -> str:
+    """Say what tore a row of other than so many cells apart."""
+    if not cells:
+        return "the quotes of the row do not match: double those within a quoted cell"
+    return f"cells: {len(cells)} in the row, {columns} in the line of names; quote those that hold the separator"
 
 
 def reports_of(
@@ -68,7 +77,7 @@ def rows_of(source: BinaryIO, name: str, what: str, required: Sequence[str]) -> 
         for cells, as_written in records_of(lines):
             if cells or as_written:
                 whole = dict(zip(header, cells, strict=True)) if len(cells) == len(header) else None
-                yield Row(lines.number, whole, cells or as_written, len(header))
+                yield Row(lines.number, whole, cells or as_written, len(header), torn_by(cells, len(header)))
 
 
 def recorded(report: dict[str, Any], line: int) -> Recorded:
@@ -76,8 +85,16 @@ def recorded(report: dict[str, Any], line: int) -> Recorded:
     if report["report_id"] is None:
         report = {field: value for field, value in report.items() if field != "report_id"}
     reported_at = instant_of(report["reported_at"])
-    value = cut(orjson.dumps(report))
+    value = cut(written(report))
     return Recorded(value, reported_at, report["type"], line, report["feed"], report.get("report_id"))
+
+
+def written(report: Mapping[str, Any]) -> bytes:
+    """Return a report as JSON; half of a character, which UTF-8 lacks, as an escape that intake rejects."""
+    try:
+        return orjson.dumps(report)
+    except TypeError:
+        return json.dumps(report).encode()
 
 
 def cut(value: bytes) -> bytes:

@@ -19,6 +19,7 @@ from schemas.agreement_file import shipped_agreements
 from schemas.facts import Origin, RejectFact
 from schemas.gazetteer_file import shipped_gazetteers
 from schemas.json_schema import export, render
+from schemas.receipts import Receipt, lines_of, refusal
 from schemas.rejects import REPORTS_BY_TYPE, dead_letter_headers
 from schemas.reports import ANY_REPORT
 from schemas.toml_file import parse_toml
@@ -59,8 +60,8 @@ def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from schema.get("$defs", {}).items()
 
 
-def test_there_is_one_for_every_report_type_the_reject_and_the_files_of_a_country() -> None:
-    assert list(SCHEMAS) == [*REPORTS_BY_TYPE, "reject", "agreement", "gazetteer"]
+def test_there_is_one_for_every_report_type_what_is_told_of_reports_and_the_files_of_a_country() -> None:
+    assert list(SCHEMAS) == [*REPORTS_BY_TYPE, "reject", "receipt", "agreement", "gazetteer"]
 
 
 SHIPPED = [
@@ -141,6 +142,17 @@ def test_what_the_schema_refuses_is_rejected_as_well(change: dict[str, Any]) -> 
     assert not Draft202012Validator(SCHEMAS["incident"]).is_valid(example)
     with pytest.raises(ValueError, match="validation error"):
         ANY_REPORT.validate_json(json.dumps(example))
+
+
+def test_lines_of_receipts_are_valid() -> None:
+    validator = Draft202012Validator(SCHEMAS["receipt"])
+    counted = Receipt(
+        "syria-2016", "accepted", "0" * 16, "f", "r", 1, region="SY05", truce_day="2016-09-13", counted=True
+    )
+    for receipt in (counted, refusal("syria-2016", "rejected", b"{", "not_json", "send JSON")):
+        for line in lines_of([receipt]).splitlines():
+            validator.validate(json.loads(line))
+            assert not validator.is_valid(json.loads(line) | {"outcome": 1})
 
 
 def test_a_dead_letters_headers_are_valid() -> None:

@@ -175,6 +175,25 @@ def test_a_broken_line_is_counted_and_told_not_lost(tmp_path: Path) -> None:
     assert "rejected: 1 not_json" in out
 
 
+def test_rows_that_a_mapping_left_out_of_a_replay_are_told(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text("""
+[report]
+type = "incident"
+feed = "office"
+report_id = { column = "id" }
+reported_at = { column = "day", as = "date" }
+"occurred.from" = { column = "day", as = "date" }
+"place.names" = { column = "where" }
+kind = "shelling"
+[skip]
+what = ["protest"]
+""")
+    (tmp_path / "a.csv").write_text("id,day,where,what\n1,2016-09-13,Hama,fire\n2,2016-09-13,Hama,protest\n")
+    code, _, err = run("replay", "a.csv", "--map", "map.toml", cwd=tmp_path)
+    assert code == 0, err
+    assert "a.csv: 1 row left out by the mapping: 1 of what = protest" in err
+
+
 def test_a_result_is_replaced_only_when_told_to(tmp_path: Path) -> None:
     assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
     code, _, err = run("replay", SCENARIO, cwd=tmp_path)

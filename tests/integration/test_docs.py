@@ -19,6 +19,7 @@ pytestmark = pytest.mark.broker
 PAGES = [page for page in pages() if any(block.runs for block in page.blocks)]
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_command_of_a_page_does_what_the_page_says(
     page: Page, demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -44,7 +44,7 @@ def test_reports_wait_in_the_outbox_until_there_is_a_broker(
     (tmp_path / "day.jsonl").write_text("\n".join(map(json.dumps, [report("FO-1"), broken, report("FO-3")])))
     offline = run("publish", "day.jsonl")
     assert offline.code == 1
-    assert "day.jsonl, line 2: unknown_place" in offline.out
+    assert "day.jsonl, line 2 (field-office/FO-2): unknown_place" in offline.out
     assert "2 reports kept that were not there before; 1 left out" in offline.err
     assert "nothing was sent" in offline.err
     gone = run("publish", "day.jsonl", "--broker", "kafka://127.0.0.1:1")
@@ -61,8 +61,13 @@ def test_reports_wait_in_the_outbox_until_there_is_a_broker(
         assert told.code == 0
         assert told.out.count("counted in Hama, truce-day of ") == 2
         assert json.loads(run("outbox", "list", "--json").out)["by_state"] == {"accepted": 2}
-        # A conflict is the ledger's to find, so it is kept, sent, and told of.
         (tmp_path / "other.jsonl").write_text(json.dumps(report("FO-1", kind="airstrike")))
+        early = run("publish", "other.jsonl", *broker)
+        assert early.code == 1
+        assert "other.jsonl, line 1 (field-office/FO-1): conflicting_body" in early.out
+        assert "day.jsonl, line 1 told revision 1 with another body" in early.out
+        # An outbox that does not know of the first leaves the conflict to the ledger.
+        monkeypatch.setenv(variable("outbox"), str(tmp_path / "another"))
         refused = run("publish", "other.jsonl", "--wait", "--wait-seconds", "200", *broker)
         assert refused.code == 1
         assert "field-office/FO-1@1  rejected, conflicting_body: " in refused.out

@@ -41,17 +41,31 @@ def test_three_pulls_leave_the_same_present_tables_as_one_fresh_load(tmp_path: P
     stays, goes = event("SYR1", 1), event("SYR2", 2, latitude="35.9")
     moved = event("SYR3", 3, admin1="Hama", location="Hama", latitude="", longitude="")
     mended = moved | {"fatalities": "9", "event_date": "2016-09-12", "timestamp": str(PULLED + 50)}
+    # Counted at first, called a protest later; and the other way round.
+    protest = {"event_type": "Protests", "sub_event_type": "Peaceful protest"}
+    calmed = event("SYR5", 4, latitude="36.2")
+    calm = calmed | protest | {"timestamp": str(PULLED + 55)}
+    fought = event("SYR6", 56, latitude="36.4")
+    fight = fought | protest | {"timestamp": str(PULLED + 5)}
     late = event("SYR4", 60, sub_event_type="Armed clash", admin1="Aleppo", location="", latitude="", longitude="")
     deleted = f"event_id_cnty,deleted_timestamp\nSYR2,{PULLED + 40}\nSYR9,{PULLED + 41}\n"
     pulls = judged(
-        tmp_path, "pulls", table(stays, goes, moved), table(stays, mended), deleted, table(stays, mended, late)
+        tmp_path,
+        "pulls",
+        table(stays, goes, moved, calmed, fight),
+        table(stays, mended, calm, fight),
+        deleted,
+        table(stays, mended, calm, fought, late),
     )
-    fresh = judged(tmp_path, "fresh", table(stays, mended, late))
+    fresh = judged(tmp_path, "fresh", table(stays, mended, calm, fought, late))
     for query in PRESENT:
         found = pulls.ask(query)
         assert found
         assert found == fresh.ask(query)
-    assert pulls.ask("SELECT duplicate, corrected, retracted FROM feeds") == [(3, 1, 2)]
+    assert pulls.ask("SELECT report_id FROM reports WHERE present AND retracted ORDER BY 1") == [
+        ("SYR2",), ("SYR5",), ("SYR9",)
+    ]  # fmt: skip
+    assert pulls.ask("SELECT duplicate, corrected, retracted FROM feeds") == [(5, 2, 4)]
 
 
 def test_a_deletion_that_comes_first_keeps_its_report_out(tmp_path: Path) -> None:

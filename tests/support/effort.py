@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,10 @@ import pytest
 EVERY = os.environ.get("TEST_EFFORT") == "every"
 #: Set by ``make test-slow`` too: properties are tried on many examples.
 FULL = EVERY or os.environ.get("TEST_EFFORT") == "full"
+#: The day by which turns are taken. Processes that share the tests have it from the one that started them.
+DAY = int(os.environ.setdefault("TEST_DAY", str(datetime.now(UTC).toordinal())))
+#: A slow test of so many cases or more takes turns with them, and each has its turn within so many days.
+MANY_CASES, TURNS = 6, 3
 
 
 def examples(full: int) -> int:
@@ -40,7 +45,20 @@ def every(things: Sequence[Any], nth: int) -> Sequence[Any]:
     """
     if EVERY or not things:
         return things
-    return things[datetime.now(UTC).toordinal() % min(nth, len(things)) :: nth]
+    return things[DAY % min(nth, len(things)) :: nth]
+
+
+def out_of_turn(items: Iterable[pytest.Item]) -> set[str]:
+    """Return the ids of slow tests that have their turn on another day; with ``make test-every`` all have theirs."""
+    if EVERY or not FULL:
+        return set()
+    slow = [item for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("each")]
+    waiting: set[str] = set()
+    for _, group in groupby(slow, key=lambda item: item.nodeid.partition("[")[0]):
+        cases_ = [item.nodeid for item in group]
+        if len(cases_) >= MANY_CASES:
+            waiting.update(name for number, name in enumerate(cases_) if number % TURNS != DAY % TURNS)
+    return waiting
 
 
 def calls(work: Callable[[], object]) -> int:

@@ -45,6 +45,13 @@ def test_the_skeleton_passes_check_config_from_wherever_the_gazetteer_lies(run: 
     assert tomllib.loads(Path("my-truce.toml").read_text())["gazetteer"] == str(Path("names", "highland.toml"))
 
 
+def test_a_file_that_cannot_be_written_is_called_by_its_own_name(run: Run, highland: Path) -> None:
+    (highland.parent / "file").write_text("")
+    for out in ("nowhere/truce.toml", highland.parent / "file" / "truce.toml"):
+        ended = drafted(run, highland, "-o", str(out))
+        assert (ended.code, ended.err.split("cannot be written")[0]) == (2, f"trucewatch: {out} ")
+
+
 def test_it_is_what_the_author_stated(run: Run, highland: Path) -> None:
     assert drafted(run, highland, "--ends", "2026-06-01T06:00", "--title", 'The "long" truce', "--id", "long").code == 0
     made = load_agreement("my-truce.toml")

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.agreement_file import load_agreement
 from schemas.errors import InputFileError, MappingError, UsageError
+from schemas.gazetteer import load_gazetteer
+from schemas.rejects import RejectCode
 from schemas.reports import ANY_REPORT
 from streams.cli import options
+from streams.feeds.dry_run import faults
 from streams.feeds.mapping.load import load_mapping
 from streams.feeds.mapping.values import NoValue, boolean, day, instant, integer, number, unix
 from streams.feeds.mapping.words import in_english, plain
-from streams.feeds.readers import Stated, format_by, read_all, skipped_rows
+from streams.feeds.readers import Stated, format_by, notes_on, read_all
 from streams.feeds.recorded import Recorded
+from streams.intake.examine import Examiner
 
 DAMASCUS = ZoneInfo("Asia/Damascus")
 HEAD = """
@@ -75,7 +82,7 @@ def test_a_time_ends_when_it_begins_and_a_stated_end_is_kept(tmp_path: Path) -> 
     at = "2016-09-13T14:30:00+03:00"
     assert report["occurred"] == {"from": at, "to": at, "precision": "minute"}
     (report,) = reports(tmp_path, timed + KIND + '"occurred.to" = { column = "told", as = "date" }\n', content)
-    assert report["occurred"] == {"from": at, "to": "2016-09-14T00:00:00+03:00"}
+    assert report["occurred"] == {"from": at, "to": "2016-09-15T00:00:00+03:00", "precision": "day"}
 
 
 def test_the_mapping_s_time_zone_goes_before_the_agreement_s(tmp_path: Path) -> None:
@@ -109,6 +116,16 @@ def test_the_mapping_s_time_zone_goes_before_the_agreement_s(tmp_path: Path) -> 
             'sources = [{ name = { column = "x", split = ";" }, title = { column = "town" } }]',
             "SOHR; AFP",
             [{"name": "SOHR"}, {"name": "AFP"}],
+        ),
+        (
+            'sources = [{ name = { column = "x", split = ";" }, url = { column = "town", split = ";" } }]',
+            "SOHR; AFP",
+            [{"name": "SOHR"}, {"name": "AFP"}],
+        ),
+        (
+            'sources = [{ name = { column = "x", split = ";" }, url = { column = "province", split = ";" } }]',
+            "SOHR; AFP",
+            [{"name": "SOHR", "url": "Hama"}, {"name": "AFP"}],
         ),
         (
             'parties = [{ name = { column = "x" }, slot = "a" }, { name = { column = "town" }, slot = "b" }]',
@@ -165,13 +182,135 @@ def test_a_row_that_is_left_out_is_counted(tmp_path: Path) -> None:
     stated = mapping(tmp_path, HEAD + KIND + '[skip]\nwhat = ["Protest", "riot"]\n')
     (tmp_path / "data.csv").write_text(FILE + FILE.splitlines()[1].replace("raid", "PROTEST") + "\n")
     assert len(list(read_all([tmp_path / "data.csv"], stated, DAMASCUS))) == 1
-    assert skipped_rows([tmp_path / "data.csv"], stated) == {str(tmp_path / "data.csv"): {"what = PROTEST": 1}}
+    (notes,) = notes_on([tmp_path / "data.csv"], stated).values()
+    assert notes.skipped == {"what = PROTEST": 1}
 
 
-def test_a_row_that_withdraws_its_report_says_so(tmp_path: Path) -> None:
-    mapped = HEAD + KIND + '[retract]\nwhat = ["raid"]\n'
-    assert reports(tmp_path, mapped)[0]["status"] == "retracted"
-    assert "status" not in reports(tmp_path, mapped, FILE.replace("raid", "shots"))[0]
+def test_a_row_that_withdraws_its_report_names_it_and_tells_no_more(tmp_path: Path) -> None:
+    mapped = HEAD + KIND + 'revision = 4\nagreement = "syria-2016"\n[retract]\nwhat = ["raid"]\n'
+    content = FILE.replace("2016-09-13", "no date")
+    (record,) = records(tmp_path, mapped, content)
+    report = json.loads(record.value)
+    assert report == {
+        "type": "retraction",
+        "feed": "office",
+        "report_id": "7",
+        "revision": 4,
+        "agreement": "syria-2016",
+        "reported_at": "2016-09-15T00:00:00+03:00",
+        "raw": {"id": "7", "told": "2016-09-14", "day": "no date", "province": "Hama", "town": "", "what": "raid"},
+    }
+    assert (record.report_type, record.faults) == ("retraction", ())
+    ANY_REPORT.validate_json(record.value)
+    assert reports(tmp_path, mapped, FILE.replace("raid", "shots"))[0]["type"] == "incident"
+
+
+#: The table as `HEAD` has it, told of on the day of which it tells.
+TOLD_AT_ONCE = HEAD.replace(', at = "end"', "")
+TIMED = TOLD_AT_ONCE.replace('"day", as = "date"', '"day", as = "time", formats = ["%d/%m/%Y %H:%M", "%d/%m/%Y"]')
+
+
+@pytest.mark.parametrize(
+    ("told", "occurred", "reported_at"),
+    [
+        ("2016-09-13", "2016-09-13", "2016-09-13T00:00:00+03:00"),
+        ("2016-09-13", "13/09/2016 14:30", "2016-09-13T14:30:00+03:00"),
+        ("2016-09-14", "13/09/2016 14:30", "2016-09-14T00:00:00+03:00"),
+        ("2016-09-12", "13/09/2016 14:30", "2016-09-12T00:00:00+03:00"),
+    ],
+)
+def test_a_day_of_telling_is_its_start_but_not_before_what_is_told(
+    tmp_path: Path, told: str, occurred: str, reported_at: str
+) -> None:
+    content = FILE.replace("2016-09-13", occurred).replace("2016-09-14", told)
+    (report,) = reports(tmp_path, TIMED + KIND, content)
+    assert report["reported_at"] == reported_at
+    (stated,) = reports(tmp_path, TIMED.replace('"told", as = "date"', '"told", as = "date", at = "18:00"') + KIND)
+    assert stated["reported_at"] == "2016-09-14T18:00:00+03:00"
+
+
+def test_what_is_told_of_today_is_accepted_today_and_the_same_tomorrow(tmp_path: Path) -> None:
+    now = datetime.now(DAMASCUS)
+    today, minute = now.date().isoformat(), now.strftime("%d/%m/%Y %H:%M")
+    agreement = load_agreement("syria-2016")
+    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, None), "clock")
+    for occurred in (today, minute):
+        content = FILE.replace("2016-09-14", today).replace("2016-09-13", occurred)
+        stated = mapping(tmp_path, TIMED + KIND)
+        (tmp_path / "data.csv").write_text(content)
+        found = list(read_all([tmp_path / "data.csv"], stated, DAMASCUS))
+        assert list(faults(found, examiner)) == [None]
+        assert found == list(read_all([tmp_path / "data.csv"], stated, DAMASCUS))
+
+
+def test_a_notice_of_coverage_is_told_when_its_watch_ends(tmp_path: Path) -> None:
+    watched = """
+[report]
+type = "coverage"
+feed = "office"
+report_id = { column = "id" }
+reported_at = { column = "told", as = "date" }
+"occurred.from" = { column = "day", as = "date" }
+places = [{ pcode = { column = "province" } }]
+nil = true
+"""
+    (report,) = reports(tmp_path, watched, FILE.replace("2016-09-14", "2016-09-13"))
+    assert report["reported_at"] == report["occurred"]["to"] == "2016-09-14T00:00:00+03:00"
+
+
+@pytest.mark.parametrize("cell", ["2016-09-13", "13/09/2016", "\u200f١٣/٠٩/٢٠١٦"])
+def test_a_day_in_a_column_of_times_lasts_that_day(tmp_path: Path, cell: str) -> None:
+    (record,) = records(tmp_path, TIMED + KIND, FILE.replace("2016-09-13", cell))
+    assert json.loads(record.value)["occurred"] == {
+        "from": "2016-09-13T00:00:00+03:00",
+        "to": "2016-09-14T00:00:00+03:00",
+        "precision": "day",
+    }
+    assert record.faults == ()
+    last = '"occurred.to" = { column = "told", as = "time" }\n"occurred.precision" = { column = "town" }\n'
+    (report,) = reports(tmp_path, TIMED + KIND + last, FILE.replace("2016-09-13", cell))
+    assert report["occurred"]["to"] == "2016-09-15T00:00:00+03:00"
+    assert report["occurred"]["precision"] == "day"
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"), [("13/13/2016", "there is no month 13"), ("13/09/2016 25:10", "no time of the form|hour 25")]
+)
+def test_a_day_that_is_none_is_a_fault_in_a_column_of_times(tmp_path: Path, cell: str, reason: str) -> None:
+    (record,) = records(tmp_path, TIMED + KIND, FILE.replace("2016-09-13", cell))
+    (fault,) = record.faults
+    assert re.search(reason, fault.reason), fault
+
+
+def test_a_formula_without_a_result_is_no_value(tmp_path: Path) -> None:
+    counted = 'deaths.best = { column = "x", as = "integer" }\n'
+    content = FILE.replace("what\n", "what,x\n").replace("raid\n", "raid,=A2+1\n")
+    (record,) = records(tmp_path, HEAD + KIND + counted, content)
+    (fault,) = record.faults
+    assert (fault.cell, fault.reason) == ("=A2+1", "a formula without a stored result")
+
+
+def test_half_of_a_character_costs_its_row_and_no_more(tmp_path: Path) -> None:
+    rows = [{"id": half, "told": "2016-09-14", "day": "2016-09-13", "province": "Hama", "town": "", "what": "raid"}
+            for half in ("\ud800", "7")]  # fmt: skip
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    found = list(read_all([tmp_path / "rows.json"], mapping(tmp_path, HEAD + KIND), DAMASCUS))
+    agreement = load_agreement("syria-2016")
+    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, None), "clock")
+    refused, taken = faults(found, examiner)
+    assert refused is not None
+    assert (refused.code, taken) == (RejectCode.NOT_JSON, None)
+    assert found[0].report.report_id is None
+
+
+def test_a_column_that_a_file_spells_otherwise_is_noted(tmp_path: Path) -> None:
+    needed = 'requires = ["id", "told", "day", "province"]\n' + HEAD + KIND
+    stated = mapping(tmp_path, needed + 'note = { column = "remarks" }\nclaimant = { column = "who" }\n')
+    (tmp_path / "data.csv").write_text(FILE.replace("what\n", "what,remark\n").replace("raid\n", "raid,x\n"))
+    assert len(list(read_all([tmp_path / "data.csv"], stated, DAMASCUS))) == 1
+    (notes,) = notes_on([tmp_path / "data.csv"], stated).values()
+    assert notes.misspelt == ["'remarks'; did you mean 'remark'?"]
+    assert list(notes.lacking) == ["remarks", "who"]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +426,7 @@ def test_yes_and_no_are_read_in_three_languages() -> None:
         (HEAD + KIND + 'note = { column = "x", columns = ["y"] }', "needs one of column, columns and template"),
         (HEAD + KIND + 'note = { column = "x", join = " " }', "join needs columns"),
         (HEAD + KIND + 'note = { column = "x", formats = ["%d"] }', 'formats need as = "date"'),
-        (HEAD + KIND + 'note = { column = "x", at = "end" }', 'at needs as = "date"'),
+        (HEAD + KIND + 'note = { column = "x", at = "end" }', 'at needs as = "date" or as = "time"'),
         (HEAD + KIND + 'note = { column = "x", as = "date", at = "noon" }', "report.note.at"),
         (HEAD + KIND + 'note = { column = "x", split = ";" }', "takes one value: leave split out"),
         (HEAD + KIND + 'note = ["x", "y"]', "takes one value, not a list"),

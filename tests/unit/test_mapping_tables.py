@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
+from openpyxl.worksheet.formula import ArrayFormula
 
 from schemas.errors import InputFileError
 from streams.feeds.mapping.language import MappingFile
@@ -86,6 +87,10 @@ def marked(archive: bytes, place: int, value: int) -> bytes:
     made, central = bytearray(archive), archive.index(b"PK\x01\x02")
     made[place] = made[central + place + 2] = value
     return bytes(made)
+
+
+#: How a workbook of Excel 97 begins, and one that a password locks.
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
 
 def zipped(content: bytes, *names: str) -> bytes:
@@ -164,6 +169,46 @@ def test_a_feature_gives_its_properties_and_its_point(tmp_path: Path) -> None:
         assert third == {"geometry.latitude": "", "geometry.longitude": ""}
 
 
+def test_an_item_that_is_no_object_is_a_row_without_cells(tmp_path: Path) -> None:
+    for content in ('{"a": 1}\n[2]\n"three"\n{"a": 4}\n', '[{"a": 1}, [2], "three", {"a": 4}]'):
+        (tmp_path / "data").write_text(content)
+        assert read(tmp_path / "data") == [{"a": "1"}, None, None, {"a": "4"}]
+    odd = [{"properties": {"a": 1}}, None, {"geometry": "POINT"}, {"properties": [2]}]
+    (tmp_path / "data").write_text(json.dumps({"type": "FeatureCollection", "features": odd}))
+    first, *others = read(tmp_path / "data", "a")
+    assert first == {"a": "1", "geometry.latitude": "", "geometry.longitude": ""}
+    assert others == [None] * 3
+
+
+def test_days_and_formulas_of_a_workbook_are_told_from_times_and_from_results(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["day", "time", "sum", "array", "text"])
+    midnight = datetime.fromisoformat("2016-09-13")
+    sheet.append([midnight.date(), midnight, "=1+1", ArrayFormula("D2", "=SUM(1,2)"), "=1"])
+    sheet["E2"].data_type = "s"
+    sheet.append([None, None, None, None, "end"])
+    book.save(tmp_path / "data.xlsx")
+    how = MappingFile.model_validate({"report": {}})
+    with opened(tmp_path / "data.xlsx") as source, table_of(source, "data.xlsx", how) as table:
+        first, _ = [row.cells for row in table.rows]
+        assert table.formulas == {"sum": 1, "array": 1}
+    assert first == {
+        "day": "2016-09-13", "time": "2016-09-13 00:00:00", "sum": "=1+1", "array": "=SUM(1,2)", "text": "=1"
+    }  # fmt: skip
+
+
+def test_stored_results_of_formulas_are_read_also_empty_ones(tmp_path: Path) -> None:
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c><c r="B1" t="inlineStr"><is><t>b</t></is></c></row>'
+        '<row r="2"><c r="A2"><f>1+1</f><v>2</v></c><c r="B2" t="str"><f>""</f><v></v></c></row>'
+        "</sheetData></worksheet>"
+    )
+    (tmp_path / "data").write_bytes(workbook_with(sheet.encode()))
+    assert read(tmp_path / "data", "a", "b") == [{"a": "2", "b": ""}]
+
+
 def test_an_object_may_lack_columns_and_not_all_of_them(tmp_path: Path) -> None:
     (tmp_path / "data").write_text('{"a": 1}\n\n{"b": [1, 2]}\n')
     assert read(tmp_path / "data", "a", "c") == [{"a": "1"}, {"b": "[1,2]"}]
@@ -186,9 +231,15 @@ def test_columns_without_a_name_or_with_the_same_are_told_apart(tmp_path: Path) 
         (b"a\0b\n", "seems to be UTF-16"),
         (b"{}", "holds no column|lacks columns"),
         (b"[1, 2]", "holds no object"),
+        (b'{"type": "FeatureCollection", "features": {"a": 1}}', "its features are no list"),
+        (b'{"x.y": 1, "x": {"y": 2}}', r"row 1: gives the column 'x\.y' twice"),
+        (b'[{"a": 1}, {" a": 1, "a": 2}]', "row 2: gives the column 'a' twice"),
+        (OLD_WORKBOOK, r"Excel 97 to 2003 \(\.xls\)"),
+        (OLD_WORKBOOK + "EncryptedPackage".encode("utf-16-le"), "is locked with a password"),
         (b'{"a": 1}\n{"a": \n', "line 2: not JSON"),
         (b'[{"a": 1}\n', "not JSON that can be read"),
         (zipped(b"x", "one.csv", "two.csv"), r"an archive of 2 files \(one.csv, two.csv\); unpack it"),
+        (zipped(b"x", "mimetype", "content.xml", "meta.xml"), "is an OpenDocument sheet: save it as .xlsx or CSV"),
         (zipped(b"x", "[Content_Types].xml"), "cannot be read as a workbook"),
         (marked(zipped(b"x", "one.csv"), 6, 1), "cannot be unpacked here .*password.*; unpack it first"),
         (marked(zipped(b"x", "one.csv"), 8, 9), "cannot be unpacked here .*; unpack it first"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import StoreFull, StoreUnavailable
-from schemas.receipts import Receipt, digest_of
-from sinks.outbox import OUTBOX, Entering, Outbox
+from schemas.receipts import KEPT, Receipt, digest_of
+from sinks.outbox import OUTBOX, SENDING, Entering, Outbox
 
 TRUCE = "syria-2016"
 LOG = "cluster/topic"
@@ -81,6 +82,53 @@ def test_a_report_sent_twice_keeps_its_first_fate_and_is_a_duplicate_where_there
     outbox.keep([entering(1), entering(2)], TRUCE)
     outbox.tell([receipt(1, "accepted"), receipt(1, "duplicate"), receipt(2, "duplicate")], LOG, 1)
     assert states(outbox) == ["accepted", "duplicate"]
+
+
+@pytest.mark.parametrize("stands", sorted(KEPT))
+def test_a_report_that_stands_is_refused_by_no_later_receipt(outbox: Outbox, stands: str) -> None:
+    outbox.keep([entering(1)], TRUCE)
+    assert len(outbox.tell([receipt(1, stands)], LOG, 1)) == 1
+    for later in ("rejected", "outside", "duplicate", *sorted(KEPT)):
+        assert outbox.tell([receipt(1, later, code="conflicting_body")], LOG, 2) == []
+    (kept,) = outbox.listed()
+    assert (kept.state, kept.code) == (stands, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "state"),
+    [
+        ("duplicate", "rejected", "duplicate"),
+        ("duplicate", "accepted", "accepted"),
+        ("rejected", "duplicate", "rejected"),
+        ("rejected", "accepted", "accepted"),
+        ("outside", "rejected", "rejected"),
+    ],
+)
+def test_a_fate_gives_way_to_one_that_tells_more(outbox: Outbox, first: str, then: str, state: str) -> None:
+    outbox.keep([entering(1)], TRUCE)
+    outbox.tell([receipt(1, first), receipt(1, then)], LOG, 1)
+    assert states(outbox) == [state]
+
+
+def test_another_body_under_a_kept_name_is_found_unless_the_first_was_refused(outbox: Outbox) -> None:
+    outbox.keep([entering(1)], TRUCE)
+    other = entering(1)._replace(value=body(1) + b" ")
+    found = outbox.other_body(other, TRUCE)
+    assert found is not None
+    assert (found.report_id, found.file, found.line) == ("r1", "reports.jsonl", 1)
+    assert outbox.other_body(entering(1), TRUCE) is None
+    assert outbox.other_body(other._replace(revision=2), TRUCE) is None
+    assert outbox.other_body(other, "another") is None
+    for outcome in ("rejected", "outside"):
+        outbox.tell([receipt(1, outcome)], LOG, 1)
+        assert outbox.other_body(other, TRUCE) is None
+
+
+def test_one_process_sends_at_a_time(outbox: Outbox, tmp_path: Path) -> None:
+    with (tmp_path / "new" / SENDING).open("a") as lock:
+        with outbox.sending(), pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_receipts_of_others_and_of_another_agreement_tell_nothing(outbox: Outbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from streams.cli.options import release_of
 from streams.feeds.dry_run import faults
 from streams.feeds.readers import Release, read, read_all
 from streams.feeds.recorded import Named
-from streams.feeds.release import read_release
+from streams.feeds.release import _Known, read_release
 from streams.intake.examine import Examiner
 from tests.support.judged import History, report
 from tests.support.scenarios import outcome
@@ -199,3 +200,13 @@ def test_a_copy_may_hold_reports_of_every_type_and_numbers_of_earlier_versions(t
         connection.execute("UPDATE reports SET raw = replace(raw, '}', ',\"raw\":1e400}')")
     reports = told([second], Release(2, [copy], withdraw=True))
     assert [said(each)[:2] for each in reports] == [("1", 2), ("2", 2), ("4", 2)]
+
+
+def test_a_withdrawn_report_keeps_every_digit_of_its_own_row(tmp_path: Path, second: Path) -> None:
+    (gone,) = told([a_file(tmp_path / "gone.csv", a_row(id="9"))], Release(1))
+    raw = b'"raw":{"row":12345678901234567890123,"share":0.10000000000000000555}'
+    known = _Known(io.BytesIO())
+    known.take(iter([gone.report._replace(value=re.sub(rb'"raw":\{[^}]*\}', raw, gone.report.value))]))
+    *_, withdrawn = known.told_by(read(second, None, UTC), 2, withdraw=True)
+    assert (withdrawn.report_id, json.loads(withdrawn.value)["status"]) == ("9", "retracted")
+    assert raw in withdrawn.value

@@ -16,7 +16,7 @@ from schemas.gazetteer import load_gazetteer
 from schemas.rejects import RejectCode
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.mapping.load import shipped_mappings
-from streams.feeds.readers import format_of, read_all, skipped_rows
+from streams.feeds.readers import format_of, read_all
 from streams.feeds.summary import Summary
 from streams.intake.examine import Examiner
 
@@ -140,9 +140,18 @@ def test_an_acled_event_keeps_its_precisions_and_names_everybody(tmp_path: Path)
     assert report["raw"] == EVENT
 
 
-def test_protests_are_left_out_and_counted(tmp_path: Path) -> None:
-    assert len(told(tmp_path, table(EVENT, EVENT | {"event_type": "Protests"}))) == 1
-    assert [skipped.total() for skipped in skipped_rows([tmp_path / "data.csv"], None).values()] == [1]
+def test_an_event_that_became_a_protest_is_withdrawn(tmp_path: Path) -> None:
+    protest = EVENT | {"event_type": "Protests", "sub_event_type": "Peaceful protest", "timestamp": "1700000007"}
+    event, withdrawn = told(tmp_path, table(EVENT, protest))
+    assert withdrawn == {
+        "type": "retraction",
+        "feed": "acled",
+        "report_id": event["report_id"],
+        "revision": 1_700_000_007,
+        "reported_at": "2023-11-14T22:13:27+00:00",
+        "raw": protest,
+    }
+    assert tried(tmp_path) == []
 
 
 def test_a_deleted_event_is_a_retraction_of_a_higher_revision(tmp_path: Path) -> None:
@@ -150,6 +159,12 @@ def test_a_deleted_event_is_a_retraction_of_a_higher_revision(tmp_path: Path) ->
     assert deleted["type"] == "retraction"
     assert (deleted["feed"], deleted["report_id"]) == (event["feed"], event["report_id"])
     assert deleted["revision"] == 1_700_000_500 > event["revision"]
+
+
+def test_a_protest_with_hxl_tags_is_withdrawn(tmp_path: Path) -> None:
+    (report,) = told(tmp_path, HXL.replace("Shelling", "Protest"))
+    assert (report["type"], report["report_id"]) == ("retraction", "7")
+    assert tried(tmp_path) == []
 
 
 def test_hxl_tags_name_the_columns_whatever_the_order_of_their_attributes(tmp_path: Path) -> None:
@@ -161,9 +176,9 @@ def test_hxl_tags_name_the_columns_whatever_the_order_of_their_attributes(tmp_pa
 def test_an_edited_submission_is_a_higher_revision_and_a_rejected_one_withdrawn(tmp_path: Path) -> None:
     first, second = told(tmp_path, ODK)
     assert (first["revision"], "status" in first) == (10, False)
-    assert (second["revision"], second["status"]) == (110, "retracted")
+    assert (second["revision"], second["type"]) == (110, "retraction")
     (refused,) = told(tmp_path, KOBO)
-    assert refused["status"] == "retracted"
+    assert refused["type"] == "retraction"
 
 
 def test_a_dry_run_names_the_cells_and_sums_up_what_was_told(tmp_path: Path) -> None:
@@ -192,6 +207,7 @@ def test_a_dry_run_names_the_cells_and_sums_up_what_was_told(tmp_path: Path) -> 
         "coarse_times": {"week": 3},
         "doubtful_places": {},
         "skipped": {},
+        "formulas": {},
         "feeds_without_a_watch": ["acled"],
         "against_a_copy": False,
     }

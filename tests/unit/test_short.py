@@ -63,6 +63,20 @@ def test_a_merger_names_the_report_that_tells_it_now(examiner: Examiner) -> None
     assert (fact.retracted, fact.merged_into) == (True, "FO-16")
 
 
+def test_a_withdrawal_keeps_every_digit_of_what_it_does_not_change() -> None:
+    raw = b'{"row":12345678901234567890123,"share":0.10000000000000000555,"most":1e400,"text":"\\u0041"}'
+    body = BODY.replace(b'{"row": 7}', raw)
+    for withdrawal in (withdrawn(body, NOW, "an accident"), withdrawn(body, NOW, None, "FO-16")):
+        assert raw in withdrawal
+        assert json.loads(withdrawal)["revision"] == 3
+
+
+def test_a_retraction_does_not_stand() -> None:
+    body = b'{"type":"retraction","feed":"f","report_id":"r","reported_at":"2016-09-13T12:00:00+03:00"}'
+    with pytest.raises(UsageError, match="f/r is retracted already"):
+        withdrawn(body, NOW, None)
+
+
 def test_what_does_not_stand_is_not_withdrawn_again() -> None:
     with pytest.raises(UsageError, match="field-office/FO-17 is retracted already"):
         withdrawn(withdrawn(BODY, NOW, None), NOW, None)

@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.missing import is_missing
 from streams.feeds.mapping.language import ANY_OTHER, Expression
-from streams.feeds.mapping.values import PLAIN, NoValue, day, day_at, instant
+from streams.feeds.mapping.values import PLAIN, NoValue, day, day_at, moment
 from streams.feeds.mapping.words import canonical, folded
-from streams.feeds.recorded import CellFault
+from streams.feeds.recorded import CellFault, instant_of
 
 #: A constant, an expression, or fields and lists of them.
 Node = Any
 _BRACES = re.compile(r"\{([^{}]+)\}")
+#: Fields of a withdrawal, which names its report and tells no more of it.
+_OF_A_RETRACTION = ("feed", "report_id", "revision", "agreement", "reported_at")
+_NO_RESULT = NoValue("a formula without a stored result", "open the workbook, let it calculate, and save it")
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,12 @@ class Rules:
     Attributes:
         fields: the report as a tree of nodes.
         missing: cells of any column that hold no value, folded.
-        spans: whether ``occurred.to`` and its precision follow from ``occurred.from``.
     """
 
     fields: Mapping[str, Node]
     missing: frozenset[str]
     skip: Mapping[str, frozenset[str]]
     retract: Mapping[str, frozenset[str]]
-    spans: bool
 
 
 class _Missing:
@@ -51,12 +52,18 @@ _NOTHING = _Missing()
 
 @dataclass
 class Evaluation:
-    """The making of one report of one row."""
+    """The making of one report of one row.
+
+    Attributes:
+        faults: cells that are no value of their field.
+        days: paths of the times whose cells state a day alone.
+    """
 
     rules: Rules
     row: Mapping[str, str]
     zone: ZoneInfo
     faults: list[CellFault] = field(default_factory=list)
+    days: set[str] = field(default_factory=set)
 
     def skipped(self) -> str | None:
         """Return the column and the cell for which the row is left out."""
@@ -64,26 +71,43 @@ class Evaluation:
 
     def report(self) -> dict[str, Any]:
         """Return the report; ``raw`` keeps every column as it stands."""
-        made = self._object(self.rules.fields, "")
-        if self.rules.spans:
-            self._span(made)
         if any(_chosen(self.rules.retract, self.row)):
-            made["status"] = "retracted"
+            named = {name: node for name, node in self.rules.fields.items() if name in _OF_A_RETRACTION}
+            return {"type": "retraction", **self._object(named, ""), "raw": dict(self.row)}
+        made = self._object(self.rules.fields, "")
+        occurred = made.get("occurred")
+        if isinstance(occurred, dict) and "from" in occurred:
+            self._span(occurred)
+            self._report_later(made, occurred)
         return {**made, "raw": dict(self.row)}
 
-    def _span(self, made: dict[str, Any]) -> None:
+    def _span(self, occurred: dict[str, Any]) -> None:
         """Give an occurrence that states its start alone the end that follows: of its day, or the same instant."""
-        occurred = made.get("occurred")
-        if not isinstance(occurred, dict) or "from" not in occurred or "to" in occurred:
+        if "to" not in occurred:
+            occurred["to"] = occurred["from"]
+            if "occurred.from" in self.days:
+                start: Expression = self.rules.fields["occurred"]["from"]
+                (occurred["to"],) = self._values(start.model_copy(update={"at": "end"}), "occurred.to", first=True)
+        if not self.days.isdisjoint(("occurred.from", "occurred.to")):
+            occurred.setdefault("precision", "day")
+        elif isinstance(self.rules.fields["occurred"]["from"], Expression):
+            occurred.setdefault("precision", "minute")
+
+    def _report_later(self, made: dict[str, Any], occurred: Mapping[str, Any]) -> None:
+        """Let a report that states the day of its telling alone be told after what it tells of.
+
+        The day's end would lie in the future until the day is over, and an instant of the clock's would be another body
+        each time the row is published.
+        """
+        asked = self.rules.fields.get("reported_at")
+        if "reported_at" not in self.days or not isinstance(asked, Expression) or "at" in asked.model_fields_set:
             return
-        start: Expression = self.rules.fields["occurred"]["from"]
-        occurred["to"] = occurred["from"]
-        if start.as_ == "date":
-            before = len(self.faults)
-            ending = start.model_copy(update={"at": "end"})
-            (occurred["to"],) = self._values(ending, "occurred.to", first=True)
-            del self.faults[before:]  # the start has told them
-        occurred.setdefault("precision", "day" if start.as_ == "date" else "minute")
+        # Nobody watched what has not happened: a notice of coverage is told at its end.
+        told_of = occurred["to" if made["type"] == "coverage" else "from"]
+        (ends,) = self._values(asked.model_copy(update={"at": "end"}), "reported_at", first=True)
+        first, at, last = map(instant_of, (made["reported_at"], told_of, ends))
+        if first is not None and at is not None and last is not None and first < at <= last:
+            made["reported_at"] = told_of
 
     def _object(self, fields: Mapping[str, Node], path: str) -> dict[str, Any]:
         made = {name: self._node(node, f"{path}.{name}" if path else name) for name, node in fields.items()}
@@ -113,8 +137,10 @@ class Evaluation:
         if not lists:
             yield made
             return
-        for values in zip(*(made.get(name, []) for name in lists), strict=False):
-            yield made | dict(zip(lists, values, strict=True))
+        # Where a cell has fewer values than another, the last entries lack that field.
+        for values in zip_longest(*(made.get(name, ()) for name in lists), fillvalue=_NOTHING):
+            entry = made | dict(zip(lists, values, strict=True))
+            yield {name: value for name, value in entry.items() if value is not _NOTHING}
 
     def _values(self, asked: Expression, path: str, *, first: bool = False) -> list[Any]:
         cells = [cell for cell in self._cells(asked) if self._holds_something(cell[1], asked)]
@@ -146,16 +172,20 @@ class Evaluation:
 
     def _converted(self, asked: Expression, path: str, column: str, text: str) -> Any:
         try:
-            return converted(asked, text, self.zone)
+            value, is_day = converted(asked, text, self.zone)
         except NoValue as error:
+            fault = _NO_RESULT if text.startswith("=") else error
             # Of a cell that serves several fields one fault is enough.
-            if all((told.column, told.cell, told.reason) != (column, text, str(error)) for told in self.faults):
-                self.faults.append(CellFault(path, column, text, str(error), error.remedy))
+            if all((told.column, told.cell, told.reason) != (column, text, str(fault)) for told in self.faults):
+                self.faults.append(CellFault(path, column, text, str(fault), fault.remedy))
             return text
+        if is_day:
+            self.days.add(path)
+        return value
 
 
-def converted(asked: Expression, text: str, zone: ZoneInfo) -> Any:
-    """Return the value of a cell.
+def converted(asked: Expression, text: str, zone: ZoneInfo) -> tuple[Any, bool]:
+    """Return the value of a cell, and whether it is a day that stands for an instant.
 
     Raises:
         NoValue: it is none.
@@ -167,12 +197,11 @@ def converted(asked: Expression, text: str, zone: ZoneInfo) -> Any:
             guess = f"; did you mean {near[0]!r}?" if near else ""
             raise NoValue(f"not among the values of the mapping{guess}", "add the cell to values, or to [skip]")
         if not isinstance(value, str) or asked.as_ == "text":
-            return value
+            return value, False
         text = value
     if asked.as_ == "date":
-        found: date = day(text, asked.formats)
-        return day_at(found, asked.at, zone)
-    return instant(text, asked.formats, zone) if asked.as_ == "time" else PLAIN[asked.as_](text)
+        return day_at(day(text, asked.formats), asked.at, zone), True
+    return moment(text, asked.formats, asked.at, zone) if asked.as_ == "time" else (PLAIN[asked.as_](text), False)
 
 
 def columns_in(node: Node) -> Iterator[str]:

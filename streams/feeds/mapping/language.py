@@ -41,7 +41,7 @@ class Expression(Language):
     )
     as_: Conversion = Field("text", alias="as", description="What the cell holds.")
     formats: list[str] = Field(default_factory=list, max_length=20, description="Forms of dates, as strptime has them.")
-    at: At = Field("start", description="The time of day a date stands for: 'start', 'end', or '14:30'.")
+    at: At = Field("start", description="The time of day a day stands for: 'start', 'end', or '14:30'.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -52,8 +52,8 @@ class Expression(Language):
             raise PydanticCustomError("mapping_join", "join needs columns")
         if self.formats and self.as_ not in ("date", "time"):
             raise PydanticCustomError("mapping_formats", 'formats need as = "date" or as = "time"')
-        if "at" in self.model_fields_set and self.as_ != "date":
-            raise PydanticCustomError("mapping_at", 'at needs as = "date"')
+        if "at" in self.model_fields_set and self.as_ not in ("date", "time"):
+            raise PydanticCustomError("mapping_at", 'at needs as = "date" or as = "time"')
         return self
 
 

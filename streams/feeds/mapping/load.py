@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.errors import MappingError
+from schemas.errors import MappingError, UsageError
 from schemas.plain_words import Loc, did_you_mean, fields_at
 from schemas.reports import REPORT_TYPES, Report
 from schemas.toml_file import Fault, TomlFile, TomlSyntaxError, parse_toml
@@ -21,7 +21,6 @@ from streams.feeds.mapping.language import VERBS, Expression, MappingFile
 from streams.feeds.mapping.words import folded
 
 BY_TYPE: dict[str, type[Report]] = {get_args(model.model_fields["type"].annotation)[0]: model for model in REPORT_TYPES}
-_SPAN = frozenset(["to", "precision"])
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Mapped:
 
     Attributes:
         columns: the columns a file must have.
+        named: all columns that it names.
         paths: the columns that fill each field.
     """
 
@@ -39,15 +39,32 @@ class Mapped:
     report_type: str
     feed: str
     columns: tuple[str, ...]
+    named: tuple[str, ...]
     paths: Mapping[str, tuple[str, ...]]
 
 
 @cache
 def shipped_mappings() -> dict[str, Mapped]:
     """Return the mappings that come with the package, by name."""
+    return {name: _load(file, name) for name, file in _shipped_files().items()}
+
+
+def shipped_text(name: str) -> str:
+    """Return a mapping that comes with the package as its file has it.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    files = _shipped_files()
+    if name not in files:
+        raise UsageError(f"no mapping is called {name!r}{did_you_mean(name, files)}; there are {', '.join(files)}")
+    return files[name].read_text("utf-8")
+
+
+def _shipped_files() -> dict[str, Traversable]:
     files = (resources.files("streams.feeds.mapping") / "maps").iterdir()
     toml = {file.name.removesuffix(".toml"): file for file in files if file.name.endswith(".toml")}
-    return {name: _load(file, name) for name, file in sorted(toml.items())}
+    return dict(sorted(toml.items()))
 
 
 def load_mapping(path: Path) -> Mapped:
@@ -79,12 +96,10 @@ def _load(path: Traversable, name: str) -> Mapped:
         frozenset(map(folded, file.missing)),
         {column: frozenset(map(folded, cells)) for column, cells in file.skip.items()},
         {column: frozenset(map(folded, cells)) for column, cells in file.retract.items()},
-        spans=isinstance(fields.get("occurred"), dict) and isinstance(fields["occurred"].get("from"), Expression),
     )
-    named = dict.fromkeys([*columns_in(fields), *file.skip, *file.retract])
-    return Mapped(
-        name, file, rules, fields["type"], str(fields["feed"]), tuple(file.requires or named), dict(_paths(fields, ""))
-    )
+    named = tuple(dict.fromkeys([*columns_in(fields), *file.skip, *file.retract]))
+    columns, paths = tuple(file.requires) or named, dict(_paths(fields, ""))
+    return Mapped(name, file, rules, fields["type"], str(fields["feed"]), columns, named, paths)
 
 
 class _Reading:
@@ -179,6 +194,9 @@ class _Reading:
             return value
         if asked.split is not None and not listed and not isinstance(at[-2] if len(at) > 1 else None, int):
             self._fault(loc, "takes one value: leave split out")
+        if at == ("occurred", "to") and "at" not in asked.model_fields_set:
+            # A last day is part of its stretch.
+            asked = asked.model_copy(update={"at": "end"})
         return [asked] if listed else asked
 
     def _fault(self, loc: Loc, text: str) -> None:

@@ -24,18 +24,38 @@ MOST_ROWS, _MOST_KINDS = 2_000, 60
 #: Words in the names of columns, by the field they speak of; the first of a field that is found is taken.
 _WORDS: Mapping[str, Sequence[str]] = {
     "report_id": ("id", "key", "uuid", "number", "no", "n°", "numéro", "code", "ref", "رقم", "الرقم"),
-    "reported_at": ("reported", "told", "published", "submission", "timestamp", "constaté", "publié", "الإبلاغ"),
+    "reported_at": (
+        "reported",
+        "told",
+        "published",
+        "submission",
+        "timestamp",
+        "constaté",
+        "signalé",
+        "publié",
+        "الإبلاغ",
+    ),
     "occurred": ("date", "when", "day", "occurred", "event_date", "jour", "التاريخ", "تاريخ"),
     "region": ("admin1", "adm1", "adm_1", "governorate", "province", "region", "gouvernorat", "المحافظة", "محافظة"),
     "district": ("admin2", "adm2", "adm_2", "district", "territoire", "المنطقة"),
     "place": ("location", "place", "town", "village", "site", "localité", "lieu", "المكان", "البلدة", "الموقع"),
     "latitude": ("latitude", "lat", "خط العرض"),
     "longitude": ("longitude", "lon", "lng", "long", "خط الطول"),
-    "kind": ("kind", "what", "type", "sub_event_type", "event", "fait", "incident", "النوع", "الحدث"),
+    "kind": ("kind", "what", "type", "sub_event_type", "event", "fait", "incident", "النوع", "نوع", "الحدث"),
     "killed": ("killed", "deaths", "fatalities", "dead", "tués", "morts", "القتلى", "قتلى"),
     "injured": ("injured", "wounded", "blessés", "الجرحى", "جرحى"),
-    "note": ("notes", "note", "description", "details", "remarques", "ملاحظات"),
+    "note": ("notes", "note", "description", "details", "remarques", "observations", "ملاحظات"),
     "source": ("source", "sources", "المصدر"),
+}
+#: Beginnings of French and Arabic words for a kind. A word of the air comes before one of guns: قصف جوي.
+_STEMS: Mapping[str, str] = {
+    "chemical": "chimique chlore كيميائي كيماوي كلور",
+    "airstrike": "aérien hélicoptère جوي غار طيران",
+    "shelling": "mortier obus artillerie roquette pilonnage مدفعي هاون قذائف قذيفة صاروخ صواريخ قصف",
+    "explosive": "explosi mine attentat عبوة لغم ألغام انفجار تفجير",
+    "armed_clash": "affrontement accrochage combat اشتباك معرك معارك",
+    "small_arms": "fusillade tireur قنص قناص",
+    "arrest": "arrestation détention اعتقال احتجاز",
 }
 #: Forms of dates that are tried, by whether they state a time of day.
 _DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %B %Y", "%d-%b-%y", "%B %d, %Y")
@@ -98,21 +118,30 @@ class _Draft:
     def _times(self) -> list[str]:
         occurred = self._roles.get("occurred") or self._roles.get("reported_at") or next(iter(self._seen))
         reported = self._roles.get("reported_at", occurred)
-        lines = [self._time("reported_at", reported, ', at = "end"'), self._time('"occurred.from"', occurred, "")]
+        lines = [self._time("reported_at", reported), self._time('"occurred.from"', occurred)]
         if reported == occurred:
             lines[0] += "   # when you said it: no column tells"
         return lines
 
-    def _time(self, field: str, column: str, of_days: str) -> str:
-        kind, forms = date_forms(list(self._seen[column]))
-        formats = f", formats = [{', '.join(map(_quoted, forms[:1]))}]" if forms else ""
+    def _time(self, field: str, column: str) -> str:
+        cells = list(self._seen[column])
+        kind, forms = date_forms(cells)
+        if kind == "date" and any(_fits("time", cell, "") for cell in cells):
+            # A column of times may hold days; a column of days forgets a time.
+            kind = "time"
+        # Where some cells of a column of times state the day alone, its form is one of theirs.
+        days = [
+            day
+            for day in _DAYS
+            if forms and forms[0].startswith(f"{day} ") and any(_fits("date", c, day) for c in cells)
+        ]
+        formats = f", formats = [{', '.join(map(_quoted, [*forms[:1], *days]))}]" if forms else ""
         both = (
             "   # or is the month first?" if {"%d/%m/%Y", "%m/%d/%Y"} <= {form.split(" ")[0] for form in forms} else ""
         )
         if kind is None:
             both, kind = f"   # no form of a date fits {_quoted(next(iter(self._seen[column]), ''))}", "date"
-        at = of_days if kind == "date" else ""
-        return f"{field} = {{ column = {_quoted(column)}, as = {_quoted(kind)}{formats}{at} }}{both}"
+        return f"{field} = {{ column = {_quoted(column)}, as = {_quoted(kind)}{formats} }}{both}"
 
     def _places(self) -> list[str]:
         named = [self._roles[role] for role in ("region", "district", "place") if role in self._roles]
@@ -180,6 +209,10 @@ def nearest_kind(word: str) -> str | None:
     told = kind_told(word)
     if told is not None:
         return told
+    parts = [part.removeprefix("ال") for part in folded(word).split()]
+    for kind, stems in _STEMS.items():
+        if any(part.startswith(stem) for part in parts for stem in map(folded, stems.split())):
+            return kind
     close = get_close_matches(folded(word).replace(" ", "_"), list(IncidentKind), n=1, cutoff=0.7)
     return close[0] if close else None
 

@@ -6,35 +6,41 @@ The first bytes tell the kind. Every cell becomes text, a date in ISO 8601, so t
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
-import orjson
 import pyarrow.parquet as pq
 
 from schemas.errors import InputFileError
 from schemas.plain_words import did_you_mean
 from streams.feeds.mapping.language import MappingFile
+from streams.feeds.mapping.objects import objects_in, row_of
+from streams.feeds.mapping.values import text_of_value
 from streams.feeds.mapping.words import canonical
+from streams.feeds.mapping.workbook import Formula, sheet_lines
 from streams.feeds.recorded import ZIP_MAGIC
-from streams.feeds.table import SEPARATOR_LINE, SEPARATORS, Lines, Row, check_first, records_of, split, text_of
+from streams.feeds.table import SEPARATOR_LINE, SEPARATORS, Lines, Row, check_first, records_of, split, text_of, torn_by
 
 _PARQUET_MAGIC = b"PAR1"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+#: First bytes of a compound file, and the name in it of a workbook that a password locks.
+_COMPOUND_MAGIC, _LOCKED = b"\xd0\xcf\x11\xe0", "EncryptedPackage".encode("utf-16-le")
 #: Where blank lines and rows above the names end.
 _NAMES_WITHIN = 100
 
 
 class Table(NamedTuple):
-    """The columns of a table, and its rows."""
+    """The columns of a table, and its rows.
+
+    ``formulas`` counts, by column, the cells read so far whose formula has no stored result.
+    """
 
     columns: tuple[str, ...]
     rows: Iterator[Row]
+    formulas: Counter[str]
 
 
 class _Line(NamedTuple):
@@ -59,12 +65,19 @@ def table_of(source: BinaryIO, name: str, settings: MappingFile, named: Sequence
     peeked = source if hasattr(source, "peek") else io.BufferedReader(source)  # type: ignore[type-var]
     first = peeked.peek(4)
     kind = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first[:4] == _COMPOUND_MAGIC:
+        locked = _LOCKED in peeked.read()
+        what = (
+            "is locked with a password" if locked else "is a workbook of Excel 97 to 2003 (.xls), or another old file"
+        )
+        raise InputFileError(f"{name}: {what}", "save it as .xlsx without a password, or as CSV")
     if first[:4] == ZIP_MAGIC:
-        yield _sheet(_seekable(source, peeked), name, settings, named)
+        rows = sheet_lines(_seekable(source, peeked), name, settings.sheet, settings.skip_rows + 1)
+        yield _named((_Line(number, cells, cells) for number, cells in rows if any(cells)), name, named, ragged=True)
     elif first[:4] == _PARQUET_MAGIC:
         yield _parquet(_seekable(source, peeked), name, named)
     elif kind in (b"{", b"["):
-        yield _of_objects(_objects(peeked, name), name, named)
+        yield _of_objects(objects_in(peeked, name), name, named)
     else:
         encoding = settings.encoding or ("utf-16" if first[:2] in _UTF_16 else "utf-8-sig")
         # With the mark or without: spreadsheets write it, and call both UTF-8.
@@ -76,23 +89,6 @@ def table_of(source: BinaryIO, name: str, settings: MappingFile, named: Sequence
             if settings.encoding is None and "is not UTF-8" in str(error):
                 error.also('or say encoding = "cp1252", or the one it has, in the mapping')
             raise
-
-
-def text_of_value(value: object) -> str:
-    """Return a typed cell as text: a date in ISO 8601, a whole number without a point, and nothing for none."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.isoformat(" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    return str(value)
 
 
 def _csv(lines: Lines, name: str, settings: MappingFile, named: Sequence[str]) -> Table:
@@ -118,100 +114,29 @@ def _separator(first: str, named: Sequence[str]) -> str:
     return max(made, key=lambda each: (len(set(named) & {canonical(c) for c in made[each]}), len(made[each])))
 
 
-def _sheet(source: BinaryIO, name: str, settings: MappingFile, named: Sequence[str]) -> Table:
-    # Loaded with the first workbook: it takes a tenth of a second, and most commands read none.
-    from openpyxl.reader.excel import load_workbook
-
-    try:
-        book = load_workbook(source, read_only=True, data_only=True)
-    except (KeyError, ValueError, OSError, SyntaxError) as error:  # the last of its XML
-        raise InputFileError(f"{name}: cannot be read as a workbook ({error})") from error
-    if settings.sheet is not None and settings.sheet not in book.sheetnames:
-        guess = did_you_mean(settings.sheet, book.sheetnames)
-        raise InputFileError(f"{name}: has no sheet {settings.sheet!r}{guess or ': ' + ', '.join(book.sheetnames)}")
-    sheet = book[settings.sheet] if settings.sheet is not None else book.worksheets[0]
-    # A program that adds rows may leave the sheet's stated extent as it was.
-    sheet.reset_dimensions()
-    rows = enumerate(_sheet_rows(sheet, settings.skip_rows + 1, name), settings.skip_rows + 1)
-    lines = (_Line(number, cells, cells) for number, row in rows if any(cells := [text_of_value(v) for v in row]))
-    return _named(lines, name, named, ragged=True)
-
-
-def _sheet_rows(sheet: Any, first: int, name: str) -> Iterator[tuple[Any, ...]]:
-    # A sheet is read as it is asked for, long after the workbook was opened.
-    try:
-        yield from sheet.iter_rows(min_row=first, values_only=True)
-    except (KeyError, ValueError, SyntaxError) as error:  # the last of its XML
-        raise InputFileError(f"{name}: its sheet {sheet.title!r} is damaged ({error})") from error
-
-
 def _parquet(source: BinaryIO, name: str, named: Sequence[str]) -> Table:
     file = pq.ParquetFile(source)
     rows = (row for batch in file.iter_batches(1_000) for row in batch.to_pylist())
     return _of_objects(enumerate(rows, 1), name, named)
 
 
-def _objects(source: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
-    """Yield the objects of JSON Lines, of a list, or the features of GeoJSON, with their numbers."""
-    first = source.readline()
-    try:
-        alone = orjson.loads(first)
-    except orjson.JSONDecodeError:
-        alone = None
-    if isinstance(alone, dict) and alone.get("type") != "FeatureCollection":
-        lines = ((number, line) for number, line in enumerate(chain([first], source), 1) if line.strip())
-        yield from ((number, _read(line, f"{name}, line {number}")) for number, line in lines)
-        return
-    whole = _read(first + source.read(), name)
-    if isinstance(whole, dict):
-        whole = list(map(_feature, whole["features"] or ())) if "features" in whole else [whole]
-    yield from enumerate(whole, 1)
-
-
-def _read(text: bytes, where: str) -> Any:
-    try:
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise InputFileError(f"{where}: not JSON that can be read ({error})") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} is given twice")
-    return found
-
-
-def _feature(feature: Any) -> dict[str, Any]:
-    """Return the properties of a feature, and the degrees of a point."""
-    geometry = (feature.get("geometry") if isinstance(feature, dict) else None) or {}
-    point = geometry.get("coordinates") if geometry.get("type") == "Point" else None
-    longitude, latitude = (*point, None, None)[:2] if isinstance(point, list) else (None, None)
-    own = {"id": feature["id"]} if isinstance(feature, dict) and "id" in feature else {}
-    properties = (feature.get("properties") if isinstance(feature, dict) else None) or {}
-    return {**own, **properties, "geometry.latitude": latitude, "geometry.longitude": longitude}
-
-
 def _of_objects(objects: Iterator[tuple[int, Any]], name: str, named: Sequence[str]) -> Table:
-    """Return the table of objects; each may lack columns, and those within another are named ``outer.inner``."""
+    """Return the table of objects; each may lack columns, and those within another are named ``outer.inner``.
+
+    What is no object is a row without cells, and so a report that intake rejects.
+    """
     # JSON has no line of names: the first hundred objects say which columns there are.
-    flat = ((number, dict(_flat(each, ""))) for number, each in objects if isinstance(each, dict))
+    flat = ((number, row_of(each, f"{name}, row {number}"), each) for number, each in objects)
     head = [one for one, _ in zip(flat, range(_NAMES_WITHIN), strict=False)]
-    if not head:
+    columns = tuple(dict.fromkeys(column for _, row, _ in head for column in row or ()))
+    if all(row is None for _, row, _ in head):
         raise InputFileError(f"{name}: holds no object, and so no row")
-    columns = tuple(dict.fromkeys(column for _, row in head for column in row))
     _check(columns, name, named, optional=True)
-    rows = (Row(number, row, list(row.values()), len(columns)) for number, row in chain(head, flat))
-    return Table(columns, rows)
-
-
-def _flat(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    for key, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            yield from _flat(inner, f"{path}{key}.")
-        else:
-            yield canonical(f"{path}{key}"), text_of_value(inner)
+    rows = (
+        Row(number, row, [text_of_value(each)] if row is None else list(row.values()), len(columns), "no JSON object")
+        for number, row, each in chain(head, flat)
+    )
+    return Table(columns, rows, Counter())
 
 
 def _named(lines: Iterator[_Line], name: str, named: Sequence[str], *, ragged: bool = False) -> Table:
@@ -229,6 +154,7 @@ def _named(lines: Iterator[_Line], name: str, named: Sequence[str], *, ragged: b
         lines = chain([second], lines)
     _check(columns, name, named)
     unique = _unique(columns)
+    formulas = Counter[str]()
 
     def rows() -> Iterator[Row]:
         for line in lines:
@@ -236,10 +162,12 @@ def _named(lines: Iterator[_Line], name: str, named: Sequence[str], *, ragged: b
             if ragged:
                 # A sheet ends its rows where it likes.
                 cells = [*cells, *[""] * len(unique)][: len(unique)]
+                formulas.update(column for column, cell in zip(unique, cells, strict=True) if isinstance(cell, Formula))
             whole = dict(zip(unique, cells, strict=True)) if len(cells) == len(unique) else None
-            yield Row(line.number, whole, line.cells or line.as_written, len(unique))
+            fault = torn_by(line.cells, len(unique))
+            yield Row(line.number, whole, line.cells or line.as_written, len(unique), fault)
 
-    return Table(tuple(unique), rows())
+    return Table(tuple(unique), rows(), formulas)
 
 
 def _unique(columns: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Table to fill in, made from the models of the language, with lists of its words to choose from."""
+"""Tables to fill in, made from the models of the language, with lists of its words to choose from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from schemas.errors import UsageError
-from schemas.reports import IncidentKind, PlacePrecision, TimePrecision
+from schemas.reports import ConvoyStep, IncidentKind, PlacePrecision, TimePrecision
 
-#: Columns of the table, as the mapping ``template`` reads them, with the words that one may choose from.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "report_id": (),
-    "revision": (),
+_NAMES: dict[str, tuple[str, ...]] = {"report_id": (), "revision": ()}
+_WHEN_AND_WHERE: dict[str, tuple[str, ...]] = {
     "reported_at": (),
     "occurred_from": (),
     "occurred_to": (),
@@ -26,42 +24,59 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "latitude": (),
     "longitude": (),
     "place_precision": tuple(PlacePrecision),
-    "kind": tuple(IncidentKind),
-    "kind_as_given": (),
-    "parties": (),
-    "deaths_best": (),
-    "injured_best": (),
-    "sources": (),
-    "note": (),
+}
+_EVIDENCE: dict[str, tuple[str, ...]] = {"sources": (), "note": ()}
+#: Columns of each table, as its mapping reads them, with the words that one may choose from.
+COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
+    "incidents": {
+        **_NAMES,
+        **_WHEN_AND_WHERE,
+        "kind": tuple(IncidentKind),
+        **dict.fromkeys(("kind_as_given", "parties", "deaths_best", "injured_best"), ()),
+        **_EVIDENCE,
+    },
+    "convoys": {
+        **_NAMES,
+        "convoy_id": (),
+        **_WHEN_AND_WHERE,
+        "step": tuple(ConvoyStep),
+        **dict.fromkeys(("reached_place", "operator", "trucks", "people_reached", "blocker", "reason"), ()),
+        **_EVIDENCE,
+    },
 }
 #: Rows that have lists to choose from.
 _ROWS = 5_000
 
 
-def write_template(path: Path) -> None:
-    """Write an empty table of incidents: a workbook or CSV, as the ending of its name says.
+def write_template(path: Path, of: str) -> None:
+    """Write an empty table of incidents or convoys: a workbook or CSV, as the ending of its name says.
 
     Raises:
-        UsageError: the ending is another, or the file exists.
+        UsageError: the ending is another, the file exists, or it cannot be written.
     """
+    if of not in COLUMNS:
+        raise UsageError(f"no template is called {of!r}; there are {', '.join(COLUMNS)}")
     if path.exists():
         raise UsageError(f"{path}: exists, and may be filled in", "give another name")
-    if path.suffix == ".xlsx":
-        _workbook().save(path)
-    elif path.suffix == ".csv":
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file).writerow(COLUMNS)
-    else:
+    if path.suffix not in (".xlsx", ".csv"):
         raise UsageError(f"{path}: a template is a workbook or CSV", "let its name end in .xlsx or .csv")
+    try:
+        if path.suffix == ".xlsx":
+            _workbook(of).save(path)
+            return
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerow(COLUMNS[of])
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def _workbook() -> Workbook:
+def _workbook(of: str) -> Workbook:
     book = Workbook()
     sheet = book.worksheets[0]
-    sheet.title = "incidents"
-    sheet.append(list(COLUMNS))
+    sheet.title = of
+    sheet.append(list(COLUMNS[of]))
     sheet.freeze_panes = "A2"
-    for number, (name, words) in enumerate(COLUMNS.items(), 1):
+    for number, (name, words) in enumerate(COLUMNS[of].items(), 1):
         head = sheet.cell(1, number)
         head.font = Font(bold=True)
         letter = head.column_letter

@@ -1,9 +1,11 @@
-"""Conversion of a cell to the value of a field."""
+"""Conversion of a cell to the value of a field, and of a typed cell to text."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from math import isfinite
 from zoneinfo import ZoneInfo
@@ -16,6 +18,9 @@ _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[ ,'’][0-9]{3})+").fullmatch
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 _BLANK_IN_NUMBER = re.compile(r"(?<=[0-9]) (?=[0-9]{3}(?![0-9]))")
 _ISO_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9]{2}:[0-9]{2}.*)?").fullmatch
+_BARE_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+#: What a form has that states a time of day.
+_CLOCK = re.compile(r"%[HIcX]").search
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?").fullmatch
 _YES = frozenset(["true", "yes", "y", "1", "oui", "vrai", "نعم"])
 _NO = frozenset(["false", "no", "n", "0", "non", "faux", "لا"])
@@ -117,6 +122,23 @@ def day_at(found: date, at: str, zone: ZoneInfo) -> str:
     return datetime.combine(found, clock, zone).isoformat()
 
 
+def moment(text: str, formats: Sequence[str], at: str, zone: ZoneInfo) -> tuple[str, bool]:
+    """Return the instant in a cell, and whether the cell states a day alone, which stands for its time ``at``.
+
+    Raises:
+        NoValue: it is neither.
+    """
+    written = plain(text)
+    if _BARE_DAY(written):
+        return day_at(day(written, ()), at, zone), True
+    of_days = [form for form in formats if not _CLOCK(form)]
+    if of_days and not _ISO_DAY(written):
+        # A text of none of these forms may be a time.
+        with suppress(NoValue):
+            return day_at(day(written, of_days), at, zone), True
+    return instant(written, formats, zone), False
+
+
 def instant(text: str, formats: Sequence[str], zone: ZoneInfo) -> str:
     """Return the instant in a cell; one without an offset is local time of ``zone``.
 
@@ -163,6 +185,23 @@ def _out_of_range(text: str, form: str) -> str | None:
         if letter in _PARTS and int(value) > _PARTS[letter][1]:
             return f"there is no {_PARTS[letter][0]} {value}"
     return "no day of any calendar"
+
+
+def text_of_value(value: object) -> str:
+    """Return a typed cell as text: a date in ISO 8601, a whole number without a point, and nothing for none."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(value)
 
 
 #: Conversions that need no more than the text.
