@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,22 +13,22 @@ import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from streams.engine.http import send
 from streams.gateway.body import Record, is_lines, records_in, too_large, unpacked
 from streams.gateway.carrier import Carrier
-from streams.gateway.checks import checked, receipt, told
+from streams.gateway.checks import checking, parted, receipt, told
 from streams.gateway.limits import Places, Rate
 from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.problems import Problem, Refusal
 from streams.gateway.receipts import Pages
 from streams.gateway.tokens import Holder, Tokens
+from streams.gateway.turns import Turns
 from streams.intake.examine import Examiner
 
 log = structlog.get_logger(__name__)
 
 #: How long a body may take, and how long its next piece. A slow line is no fault, a silent one is.
 BODY_SECONDS, PIECE_SECONDS = 300.0, 20.0
-#: How long a client may take to read its answer.
-READ_SECONDS = 60.0
 #: Not which versions run here, and nothing that a proxy may keep.
 _OF_EVERY_ANSWER = {"Server": "trucewatch", "Cache-Control": "no-store"}
 #: What a sender must know of an answer of 202.
@@ -51,8 +50,7 @@ class Answers:
 
     Args:
         examiners: one for each agreement.
-        executor: of one thread, where records are checked. An examiner is not for two threads, and the
-            loop must not stand still meanwhile.
+        turns: at the thread where bodies are unpacked and records checked. The loop goes on meanwhile.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class Answers:
         carrier: Carrier,
         pages: Pages,
         metrics: GatewayMetrics,
-        executor: Executor,
+        turns: Turns,
     ) -> None:
         self._tokens = tokens
         self._rate = rate
@@ -73,7 +71,7 @@ class Answers:
         self._carrier = carrier
         self._pages = pages
         self._metrics = metrics
-        self._executor = executor
+        self._turns = turns
         self._places = Places()
         self._paths: dict[str, tuple[str, Respond]] = {
             "/v1/reports": ("POST", self._reports),
@@ -90,7 +88,7 @@ class Answers:
             # A place is held until the answer is read, which is in memory as the body was.
             with ExitStack() as place:
                 response = await self._response(request, place)
-                return await self._sent(request, response)
+                return await send(request, self._finished(response))
         except ConnectionError:
             self._metrics.cut_off()
             raise
@@ -108,7 +106,7 @@ class Answers:
             raise
         except Exception:
             log.exception("not_answered", path=request.path)
-            return Refusal(Problem.OWN_FAULT, "the gateway's log has more; sending again is harmless").answer()
+            return _own_fault().answer()
 
     def _found(self, request: web.BaseRequest) -> Respond:
         if request.path not in self._paths:
@@ -128,27 +126,28 @@ class Answers:
             raise Refusal(Problem.TOKEN_UNKNOWN, "ask whoever runs the gateway for a token", headers=asks)
         return holder
 
-    async def _sent(self, request: web.BaseRequest, response: web.Response) -> web.StreamResponse:
+    def excuse(self, status: int) -> web.Response:
+        """Return the answer to what is no HTTP, or to a request that failed here."""
+        if status >= 500:
+            refusal = _own_fault()
+        else:
+            refusal = Refusal(Problem.BAD_REQUEST, "the request line, a header or a chunk is no HTTP, or too long")
+        return self._finished(refusal.answer())
+
+    def _finished(self, response: web.Response) -> web.Response:
         self._metrics.answered(response.status)
         response.headers.update(_OF_EVERY_ANSWER)
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError as error:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the client does not read its answer") from error
         return response
 
     async def _reports(self, request: web.BaseRequest, holder: Holder) -> web.Response:
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         lines = is_lines(request.content_type, request.charset, encoding)
         body = await self._body(request)
-        loop = asyncio.get_running_loop()
-        records = await loop.run_in_executor(self._executor, self._records, body, encoding == "gzip", lines)
-        self._rate.take(holder, len(records) - 1)
-        found = await loop.run_in_executor(self._executor, checked, records, self._examiners, holder.feeds)
+        records = await self._turns.once(holder, lambda: self._records(body, encoding == "gzip", lines))
+        self._rate.take(holder, len(records), taken=1)
+        found = parted(await self._turns.through(holder, checking(records, self._examiners)), holder.feeds)
+        # From before they are published: the broker's end may have moved past the first receipts afterwards.
+        begin = self._carrier.receipts_end
         published = []
         if found.sound:
             acknowledged = await self._carrier.publish(found.sound)
@@ -159,9 +158,8 @@ class Answers:
             ]
         for fault in found.faults:
             self._metrics.records(fault.code)
-        # From before they were published, so that none is missed.
         where = sorted({f"/v1/receipts?feed={quote(each.report.feed or '')}" for each in found.sound})
-        links = [f"{each}&from={self._carrier.receipts_end}" for each in where]
+        links = [f"{each}&from={begin}" for each in where]
         if found.faults:
             total = len(found.sound) + len(found.faults)
             raise Refusal(
@@ -186,20 +184,19 @@ class Answers:
         most = self._limits.body_bytes
         if (request.content_length or 0) > most:
             raise too_large(most)
-        if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            # aiohttp takes an answer for begun that has written anything.
-            request.writer.output_size = 0
         pieces, size = list[bytes](), 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
+                await _go_on(request)
                 while piece := await _next_piece(request):
                     pieces.append(piece)
                     size += len(piece)
                     if size > most:
                         raise too_large(most)
         except TimeoutError as error:
-            raise Refusal(Problem.BODY_LATE, f"nothing came for {PIECE_SECONDS:g} s; send all of it again") from error
+            raise Refusal(
+                Problem.BODY_LATE, f"the body was not whole after {BODY_SECONDS:g} s; pack it, or send it in parts"
+            ) from error
         except (web.RequestPayloadError, HttpProcessingError) as error:
             raise Refusal(Problem.BODY_BROKEN, "the body breaks the rules of its transfer coding") from error
         return b"".join(pieces)
@@ -214,9 +211,24 @@ class Answers:
         return _json(await self._pages.page(feed, int(start)))
 
 
+def _own_fault() -> Refusal:
+    return Refusal(Problem.OWN_FAULT, "the gateway's log has more; sending again is harmless")
+
+
+async def _go_on(request: web.BaseRequest) -> None:
+    """Tell a client that asked first to send its body."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # aiohttp takes an answer for begun that has written anything.
+        request.writer.output_size = 0
+
+
 async def _next_piece(request: web.BaseRequest) -> bytes:
-    async with asyncio.timeout(PIECE_SECONDS):
-        return await request.content.readany()
+    try:
+        async with asyncio.timeout(PIECE_SECONDS):
+            return await request.content.readany()
+    except TimeoutError as error:
+        raise Refusal(Problem.BODY_LATE, f"nothing came for {PIECE_SECONDS:g} s; send all of it again") from error
 
 
 def _json(answer: object, status: int = 200) -> web.Response:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
-from ipaddress import ip_address
-from pathlib import Path
+from contextlib import nullcontext
 from time import monotonic
 from typing import NamedTuple
 
@@ -20,6 +17,7 @@ from schemas.errors import UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.topics import Topics
 from streams.engine.cluster import Broker
+from streams.engine.http import BoundedServer, listening
 from streams.engine.metrics import registry_of
 from streams.engine.probes import Probes
 from streams.gateway.answers import Answers, Limits
@@ -27,17 +25,15 @@ from streams.gateway.carrier import Carrier
 from streams.gateway.limits import Rate
 from streams.gateway.metrics import GatewayMetrics
 from streams.gateway.receipts import Pages
-from streams.gateway.server import Server, listening
+from streams.gateway.tls import Identity, identity_of
 from streams.gateway.tokens import Tokens
+from streams.gateway.turns import Turns
 from streams.intake.examine import Examiner
-from streams.security import load_identity
 from streams.settings import Settings, variable
 
 log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.25
-#: How often the certificate's file is looked at.
-_RENEWAL_SECONDS = 30.0
 
 
 class _Pulse:
@@ -63,7 +59,7 @@ class Parts(NamedTuple):
 
     tokens: Tokens
     examiners: list[Examiner]
-    tls: ssl.SSLContext | None
+    identity: Identity | None
 
 
 def read_files(served: Sequence[Settings]) -> Parts:
@@ -78,36 +74,7 @@ def read_files(served: Sequence[Settings]) -> Parts:
             f"the gateway needs tokens: give --tokens FILE or set {variable('gateway_tokens')}",
             "`trucewatch gateway token FEED --tokens FILE` makes the first",
         )
-    return Parts(Tokens(settings.gateway_tokens), [_examiner(each) for each in served], tls_context(settings))
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Return the TLS context of the server; None where it speaks in the clear.
-
-    Raises:
-        UsageError: it would do so beyond loopback and nobody said so, or a file cannot be used.
-    """
-    if settings.gateway_certfile is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        load_identity(context, settings, "gateway_")
-        return context
-    for name in ("gateway_keyfile", "gateway_key_password_file"):
-        if getattr(settings, name) is not None:
-            raise UsageError(f"{variable(name)} is set, but {variable('gateway_certfile')} is not")
-    if not settings.gateway_in_clear and not _is_loopback(settings.gateway_address):
-        raise UsageError(
-            f"the gateway would send tokens in the clear at {settings.gateway_address}",
-            f"set {variable('gateway_certfile')}, listen on 127.0.0.1, or give --in-clear behind a proxy with TLS",
-        )
-    return None
-
-
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return Parts(Tokens(settings.gateway_tokens), [_examiner(each) for each in served], identity_of(settings))
 
 
 def _examiner(settings: Settings) -> Examiner:
@@ -126,7 +93,8 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
     carrier, pulse = Carrier(broker, topics), _Pulse(settings.stall_seconds)
     metrics = GatewayMetrics(carrier.reachability)
     probes = _probes(settings, pulse, carrier, metrics, told)
-    beside = [asyncio.create_task(each) for each in (carrier.run(), pulse.beat(), _renewed(settings, parts.tls))]
+    identity, always = parts.identity, [carrier.run(), pulse.beat()]
+    beside = [asyncio.create_task(each) for each in (*always, *([identity.watch()] if identity else []))]
     try:
         with ThreadPoolExecutor(1, "checks") as executor, probes.serving() if probes else nullcontext():
             answers = Answers(
@@ -137,9 +105,11 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
                 carrier,
                 Pages(broker, topics),
                 metrics,
-                executor,
+                Turns(executor),
             )
-            async with listening(Server(answers.answer), settings.gateway_address, parts.tls) as address:
+            tls = None if identity is None else lambda: identity.context
+            server = BoundedServer(answers.answer, answers.excuse)
+            async with listening(server, "gateway", settings.gateway_address, tls) as address:
                 log.info("gateway_serves", address=address)
                 ends = [asyncio.create_task(told.wait()), *beside]
                 ended, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -179,28 +149,3 @@ def _probes(
         return stopping + away
 
     return Probes(settings.health_address, pulse, unready, registry_of(metrics))
-
-
-async def _renewed(settings: Settings, tls: ssl.SSLContext | None) -> None:
-    """Load the certificate again when its file has changed, for connections to come."""
-    files = [each for each in (settings.gateway_certfile, settings.gateway_keyfile) if each is not None]
-    known = _changed_at(files)
-    while True:
-        await asyncio.sleep(_RENEWAL_SECONDS)
-        if tls is None or (now := _changed_at(files)) == known:
-            continue
-        known = now
-        try:
-            load_identity(tls, settings, "gateway_")
-        except UsageError as error:
-            log.warning("certificate_not_read", reason=str(error), hint="the one read before holds on")
-        else:
-            log.info("certificate_read")
-
-
-def _changed_at(files: Sequence[Path]) -> list[int]:
-    found = []
-    for each in files:
-        with suppress(OSError):
-            found.append(each.stat().st_mtime_ns)
-    return found

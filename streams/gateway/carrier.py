@@ -9,7 +9,7 @@ from time import monotonic
 
 import structlog
 
-from schemas.errors import TrucewatchError
+from schemas.errors import BrokerRefused, RecordTooLarge, TrucewatchError
 from schemas.topics import Topics
 from streams.engine.admin import end_offsets
 from streams.engine.cluster import Broker
@@ -29,7 +29,7 @@ POLL_SECONDS = 5.0
 CONNECT_SECONDS = 20.0
 #: Time between two attempts to connect.
 AGAIN_SECONDS = 1.0
-#: How long a lost connection may take to close.
+#: How long the end of the process waits for lost connections to close.
 _CLOSE_SECONDS = 5.0
 #: When a request that met no broker may come again.
 RETRY_SECONDS = 5
@@ -62,7 +62,8 @@ class Carrier:
         """Publish reports; return an acknowledgement of each, in order.
 
         Raises:
-            Refusal: the broker did not acknowledge all of them; it may have some.
+            Refusal: the broker did not acknowledge all of them; it may have some. A fault of the
+                records or of the account leaves the connection to the others.
         """
         producer = self._producer
         if producer is None:
@@ -70,6 +71,13 @@ class Carrier:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await send_together(producer, self._topics, self._partitions, reports)
+        except RecordTooLarge as error:
+            raise _too_large(reports, error) from error
+        except BrokerRefused as error:
+            log.warning("not_published", records=len(reports), reason=str(error))
+            raise Refusal(
+                Problem.BROKER_REFUSED, "whoever runs the gateway has to grant it; the gateway's log has more"
+            ) from error
         except (TrucewatchError, TimeoutError) as error:
             log.warning("not_published", records=len(reports), reason=str(error) or "no answer in time")
             if producer is self._producer:
@@ -99,7 +107,7 @@ class Carrier:
         finally:
             self._let_go()
             if self._closing:
-                await asyncio.wait(self._closing)
+                await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
 
     async def _connect(self) -> None:
         producer = BatchProducer(self._broker)
@@ -133,15 +141,20 @@ class Carrier:
         """Close the connection beside the next one: it first waits for batches that nobody will take."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            closing = asyncio.create_task(_close(producer))
+            # To its end: cancelled while it waits, the client keeps its connections and tasks for ever.
+            closing = asyncio.create_task(producer.stop())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
 
-async def _close(producer: BatchProducer) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await producer.stop()
+def _too_large(reports: Sequence[Named], error: RecordTooLarge) -> Refusal:
+    found = [each.report.line for each in reports if each.report.value is error.value]
+    return Refusal(
+        Problem.RECORD_TOO_LARGE,
+        f"record {', '.join(map(str, found))} is larger than its topic takes; others may have been published: "
+        "shorten raw or the texts, and send all again",
+        records=found,
+    )
 
 
 def _away(what: str) -> Refusal:

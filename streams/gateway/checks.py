@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import tee
 from typing import Any, NamedTuple
 
 from schemas.receipts import called_in, digest_of
@@ -25,21 +26,27 @@ class Checked(NamedTuple):
     faults: list[Fault]
 
 
-def checked(records: Sequence[Record], examiners: Sequence[Examiner], feeds: frozenset[str]) -> Checked:
-    """Check records. One is at fault where each agreement would refuse it.
+def checking(records: Sequence[Record], examiners: Sequence[Examiner]) -> Iterator[tuple[Named, Fault | None]]:
+    """Check records one by one. One is at fault where each agreement would refuse it.
 
     Headers are none of theirs: a record from here settles no reject, and is no tick.
+    """
+    given, compared = tee(Named(_BODY, peek_record(value, number)) for number, value in records)
+    for each, fault in zip(given, faults(compared, examiners[0]), strict=True):
+        if fault is None or fault.code == RejectCode.CONFLICTING_BODY:
+            yield each, fault
+        else:
+            others = (next(faults([each], other)) for other in examiners[1:])
+            yield each, None if any(other is None for other in others) else fault
+
+
+def parted(found: Sequence[tuple[Named, Fault | None]], feeds: frozenset[str]) -> Checked:
+    """Return checked records, those to publish apart from the others.
 
     Raises:
         Refusal: a record names a feed that is none of ``feeds``; then nothing is to be published.
     """
-    named = [Named(_BODY, peek_record(value, number)) for number, value in records]
-    found = list(faults(named, examiners[0]))
-    for number, fault in enumerate(found):
-        if fault is not None and fault.code != RejectCode.CONFLICTING_BODY:
-            others = (next(faults([named[number]], each)) for each in examiners[1:])
-            found[number] = None if any(other is None for other in others) else fault
-    sound = [each for each, fault in zip(named, found, strict=True) if fault is None]
+    sound = [each for each, fault in found if fault is None]
     # Of what intake accepts every reader takes the same feed: no name stands twice.
     foreign = {each.report.feed or "" for each in sound} - feeds
     if foreign:
@@ -48,7 +55,7 @@ def checked(records: Sequence[Record], examiners: Sequence[Examiner], feeds: fro
             f"the token publishes as {_listed(feeds)}, and records name {_listed(foreign)}; none was published",
             records=[each.report.line for each in sound if each.report.feed in foreign],
         )
-    return Checked(sound, [fault for fault in found if fault is not None])
+    return Checked(sound, [fault for _, fault in found if fault is not None])
 
 
 def told(fault: Fault) -> dict[str, Any]:

@@ -24,15 +24,18 @@ class Rate:
         self._clock = clock
         self._left: dict[str, tuple[float, float]] = {}
 
-    def take(self, holder: Holder, records: int) -> None:
+    def take(self, holder: Holder, records: int, taken: int = 0) -> None:
         """Take as many as a request has records.
 
+        Args:
+            taken: how many of them were taken before, when nobody knew how many there are.
+
         Raises:
-            Refusal: the bucket holds fewer; none is taken.
+            Refusal: the bucket holds fewer; none is taken, and those taken before are given back.
         """
         now = self._clock()
         left, since = self._left.get(holder.name, (self._most, now))
-        left = min(self._most, left + (now - since) * self._most / 60)
+        left = min(self._most, left + taken + (now - since) * self._most / 60)
         # A request of more than a bucket holds would never pass.
         wanted = min(float(records), self._most)
         if left < wanted:

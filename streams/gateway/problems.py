@@ -40,10 +40,12 @@ class Problem(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not take this method."
     BODY_LATE = "body-late", 408, "The body did not come in time."
     TOO_LARGE = "too-large", 413, "The request is too large."
+    RECORD_TOO_LARGE = "record-too-large", 413, "A record is larger than its topic takes."
     WRONG_CONTENT_TYPE = "wrong-content-type", 415, "The body is of a type or a packing that is not taken."
     REFUSED = "refused", 422, "Records were refused."
     TOO_OFTEN = "too-often", 429, "The token asks for too much."
     OWN_FAULT = "own-fault", 500, "A fault of the gateway itself."
+    BROKER_REFUSED = "broker-refused", 502, "The broker does not let the gateway publish."
     BUSY = "busy", 503, "The gateway is busy."
     BROKER_AWAY = "broker-away", 503, "The broker did not take the records."
 

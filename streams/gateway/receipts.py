@@ -62,7 +62,7 @@ class Pages:
     async def _read(self, feed: str, start: int) -> Page:
         until = monotonic() + _READING_SECONDS
         found: list[Receipt] = []
-        async with reading(self._broker, self._topic, start) as reader:
+        async with reading(self._broker, self._topic, patience_seconds=ANSWER_SECONDS, offset=start) as reader:
             while reader.next_offset < reader.end and len(found) < MOST_RECEIPTS and monotonic() < until:
                 found += [each for each in await reader.more() if each.feed == feed]
             return Page(feed, found, reader.next_offset, reader.next_offset >= reader.end)

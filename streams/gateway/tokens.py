@@ -22,6 +22,7 @@ import structlog
 
 from schemas.errors import UsageError
 from schemas.reports import FEED_NAME
+from streams.gateway.watched import state
 
 log = structlog.get_logger(__name__)
 
@@ -55,9 +56,10 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._state = _state(path)
+        self._state = state(path)
         self._known = _read(path)
         self._looked_at = monotonic()
+        self._fault = ""
 
     def holder(self, token: str) -> Holder | None:
         """Return the holder of a token; None of one that is unknown."""
@@ -73,15 +75,19 @@ class Tokens:
 
     def _look(self) -> None:
         self._looked_at = monotonic()
-        state = _state(self._path)
-        if state == self._state:
+        found = state(self._path)
+        if found == self._state:
+            self._fault = ""
             return
-        self._state = state
         try:
             self._known = _read(self._path)
         except UsageError as error:
-            log.warning("tokens_not_read", reason=str(error), hint="the tokens read before hold on")
+            # Tried again until it succeeds, and told once: a token that was taken back must not live on.
+            if str(error) != self._fault:
+                log.warning("tokens_not_read", reason=str(error), hint="the tokens read before hold on")
+            self._fault = str(error)
         else:
+            self._state, self._fault = found, ""
             log.info("tokens_read", tokens=len(self._known))
 
 
@@ -108,15 +114,6 @@ def make(path: Path, feeds: Sequence[str]) -> str:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     return token
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """Return by what a changed file is known; None while there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(path: Path) -> list[tuple[bytes, Holder]]:
