@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         None, description="Folder of a feed's outbox: `publish` keeps reports there before it sends them."
     )
     gateway_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] = Field(
-        "127.0.0.1:8480", description="Where `gateway` listens, `host:port`; port 0 is a free one."
+        "127.0.0.1:8481", description="Where `gateway` listens, `host:port`; port 0 is a free one."
     )
     gateway_tokens: Path | None = Field(
         None,
@@ -241,7 +241,7 @@ def _reason(message: str, name: str) -> str:
         return {
             "broker": "should be kafka://host:port[,host:port], without a name or password",
             "health_address": "should be host:port, such as 127.0.0.1:0",
-            "gateway_address": "should be host:port, such as 127.0.0.1:8480",
+            "gateway_address": "should be host:port, such as 127.0.0.1:8481",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
             "failpoint": "should be step[:time[:kill|stop|hold]]",

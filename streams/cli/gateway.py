@@ -27,7 +27,7 @@ def gateway(
     context: typer.Context,
     address: Annotated[
         str | None,
-        typer.Option("--address", metavar="HOST:PORT", help="Where to listen.", show_default="127.0.0.1:8480"),
+        typer.Option("--address", metavar="HOST:PORT", help="Where to listen.", show_default="127.0.0.1:8481"),
     ] = None,
     tokens: _Tokens = None,
     certificate: Annotated[

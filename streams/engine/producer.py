@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from schemas.errors import BrokerUnavailable
+from schemas.errors import BrokerUnavailable, RecordTooLarge
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.engine.cluster import Broker, cluster_of
-from streams.engine.kafka_errors import is_passing, kafka_errors
+from streams.engine.kafka_errors import TOO_LARGE, is_passing, kafka_errors, our_error
 
 #: Key, value, headers.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
@@ -91,7 +91,7 @@ class BatchProducer:
 
         Raises:
             BrokerUnavailable: the broker does not answer or refuses.
-            UsageError: a record is larger than the topic takes.
+            RecordTooLarge: a record is larger than the topic takes.
         """
         producer = self._producer
         if producer is None:
@@ -102,8 +102,18 @@ class BatchProducer:
             # leave a gap. A reader that relies on the order of each source's records never sees it
             # filled.
             for batch in batches(producer, records):
-                first = await self._send_batch(producer, batch, topic, partition)
-                offsets += range(first, first + batch.record_count())
+                sent = records[len(offsets) : len(offsets) + batch.record_count()]
+                try:
+                    first = await self._send_batch(producer, batch, topic, partition)
+                except TOO_LARGE as error:
+                    if len(sent) == 1:
+                        raise RecordTooLarge(str(our_error(error, self._broker)), sent[0][1]) from error
+                    # A topic measures whole batches: with a limit below ours each record may still be within it.
+                    half = len(sent) // 2
+                    offsets += await self.send(topic, partition, sent[:half])
+                    offsets += await self.send(topic, partition, sent[half:])
+                else:
+                    offsets += range(first, first + len(sent))
         return offsets
 
     async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> int:

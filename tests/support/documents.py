@@ -19,7 +19,7 @@ LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "cs
 #: excerpt of, the command whose output it is, the code it is refused with, and a query that finds no row in the demo.
 DIRECTIVES = ("data", "file", "from", "output of", "refused", "finds nothing")
 #: The ports of broker and gateway on every page; a walk through the page puts those the system chose in their place.
-PORT, GATEWAY_PORT = "9092", "8480"
+PORT, GATEWAY_PORT = "9092", "8481"
 
 _FENCE = re.compile(r"^( *)(```+)(.*)$")
 _COMMENT = re.compile(r"^ *<!-- ([a-z ]+?)(?:: (.*?))? -->$")
