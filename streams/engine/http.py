@@ -102,6 +102,8 @@ class BoundedServer(web.Server):
         while True:
             try:
                 line, _ = await self._loop.sock_accept(listener)
+            except ConnectionAbortedError:
+                continue  # gone already
             except OSError as error:
                 # Descriptors or memory are used up, for instance: others have to end first.
                 log.warning("connection_not_taken", reason=error.strerror or str(error))
@@ -215,9 +217,7 @@ async def send(request: web.BaseRequest, response: web.StreamResponse) -> web.St
 
 
 @asynccontextmanager
-async def listening(
-    server: BoundedServer, role: str, address: str, tls: Tls | None = None
-) -> AsyncIterator[str]:
+async def listening(server: BoundedServer, role: str, address: str, tls: Tls | None = None) -> AsyncIterator[str]:
     """Listen for the length of the block, then drain; yield the base address.
 
     Args:
@@ -229,7 +229,7 @@ async def listening(
     host, _, port = address.rpartition(":")
     try:
         listeners = await asyncio.to_thread(_listeners, host.strip("[]"), int(port))
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"the {role} cannot listen at {address}: {reason}") from error
     accepting = [asyncio.create_task(server.accept(each, tls)) for each in listeners]

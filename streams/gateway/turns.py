@@ -56,9 +56,8 @@ class Turns:
                     if ended:
                         return found
         except TimeoutError as error:
-            raise Refusal(
-                Problem.BUSY, f"the checks took longer than {CHECK_SECONDS:g} s; no record was published", _RETRY_SECONDS
-            ) from error
+            detail = f"the checks took longer than {CHECK_SECONDS:g} s; no record was published"
+            raise Refusal(Problem.BUSY, detail, _RETRY_SECONDS) from error
 
 
 def _turn(work: Iterator[T]) -> tuple[list[T], bool]:

@@ -19,7 +19,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from schemas.receipts import digest_of
-from schemas.topics import Topics
+from schemas.topics import KEEP_FOR_EVER, Topics, TopicSpec
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics, record_at
 from streams.engine.broker import EmbeddedBroker
@@ -454,6 +454,7 @@ def test_a_broker_that_hangs_dies_or_returns_never_leaves_a_request_without_an_a
         pid = broker.pid
         with gateway(settings, tmp_path) as mine:
             assert mine.post(body(report("T-1"))).status == 202
+            open_before = len(connections(mine))
             os.kill(pid, signal.SIGSTOP)
             try:
                 refused_in(mine, 20)
@@ -465,6 +466,8 @@ def test_a_broker_that_hangs_dies_or_returns_never_leaves_a_request_without_an_a
             finally:
                 os.kill(pid, signal.SIGCONT)
             until(lambda: mine.post(body(report("T-2"))).status == 202)
+            # The lost connection is closed too, and not only forgotten.
+            until(lambda: len(connections(mine)) <= open_before)
             broker.stop()
             refused_in(mine, 20)
             # Another broker at the same address, without the topics of the first.
@@ -476,6 +479,19 @@ def test_a_broker_that_hangs_dies_or_returns_never_leaves_a_request_without_an_a
                     )
                 )
                 assert b'"T-3"' in lying(another.url, lies)[0]
+
+
+@pytest.mark.kafka
+def test_a_record_larger_than_its_topic_takes_is_named_and_many_smaller_ones_pass(
+    apache_kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    small = TopicSpec(Topics(prefix).incidents, 1, KEEP_FOR_EVER, 50_000)
+    asyncio.run(ensure_topics(apache_kafka, [small]))
+    with gateway(settings_for(apache_kafka, prefix, tmp_path), tmp_path) as mine:
+        told = mine.post(body(report("W-1"), report("W-2", raw={"note": "x" * 60_000})))
+        assert problem(told, 413, "record-too-large")["records"] == [2]
+        many = [report(f"W-{number}", raw={"note": "x" * 1_000}) for number in range(200)]
+        assert mine.post(body(*many)).status == 202
 
 
 def refused_in(mine: RunningGateway, seconds: float) -> None:

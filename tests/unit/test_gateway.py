@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import itertools
 import json
+import shutil
+import ssl
 import stat
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from schemas.gazetteer import load_gazetteer
 from streams.feeds.dry_run import field_in
 from streams.gateway import tokens as tokens_module
-from streams.gateway.app import tls_context
+from streams.gateway import turns as turns_module
 from streams.gateway.body import Record, records_in, unpacked
-from streams.gateway.checks import checked, told
+from streams.gateway.checks import Checked, checking, parted, told
 from streams.gateway.limits import MOST_OF_ALL, MOST_OF_ONE, Places, Rate
 from streams.gateway.problems import Problem, Refusal
+from streams.gateway.tls import Identity, identity_of
 from streams.gateway.tokens import Holder, Tokens, make
+from streams.gateway.turns import Turns
 from streams.intake.examine import Examiner
 from streams.settings import Settings
+from tests.support.certificates import authority
 from tests.support.commands import Run, runner
 
 HASH = "ab" * 32
@@ -112,6 +123,112 @@ def test_a_changed_file_is_read_again_and_one_that_cannot_be_used_leaves_the_tok
     assert [known.holder(each) is not None for each in (first, second, third)] == [False, False, True]
 
 
+def test_a_token_taken_back_in_a_file_that_others_could_write_is_gone_once_its_mode_is_mended(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens_module, "LOOK_SECONDS", 0.0)
+    kept, gone = make(file, ["north"]), make(file, ["south"])
+    known = Tokens(file)
+    with capture_logs() as said:
+        file.write_text(file.read_text().splitlines()[0])
+        file.chmod(0o666)
+        assert all(known.holder(gone) for _ in range(3))
+        file.chmod(0o600)
+        assert known.holder(gone) is None
+        assert known.holder(kept)
+    assert [each["event"] for each in said] == ["tokens_not_read", "tokens_read"]
+
+
+def identity(issued: Any, name: str, into: Path) -> None:
+    """Put a certificate of its own, and its key, where the gateway reads them."""
+    issued.issue(name)
+    shutil.copy(issued.folder / f"{name}.pem", into / "gateway.pem")
+    shutil.copy(issued.folder / f"{name}.key", into / "gateway.key")
+
+
+def spoken(identity: Identity, authority: Path) -> bool:
+    """Shake hands in memory; return whether the client trusts the server."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = identity.context.wrap_bio(to_server, to_client, server_side=True)
+    client = ssl.create_default_context(cafile=str(authority)).wrap_bio(
+        to_client, to_server, server_hostname="localhost"
+    )
+    for side in (client, server, client, server):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return client.version() is not None
+
+
+def test_a_certificate_that_cannot_be_renewed_leaves_the_one_before_in_use(tmp_path: Path) -> None:
+    issued = authority(tmp_path / "authority")
+    identity(issued, "before", tmp_path)
+    settings = Settings(gateway_certfile=tmp_path / "gateway.pem", gateway_keyfile=tmp_path / "gateway.key")
+    used = Identity(settings)
+    before = used.context
+    with capture_logs() as said:
+        # The certificate is there before its key.
+        shutil.copy(issued.issue("after"), tmp_path / "gateway.pem")
+        for _ in range(3):
+            used.look()
+            assert spoken(used, issued.authority)
+        assert used.context is before
+        shutil.copy(issued.folder / "after.key", tmp_path / "gateway.key")
+        used.look()
+    assert spoken(used, issued.authority)
+    assert used.context is not before
+    assert [each["event"] for each in said] == ["certificate_not_read", "certificate_read"]
+
+
+def test_a_key_whose_password_comes_last_is_read_once_it_is_there(tmp_path: Path) -> None:
+    issued = authority(tmp_path / "authority")
+    identity(issued, "before", tmp_path)
+    password = tmp_path / "password"
+    password.write_text("first")
+    settings = Settings(
+        gateway_certfile=tmp_path / "gateway.pem",
+        gateway_keyfile=tmp_path / "gateway.key",
+        gateway_key_password_file=password,
+    )
+    used = Identity(settings)
+    before = used.context
+    sealed = ["openssl", "pkey", "-in", str(tmp_path / "gateway.key"), "-aes256", "-passout", "pass:second"]
+    subprocess.run([*sealed, "-out", str(tmp_path / "sealed.key")], check=True, capture_output=True)
+    (tmp_path / "sealed.key").replace(tmp_path / "gateway.key")
+    used.look()
+    assert used.context is before
+    password.write_text("second")
+    used.look()
+    assert used.context is not before
+
+
+async def test_a_token_with_many_requests_has_one_turn_as_any_other() -> None:
+    done: list[str] = []
+
+    def work(name: str, turns: int) -> Iterator[int]:
+        for number in range(turns):
+            done.append(name)
+            yield number
+
+    many, few = Holder("many", frozenset()), Holder("few", frozenset())
+    with ThreadPoolExecutor(1) as executor, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns_module, "TURN_SECONDS", 0.0)
+        turns = Turns(executor)
+        asked = [*(turns.through(many, work("many", 5)) for _ in range(4)), turns.through(few, work("few", 3))]
+        assert await asyncio.gather(*asked) == [list(range(5))] * 4 + [list(range(3))]
+    assert done[:6].count("few") == 3
+    assert len(done) == 23
+
+
+async def test_checks_without_end_are_refused_after_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "CHECK_SECONDS", 0.1)
+    with ThreadPoolExecutor(1) as executor:
+        turns, anyone = Turns(executor), Holder("anyone", frozenset())
+        with pytest.raises(Refusal, match="the checks took longer than") as refused:
+            await turns.through(anyone, itertools.repeat(None))
+        assert refused.value.problem == Problem.BUSY
+        assert await turns.through(anyone, iter("ab")) == ["a", "b"]
+
+
 def refusal(of: Callable[[], Any]) -> tuple[Problem, Any]:
     """Return the problem that a call ends with, and the answer that tells it."""
     with pytest.raises(Refusal) as refused:
@@ -130,6 +247,13 @@ def test_a_bucket_fills_with_time_and_a_refused_request_takes_nothing_from_it() 
     now[0] += 5
     rate.take(one, 5)
     assert refusal(lambda: rate.take(one, 1))[1].headers["Retry-After"] == "1"
+    now[0] += 1_000
+    # What was taken before it was known how many there are is given back with a refusal.
+    rate.take(one, 1)
+    rate.take(one, 20, taken=1)
+    rate.take(one, 1)
+    assert refusal(lambda: rate.take(one, 50, taken=1))[1].headers["Retry-After"] == "10"
+    rate.take(one, 40)
     now[0] += 1_000
     # More than a bucket holds passes when it is full, or it never would.
     rate.take(one, 5_000)
@@ -234,6 +358,11 @@ def examiners() -> list[Examiner]:
     return [Examiner([truce], load_gazetteer(truce.gazetteer), "clock") for truce in truces]
 
 
+def checked(records: list[Record], examiners: list[Examiner]) -> Checked:
+    """Return the records of a token for the feed ``north``, checked."""
+    return parted(list(checking(records, examiners)), frozenset({"north"}))
+
+
 def test_of_several_agreements_one_that_takes_a_report_is_enough(examiners: list[Examiner]) -> None:
     records = [
         Record(1, report("A-1")),
@@ -241,32 +370,32 @@ def test_of_several_agreements_one_that_takes_a_report_is_enough(examiners: list
         Record(3, report("A-3", place={"names": ["Atlantis"]})),
         Record(4, report("A-1", kind="airstrike")),
     ]
-    found = checked(records, examiners, frozenset({"north"}))
+    found = checked(records, examiners)
     assert [each.report.line for each in found.sound] == [1, 2]
     assert [(each.line, each.code) for each in found.faults] == [(3, "unknown_place"), (4, "conflicting_body")]
-    alone = checked(records[:2], examiners[:1], frozenset({"north"}))
+    alone = checked(records[:2], examiners[:1])
     assert [told(each)["field"] for each in alone.faults] == ["place"]
 
 
 def test_a_record_of_a_foreign_feed_stops_the_request_and_a_faulty_one_does_not(examiners: list[Examiner]) -> None:
     foreign = [Record(1, report("B-1")), Record(2, report("B-2", feed="south"))]
     with pytest.raises(Refusal, match="publishes as north, and records name south; none was published"):
-        checked(foreign, examiners, frozenset({"north"}))
+        checked(foreign, examiners)
     faulty = [Record(1, report("B-1")), Record(2, report("B-2", feed="south", kind="a picnic"))]
-    assert [each.line for each in checked(faulty, examiners, frozenset({"north"})).faults] == [2]
+    assert [each.line for each in checked(faulty, examiners).faults] == [2]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "localhost:1"])
 def test_on_loopback_it_speaks_in_the_clear(address: str) -> None:
-    assert tls_context(Settings(gateway_address=address)) is None
+    assert identity_of(Settings(gateway_address=address)) is None
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "example.org:1"])
 def test_elsewhere_it_wants_tls_or_to_be_told_that_a_proxy_has_it(address: str) -> None:
     with pytest.raises(UsageError, match="would send tokens in the clear") as refused:
-        tls_context(Settings(gateway_address=address))
+        identity_of(Settings(gateway_address=address))
     assert "--in-clear" in str(refused.value.hint)
-    assert tls_context(Settings(gateway_address=address, gateway_in_clear=True)) is None
+    assert identity_of(Settings(gateway_address=address, gateway_in_clear=True)) is None
 
 
 def test_faults_of_its_settings_are_told_before_anything_is_asked(run: Run, tmp_path: Path) -> None:
