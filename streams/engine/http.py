@@ -87,6 +87,7 @@ class BoundedServer(web.Server):
         self._greeted: dict[asyncio.Task[None], None] = {}
         self._idle: dict[web.RequestHandler, asyncio.Transport] = {}
         self._at_work: dict[web.RequestHandler, asyncio.Transport] = {}
+        self._unheard: dict[web.RequestHandler, asyncio.TimerHandle] = {}
         self._none_at_work = asyncio.Event()
         self._none_at_work.set()
         self._stopping = False
@@ -124,7 +125,7 @@ class BoundedServer(web.Server):
         if len(self._greeted) + len(self._idle) + len(self._at_work) < self._most:
             return True
         # Whoever holds most makes room: many handshakes must not end idle connections, nor these the handshakes.
-        if self._greeted and len(self._greeted) >= len(self._idle):
+        if len(self._greeted) > len(self._idle):
             oldest = next(iter(self._greeted))
             del self._greeted[oldest]
             oldest.cancel()
@@ -156,19 +157,28 @@ class BoundedServer(web.Server):
             )
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Count a new connection among the idle ones."""
+        """Count a new connection among the idle ones, and give it its time."""
         super().connection_made(handler, transport)
         self._idle[handler] = transport
+        # Not every aiohttp ends a connection whose first request never comes.
+        self._unheard[handler] = self._loop.call_later(HEAD_SECONDS, transport.abort)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
         self._idle.pop(handler, None)
+        self._was_heard(handler)
         super().connection_lost(handler, exc)
+
+    def _was_heard(self, handler: web.RequestHandler) -> None:
+        timer = self._unheard.pop(handler, None)
+        if timer is not None:
+            timer.cancel()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         handler, transport = request.protocol, request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
+        self._was_heard(handler)
         self._idle.pop(handler, None)
         self._at_work[handler] = transport
         self._none_at_work.clear()
