@@ -43,7 +43,7 @@ def render(schema: dict[str, Any]) -> str:
 
 
 def _receipt_schema() -> dict[str, Any]:
-    _, defined = msgspec.json.schema_components([Receipt])
+    defined: dict[str, dict[str, Any]] = msgspec.json.schema_components([Receipt])[1]
     return _headed(Receipt) | defined["Receipt"] | {"additionalProperties": False}
 
 
