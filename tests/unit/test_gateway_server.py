@@ -272,7 +272,7 @@ async def test_idle_connections_do_not_end_a_handshake_that_is_under_way(
     monkeypatch.setattr(http_module, "HEAD_SECONDS", 600.0)
     async with serving(tmp_path, examiner, connections=4) as found:
         idle = [await Line.to(found.port) for _ in range(3)]
-        await until(lambda: len(found.server.connections) == 3)
+        await until(lambda: len(found.server.connections) == 3 and not found.server._greeted)
         ours, slow = socket.socketpair()
         found.server._greet(slow, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         under_way = list(found.server._greeted)
