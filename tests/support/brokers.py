@@ -101,16 +101,20 @@ async def read_to_end(broker: Broker, topic: str) -> list[ConsumerRecord[bytes |
 async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read every record there is of a topic of any number of partitions."""
     ends = await end_offsets(broker, topic)
-    consumer = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
     found: list[ConsumerRecord[bytes | None, bytes | None]] = []
+    if not any(ends.values()):
+        # A consumer that is stopped before it fetched anything cancels the task that stops it.
+        return found
+    consumer = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
     await consumer.start()
     try:
-        for number, end in ends.items():
-            partition = TopicPartition(topic, number)
-            consumer.assign([partition])
+        partitions = {TopicPartition(topic, number): end for number, end in ends.items() if end}
+        consumer.assign(list(partitions))
+        for partition in partitions:
             consumer.seek(partition, 0)
-            while await consumer.position(partition) < end:
-                found += (await consumer.getmany(partition, timeout_ms=100)).get(partition, [])
+        while any([await consumer.position(partition) < end for partition, end in partitions.items()]):
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found += records
     finally:
         await consumer.stop()
     return found
