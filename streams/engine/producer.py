@@ -84,8 +84,8 @@ class BatchProducer:
         if producer is not None:
             await producer.stop()
 
-    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
-        """Append ``records`` to a partition; return when all are acknowledged.
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+        """Append ``records`` to a partition; return their offsets when all are acknowledged.
 
         After an error some of them may have been written.
 
@@ -96,22 +96,25 @@ class BatchProducer:
         producer = self._producer
         if producer is None:
             raise BrokerUnavailable("the producer is not connected")
+        offsets: list[int] = []
         with kafka_errors(self._broker):
             # One batch at a time: the client would send the next one after giving this one up, and
             # leave a gap. A reader that relies on the order of each source's records never sees it
             # filled.
             for batch in batches(producer, records):
-                await self._send_batch(producer, batch, topic, partition)
+                first = await self._send_batch(producer, batch, topic, partition)
+                offsets += range(first, first + batch.record_count())
+        return offsets
 
-    async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
-        """Send one batch, again while the broker is gone.
+    async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> int:
+        """Send one batch, again while the broker is gone; return the offset of its first record.
 
         The patience bounds the attempts.
         """
         began = time.monotonic()
         while True:
             try:
-                await (await producer.send_batch(batch, topic, partition=partition))
+                written = await (await producer.send_batch(batch, topic, partition=partition))
             except (KafkaError, OSError) as error:
                 gone = time.monotonic() - began
                 if gone >= self._patience_seconds or not is_passing(error):
@@ -119,7 +122,7 @@ class BatchProducer:
                 logger.warning("%s/%d: the broker did not take a batch for %.0f s, trying on", topic, partition, gone)
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
-                return
+                return int(written.offset)
 
 
 def batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:
