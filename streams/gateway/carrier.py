@@ -71,6 +71,8 @@ class Carrier:
         except (TrucewatchError, TimeoutError) as error:
             log.warning("not_published", records=len(reports), reason=str(error) or "no answer in time")
             if producer is self._producer:
+                # At once: a request that comes meanwhile must not wait for the same broker.
+                self._let_go()
                 self._lost.set()
             raise _away("the broker may have taken some of the records") from error
 
