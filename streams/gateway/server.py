@@ -42,7 +42,9 @@ class _Connection(web.RequestHandler):
         """Return the answer to a request that cannot be read."""
         if request.writer.output_size > 0:
             raise ConnectionResetError("an answer was begun already")
-        response = Refusal(Problem.BAD_REQUEST, "the request line or its headers are no HTTP, or too long").answer()
+        response = Refusal(
+            Problem.BAD_REQUEST, "the request line, a header or a chunk is no HTTP, or too long"
+        ).answer()
         response.force_close()
         return response
 

@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from schemas.receipts import digest_of
 from schemas.topics import Topics
 from streams.cli.processes import running
 from streams.engine.admin import ensure_topics, record_at
 from streams.engine.broker import EmbeddedBroker
-from streams.engine.ends import ends_of
 from streams.gateway.answers import PUBLISHED
 from streams.gateway.problems import CONTENT_TYPE
 from streams.gateway.tokens import LOOK_SECONDS, make
 from streams.settings import Settings
 from tests.bench.reports import running_truce
 from tests.integration.test_receipts import report
-from tests.support.brokers import free_port
+from tests.support.brokers import free_port, read_topic
 from tests.support.certificates import authority
 from tests.support.gateways import LINES, PATIENCE, RunningGateway, Told, gateway
 
@@ -49,29 +48,6 @@ def settings_for(broker: str, prefix: str, folder: Path, **changes: Any) -> Sett
     return made.model_copy(update=changes)
 
 
-async def values(broker: str, topic: str) -> list[bytes]:
-    """Return the values of a topic of any number of partitions."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker.removeprefix("kafka://"), enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in sorted(await _numbers(consumer, topic))]
-        consumer.assign(partitions)
-        ends, found = await ends_of(consumer, partitions), list[bytes]()
-        await consumer.seek_to_beginning(*partitions)
-        while any([await consumer.position(each) < ends[each] for each in partitions]):
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                found += [record.value or b"" for record in records]
-        return found
-    finally:
-        await consumer.stop()
-
-
-async def _numbers(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    while not (found := consumer.partitions_for_topic(topic)):
-        await consumer._client.force_metadata_update()
-    return set(found)
-
-
 class Site:
     """A gateway, and the broker behind it."""
 
@@ -80,9 +56,9 @@ class Site:
         self.broker = broker
         self.topics = topics
 
-    def published(self, topic: str | None = None) -> list[bytes]:
-        """Return what lies in the incidents topic, or in another."""
-        return asyncio.run(values(self.broker, topic or self.topics.incidents))
+    def published(self) -> list[bytes]:
+        """Return what lies in the incidents topic."""
+        return [record.value or b"" for record in asyncio.run(read_topic(self.broker, self.topics.incidents))]
 
 
 @pytest.fixture(scope="module")
@@ -341,7 +317,7 @@ def test_what_is_no_http_is_a_problem_too(mine: RunningGateway, sent: bytes) -> 
 
 def test_chunks_that_are_none_break_the_body(mine: RunningGateway) -> None:
     answer = raw(mine, head(mine, f"Content-Type: {LINES}", "Transfer-Encoding: chunked") + b"zz\r\nno chunk\r\n")
-    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
 
 
 def test_a_client_that_asks_first_is_told_to_go_on_or_why_not(mine: RunningGateway) -> None:
