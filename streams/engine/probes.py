@@ -47,7 +47,7 @@ class LoopPulse(Protocol):
 
 
 class Probes:
-    """Server of ``/livez``, also called ``/healthz``, ``/readyz`` and ``/metrics``.
+    """Server of ``/livez`` or ``/healthz``, ``/readyz`` and ``/metrics``.
 
     It asks neither the broker nor the disk.
 

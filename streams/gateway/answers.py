@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 BODY_SECONDS, PIECE_SECONDS = 300.0, 20.0
 #: How long a client may take to read its answer.
 READ_SECONDS = 60.0
+#: Not which versions run here, and nothing that a proxy may keep.
+_OF_EVERY_ANSWER = {"Server": "trucewatch", "Cache-Control": "no-store"}
 #: What a sender must know of an answer of 202.
 PUBLISHED = "published, not yet judged: the receipts tell what became of each record"
 
@@ -84,21 +87,28 @@ class Answers:
             ConnectionError: the client is gone, or does not read its answer.
         """
         try:
-            respond = self._found(request)
-            holder = self._holder(request)
-            self._rate.take(holder, 1)
-            with self._places.one(holder):
-                # Within its place: an answer that nobody reads is held in memory as well.
-                return await self._sent(request, await respond(request, holder))
-        except Refusal as refusal:
-            return await self._sent(request, refusal.answer())
+            # A place is held until the answer is read, which is in memory as the body was.
+            with ExitStack() as place:
+                response = await self._response(request, place)
+                return await self._sent(request, response)
         except ConnectionError:
             self._metrics.cut_off()
             raise
+
+    async def _response(self, request: web.BaseRequest, place: ExitStack) -> web.Response:
+        try:
+            respond = self._found(request)
+            holder = self._holder(request)
+            self._rate.take(holder, 1)
+            place.enter_context(self._places.one(holder))
+            return await respond(request, holder)
+        except Refusal as refusal:
+            return refusal.answer()
+        except ConnectionError:
+            raise
         except Exception:
             log.exception("not_answered", path=request.path)
-            fault = Refusal(Problem.OWN_FAULT, "sending the same again is harmless; the gateway's log has more")
-            return await self._sent(request, fault.answer())
+            return Refusal(Problem.OWN_FAULT, "the gateway's log has more; sending again is harmless").answer()
 
     def _found(self, request: web.BaseRequest) -> Respond:
         if request.path not in self._paths:
@@ -120,6 +130,7 @@ class Answers:
 
     async def _sent(self, request: web.BaseRequest, response: web.Response) -> web.StreamResponse:
         self._metrics.answered(response.status)
+        response.headers.update(_OF_EVERY_ANSWER)
         try:
             async with asyncio.timeout(READ_SECONDS):
                 await response.prepare(request)

@@ -23,8 +23,10 @@ log = structlog.get_logger(__name__)
 
 #: How long a request waits for the broker. Shorter than a client's patience, so that an answer comes.
 ANSWER_SECONDS = 8.0
-#: How often an idle broker is asked, and how long one attempt to connect may take.
+#: How often an idle broker is asked, and how long its answer may take.
 POLL_SECONDS = 5.0
+#: How long one attempt to connect may take: some dozen round trips with TLS and SASL.
+CONNECT_SECONDS = 20.0
 #: Time between two attempts to connect.
 AGAIN_SECONDS = 1.0
 #: How long a lost connection may take to close.
@@ -101,7 +103,7 @@ class Carrier:
 
     async def _connect(self) -> None:
         producer = BatchProducer(self._broker)
-        async with asyncio.timeout(POLL_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS):
             # Anew each time: a broker that was away may have come back without its topics.
             self._partitions = await input_partitions(self._broker, self._topics)
             await self._look()

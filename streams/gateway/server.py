@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import structlog
 from aiohttp import web
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 #: How long a connection may take for its handshake, for the head of its first request, and between two.
 HEAD_SECONDS = 15.0
-#: Connections open at once; the one idle longest goes first.
+#: Connections open at once, beside those at work; the oldest goes first.
 CONNECTIONS = 512
 #: How long requests at work may take once the process is told to stop.
 DRAIN_SECONDS = 20.0
@@ -76,12 +77,13 @@ class Server(web.Server):
         return _Connection(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Give a new connection its time, and let go of the oldest idle one beyond the number."""
+        """Give a new connection its time, and let go of the oldest idle ones beyond the number."""
         super().connection_made(handler, transport)
         self._loop.call_later(HEAD_SECONDS, self._unless_heard, handler)
-        if len(self._connections) > CONNECTIONS:
-            idle = (each for known, each in self._connections.items() if known not in self._at_work)
-            next(idle, transport).abort()
+        beyond = max(0, len(self._connections) - CONNECTIONS)
+        for known, oldest in list(islice(self._connections.items(), beyond)):
+            if known not in self._at_work:
+                oldest.abort()
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
