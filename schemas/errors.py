@@ -4,6 +4,7 @@
 
     TrucewatchError
     ├── ReportRejected        the record becomes a reject with a code and a hint; the stream goes on
+    ├── Refusal               an HTTP request is answered with a problem (streams.gateway.problems); the next is served
     ├── UsageError            the person asked for something that cannot be done; exit 2
     │   ├── FaultyFile        a TOML file is wrong; every fault is listed at once
     │   │   ├── AgreementError    an agreement

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from schemas.errors import TrucewatchError
+
 CONTENT_TYPE = "application/problem+json"
 #: What ``type`` begins with. docs/gateway.md tells each.
 _URN = "urn:trucewatch:problem:"
@@ -46,7 +48,7 @@ class Problem(StrEnum):
     BROKER_AWAY = "broker-away", 503, "The broker did not take the records."
 
 
-class Refusal(Exception):
+class Refusal(TrucewatchError):
     """Request that is refused.
 
     Args:
