@@ -30,7 +30,7 @@ from streams.engine.broker import EmbeddedBroker
 from streams.gateway.tokens import make
 from streams.settings import Settings
 from tests.bench.reports import reports, running_truce
-from tests.bench.stages import by_percentile
+from tests.bench.stages import by_percentile, resident
 from tests.support.brokers import read_topic
 from tests.support.gateways import JSON, RunningGateway, gateway
 
@@ -198,9 +198,9 @@ def main() -> int:
         )
         work = list(drawn(given.reports))
         with gateway(settings, folder, *FEEDS) as running:
-            idle = running.resident()
+            idle = resident(running.process.pid)
             seen, seconds = asyncio.run(through(running, folder / "gateway.tokens", work))
-            peak = running.resident("VmHWM")
+            peak = resident(running.process.pid, "VmHWM")
         there = asyncio.run(in_the_topics(broker.url, Topics()))
     sound = {digest_of(body) for body, fate in work if fate not in MALFORMED}
     lost, doubled = len(sound - there.keys()), sum(count > 1 for count in there.values())

@@ -78,13 +78,6 @@ class RunningGateway:
         """Return its log."""
         return self.log.read_text("utf-8", errors="replace")
 
-    def resident(self, key: str = "VmRSS") -> int:
-        """Return its resident memory in bytes."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(f"{key}:"):
-                return int(line.split()[1]) * 1024
-        return 0
-
 
 @contextmanager
 def gateway(
