@@ -121,9 +121,7 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
     Raises:
         UsageError: an address cannot be listened on.
     """
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+    told = _told_to_stop()
     topics = Topics(settings.topic_prefix, settings.partitions)
     carrier, pulse = Carrier(broker, topics), _Pulse(settings.stall_seconds)
     metrics = GatewayMetrics(carrier.reachability)
@@ -153,6 +151,20 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what the first signal sets; a second one ends the process at once."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell() -> None:
+        told.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell)
+    return told
 
 
 def _probes(
