@@ -26,6 +26,7 @@ from streams.gateway.receipts import Pages
 from streams.gateway.server import Server, listening
 from streams.gateway.tokens import Tokens, make
 from streams.intake.examine import Examiner
+from tests.support.lanes import until
 
 NOWHERE = "kafka://127.0.0.1:1"
 
@@ -151,8 +152,7 @@ async def test_beyond_their_number_the_oldest_idle_connections_go(
     async with serving(tmp_path, examiner) as found:
         at_work = await Line.to(found.port, found.head(2) + b"{")
         idle = [await Line.to(found.port) for _ in range(2)]
-        while len(found.server.connections) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(found.server.connections) == 3)
         newer = [await Line.to(found.port) for _ in range(3)]
         assert all([await line.is_closed() for line in idle])
         at_work.writer.write(b"}")
@@ -171,16 +171,13 @@ async def test_an_answer_that_nobody_reads_is_given_up_with_its_place(
         narrow.setblocking(False)
         await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", found.port))
         reader, writer = await asyncio.open_connection(sock=narrow, limit=1_024)
-        while not found.server.connections:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(found.server.connections))
         (handler,) = found.server.connections
         assert handler.transport is not None
         handler.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
         body = b"{}\n" * 2_000
         writer.write(found.head(len(body)) + body)
-        async with asyncio.timeout(30):
-            while not found.cut_off():
-                await asyncio.sleep(0.05)
+        await until(lambda: found.cut_off() == 1)
         told = b""
         try:
             while piece := await reader.read(65_536):
@@ -216,8 +213,7 @@ async def test_without_a_broker_a_sound_report_is_refused_at_once_and_a_faulty_o
 async def test_while_it_drains_a_request_at_work_has_its_answer(tmp_path: Path, examiner: Examiner) -> None:
     async with serving(tmp_path, examiner) as found:
         idle, line = await Line.to(found.port), await Line.to(found.port, found.head(2) + b"{")
-        while len(found.server.connections) < 2 or not found.server.requests_count:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(found.server.connections) == 2 and found.server.requests_count == 1)
         draining = asyncio.create_task(found.server.drain())
         assert await idle.is_closed()
         line.writer.write(b"}")
