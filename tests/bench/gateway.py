@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.gateway --reports 10000``
 
-Whatever met a refusal on its way, or was cut off, is sent again as a sender would. Afterwards the topics are read: each
+A report that was sent without a token, or cut off, is sent again as a sender would. Afterwards the topics are read: each
 sound report must lie there once, and no malformed one.
 """
 

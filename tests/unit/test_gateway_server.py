@@ -152,7 +152,7 @@ async def test_beyond_their_number_the_oldest_idle_connections_go(
     async with serving(tmp_path, examiner) as found:
         at_work = await Line.to(found.port, found.head(2) + b"{")
         idle = [await Line.to(found.port) for _ in range(2)]
-        await until(lambda: len(found.server.connections) == 3)
+        await until(lambda: len(found.server.connections) == 3 and found.server.requests_count == 1)
         newer = [await Line.to(found.port) for _ in range(3)]
         assert all([await line.is_closed() for line in idle])
         at_work.writer.write(b"}")
