@@ -104,8 +104,9 @@ class Answers:
             return await respond(request, holder)
         except Refusal as refusal:
             return refusal.answer()
-        except ConnectionError:
-            raise
+        except OSError as error:
+            # Of the connection: nothing else is read or written here.
+            raise ConnectionResetError(str(error)) from error
         except Exception:
             log.exception("not_answered", path=request.path)
             return Refusal(Problem.OWN_FAULT, "the gateway's log has more; sending again is harmless").answer()

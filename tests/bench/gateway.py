@@ -2,8 +2,8 @@
 
 ``python -m tests.bench.gateway --reports 10000``
 
-A report that was sent without a token, or cut off, is sent again as a sender would. Afterwards the topics are read: each
-sound report must lie there once, and no malformed one.
+A report that was sent without a token, or cut off, is sent again as a sender would. Afterwards the topics are read.
+Each sound report must lie there once, and no malformed one.
 """
 
 from __future__ import annotations
