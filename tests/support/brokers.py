@@ -105,12 +105,13 @@ async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | 
     found: list[ConsumerRecord[bytes | None, bytes | None]] = []
     await consumer.start()
     try:
-        for number, end in ends.items():
-            partition = TopicPartition(topic, number)
-            consumer.assign([partition])
+        partitions = {TopicPartition(topic, number): end for number, end in ends.items() if end}
+        consumer.assign(list(partitions))
+        for partition in partitions:
             consumer.seek(partition, 0)
-            while await consumer.position(partition) < end:
-                found += (await consumer.getmany(partition, timeout_ms=100)).get(partition, [])
+        while any([await consumer.position(partition) < end for partition, end in partitions.items()]):
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found += records
     finally:
         await consumer.stop()
     return found
