@@ -101,8 +101,11 @@ async def read_to_end(broker: Broker, topic: str) -> list[ConsumerRecord[bytes |
 async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
     """Read every record there is of a topic of any number of partitions."""
     ends = await end_offsets(broker, topic)
-    consumer = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
     found: list[ConsumerRecord[bytes | None, bytes | None]] = []
+    if not any(ends.values()):
+        # A consumer that is stopped before it fetched anything cancels the task that stops it.
+        return found
+    consumer = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = {TopicPartition(topic, number): end for number, end in ends.items() if end}
