@@ -78,7 +78,7 @@ MALFORMED: dict[str, Callable[[bytes], bytes]] = {
     "time_without_offset": _with(reported_at="2016-09-13T12:00:00"),
     "time_in_future": _with(reported_at="2090-01-01T00:00:00Z"),
     "unknown_place": _with(place={"pcode": "SY99"}),
-    "interval_backwards": _with(occurred={"from": "2016-09-13T12:00Z", "to": "2016-09-13T11:00Z"}),
+    "interval_backwards": _with(occurred={"from": "2016-09-13T12:00Z", "to": "2016-09-13T11:00Z", "precision": "hour"}),
 }
 
 
