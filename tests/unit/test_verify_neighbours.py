@@ -45,7 +45,9 @@ def drawn(draw: random.Random, number: int) -> NaiveReport:
         occurred_from=begins,
         occurred_to=begins + draw.randint(0, LENGTHS[precision]),
         time_precision=precision,
-        place_precision=draw.choice(("exact", "exact", "exact", "near", "district", "governorate", "unknown", "country")),
+        place_precision=draw.choice(
+            ("exact", "exact", "exact", "near", "district", "governorate", "unknown", "country")
+        ),
         point=draw.choice((point, point, None)),
         place_key=draw.choice(("one", "two", None)),
     )
