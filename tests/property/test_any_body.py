@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.gateway.body import records_in, unpacked
 from streams.gateway.problems import Refusal
+from tests.support.effort import examples
 
+ANY = settings(max_examples=examples(200), deadline=None)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -19,6 +21,7 @@ SPACE = st.text(" \n\t\r", max_size=3)
 PIECES = st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b",", b'"', b"\\", b"\n", b" ", b"\xff", b"1", b'"a":1']))
 
 
+@ANY
 @given(st.lists(VALUES, min_size=1, max_size=5), SPACE)
 def test_an_array_of_any_values_is_cut_between_them(values: list[object], space: str) -> None:
     written = [json.dumps(each, ensure_ascii=False).encode() for each in values]
@@ -29,6 +32,7 @@ def test_an_array_of_any_values_is_cut_between_them(values: list[object], space:
     assert [each.number for each in found] == list(range(1, len(values) + 1))
 
 
+@ANY
 @given(st.lists(VALUES, min_size=1, max_size=5), st.text("\n \r", max_size=3))
 def test_lines_of_any_values_keep_their_numbers(values: list[object], blank: str) -> None:
     written = [json.dumps(each).encode() for each in values]
@@ -37,6 +41,7 @@ def test_lines_of_any_values_keep_their_numbers(values: list[object], blank: str
     assert records_in(body, 5, lines=True) == [(number, line) for number, line in enumerate(lines, 1) if line]
 
 
+@ANY
 @given(PIECES.map(b"".join) | st.binary(max_size=60), st.booleans())
 def test_any_bytes_are_refused_or_cut_into_pieces_of_themselves(body: bytes, lines: bool) -> None:
     with contextlib.suppress(Refusal):
