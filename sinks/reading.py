@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -22,16 +24,19 @@ from schemas.errors import StoreUnavailable, UsageError
 from sinks.faults import duckdb_path, mapped, of_duckdb
 from sinks.records import (
     About,
-    AmendedVersion,
     Cell,
+    DayFact,
     DeclaredAct,
     DeclaredClock,
     FeedState,
     Gate,
+    PartyLine,
     PlacesToCheck,
     RefusedPending,
     RejectCount,
     SilentFeed,
+    VerdictChange,
+    WatchedUntil,
     Window,
 )
 from sinks.selecting import Connection, select
@@ -43,12 +48,13 @@ EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FR
 _INSTANT = "coalesce($instant::TIMESTAMPTZ, (SELECT now FROM ledger_state))"
 
 
-def open_published(path: Path | str) -> Connection:
+def open_published(path: Path | str, memory: str | None = None) -> Connection:
     """Open a published file, read-only, in a database instance of its own.
 
     Every call reads the file that is there now, even while an earlier connection is open in this process. Queries,
     views and macros may not touch other files. The time zone is UTC. A ``cursor()`` of the connection starts outside
-    of the file; a thread opens its own connection instead.
+    of the file; a thread opens its own connection instead. ``memory`` is as much as DuckDB may take, on one thread
+    and without writing to the disk; otherwise it keeps what exceeds its memory in the folder of temporary files.
 
     Raises:
         UsageError: nothing was published there, or it is a file of another kind.
@@ -63,6 +69,9 @@ def open_published(path: Path | str) -> Connection:
         with mapped(path):
             quoted = duckdb_path(path).replace("'", "''")
             connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
+            # DuckDB would keep what exceeds its memory in the working directory.
+            spill = "" if memory else str(Path(tempfile.gettempdir()) / f"trucewatch-{secrets.token_hex(8)}")
+            connection.execute("SET temp_directory = $spill", {"spill": spill})
             # Whoever made the file wrote its views: they may not read other files here, nor send what they find.
             connection.execute("SET enable_external_access = false")
             # A macro looks up its tables on the session's search path, not in its own file.
@@ -70,6 +79,9 @@ def open_published(path: Path | str) -> Connection:
             connection.execute("SET TimeZone = 'UTC'")
             # It would be drawn on standard output, into a command's JSON.
             connection.execute("SET enable_progress_bar = false")
+            if memory is not None:
+                connection.execute("SET threads = 1")
+                connection.execute("SET memory_limit = $memory", {"memory": memory})
             _check_ours(connection, path)
     except (StoreUnavailable, UsageError):
         connection.close()
@@ -87,11 +99,23 @@ def published(path: Path) -> Iterator[Connection]:
     """
     connection = open_published(path)
     try:
-        yield connection
-    except duckdb.Error as error:
-        raise of_duckdb(error, path) from error
+        with asking(path):
+            yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def asking(path: Path) -> Iterator[None]:
+    """Turn errors of the block's queries into ours that name the file.
+
+    Raises:
+        StoreUnavailable: the file cannot be read.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise of_duckdb(error, path) from error
 
 
 def _check_ours(connection: Connection, path: Path) -> None:
@@ -111,6 +135,15 @@ def about(connection: Connection) -> About:
         return About(Agreement.model_validate_json(text), published_at, now)
     except ValidationError as error:
         raise StoreUnavailable("the published file holds no agreement that this version can read") from error
+
+
+def file_id(connection: Connection) -> str:
+    """Return the name that a file and its copies have in common.
+
+    Raises:
+        StoreUnavailable: no ledger has written to the file.
+    """
+    return str(_only_row(connection, "SELECT file_id FROM about")[0])
 
 
 def schema_version(connection: Connection) -> int:
@@ -256,16 +289,33 @@ def _gates(connection: Connection, table: str) -> list[Gate]:
     return select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
 
 
-def amended(connection: Connection, since: datetime, until: datetime) -> list[AmendedVersion]:
+def amended(connection: Connection, since: datetime, until: datetime) -> list[VerdictChange]:
     """Return the versions of final days that were made after ``since``, up to ``until``, the latest first."""
+    return _changes(connection, "state = 'AMENDED' AND recorded_at > ? AND recorded_at <= ?", [since, until])
+
+
+def latest_changes(connection: Connection, most: int) -> list[VerdictChange]:
+    """Return the last versions with another verdict than the one before, the latest first.
+
+    The first version of a day counts where it is BROKEN, because every day begins UNKNOWN.
+    """
+    turned = "verdict IS DISTINCT FROM verdict_before AND (verdict_before IS NOT NULL OR verdict = 'BROKEN')"
+    return _changes(connection, turned, [], most)
+
+
+def changes_between(connection: Connection, since: datetime, until: datetime) -> list[VerdictChange]:
+    """Return the versions made from ``since`` on and before ``until``, the latest first, but each day's first one."""
+    return _changes(connection, "version > 1 AND recorded_at >= ? AND recorded_at < ?", [since, until])
+
+
+def _changes(connection: Connection, which: str, values: list[Any], most: int = 2**62) -> list[VerdictChange]:
     found = select(
         connection,
-        AmendedVersion,
-        "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "
-        "evidence_added, evidence_removed, reports, more_reports FROM verdict_changes "
-        "WHERE state = 'AMENDED' AND recorded_at > ? AND recorded_at <= ? "
-        "ORDER BY tick_offset DESC, region, truce_day",
-        [since, until],
+        VerdictChange,
+        "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "  # noqa: S608
+        f"evidence_added, evidence_removed, reports, more_reports FROM verdict_changes WHERE {which} "
+        "ORDER BY tick_offset DESC, region, truce_day LIMIT ?",
+        [*values, most],
     )
     return [dataclasses.replace(each, changed=changed_values(each.changed)) for each in found]
 
@@ -278,6 +328,34 @@ def silent_feeds(connection: Connection) -> list[SilentFeed]:
         "SELECT feed, list(region ORDER BY region), max(silent_since) AS since FROM feed_silence "
         "WHERE truce_day = (SELECT max(truce_day) FROM truce_days) GROUP BY feed ORDER BY since, feed",
     )
+
+
+def watched_until(connection: Connection) -> list[WatchedUntil]:
+    """Return until when each feed watched each region, by feed and region."""
+    return select(
+        connection,
+        WatchedUntil,
+        "SELECT feed, region, coalesce(any_value(name), region), max(occurred_to), count(*) FROM coverage "
+        "LEFT JOIN regions ON pcode = region GROUP BY feed, region ORDER BY feed, region",
+    )
+
+
+def party_lines(connection: Connection, since: datetime) -> list[PartyLine]:
+    """Return violations by accused party since an instant, beside each monitor's own count."""
+    return select(
+        connection,
+        PartyLine,
+        "SELECT party, side, what, claimant, feed, report_id, since, until, in_scope, at_least, incidents_sure, "
+        "incidents_possible, deaths_sure, deaths_possible, counted_sure, counted_possible "
+        "FROM violations_since($since)",
+        {"since": since},
+    )
+
+
+def day_facts(connection: Connection, region: str, day: date) -> list[DayFact]:
+    """Return what is known of a region's truce-day, a line for each fact."""
+    asked = {"region": region, "day": day}
+    return select(connection, DayFact, "SELECT fact, value, detail FROM explain_day($region, $day)", asked)
 
 
 def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -57,10 +57,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class AmendedVersion:
-    """Version of a day that was final, with its changes and causes.
+class VerdictChange:
+    """Version of a verdict, with its changes and causes.
 
-    Each of ``changed`` holds ``field``, ``old`` and ``new``.
+    ``verdict_before`` is None in the first version. Each of ``changed`` holds ``field``, ``old`` and ``new``.
     """
 
     region: str
@@ -68,7 +68,7 @@ class AmendedVersion:
     truce_day: date
     version: int
     recorded_at: datetime
-    verdict_before: str
+    verdict_before: str | None
     verdict: str
     changed: list[dict[str, Any]]
     evidence_added: list[str]
@@ -200,6 +200,51 @@ class FeedState:
     superseded: int
     rejected: int
     outside: int
+
+
+@dataclass(frozen=True)
+class WatchedUntil:
+    """Latest end of a feed's coverage notices for a region."""
+
+    feed: str
+    region: str
+    region_name: str
+    watched_until: datetime
+    notices: int
+
+
+@dataclass(frozen=True)
+class PartyLine:
+    """Violations of one accused party, as incidents, by one accuser, or in one bulletin.
+
+    ``party`` is None where nobody is accused. Beside a bulletin stand the incidents counted here for its period.
+    """
+
+    party: str | None
+    side: str | None
+    what: str
+    claimant: str | None
+    feed: str | None
+    report_id: str | None
+    since: datetime
+    until: datetime | None
+    in_scope: bool
+    at_least: bool
+    incidents_sure: int
+    incidents_possible: int
+    deaths_sure: int | None
+    deaths_possible: int | None
+    counted_sure: int | None
+    counted_possible: int | None
+
+
+@dataclass(frozen=True)
+class DayFact:
+    """Fact about a region's truce-day."""
+
+    fact: str
+    value: str | None
+    detail: str | None
 
 
 @dataclass(frozen=True)

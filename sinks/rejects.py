@@ -102,7 +102,7 @@ SELECT fact_offset, code, feed, report_id, received_at, hint, source_topic, sour
        dismissed_at, dismissed_by, dismissal_reason, report_known, regions, truce_day, pending,
        CASE WHEN $bytes THEN original ELSE ''::BLOB END
 {_CHOSEN}
-ORDER BY fact_offset DESC LIMIT $limit
+ORDER BY fact_offset DESC LIMIT $limit OFFSET $offset
 """
 
 _SHARES = f"""
@@ -127,10 +127,16 @@ RATES = ((1, 24), (24, 168))
 
 
 def rejects(
-    connection: duckdb.DuckDBPyConnection, choice: Choice, *, limit: int | None = None, with_bytes: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    choice: Choice,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    with_bytes: bool = True,
 ) -> Iterator[Reject]:
-    """Yield the rejects chosen, newest first, with their bytes or without."""
-    values = {**_values(choice), "limit": limit if limit is not None else 2**62, "bytes": with_bytes}
+    """Yield the rejects chosen, newest first, with their bytes or without; ``offset`` leaves out the first ones."""
+    paged = {"limit": limit if limit is not None else 2**62, "offset": offset, "bytes": with_bytes}
+    values = {**_values(choice), **paged}
     with connection.cursor() as cursor:
         # A cursor begins anew, in the database in memory.
         cursor.execute("USE published")

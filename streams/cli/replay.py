@@ -26,6 +26,7 @@ from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
 from streams.cli.faults import say_notes
 from streams.cli.output import answers, news, print_json, say_missing
+from streams.cli.serve import serve_file
 from streams.feeds.archive import Order
 from streams.feeds.readers import missing_companions, notes_on
 from streams.ops.status import Status, read_status
@@ -98,6 +99,7 @@ def replay(
 
 def demo(
     data: Annotated[Path, typer.Option("--data", "-d", help="Folder of the DuckDB file.")] = Path("trucewatch-demo"),
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the page of the result, on a free port.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Replay September 2016 in Syria from a bundled file: the test that was declared passed, and was it?
@@ -114,7 +116,14 @@ def demo(
     status = read_status(finished.copy)
     if as_json:
         print_json(_document(status, finished))
-        return
+    else:
+        _show_demo(status, finished, data)
+    if serve:
+        # A result of the past is not stale: nobody goes on with it.
+        serve_file(finished.copy, None, "127.0.0.1:0", 1e9, as_json=as_json)
+
+
+def _show_demo(status: Status, finished: Finished, data: Path) -> None:
     _show(status, finished)
     console = answers()
     command = _own_command()
@@ -124,6 +133,7 @@ def demo(
         Text(
             "\nNext\n"
             f"  {command} status --data {data}\n"
+            f"  {command} serve --data {data}\n"
             f"  duckdb -readonly {finished.copy} \\\n"
             f'    "{EXAMPLE_QUERY}"\n'
             f"  {command} verify {finished.copy}"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,9 @@ from streams import log
 from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
+from streams.cli.page_process import PageProcess, serving
 from streams.cli.processes import end_with_parent, running
-from streams.cli.restarts import Watched
+from streams.cli.restarts import Say, Watched
 from streams.engine.broker import EmbeddedBroker
 from streams.security import for_own_broker
 from streams.settings import Role, Settings, load
@@ -40,9 +42,12 @@ def up(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65_535, help="Port of the own broker; a free one unless given.")
     ] = None,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Serve the page of each agreement, on a free port.")
+    ] = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Run everything here: a broker if none is given, intake and ledger, until Ctrl-C.
+    """Run everything here: a broker if none is given, intake, ledger and the page, until Ctrl-C.
 
     The own broker keeps records in memory and forgets them when it stops; what was judged stays in the DuckDB file.
     A worker that stood still and ended itself is started again, a few times, and that is said. One that dies of
@@ -85,8 +90,9 @@ def up(
         if not as_json:
             news().print(f"publish with: trucewatch publish --broker {address} FILE...\nstop with Ctrl-C")
         workers = stack.enter_context(running(("intake", "ledger"), *of_workers, echo=True))
-        watched = Watched(workers, lambda event, text, **fields: _say(as_json, event, text, **fields))
-        _watch(own, watched, copies, as_json=as_json, told=told)
+        pages = stack.enter_context(serving(of_workers if page else []))
+        say = partial(_say, as_json)
+        _watch(own, Watched(workers, say), pages, copies, say, told)
         _say(as_json, "stopping", "stopping: each ledger commits and publishes its last copy")
 
 
@@ -162,9 +168,14 @@ def _run_workers(role: Role, served: Sequence[Settings]) -> None:
 
 
 def _watch(
-    own: EmbeddedBroker | None, workers: Watched, copies: Sequence[Path], *, as_json: bool, told: list[int]
+    own: EmbeddedBroker | None,
+    workers: Watched,
+    pages: Sequence[PageProcess],
+    copies: Sequence[Path],
+    say: Say,
+    told: list[int],
 ) -> None:
-    """Watch the own broker and the workers, and print the status now and then, until told to stop.
+    """Watch the own broker, the workers and the pages, and print the status now and then, until told to stop.
 
     Raises:
         BrokerUnavailable: the own broker ended by itself.
@@ -178,10 +189,12 @@ def _watch(
         if own is not None:
             own.check()
         workers.look(time.monotonic())
+        for page in pages:
+            page.look(say, time.monotonic())
         if time.monotonic() - spoken >= _STATUS_SECONDS:
             spoken = time.monotonic()
             for copy in copies:
-                _say(as_json, "status", headline(copy))
+                say("status", headline(copy))
         time.sleep(_LOOK_SECONDS)
 
 

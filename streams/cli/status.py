@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from schemas.errors import UsageError
+from schemas.errors import StoreUnavailable, UsageError
 from streams.cli import options
 from streams.cli.options import instant_of
 from streams.cli.output import answers, print_json
 from streams.cli.published import published_copy
 from streams.ops.pullback import show_pullback
-from streams.ops.status import gate_sentence, read_status, refused_sentence
+from streams.ops.screen import show_screen
+from streams.ops.status import Status, brief, freshness, gate_sentence, is_stale, read_status, refused_sentence
 from streams.ops.status_text import (
     show_amended,
     show_as_of,
@@ -53,10 +54,18 @@ def status(
     gate: Annotated[
         bool, typer.Option("--gate", help="Say only whether the test holds; exit with 0 when it does, 1 when not.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Tell all: figures, reasons, declarations, tallies, feeds, rejects.")
+    ] = False,
+    in_brief: Annotated[bool, typer.Option("--brief", help="Say it in one line.")] = False,
+    max_age: Annotated[
+        int | None,
+        typer.Option("--max-age", min=1, metavar="SECONDS", help="Exit with 3 when the copy is older than this."),
+    ] = None,
     as_of: options.AsOf = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show how things stand: the grid of regions and truce-days, streaks, the gate, feeds, rejects.
+    """Show how things stand in one screen: the gate, the grid of regions and truce-days, what needs attention.
 
     Reads the published copy, so it works beside a running pipeline and never disturbs it.
 
@@ -66,51 +75,83 @@ def status(
 
       trucewatch status --gate && echo "the test holds"
 
+      trucewatch status --brief --max-age 180
+
+      trucewatch status --all
+
       trucewatch status --from 2016-09-12 --to 2016-09-18 --json
 
       trucewatch status --as-of 2016-09-16T12:00:00+03:00
     """
-    if days is not None and (first or last):
-        raise UsageError("give --days, or --from and --to, not both")
-    if first and last and first > last:
-        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    _check_days(days, first, last)
     settings = load({"agreement": agreement, "data": data})
     copy = published_copy(settings)
     if days is None and first is None and last is None:
         days = _DAYS
     held_at = instant_of(as_of)
     found = read_status(copy, days=days, first=_day(first), last=_day(last), as_of=held_at)
-    if as_json:
+    stale, asked = is_stale(found, max_age), (_day(first), _day(last))
+    if not as_json:
+        _show(found, asked, gate=gate, in_brief=in_brief, every=every)
+    elif not stale:
         print_json(status_json(found))
-    elif gate:
-        reason = f" {found.gate.reason}" if found.gate and not found.gate.is_open else ""
-        answers().print(Text(f"{gate_sentence(found.gate)}{reason}"))
-        if (refused := refused_sentence(found.refused)) is not None:
-            answers().print(Text(refused))
-    elif held_at is not None:
-        console = answers()
-        show_as_of(console, found, held_at)
-        show_grid(console, found, (_day(first), _day(last)))
-        show_gate(console, found)
-        show_amended(console, found)
-        show_declared(console, found)
-    else:
-        console = answers()
-        show_outcomes(console, found)
-        show_to_check(console, found)
-        show_freshness(console, found)
-        show_grid(console, found, (_day(first), _day(last)))
-        show_windows(console, found)
-        show_gate(console, found)
-        show_amended(console, found)
-        show_declared(console, found)
-        show_bulletins(console, found)
-        show_longer_bulletins(console, found)
-        show_pullback(console, found)
-        show_feeds(console, found)
-        show_silent(console, found)
+    if stale:
+        raise StoreUnavailable(f"STALE: {copy} is older than {max_age} s", freshness(found.published_at))
     if gate and not (found.gate and found.gate.is_open):
         raise typer.Exit(1)
+
+
+def _check_days(days: int | None, first: datetime | None, last: datetime | None) -> None:
+    if days is not None and (first or last):
+        raise UsageError("give --days, or --from and --to, not both")
+    if first and last and first > last:
+        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+
+
+def _show(found: Status, asked: tuple[date | None, date | None], *, gate: bool, in_brief: bool, every: bool) -> None:
+    if gate:
+        _show_gate_alone(found)
+    elif in_brief:
+        answers().print(Text(brief(found)))
+    elif found.as_of is not None:
+        _show_past(found, found.as_of, asked)
+    elif every:
+        _show_all(found, asked)
+    else:
+        show_screen(answers(), found, asked)
+
+
+def _show_gate_alone(found: Status) -> None:
+    reason = f" {found.gate.reason}" if found.gate and not found.gate.is_open else ""
+    answers().print(Text(f"{gate_sentence(found.gate)}{reason}"))
+    if (refused := refused_sentence(found.refused)) is not None:
+        answers().print(Text(refused))
+
+
+def _show_past(found: Status, held_at: datetime, asked: tuple[date | None, date | None]) -> None:
+    console = answers()
+    show_as_of(console, found, held_at)
+    show_grid(console, found, asked)
+    show_gate(console, found)
+    show_amended(console, found)
+    show_declared(console, found)
+
+
+def _show_all(found: Status, asked: tuple[date | None, date | None]) -> None:
+    console = answers()
+    show_outcomes(console, found)
+    show_to_check(console, found)
+    show_freshness(console, found)
+    show_grid(console, found, asked)
+    show_windows(console, found)
+    show_gate(console, found)
+    show_amended(console, found)
+    show_declared(console, found)
+    show_bulletins(console, found)
+    show_longer_bulletins(console, found)
+    show_pullback(console, found)
+    show_feeds(console, found)
+    show_silent(console, found)
 
 
 def _day(given: datetime | None) -> date | None:

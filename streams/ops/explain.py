@@ -64,10 +64,19 @@ def read_explanation(path: Path, region: str, day: date) -> Explanation:
     """
     with opened_copy(path) as connection:
         check_current(connection, reading.schema_version(connection), path)
-        agreement = reading.about(connection).agreement
-        pcode = _region(connection, agreement, region)
-        found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
-        return _explained(agreement, day_detail(connection, found, agreement.violence, agreement.baseline_days))
+        return explanation_in(connection, region, day)
+
+
+def explanation_in(connection: Connection, region: str, day: date) -> Explanation:
+    """Explain a region's truce-day from a published copy that is open.
+
+    Raises:
+        UsageError: no such region or day was judged; the hint lists what there is.
+    """
+    agreement = reading.about(connection).agreement
+    pcode = _region(connection, agreement, region)
+    found = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
+    return _explained(agreement, day_detail(connection, found, agreement.violence, agreement.baseline_days))
 
 
 def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplanation:
@@ -79,17 +88,25 @@ def read_past(path: Path, region: str, day: date, as_of: datetime) -> PastExplan
     """
     with opened_copy(path) as connection:
         check_current(connection, reading.schema_version(connection), path)
-        agreement = reading.about(connection).agreement
-        pcode = _region(connection, agreement, region)
-        present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
-        found = verdict_of(connection, pcode, day, as_of)
-        if found is None:
-            raise UsageError(
-                f"{pcode} on {day} had not been judged by then",
-                f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
-            )
-        history, evidence = versions(connection, found), evidence_reports(connection, found)
-        return PastExplanation(agreement, as_of, found, history, evidence)
+        return past_in(connection, region, day, as_of)
+
+
+def past_in(connection: Connection, region: str, day: date, as_of: datetime) -> PastExplanation:
+    """Return the verdict held at an instant from a published copy that is open.
+
+    Raises:
+        UsageError: no such region or day was judged, or not by then.
+    """
+    agreement = reading.about(connection).agreement
+    pcode = _region(connection, agreement, region)
+    present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
+    found = verdict_of(connection, pcode, day, as_of)
+    if found is None:
+        raise UsageError(
+            f"{pcode} on {day} had not been judged by then",
+            f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
+        )
+    return PastExplanation(agreement, as_of, found, versions(connection, found), evidence_reports(connection, found))
 
 
 def _region(connection: Connection, agreement: Agreement, given: str) -> str:

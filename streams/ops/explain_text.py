@@ -18,8 +18,8 @@ from streams.ops.grid import number
 from streams.ops.wording import counted, local_time, span_text
 
 #: Incidents listed with their reports. The rest are counted, and --json has them all.
-_MOST_LISTED = 20
-_RULES = {
+MOST_LISTED = 20
+RULES = {
     "severe_incident": "one severe incident breaks a day",
     "count_above_limit": "more incidents than the limit",
     "within_limit": "within the limit, and watched enough",
@@ -118,7 +118,7 @@ def _verdict(page: _Page, version: VerdictVersion) -> None:
 def _legs(page: _Page, version: VerdictVersion) -> None:
     page.head("Findings")
     for reason in version.reasons:
-        page.line(f"{reason['leg']}: {reason['finding']}, {_RULES.get(reason['rule'], reason['rule'])}")
+        page.line(f"{reason['leg']}: {reason['finding']}, {RULES.get(reason['rule'], reason['rule'])}")
         page.line(reason["text"], 2)
     outside = version.incidents_out_of_scope
     apart = f"; {outside} out of scope, which break nothing" if outside else ""
@@ -198,14 +198,14 @@ def _incident_list(page: _Page, heading: str, incidents: Sequence[Incident]) -> 
     if not incidents:
         return
     page.head(f"{heading}: {len(incidents)}")
-    for incident in incidents[:_MOST_LISTED]:
+    for incident in incidents[:MOST_LISTED]:
         severe = ", severe" if incident.severe else ""
         when = page.span(incident.occurred_from, incident.occurred_to)
         page.line(f"{incident.incident_id}: {incident.kind}{severe}, {when}")
         for report in incident.reports:
             _report(page, report, 2)
-    if len(incidents) > _MOST_LISTED:
-        page.line(f"... and {len(incidents) - _MOST_LISTED:,} more; --json tells all")
+    if len(incidents) > MOST_LISTED:
+        page.line(f"... and {len(incidents) - MOST_LISTED:,} more; --json tells all")
 
 
 def _refused(page: _Page, explanation: Explanation) -> None:
@@ -213,11 +213,11 @@ def _refused(page: _Page, explanation: Explanation) -> None:
     if not refused:
         return
     page.head(f"Refused and pending, in no count: {counted(explanation.detail.judged.refused_pending, 'report')}")
-    for each in refused[:_MOST_LISTED]:
+    for each in refused[:MOST_LISTED]:
         when = page.span(each.occurred_from, each.occurred_to)
         page.line(f"reject {each.reject}: {each.name}, {each.code}, {when}")
-    if len(refused) > _MOST_LISTED:
-        page.line(f"... and {len(refused) - _MOST_LISTED:,} more; --json tells all")
+    if len(refused) > MOST_LISTED:
+        page.line(f"... and {len(refused) - MOST_LISTED:,} more; --json tells all")
     page.line("`trucewatch rejects show` tells how to mend or to dismiss one")
 
 

@@ -16,9 +16,17 @@ from streams.ops.status import Status
 from streams.ops.tables import plain_table
 
 #: Blue, vermilion and grey of the Okabe-Ito palette: told apart by every kind of colour vision, on dark and light.
-_STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
-_SYMBOLS = {"MET": "✓", "BROKEN": "✕", "UNKNOWN": "?", "OPEN": "◐"}
+STYLES = {"MET": "#0072B2", "BROKEN": "bold #D55E00", "UNKNOWN": "grey50", "OPEN": "grey50"}
+SYMBOLS = {"MET": "✓", "BROKEN": "✕", "UNKNOWN": "?", "OPEN": "◐"}
 _MARKS = {"PROVISIONAL": "~", "AMENDED": "*"}
+#: Marks as words, where there is room for them.
+_MARK_WORDS = {
+    "!": "contested",
+    "±": "uncertain time",
+    "+": "refused reports pending",
+    "~": "provisional",
+    "*": "amended",
+}
 LEGEND = (
     "✓ MET   ✕ BROKEN   ? UNKNOWN: not watched enough to tell   ◐ OPEN: the day still runs\n"
     "! contested: a monitor's bulletin of the day counts more than the limit\n"
@@ -49,22 +57,30 @@ def cell_text(cell: Cell) -> str:
 def cell_lines(cell: Cell) -> tuple[str, str]:
     """Return a cell on two lines, finding above figures, so that a week fits beside the names."""
     chosen = word(cell)
+    return f"{SYMBOLS.get(chosen, ' ')} {chosen}{mark_signs(cell)}", figures(cell)
+
+
+def figures(cell: Cell) -> str:
+    """Return the count held against the limit, the limit, and the legs decided by: ``12+5/3.2 both``."""
     counted = "–" if cell.counted is None else cell.counted
     possible = f"+{cell.counted_possible}" if cell.counted_possible else ""
-    figures = f"{counted}{possible}/{number(cell.violence_limit, cell.counted, _with_possible(cell))}"
-    return (
-        f"{_SYMBOLS.get(chosen, ' ')} {chosen}{_doubts(cell)}{_MARKS.get(cell.state, '')}",
-        " ".join(filter(None, (figures, _legs(cell)))),
-    )
+    against = f"{counted}{possible}/{number(cell.violence_limit, cell.counted, _with_possible(cell))}"
+    return " ".join(filter(None, (against, _legs(cell))))
+
+
+def mark_words(cell: Cell) -> list[str]:
+    """Return what is doubtful or may change about a cell, in words."""
+    return [_MARK_WORDS[mark] for mark in mark_signs(cell)]
 
 
 def _with_possible(cell: Cell) -> int | None:
     return None if cell.counted is None else cell.counted + cell.counted_possible
 
 
-def _doubts(cell: Cell) -> str:
-    marks = {"!": cell.contested_by, "±": cell.reasons[0]["rule"] == "uncertain_time", "+": cell.refused_pending}
-    return "".join(mark for mark, holds in marks.items() if holds)
+def mark_signs(cell: Cell) -> str:
+    """Return the marks of what is doubtful or may change about a cell."""
+    doubts = {"!": cell.contested_by, "±": cell.reasons[0]["rule"] == "uncertain_time", "+": cell.refused_pending}
+    return "".join(mark for mark, holds in doubts.items() if holds) + _MARKS.get(cell.state, "")
 
 
 def number(value: float, *against: int | None) -> str:
@@ -133,14 +149,14 @@ def reason_text(cell: Cell) -> str:
 def _block(cell: Cell | None) -> Text:
     if cell is None:
         return Text("·")
-    return Text("\n".join(cell_lines(cell)), style=_STYLES.get(word(cell), ""))
+    return Text("\n".join(cell_lines(cell)), style=STYLES.get(word(cell), ""))
 
 
 def _streak(region: Window, required: int) -> Text:
     if not region.in_gate:
         return Text(f"{region.streak_days} d\nnot in gate", style="grey50")
     held = region.streak_days >= required
-    return Text(f"{region.streak_days} of {required}\n{'holds' if held else ''}", style=_STYLES["MET"] if held else "")
+    return Text(f"{region.streak_days} of {required}\n{'holds' if held else ''}", style=STYLES["MET"] if held else "")
 
 
 def _legs(cell: Cell) -> str:

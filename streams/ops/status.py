@@ -13,7 +13,6 @@ from sinks import reading
 from sinks.bulletins import BulletinTotal, bulletin_totals
 from sinks.pullback import PositionFinding, PullbackDay, position_findings, pullback_days
 from sinks.records import (
-    AmendedVersion,
     Cell,
     DeclaredAct,
     DeclaredClock,
@@ -23,6 +22,7 @@ from sinks.records import (
     RefusedPending,
     RejectCount,
     SilentFeed,
+    VerdictChange,
     Window,
 )
 from sinks.rejects import RejectRate, reject_rates
@@ -46,6 +46,7 @@ class Status:
         now: the ledger's time.
         days: the truce-days of ``cells``.
         judged: the first and the last judged truce-day; None when there is none.
+        newest: the cells of the last judged truce-day, shown or not; outlook and attention rest on them.
         windows: the regions' windows, those first that keep the gate shut.
         turns: the moments at which the gate opened or closed.
         amended: the versions of final days of the last seven days, by the ledger's time.
@@ -58,6 +59,7 @@ class Status:
     judged: tuple[date, date] | None
     windows: list[Window]
     cells: list[Cell]
+    newest: list[Cell]
     gate: Gate | None
     turns: list[Gate]
     feeds: list[FeedState]
@@ -67,7 +69,7 @@ class Status:
     declared_clocks: list[DeclaredClock]
     bulletins: list[BulletinTotal]
     as_of: datetime | None = None
-    amended: list[AmendedVersion] = field(default_factory=list)
+    amended: list[VerdictChange] = field(default_factory=list)
     to_check: PlacesToCheck | None = None
     refused: RefusedPending | None = None
     pullback_days: list[PullbackDay] = field(default_factory=list)
@@ -93,14 +95,21 @@ def read_status(
         StoreUnavailable: nothing has been published there yet, or the file cannot be read.
         UsageError: it is a file of another kind.
     """
-    span = (first or date.min, last or date.max)
     with opened_copy(path) as connection:
-        return _read(connection, days, span) if as_of is None else _read_past(connection, as_of, days, span)
+        return status_in(connection, days=days, first=first, last=last, as_of=as_of)
 
 
-def status_in(connection: Connection) -> Status:
-    """Return the status of a published copy that is open, whatever has taken its place since."""
-    return _read(connection, None, (date.min, date.max))
+def status_in(
+    connection: Connection,
+    *,
+    days: int | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    as_of: datetime | None = None,
+) -> Status:
+    """Return what ``read_status`` does of a published copy that is open, whatever has taken its place since."""
+    span = (first or date.min, last or date.max)
+    return _read(connection, days, span) if as_of is None else _read_past(connection, as_of, days, span)
 
 
 def headline(path: Path) -> str:
@@ -109,8 +118,20 @@ def headline(path: Path) -> str:
         status = read_status(path, days=1)
     except TrucewatchError as error:
         return str(error) if path.exists() else "nothing published yet"
+    return brief(status)
+
+
+def brief(status: Status) -> str:
+    """Return a status in one line."""
     records = counted(sum(status.outcomes.values()), "record")
     return f"{gate_sentence(status.gate)} {records}, {freshness(status.published_at)}"
+
+
+def is_stale(status: Status, max_age: int | None, now: datetime | None = None) -> bool:
+    """Return whether a copy is older than ``max_age`` seconds; one that was never published is."""
+    if max_age is None or status.published_at is None:
+        return max_age is not None
+    return (now or datetime.now(UTC)) - status.published_at > timedelta(seconds=max_age)
 
 
 def gate_sentence(gate: Gate | None) -> str:
@@ -172,6 +193,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
     feeds = reading.feeds(connection)
     outcomes = {outcome.value: sum(getattr(feed, outcome.value) for feed in feeds) for outcome in Outcome}
     history = reading.gate_history(connection)
+    judged = reading.judged_days(connection)
     rejects = reading.reject_counts(connection)
     # The days asked for, judged or not: monitors published bulletins of days before the truce as well.
     asked = span if days is None else (shown[0], span[1]) if shown else None
@@ -180,9 +202,10 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         published_at=about.published_at,
         now=about.now,
         days=shown,
-        judged=reading.judged_days(connection),
+        judged=judged,
         windows=sorted(reading.windows(connection), key=_by_need),
         cells=cells,
+        newest=reading.grid(connection, (judged[1], judged[1])) if judged else [],
         gate=reading.gate(connection),
         turns=_turns(history),
         feeds=feeds,
@@ -207,7 +230,8 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
     # Nobody knows what will be held after the last judgement, so the status stops there.
     instant = min(as_of, about.now) if about.now else as_of
     held = reading.grid_as_of(connection, instant, (date.min, date.max))
-    judged = [cell.truce_day for cell in held]
+    days_held = [cell.truce_day for cell in held]
+    judged = (min(days_held), max(days_held)) if days_held else None
     shown, cells = _last_days([cell for cell in held if span[0] <= cell.truce_day <= span[1]], days)
     history = [line for line in reading.gate_history(connection) if line.recorded_at <= instant]
     return Status(
@@ -215,9 +239,10 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
         published_at=about.published_at,
         now=instant,
         days=shown,
-        judged=(min(judged), max(judged)) if judged else None,
+        judged=judged,
         windows=sorted(reading.windows_as_of(connection, instant), key=_by_need),
         cells=cells,
+        newest=[cell for cell in held if judged is not None and cell.truce_day == judged[1]],
         gate=history[-1] if history else None,
         turns=_turns(history),
         feeds=[],
@@ -231,7 +256,7 @@ def _read_past(connection: Connection, as_of: datetime, days: int | None, span: 
     )
 
 
-def _amended_lately(connection: Connection, now: datetime | None) -> list[AmendedVersion]:
+def _amended_lately(connection: Connection, now: datetime | None) -> list[VerdictChange]:
     return [] if now is None else reading.amended(connection, now - AMENDED_LATELY, now)
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sinks.records import DeclaredClock, jsonable
 from streams.ledger.core.feeds import Outcome
+from streams.ops.changes_text import cause_text, moved_text, turn_text
 from streams.ops.grid import LEGEND, cell_text, reason_text, show_grids, streak_text, worst_day
 from streams.ops.rejects import growth
 from streams.ops.status import (
@@ -25,7 +26,7 @@ from streams.ops.status import (
 from streams.ops.tables import plain_table
 from streams.ops.wording import local_time, one_line
 
-#: AmendedVersion days listed in text; JSON has all.
+#: Amended days listed in text; JSON has all.
 _MOST_AMENDED = 10
 _MOST_LONGER = 3
 _ENDINGS = {"until": "ran out", "end": "ended", "suspension": "suspended", "reset": "reset"}
@@ -39,7 +40,7 @@ _FLAGS = {
 def show_grid(console: Console, status: Status, asked: tuple[date | None, date | None] = (None, None)) -> None:
     """Print the grid of regions and truce-days with its legend; ``asked`` are the first and last day asked for."""
     if not status.days:
-        console.print(Text(f"\n{_no_days(status, asked)}"))
+        console.print(Text(f"\n{no_days(status, asked)}"))
         return
     console.print()
     show_grids(console, status)
@@ -92,19 +93,9 @@ def show_amended(console: Console, status: Status) -> None:
     if not status.amended:
         console.print(Text("  none"))
     for each in status.amended[:_MOST_AMENDED]:
-        turned = f"{each.verdict_before} to {each.verdict}" if each.verdict_before != each.verdict else each.verdict
-        head = f"{each.region} {each.region_name} {each.truce_day}: {turned}"
+        head = f"{each.region} {each.region_name} {each.truce_day}: {turn_text(each)}"
         console.print(Text(f"  {head}, {_at(each.recorded_at, status)}"))
-        moved = [
-            f"{one['field']} {_value(one['old'])} to {_value(one['new'])}"
-            for one in each.changed
-            if one["field"] not in ("verdict", "state", "reasons")
-        ]
-        decides = [*each.evidence_added, *(f"no longer {name}" for name in each.evidence_removed)]
-        moved += [f"decides: {', '.join(map(one_line, decides))}"] if decides else []
-        more = f" and {each.more_reports:,} more" if each.more_reports else ""
-        by = f"; by {', '.join(map(one_line, each.reports))}{more}" if each.reports else "; by the passing of time"
-        console.print(Text(f"    {', '.join(moved) or 'its reasons'}{by}", style="grey50"))
+        console.print(Text(f"    {moved_text(each)}; {cause_text(each)}", style="grey50"))
     if len(status.amended) > _MOST_AMENDED:
         console.print(Text(f"  ... and {len(status.amended) - _MOST_AMENDED:,} more; --json tells all"))
 
@@ -265,7 +256,8 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
-def _no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
+def no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
+    """Say that none of the days asked for was judged, and which were."""
     if status.judged is None and status.as_of is not None:
         return f"No truce-day had been judged by then: the agreement's first is {status.agreement.first_day}."
     if status.judged is None:
@@ -278,10 +270,6 @@ def _no_days(status: Status, asked: tuple[date | None, date | None]) -> str:
     else:
         span = f"up to {last}" if last else "among those asked for"
     return f"No judged truce-day {span}; judged are {status.judged[0]} to {status.judged[1]}."
-
-
-def _value(value: object) -> object:
-    return "none" if value is None else value
 
 
 def _at(instant: datetime, status: Status) -> str:

@@ -23,7 +23,7 @@ from tests.support.shell import ROOT, clean_environment
 
 #: Characters only a shell understands: any other command of ours runs within the test's process.
 _FOR_A_SHELL = frozenset("|<>;&$`*")
-_STARTS = re.compile(r"^(?:[A-Z_]+=\S+ )*trucewatch (up|worker|gateway(?! token))\b")
+_STARTS = re.compile(r"^(?:[A-Z_]+=\S+ )*trucewatch (up|worker|serve|gateway(?! token))\b")
 _TARGET = re.compile(r"^make ([a-z-]+)")
 _EXITS = re.compile(r"# exits (\d+)\b")
 #: How long a running pipeline has to bring about what a page shows of it, and to stop.
@@ -160,6 +160,9 @@ class Walk:
     def _start(self, command: str) -> None:
         words = shlex.split(self._here(_ours(command).removesuffix("&").split(" # ")[0]))
         own = words.index("trucewatch")
+        if words[own + 1] == "serve":
+            # The port that the page has by default may be another test's.
+            words += ["--listen", "127.0.0.1:0"]
         # A worker that serves its probes says where, before it has anything to do.
         settings = {variable("health_address"): "127.0.0.1:0"} | dict(word.split("=", 1) for word in words[:own])
         log = self.folder / f"{len(self.started)}.log"

@@ -213,7 +213,8 @@ def test_a_reject_says_why_it_is_not_pending(run: Run, data: Path) -> None:
 
 
 def test_status_and_explain_mark_what_was_refused(run: Run, dismissed: Path) -> None:
-    told = run("status", "--data", dismissed).out
+    assert "2 refused reports pending on 1 region-day" in run("status", "--data", dismissed).out
+    told = run("status", "--all", "--data", dismissed).out
     assert "UNKNOWN+" in told
     assert "2 refused reports pending on 1 region-day, of 1 gate region: neither accepted nor dismissed since." in told
     assert json.loads(run("status", "--data", dismissed, "--json").out)["refused_pending"] == {

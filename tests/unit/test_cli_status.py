@@ -16,8 +16,11 @@ from schemas.agreement_file import load_agreement
 from schemas.errors import StoreUnavailable
 from schemas.truceday import MICROS_PER_HOUR, Micros, from_micros
 from sinks.records import Cell
+from streams.ops.attention import attention
 from streams.ops.grid import LEGEND, cell_text, grids, reason_text, word, worst_day
-from streams.ops.status import ago, freshness, headline, read_status
+from streams.ops.outlook import outlook_sentence
+from streams.ops.screen import show_screen
+from streams.ops.status import Status, ago, freshness, headline, read_status
 from streams.ops.status_text import show_declared, show_gate, show_silent, status_json
 from streams.ops.wording import counted
 from tests.support.commands import Run
@@ -334,8 +337,102 @@ def test_freshness_is_told() -> None:
     assert freshness(None) == "not published"
 
 
-def test_status_shows_grid_gate_feeds_and_rejects(run: Run, copy: Path) -> None:
+def test_status_fits_one_screen_of_80_and_of_60_columns(run: Run, copy: Path) -> None:
+    status = read_status(copy)
+    for width in (80, 60, 40):
+        console = Console(file=io.StringIO(), width=width, highlight=False)
+        show_screen(console, status)
+        assert isinstance(console.file, io.StringIO)
+        lines = console.file.getvalue().splitlines()
+        grid = [line for line in lines if line.startswith("SY")]
+        assert len(grid) == len(status.windows)
+        assert max(map(len, grid)) <= width, (width, grid)
+        if width >= 60:
+            assert len(lines) <= 40, lines
+            (hama,) = [line for line in grid if line.startswith("SY05 Hama")]
+            assert hama.split()[-6:] == ["✕~", "✓~", "◐", "1", "of", "7"]
     ended = run("status", "--data", copy.parent.parent)
+    said = ended.out.splitlines()
+    assert said[1] == "The gate is closed: 0 of 9 regions have held 7 days."
+    assert "It can open at 2016-09-" in said[2] or "can open no more" in said[2]
+    assert "What needs attention" in said
+    assert "≥ 14" not in ended.out
+
+
+def test_status_in_brief_is_one_line(run: Run, copy: Path) -> None:
+    ended = run("status", "--brief", "--data", copy.parent.parent)
+    assert ended.out.count("\n") == 1
+    assert ended.out.startswith("The gate is closed: 0 of 9 regions have held 7 days. 7 records, published ")
+
+
+@pytest.mark.parametrize("how", [(), ("--brief",), ("--gate",), ("--all",)])
+def test_a_copy_older_than_asked_for_ends_with_3_and_says_so(run: Run, copy: Path, how: tuple[str, ...]) -> None:
+    ended = run("status", *how, "--max-age", "60", "--data", copy.parent.parent)
+    assert (ended.code, "STALE" in ended.err, "The gate is closed" in ended.out) == (3, True, True)
+    fresh = run("status", *how, "--max-age", "2000000000", "--data", copy.parent.parent)
+    assert (fresh.code, fresh.err) == (int("--gate" in how), "")
+
+
+def test_a_stale_copy_gives_programs_an_error_alone(run: Run, copy: Path) -> None:
+    ended = run("status", "--max-age", "60", "--json", "--data", copy.parent.parent)
+    assert (ended.code, ended.out) == (3, "")
+    assert "STALE" in json.loads(ended.err)["error"]["message"]
+
+
+def an_outlook(status: Status, *, lost: bool = False, **streaks: int) -> str | None:
+    """Return the outlook with other streaks, all of five days unless given, and Hama's running day lost or not."""
+    windows = [replace(each, streak_days=streaks.get(each.region, 5)) for each in status.windows]
+    newest = [
+        replace(cell, verdict="BROKEN" if lost and cell.region == "SY05" else "UNKNOWN") for cell in status.newest
+    ]
+    return outlook_sentence(replace(status, windows=windows, newest=newest))
+
+
+def test_the_earliest_opening_is_the_end_of_the_last_day_that_must_be_met(copy: Path) -> None:
+    """14 September runs, so that streaks end with the 13th."""
+    status = read_status(copy)
+    assert (
+        an_outlook(status)
+        == "It can open at 2016-09-16 19:00+03:00 at the earliest, if every day up to 2016-09-15 is MET."
+    )
+    assert "2016-09-18 is MET" in str(an_outlook(status, SY05=2))
+    gone = "It can open no more by days to come: the truce ends first."
+    assert an_outlook(status, SY05=1) == gone
+    assert an_outlook(status, lost=True) == gone
+    over = replace(status, now=from_micros(START + 7 * DAY))
+    assert outlook_sentence(over) == "The truce is over: only a late report can open it now."
+    assert status.gate is not None
+    assert outlook_sentence(replace(status, gate=replace(status.gate, is_open=True))) is None
+    assert outlook_sentence(replace(status, gate=None)) is None
+
+
+def test_outlook_and_attention_are_of_the_running_day_whatever_days_are_shown(tmp_path: Path) -> None:
+    """Hama breaks the first day while it runs, so that the last of the truce is too early for the gate."""
+    struck = [
+        report(
+            "incident",
+            f"i{number}",
+            reported_at=START + 4 * HOUR,
+            region="SY05",
+            occurred=(START + number * HOUR,) * 2,
+            kind="shelling",
+        )
+        for number in range(3)
+    ]
+    file = History(AGREEMENT).tell(*struck).tick(START + 5 * HOUR).judged(tmp_path / "syria-2016")
+    before, now = date(2016, 9, 11), from_micros(START + 5 * HOUR)
+    every = read_status(file)
+    assert outlook_sentence(every) == "It can open no more by days to come: the truce ends first."
+    assert "SY05 Hama is BROKEN on the running day" in [each.text for each in attention(every)]
+    chosen: list[dict[str, Any]] = [{"last": before}, {"last": before, "as_of": now}]
+    for each in chosen:
+        status = read_status(file, **each)
+        assert outlook_sentence(status) == outlook_sentence(every)
+        assert attention(status)[0] == attention(every)[0]
+
+
+def test_status_shows_grid_gate_feeds_and_rejects(run: Run, copy: Path) -> None:
+    ended = run("status", "--all", "--data", copy.parent.parent)
     assert ended.code == 0
     for part in (
         "✕ BROKEN~",

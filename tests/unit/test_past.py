@@ -282,7 +282,7 @@ def test_status_says_as_of_when_it_tells(run_held: Run) -> None:
 
 
 def test_status_tells_of_days_amended_in_the_last_seven_and_only_once_they_were(run_held: Run) -> None:
-    now = run_held("status").out
+    now = run_held("status", "--all").out
     assert "place names to check: none" in now
     assert "SY02 Aleppo 2016-09-12: MET to BROKEN, 2016-09-16 20:00+03:00" in now
     assert "violence MET to BROKEN, incidents 0 to 2" in " ".join(now.split())

@@ -1,0 +1,126 @@
+"""Page of a published copy, served by a process beside the workers of ``up``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from streams.cli.exit_reason import exit_reason
+from streams.cli.processes import worker_environment
+from streams.cli.restarts import FORGIVEN_SECONDS, PAUSES, Say
+from streams.settings import Settings
+
+#: Lines of standard error kept: its last words, and not the log of a day.
+_TAIL_LINES = 50
+
+
+class PageProcess:
+    """Process that serves one agreement's page on a free port of this machine.
+
+    It only reads: what it is doing when it is killed is lost to nobody. One that ended is started again, at the same
+    port, so that pages which are open go on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.agreement = settings.agreement
+        self._settings = settings
+        self._said: str | None = None
+        self._listen = "127.0.0.1:0"
+        self._restarts: list[float] = []
+        self._due: float | None = None
+        self._start()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the page."""
+        return self._process.pid
+
+    @property
+    def address(self) -> str | None:
+        """Base address of the page, once it has said it."""
+        return None if self._listen.endswith(":0") else f"http://{self._listen}"
+
+    def look(self, say: Say, now: float) -> None:
+        """Say where the page is, and start it again if it ended; the workers go on without it.
+
+        ``now`` is of the monotonic clock, in seconds. After too many restarts within an hour the page is given up.
+        """
+        if self._said == "page_ended":
+            return
+        if self._due is not None:
+            if now >= self._due:
+                self._due = None
+                self.kill()
+                self._start()
+            return
+        code = self._process.poll()
+        if code is not None:
+            self._ended(say, now, code)
+        elif self.address is not None and self._said is None:
+            self._said = "page"
+            say(self._said, f"page: {self.address}/", address=self.address, agreement=self.agreement)
+
+    def kill(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join(timeout=5)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _ended(self, say: Say, now: float, code: int) -> None:
+        self._restarts = [at for at in self._restarts if now - at < FORGIVEN_SECONDS]
+        for reader in self._readers:
+            reader.join(timeout=5)
+        reason = f"the page of {self.agreement} ended: {exit_reason(list(self._tail), code)}"
+        if len(self._restarts) >= len(PAUSES):
+            self._said = "page_ended"
+            say(self._said, f"{reason}; given up, `trucewatch serve` starts it again", code=code)
+            return
+        pause = PAUSES[len(self._restarts)]
+        self._restarts.append(now)
+        self._due = now + pause
+        say("page_restart", f"{reason}; starting it again in {pause:.0f} s", code=code, pause_seconds=pause)
+
+    def _start(self) -> None:
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        command = ["serve", "--listen", self._listen, "--until-eof", "--json"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "streams", *command],
+            env=worker_environment(self._settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._readers = [threading.Thread(target=each, name="page", daemon=True) for each in (self._hear, self._keep)]
+        for reader in self._readers:
+            reader.start()
+
+    def _hear(self) -> None:
+        for line in self._process.stdout or ():
+            self._listen = json.loads(line)["address"].removeprefix("http://")
+
+    def _keep(self) -> None:
+        """Take standard error off the pipe, which would be full some day, and keep its end."""
+        for line in self._process.stderr or ():
+            self._tail.append(line.rstrip())
+
+
+@contextmanager
+def serving(settings: Sequence[Settings]) -> Iterator[list[PageProcess]]:
+    """Serve the page of each agreement for the length of a block."""
+    with ExitStack() as stack:
+        pages = [PageProcess(each) for each in settings]
+        for page in pages:
+            stack.callback(page.kill)
+        yield pages

@@ -1,0 +1,1 @@
+"""Read-only page over a published copy."""
