@@ -4,12 +4,14 @@
 
     TrucewatchError
     ├── ReportRejected        the record becomes a reject with a code and a hint; the stream goes on
+    ├── Refusal               an HTTP request is answered with a problem (streams.gateway.problems); the next is served
     ├── UsageError            the person asked for something that cannot be done; exit 2
     │   ├── FaultyFile        a TOML file is wrong; every fault is listed at once
     │   │   ├── AgreementError    an agreement
     │   │   └── MappingError      a mapping of a feed's columns
     │   ├── GazetteerError    a gazetteer or boundary file is wrong
     │   ├── BrokerRefused     a Kafka broker answers, and refuses this client: TLS, credentials or an ACL
+    │   ├── RecordTooLarge    a topic takes no record of this size
     │   └── InputFileError    a file to read is missing or is not what it claims to be
     ├── DependencyUnavailable something outside is missing; the process stops, nothing is half-written; exit 3
     │   ├── BrokerUnavailable the Kafka broker cannot be reached or refuses
@@ -93,6 +95,14 @@ class BrokerRefused(UsageError):
 
     The protocol, a certificate, the credentials or an ACL is wrong, on one side or the other.
     """
+
+
+class RecordTooLarge(UsageError):
+    """A record is larger than its topic takes; ``value`` is the record's, where it is known."""
+
+    def __init__(self, message: str, value: bytes | None = None) -> None:
+        super().__init__(message)
+        self.value = value
 
 
 class InputFileError(UsageError):

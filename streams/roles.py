@@ -23,7 +23,7 @@ from streams.engine.admin import ensure_topics, log_identity, record_at
 from streams.engine.app import CLUSTER, EMBEDDED, AppOptions, BatchApp
 from streams.engine.cluster import Broker
 from streams.engine.metrics import WorkerMetrics, registry_of
-from streams.engine.probes import Probes, Reasons
+from streams.engine.probes import Probes, Reasons, behind
 from streams.engine.producer import BatchProducer
 from streams.engine.unique_log import UniqueLog
 from streams.engine.worker import run_worker
@@ -170,4 +170,9 @@ def _probes(
     if settings.health_address is None:
         return None
     registry = registry_of(WorkerMetrics(app.heartbeat, app.lane, app.reachability, role, agreement), metrics)
-    return Probes(settings.health_address, app.heartbeat, lambda: app.reachability.unready() + unready(), registry)
+    return Probes(
+        settings.health_address,
+        app.heartbeat,
+        lambda: behind(app.heartbeat) + app.reachability.unready() + unready(),
+        registry,
+    )

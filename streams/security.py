@@ -101,7 +101,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
         _load(context, settings.ssl_cafile)
     context.check_hostname = settings.ssl_check_hostname
     if settings.ssl_certfile is not None:
-        _load_own(context, settings, settings.ssl_certfile)
+        load_identity(context, settings, "ssl_")
     return context
 
 
@@ -115,16 +115,22 @@ def _load(context: ssl.SSLContext, path: Path) -> None:
         raise UsageError(f"{name}: {path}: {_why(error)}") from error
 
 
-def _load_own(context: ssl.SSLContext, settings: Settings, certificate: Path) -> None:
-    """Load the client's own certificate and key."""
-    name, key_file, password_file = variable("ssl_certfile"), settings.ssl_keyfile, settings.ssl_key_password_file
-    for setting, path in (("ssl_certfile", certificate), ("ssl_keyfile", key_file)):
+def load_identity(context: ssl.SSLContext, settings: Settings, prefix: str) -> None:
+    """Load the certificate and key that the settings with this prefix name.
+
+    Raises:
+        UsageError: a file cannot be used.
+    """
+    of_certificate, of_key, of_password = (f"{prefix}{name}" for name in ("certfile", "keyfile", "key_password_file"))
+    certificate, key_file = getattr(settings, of_certificate), getattr(settings, of_key)
+    password_file = getattr(settings, of_password)
+    for setting, path in ((of_certificate, certificate), (of_key, key_file)):
         if path is not None:
             try:
                 path.open("rb").close()
             except OSError as error:
                 raise UsageError(f"{variable(setting)}: {path}: {_why(error)}") from error
-    password = None if password_file is None else _secret(password_file, "ssl_key_password_file")
+    password = None if password_file is None else _secret(password_file, of_password)
     asked: list[bool] = []
 
     def answer() -> str:
@@ -136,18 +142,16 @@ def _load_own(context: ssl.SSLContext, settings: Settings, certificate: Path) ->
         context.load_cert_chain(certificate, key_file, answer)
     except ssl.SSLError as error:
         if asked and password is None:
-            wanted = variable("ssl_key_password_file")
+            wanted = variable(of_password)
             raise UsageError("the private key is encrypted", f"set {wanted} to a file with its password") from error
         if asked:
-            raise UsageError(f"{variable('ssl_key_password_file')}: not the password of the private key") from error
+            raise UsageError(f"{variable(of_password)}: not the password of the private key") from error
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise UsageError(
-                f"{variable('ssl_keyfile')}: not the private key of the certificate {certificate}"
-            ) from error
-        key = f"with {variable('ssl_keyfile')} " if key_file else ""
+            raise UsageError(f"{variable(of_key)}: not the private key of the certificate {certificate}") from error
+        key = f"with {variable(of_key)} " if key_file else ""
         raise UsageError(
-            f"{name}: {certificate} {key}holds no certificate and private key",
-            f"give both in PEM format; the key may have a file of its own, {variable('ssl_keyfile')}",
+            f"{variable(of_certificate)}: {certificate} {key}holds no certificate and private key",
+            f"give both in PEM format; the key may have a file of its own, {variable(of_key)}",
         ) from error
 
 

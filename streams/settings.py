@@ -34,6 +34,7 @@ _OF_THE_TESTS = frozenset(
 
 #: A name, an address of four numbers, or one of IPv6 in brackets: nothing that a password could stand in.
 _HOST = r"([\w.-]+|\[[0-9a-fA-F:.]+\])"
+_ADDRESS = r"^([^/:\s]+|\[[0-9a-fA-F:]+\]):\d{1,5}$"
 _BROKER = rf"^kafka://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*$"
 _ADDRESSES = re.compile(rf"{_HOST}(:\d+)?(,{_HOST}(:\d+)?)*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
         description="How long a fact waits for its commit; under load as long as the last took, up to 25 times this.",
     )
     publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
-    health_address: Annotated[str, StringConstraints(pattern=r"^([^/:\s]+|\[[0-9a-fA-F:]+\]):\d{1,5}$")] | None = Field(
+    health_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] | None = Field(
         None,
         description="Serves `/livez`, `/readyz` and `/metrics` at `host:port`; port 0 is a free one. Off unless set.",
     )
@@ -130,6 +131,30 @@ class Settings(BaseSettings):
 
     outbox: Path | None = Field(
         None, description="Folder of a feed's outbox: `publish` keeps reports there before it sends them."
+    )
+    gateway_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] = Field(
+        "127.0.0.1:8481", description="Where `gateway` listens, `host:port`; port 0 is a free one."
+    )
+    gateway_tokens: Path | None = Field(
+        None,
+        description="File of the hashed tokens that `gateway` takes, each with its feeds; read again when changed.",
+    )
+    gateway_certfile: Path | None = Field(
+        None, description="PEM file of the certificate of `gateway`, with those above it; read again when changed."
+    )
+    gateway_keyfile: Path | None = Field(
+        None, description="PEM file of its private key, unless the certificate's file has it."
+    )
+    gateway_key_password_file: Path | None = Field(None, description="File whose one line is that key's password.")
+    gateway_in_clear: bool = Field(
+        False, description="Whether `gateway` may listen beyond loopback without TLS, as behind a proxy that has it."
+    )
+    gateway_body_bytes: int = Field(
+        8_388_608, ge=1_024, le=268_435_456, description="Size of a request to `gateway`, packed or not, at most."
+    )
+    gateway_records: int = Field(2_000, ge=1, le=100_000, description="Records of one request to `gateway`, at most.")
+    gateway_rate: int = Field(
+        60_000, ge=1, le=1_000_000_000, description="Records that one token may send to `gateway` in a minute."
     )
     failpoint: Annotated[str, StringConstraints(pattern=PATTERN)] | None = Field(
         None,
@@ -198,7 +223,7 @@ def settings_table() -> str:
 
 def _shown(name: str, value: str) -> str:
     """Return a refused value; of an address only scheme, hosts and ports: a password may stand anywhere else."""
-    if name not in ("broker", "health_address"):
+    if name not in ("broker", "health_address", "gateway_address"):
         return value
     scheme = found[0] if (found := _SCHEME.match(value)) else ""
     rest = value[len(scheme) :]
@@ -216,6 +241,7 @@ def _reason(message: str, name: str) -> str:
         return {
             "broker": "should be kafka://host:port[,host:port], without a name or password",
             "health_address": "should be host:port, such as 127.0.0.1:0",
+            "gateway_address": "should be host:port, such as 127.0.0.1:8481",
             "topic_prefix": "should be lower case, digits and dots",
             "memory_limit": "should be a size such as 512MB",
             "failpoint": "should be step[:time[:kill|stop|hold]]",

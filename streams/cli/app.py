@@ -32,6 +32,7 @@ _COMMANDS = {
     "facts": ("facts", "facts"),
     "publish": ("feed", "publish_command"),
     "receipts": ("receipts", "receipts"),
+    "gateway": ("gateway", "app"),
     "outbox": ("outbox", "app"),
     "retract": ("short", "retract"),
     "merge": ("short", "merge"),

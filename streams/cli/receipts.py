@@ -68,7 +68,8 @@ def each_receipt(settings: Settings, purpose: str, show: Callable[[Receipt], Non
     named, topics = required_broker(settings, purpose), Topics(settings.topic_prefix)
 
     async def read() -> None:
-        async with reading(named, topics.receipts, settings.broker_patience_seconds, 0) as reader:
+        patience = settings.broker_patience_seconds
+        async with reading(named, topics.receipts, patience_seconds=patience, offset=0) as reader:
             async for receipt in reader.present():
                 show(receipt)
             while follow:

@@ -27,9 +27,11 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
-from schemas.errors import BrokerRefused, BrokerUnavailable, LogMismatch, TrucewatchError, UsageError
+from schemas.errors import BrokerRefused, BrokerUnavailable, LogMismatch, RecordTooLarge, TrucewatchError, UsageError
 from streams.engine.cluster import Broker, cluster_of
 
+#: What a batch is refused with that is larger than its topic takes.
+TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
 _UNREACHABLE = (KafkaConnectionError, NoBrokersAvailable, ConnectionError, TimeoutError)
 
 
@@ -55,8 +57,8 @@ def our_error(error: BaseException, broker: Broker) -> TrucewatchError:
             return _refused(error, broker)
         case UnknownTopicOrPartitionError():
             return UsageError(f"a topic does not exist on the Kafka broker at {broker}: {_words(error)}")
-        case MessageSizeTooLargeError() | RecordTooLargeError():
-            return UsageError(
+        case _ if isinstance(error, TOO_LARGE):
+            return RecordTooLarge(
                 f"a record is larger than the Kafka broker at {broker} takes: raise max.message.bytes of the topic"
             )
         case InvalidTimestampError():

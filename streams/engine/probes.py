@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -34,19 +35,30 @@ CONNECTIONS = 64
 Reasons = Callable[[], list[str]]
 
 
+class LoopPulse(Protocol):
+    """Sign of life of an event loop."""
+
+    @property
+    def limit_seconds(self) -> float:
+        """Seconds the loop may stand still."""
+
+    def silent_seconds(self) -> float:
+        """Return the seconds since the loop ran."""
+
+
 class Probes:
-    """Server of ``/livez``, ``/readyz`` and ``/metrics``.
+    """Server of ``/livez`` or ``/healthz``, ``/readyz`` and ``/metrics``.
 
     It asks neither the broker nor the disk.
 
     Args:
         address: ``host:port``; port 0 has the system choose one.
-        heartbeat: of the worker's event loop.
-        unready: reasons of the worker's own for not being ready, besides those of the heartbeat.
+        heartbeat: of the process's event loop.
+        unready: reasons for not being ready.
         registry: the metrics.
     """
 
-    def __init__(self, address: str, heartbeat: Heartbeat, unready: Reasons, registry: CollectorRegistry) -> None:
+    def __init__(self, address: str, heartbeat: LoopPulse, unready: Reasons, registry: CollectorRegistry) -> None:
         self._address = address
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
@@ -87,7 +99,7 @@ class Probes:
         return port
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        answers = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
+        answers = {"/livez": self._livez, "/healthz": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
         answer = answers.get(request.path)
         if answer is None:
             response = web.Response(status=404, text=f"no such path; there are {', '.join(answers)}\n")
@@ -107,7 +119,7 @@ class Probes:
 
     def _readyz(self) -> web.Response:
         """Answer 200 when the worker is ready, else 503 with the reasons."""
-        reasons = [*behind(self._heartbeat), *self._unready()]
+        reasons = self._unready()
         return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
     def _metrics(self) -> web.Response:

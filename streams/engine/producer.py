@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from schemas.errors import BrokerUnavailable
+from schemas.errors import BrokerUnavailable, RecordTooLarge
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.engine.cluster import Broker, cluster_of
-from streams.engine.kafka_errors import is_passing, kafka_errors
+from streams.engine.kafka_errors import TOO_LARGE, is_passing, kafka_errors, our_error
 
 #: Key, value, headers.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
@@ -84,34 +84,47 @@ class BatchProducer:
         if producer is not None:
             await producer.stop()
 
-    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
-        """Append ``records`` to a partition; return when all are acknowledged.
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+        """Append ``records`` to a partition; return their offsets when all are acknowledged.
 
         After an error some of them may have been written.
 
         Raises:
             BrokerUnavailable: the broker does not answer or refuses.
-            UsageError: a record is larger than the topic takes.
+            RecordTooLarge: a record is larger than the topic takes.
         """
         producer = self._producer
         if producer is None:
             raise BrokerUnavailable("the producer is not connected")
+        offsets: list[int] = []
         with kafka_errors(self._broker):
             # One batch at a time: the client would send the next one after giving this one up, and
             # leave a gap. A reader that relies on the order of each source's records never sees it
             # filled.
             for batch in batches(producer, records):
-                await self._send_batch(producer, batch, topic, partition)
+                sent = records[len(offsets) : len(offsets) + batch.record_count()]
+                try:
+                    first = await self._send_batch(producer, batch, topic, partition)
+                except TOO_LARGE as error:
+                    if len(sent) == 1:
+                        raise RecordTooLarge(str(our_error(error, self._broker)), sent[0][1]) from error
+                    # A topic measures whole batches: with a limit below ours each record may still be within it.
+                    half = len(sent) // 2
+                    offsets += await self.send(topic, partition, sent[:half])
+                    offsets += await self.send(topic, partition, sent[half:])
+                else:
+                    offsets += range(first, first + len(sent))
+        return offsets
 
-    async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> None:
-        """Send one batch, again while the broker is gone.
+    async def _send_batch(self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> int:
+        """Send one batch, again while the broker is gone; return the offset of its first record.
 
         The patience bounds the attempts.
         """
         began = time.monotonic()
         while True:
             try:
-                await (await producer.send_batch(batch, topic, partition=partition))
+                written = await (await producer.send_batch(batch, topic, partition=partition))
             except (KafkaError, OSError) as error:
                 gone = time.monotonic() - began
                 if gone >= self._patience_seconds or not is_passing(error):
@@ -119,7 +132,7 @@ class BatchProducer:
                 logger.warning("%s/%d: the broker did not take a batch for %.0f s, trying on", topic, partition, gone)
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
-                return
+                return int(written.offset)
 
 
 def batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:

@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from schemas.facts import Origin, RejectFact, ReportFact
 from schemas.rejects import RejectCode
+from schemas.reports import REPORT_TYPES
 from schemas.truceday import Micros
 from streams.feeds.recorded import CellFault, Named, Recorded
 from streams.feeds.summary import Summary
 from streams.intake.examine import Examiner
 from streams.ledger.core.identity import body_digest
 
-#: Where a hint begins with the path of a field, and the codes whose hints name no path.
-_PATH = re.compile(r"([a-z_]+(?:(?:\.[a-z_]+)|(?:\[[0-9]+\]))*)(?=:| )").match
+#: Where a hint begins with the path of a field, what such a path begins with, and codes whose hints name none.
+_PATH = re.compile(r"([a-z_]+)((?:\.[a-z_]+)|(?:\[[0-9]+\]))*(?=:| )").match
+_FIELDS = frozenset(field.alias or name for model in REPORT_TYPES for name, field in model.model_fields.items())
 _OF_PLACES = (RejectCode.UNKNOWN_PLACE, RejectCode.AMBIGUOUS_PLACE, RejectCode.PLACE_EMPTY)
 
 
@@ -85,11 +87,26 @@ def _fault(file: str, report: Recorded, rejected: RejectFact) -> Fault:
     return Fault(file, report.line, rejected.feed, rejected.report_id, str(rejected.code), hint, cells)
 
 
+def field_in(code: str, hint: str) -> str:
+    """Return the path of the field that a fault is about, empty where its hint names none."""
+    if code == RejectCode.UNKNOWN_FIELD:
+        # The sender's own word, which may look like anything.
+        return hint.partition(": unknown field")[0]
+    found = _PATH(hint)
+    if found is not None and found[1] in _FIELDS:
+        return found[0]
+    return "place" if code in _OF_PLACES else ""
+
+
+def remedy_of(code: str) -> str:
+    """Return what to do about a fault of this code when nothing more is known."""
+    return next(each.hint for each in RejectCode if each == code)
+
+
 def _to_blame(report: Recorded, rejected: RejectFact) -> Iterator[CellFault]:
     """Yield the cells that fill the field a hint speaks of."""
-    found = _PATH(rejected.hint)
-    path = "place" if rejected.code in _OF_PLACES else re.sub(r"\[[0-9]+\]", "", found[1]) if found else ""
-    remedy = next(code.hint for code in RejectCode if code == rejected.code)
+    path = "place" if rejected.code in _OF_PLACES else re.sub(r"\[[0-9]+\]", "", field_in(rejected.code, rejected.hint))
+    remedy = remedy_of(rejected.code)
     reason = rejected.hint.removesuffix(f"; {remedy}")
     if rejected.code == RejectCode.MISSING_FIELD:
         remedy = "fill in the cell, or map another column"

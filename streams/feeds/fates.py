@@ -86,7 +86,7 @@ async def publish_and_wait(
         BrokerUnavailable: the broker cannot be reached, or nobody tells of the reports.
     """
     # From before the first report: a ledger may be faster than this process.
-    async with reading(broker, topics.receipts, patience_seconds) as reader:
+    async with reading(broker, topics.receipts, patience_seconds=patience_seconds) as reader:
         done = await publish(broker, topics, fates.sending(reports), acknowledged, patience_seconds)
         await fates.all_told(reader)
     return done

@@ -52,11 +52,12 @@ def peek(value: bytes, line: int, name: str = "") -> Recorded:
     if isinstance(spine.reject, dict):
         # The record may itself look like an exported one: it is not opened a second time.
         inner, redrive = unwrap(value, f"{name}, line {line}")
-        return _peek_record(inner, line)._replace(redrive=redrive)
+        return peek_record(inner, line)._replace(redrive=redrive)
     return _of(spine, value, line)
 
 
-def _peek_record(value: bytes, line: int) -> Recorded:
+def peek_record(value: bytes, line: int) -> Recorded:
+    """Return a report with what can be read of its spine; an exported reject is a record like any other."""
     try:
         return _of(_spine.decode(value), value, line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

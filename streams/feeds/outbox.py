@@ -58,7 +58,7 @@ async def watch(
         BrokerUnavailable: no receipt came for too long.
     """
     log, offset = await _begin(outbox, broker, topics, broker_patience_seconds)
-    async with reading(broker, topics.receipts, broker_patience_seconds, offset) as reader:
+    async with reading(broker, topics.receipts, patience_seconds=broker_patience_seconds, offset=offset) as reader:
         # The first end: receipts of others that come later are no sign of life of the ledger of these reports.
         end, heard = reader.end, time.monotonic()
         while reader.next_offset < end or (patience_seconds is not None and _waiting(outbox)):
@@ -79,7 +79,7 @@ async def watch(
 
 async def _begin(outbox: Outbox, broker: Broker, topics: Topics, patience_seconds: float) -> tuple[str, int]:
     """Return which log of receipts there is, and the offset to read it from."""
-    async with reading(broker, topics.receipts, patience_seconds) as reader:
+    async with reading(broker, topics.receipts, patience_seconds=patience_seconds) as reader:
         log = await log_identity(broker, topics.receipts)
         return log, outbox.begin_reading(log, reader.end)
 

@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
@@ -38,6 +38,7 @@ class Acknowledgement(NamedTuple):
     report_id: str | None
     topic: str
     partition: int
+    offset: int
 
 
 @dataclass
@@ -65,19 +66,14 @@ async def publish(
         BrokerUnavailable: the broker cannot be reached or refuses.
         InputFileError: raised by ``reports``; everything read before it has been sent.
     """
-    partitions = await _partitions(broker, topics)
+    partitions = await input_partitions(broker, topics)
     done = Published()
     producer = BatchProducer(broker, patience_seconds)
     await producer.start()
     pump = _Pump(reports)
     try:
         while batch := await asyncio.to_thread(pump.batch):
-            placed = [_place(each, topics, partitions) for each in batch]
-            groups: dict[tuple[str, int], list[Outgoing]] = {}
-            for each, slip in zip(batch, placed, strict=True):
-                groups.setdefault((slip.topic, slip.partition), []).append(_outgoing(each.report))
-            await asyncio.gather(*(producer.send(topic, number, sent) for (topic, number), sent in groups.items()))
-            for slip in placed:
+            for slip in await send_together(producer, topics, partitions, batch):
                 receipt(slip)
                 done.reports += 1
                 done.by_topic[slip.topic] += 1
@@ -87,15 +83,39 @@ async def publish(
     return done
 
 
-async def _partitions(broker: Broker, topics: Topics) -> dict[str, list[int]]:
-    """The partitions the input topics have, whoever made them; those that are missing are created."""
+async def send_together(
+    producer: BatchProducer, topics: Topics, partitions: Mapping[str, int], batch: Sequence[Named]
+) -> list[Acknowledgement]:
+    """Send reports to their partitions at once; return an acknowledgement of each, in order.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer or refuses; it may have some of them.
+    """
+    groups: dict[tuple[str, int], list[Outgoing]] = {}
+    # Beside each report its number within its partition's group.
+    placed: list[tuple[Named, tuple[str, int], int]] = []
+    for each in batch:
+        where = _place(each.report, topics, partitions)
+        group = groups.setdefault(where, [])
+        placed.append((each, where, len(group)))
+        group.append(_outgoing(each.report))
+    sent = await asyncio.gather(*(producer.send(topic, number, group) for (topic, number), group in groups.items()))
+    offsets = dict(zip(groups, sent, strict=True))
+    return [
+        Acknowledgement(each.file, each.report.line, each.report.feed, each.report.report_id, *where, offsets[where][n])
+        for each, where, n in placed
+    ]
+
+
+async def input_partitions(broker: Broker, topics: Topics) -> dict[str, int]:
+    """Return how many partitions each input topic has, whoever made it; those that are missing are created."""
     # Of metadata alone: a feed's account may write, and read nothing.
     found = await partitions_of(broker, topics.inputs)
     missing = [spec for spec in topics.specs(()) if spec.name in topics.inputs and spec.name not in found]
     if missing:
         await ensure_topics(broker, missing)
         found |= {spec.name: spec.partitions for spec in missing}
-    return {topic: list(range(count)) for topic, count in found.items()}
+    return found
 
 
 def _outgoing(report: Recorded) -> Outgoing:
@@ -109,12 +129,9 @@ def _key(report: Recorded) -> bytes | None:
     return f"{report.feed}/{report.report_id}".encode()
 
 
-def _place(each: Named, topics: Topics, partitions: dict[str, list[int]]) -> Acknowledgement:
-    report = each.report
+def _place(report: Recorded, topics: Topics, partitions: Mapping[str, int]) -> tuple[str, int]:
     topic = topics.of_type(report.report_type or "")
-    there = partitions[topic]
-    partition = there[crc32(_key(report) or report.value) % len(there)]
-    return Acknowledgement(each.file, report.line, report.feed, report.report_id, topic, partition)
+    return topic, crc32(_key(report) or report.value) % partitions[topic]
 
 
 class _Pump:

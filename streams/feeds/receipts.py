@@ -125,7 +125,7 @@ class ReceiptReader:
 
 @asynccontextmanager
 async def reading(
-    broker: Broker, topic: str, patience_seconds: float, offset: int | None = None
+    broker: Broker, topic: str, *, patience_seconds: float, offset: int | None = None
 ) -> AsyncIterator[ReceiptReader]:
     """Read a receipts topic from an offset; without one, what is written from now on.
 

@@ -26,6 +26,7 @@ from streams.cli.app import app
 from streams.feeds.mapping.language import Expression, MappingFile
 from streams.feeds.mapping.load import shipped_mappings
 from streams.feeds.readers import FORMATS
+from streams.gateway.problems import Problem
 from tests.support.doc_tables import Document, keys_of, tables_in
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,14 @@ def test_every_word_of_the_language_is_told() -> None:
 def test_every_reject_code_is_told_with_its_meaning_and_what_to_do() -> None:
     shown = [(row["meaning"], row["what to do"]) for row in tables(REPORTING, "words")["RejectCode"]]
     assert shown == [(each.meaning, f"{each.hint[0].upper()}{each.hint[1:]}.") for each in RejectCode]
+
+
+def test_every_problem_of_the_gateway_is_told_with_its_status_and_title() -> None:
+    shown = tables("gateway.md", "list")["problems"]
+    assert [(code(row["name"]), row["status"], row["title"]) for row in shown] == [
+        (each, str(each.status), each.heading) for each in Problem
+    ]
+    assert all(row["what to do"] for row in shown)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ async def test_markers_of_transactions_are_read_past(apache_kafka: str, prefix: 
         for _, value, _ in records_of([receipt(1)]):
             await producer.send_and_wait(topic, value, partition=0)
     await producer.stop()
-    async with asyncio.timeout(PATIENCE), reading(apache_kafka, topic, 5.0, 0) as reader:
+    async with asyncio.timeout(PATIENCE), reading(apache_kafka, topic, patience_seconds=5.0, offset=0) as reader:
         assert [each async for each in reader.present()] == [receipt(1)]
         assert reader.next_offset == reader.end == 2
 
@@ -81,7 +81,7 @@ async def test_markers_of_transactions_are_read_past(apache_kafka: str, prefix: 
 async def test_a_broker_that_leaves_is_waited_for_and_then_given_up(own: Own) -> None:
     topic = await topic_of(own.url, "truce.receipts.v1")
     await write(own.url, topic, 0, list(records_of([receipt(1)])))
-    async with asyncio.timeout(PATIENCE), reading(own.url, topic, 1.0, 0) as reader:
+    async with asyncio.timeout(PATIENCE), reading(own.url, topic, patience_seconds=1.0, offset=0) as reader:
         assert [each async for each in reader.present()] == [receipt(1)]
         own.leave()
         with pytest.raises(BrokerUnavailable):
@@ -98,7 +98,7 @@ async def test_receipts_of_others_are_no_sign_of_ones_own(embedded_broker: str, 
     outbox.keep([Entering(b"mine", "f", "r1", 1, "incident", "reports.jsonl", 1)], "syria-2016")
     try:
         async with asyncio.timeout(PATIENCE), others(embedded_broker, topics.receipts):
-            async with reading(embedded_broker, topics.receipts, 30.0) as reader:
+            async with reading(embedded_broker, topics.receipts, patience_seconds=30.0) as reader:
                 with pytest.raises(BrokerUnavailable, match="nobody told of 1 of them"):
                     await fates.all_told(reader)
             assert await send(outbox, embedded_broker, topics, 30.0) == 1

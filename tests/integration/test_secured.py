@@ -25,6 +25,7 @@ from tests.crash.campaign import Kills, intake_campaign, ledger_campaign
 from tests.crash.plan import Plan
 from tests.support.brokers import topic_of, write
 from tests.support.commands import Run, runner
+from tests.support.gateways import gateway
 from tests.support.lanes import Remembering, app_of, running, until
 from tests.support.recorded_archive import wait_until
 from tests.support.secured import STRANGER, SecuredKafka
@@ -99,6 +100,13 @@ def test_every_role_does_its_work_with_an_account_of_its_own(
         (tmp_path / "more.jsonl").write_text(json.dumps(INCIDENT | {"report_id": "FO-19"}))
         kept = run("publish", "more.jsonl", "--outbox", "outbox", "--wait", "--wait-seconds", "200")
         assert (kept.code, "field-office/FO-19@1  counted in Aleppo" in kept.out) == (0, True), kept.err
+        # So does a gateway, by the same account.
+        of_feed = {**secured_kafka.settings("feed"), "topic_prefix": prefix, "data": tmp_path / "nothing"}
+        with gateway(Settings.model_validate(of_feed), tmp_path) as over_http:
+            sent = over_http.post(json.dumps(INCIDENT | {"report_id": "FO-20"}).encode())
+            assert sent.status == 202, sent
+            (follow,) = sent.body["follow"]
+            wait_until(lambda: '"FO-20"' in json.dumps(over_http.ask("GET", follow).body), ledger)
         _ended_in_peace(intake, ledger)
     assert verify(copy_of(settings)) == []
 

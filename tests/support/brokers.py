@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import EMBEDDED_CLUSTER, TopicSpec
-from streams.engine.admin import ensure_topics, log_identity
+from streams.engine.admin import end_offsets, ensure_topics, log_identity
 from streams.engine.broker import EmbeddedBroker
 from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
@@ -93,6 +93,28 @@ async def read_to_end(broker: Broker, topic: str) -> list[ConsumerRecord[bytes |
         await consumer.seek_to_beginning(partition)
         while await consumer.position(partition) < end:
             found += (await consumer.getmany(partition, timeout_ms=100)).get(partition, [])
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
+    """Read every record there is of a topic of any number of partitions."""
+    ends = await end_offsets(broker, topic)
+    found: list[ConsumerRecord[bytes | None, bytes | None]] = []
+    if not any(ends.values()):
+        # A consumer that is stopped before it fetched anything cancels the task that stops it.
+        return found
+    consumer = AIOKafkaConsumer(**cluster_of(broker).client, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = {TopicPartition(topic, number): end for number, end in ends.items() if end}
+        consumer.assign(list(partitions))
+        for partition in partitions:
+            consumer.seek(partition, 0)
+        while any([await consumer.position(partition) < end for partition, end in partitions.items()]):
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found += records
     finally:
         await consumer.stop()
     return found

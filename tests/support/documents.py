@@ -18,8 +18,8 @@ LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "cs
 #: Directives before a block: files of the shared data its commands read, the file it is written to, the file it is an
 #: excerpt of, the command whose output it is, the code it is refused with, and a query that finds no row in the demo.
 DIRECTIVES = ("data", "file", "from", "output of", "refused", "finds nothing")
-#: The port of the broker on every page; a walk through the page puts one that the system chose in its place.
-PORT = "9092"
+#: The ports of broker and gateway on every page; a walk through the page puts those the system chose in their place.
+PORT, GATEWAY_PORT = "9092", "8481"
 
 _FENCE = re.compile(r"^( *)(```+)(.*)$")
 _COMMENT = re.compile(r"^ *<!-- ([a-z ]+?)(?:: (.*?))? -->$")

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.settings import variable
+from tests.support.brokers import free_port
 from tests.support.commands import Run
-from tests.support.documents import PORT, Block, Page
+from tests.support.documents import GATEWAY_PORT, PORT, Block, Page
 from tests.support.shared_data import shared_data
 from tests.support.shell import ROOT, clean_environment
 
 #: Characters only a shell understands: any other command of ours runs within the test's process.
 _FOR_A_SHELL = frozenset("|<>;&$`*")
-_STARTS = re.compile(r"^(?:[A-Z_]+=\S+ )*trucewatch (up|worker|serve)\b")
+_STARTS = re.compile(r"^(?:[A-Z_]+=\S+ )*trucewatch (up|worker|serve|gateway(?! token))\b")
 _TARGET = re.compile(r"^make ([a-z-]+)")
 _EXITS = re.compile(r"# exits (\d+)\b")
 #: How long a running pipeline has to bring about what a page shows of it, and to stop.
@@ -54,6 +55,7 @@ class Walk:
     Attributes:
         folder: where the commands run.
         port: that of the broker the page's commands speak to.
+        gateway_port: that of the gateway which they start.
         run: runs a command of ours within this process.
         demo: what ``trucewatch demo`` says; its result lies in the folder already.
     """
@@ -65,6 +67,7 @@ class Walk:
     demo: str
     environment: dict[str, str] = field(default_factory=clean_environment)
     started: list[Started] = field(default_factory=list)
+    gateway_port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -193,7 +196,9 @@ class Walk:
         return {command: process.wait(_PATIENCE_SECONDS) for command, process, _ in self.started}
 
     def _here(self, text: str) -> str:
-        return re.sub(rf"\b{PORT}\b", str(self.port), text)
+        for shown, here in ((PORT, self.port), (GATEWAY_PORT, self.gateway_port)):
+            text = re.sub(rf"\b{shown}\b", str(here), text)
+        return text
 
 
 def _ours(command: str) -> str:

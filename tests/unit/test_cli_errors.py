@@ -379,7 +379,7 @@ def test_with_json_what_was_sent_before_an_error_stands_in_its_hint(
     async def cut_off(
         _: object, __: object, ___: object, receipt: Callable[[Acknowledgement], None], ____: object
     ) -> None:
-        receipt(Acknowledgement("reports.jsonl", 1, "field-office", "FO-17", "truce.incidents.v1", 0))
+        receipt(Acknowledgement("reports.jsonl", 1, "field-office", "FO-17", "truce.incidents.v1", 0, 0))
         raise BrokerUnavailable("nobody answers")
 
     (tmp_path / "reports.jsonl").write_text(a_report())

@@ -1,0 +1,1 @@
+"""HTTP gateway, for feeds that have no Kafka client."""

@@ -1,0 +1,151 @@
+"""Composition root of the gateway, from its settings to a server that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from time import monotonic
+from typing import NamedTuple
+
+import structlog
+
+from schemas.agreement_file import load_agreement
+from schemas.errors import UsageError
+from schemas.gazetteer import load_gazetteer
+from schemas.topics import Topics
+from streams.engine.cluster import Broker
+from streams.engine.http import BoundedServer, listening
+from streams.engine.metrics import registry_of
+from streams.engine.probes import Probes
+from streams.gateway.answers import Answers, Limits
+from streams.gateway.carrier import Carrier
+from streams.gateway.limits import Rate
+from streams.gateway.metrics import GatewayMetrics
+from streams.gateway.receipts import Pages
+from streams.gateway.tls import Identity, identity_of
+from streams.gateway.tokens import Tokens
+from streams.gateway.turns import Turns
+from streams.intake.examine import Examiner
+from streams.settings import Settings, variable
+
+log = structlog.get_logger(__name__)
+
+_TICK_SECONDS = 0.25
+
+
+class _Pulse:
+    """Sign of life of the event loop, for the probes."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self.limit_seconds = limit_seconds
+        self._ticked_at = monotonic()
+
+    def silent_seconds(self) -> float:
+        """Return the seconds since the loop ran."""
+        return monotonic() - self._ticked_at
+
+    async def beat(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            self._ticked_at = monotonic()
+            await asyncio.sleep(_TICK_SECONDS)
+
+
+class Parts(NamedTuple):
+    """Parts of the gateway that its files tell."""
+
+    tokens: Tokens
+    examiners: list[Examiner]
+    identity: Identity | None
+
+
+def read_files(served: Sequence[Settings]) -> Parts:
+    """Return the parts for these agreements' settings.
+
+    Raises:
+        UsageError: a setting is missing or wrong, or a file cannot be used.
+    """
+    settings = served[0]
+    if settings.gateway_tokens is None:
+        raise UsageError(
+            f"the gateway needs tokens: give --tokens FILE or set {variable('gateway_tokens')}",
+            "`trucewatch gateway token FEED --tokens FILE` makes the first",
+        )
+    return Parts(Tokens(settings.gateway_tokens), [_examiner(each) for each in served], identity_of(settings))
+
+
+def _examiner(settings: Settings) -> Examiner:
+    agreement = load_agreement(settings.agreement)
+    return Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+
+
+async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
+    """Run the gateway until it is told to stop, then let the requests at work end.
+
+    Raises:
+        UsageError: an address cannot be listened on.
+    """
+    told = _told_to_stop()
+    topics = Topics(settings.topic_prefix, settings.partitions)
+    carrier, pulse = Carrier(broker, topics), _Pulse(settings.stall_seconds)
+    metrics = GatewayMetrics(carrier.reachability)
+    probes = _probes(settings, pulse, carrier, metrics, told)
+    identity, always = parts.identity, [carrier.run(), pulse.beat()]
+    beside = [asyncio.create_task(each) for each in (*always, *([identity.watch()] if identity else []))]
+    try:
+        with ThreadPoolExecutor(1, "checks") as executor, probes.serving() if probes else nullcontext():
+            answers = Answers(
+                parts.tokens,
+                Rate(settings.gateway_rate),
+                Limits(settings.gateway_body_bytes, settings.gateway_records),
+                parts.examiners,
+                carrier,
+                Pages(broker, topics),
+                metrics,
+                Turns(executor),
+            )
+            tls = None if identity is None else lambda: identity.context
+            server = BoundedServer(answers.answer, answers.excuse)
+            async with listening(server, "gateway", settings.gateway_address, tls) as address:
+                log.info("gateway_serves", address=address)
+                ends = [asyncio.create_task(told.wait()), *beside]
+                ended, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                log.info("gateway_drains")
+                # None of those beside ends by itself, but by a fault: then so does the process.
+                for each in ended:
+                    each.result()
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what the first signal sets; a second one ends the process at once."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell() -> None:
+        told.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell)
+    return told
+
+
+def _probes(
+    settings: Settings, pulse: _Pulse, carrier: Carrier, metrics: GatewayMetrics, told: asyncio.Event
+) -> Probes | None:
+    if settings.health_address is None:
+        return None
+
+    def unready() -> list[str]:
+        stopping = ["the gateway is stopping"] if told.is_set() else []
+        away = [] if carrier.is_connected else ["there is no connection to the broker"]
+        return stopping + away
+
+    return Probes(settings.health_address, pulse, unready, registry_of(metrics))
