@@ -503,7 +503,10 @@ async def test_a_lost_connection_is_closed_and_not_only_forgotten(tmp_path: Path
         running = asyncio.create_task(carrier.run())
         await lanes.until(lambda: carrier.is_connected)
         os.kill(broker.pid, signal.SIGSTOP)
+        state = Path(f"/proc/{broker.pid}/stat")
         try:
+            # A signal takes its time, in which the broker would still answer.
+            await lanes.until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
             # The client sends the second once it has given up the first, when the connection is given up already.
             first, second = ([Named("", peek_record(body(report(f"Y-{number}")), 1))] for number in range(2))
             refused = asyncio.create_task(carrier.publish(first))
