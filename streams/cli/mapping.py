@@ -98,7 +98,7 @@ def check_command(
 ) -> None:
     """Show the first rows of a file as reports, side by side, and what intake would say of them.
 
-    Exits with 1 if a cell is no value of its field, if a report would be rejected, or if no row becomes a report.
+    Exits with 1 if a cell is no value of its field or a report would be rejected, with 2 if no row becomes a report.
 
     [bold]Example[/bold]
 
