@@ -215,15 +215,26 @@ async def send(request: web.BaseRequest, response: web.StreamResponse) -> web.St
     Raises:
         ConnectionError: the client is gone, or does not read; then the connection is ended.
     """
+    async with being_read(request):
+        await response.prepare(request)
+        await response.write_eof()
+    return response
+
+
+@asynccontextmanager
+async def being_read(request: web.BaseRequest) -> AsyncIterator[None]:
+    """Bound the time in which a client reads what the block writes.
+
+    Raises:
+        ConnectionResetError: it did not read; then the connection is ended.
+    """
     try:
         async with asyncio.timeout(READ_SECONDS):
-            await response.prepare(request)
-            await response.write_eof()
+            yield
     except TimeoutError as error:
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError("the client does not read its answer") from error
-    return response
 
 
 @asynccontextmanager

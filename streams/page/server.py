@@ -14,19 +14,19 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
-from schemas.errors import UsageError
-from streams.page.connections import BoundedServer, writing
+from streams.engine.http import BoundedServer, being_read, listening, send
 from streams.page.hosts import Hosts
 from streams.page.render import address
 from streams.page.site import Site
 
 log = structlog.get_logger(__name__)
 
+#: Connections that may be open. An idle one makes room, or else the new one goes.
+CONNECTIONS = 600
 #: Streams of changes that may be open; a page without one is read anew by hand.
 STREAMS = 400
 #: How often a stream says that it lives.
 PING_SECONDS = 5.0
-_CLOSE_SECONDS = 1.0
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
     "Content-Security-Policy": (
@@ -69,34 +69,36 @@ class PageServer:
         Raises:
             UsageError: the address cannot be listened on.
         """
-        host, _, port = self._address.rpartition(":")
-        runner = web.ServerRunner(BoundedServer(self._answer), shutdown_timeout=_CLOSE_SECONDS)
-        await runner.setup()
-        watch = None
+        server = BoundedServer(self._answer, _excuse, CONNECTIONS)
         try:
-            try:
-                await web.TCPSite(runner, host.strip("[]"), int(port), backlog=512).start()
-            except OSError as error:
-                raise UsageError(f"the page cannot be served at {self._address}: {error.strerror or error}") from error
-            await self._site.look()
-            watch = asyncio.create_task(self._site.watch())
-            told(f"http://{host}:{runner.addresses[0][1]}")
-            stopped = asyncio.create_task(stop.wait())
+            async with listening(server, "page", self._address) as base:
+                try:
+                    await self._site.look()
+                    told(base)
+                    await self._follow(stop)
+                finally:
+                    # Or the server would wait for the streams to end.
+                    self._closing = True
+                    self._site.turned.set()
+        finally:
+            await asyncio.to_thread(self._site.close)
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        watch, stopped = asyncio.create_task(self._site.watch()), asyncio.create_task(stop.wait())
+        try:
             # A fault of the watch must end the process: a page that follows nothing would look calm.
             await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
             if watch.done():
                 watch.result()
         finally:
-            self._closing = True
-            self._site.turned.set()
-            if watch is not None:
-                watch.cancel()
-                await asyncio.wait({watch})
-            await runner.cleanup()
-            await asyncio.to_thread(self._site.close)
+            for task in (watch, stopped):
+                task.cancel()
+            await asyncio.wait({watch, stopped})
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await send(request, await self._found(request))
+
+    async def _found(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in {"GET", "HEAD"}:
             return _said(405, "nothing can be changed here\n", {"Allow": "GET, HEAD"})
         if not self._hosts.allow(request.headers.get("Host")):
@@ -192,6 +194,10 @@ def _said(status: int, text: str, headers: Mapping[str, str] | None = None) -> w
     return web.Response(status=status, text=text, headers={**_HEADERS, **(headers or {})})
 
 
+def _excuse(status: int) -> web.Response:
+    return _said(status, "this is no request\n" if status < 500 else "a fault of trucewatch itself; its log has it\n")
+
+
 def _version(text: str) -> int:
     """Return the version that a page says it shows; 0, which nobody remembers, where it says none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
@@ -199,7 +205,7 @@ def _version(text: str) -> int:
 
 async def _write(request: web.BaseRequest, response: web.StreamResponse, event: bytes) -> None:
     """Send an event; one who does not take it for long is let go, or it would pile up in memory."""
-    async with writing(request):
+    async with being_read(request):
         await response.write(event)
 
 

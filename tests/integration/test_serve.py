@@ -23,9 +23,11 @@ from aiohttp import ClientSession, web
 from schemas.agreement_file import load_agreement
 from schemas.truceday import MICROS_PER_HOUR
 from streams.cli import page_process
+from streams.engine import http
 from streams.ops.explain import read_explanation, read_past
 from streams.ops.explain_json import explanation_json, past_json
-from streams.page import connections, server, tables
+from streams.page import server, tables
+from streams.page.asking import Reply
 from streams.page.site import Site
 from streams.settings import Settings
 from tests.support.demo import Demo
@@ -300,10 +302,9 @@ async def test_a_file_of_another_agreement_is_not_shown(attacked: Path) -> None:
 
 
 async def test_connections_without_a_request_make_room(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "CONNECTIONS", 10)
+    monkeypatch.setattr(server, "CONNECTIONS", 10)
     # They go to make room, and not because they were silent for long.
-    for limit in ("SILENT_SECONDS", "IDLE_SECONDS"):
-        monkeypatch.setattr(connections, limit, 10 * PATIENCE)
+    monkeypatch.setattr(http, "HEAD_SECONDS", 10 * PATIENCE)
     async with serving(attacked) as served:
         host, port = served.base.removeprefix("http://").split(":")
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(30)]
@@ -313,23 +314,30 @@ async def test_connections_without_a_request_make_room(attacked: Path, monkeypat
             writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "WRITE_SECONDS", 0.2)
+async def test_an_answer_that_nobody_reads_is_let_go(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.2)
 
-    async def large(_: web.BaseRequest) -> web.Response:
-        return web.Response(body=bytes(50_000_000))
+    async def large(*_: object) -> Reply:
+        return Reply(200, "text/plain", bytes(50_000_000))
 
-    server = connections.BoundedServer(large)
-    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    with socket.create_connection(listener.sockets[0].getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        async with asyncio.timeout(PATIENCE):
-            while not server.requests_count:  # noqa: ASYNC110 - the server is asked
-                await asyncio.sleep(0.01)
-            while server.connections:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-    listener.close()
-    await server.shutdown()
+    async with serving(attacked) as served:
+        monkeypatch.setattr(served.site, "reply", large)
+        host, port = served.base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.settimeout(PATIENCE)
+            await asyncio.sleep(0.5)
+            with pytest.raises(ConnectionResetError):
+                await asyncio.to_thread(take, client, 50_000_000)
+
+
+def take(client: socket.socket, size: int) -> None:
+    """Take as many bytes off a line; one that ends before is reset."""
+    while size > 0:
+        got = len(client.recv(1_000_000))
+        if not got:
+            raise ConnectionResetError
+        size -= got
 
 
 async def test_a_copy_that_comes_while_an_event_is_on_its_way_is_sent_too(
@@ -382,7 +390,7 @@ async def test_a_cut_table_names_the_rest_in_its_head(demo: Demo, monkeypatch: p
 
 
 async def test_a_connection_that_stays_silent_is_let_go(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.1)
     async with serving(attacked) as served:
         host, port = served.base.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -422,7 +430,7 @@ def test_the_command_serves_on_loopback_until_told_to_stop(demo: Demo) -> None:
         taken = trucewatch("serve", "--file", demo.file, "--listen", told["address"].removeprefix("http://"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert (taken.returncode, "cannot be served" in taken.stderr) == (2, True)
+    assert (taken.returncode, "the page cannot listen" in taken.stderr) == (2, True)
 
 
 def test_a_page_that_dies_beside_the_workers_is_started_again_at_its_port(
