@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 #: Processes share the tests, file by file. A file's stores and brokers are made once. Much of the slow half
-#: waits for brokers, so that three keep two cores busy.
+#: waits for brokers, so that four keep two cores busy.
 PYTEST := $(BIN)/python -m pytest --dist loadfile
 #: `COVERAGE=1` runs tests under coverage. The fast half begins anew, the slow one adds to it.
 COVER := $(if $(COVERAGE),--cov --cov-report=)
@@ -43,11 +43,11 @@ up: $(READY) ## Start a broker (unless TRUCEWATCH_BROKER names one) and the work
 test: $(READY) ## Run the fast half of the tests: every layer, in some seven minutes on two cores
 	@$(PYTEST) -n 2 $(COVER) -m "not slow"
 
-test-slow: $(READY) ## Run the slow half: full property counts, Apache Kafka, crashes, fuzzing, real data
-	@TEST_EFFORT=full $(PYTEST) -n 3 --no-loadscope-reorder $(COVER_MORE) -m slow
+test-slow: $(READY) ## Run the slow half: properties at length, Apache Kafka, crashes, fuzzing, real data
+	@TEST_EFFORT=full $(PYTEST) -n 4 --no-loadscope-reorder $(COVER_MORE) -m slow
 
 test-every: $(READY) ## Run all of it with nothing left out, which takes hours: the slow half tries some
-	@TEST_EFFORT=every $(PYTEST) -n 3 --no-loadscope-reorder $(ONLY)
+	@TEST_EFFORT=every $(PYTEST) -n 4 --no-loadscope-reorder $(ONLY)
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90

@@ -31,6 +31,7 @@ from tests.bench.peers.recount import DAY_MS, Recount, Row, differing, regions
 from tests.bench.peers.written import Measured, markdown, whole
 from tests.bench.reports import NAMES, reports, running_truce
 from tests.support.brokers import need_kafka
+from tests.support.effort import EVERY
 from tests.support.shell import ROOT
 
 
@@ -214,6 +215,7 @@ def test_peers_count_judge_or_do_the_equal_job_and_only_the_yardstick_keeps_noth
 
 @pytest.mark.kafka
 @pytest.mark.broker
+@pytest.mark.skipif(not EVERY, reason="make test-every runs it; it measures for a minute")
 def test_the_yardstick_and_trucewatch_run_on_apache_kafka_and_nothing_differs(tmp_path: Path) -> None:
     need_kafka()
     kept = tmp_path / "peers.json"

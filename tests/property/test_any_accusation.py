@@ -16,7 +16,7 @@ from tests.support.random_history import random_history
 from tests.support.worlds import at
 
 #: A file costs a second: the fast half takes two, the slow half some, and ``make test-every`` all.
-SEEDS = range(500 if EVERY else 50 if FULL else 2)
+SEEDS = range(500 if EVERY else 25 if FULL else 2)
 
 
 def test_any_history_shows_its_accusations_as_a_plain_recount_does(tmp_path: Path) -> None:
