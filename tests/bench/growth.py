@@ -61,9 +61,14 @@ class Point:
         return _START_SECONDS * self.intakes * self.agreements + self.load.reports * micros_each / 1e6
 
 
+def base_of(scale: float) -> Load:
+    """Return the load from which one thing at a time is changed."""
+    return replace(BASE, reports=round(BASE.reports * scale))
+
+
 def axes(scale: float, millions: Sequence[float]) -> Iterator[Point]:
     """Yield every point, a table after another."""
-    base = replace(BASE, reports=round(BASE.reports * scale))
+    base = base_of(scale)
     for number in millions:
         # As many a day throughout, so that no day grows.
         count = round(number * 1_000_000 * scale)
@@ -107,7 +112,7 @@ def main() -> int:
                 _say(f"  failed: {failure!r}")
                 continue
             measured.append((point, *costs, time.monotonic() - began))
-    sys.stdout.write(_page(measured, where))
+    sys.stdout.write(_page(measured, where, base_of(options.scale)))
     if options.json:
         rows = [
             {
@@ -194,12 +199,12 @@ async def _through(workers: Sequence[Worker], looks: Sequence[stages.Committed],
     return cost("intake"), cost("ledger")
 
 
-def _page(measured: Sequence[tuple[Point, Cost, Cost, float]], where: dict[str, str]) -> str:
+def _page(measured: Sequence[tuple[Point, Cost, Cost, float]], where: dict[str, str], base: Load) -> str:
     """Return a Markdown table for each axis."""
     about = (
         f"Measured on {where['date']} at commit `{where['commit']}`, {where['cores']} cores ({where['processor']}), "
-        f"{where['memory']}, load {where['load']} before the run. From {BASE.reports:,} reports over {BASE.days} days, "
-        f"14 regions, {BASE.corrections:.0%} corrections, one intake, one agreement, without linking."
+        f"{where['memory']}, load {where['load']} before the run. From {base.reports:,} reports over {base.days} days, "
+        f"14 regions, {base.corrections:.0%} corrections, one intake, one agreement, without linking."
     )
     lines = textwrap.wrap(about, 100, break_on_hyphens=False)
     axis = None
