@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,9 +20,7 @@ def explain(
     day: Annotated[str, typer.Argument(metavar="DAY", help="The date on which the truce-day starts: 2016-09-19.")],
     agreement: options.Agreement = None,
     data: options.Data = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
+    file: options.Published = None,
     as_of: options.AsOf = None,
     as_json: options.AsJson = False,
 ) -> None:

@@ -23,9 +23,7 @@ def export(
     ] = None,
     agreement: options.Agreement = None,
     data: options.Data = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
+    file: options.Published = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write every table and view as Parquet and CSV, with a datapackage.json that says what each column means.

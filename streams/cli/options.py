@@ -43,6 +43,9 @@ WaitSeconds = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="File to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+Published = Annotated[
+    Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
+]
 AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="INSTANT", help="Tell what was held at this instant, e.g. 2016-09-16T12:00+03:00."),

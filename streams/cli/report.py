@@ -25,9 +25,7 @@ def report(
     force: options.Force = False,
     agreement: options.Agreement = None,
     data: options.Data = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
+    file: options.Published = None,
     as_of: options.AsOf = None,
     as_json: options.AsJson = False,
 ) -> None:

@@ -26,9 +26,7 @@ MAX_AGE = 180
 def serve(
     agreement: options.Agreement = None,
     data: options.Data = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A published copy.", show_default="the one of --data and --agreement")
-    ] = None,
+    file: options.Published = None,
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Address to serve at; port 0 is a free one.")
     ] = "127.0.0.1:8480",
