@@ -24,6 +24,7 @@ from streams.settings import Settings
 from tests.bench.reports import running_truce
 from tests.integration.test_live import ask
 from tests.support.brokers import read_to_end
+from tests.support.demo import Demo
 from tests.support.recorded_archive import PATIENCE, wait_until
 
 pytestmark = pytest.mark.broker
@@ -127,9 +128,8 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path) -> None:
-    code, out, err = run("demo", cwd=tmp_path)
-    assert (code, err) == (0, "")
+def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(demo: Demo, tmp_path: Path) -> None:
+    out = demo.said
     assert out.count("US-Russia arrangement for the cessation of hostilities in Syria, September 2016") == 1
     for part in (
         "Mon 09-12",
@@ -143,9 +143,11 @@ def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path)
         "Result: ",
     ):
         assert part in out
+    demo.copied_to(tmp_path)
     copy = tmp_path / "trucewatch-demo" / "syria-2016" / "compliance.duckdb"
     before = contents(copy)
-    code, out, _ = run("demo", "--json", cwd=tmp_path)
+    code, out, err = run("demo", "--json", cwd=tmp_path)
+    assert (code, err) == (0, "")
     told = json.loads(out)
     assert told["replay"]["reports"] == len(SCENARIO.read_text().splitlines())
     assert sum(told["outcomes"].values()) == told["replay"]["reports"]
@@ -153,16 +155,13 @@ def test_the_demo_ends_with_grid_gate_declarations_and_bulletins(tmp_path: Path)
     assert run("verify", copy, cwd=tmp_path)[0] == 0
 
 
-def test_files_in_any_order_give_the_same_result(tmp_path: Path) -> None:
+def test_files_in_any_order_give_the_same_result(demo: Demo, tmp_path: Path) -> None:
     lines = SCENARIO.read_text().splitlines(keepends=True)
     (tmp_path / "a.jsonl").write_text("".join(reversed(lines[::2])))
     (tmp_path / "b.jsonl").write_text("".join(lines[1::2]))
-    copies = []
-    for number, files in enumerate((("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl"))):
-        code, out, err = run("replay", *files, "--data", f"d{number}", "--json", cwd=tmp_path)
-        assert code == 0, err
-        copies.append(contents(tmp_path / json.loads(out)["replay"]["copy"]))
-    assert copies[0] == copies[1]
+    code, out, err = run("replay", "b.jsonl", "a.jsonl", "--json", cwd=tmp_path)
+    assert code == 0, err
+    assert contents(tmp_path / json.loads(out)["replay"]["copy"]) == contents(demo.file)
 
 
 def test_a_broken_line_is_counted_and_told_not_lost(tmp_path: Path) -> None:
@@ -192,11 +191,20 @@ what = ["protest"]
     assert "a.csv: 1 row left out by the mapping: 1 of what = protest" in err
 
 
-def test_a_result_is_replaced_only_when_told_to(tmp_path: Path) -> None:
-    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
-    code, _, err = run("replay", SCENARIO, cwd=tmp_path)
+def test_a_result_and_what_an_unpublished_run_left_are_replaced_only_when_told_to(demo: Demo, tmp_path: Path) -> None:
+    demo.copied_to(tmp_path)
+    replay = ("replay", SCENARIO, "--data", "trucewatch-demo")
+    code, _, err = run(*replay, cwd=tmp_path)
     assert (code, "already holds a result" in err) == (2, True)
-    assert run("replay", SCENARIO, "--replace", cwd=tmp_path)[0] == 0
+    assert run(*replay, "--replace", cwd=tmp_path)[0] == 0
+    folder = tmp_path / "trucewatch-demo" / "syria-2016"
+    (folder / "compliance.duckdb").unlink()
+    code, _, err = run(*replay, cwd=tmp_path)
+    assert (code, "a run that published nothing" in err) == (2, True)
+    with duckdb.connect(str(folder / "live.duckdb")):
+        code, _, err = run(*replay, "--replace", cwd=tmp_path)
+        assert (code, "in use" in err) == (3, True)
+    assert run(*replay, "--replace", cwd=tmp_path)[0] == 0
 
 
 def test_a_replay_on_a_shared_broker_leaves_no_topic_behind(embedded_broker: str, prefix: str, tmp_path: Path) -> None:
@@ -205,7 +213,9 @@ def test_a_replay_on_a_shared_broker_leaves_no_topic_behind(embedded_broker: str
     assert [name for name in asyncio.run(topics_of(embedded_broker)) if name.startswith(prefix)] == []
 
 
-def test_a_named_run_goes_on_where_it_was_cut_off(embedded_broker: str, prefix: str, tmp_path: Path) -> None:
+def test_a_named_run_goes_on_where_it_was_cut_off(
+    demo: Demo, embedded_broker: str, prefix: str, tmp_path: Path
+) -> None:
     """Both workers are killed in the midst of it, then the replay; the second start completes the first."""
     arguments = ("replay", SCENARIO, "--broker", embedded_broker, "--run", prefix, "--json")
     # The ledger stands still at its first flush: otherwise all might be done before anybody is killed.
@@ -221,8 +231,7 @@ def test_a_named_run_goes_on_where_it_was_cut_off(embedded_broker: str, prefix: 
     code, out, err = run(*arguments, cwd=tmp_path)
     assert code == 0, err
     resumed = contents(tmp_path / json.loads(out)["replay"]["copy"])
-    assert run("replay", SCENARIO, "--data", "whole", cwd=tmp_path)[0] == 0
-    whole = contents(tmp_path / "whole" / "syria-2016" / "compliance.duckdb")
+    whole = contents(demo.file)
     assert resumed["feeds"] == whole["feeds"]
     assert len(resumed["day_verdict_versions"]) == len(whole["day_verdict_versions"])
 
@@ -344,18 +353,6 @@ def test_a_second_up_on_the_same_folder_ends_before_it_offers_a_broker(tmp_path:
         code, out, err = run("up", cwd=tmp_path)
     assert (code, out, len(err.splitlines())) == (3, "", 1)
     assert "live.duckdb is in use by process" in err
-
-
-def test_what_an_unpublished_run_left_is_replaced_only_when_told_to(tmp_path: Path) -> None:
-    assert run("replay", SCENARIO, cwd=tmp_path)[0] == 0
-    folder = tmp_path / "trucewatch-data" / "syria-2016"
-    (folder / "compliance.duckdb").unlink()
-    code, _, err = run("replay", SCENARIO, cwd=tmp_path)
-    assert (code, "a run that published nothing" in err) == (2, True)
-    with duckdb.connect(str(folder / "live.duckdb")):
-        code, _, err = run("replay", SCENARIO, "--replace", cwd=tmp_path)
-        assert (code, "in use" in err) == (3, True)
-    assert run("replay", SCENARIO, "--replace", cwd=tmp_path)[0] == 0
 
 
 def test_a_pipe_is_published_as_it_comes_and_ctrl_c_ends_it(embedded_broker: str, tmp_path: Path) -> None:
