@@ -13,8 +13,8 @@ from schemas.agreement import Agreement
 from schemas.facts import BulletinFact
 from schemas.rows import BulletinRow, Evidence, Identity
 from schemas.truceday import LONGEST_BULLETIN, Micros, from_micros
+from streams.ledger.core.interval_index import DayIndex, judged_days
 from streams.ledger.core.legs.tally import EVIDENCE_SHOWN
-from streams.ledger.core.stretches import DayIndex, judged_days
 from streams.ledger.core.watchers import Days
 
 
