@@ -18,7 +18,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from schemas.errors import StoreUnavailable
 from sinks.verify.difference import Difference, Row
+from sinks.verify.history import Identity
 from sinks.verify.incident_rows import read_raw, revisions
 from sinks.verify.linked_rows import check_linked_incidents, check_linked_reports
 from sinks.verify.linking import Linking, identity_named
@@ -66,7 +68,7 @@ def shards(file: Published) -> list[Regions]:
     tied = {region: {region} for region in file.agreement.regions}
     if file.agreement.linking is not None:
         for regions in _tied(file):
-            together = set().union(*(tied.get(region, {region}) for region in regions))
+            together: set[str] = set().union(*(tied.get(region, {region}) for region in regions))
             tied |= dict.fromkeys(together, together)
     groups = {id(tied[region]): tied[region] for region in file.agreement.regions}
     return [tuple(sorted(group)) for group in groups.values()]
@@ -74,7 +76,7 @@ def shards(file: Published) -> list[Regions]:
 
 def _tied(file: Published) -> Iterator[set[str]]:
     """Yield the regions of any revision of two reports one of which names the other."""
-    names = set()
+    names: set[tuple[Identity, Identity]] = set()
     for feed, report_id, raw in file.stream(_NAMING):
         told = read_raw(file, raw)
         named = [identity_named(name) for name in getattr(told, "same_as", ())]
@@ -82,7 +84,7 @@ def _tied(file: Published) -> Iterator[set[str]]:
             named.append((feed, into))
         names |= {((feed, report_id), other) for other in named}
     wanted = {identity for pair in names for identity in pair}
-    lying: dict[tuple[str, str], set[str]] = defaultdict(set)
+    lying: dict[Identity, set[str]] = defaultdict(set)
     if wanted:
         for feed, report_id, region in file.stream(
             "select distinct feed, report_id, region from reports where type = 'incident'"
@@ -100,7 +102,8 @@ def _recounted(file: Published) -> Found:
         found[name].append(difference)
     of_all = shards(file)
     many = file.select("select count(*) from reports")[0][0] >= MANY and len(of_all) > 1
-    for each in in_processes(file.path, of_all) if many else (recount_shard(file, regions) for regions in of_all):
+    past = Past(file)
+    for each in in_processes(file.path, of_all) if many else (recount_shard(past, regions) for regions in of_all):
         for name, differences in each.items():
             found[name] += differences
     return found
@@ -114,14 +117,14 @@ def _in_no_shard(file: Published) -> Iterator[tuple[str, Difference]]:
         sql = f"select {key}, region from {table} where {elsewhere}"  # noqa: S608
         for *row, region in file.select(sql, [list(file.agreement.regions)]):
             yield check, Row(table, *row).differs("region", region, "a region of the agreement")
-    for row in file.select(_OF_NO_INCIDENT):
-        yield reports, Row("linked_reports", *row).differs("", "a row", None)
+    for names in file.select(_OF_NO_INCIDENT):
+        yield reports, Row("linked_reports", *names).differs("", "a row", None)
 
 
-def recount_shard(file: Published, regions: Regions) -> Found:
+def recount_shard(past: Past, regions: Regions) -> Found:
     """Return what is found in one shard; checks after the first that finds anything rest on what is wrong."""
+    file = past.file
     linking = Linking(file.agreement, file.days, revisions(file, regions), regions)
-    past = Past(file)
     found: Found = {}
     for name, check in OF_A_SHARD.items():
         found[name] = list(islice(check(past, linking), MOST_KEPT))
@@ -142,7 +145,7 @@ def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
     """Yield what is found in each shard, each in a process of its own: its memory ends with it.
 
     Raises:
-        ChildProcessError: a process ended by itself.
+        StoreUnavailable: a process ended by itself.
         Exception: whatever was raised in one.
     """
     spawn, ahead = get_context("spawn"), deque(of_all)
@@ -156,12 +159,13 @@ def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
                 # Held here as well, the end of the process would not show.
                 told.close()
                 running[answer] = process
-            for answer in wait(list(running)):
+            ready = wait(list(running))
+            for answer in [each for each in running if each in ready]:
                 process = running.pop(answer)
                 try:
                     found: Found | Exception = answer.recv()
                 except EOFError:
-                    raise ChildProcessError("the recount of a shard ended by itself: was there memory?") from None
+                    raise StoreUnavailable(f"the recount of {path} ended by itself: was there memory?") from None
                 finally:
                     answer.close()
                     process.join()
@@ -181,7 +185,7 @@ def _run(path: Path, regions: Regions, told: Connection) -> None:
     try:
         file = Published(path)
         file.select(f"set memory_limit = '{MEMORY}'")
-        told.send(recount_shard(file, regions))
+        told.send(recount_shard(Past(file), regions))
     except Exception as error:
         told.send(error)
     finally:

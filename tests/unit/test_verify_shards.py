@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from schemas.errors import StoreUnavailable
+from sinks.verify.past import Past
 from sinks.verify.published import Published
 from sinks.verify.shards import OF_A_SHARD, Found, in_processes, recount_shard, shards
 from tests.support.judged import History, report
@@ -45,7 +46,7 @@ def test_a_correction_to_another_region_is_right_in_both_shards(tmp_path: Path) 
     with closing(Published(history.judged(tmp_path))) as file:
         assert ("SY02",) in shards(file)
         for regions in shards(file):
-            assert recount_shard(file, regions) == {name: [] for name in OF_A_SHARD}
+            assert recount_shard(Past(file), regions) == {name: [] for name in OF_A_SHARD}
 
 
 @pytest.mark.slow
@@ -55,7 +56,7 @@ def test_processes_find_what_this_one_finds_and_their_errors_are_raised(tmp_path
         connection.execute("update linked_incidents set deaths_high = 99 where region = 'SY01'")
     with closing(Published(path)) as file:
         of_all = shards(file)[:2]
-        here = [recount_shard(file, regions) for regions in of_all]
+        here = [recount_shard(Past(file), regions) for regions in of_all]
 
     def in_order(found: Found) -> str:
         return str(sorted(found.items()))
