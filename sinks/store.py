@@ -32,7 +32,7 @@ from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
-from sinks.migrations import check_agreement, check_rules, check_version, migrate, stored_version
+from sinks.migrations import check_agreement, check_current, migrate, stored_version
 from sinks.opening import (
     LIVE,
     PUBLISHED,
@@ -159,9 +159,8 @@ class Store:
                 check_blocks(source, live)
                 stored = stored_version(connection, live)
                 check_filled(stored, live)
-                check_version(stored, live)
                 if stored:
-                    check_rules(connection, stored, live)
+                    check_current(connection, stored, live)
                     check_agreement(connection, agreement, live)
                     check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)

@@ -212,15 +212,6 @@ def environment(settings: Settings) -> dict[str, str]:
     return {variable(name): str(value) for name, value in values.items() if value is not None}
 
 
-def settings_table() -> str:
-    """Return every setting as the Markdown table that docs/operating.md carries."""
-    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        lines.append(f"| `{variable(name)}` | {default} | {field.description} |")
-    return "\n".join(lines) + "\n"
-
-
 def _shown(name: str, value: str) -> str:
     """Return a refused value; of an address only scheme, hosts and ports: a password may stand anywhere else."""
     if name not in ("broker", "health_address", "gateway_address"):

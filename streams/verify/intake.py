@@ -159,7 +159,7 @@ class RecordedIntake:
         match record.code:
             case RejectCode.CONFLICTING_BODY:
                 return self._taken_for_sound(record)
-            case RejectCode.UNREADABLE | RejectCode.TOLL_OUT_OF_ORDER:
+            case RejectCode.UNREADABLE:
                 return Examined([("", self._as_told(record))])
             case RejectCode.TICK_NOT_ALLOWED:
                 return examiner.examine(record.body, ((TICK_HEADER, b"?"),), _NO_ORIGIN, read_at)

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from streams.settings import Settings, variable
 from tests.bench.reports import running_truce
 from tests.support.brokers import read_to_end, write
 from tests.support.commands import Run, runner
+from tests.support.recorded_archive import PATIENCE, wait_until
 
 AGREEMENT = "syria-2016"
-PATIENCE = 240.0
 
 
 def report(report_id: str, **changes: Any) -> dict[str, Any]:
@@ -150,15 +149,15 @@ def test_a_kill_anywhere_loses_no_receipt(settings: Settings, prefix: str, role:
 
 def told_of(broker: str, prefix: str, count: int) -> list[Receipt]:
     """Return all receipts, once they are of so many reports."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    found: list[Receipt] = []
+
+    def all_told() -> bool:
         records = asyncio.run(read_to_end(broker, Topics(prefix).receipts))
-        found = [receipt for record in records for receipt in read(record.value)]
-        if len({each.digest for each in found}) >= count:
-            return found
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"receipts of {len(found)} reports came, not of {count}")
-        time.sleep(0.2)
+        found[:] = [receipt for record in records for receipt in read(record.value)]
+        return len({each.digest for each in found}) >= count
+
+    wait_until(all_told)
+    return found
 
 
 def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
@@ -183,10 +182,6 @@ def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
         # Without an outbox the record is the ledger's published copy's, and the broker's acknowledgement is shown.
         monkeypatch.delenv(variable("outbox"))
         data = ("--data", str(settings.data))
-        copy = settings.data / AGREEMENT / "compliance.duckdb"
-        deadline = time.monotonic() + PATIENCE
-        while run("retract", "field-office", "FO-3", *data, *waiting).code != 0:
-            assert time.monotonic() < deadline, copy
-            time.sleep(0.5)
+        wait_until(lambda: run("retract", "field-office", "FO-3", *data, *waiting).code == 0)
         refused = run("nil", "SY02", "--from", f"{day}T06:00Z", "--to", f"{day}T00:00Z", "--feed", "field-office")
         assert (refused.code, "interval_backwards" in refused.err) == (2, True)

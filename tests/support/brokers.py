@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from streams.engine.ends import ends_of
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.engine.unique_log import UniqueLog
 from tests.support.kafka import running_kafka, what_is_missing
+
+PATIENCE = 240.0
 
 
 def embedded(directory: Path) -> Iterator[str]:
@@ -42,13 +44,6 @@ def need_kafka() -> None:
         pytest.skip(missing)
 
 
-def free_port() -> int:
-    """Return a port of this machine on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def topic_of(broker: Broker, name: str, partitions: int = 1) -> str:
     """Create a topic and return its name."""
     await ensure_topics(broker, [TopicSpec(name, partitions, retention_ms=-1)])
@@ -66,13 +61,14 @@ async def write(broker: Broker, topic: str, partition: int, records: Sequence[Ou
 
 
 async def read_all(broker: Broker, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
-    """Read the first ``count`` records of a topic with a plain consumer."""
+    """Read the first ``count`` records of a topic with a plain consumer, and wait for those that are not there yet."""
     consumer = AIOKafkaConsumer(
         topic, **cluster_of(broker).client, auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
     )
     await consumer.start()
     try:
-        return [await consumer.getone() for _ in range(count)]
+        async with asyncio.timeout(PATIENCE):
+            return [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()
 
