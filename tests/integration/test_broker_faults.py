@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.errors import LogMismatch, TopicReplaced, UsageError
 from schemas.topics import THIRTY_DAYS_MS, Topics, TopicSpec
@@ -33,7 +32,7 @@ from streams.engine.worker import serve
 from streams.settings import Settings
 from streams.verify import verify
 from tests.support.absences import Own, own_broker
-from tests.support.brokers import need_kafka, numbered, read_all, topic_of, write
+from tests.support.brokers import delete_before, need_kafka, numbered, read_all, topic_of, write
 from tests.support.kafka import node_of
 from tests.support.lanes import PATIENCE, Remembering, app_of, running, until
 from tests.support.month import month
@@ -222,7 +221,7 @@ class TestGaps:
     ) -> None:
         topic = await topic_of(apache_kafka, f"{prefix}.in")
         await write(apache_kafka, topic, 0, numbered(50))
-        await _delete_before(apache_kafka, topic, 20)
+        await delete_before(apache_kafka, topic, 20)
         assert await beginning_offsets(apache_kafka, topic) == {0: 20}
         for offset in (0, 19):
             with pytest.raises(LogMismatch) as refused:
@@ -252,7 +251,7 @@ class TestGaps:
             assert first.lane is not None
             assert first.lane.lost == {topic: 0}
         await write(apache_kafka, topic, 0, numbered(40, start=10))
-        await _delete_before(apache_kafka, topic, 30)
+        await delete_before(apache_kafka, topic, 30)
         # It commits nothing: at every rebalance it meets the same gap.
         second = Remembering()
         app = app_of(apache_kafka, group, (topic,), second)
@@ -275,7 +274,7 @@ class TestGaps:
         handler = Remembering()
 
         async def resume(topic: str, partition: int) -> int:
-            await _delete_before(apache_kafka, topic, 20)
+            await delete_before(apache_kafka, topic, 20)
             assert handler.lane is not None
             return await handler.lane.first_offset(TopicPartition(topic, partition))
 
@@ -294,7 +293,7 @@ class TestGaps:
         await until(lambda: len(handler.records) == 10)
         app.consumer.stop_flow()
         await write(apache_kafka, topic, 0, numbered(30, start=10))
-        await _delete_before(apache_kafka, topic, 25)
+        await delete_before(apache_kafka, topic, 25)
         app.consumer._thread._ensure_consumer().seek(TopicPartition(topic, 0), 10)
         app.consumer._thread.epoch = app.lane.epoch
         app.consumer.resume_flow()
@@ -445,15 +444,6 @@ async def _made_with(broker: str, spec: TopicSpec, config: dict[str, str]) -> No
             [Other(spec.name, spec.partitions, spec.retention_ms, spec.max_bytes)],
             replicas=1,
         )
-
-
-async def _delete_before(broker: str, topic: str, offset: int) -> None:
-    admin = AIOKafkaAdminClient(**cluster_of(broker).client)
-    await admin.start()
-    try:
-        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
-    finally:
-        await admin.close()
 
 
 def _from(offset: int):  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import EMBEDDED_CLUSTER, TopicSpec
 from streams.engine.admin import end_offsets, ensure_topics, log_identity
@@ -114,6 +115,16 @@ async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | 
     finally:
         await consumer.stop()
     return found
+
+
+async def delete_before(broker: Broker, topic: str, offset: int) -> None:
+    """Delete the records of a topic of one partition before an offset, as its retention does."""
+    admin = AIOKafkaAdminClient(**cluster_of(broker).client)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
 
 
 async def unique_log(broker: Broker, topic: str, folder: Path) -> UniqueLog:
