@@ -28,10 +28,12 @@ class PageProcess:
     Attributes:
         name: what messages call it, and the first word of its events.
         command: the command that runs it.
+        echo: whether its log is shown.
     """
 
     name = "page"
     command = "serve"
+    echo = False
 
     def __init__(self, settings: Settings) -> None:
         self.agreement = settings.agreement
@@ -99,7 +101,7 @@ class PageProcess:
     def _start(self) -> None:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof", "--json"],
+            [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof"],
             env=worker_environment(self._settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -115,7 +117,7 @@ class PageProcess:
             reader.start()
 
     def _options(self) -> list[str]:
-        return ["--listen", self._listen]
+        return ["--listen", self._listen, "--json"]
 
     def _hear(self) -> None:
         for line in self._process.stdout or ():
@@ -125,6 +127,8 @@ class PageProcess:
         """Take standard error off the pipe, which would be full some day, and keep its end."""
         for line in self._process.stderr or ():
             self._tail.append(line.rstrip())
+            if self.echo:
+                sys.stderr.write(line)
 
 
 class NotifyProcess(PageProcess):
@@ -135,6 +139,7 @@ class NotifyProcess(PageProcess):
 
     name = "notifier"
     command = "notify"
+    echo = True
 
     def _options(self) -> list[str]:
         return []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from streams.cli.output import news, print_json_line
 from streams.cli.page_process import PageProcess, serving
 from streams.cli.processes import end_with_parent, running, with_own_port
 from streams.cli.restarts import Say, Watched
+from streams.cli.signals import until_told_to_stop
 from streams.engine.broker import EmbeddedBroker
 from streams.security import for_own_broker
 from streams.settings import Role, Settings, load
@@ -212,23 +212,3 @@ def _say(as_json: bool, event: str, text: str, **fields: object) -> None:
         print_json_line({"event": event, "text": text, **fields})
     else:
         news().print(Text(f"trucewatch: {text}"))
-
-
-@contextmanager
-def until_told_to_stop() -> Iterator[list[int]]:
-    """Turn Ctrl-C and SIGTERM into a note, so that the workers are stopped in order rather than by an exception."""
-    told: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if told:
-            # A second Ctrl-C means now.
-            raise KeyboardInterrupt
-        told.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        sys.stdout.flush()

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.errors import TrucewatchError
 from streams.cli.output import SafeConsole, answers, news, print_json_line
-from streams.cli.run import until_told_to_stop
+from streams.cli.signals import until_told_to_stop
 from streams.ops.published import Signature, signature_of
 from streams.ops.screen import show_screen
 from streams.ops.status import Status, freshness, gate_sentence, is_stale, refused_sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from schemas.receivers import load_receivers
 from sinks.news import BEGINNING
 from sinks.notify_log import NOTIFY, NotifyLog
+from streams.cli.page_process import serving
 from streams.cli.processes import worker_environment
 from streams.notify.delivery import signed
 from streams.notify.news import read_news
@@ -153,3 +155,26 @@ def test_receiver_and_notifier_are_killed_and_each_event_comes_in_order(tmp_path
         assert headers.items() >= signed(rules.receivers[0].key, name, int(headers["webhook-timestamp"]), body).items()
     with closing(NotifyLog.open(folder)) as log:
         assert [each.id for each in log.pending(rules.receivers[2], 1_000)] == wanted
+
+
+@pytest.mark.slow
+def test_beside_the_workers_a_notifier_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    file = receivers_file(tmp_path, {"down": free_port()})
+    settings = Settings(data=tmp_path / "data", notify_receivers=file)
+    folder, said = tmp_path / "data" / settings.agreement, []
+
+    def say(event: str, _text: str, **_fields: object) -> None:
+        said.append(event)
+
+    with serving([], [settings]) as (notifier,):
+        deadline = time.monotonic() + PATIENCE
+        while not has_looked(folder):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        dead = notifier.pid
+        os.kill(dead, signal.SIGKILL)
+        while notifier.pid == dead:
+            assert time.monotonic() < deadline
+            notifier.look(say, time.monotonic())
+            time.sleep(0.05)
+        assert said == ["notifier_restart"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from jsonschema import Draft202012Validator
+from prometheus_client import generate_latest
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import FaultyFile, StoreUnavailable
@@ -21,8 +22,10 @@ from schemas.json_schema import export
 from schemas.receivers import KINDS, Receiver, Receivers, load_receivers
 from sinks.news import BEGINNING, Position
 from sinks.notify_log import NotifyLog
+from streams.engine.metrics import registry_of
 from streams.notify.app import Follower
 from streams.notify.delivery import Backoff, Delivery, session, signed
+from streams.notify.metrics import NotifyMetrics
 from streams.notify.news import read_news, stalled_event, stalled_key
 from tests.support.commands import runner
 from tests.support.demo import Demo
@@ -83,7 +86,7 @@ def test_a_file_says_whom_to_tell_of_what(tmp_path: Path) -> None:
         (ENTRY.replace("/hook", ":x/hook"), "line 3: notify[0].url: expected an address"),
         (ENTRY.replace("/hook", "/hook#part"), "line 3: notify[0].url: leave out the part from #"),
         (ENTRY.replace("secret", "#"), "line 1: notify[0].secret: give secret or secret_file, one of them"),
-        (f'{ENTRY}secret_file = "x"\n', "line 4: notify[0].secret: give secret or secret_file, one of them"),
+        (f'{ENTRY}secret_file = "x"\n', "line 5: notify[0].secret_file: give secret or secret_file, one of them"),
         (ENTRY.replace("whsec_", ""), "line 4: notify[0].secret: expected whsec_ and base64 of 24 to 64 bytes"),
         (ENTRY.replace(SECRET, "whsec_c2hvcnQ="), "line 4: notify[0].secret: expected whsec_"),
         (ENTRY.replace(SECRET, "whsec_*"), "line 4: notify[0].secret: expected whsec_"),
@@ -102,7 +105,7 @@ def test_a_file_that_is_not_there_and_one_without_a_secret_in_it_are_told(tmp_pa
     with pytest.raises(FaultyFile, match="cannot be read: No such file"):
         load_receivers(tmp_path / "none.toml", SYRIA)
     (tmp_path / "hook.secret").write_text("a password")
-    with pytest.raises(FaultyFile, match=r"line 4: .*expected a file of one line, whsec_"):
+    with pytest.raises(FaultyFile, match=r"line 4: .*secret_file: expected whsec_"):
         loaded(tmp_path, ENTRY.replace(f'secret = "{SECRET}"', 'secret_file = "hook.secret"'))
 
 
@@ -315,6 +318,10 @@ async def test_an_event_is_sent_until_it_is_taken_and_no_other_before_that(tmp_p
             assert {path for path, _, _ in asked} == {"/hook"}
             assert asked[0][2] == noted(1).body
             assert deliveries[0].attempts == {"delivered": 3, "failed": 4}
+            scraped = generate_latest(registry_of(NotifyMetrics("test-truce", deliveries))).decode()
+            assert 'trucewatch_notify_requests_total{outcome="failed",receiver="ops"} 4.0' in scraped
+            assert 'trucewatch_notify_waiting_seconds{receiver="ops"} 0.0' in scraped
+            assert 'trucewatch_notify_waiting_seconds{receiver="down"} 0.0' not in scraped
             assert deliveries[1].head_since is not None
             assert len(log.pending(down, 9)) == 3
 
