@@ -87,13 +87,14 @@ def _screens(copy: _Copy, console: SafeConsole, max_age: int | None, told: list[
     with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while not told:
             if copy.look() or time.monotonic() - drawn >= _AGE_SECONDS:
-                live.update(_drawn(copy, console, max_age), refresh=True)
+                live.update(_drawn(copy, max_age), refresh=True)
                 drawn = time.monotonic()
             time.sleep(_LOOK_SECONDS)
 
 
-def _drawn(copy: _Copy, console: SafeConsole, max_age: int | None) -> Text:
-    found = copy.status
+def _drawn(copy: _Copy, max_age: int | None) -> Text:
+    # Of its own: what is printed to a console that is live has the screen before behind it.
+    found, console = copy.status, answers()
     with console.capture() as captured:
         if copy.fault is not None:
             console.print(Text(copy.fault, style="bold"))
