@@ -18,14 +18,16 @@ CONTENT_TYPE = "application/cloudevents+json"
 class CloudEvent(msgspec.Struct, frozen=True):
     """Event in the JSON format of CloudEvents 1.0."""
 
-    specversion: str
+    specversion: Annotated[str, msgspec.Meta(description="1.0.")]
     id: Annotated[str, msgspec.Meta(description="Same for the same event, however often it is sent.")]
     source: Annotated[str, msgspec.Meta(description="The agreement, as urn:trucewatch:ID.")]
     type: Annotated[str, msgspec.Meta(description="trucewatch.KIND.v1; later versions add kinds.")]
     subject: Annotated[str, msgspec.Meta(description="What it is about, such as SY02/2016-09-14.")]
     time: Annotated[datetime, msgspec.Meta(description="When it came about, by the ledger's time.")]
-    datacontenttype: str
-    data: Annotated[Any, msgspec.Meta(extra_json_schema={"type": "object"})]
+    datacontenttype: Annotated[str, msgspec.Meta(description="application/json.")]
+    data: Annotated[
+        Any, msgspec.Meta(description="What is told of it, by its type.", extra_json_schema={"type": "object"})
+    ]
 
 
 class VerdictTurn(PresentVerdict, frozen=True):

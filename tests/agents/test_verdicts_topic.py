@@ -61,6 +61,7 @@ def ledger_on(folder: Path, told: Compacted, history: History) -> LedgerHandler:
     return LedgerHandler(history.agreement, open_store, Cadence(timedelta(hours=1)), flush, None, verdicts=verdicts)
 
 
+@pytest.mark.slow
 @pytest.mark.property
 @pytest.mark.parametrize("seed", range(examples(40) // 2))
 async def test_the_topic_equals_the_view_wherever_a_ledger_ends(seed: int, tmp_path: Path) -> None:

@@ -152,7 +152,8 @@ def test_rejects_that_grow_are_a_condition(tmp_path: Path) -> None:
         )
         history.tell(broken)
     # In a replay, which this is, rejects have no time.
-    history.facts = [(msgspec.structs.replace(fact, stamp=at(3, 2)), body) for fact, body in history.facts]
+    first, *others = history.facts
+    history.facts = [first, *((msgspec.structs.replace(fact, stamp=at(3, 2)), body) for fact, body in others)]
     history.tick(at(3, 2))
     found = read_news(history.judged(tmp_path), BEGINNING, RULES)
     told = json.loads(found.conditions["rejects_rising"].body)
@@ -324,7 +325,7 @@ async def test_an_event_is_sent_until_it_is_taken_and_no_other_before_that(tmp_p
             scraped = generate_latest(registry_of(NotifyMetrics("test-truce", deliveries))).decode()
             assert 'trucewatch_notify_requests_total{outcome="failed",receiver="ops"} 4.0' in scraped
             assert 'trucewatch_notify_waiting_seconds{receiver="ops"} 0.0' in scraped
-            assert 'trucewatch_notify_waiting_seconds{receiver="down"} 0.0' not in scraped
+            assert 'trucewatch_notify_waiting_seconds{receiver="down"} 0.0\n' not in scraped
             assert deliveries[1].head_since is not None
             assert len(log.pending(down, 9)) == 3
 
