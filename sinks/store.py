@@ -26,7 +26,7 @@ import numpy.typing as npt
 from schemas.agreement import Agreement
 from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
-from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
+from schemas.rows import Changes, DayVerdict, Evidence, Identity, Prior, Resumed
 from sinks import queries
 from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
@@ -201,6 +201,11 @@ class Store:
         """
         with self._guarded():
             return queries.resume(self._connection, self._agreement, self._log_start)
+
+    def present_verdicts(self) -> list[DayVerdict]:
+        """Return the rows of ``day_verdicts`` at the last commit."""
+        with self._guarded():
+            return queries.present_verdicts(self._connection)
 
     def key_hashes(self) -> Iterator[npt.NDArray[np.int64]]:
         """Yield the key hashes of every identity known, in arrays of some size."""

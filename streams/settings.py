@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     outbox: Path | None = Field(
         None, description="Folder of a feed's outbox: `publish` keeps reports there before it sends them."
     )
+    notify_receivers: Path | None = Field(
+        None, description="TOML file of the receivers that `notify` tells; with it `up` runs `notify` too."
+    )
     gateway_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] = Field(
         "127.0.0.1:8481", description="Where `gateway` listens, `host:port`; port 0 is a free one."
     )

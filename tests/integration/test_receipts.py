@@ -15,6 +15,7 @@ import pytest
 
 from schemas.receipts import Receipt, digest_of, read
 from schemas.topics import Topics
+from sinks.opening import PUBLISHED
 from streams.cli.processes import running, worker_environment
 from streams.engine.admin import ensure_topics
 from streams.settings import Settings, variable
@@ -22,6 +23,7 @@ from tests.bench.reports import running_truce
 from tests.support.brokers import read_to_end, write
 from tests.support.commands import Run, runner
 from tests.support.recorded_archive import PATIENCE, wait_until
+from tests.support.verdict_messages import on_file, on_topic
 
 AGREEMENT = "syria-2016"
 
@@ -120,9 +122,12 @@ def test_a_feed_is_told_when_nobody_is_at_work(run: Run, tmp_path: Path) -> None
         ("ledger", "store.committed"),
         ("ledger", "ledger.told"),
         ("ledger", "receipts.told"),
+        ("ledger", "verdicts.told"),
     ],
 )
-def test_a_kill_anywhere_loses_no_receipt(settings: Settings, prefix: str, role: str, failpoint: str) -> None:
+def test_a_kill_anywhere_loses_no_receipt_and_no_verdict(
+    settings: Settings, prefix: str, role: str, failpoint: str
+) -> None:
     broker = str(settings.broker)
     bodies = [
         json.dumps(report(f"FO-{number}", place={"pcode": f"SY{5 + number % 2 * 94:02}"})) for number in range(80)
@@ -143,8 +148,17 @@ def test_a_kill_anywhere_loses_no_receipt(settings: Settings, prefix: str, role:
     assert process.returncode == -signal.SIGKILL, process.stderr
     with running(("intake", "ledger"), settings):
         told = told_of(broker, prefix, 80)
+        while "gate" not in verdicts_told(broker, prefix):
+            time.sleep(0.2)
     first = {each.digest: each.outcome for each in reversed(told)}
     assert first == wanted
+    assert verdicts_told(broker, prefix) == on_file(settings.data / AGREEMENT / PUBLISHED)
+
+
+def verdicts_told(broker: str, prefix: str) -> dict[str, dict[str, Any]]:
+    """Return what the verdicts topic holds of each key."""
+    records = asyncio.run(read_to_end(broker, Topics(prefix).verdicts(AGREEMENT)))
+    return on_topic({record.key or b"": record.value or b"" for record in records}, AGREEMENT)
 
 
 def told_of(broker: str, prefix: str, count: int) -> list[Receipt]:
