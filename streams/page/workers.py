@@ -74,7 +74,8 @@ class Workers:
         except (ClientError, TimeoutError, ValueError) as error:
             since = self._answered.get(address)
             known = "" if since is None else f" for {now - since:.0f} s"
-            return WorkerHealth(address, fault=f"does not answer{known}: {str(error) or 'it takes too long'}")
+            reason = getattr(error, "strerror", None) or str(error) or "it takes too long"
+            return WorkerHealth(address, fault=f"does not answer{known}: {reason}")
         self._answered[address] = now
         return health
 

@@ -19,6 +19,7 @@ from tests.support.browser import chromium, tab_of
 from tests.support.effort import EVERY
 from tests.support.judged import History, report
 from tests.support.served import Served, serving
+from tests.support.shared_data import find_shared_data
 
 pytestmark = pytest.mark.broker
 
@@ -107,12 +108,13 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_each_state_is_seen_at_once_and_keeps_nobody_out(folder: Path, tmp_path: Path) -> None:
     """Each state in each look for ``make screenshots``; else in the plain one and in one of the others."""
+    boundaries = find_shared_data("cod_ab_syria/syr_adm1_simplified_0.01deg.geojson")
     others, barriers = list(LOOKS)[1:], []
     async with chromium() as browser:
         for turn, (name, state) in enumerate(STATES.items()):
             looks = list(LOOKS) if KEPT or EVERY else ["1280", others[turn % len(others)]]
             file = truce(*state.told, watched=state.watched).judged(tmp_path / name / AGREEMENT.id)
-            async with serving(file, max_age=60 if name == "stale" else 1e9) as served:
+            async with serving(file, None, 60 if name == "stale" else 1e9, boundaries) as served:
                 for look in looks:
                     barriers += await seen(served, browser, LOOKS[look], state, folder / f"{name}-{look}.png")
     assert barriers == []
