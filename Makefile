@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile
 COVER := $(if $(COVERAGE),--cov --cov-report=)
 COVER_MORE := $(if $(COVERAGE),$(COVER) --cov-append)
 
-.PHONY: help demo up test test-slow test-every coverage check bench bench-peers bench-growth bench-linking soak stalls crash kafka kafka-stop dictionary lock format clean
+.PHONY: help demo up test test-slow test-every screenshots coverage check bench bench-peers bench-growth bench-linking soak stalls crash kafka kafka-stop dictionary lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test-slow: $(READY) ## Run the slow half: properties at length, Apache Kafka, cr
 
 test-every: $(READY) ## Run all of it with nothing left out, which takes hours: the slow half tries some
 	@TEST_EFFORT=every $(PYTEST) -n 4 --no-loadscope-reorder $(ONLY)
+
+screenshots: $(READY) ## Look at the page in Chromium in every state, and keep the pictures (SCREENSHOTS=folder)
+	@SCREENSHOTS="$(abspath $(or $(SCREENSHOTS),screenshots))" REQUIRE_BROWSER=1 $(PYTEST) -n 0 tests/integration/test_page_looks.py
 
 coverage: $(READY) ## Hold the branches that `make test COVERAGE=1` ran against the floors
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=90
@@ -101,4 +104,4 @@ lock: ## Write both lock files anew from pyproject.toml (needs uv)
 	$(LOCK) --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove the environment, caches and demo data
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo .kafka .peers .coverage .coverage.*
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache trucewatch-demo screenshots .kafka .peers .coverage .coverage.*

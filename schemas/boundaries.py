@@ -84,6 +84,14 @@ class Boundaries:
         near = self._near(point)
         return region in self._containing(point) or (near is not None and near.region == region)
 
+    def shapes(self) -> dict[str, Any]:
+        """Return the polygons of each region as one geometry."""
+        parts: defaultdict[str, list[Any]] = defaultdict(list)
+        for code, geometry in zip(self._codes, self._geometries, strict=True):
+            if code in self._names:
+                parts[code].append(geometry)
+        return {code: shapely.union_all(geometries) for code, geometries in sorted(parts.items())}
+
     def covered(self) -> list[tuple[str, str]]:
         """Return each region that no point can reach, with the one that lies over it."""
         over: dict[str, str | None] = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from streams.cli.exit_reason import exit_reason
 from streams.cli.processes import worker_environment
@@ -53,6 +54,15 @@ class PageProcess:
     def address(self) -> str | None:
         """Base address of the page, once it has said it."""
         return None if self._listen.endswith(":0") else f"http://{self._listen}"
+
+    def tell(self, probes: Sequence[str]) -> None:
+        """Tell the page where the workers' probes are, if it was told of others."""
+        if tuple(probes) == self._told or self._process.stdin is None:
+            return
+        # One that has ended is told again once it is started.
+        with suppress(OSError):
+            os.write(self._process.stdin.fileno(), f"{' '.join(probes)}\n".encode())
+            self._told = tuple(probes)
 
     def look(self, say: Say, now: float) -> None:
         """Say where the page is, and start it again if it ended; the workers go on without it.
@@ -99,6 +109,7 @@ class PageProcess:
         say(f"{self.name}_restart", f"{reason}; starting it again in {pause:.0f} s", code=code, pause_seconds=pause)
 
     def _start(self) -> None:
+        self._told: tuple[str, ...] = ()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof"],

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -63,6 +63,11 @@ class Worker:
         )
         self._reader = threading.Thread(target=self._listen, name=f"worker-{role}", daemon=True)
         self._reader.start()
+
+    @property
+    def agreement(self) -> str:
+        """Agreement that it works for, as its settings name it."""
+        return self._settings.agreement
 
     @property
     def pid(self) -> int:
@@ -179,13 +184,21 @@ def with_own_port(settings: Settings, place: int) -> Settings:
     return settings.model_copy(update={"health_address": f"{host}:{int(port) + place}"})
 
 
-def end_with_parent() -> None:
-    """Stop this process in order once its standard input ends: no worker may outlive the command that started it."""
+def end_with_parent(heard: Callable[[str], None] | None = None) -> None:
+    """Stop this process in order once its standard input ends: no worker may outlive the command that started it.
+
+    Args:
+        heard: told each whole line that comes before.
+    """
 
     def wait() -> None:
+        said = b""
         # Not through sys.stdin: the interpreter aborts when it ends while a thread holds that object's lock.
-        while os.read(0, 4_096):
-            continue
+        while more := os.read(0, 4_096):
+            *lines, said = (said + more).split(b"\n")
+            for line in lines:
+                if heard is not None:
+                    heard(line.decode())
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="until-eof", daemon=True).start()

@@ -22,7 +22,7 @@ from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
 from streams.cli.page_process import PageProcess, serving
-from streams.cli.processes import end_with_parent, running, with_own_port
+from streams.cli.processes import Worker, end_with_parent, running, with_own_port
 from streams.cli.restarts import Say, Watched
 from streams.cli.signals import until_told_to_stop
 from streams.engine.broker import EmbeddedBroker
@@ -85,6 +85,9 @@ def up(
         if settings.log_format == "auto" and sys.stderr.isatty():
             # The workers write to a pipe, but a person reads it.
             changes["log_format"] = "text"
+        if page and settings.health_address is None:
+            # The page asks them how they are.
+            changes["health_address"] = "127.0.0.1:0"
         of_workers = [each.model_copy(update=changes) for each in served.values()]
         address = of_workers[0].broker
         copies = [copy_path(settings.data, judged) for judged in served]
@@ -101,7 +104,7 @@ def up(
         ]
         pages = stack.enter_context(serving(of_workers if page else [], told_by))
         say = partial(_say, as_json)
-        _watch(own, Watched(workers, say), pages, copies, say, told)
+        _watch(own, workers, pages, copies, say, told)
         _say(as_json, "stopping", "stopping: each ledger commits and publishes its last copy")
 
 
@@ -178,7 +181,7 @@ def _run_workers(role: Role, served: Sequence[Settings]) -> None:
 
 def _watch(
     own: EmbeddedBroker | None,
-    workers: Watched,
+    workers: list[Worker],
     pages: Sequence[PageProcess],
     copies: Sequence[Path],
     say: Say,
@@ -192,14 +195,15 @@ def _watch(
     """
     from streams.ops.status import headline
 
-    spoken = 0.0
+    spoken, watched = 0.0, Watched(workers, say)
     while not told:
         # The broker first: a worker that ends with it is not the one to blame.
         if own is not None:
             own.check()
-        workers.look(time.monotonic())
+        watched.look(time.monotonic())
         for page in pages:
             page.look(say, time.monotonic())
+            page.tell([each.probes for each in workers if each.probes and each.agreement == page.agreement])
         if time.monotonic() - spoken >= _STATUS_SECONDS:
             spoken = time.monotonic()
             for copy in copies:

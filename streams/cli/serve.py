@@ -27,12 +27,17 @@ def serve(
     agreement: options.Agreement = None,
     data: options.Data = None,
     file: options.Published = None,
+    boundaries: options.Boundaries = None,
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Address to serve at; port 0 is a free one.")
     ] = "127.0.0.1:8480",
     name: Annotated[
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="Name by which a proxy passes requests on; may be repeated."),
+    ] = None,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option("--worker", metavar="HOST:PORT", help="Probes of a worker, for its lag; may be repeated."),
     ] = None,
     max_age: Annotated[
         int, typer.Option("--max-age", min=1, metavar="SECONDS", help="Age from which a copy is called STALE.")
@@ -52,37 +57,67 @@ def serve(
 
       trucewatch serve --file archive/compliance.duckdb --listen 127.0.0.1:0
     """
-    check_address(listen)
-    settings = load({"agreement": agreement, "data": data, "log_format": "json" if as_json else None})
+    check_address("--listen", listen)
+    for each in worker or ():
+        check_address("--worker", each)
+    settings = load(
+        {"agreement": agreement, "boundaries": boundaries, "data": data, "log_format": "json" if as_json else None}
+    )
     log.configure(settings)
     # A file that was named is whatever it is; in the data folder another agreement's would be a mistake.
     path, wanted = file, None
     if path is None:
         wanted = load_agreement(settings.agreement).id
         path = copy_path(settings.data, wanted)
-    if until_eof:
-        end_with_parent()
-    serve_file(path, wanted, listen, max_age, as_json=as_json, names=name or ())
+    probes = [f"http://{each}" for each in worker or ()]
+    serve_file(
+        path,
+        wanted,
+        listen,
+        max_age,
+        as_json=as_json,
+        names=name or (),
+        probes=probes,
+        boundaries=settings.boundaries,
+        until_eof=until_eof,
+    )
 
 
-def check_address(listen: str) -> None:
-    """Refuse what is no address to listen at.
+def check_address(option: str, address: str) -> None:
+    """Refuse what is no address.
 
     Raises:
         UsageError: it is no ``host:port``.
     """
-    host, _, port = listen.rpartition(":")
+    host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
-        raise UsageError(f"--listen: {listen!r} is no address", "write it as 127.0.0.1:8480")
+        raise UsageError(f"{option}: {address!r} is no address", "write it as 127.0.0.1:8480")
 
 
 def serve_file(
-    path: Path, agreement: str | None, listen: str, max_age: float, *, as_json: bool, names: Sequence[str] = ()
+    path: Path,
+    agreement: str | None,
+    listen: str,
+    max_age: float,
+    *,
+    as_json: bool,
+    names: Sequence[str] = (),
+    probes: Sequence[str] = (),
+    boundaries: Path | None = None,
+    until_eof: bool = False,
 ) -> None:
-    """Serve the page over a file until Ctrl-C, and say where."""
+    """Serve the page over a file until Ctrl-C, and say where.
+
+    With ``until_eof`` standard input tells the addresses of the workers' probes, a line whenever they change.
+    """
     # Its imports would slow every other command.
     from streams.page.server import serve_page
     from streams.page.site import Site
+    from streams.page.workers import Workers
+
+    workers = Workers(probes)
+    if until_eof:
+        end_with_parent(workers.move)
 
     def told(address: str) -> None:
         if as_json:
@@ -91,6 +126,6 @@ def serve_file(
             news().print(Text(f"trucewatch: serving {path} at {address}/; stop with Ctrl-C"))
 
     async def run() -> None:
-        await serve_page(Site(path, agreement, max_age), listen, told, names)
+        await serve_page(Site(path, agreement, max_age, workers=workers, boundaries=boundaries), listen, told, names)
 
     asyncio.run(run())

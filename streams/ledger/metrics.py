@@ -8,6 +8,7 @@ the rest share one.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
@@ -41,7 +42,7 @@ class LedgerMetrics(Collector):
         self._rejects: Counter[str] = Counter()
         self._amended: Counter[tuple[str, str]] = Counter()
         self._windows: dict[str, WindowRow] = {}
-        self._verdicts: dict[tuple[str, date], str] = {}
+        self._verdicts: dict[tuple[str, date], DayVerdict] = {}
         self._gate: GateRow | None = None
         self._published_at: float | None = None
         self._commits = Histogram(
@@ -61,7 +62,7 @@ class LedgerMetrics(Collector):
         by_size = sorted(feeds, key=lambda row: (-sum(row[3:]), row.feed))
         self._feeds = {row.feed: row for row in by_size}
         self._windows, self._gate = {}, gate
-        self._verdicts = {(row.region, row.truce_day): row.verdict for row in verdicts}
+        self._verdicts = {(row.region, row.truce_day): row for row in verdicts}
         self._forget_old_days()
 
     def rejected(self, rejects: Iterable[RejectRow]) -> None:
@@ -79,7 +80,7 @@ class LedgerMetrics(Collector):
         if changes.gate_history:
             self._gate = changes.gate_history[-1]
         if changes.verdict_log:
-            self._verdicts.update(((row.region, row.truce_day), row.verdict) for row in changes.verdict_log)
+            self._verdicts.update(((row.region, row.truce_day), row) for row in changes.verdict_log)
             self._forget_old_days()
 
     def published(self, at: float, seconds: float) -> None:
@@ -94,9 +95,7 @@ class LedgerMetrics(Collector):
         newest = max((day for _, day in self._verdicts), default=None)
         if newest is not None:
             self._verdicts = {
-                (region, day): verdict
-                for (region, day), verdict in self._verdicts.items()
-                if (newest - day).days < WINDOW_DAYS
+                (region, day): row for (region, day), row in self._verdicts.items() if (newest - day).days < WINDOW_DAYS
             }
 
     # -- reading
@@ -125,7 +124,7 @@ class LedgerMetrics(Collector):
         for region, window in sorted(self._windows.items()):
             streaks.add_metric((region,), window.streak_days)
         yield streaks
-        yield self._of_days()
+        yield from self._of_days()
         if self._gate is not None:
             yield GaugeMetricFamily(
                 "trucewatch_gate_open", "Whether every region the gate needs holds.", value=self._gate.is_open
@@ -159,16 +158,30 @@ class LedgerMetrics(Collector):
         yield events
         yield last
 
-    def _of_days(self) -> Metric:
+    def _of_days(self) -> Iterable[Metric]:
         days = GaugeMetricFamily(
             "trucewatch_window_day_state",
             "The verdict of a region's truce-day: 1 for the one it is. The running day is 0 days ago.",
             labels=("region", "days_ago", "verdict"),
         )
-        verdicts = self._verdicts
-        newest = max((day for _, day in verdicts), default=None)
-        for (region, day), verdict in sorted(verdicts.items()):
+        overdue = GaugeMetricFamily(
+            "trucewatch_convoys_overdue",
+            "Convoys for which the region's newest truce-day lacks access, being overdue.",
+            labels=("region",),
+        )
+        rows = self._verdicts
+        newest = max((day for _, day in rows), default=None)
+        for (region, day), row in sorted(rows.items()):
             if newest is not None:
                 for each in _VERDICTS:
-                    days.add_metric((region, str((newest - day).days), each), verdict == each)
-        return days
+                    days.add_metric((region, str((newest - day).days), each), row.verdict == each)
+            if day == newest:
+                overdue.add_metric((region,), _overdue(row))
+        yield days
+        yield overdue
+
+
+def _overdue(row: DayVerdict) -> int:
+    """Return how many convoys are overdue by the day's finding on access."""
+    rules = {(each["leg"], each["rule"]) for each in json.loads(row.reasons)}
+    return len(json.loads(row.evidence)["access"]) if ("access", "overdue") in rules else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from sinks.rolling import RollingDay, rolling_days
 from sinks.selecting import Connection
 from streams.ops.published import check_published
 from streams.ops.status import Status, status_in
+from streams.page.outlines import Outlines
 from streams.page.overview import DAYS, parts_of
 
 #: Changes of verdict that the overview lists.
@@ -42,6 +43,7 @@ class Copy:
     rolling: list[RollingDay]
     changes: list[VerdictChange]
     parts: Mapping[str, str]
+    outlines: Outlines | None = None
 
     @property
     def agreement(self) -> Agreement:
@@ -49,13 +51,16 @@ class Copy:
         return self.status.agreement
 
 
-def open_copy(path: Path, agreement: str | None = None, after: int = 0) -> Copy:
+def open_copy(
+    path: Path, agreement: str | None = None, after: int = 0, draw: Callable[[Status], Outlines | None] = lambda _: None
+) -> Copy:
     """Open a published copy and read what the overview shows.
 
     Args:
         path: the copy.
         agreement: id of the agreement it must be of; any when None.
         after: version of the copy shown so far.
+        draw: maker of the map's outlines for the regions of a status; None where there is no map.
 
     Raises:
         StoreUnavailable: nothing has been published there, or the file cannot be read.
@@ -70,12 +75,13 @@ def open_copy(path: Path, agreement: str | None = None, after: int = 0) -> Copy:
             _check_agreement(status.agreement, agreement, path)
             rolling = rolling_of(connection, status)
             changes = reading.latest_changes(connection, CHANGES)
-        parts = parts_of(status, rolling, changes)
+        outlines = draw(status)
+        parts = parts_of(status, rolling, changes, outlines)
     except BaseException:
         connection.close()
         raise
     published = 0 if status.published_at is None else to_micros(status.published_at)
-    return Copy(path, connection, max(after + 1, published), status, rolling, changes, parts)
+    return Copy(path, connection, max(after + 1, published), status, rolling, changes, parts, outlines)
 
 
 def _check_agreement(found: Agreement, wanted: str | None, path: Path) -> None:

@@ -14,6 +14,8 @@ from streams.ops.outlook import outlook_sentence
 from streams.ops.status import Status, gate_sentence
 from streams.ops.status_text import status_json
 from streams.page.answers import Answer, Head, Section
+from streams.page.outlines import WIDTH as MAP_WIDTH
+from streams.page.outlines import Outlines
 from streams.page.render import address, fragment
 from streams.page.svg import HEIGHT, WIDTH, pictures
 
@@ -25,7 +27,12 @@ _MOST_SILENT = 2
 Parts = Mapping[str, str]
 
 
-def parts_of(status: Status, rolling: Sequence[RollingDay], changes: Sequence[VerdictChange]) -> Parts:
+def parts_of(
+    status: Status,
+    rolling: Sequence[RollingDay],
+    changes: Sequence[VerdictChange],
+    outlines: Outlines | None = None,
+) -> Parts:
     """Return the fragments of the overview by the id of their element."""
     zone, required = status.agreement.clock.time_zone, status.agreement.clock.required_days
     query = "" if status.as_of is None else address("", {"as_of": jsonable(status.as_of)})
@@ -48,13 +55,21 @@ def parts_of(status: Status, rolling: Sequence[RollingDay], changes: Sequence[Ve
             name = f"c-{region}-{day}"
             parts[name] = fragment("cell", name, cells.get((region, day)), day == today, query)
         parts[f"k-{region}"] = fragment("streak", f"k-{region}", window, required)
+        if outlines is not None:
+            shown = _of_map([cells[region, day] for day in status.days if (region, day) in cells])
+            parts[f"m-{region}"] = fragment("area", f"m-{region}", window, shown, outlines.regions[region])
         if region in drawn:
             parts[f"w-{region}"] = fragment("series", f"w-{region}", window, drawn[region], WIDTH, HEIGHT)
     return parts
 
 
 def overview(
-    status: Status, rolling: Sequence[RollingDay], changes: Sequence[VerdictChange], parts: Parts, live: str
+    status: Status,
+    rolling: Sequence[RollingDay],
+    changes: Sequence[VerdictChange],
+    parts: Parts,
+    live: str,
+    map_height: int = 0,
 ) -> Answer:
     """Return the overview of a status, made of its parts."""
     clock = status.agreement.clock
@@ -65,12 +80,20 @@ def overview(
         "today": running_day(status),
         "regions": [window.region for window in status.windows],
         "series": [window.region for window in status.windows if f"w-{window.region}" in parts],
+        "map_width": MAP_WIDTH,
+        "map_height": map_height,
         "caption": f"Truce-days from {clock.anchor:%H:%M} {clock.time_zone}, named by the day they start{ends}.",
         "earlier": _earlier(status),
         "empty": f"No truce-day judged here; the agreement's first is {status.agreement.first_day}.",
     }
     document = status_json(status) | {"series": jsonable(list(rolling)), "changes": jsonable(list(changes))}
     return Answer(status.agreement.title, "overview.html", context, document, [_grid(status)], live)
+
+
+def _of_map(days: Sequence[Cell]) -> Cell | None:
+    """Return the day that the map shows: the last that has ended, or the running one where it is BROKEN."""
+    told = [cell for cell in days if word(cell) != "OPEN"]
+    return told[-1] if told else None
 
 
 def _silent_feeds(status: Status) -> dict[str, str]:

@@ -30,7 +30,8 @@ _LATEST_REJECTS = 200
 def overview_of(copy: Copy, query: Query, form: Form) -> Answer:
     """Return the overview: of the last days, of others, or as it was held at an instant."""
     if not query:
-        return overview(copy.status, copy.rolling, copy.changes, copy.parts, "fragments")
+        height = copy.outlines.height if copy.outlines else 0
+        return overview(copy.status, copy.rolling, copy.changes, copy.parts, "fragments", height)
     first, last = (day_of(query[name]) if name in query else None for name in ("from", "to"))
     instant = instant_of(query)
     days = None if first or last else DAYS

@@ -14,23 +14,25 @@ import orjson
 import structlog
 from markupsafe import Markup
 
-from schemas.errors import DependencyUnavailable, StoreUnavailable, TrucewatchError, UsageError
+from schemas.errors import DependencyUnavailable, GazetteerError, StoreUnavailable, TrucewatchError, UsageError
 from streams.ops.published import Signature, signature_of
-from streams.ops.status import ago, freshness
+from streams.ops.status import Status, ago, freshness
 from streams.ops.wording import local_time
 from streams.page.addresses import NAV, View, form_of, view_at
 from streams.page.answers import Form, csv_of, following_of, forms_of, json_of
 from streams.page.asking import Answers, Reply
 from streams.page.copies import Copy, open_copy
 from streams.page.live import Changes
+from streams.page.outlines import Outlines, read_outlines
 from streams.page.render import address, rendered
+from streams.page.workers import Workers
 
 log = structlog.get_logger(__name__)
 
 #: How often the path is looked at, and how often a file that cannot be read is tried again.
 _LOOK_SECONDS, _AGAIN_SECONDS = 0.5, 5.0
-#: Stands where each answer has its own banner; no text from a report can hold it unescaped.
-_BANNER = Markup("<!--banner-->")
+#: Stand where each answer has its own banner and workers; no text from a report can hold them unescaped.
+_BANNER, _WORKERS = Markup("<!--banner-->"), Markup("<!--workers-->")
 
 
 class Site:
@@ -43,6 +45,8 @@ class Site:
         agreement: id of the agreement it must be of; any when None.
         max_age: seconds after which a copy is stale.
         now: the reader's clock.
+        workers: those whose health the overview tells.
+        boundaries: GeoJSON of the regions, of which the overview has a map.
 
     Attributes:
         copy: the copy that is shown; None until one was read.
@@ -57,11 +61,16 @@ class Site:
         agreement: str | None,
         max_age: float,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        workers: Workers | None = None,
+        boundaries: Path | None = None,
     ) -> None:
         self._path = path
         self._agreement = agreement
         self._max_age = max_age
+        self._workers = workers or Workers()
         self._now = now
+        self._boundaries = boundaries
+        self._outlines: Outlines | None = None
         self._opener = ThreadPoolExecutor(1, "open-copy")
         self._answers = Answers()
         self._signature: Signature | None = None
@@ -79,10 +88,12 @@ class Site:
         return self.copy.version if self.copy else 0
 
     async def watch(self) -> None:
-        """Follow the path until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_SECONDS)
+        """Follow the path and the workers until cancelled."""
+        async with asyncio.TaskGroup() as following:
+            following.create_task(self._workers.watch())
+            while True:
+                await self.look()
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
         """Read the file if another one lies there, or try again one that could not be read."""
@@ -95,7 +106,7 @@ class Site:
         before = str(self.problem)
         try:
             copy = await asyncio.get_running_loop().run_in_executor(
-                self._opener, open_copy, self._path, self._agreement, after
+                self._opener, open_copy, self._path, self._agreement, after, self._draw
             )
         except TrucewatchError as error:
             self.problem = error
@@ -113,6 +124,17 @@ class Site:
         self._parts.clear()
         turned, self.turned = self.turned, asyncio.Event()
         turned.set()
+
+    def _draw(self, status: Status) -> Outlines | None:
+        """Return the outlines of the map, drawn once: an agreement's regions stay."""
+        if self._boundaries is not None and self._outlines is None:
+            names = {window.region: window.region_name for window in status.windows}
+            try:
+                self._outlines = read_outlines(self._boundaries, names)
+            except GazetteerError as error:
+                log.warning("no_map", reason=str(error))
+                self._boundaries = None
+        return self._outlines
 
     def close(self) -> None:
         """Let go of the file."""
@@ -140,7 +162,8 @@ class Site:
             reply = self._refusal(error, path, form)
         if reply.kind != "text/html":
             return reply
-        return reply._replace(body=reply.body.replace(_BANNER.encode(), self.banner().encode(), 1))
+        body = reply.body.replace(_BANNER.encode(), self.banner().encode(), 1)
+        return reply._replace(body=body.replace(_WORKERS.encode(), self._workers.shown.encode(), 1))
 
     def banner(self) -> str:
         """Return the line that says how old the data is."""
@@ -181,8 +204,9 @@ class Site:
         return b"id: %d\ndata: %b\n\n" % (self.version, orjson.dumps({**told, "parts": self._parts[since]}))
 
     def ping(self) -> bytes:
-        """Return an event that says that the server lives, and its time."""
-        return b"event: ping\ndata: %b\n\n" % orjson.dumps({"now": self._now().timestamp()})
+        """Return an event that says that the server lives, its time, and how the workers are."""
+        told = {"now": self._now().timestamp(), "workers": self._workers.shown}
+        return b"event: ping\ndata: %b\n\n" % orjson.dumps(told)
 
     def _show(self, copy: Copy) -> None:
         if self.copy is not None:
@@ -242,7 +266,7 @@ def _made(
 
 def _frame(copy: Copy | None, path: str) -> dict[str, Any]:
     named = "" if copy is None else copy.agreement.title
-    return {"agreement": named, "nav": NAV, "here": address(path), "banner": _BANNER}
+    return {"agreement": named, "nav": NAV, "here": address(path), "banner": _BANNER, "workers": _WORKERS}
 
 
 def _bytes(text: str) -> bytes:

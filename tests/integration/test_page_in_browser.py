@@ -15,7 +15,7 @@ from schemas.agreement_file import load_agreement
 from streams.engine.broker import free_port
 from streams.page import server as page_server
 from streams.page.asking import Reply
-from tests.support.browser import PATIENCE, browsing
+from tests.support.browser import PATIENCE, browsing, chromium, tab_of
 from tests.support.demo import Demo
 from tests.support.hostile import HOUR, hostile, shelling
 from tests.support.judged import History
@@ -28,8 +28,8 @@ AGREEMENT = load_agreement("syria-2016")
 CELL = "c-SY05-2016-09-12"
 
 
-async def test_the_grid_is_walked_by_keys_and_no_script_or_policy_fails(demo: Demo, tmp_path: Path) -> None:
-    async with serving(demo.file) as served, browsing(tmp_path) as tab:
+async def test_the_grid_is_walked_by_keys_and_no_script_or_policy_fails(demo: Demo) -> None:
+    async with serving(demo.file) as served, browsing() as tab:
         await tab.size(1280)
         await tab.open(f"{served.base}/")
         assert await tab.ask("document.querySelector('.grid').getAttribute('role')") == "grid"
@@ -43,37 +43,32 @@ async def test_the_grid_is_walked_by_keys_and_no_script_or_policy_fails(demo: De
         await tab.press("?")
         assert await tab.ask("document.getElementById('legend').open") is True
         assert await tab.ask("document.activeElement.id") == "c-SY02-2016-09-12-a"
-        await tab.picture(tmp_path / "overview.png")
         await tab.press("Enter")
-        await tab.until("location.pathname === '/region/SY02/2016-09-12' && document.readyState === 'complete'")
+        await tab.page.wait_for_url("**/region/SY02/2016-09-12")
         assert "Findings" in await tab.ask("document.body.innerText")
         for path in ("/feeds", "/tables/grid?sort=truce_day"):
             await tab.open(served.base + path)
         assert tab.errors == []
 
 
-async def test_the_page_fits_a_telephone_and_reads_without_script(demo: Demo, tmp_path: Path) -> None:
-    async with serving(demo.file) as served, browsing(tmp_path) as tab:
-        await tab.size(360)
-        for path in ("/", "/region/SY02/2016-09-14", "/convoys", "/tables/day_verdicts"):
-            await tab.open(served.base + path)
-            assert await tab.ask("document.documentElement.scrollWidth") <= 360, path
-            if path == "/":
-                await tab.picture(tmp_path / "narrow.png")
-        await tab.call("Emulation.setScriptExecutionDisabled", value=True)
-        await tab.call("Page.navigate", url=f"{served.base}/declared")
-        await tab.call("Page.navigate", url=f"{served.base}/")
-        async with asyncio.timeout(PATIENCE):
+async def test_the_page_fits_a_telephone_and_reads_without_script(demo: Demo) -> None:
+    async with serving(demo.file) as served, chromium() as browser:
+        async with tab_of(browser) as tab:
+            await tab.size(360)
+            for path in ("/region/SY02/2016-09-14", "/convoys", "/tables/day_verdicts"):
+                await tab.open(served.base + path)
+                assert await tab.ask("document.documentElement.scrollWidth") <= 360, path
+        async with tab_of(browser, scripts=False) as tab:
+            await tab.open(f"{served.base}/")
             # Every cell is in the tab order, which a script alone would change.
-            while await tab.count_of(".grid td a[href^='/region/']:not([tabindex])") < 98:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        assert await tab.count_of("#pause[hidden]") == 1
+            assert await tab.page.locator(".grid td a[href^='/region/']:not([tabindex])").count() >= 98
+            assert await tab.page.locator("#pause[hidden]").count() == 1
 
 
 async def test_a_break_is_announced_while_focus_and_place_stay(tmp_path: Path) -> None:
     folder = tmp_path / "syria-2016"
     history = History(AGREEMENT).tell(shelling(AGREEMENT, 1)).tick(AGREEMENT.effective + 3 * HOUR)
-    async with serving(history.judged(folder)) as served, browsing(tmp_path) as tab:
+    async with serving(history.judged(folder)) as served, browsing() as tab:
         await tab.size(1280, 400)
         await tab.open(f"{served.base}/")
         await tab.ask(f"document.getElementById('{CELL}-a').focus()")
@@ -105,7 +100,7 @@ async def test_a_break_is_announced_while_focus_and_place_stay(tmp_path: Path) -
 async def test_a_page_taken_anew_leaves_what_a_person_does(tmp_path: Path) -> None:
     folder = tmp_path / "syria-2016"
     history = History(AGREEMENT).tell(shelling(AGREEMENT, 1), b"garbage").tick(AGREEMENT.effective + 3 * HOUR)
-    async with serving(history.judged(folder)) as served, browsing(tmp_path) as tab:
+    async with serving(history.judged(folder)) as served, browsing() as tab:
 
         async def another_copy(hour: int) -> None:
             history.tell(shelling(AGREEMENT, hour)).tick(AGREEMENT.effective + (hour + 2) * HOUR)
@@ -124,7 +119,7 @@ async def test_a_page_taken_anew_leaves_what_a_person_does(tmp_path: Path) -> No
         await tab.open(f"{served.base}/rejects")
         began = served.site.version
         await tab.ask("document.querySelector('[name=feed]').focus()")
-        await tab.call("Input.insertText", text="a feed")
+        await tab.page.keyboard.insert_text("a feed")
         await another_copy(3)
         await tab.until("!document.getElementById('newer').hidden")
         # Elsewhere with the focus, what was written is still there.
@@ -145,7 +140,7 @@ async def test_old_content_never_stands_under_a_fresh_banner(tmp_path: Path, mon
     async def busy(*_: object) -> Reply:
         return Reply(503, "text/html", b"<main id=main>busy</main>")
 
-    async with serving(history.judged(folder)) as served, browsing(tmp_path) as tab:
+    async with serving(history.judged(folder)) as served, browsing() as tab:
         await tab.open(f"{served.base}/feeds")
         began = served.site.version
         shown = await tab.ask("document.getElementById('banner').dataset.published")
@@ -165,7 +160,7 @@ async def test_a_refused_stream_is_asked_for_again_and_a_hidden_page_holds_none(
 ) -> None:
     file = hostile(AGREEMENT).judged(tmp_path / "syria-2016")
     refused = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/live'))"
-    async with serving(file) as served, browsing(tmp_path) as tab:
+    async with serving(file) as served, browsing() as tab:
 
         async def streams(number: int) -> None:
             async with asyncio.timeout(PATIENCE):
@@ -187,7 +182,7 @@ async def test_a_server_that_goes_away_makes_the_page_stale_until_it_is_back(tmp
     file = hostile(AGREEMENT).judged(tmp_path / "syria-2016")
     # A port that no connection is given meanwhile: the page has to come back at it.
     listen = f"127.0.0.1:{free_port()}"
-    async with browsing(tmp_path) as tab:
+    async with browsing() as tab:
         async with server(file, listen):
             await tab.open(f"http://{listen}/")
             assert "STALE" not in await tab.ask("document.getElementById('state').textContent")

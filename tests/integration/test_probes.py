@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import re
 import signal
@@ -26,7 +27,9 @@ from streams.engine.broker import EmbeddedBroker
 from streams.engine.reachability import READY_AWAY_SECONDS
 from tests.integration.test_live import AGREEMENT, report, settings_for
 from tests.support.brokers import write
+from tests.support.prometheus import answered, needed, scraping
 from tests.support.recorded_archive import PATIENCE, wait_until
+from tests.support.shell import ROOT
 from tests.support.standbys import end_of, stands_still, worker
 
 pytestmark = pytest.mark.broker
@@ -90,6 +93,7 @@ def test_the_ledgers_metrics_say_what_it_committed(up: dict[str, Any]) -> None:
         one("trucewatch_rejects_total", code="unknown_field"): 1.0,
         one("trucewatch_rejects_total", code="not_json"): 1.0,
         one("trucewatch_gate_open"): 0.0,
+        one("trucewatch_convoys_overdue", region="SY02"): 0.0,
         one("trucewatch_region_streak_days", region="SY02"): 0.0,
         one("trucewatch_window_day_state", region="SY02", days_ago="0", verdict="MET"): 0.0,
         one("trucewatch_build_info", version="0.1.0", role="ledger", agreement=AGREEMENT): 1.0,
@@ -122,7 +126,7 @@ def test_no_label_holds_an_identity_of_a_report(up: dict[str, Any]) -> None:
 
 def test_every_metric_an_alert_names_exists(up: dict[str, Any]) -> None:
     """An alert on a name nobody serves never fires."""
-    rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
     named: set[str] = set()
     for group in rules["groups"]:
         assert set(group) == {"name", "rules"}
@@ -135,6 +139,44 @@ def test_every_metric_an_alert_names_exists(up: dict[str, Any]) -> None:
             assert metrics, rule["alert"]
             named |= metrics
     wait_until(lambda: named <= {name for role in ("intake", "ledger") for name, _ in samples(up[role])})
+
+
+def dashboard() -> list[str]:
+    """Return every query of the dashboard, its variables filled in as Grafana does."""
+    panels = json.loads((ROOT / "deploy" / "grafana" / "trucewatch.json").read_text("utf-8"))["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [query.replace("$job", ".+").replace("$__rate_interval", "1m") for query in queries]
+
+
+def selectors(expression: Any) -> Iterator[Any]:
+    """Yield the selectors of an expression."""
+    if isinstance(expression, promql_parser.VectorSelector):
+        yield expression
+    for name in ("expr", "lhs", "rhs", "vector_selector"):
+        if (inner := getattr(expression, name, None)) is not None:
+            yield from selectors(inner)
+    for each in getattr(getattr(expression, "args", None), "args", None) or getattr(expression, "args", None) or ():
+        yield from selectors(each)
+
+
+def test_every_metric_and_label_of_the_dashboard_exists(up: dict[str, Any]) -> None:
+    served: dict[str, set[str]] = {}
+    for role in ("intake", "ledger"):
+        for name, labels in samples(up[role]):
+            served.setdefault(name, {"job", "instance"}).update(dict(labels))
+    named = [each for query in dashboard() for each in selectors(promql_parser.parse(query))]
+    assert len(named) > 15
+    for each in named:
+        assert each.name in served
+        assert {matcher.name for matcher in each.matchers.matchers} <= served[each.name], each.name
+
+
+def test_every_query_of_the_dashboard_is_answered_over_real_workers(up: dict[str, Any], tmp_path: Path) -> None:
+    needed("prometheus")
+    with scraping(tmp_path, [up[role].removeprefix("http://") for role in ("intake", "ledger")]) as base:
+        for query in dashboard():
+            found = answered(base, query)
+            assert all(math.isfinite(float(each["value"][1])) or "rate(" in query for each in found), (query, found)
 
 
 def test_a_worker_that_is_stopped_is_not_answered_for(up: dict[str, Any]) -> None:

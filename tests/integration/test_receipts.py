@@ -148,8 +148,7 @@ def test_a_kill_anywhere_loses_no_receipt_and_no_verdict(
     assert process.returncode == -signal.SIGKILL, process.stderr
     with running(("intake", "ledger"), settings):
         told = told_of(broker, prefix, 80)
-        while "gate" not in verdicts_told(broker, prefix):
-            time.sleep(0.2)
+        wait_until(lambda: "gate" in verdicts_told(broker, prefix))
     first = {each.digest: each.outcome for each in reversed(told)}
     assert first == wanted
     assert verdicts_told(broker, prefix) == on_file(settings.data / AGREEMENT / PUBLISHED)

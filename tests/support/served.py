@@ -117,9 +117,11 @@ class Page(HTMLParser):
 
 
 @asynccontextmanager
-async def serving(path: Path, agreement: str | None = None, max_age: float = 1e9) -> AsyncIterator[Served]:
+async def serving(
+    path: Path, agreement: str | None = None, max_age: float = 1e9, boundaries: Path | None = None
+) -> AsyncIterator[Served]:
     """Serve a file at a free port for the length of a block."""
-    site, stop = Site(path, agreement, max_age), asyncio.Event()
+    site, stop = Site(path, agreement, max_age, boundaries=boundaries), asyncio.Event()
     server = PageServer(site, "127.0.0.1:0")
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(server.serve(address.set_result, stop))

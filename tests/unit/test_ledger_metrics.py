@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -52,6 +53,21 @@ def test_only_the_days_of_a_window_are_shown_and_each_is_one_thing() -> None:
     assert sorted((one.labels["days_ago"], one.labels["verdict"]) for one in shown) == [
         (str(ago), "BROKEN" if ago == 1 else "MET") for ago in range(WINDOW_DAYS)
     ]
+
+
+def test_convoys_are_overdue_by_the_newest_day_of_their_region() -> None:
+    metrics = LedgerMetrics()
+    registry = registry_of(metrics)
+    day = date(2016, 9, 12)
+    reasons = [{"leg": leg, "rule": rule} for leg, rule in (("violence", "within_limit"), ("access", "overdue"))]
+    told = {
+        "reasons": json.dumps(reasons),
+        "evidence": json.dumps({"violence": [], "access": ["un/aid-1", "un/aid-2"]}),
+    }
+    metrics.committed(Changes(verdict_log=[verdict(day, "BROKEN")._replace(**told)]), 0.1)
+    assert registry.get_sample_value("trucewatch_convoys_overdue", {"region": "SY01"}) == 2
+    metrics.committed(Changes(verdict_log=[verdict(day + timedelta(days=1), "MET")]), 0.1)
+    assert registry.get_sample_value("trucewatch_convoys_overdue", {"region": "SY01"}) == 0
 
 
 def test_amended_verdicts_are_counted_from_nought_on_and_an_alert_looks_at_met_and_broken_ones() -> None:

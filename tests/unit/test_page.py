@@ -6,12 +6,14 @@ import asyncio
 import csv
 import io
 import json
+import re
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -458,3 +460,24 @@ def test_values_are_written_as_a_machine_reads_them() -> None:
 def test_a_text_that_begins_a_formula_is_quoted_in_csv_and_a_number_is_not() -> None:
     section = Section("s", "s", [Head("a"), Head("b")], [["=1+1", -1], ["@x", "plain"]])
     assert list(csv.reader(io.StringIO(csv_of(section).decode()))) == [["a", "b"], ["'=1+1", "-1"], ["'@x", "plain"]]
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG 2 defines it."""
+    digits = colour.removeprefix("#")
+    parts = [int(2 * each, 16) for each in digits] if len(digits) == 3 else list(bytes.fromhex(digits))
+    linear = [each / 255 / 12.92 if each <= 10 else ((each / 255 + 0.055) / 1.055) ** 2.4 for each in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_ink_on_hatching_has_the_contrast_that_axe_cannot_see_there() -> None:
+    style = (resources.files("streams.page") / "static" / "page.css").read_text("utf-8")
+    # Light, dark; the palette of paper names the ground alone.
+    for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]:
+        colours = dict(re.findall(r"--([\w-]+): (#\w+)", block))
+        stripes = [name for name in colours if name.endswith("-line")]
+        assert stripes == ["broken-line", "unknown-line"]
+        for ground in (*stripes, "broken", "unknown", "met"):
+            ink = colours[f"{ground.removesuffix('-line')}-ink"]
+            light, dark = sorted((luminance(ink), luminance(colours[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ground, ink)

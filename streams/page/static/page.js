@@ -1,7 +1,7 @@
 // Follows new copies; moves through the grid by keys.
-const $ = (id) => document.getElementById(id), all = (selector) => [...document.querySelectorAll(selector)];
-const shown = document.body.dataset, pause = $("pause"), newer = $("newer"), [icon] = all("[rel=icon]");
-let title = document.title, at, source, on = shown.live, taking, typed;
+const doc = document, $ = (id) => doc.getElementById(id), all = (selector) => [...doc.querySelectorAll(selector)];
+const shown = doc.body.dataset, pause = $("pause"), newer = $("newer"), [icon] = all("[rel=icon]");
+let title = doc.title, at, source, on = shown.live, taking, typed;
 let told = shown.version, skew = 0, heard = Date.now(), opened = heard, failed = 0;
 
 const ageSaid = (seconds) => {
@@ -10,7 +10,7 @@ const ageSaid = (seconds) => {
   return `${Math.floor(Math.max(0, seconds))} s`;
 };
 const tick = () => {
-  const now = Date.now(), patience = document.hidden || source?.readyState < 2 ? 30000 : 5000;
+  const now = Date.now(), patience = doc.hidden || source?.readyState < 2 ? 30000 : 5000;
   // A refused stream closes for good. One lost in a machine's sleep says nothing.
   if (on && now - Math.max(heard, opened) > patience) open();
   if (on && now - failed > 5000) whole();
@@ -30,21 +30,21 @@ const rove = () => {
   for (const link of cells) link.tabIndex = link === home ? 0 : -1;
 };
 addEventListener("focusin", ({ target }) => { if (target.matches(".grid a[id]")) { at = target.id; rove(); } });
-addEventListener("input", () => { typed = true; });
-addEventListener("keydown", (event) => {
-  const { key, target, ctrlKey, metaKey, altKey } = event, legend = $("legend");
-  if (ctrlKey || metaKey || altKey || target.closest("form")) return;
+oninput = () => { typed = true; };
+onkeydown = (event) => {
+  const { key, target } = event, legend = $("legend");
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("form")) return;
   if (key === "?" && legend) { legend.open = !legend.open; legend.scrollIntoView(false); }
   const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key] || [];
   const rows = links(), y = rows.findIndex((row) => row.includes(target));
   const next = rows[y + down]?.[rows[y]?.indexOf(target) + right];
   if (next) { event.preventDefault(); next.focus(); }
-});
+};
 
 // Focus stays by id, or by address and place among its like.
 const like = (it) => all(`main ${it.tagName}`).filter((one) => one.href === it.href);
 const keeping = (change) => {
-  const it = document.activeElement, place = like(it).indexOf(it);
+  const it = doc.activeElement, place = like(it).indexOf(it);
   const kept = all("details, .scroll").map(({ id, open, scrollLeft }) => [id, { open, scrollLeft }]);
   change();
   for (const [id, state] of kept) if ($(id)) Object.assign($(id), state);
@@ -52,7 +52,7 @@ const keeping = (change) => {
   rove();
   tick();
 };
-onfocus = () => { document.title = title; icon.href = "/static/icon.svg"; };
+onfocus = () => { doc.title = title; icon.href = "/static/icon.svg"; };
 const put = (parts) => keeping(() => {
   const news = [];
   for (const [id, html] of Object.entries(parts)) {
@@ -65,13 +65,13 @@ const put = (parts) => keeping(() => {
   }
   if (news[0]) $("news").textContent = news.join("; ");
   if (!/BROKEN/.test(news)) return;
-  document.title = `✕ ${title}`;
-  if (!document.hasFocus()) icon.href = "/static/icon-broken.svg";
+  doc.title = `✕ ${title}`;
+  if (!doc.hasFocus()) icon.href = "/static/icon-broken.svg";
 });
 
 // A version is shown once its page is there. No form is taken from under a person's hands.
 const whole = async (asked) => {
-  const behind = shown.version !== told, held = () => !asked && (typed || document.activeElement.closest("form"));
+  const behind = shown.version !== told, held = () => !asked && (typed || doc.activeElement.closest("form"));
   newer.hidden = !behind || !held();
   if (!behind) failed = 0;
   if (!behind || held() || taking) return;
@@ -84,7 +84,7 @@ const whole = async (asked) => {
     if ((on || asked) && !held()) keeping(() => {
       for (const id of ["main", "banner"]) $(id).replaceWith(page.getElementById(id));
       Object.assign(shown, dataset);
-      document.title = title = page.title;
+      doc.title = title = page.title;
       typed = false;
     });
   } catch { failed = Date.now(); }
@@ -101,21 +101,24 @@ const open = () => {
     skew = data.now * 1000 - heard;
     return data;
   };
-  source.addEventListener("ping", hear);
+  source.addEventListener("ping", (event) => {
+    const { workers } = hear(event), old = $("workers");
+    if (old) old.outerHTML = workers;
+  });
   source.onmessage = (event) => {
     const { version, banner, parts } = hear(event), some = shown.live === "fragments" && parts;
     // Parts lead on from what was told last.
     if (shown.version === told && (some || told == version)) { put({ banner, ...some }); shown.version = version; }
     told = String(version);
     whole();
-    if (document.hidden) turn();
+    if (doc.hidden) turn();
   };
 };
 // Browsers open six connections to a server for all tabs: one behind looks in now and then.
 const turn = () => {
   heard = Date.now();
   source = source?.close();
-  if (on && !document.hidden) open();
+  if (on && !doc.hidden) open();
 };
 if (on) {
   pause.hidden = false;
