@@ -43,6 +43,7 @@ class PageProcess:
         self._listen = "127.0.0.1:0"
         self._restarts: list[float] = []
         self._due: float | None = None
+        self._told: tuple[str, ...] = ()
         self._start()
 
     @property
@@ -109,7 +110,7 @@ class PageProcess:
         say(f"{self.name}_restart", f"{reason}; starting it again in {pause:.0f} s", code=code, pause_seconds=pause)
 
     def _start(self) -> None:
-        self._told: tuple[str, ...] = ()
+        self._told = ()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof"],
@@ -151,6 +152,9 @@ class NotifyProcess(PageProcess):
     name = "notifier"
     command = "notify"
     echo = True
+
+    def tell(self, probes: Sequence[str]) -> None:
+        """Tell it nothing: it asks no worker."""
 
     def _options(self) -> list[str]:
         return []
