@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -83,6 +84,17 @@ class Boundaries:
         point = Point(longitude, latitude)
         near = self._near(point)
         return region in self._containing(point) or (near is not None and near.region == region)
+
+    def shapes(self) -> dict[str, Any]:
+        """Return the GeoJSON geometry of each region, its polygons as one and outlined as RFC 7946 has it."""
+        parts: defaultdict[str, list[Any]] = defaultdict(list)
+        for code, geometry in zip(self._codes, self._geometries, strict=True):
+            if code in self._names:
+                parts[code].append(geometry)
+        return {
+            code: json.loads(shapely.to_geojson(shapely.orient_polygons(shapely.union_all(geometries))))
+            for code, geometries in parts.items()
+        }
 
     def covered(self) -> list[tuple[str, str]]:
         """Return each region that no point can reach, with the one that lies over it."""
