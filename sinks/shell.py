@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +49,7 @@ class Session:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._copy = _identity(path)
+        self._thread = ThreadPoolExecutor(1)
         self._connection = open_published(path)
 
     def renew(self) -> bool:
@@ -80,17 +83,27 @@ class Session:
                 )
         for each in statements:
             with self._told():
-                found = self._connection.execute(each)
+                found = self._apart(partial(self._connection.execute, each))
                 columns = [name for name, *_ in found.description or ()]
             yield Answer(columns, self._rows(found))
 
     def _rows(self, found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         while True:
             with self._told():
-                piece = found.fetchmany(_PIECE)
+                piece = self._apart(lambda: found.fetchmany(_PIECE))
             if not piece:
                 return
             yield from piece
+
+    def _apart(self, work: Callable[[], Any]) -> Any:
+        """Work on a thread of its own: DuckDB computes a result without ever looking for Ctrl-C."""
+        working = self._thread.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            wait([working])
+            raise
 
     @contextmanager
     def _told(self) -> Iterator[None]:
