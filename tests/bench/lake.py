@@ -28,7 +28,7 @@ UPDATE about SET agreement_id = $id,
 """
 _REPEATED = """
 INSERT INTO reports BY NAME
-SELECT * REPLACE (
+SELECT * EXCLUDE (n) REPLACE (
     $base + n * $step + fact_offset AS fact_offset, report_id || '-' || n AS report_id, '{}' AS raw,
     truce_day + (hash(n, fact_offset) % $days)::INTEGER AS truce_day
 )

@@ -22,9 +22,7 @@ pytestmark = [pytest.mark.broker, every_alone]
 COUNT = """
 import json, sys
 from pathlib import Path
-import pandas, polars, pyarrow.dataset
-# By itself pandas makes categories of a partition's values, and has none for NULL.
-hive = pyarrow.dataset.partitioning(flavor="hive")
+import pandas, polars
 folder = Path(sys.argv[1])
 told = {}
 for name, columns in json.loads(sys.argv[2]).items():
@@ -33,7 +31,6 @@ for name, columns in json.loads(sys.argv[2]).items():
     for tool, frame in {
         "pandas": pandas.read_parquet(file),
         "pandas, CSV": pandas.read_csv(csv, keep_default_na=False, na_values=[""], low_memory=False),
-        "pandas, partitions": pandas.read_parquet(parts, partitioning=hive),
         "polars": polars.read_parquet(file),
         "polars, CSV": polars.read_csv(csv, infer_schema_length=None),
         "polars, partitions": polars.read_parquet(parts / "**" / "*.parquet", hive_partitioning=True),
@@ -88,7 +85,7 @@ def test_counts_and_sums_are_those_of_the_file_in_pandas_and_polars(
             ).fetchall()
             wanted[name] = [row[0], list(row[1 : 1 + len(columns)]), list(row[1 + len(columns) : -1])]
     told = json.loads(tools.said(tools.python, "-c", COUNT, folder, json.dumps(numbers), cwd=folder))
-    assert len(told) == 6 * len(wanted) > 300
+    assert len(told) == 5 * len(wanted) > 250
     assert {each: found for each, found in told.items() if found != wanted[each.partition(" by ")[0]]} == {}
 
 
