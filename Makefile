@@ -78,7 +78,7 @@ stalls: $(READY) ## Measure crowds of valid reports: CPU, memory, longest hold (
 	@$(BIN)/python -m tests.bench.stalls $(STALLS)
 
 crash: $(READY) ## Kill, hang, cut off and fill up hundreds of times; count what was lost (CRASH="--broker kafka")
-	@$(BIN)/python -m tests.crash --kills 300 --takeovers 20 --outages 1 5 30 60 --full-disks 20 $(CRASH)
+	@$(BIN)/python -m tests.crash --kills 300 --takeovers 20 --outages 1 5 30 60 --full-disks 20 --sender-kills 50 $(CRASH)
 
 kafka: $(READY) ## Start Apache Kafka on loopback for development (needs Java 17 and Maven)
 	@$(BIN)/python deploy/kafka-local/kafka.py start

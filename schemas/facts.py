@@ -161,18 +161,13 @@ class CoverageFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, 
 class CountLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """Line of a bulletin; ``region`` is None for the whole country.
 
-    Facts of earlier versions hold one ``accused`` as text, which is read as a list of one.
+    ``accused`` names those held responsible, as written: one accusation of them all.
     """
 
     count: int
     region: str | None = None
-    accused: tuple[str, ...] | str = ()
+    accused: tuple[str, ...] = ()
     kind_as_given: str | None = None
-
-    @property
-    def accused_names(self) -> tuple[str, ...]:
-        """Those held responsible, as written: one accusation of them all."""
-        return (self.accused,) if isinstance(self.accused, str) else self.accused
 
 
 class BulletinFact(ReportHeader, frozen=True, kw_only=True, omit_defaults=True, tag="bulletin"):
@@ -242,8 +237,8 @@ class RejectFact(Header, frozen=True, kw_only=True, omit_defaults=True, tag="rej
     The fact's value keeps its original bytes.
 
     ``feed`` and ``report_id`` are filled in when the record was readable enough to tell. ``size`` is the length of a
-    record of which the value keeps only the beginning, in bytes. ``tells`` is None in facts of earlier versions, and
-    for the topic of rejects.
+    record of which the value keeps only the beginning, in bytes. ``tells`` is None for
+    the topic of rejects.
     """
 
     code: str

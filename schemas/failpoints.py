@@ -28,6 +28,7 @@ Step = Literal[
     "receipts.refused",  # receipts of refused reports are written, rejects may not be
     "receipts.kept",  # the flush's receipts are in their file, its rows are not committed
     "receipts.told",  # the receipts are written, their file is still there
+    "verdicts.told",  # the verdicts topic has what the flush changed
     "outbox.keeping",  # checked reports are numbered, not committed
     "outbox.kept",
     "outbox.sent",  # the broker has reports, the outbox does not say so
@@ -36,6 +37,10 @@ Step = Literal[
     "outbox.read",  # receipts are in memory
     "outbox.telling",
     "outbox.told",
+    "notify.noting",  # events and position are written, not committed
+    "notify.noted",
+    "notify.delivered",  # a receiver has an event, the log does not say so
+    "notify.taken",
     "store.migrating",  # the tables are made, not committed
     "store.migrated",
     "store.viewing",  # views, macros and comments are made anew, not committed

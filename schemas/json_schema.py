@@ -14,7 +14,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from schemas.agreement import Agreement
+from schemas.events import CloudEvent
 from schemas.gazetteer_file import GazetteerFile
+from schemas.present_verdicts import PresentGate, PresentVerdict
 from schemas.receipts import Receipt
 from schemas.rejects import REPORTS_BY_TYPE, DeadLetter, RejectCode
 
@@ -24,7 +26,7 @@ LOCAL_TIMES = {"date-time": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$", "time": r"
 
 
 def export() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas by name: of every report type, the reject, the receipt, and the files of a country.
+    """Return the JSON Schemas by name: of every report type, what is told of reports and days, and a country's files.
 
     A reject is described by the headers of its Kafka record, as an object of header names and texts; its value is
     the rejected record's own. A receipt is one line of its record's value.
@@ -34,7 +36,13 @@ def export() -> dict[str, dict[str, Any]]:
     meanings = "\n".join(f"{code}: {code.meaning}" for code in RejectCode)
     reject["$defs"]["RejectCode"]["description"] = f"Why a record was rejected.\n\n{meanings}"
     files = {"agreement": _file_schema(Agreement), "gazetteer": _file_schema(GazetteerFile)}
-    return schemas | {"reject": reject, "receipt": _receipt_schema()} | files
+    told: dict[str, type[msgspec.Struct]] = {
+        "receipt": Receipt,
+        "verdict": PresentVerdict,
+        "gate": PresentGate,
+        "event": CloudEvent,
+    }
+    return schemas | {"reject": reject} | {name: _told_schema(each) for name, each in told.items()} | files
 
 
 def render(schema: dict[str, Any]) -> str:
@@ -42,9 +50,9 @@ def render(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _receipt_schema() -> dict[str, Any]:
-    _, defined = msgspec.json.schema_components([Receipt])
-    schema: dict[str, Any] = _headed(Receipt) | defined["Receipt"] | {"additionalProperties": False}
+def _told_schema(model: type[msgspec.Struct]) -> dict[str, Any]:
+    _, defined = msgspec.json.schema_components([model])
+    schema: dict[str, Any] = _headed(model) | defined[model.__name__] | {"additionalProperties": False}
     return schema
 
 

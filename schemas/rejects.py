@@ -76,11 +76,6 @@ class RejectCode(StrEnum):
         "give WGS 84 degrees; latitude and longitude may be swapped",
     )
     INTERVAL_BACKWARDS = ("interval_backwards", "A stretch of time ends before it starts.", "swap from and to")
-    TOLL_OUT_OF_ORDER = (
-        "toll_out_of_order",
-        "A toll's low figure is above its high one; rejected by earlier versions only.",
-        "publish it again: it is accepted, and its toll counts nothing",
-    )
     PLACE_EMPTY = ("place_empty", "A place says nothing.", "give at least one of pcode, names and point")
     MERGE_UNCLEAR = (
         "merge_unclear",

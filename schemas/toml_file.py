@@ -25,8 +25,6 @@ WORDS: Mapping[str, str] = {
     "datetime_parsing": "a local date and time, such as 2016-09-12T19:00:00",
     "datetime_from_date_parsing": "a local date and time, such as 2016-09-12T19:00:00",
 }
-#: Keys of earlier versions, by the present name.
-RENAMED: Mapping[int | str, str] = {"arabic": "local"}
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -124,8 +122,6 @@ def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
         return "required, but missing"
     if error["type"] == "extra_forbidden":
         key, known = error["loc"][-1], fields_at(model, error["loc"][:-1])
-        if RENAMED.get(key) in known:
-            return f"renamed: write {RENAMED[key]!r}"
         return f"unknown key{did_you_mean(key, known)}"
     return say(error, WORDS)
 

@@ -32,17 +32,25 @@ class TopicSpec:
     partitions: int
     retention_ms: int
     max_bytes: int = MAX_MESSAGE_BYTES
+    compacted: bool = False
+
+    @property
+    def keeping(self) -> dict[str, str]:
+        """Configuration without which the topic would lose what it is for."""
+        if self.compacted:
+            return {"cleanup.policy": "compact"}
+        # A cluster may have limits of size for all topics: what it deleted by them could not be judged again.
+        for_ever = {"cleanup.policy": "delete", "retention.ms": str(KEEP_FOR_EVER), "retention.bytes": "-1"}
+        return for_ever if self.retention_ms == KEEP_FOR_EVER else {}
 
     @property
     def config(self) -> dict[str, str]:
         """Kafka topic configuration."""
-        # A cluster may have limits of size for all topics: what it deleted by them could not be judged again.
-        for_ever = {"retention.bytes": "-1"} if self.retention_ms == KEEP_FOR_EVER else {}
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_bytes),
-            **for_ever,
+            **self.keeping,
         }
 
     def config_on(self, replicas: int) -> dict[str, str]:
@@ -100,6 +108,10 @@ class Topics:
         """The one-partition topic whose order is the ledger's truth."""
         return f"{self.prefix}.facts.{agreement}.v1"
 
+    def verdicts(self, agreement: str) -> str:
+        """Output topic of an agreement's present verdicts, compacted."""
+        return f"{self.prefix}.verdicts.{agreement}.v1"
+
     def intake_group(self, agreement: str) -> str:
         """The consumer group of one agreement's intake workers; each group reads every record."""
         return f"{self.prefix}.intake.{agreement}"
@@ -125,6 +137,7 @@ class Topics:
         feeds = [TopicSpec(name, self.partitions, THIRTY_DAYS_MS) for name in self.inputs]
         # Nobody waits to be told of a replay.
         feeds.append(TopicSpec(self.receipts, 1, THIRTY_DAYS_MS))
+        feeds += [TopicSpec(self.verdicts(each), 1, KEEP_FOR_EVER, compacted=True) for each in agreements]
         return (
             *(archives if archive else feeds),
             TopicSpec(self.rejects, 1, THIRTY_DAYS_MS, max_bytes=written),

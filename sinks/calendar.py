@@ -23,8 +23,6 @@ from schemas.truceday import MICROS_PER_SECOND, Micros, TruceCalendar
 
 _DAY = timedelta(days=1)
 _USUAL_SECONDS = 24 * 3600
-#: The first version of the tables that holds the calendar.
-_HELD_SINCE = 3
 
 
 class Calendar(NamedTuple):
@@ -75,9 +73,7 @@ def check_calendar(connection: duckdb.DuckDBPyConnection, agreement: Agreement, 
     Raises:
         UsageError: they do.
     """
-    ((version,),) = connection.execute("SELECT schema_version FROM about").fetchall()
-    # What is of an earlier version has judged nothing: rules and calendars came together.
-    release, difference = _held(connection, agreement) if version >= _HELD_SINCE else ("", None)
+    release, difference = _held(connection, agreement)
     if difference is not None:
         raise calendar_refused(path, release, difference)
 

@@ -32,8 +32,6 @@ _COMMENT = re.compile(r"^COMMENT ON .*;\n", re.MULTILINE)
 #: Edition of the rules that reports count and link by and days are judged by, docs/judging.md. It counts up with any
 #: change to one: no file goes on under other rules than it began with.
 RULES = 2
-#: Files of earlier versions of the tables were judged by the first edition.
-_EDITIONS_SINCE = 3
 #: Edition of the sentences that reasons and hints are written in. It counts up with any change to one: verify compares
 #: no sentence of another edition.
 SENTENCES = 2
@@ -86,11 +84,15 @@ def stored_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     return int(number)
 
 
-def check_version(stored: int, path: Path) -> None:
-    """Refuse a file that newer software has changed.
+def check_current(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) -> None:
+    """Refuse a file of newer tables than this software's, or judged by another edition of the rules.
+
+    To judge its days again would not do: its links, tallies and tolls rest on those rules as well, and what was held
+    at an instant would be told partly by the one edition and partly by the other.
 
     Raises:
-        StoreUnavailable: the schema version is newer than this software's.
+        StoreUnavailable: it is newer than this software's.
+        UsageError: it is older.
     """
     newest = max(migrations())
     if stored > newest:
@@ -98,22 +100,12 @@ def check_version(stored: int, path: Path) -> None:
             f"{path} has schema version {stored}, but trucewatch {software_version()} knows versions up to {newest}: "
             "upgrade trucewatch"
         )
-
-
-def check_rules(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) -> None:
-    """Refuse a file that holds what other editions of the rules made of its reports.
-
-    To judge its days again would not do: its links, tallies and tolls rest on those rules as well, and what was held
-    at an instant would be told partly by the one edition and partly by the other.
-
-    Raises:
-        StoreUnavailable: the edition is newer than this software's.
-        UsageError: it is older.
-    """
-    held = "coalesce(rules, 1)" if stored >= _EDITIONS_SINCE else "1"
-    ((edition, next_offset),) = connection.execute(
-        f"SELECT {held}, next_offset FROM about, ledger_state"  # noqa: S608 - one of two
-    ).fetchall()
+    edition, next_offset = 0, 1
+    # Tables before the first that are known do not say by which rules they were filled.
+    if stored >= min(migrations()):
+        ((edition, next_offset),) = connection.execute(
+            "SELECT coalesce(rules, 1), next_offset FROM about, ledger_state"
+        ).fetchall()
     if next_offset == 0 or edition == RULES:
         return
     if edition > RULES:
@@ -125,23 +117,6 @@ def check_rules(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) 
         "move the files of its folder away and start its ledger, which judges anew from the topic's beginning; that "
         "version goes on reading them",
     )
-
-
-def check_current(connection: duckdb.DuckDBPyConnection, stored: int, path: Path) -> None:
-    """Refuse to read a file of another schema version, or of another edition of the rules.
-
-    Raises:
-        StoreUnavailable: it is newer than this software's.
-        UsageError: it is older.
-    """
-    check_version(stored, path)
-    check_rules(connection, stored, path)
-    newest = max(migrations())
-    if stored < newest:
-        raise UsageError(
-            f"{path} has schema version {stored}, this is trucewatch for version {newest}",
-            "start its ledger once with this version, which brings the file up to date",
-        )
 
 
 def check_agreement(connection: duckdb.DuckDBPyConnection, agreement: Agreement, path: Path) -> None:
@@ -180,12 +155,14 @@ def migrate(
             continue
         connection.execute("BEGIN")
         connection.execute(sql)
-        if number == 1:
+        if stored == 0:
             connection.execute(
-                "INSERT INTO about VALUES (1, ?, ?, ?, ?, NULL)",
+                "INSERT INTO about (schema_version, agreement_id, title, agreement, software_version) "
+                "VALUES (0, ?, ?, ?, ?)",
                 [agreement.id, agreement.title, agreement.model_dump_json(), software_version()],
             )
             connection.execute("INSERT INTO ledger_state VALUES (0, 0, NULL, -1, '{}', 0, '')")
+        stored = number
         connection.execute("UPDATE about SET schema_version = ?", [number])
         reached("store.migrating")
         connection.execute("COMMIT")

@@ -13,7 +13,6 @@ sent and not noted is sent again, which is harmless. Nothing is ever deleted.
 from __future__ import annotations
 
 import fcntl
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,14 +21,12 @@ from typing import Any, NamedTuple, Self
 
 from msgspec import structs
 
-from schemas.errors import StoreFull, StoreUnavailable
 from schemas.failpoints import reached
 from schemas.receipts import KEPT, Receipt, digest_of
+from sinks.sqlite_file import SqliteFile, mapped
 
 #: Name of the file in an outbox's folder, and of the lock that whoever sends holds.
 OUTBOX, SENDING = "outbox.sqlite", "sending.lock"
-#: How long another command may hold the file.
-_BUSY_SECONDS = 30.0
 #: Reports handed over to be sent at once.
 _AT_ONCE = 1_000
 
@@ -108,12 +105,8 @@ class Entering(NamedTuple):
     line: int
 
 
-class Outbox:
+class Outbox(SqliteFile):
     """Outbox in a folder; made by ``open``."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -123,21 +116,7 @@ class Outbox:
             StoreFull: the disk is full.
             StoreUnavailable: the file is damaged, unwritable or none of ours.
         """
-        path = folder / OUTBOX
-        with _mapped(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            try:
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_TABLES)
-            except sqlite3.Error:
-                connection.close()
-                raise
-        return cls(path, connection)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        return cls.opened(folder / OUTBOX, _TABLES)
 
     def keep(self, entering: Iterable[Entering], agreement: str) -> int:
         """Keep reports that are not there yet, all or none; return how many are new.
@@ -243,10 +222,10 @@ class Outbox:
         Raises:
             StoreUnavailable: the lock cannot be had.
         """
-        with _mapped(self._path):
+        with mapped(self._path):
             lock = self._path.with_name(SENDING).open("a")
         with lock:
-            with _mapped(self._path):
+            with mapped(self._path):
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -265,38 +244,7 @@ class Outbox:
     def _select(self, which: str, values: tuple[object, ...]) -> list[Kept]:
         return [_kept(row) for row in self._read(f"SELECT {_COLUMNS} FROM reports WHERE {which}", values)]  # noqa: S608
 
-    def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with _mapped(self._path):
-            found: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
-        return found
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _mapped(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite rolls back by itself when the disk is full.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
 
 def _kept(row: tuple[Any, ...]) -> Kept:
     kept = Kept(*row)
     return kept._replace(counted=None if kept.counted is None else bool(kept.counted))
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors, and the operating system's, into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise StoreFull(f"{path}: {StoreFull.SIGN}; free some space and try again, nothing was lost") from error
-        raise StoreUnavailable(f"{path} cannot be used: {error}") from error
-    except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be used: {error.strerror or error}") from error

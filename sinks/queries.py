@@ -13,6 +13,7 @@ import duckdb
 
 from schemas.agreement import Agreement, ViolenceRules
 from schemas.rows import (
+    VERDICT_COLUMNS,
     BulletinRow,
     Claim,
     Contribution,
@@ -158,6 +159,13 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
         writer=writer,
         **(_of_linking(connection, log_start) if agreement.linking else {}),
     )
+
+
+def present_verdicts(connection: duckdb.DuckDBPyConnection) -> list[DayVerdict]:
+    """Return the rows of ``day_verdicts``, with each tick's place as the file counts it."""
+    names = ", ".join("epoch_us(recorded_at)" if name == "recorded_at" else name for name in VERDICT_COLUMNS)
+    found = connection.execute(f"SELECT {names} FROM day_verdicts").fetchall()  # noqa: S608 - columns of ours
+    return [DayVerdict._make((*row, True)) for row in found]
 
 
 def priors(

@@ -23,7 +23,7 @@ from sinks import queries
 from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped
-from sinks.migrations import check_agreement, check_rules, check_version, stored_version
+from sinks.migrations import check_agreement, check_current, stored_version
 from sinks.opening import copies, suspect
 from sinks.reading import open_published
 
@@ -97,8 +97,7 @@ def _next_offset_of(copy: Path, agreement: Agreement, log: FactsLog, why: str) -
                 os.close(file)
         with closing(open_published(copy)) as connection, mapped(copy):
             stored = stored_version(connection, copy)
-            check_version(stored, copy)
-            check_rules(connection, stored, copy)
+            check_current(connection, stored, copy)
             check_agreement(connection, agreement, copy)
             check_calendar(connection, agreement, copy)
             known = connection.execute(queries.FACTS_LOG).fetchall()

@@ -26,13 +26,13 @@ import numpy.typing as npt
 from schemas.agreement import Agreement
 from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
-from schemas.rows import Changes, Evidence, Identity, Prior, Resumed
+from schemas.rows import Changes, DayVerdict, Evidence, Identity, Prior, Resumed
 from sinks import queries
 from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
 from sinks.linking import LinkingAnswers
-from sinks.migrations import check_agreement, check_rules, check_version, migrate, stored_version
+from sinks.migrations import check_agreement, check_current, migrate, stored_version
 from sinks.opening import (
     LIVE,
     PUBLISHED,
@@ -159,9 +159,8 @@ class Store:
                 check_blocks(source, live)
                 stored = stored_version(connection, live)
                 check_filled(stored, live)
-                check_version(stored, live)
                 if stored:
-                    check_rules(connection, stored, live)
+                    check_current(connection, stored, live)
                     check_agreement(connection, agreement, live)
                     check_calendar(connection, agreement, live)
                 migrate(connection, stored, agreement)
@@ -202,6 +201,11 @@ class Store:
         """
         with self._guarded():
             return queries.resume(self._connection, self._agreement, self._log_start)
+
+    def present_verdicts(self) -> list[DayVerdict]:
+        """Return the rows of ``day_verdicts`` at the last commit."""
+        with self._guarded():
+            return queries.present_verdicts(self._connection)
 
     def key_hashes(self) -> Iterator[npt.NDArray[np.int64]]:
         """Yield the key hashes of every identity known, in arrays of some size."""

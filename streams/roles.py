@@ -35,6 +35,7 @@ from streams.ledger.handler import FlushRules, LedgerHandler
 from streams.ledger.receipts import LedgerReceipts
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
+from streams.ledger.verdicts import LedgerVerdicts
 from streams.security import cluster
 from streams.settings import Role, Settings
 
@@ -59,7 +60,10 @@ def run_role(role: Role, settings: Settings) -> None:
     specs = topics.specs((agreement.id,), archive=settings.stamps == "archive")
     if role == "ledger":
         # An account of a ledger need not see what feeds write.
-        specs = tuple(spec for spec in specs if spec.name in (topics.facts(agreement.id), topics.receipts))
+        own = (topics.facts(agreement.id), topics.receipts, topics.verdicts(agreement.id))
+        specs = tuple(spec for spec in specs if spec.name in own)
+    else:
+        specs = tuple(spec for spec in specs if spec.name != topics.verdicts(agreement.id))
     asyncio.run(ensure_topics(broker, specs))
     identity = asyncio.run(log_identity(broker, topics.facts(agreement.id)))
     gc.freeze()
@@ -133,23 +137,21 @@ def _run_ledger(
             limits=StoreLimits(memory=settings.memory_limit),
         )
 
+    live = settings.stamps == "clock"
+    producer = partial(BatchProducer, broker, settings.broker_patience_seconds)
+    verdicts_topic = topics.verdicts(agreement.id)
     handler = LedgerHandler(
         agreement,
         open_store,
         Cadence(timedelta(seconds=settings.publish_seconds)),
         FlushRules(settings.flush_records, settings.flush_seconds),
-        Ticker(BatchProducer(broker, settings.broker_patience_seconds), facts_topic)
-        if settings.stamps == "clock"
-        else None,
+        Ticker(producer(), facts_topic) if live else None,
         record_at=partial(record_at, broker),
         stale_lock_reaper=StaleLockReaper(data / LIVE, settings.stall_seconds),
-        receipts=LedgerReceipts(
-            BatchProducer(broker, settings.broker_patience_seconds), topics.receipts, agreement, data
-        )
-        if settings.stamps == "clock"
-        else None,
+        receipts=LedgerReceipts(producer(), topics.receipts, agreement, data) if live else None,
+        verdicts=LedgerVerdicts(producer(), verdicts_topic, agreement) if live else None,
     )
-    writes = {facts_topic} | _told(settings, topics) if settings.stamps == "clock" else ()
+    writes = (facts_topic, topics.receipts, verdicts_topic) if live else ()
     options = _options(settings, broker, identity, writes)
     app = ledger_app(topics.ledger_group(agreement.id), facts_topic, handler, options)
     folder = Writable(data)

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     outbox: Path | None = Field(
         None, description="Folder of a feed's outbox: `publish` keeps reports there before it sends them."
     )
+    notify_receivers: Path | None = Field(
+        None, description="TOML file of the receivers that `notify` tells; with it `up` runs `notify` too."
+    )
     gateway_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] = Field(
         "127.0.0.1:8481", description="Where `gateway` listens, `host:port`; port 0 is a free one."
     )
@@ -210,15 +213,6 @@ def environment(settings: Settings) -> dict[str, str]:
     """Return settings as environment variables, for a worker process to read back unchanged."""
     values = settings.model_dump(mode="json")
     return {variable(name): str(value) for name, value in values.items() if value is not None}
-
-
-def settings_table() -> str:
-    """Return every setting as the Markdown table that docs/operating.md carries."""
-    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        lines.append(f"| `{variable(name)}` | {default} | {field.description} |")
-    return "\n".join(lines) + "\n"
 
 
 def _shown(name: str, value: str) -> str:

@@ -22,15 +22,11 @@ from schemas.reports.kinds import (
     PositionReport,
     Report,
     Retraction,
-    Tally,
 )
 from schemas.reports.parts import Interval, Party, Place, Point, Source, Toll
 from schemas.reports.words import (
     FEED_NAME,
-    AccessConstraint,
-    Confidence,
     ConvoyStep,
-    Count,
     Day,
     FeedName,
     IncidentKind,
@@ -41,7 +37,6 @@ from schemas.reports.words import (
     ReportId,
     ReportReference,
     Status,
-    Text,
     TimePrecision,
 )
 
@@ -49,13 +44,10 @@ __all__ = [
     "ANY_REPORT",
     "FEED_NAME",
     "REPORT_TYPES",
-    "AccessConstraint",
     "AnyReport",
     "Bulletin",
-    "Confidence",
     "ConvoyReport",
     "ConvoyStep",
-    "Count",
     "CoverageNotice",
     "Day",
     "Declaration",
@@ -77,8 +69,6 @@ __all__ = [
     "Retraction",
     "Source",
     "Status",
-    "Tally",
-    "Text",
     "TimePrecision",
     "Toll",
 ]

@@ -1,8 +1,9 @@
-"""The incident reports of a file, read from their raw bytes and joined to incidents."""
+"""The incident reports of a file, read from their raw bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from sys import intern
 
 from pydantic import ValidationError
 
@@ -10,40 +11,18 @@ from schemas.agreement import Agreement
 from schemas.errors import StoreUnavailable
 from schemas.missing import is_missing
 from schemas.reports import ANY_REPORT, AnyReport, IncidentReport, Party, Source, Status
-from schemas.truceday import Micros, to_micros
+from schemas.truceday import to_micros
 from sinks.verify.history import NaiveReport
-from sinks.verify.incidents import NaiveIncident
-from sinks.verify.linking import Linking
 from sinks.verify.published import Published
 
 
-def linking_of(file: Published, region: str, since: Micros | None = None) -> Linking:
-    """Return the incidents of a file, at least those of ``region``, or of them those that begin ``since`` then.
-
-    Without linking each region is read when it is asked for; with it a report may be linked to one of any region,
-    and all of them are read once.
-    """
-    if file.agreement.linking is None:
-        return Linking(file.agreement, file.days, _revisions(file, region, since))
-    if file.linking is None:
-        file.linking = Linking(file.agreement, file.days, _revisions(file))
-    return file.linking
-
-
-def incidents_now(file: Published) -> list[NaiveIncident]:
-    """Return every incident of a file with linking, as all its reports make them."""
-    return linking_of(file, "").incidents()
-
-
-def _revisions(file: Published, region: str | None = None, since: Micros | None = None) -> Iterator[NaiveReport]:
-    """Yield every revision of the reports that once told an incident (in ``region``, that begins ``since`` then)."""
-    told = """
-        select feed, report_id from reports where type = 'incident' and ($region::varchar is null or region = $region)
-        and ($since::bigint is null or epoch_us(occurred_from) >= $since)"""
+def revisions(file: Published, regions: Sequence[str]) -> Iterator[NaiveReport]:
+    """Yield every revision of the reports that ever told an incident in one of ``regions``."""
+    told = "select feed, report_id from reports where type = 'incident' and region in (select unnest($1::varchar[]))"
     sql = f"""
         select fact_offset, region, place_key, place_precision, raw
-        from reports semi join ({told}) using (feed, report_id) order by fact_offset"""  # noqa: S608
-    for offset, of, place_key, precision, raw in file.stream(sql, {"region": region, "since": since}):
+        from reports semi join ({told}) using (feed, report_id)"""  # noqa: S608
+    for offset, of, place_key, precision, raw in file.stream(sql, [list(regions)]):
         naive = naive_report(file.agreement, read_raw(file, raw), offset)
         yield naive._replace(regions=(of,), place_key=place_key, place_precision=precision or "unknown")
 
@@ -64,7 +43,8 @@ def naive_report(agreement: Agreement, report: AnyReport, offset: int) -> NaiveR
     """Return a report as far as its own text tells it; of other kinds than incidents only what all have."""
     naive = NaiveReport(
         offset=offset,
-        feed=report.feed,
+        # Millions of reports share the same few, and all stay.
+        feed=intern(report.feed),
         report_id=report.report_id,
         revision=report.revision,
         active=report.status is Status.ACTIVE,
@@ -112,4 +92,4 @@ def in_scope(agreement: Agreement, parties: list[Party]) -> bool:
 def _told_by(source: Source) -> list[str]:
     """Return the first teller of a source, none where it writes that nobody is known."""
     named = [name for name in (source.origin, source.name) if name is not None and not is_missing(name)]
-    return named[:1]
+    return [intern(name) for name in named[:1]]

@@ -8,31 +8,36 @@ from schemas.rows import LinkedIncident, LinkedReport
 from sinks.verify.candidates import GOVERNORATE, distance, place_class
 from sinks.verify.difference import Difference
 from sinks.verify.history import NaiveReport
-from sinks.verify.incident_rows import incidents_now
 from sinks.verify.incidents import NaiveIncident
-from sinks.verify.published import Published
+from sinks.verify.linking import Linking
+from sinks.verify.past import Past
 
 
-def check_linked_incidents(file: Published) -> Iterator[Difference]:
+def check_linked_incidents(past: Past, linking: Linking) -> Iterator[Difference]:
     """Check each incident of several reports, its name and its content."""
-    rows = [incident_row(incident) for incident in _of_several(file)]
+    rows = [incident_row(incident) for incident in _of_several(linking)]
     # The database gives lists.
     recounted = {
         row[:2]: tuple(list(value) if isinstance(value, tuple) else value for value in row[2:]) for row in rows
     }
-    yield from file.compare("linked_incidents", LinkedIncident._fields, 2, recounted)
+    where = "region in (select unnest($1::varchar[]))"
+    yield from past.file.compare(
+        "linked_incidents", LinkedIncident._fields, 2, recounted, where, [sorted(linking.regions)]
+    )
 
 
-def check_linked_reports(file: Published) -> Iterator[Difference]:
+def check_linked_reports(past: Past, linking: Linking) -> Iterator[Difference]:
     """Check which reports make it, and what each is shown to be linked by."""
-    recounted = {row[:4]: row[4:] for incident in _of_several(file) for row in report_rows(incident)}
-    yield from file.compare("linked_reports", LinkedReport._fields, 4, recounted)
+    recounted = {row[:4]: row[4:] for incident in _of_several(linking) for row in report_rows(incident)}
+    where = """(incident_feed, incident_report_id) in
+        (select (feed, report_id) from linked_incidents where region in (select unnest($1::varchar[])))"""
+    yield from past.file.compare("linked_reports", LinkedReport._fields, 4, recounted, where, [sorted(linking.regions)])
 
 
-def _of_several(file: Published) -> list[NaiveIncident]:
-    if file.agreement.linking is None:
+def _of_several(linking: Linking) -> list[NaiveIncident]:
+    if linking.agreement.linking is None:
         return []
-    return [incident for incident in incidents_now(file) if len(incident.members) > 1]
+    return [incident for incident in linking.incidents() if len(incident.members) > 1]
 
 
 def incident_row(incident: NaiveIncident) -> LinkedIncident:

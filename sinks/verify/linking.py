@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -41,10 +41,13 @@ class Linking:
     A moment is an offset: known are the facts before it. ``reports`` must hold every revision of each identity.
     """
 
-    def __init__(self, agreement: Agreement, days: Days, reports: Iterable[NaiveReport]) -> None:
+    def __init__(
+        self, agreement: Agreement, days: Days, reports: Iterable[NaiveReport], regions: Sequence[str] | None = None
+    ) -> None:
         self.agreement = agreement
         self.days = days
-        self._regions = frozenset(agreement.regions)
+        #: Where incidents are looked for; reports elsewhere are none of them.
+        self.regions = frozenset(agreement.regions if regions is None else regions)
         self._known = _known(reports)
         #: By revision, and by feed of the other, its candidates, the closest first.
         self._near: dict[tuple[str, str, int], dict[str, list[Pair]]] = {}
@@ -81,7 +84,7 @@ class Linking:
         """Every revision of an incident report that was present at some time, by region."""
         found: dict[str, list[NaiveReport]] = defaultdict(list)
         for known in self._known.values():
-            for report in dict.fromkeys(known.present):
+            for report in {_key(report): report for report in known.present}.values():
                 if self._is_ours(report):
                     found[report.regions[0]].append(report)
         return found
@@ -109,7 +112,7 @@ class Linking:
         return Member(report, standing, told_first, next((link for link in links if report in link[:2]), None))
 
     def _is_ours(self, report: NaiveReport) -> bool:
-        return report.type == "incident" and report.regions[0] in self._regions
+        return report.type == "incident" and report.regions[0] in self.regions
 
     def _stands(self, report: NaiveReport, before: int, raised: NaiveReport | None = None) -> bool:
         """Whether a revision stands, or would if ``raised``, a retracted one, stood again."""
@@ -292,23 +295,16 @@ class Linking:
                 found[incident.feed, incident.report_id] = incident
         return list(found.values())
 
-    def led_by(self, identities: Iterable[Identity], before: int = NOW) -> list[NaiveIncident]:
-        """Return the incidents whose content comes from one of these reports before all others."""
-        found = []
-        for identity in identities:
-            incident = self.incident_of(identity, before)
-            if incident is not None and incident.content.lead.identity == identity:
-                found.append(incident)
-        return found
+    def led_by(self, identity: Identity, before: int) -> tuple[int, int, NaiveIncident | None]:
+        """Return the incident whose content comes from a report before all others, and between which moments it does.
 
-    def unchanged(self, identities: Iterable[Identity], before: int) -> tuple[int, int]:
-        """Return the moments between which no fact made another incident of these: after the first, up to the last."""
-        low, high = self._untold(identities, before)
-        for identity in identities:
-            if self.incident_of(identity, before) is not None:
-                since, until = next((one, last) for one, last, _ in self._found[identity] if one < before <= last)
-                low, high = max(low, since), min(high, until)
-        return low, high
+        The moments are after the first and up to the last. None where the report leads no incident.
+        """
+        incident = self.incident_of(identity, before)
+        if incident is None:
+            return *self._untold((identity,), before), None
+        low, high = next((low, high) for low, high, _ in reversed(self._found[identity]) if low < before <= high)
+        return low, high, incident if incident.content.lead.identity == identity else None
 
     def _untold(self, identities: Iterable[Identity], before: int) -> tuple[int, int]:
         """Return the moments between which no revision of these reports came."""

@@ -11,7 +11,8 @@ from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
 
 _ACCUSED = """
-select 'reports', 'offset ' || fact_offset, accused, accused_parties from reports where accused is not null
+select 'reports', 'offset ' || min(fact_offset), accused, accused_parties from reports where accused is not null
+group by accused, accused_parties
 union all
 select 'bulletins', feed || '/' || report_id || ', ' || line, accused, accused_parties from bulletins
 where accused is not null

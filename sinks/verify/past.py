@@ -18,7 +18,6 @@ from schemas.truceday import MICROS_PER_HOUR
 from sinks.verify.bulletins import adds_up, bulletin_limit, day_of, is_longer, lines_of, measuring, of_days
 from sinks.verify.claims import destination_of, listed_place
 from sinks.verify.history import Identity, NaiveReport
-from sinks.verify.incident_rows import linking_of
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.located import gazetteer_of, region_now
@@ -38,6 +37,9 @@ class Stood(NamedTuple):
         return self.report.offset < before and (self.replaced_at is None or self.replaced_at >= before)
 
 
+#: Between which moments a report leads an incident, and which; None where it leads none.
+Led = tuple[int, int, NaiveIncident | None]
+
 _SPINE = ("fact_offset", "feed", "report_id", "revision", "type", "occurred_from", "occurred_to", "reported_at")
 
 
@@ -51,9 +53,8 @@ class Past:
         self._bulletins, self._unclear_bulletins = _bulletins(file)
         self._refused = by_day(rejects_of(file))
 
-    def of(self, region: str) -> RegionPast:
+    def of(self, region: str, linking: Linking) -> RegionPast:
         """Return what concerns one region."""
-        linking = linking_of(self.file, region)
         notices = self._notices.get(region, [])
         past = RegionPast(self.file, region, linking, notices, self._steps, self._unclear)
         past.take_bulletins(self._bulletins, self._unclear_bulletins)
@@ -87,6 +88,8 @@ class RegionPast:
             if report.occurred_to - report.occurred_from > longest and report.occurred_to > since:
                 for day in file.days.touched(max(report.occurred_from, since), report.occurred_to):
                     self._long[day].add(report.identity)
+        #: By day, each report that may lead an incident of it with the one it was last found to lead.
+        self._led: dict[date, list[tuple[Identity, Led]]] = {}
         self.notices = _by_day(file, notices)
         self._notices = notices
         self._unlocated = list(unclear)
@@ -163,8 +166,10 @@ class RegionPast:
 
     def _possible(self, day: date, before: int) -> list[NaiveIncident]:
         """Return the incidents too long to be of one day that one of the long reports of ``day`` leads."""
-        found = of_region(self.linking, self.region, self._long.get(day, ()), before)
-        return [each for each in found if is_long(self.file.agreement, each)]
+        if day not in self._long:
+            return []
+        found = [incident for _, (_, _, incident) in self._led_on(day, before) if incident is not None]
+        return [each for each in found if each.content.region == self.region and is_long(self.file.agreement, each)]
 
     def _tellers(self, day: date, before: int) -> set[str]:
         """Return the feeds with an incident report of ``day``, knowing only facts with an offset below ``before``."""
@@ -177,7 +182,29 @@ class RegionPast:
 
     def incidents(self, day: date, before: int) -> list[NaiveIncident]:
         """Return the incidents of ``day``, knowing only the facts with an offset below ``before``."""
-        return of_region(self.linking, self.region, self._leading.get(day, ()), before, day)
+        region = self.region
+        return [
+            incident
+            for _, (_, _, incident) in self._led_on(day, before)
+            if incident is not None and incident.content.truce_day == day and incident.content.region == region
+        ]
+
+    def _led_on(self, day: date, before: int) -> list[tuple[Identity, Led]]:
+        """Return each report that may lead an incident of ``day`` with what it leads; asked anew where that is over."""
+        found = self._led.get(day)
+        if found is None:
+            found = self._led[day] = [
+                (identity, self.linking.led_by(identity, before))
+                for identity in self._leading.get(day, set()) | self._long.get(day, set())
+            ]
+        for number, (identity, (low, high, _)) in enumerate(found):
+            if not low < before <= high:
+                found[number] = identity, self.linking.led_by(identity, before)
+        return found
+
+    def forget(self, day: date) -> None:
+        """Let go of what was found of a day that will not be asked about again."""
+        self._led.pop(day, None)
 
     def unclear(self, day: date, before: int) -> bool:
         """Whether a notice or bulletin of unknown regions stood, so that ``day`` can no longer be judged again."""
@@ -200,8 +227,9 @@ class RegionPast:
             low, high = ([-1, *self._bulletins_of_baseline, NOW][index + end] for end in (0, 1))
         else:
             limit = violence_limit(agreement, {day: self.incidents(day, before) for day in self._baseline})
-            leading = {identity for day in self._baseline for identity in self._leading.get(day, ())}
-            low, high = self.linking.unchanged(leading, before)
+            of_baseline = [led for day in self._baseline for _, led in self._led_on(day, before)]
+            low = max((led[0] for led in of_baseline), default=-1)
+            high = min((led[1] for led in of_baseline), default=NOW)
         self._limits.append((low, high, limit))
         return limit
 
@@ -212,20 +240,8 @@ class RegionPast:
 
     def next_change(self, day: date, before: int) -> int | None:
         """Return the offset, ``before`` or later, of the next fact that may change an incident of ``day``."""
-        telling = self._leading.get(day, set()) | self._long.get(day, set())
-        offset = self.linking.unchanged(telling, before)[1]
+        offset = min((high for _, (_, high, _) in self._led_on(day, before)), default=NOW)
         return offset if offset < NOW else None
-
-
-def of_region(
-    linking: Linking, region: str, leading: Iterable[Identity], before: int, day: date | None = None
-) -> list[NaiveIncident]:
-    """Return the incidents of a region, and of a truce-day, that one of the reports ``leading`` leads."""
-    return [
-        incident
-        for incident in linking.led_by(leading, before)
-        if incident.content.region == region and day in (None, incident.content.truce_day)
-    ]
 
 
 def _lies_in(told: NaiveReport, start: int, end: int) -> bool:

@@ -19,19 +19,18 @@ from sinks.faults import duckdb_path, mapped
 from sinks.migrations import SENTENCES, check_current, software_version
 from sinks.verify.days import Days
 from sinks.verify.difference import Difference, Row, compare_rows
-from sinks.verify.linking import Linking
 
 BATCH = 5_000
 
 Parameters = Sequence[object] | dict[str, object]
 
-#: Of every accepted revision: the offset at which a higher one of its identity arrived, from where on it no longer
-#: stood; it never stood when that offset is below its own. One window of history, told from two columns.
+#: Of every accepted revision but an incident's: the offset at which a higher one of its identity arrived, from where
+#: on it no longer stood; it never stood when that offset is below its own. One window of history, from two columns.
 _REPLACED = """
 create table memory.replaced as
 select lower.fact_offset, min(higher.fact_offset) as replaced_at
 from reports lower join reports higher using (feed, report_id)
-where higher.revision > lower.revision
+where higher.revision > lower.revision and lower.type <> 'incident'
 group by lower.fact_offset
 """
 
@@ -99,8 +98,8 @@ class Published:
         #: The time of what was judged, as its rows say it; None before the truce takes effect.
         self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
         self._connection.execute(_REPLACED)
-        #: The reports joined to incidents, from the first check on that asks for them.
-        self.linking: Linking | None = None
+        #: What was found in the shards of regions, by check, from the first one on that asks for it.
+        self.recounted: dict[str, list[Difference]] | None = None
 
     def _check_calendar(self) -> None:
         """Refuse a file of other time zones in words: every day would differ, and none would say why.
@@ -148,18 +147,31 @@ class Published:
         return ", ".join(f"epoch_us({name})" if types[name].startswith("TIMESTAMP") else name for name in names)
 
     def compare(
-        self, table: str, names: Sequence[str], key: int, recounted: Mapping[tuple[Any, ...], Sequence[Any]]
+        self,
+        table: str,
+        names: Sequence[str],
+        key: int,
+        recounted: Mapping[tuple[Any, ...], Sequence[Any]],
+        where: str = "true",
+        parameters: Parameters = (),
     ) -> Iterator[Difference]:
-        """Yield how ``table`` differs from ``recounted``, whose keys are the first ``key`` of the columns ``names``."""
+        """Yield how ``table``, or part of it, differs from ``recounted``.
+
+        The keys are the first ``key`` of the columns ``names``.
+        """
         named = ", ".join(names[:key])
-        twice = self.select(f"select {named}, count(*) from {table} group by {named} having count(*) > 1 order by all")  # noqa: S608
+        counted = f"select {named}, count(*) from {table} where {where} group by {named}"  # noqa: S608
+        twice = self.select(f"{counted} having count(*) > 1 order by all", parameters)
         for *of_row, rows in twice:
             yield Row(table, *of_row).differs("", f"{rows} rows", "1 row")
-        yield from compare_rows(table, names[key:], self.rows(table, names, key), recounted)
+        yield from compare_rows(table, names[key:], self._rows(table, names, key, where, parameters), recounted)
 
-    def rows(self, table: str, names: Sequence[str], key: int) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    def _rows(
+        self, table: str, names: Sequence[str], key: int, where: str, parameters: Parameters
+    ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """Return a table's rows, the first ``key`` columns as their key and the others as their values."""
-        found = self.select(f"select {self.columns(table, names)} from {table}")  # noqa: S608 - names are this package's
+        # Names are this package's.
+        found = self.select(f"select {self.columns(table, names)} from {table} where {where}", parameters)  # noqa: S608
         return {row[:key]: row[key:] for row in found}
 
     def _value(self, sql: str) -> Any:

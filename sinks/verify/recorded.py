@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.facts import Origin, Redrive
 from schemas.truceday import Micros
@@ -112,6 +112,16 @@ class Record(NamedTuple):
     reject_partition: int | None
     reject_offset: int | None
     reject_log: str | None
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether it is an incident's report that no redrive brought and whose source is named in full."""
+        return self.type == "incident" and self.number is None and None not in self.source and self.origin is not None
+
+    @property
+    def source(self) -> tuple[Any, Any, Any, Any]:
+        """Values of the origin, as the row has them."""
+        return self[3:7]
 
     @property
     def origin(self) -> Origin | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from heapq import nsmallest
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -163,7 +164,7 @@ def judge(
     """
     start, end = days.start(day), days.end(day)
     inside = in_scope(incidents)
-    sure = [incident for incident in inside if not is_long(agreement, incident)]
+    sure = not_long(agreement, inside)
     possible = [each for each in in_scope(long) if _touches(each, start, end)]
     measured_by = measuring(agreement, bulletins)
     known = {*tellers, *(each.feed for each in bulletins if used(days, day, [each]))}
@@ -323,8 +324,13 @@ def violence_limit(agreement: Agreement, of_baseline: Mapping[date, Sequence[Nai
 
 def is_long(agreement: Agreement, incident: NaiveIncident) -> bool:
     """Whether the interval of an incident is too long for it to be of one day."""
-    length = incident.content.occurred_to - incident.content.occurred_from
-    return length > agreement.violence.surely_within_hours * MICROS_PER_HOUR
+    return not not_long(agreement, [incident])
+
+
+def not_long(agreement: Agreement, incidents: Iterable[NaiveIncident]) -> list[NaiveIncident]:
+    """Return the incidents that are not too long to be of one day."""
+    longest = agreement.violence.surely_within_hours * MICROS_PER_HOUR
+    return [each for each in incidents if each.content.occurred_to - each.content.occurred_from <= longest]
 
 
 def _touches(incident: NaiveIncident, start: Micros, end: Micros) -> bool:
@@ -348,13 +354,14 @@ def judge_violence(agreement: Agreement, limit: Fraction, share: Fraction, insid
 
 def severe_of(agreement: Agreement, inside: Iterable[NaiveIncident]) -> list[NaiveIncident]:
     """Return the incidents one of which breaks a day alone."""
-    return [incident for incident in inside if incident.content.kind in agreement.violence.severe_kinds]
+    kinds = agreement.violence.severe_kinds
+    return [incident for incident in inside if incident.content.kind in kinds]
 
 
 def earliest(inside: Iterable[NaiveIncident]) -> tuple[str, ...]:
     """Return the names of the earliest ten: by start, then feed, then report id of the name."""
-    ordered = sorted((incident.content.occurred_from, incident.feed, incident.report_id) for incident in inside)
-    return tuple(f"{feed}/{report_id}" for _, feed, report_id in ordered[:EVIDENCE])
+    first = nsmallest(EVIDENCE, [(each.content.occurred_from, each.feed, each.report_id) for each in inside])
+    return tuple(f"{feed}/{report_id}" for _, feed, report_id in first)
 
 
 def covered_share(

@@ -45,7 +45,9 @@ with settling as (
     where d.outcome <> 'rejected' or len(r.regions) > 0
 ),
 settled as (select * exclude (fact_offset), min(fact_offset) as at from settling group by all),
-told as (select feed, report_id, min(fact_offset) as at from reports group by all)
+told as (
+    select feed, report_id, min(fact_offset) as at from reports semi join rejects using (feed, report_id) group by all
+)
 select fact_offset, feed, report_id, source_topic, source_partition, source_offset, coalesce(source_log, ''),
     regions, truce_day, may_be_incident, least(settled.at, told.at)
 from rejects left join told using (feed, report_id)

@@ -9,8 +9,8 @@ from datetime import date
 from schemas.rows import VERDICT_COLUMNS, DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
-from sinks.verify.incident_rows import linking_of
-from sinks.verify.past import of_region
+from sinks.verify.linking import Linking
+from sinks.verify.past import Past
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveStreak, completed, oldest_trailing, streak, trailing, window
 from sinks.verify.wording import gate_reason
@@ -19,27 +19,28 @@ from sinks.verify.wording import gate_reason
 GATE_CHANGES = GateRow._fields[2:]
 
 
-def check_windows(file: Published) -> Iterator[Difference]:
+def check_windows(past: Past, linking: Linking) -> Iterator[Difference]:
     """Check each region's last seven days, trailing 168 hours and streak as of the last tick."""
-    names = WindowRow._fields
-    now = file.judged_at
+    file, names, now = past.file, WindowRow._fields, past.file.judged_at
+    regions = sorted(linking.regions.intersection(file.agreement.regions))
     recounted = {}
     if now is not None:
         verdicts = _verdicts(file)
-        for region in file.agreement.regions:
-            row = _window(file, verdicts.get(region, {}), region, now)
+        for region in regions:
+            row = _window(file, linking, verdicts.get(region, {}), region, now)
             recounted[row[:1]] = row[1:]
-    yield from file.compare("region_windows", names, 1, recounted)
+    where = "region in (select unnest($1::varchar[]))"
+    yield from file.compare("region_windows", names, 1, recounted, where, [regions])
 
 
-def _window(file: Published, verdicts: dict[date, DayVerdict], region: str, now: Micros) -> WindowRow:
+def _window(file: Published, linking: Linking, verdicts: dict[date, DayVerdict], region: str, now: Micros) -> WindowRow:
     days = window(file.agreement, file.days, now)
     rows = [verdicts[day] for day in days if day in verdicts]
     tolls = [row.deaths_best for row in rows if row.deaths_best is not None]
     since = oldest_trailing(now)
-    linking = linking_of(file, region, since)
     begun = {report.identity for report in linking.by_region[region] if report.occurred_from >= since}
-    incidents_168h, deaths_168h = trailing(of_region(linking, region, begun, file.last_tick), now)
+    led = [linking.led_by(identity, file.last_tick)[2] for identity in begun]
+    incidents_168h, deaths_168h = trailing([each for each in led if each and each.content.region == region], now)
     ended = streak((day, verdicts[day].verdict) for day in completed(file.agreement, file.days, now) if day in verdicts)
     return WindowRow(
         region=region,

@@ -13,6 +13,7 @@ from typing import Any
 from schemas.rows import LEGS, RECORDED, VERDICT_COLUMNS, DayVerdict
 from schemas.truceday import Micros
 from sinks.verify.difference import Difference, Row
+from sinks.verify.linking import Linking
 from sinks.verify.past import Past, RegionPast
 from sinks.verify.published import Published
 from sinks.verify.recount import NaiveVerdict
@@ -25,15 +26,15 @@ FIGURES = tuple(name for name in DayVerdict._fields if name not in {*RECORDED, *
 JUDGED = ("verdict", *FINDINGS, *FIGURES)
 
 
-def check_verdicts(file: Published) -> Iterator[Difference]:
+def check_verdicts(past: Past, linking: Linking) -> Iterator[Difference]:
     """Judge every version and line of figures again at its own tick, the row in force between them, and at the last.
 
     A tick that no row tells of may have judged in between: what it found was what stood already.
     """
-    ticks, past = Ticks(file), Past(file)
+    file, ticks = past.file, Ticks(past.file)
     due = set(file.days.judged(file.agreement, file.judged_at)) if file.judged_at is not None else set()
-    for region in file.agreement.regions:
-        of_region = past.of(region)
+    for region in sorted(linking.regions.intersection(file.agreement.regions)):
+        of_region = past.of(region, linking)
         judged = _by_day(file, "verdict_log", DayVerdict._fields, region)
         present = _by_day(file, "day_verdicts", VERDICT_COLUMNS, region)
         for day in sorted(due ^ judged.keys()):
@@ -42,6 +43,7 @@ def check_verdicts(file: Published) -> Iterator[Difference]:
             )
         for day in sorted(due & judged.keys()):
             yield from History(of_region, day, [DayVerdict(*row) for row in judged[day]]).check(ticks, present[day])
+            of_region.forget(day)
 
 
 class History:
@@ -78,9 +80,10 @@ class History:
             yield from self._judged(row, told, JUDGED, told.tick_offset, told.recorded_at)
             # Before a day is final its figures move without a new version.
             yield from self._news(row, told, final=final)
+        judged = {(row.tick_offset, row.recorded_at) for row in self._rows}
         for tick, now in self._moments(ticks):
             in_force = self.at(tick)
-            if in_force is not None:
+            if in_force is not None and (tick, now) not in judged:
                 row = self._row("day_verdict_versions", f"version {in_force.version} at tick {tick}")
                 yield from self._judged(row, in_force, JUDGED, tick, now)
         yield from self._check_present(present)

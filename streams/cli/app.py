@@ -41,6 +41,7 @@ _COMMANDS = {
     "status": ("status", "status"),
     "explain": ("explain", "explain"),
     "serve": ("serve", "serve"),
+    "notify": ("notify", "notify"),
     "verify": ("verify", "verify_command"),
     "mapping": ("mapping", "app"),
     "rejects": ("rejects", "app"),

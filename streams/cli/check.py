@@ -11,6 +11,7 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import load_gazetteer
+from schemas.receivers import load_receivers
 from schemas.truceday import LONGEST_BULLETIN, MICROS_PER_HOUR
 from streams.cli import options
 from streams.cli.brokers import knock
@@ -37,6 +38,8 @@ def check_config(
     settings = load(given)
     judged = load_agreement(settings.agreement)
     gazetteer = load_gazetteer(judged.gazetteer, settings.boundaries)
+    if settings.notify_receivers is not None:
+        load_receivers(settings.notify_receivers, judged)
     notes = gazetteer.boundary_notes()
     strangers = names_of_no_party(judged)
     unnamed = [region for region in judged.regions if region not in gazetteer.names()]

@@ -1,4 +1,4 @@
-"""Page of a published copy, served by a process beside the workers of ``up``."""
+"""Processes beside the workers of ``up``: the page of a published copy, and the notifier."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ class PageProcess:
 
     It only reads: what it is doing when it is killed is lost to nobody. One that ended is started again, at the same
     port, so that pages which are open go on.
+
+    Attributes:
+        name: what messages call it, and the first word of its events.
+        command: the command that runs it.
+        echo: whether its log is shown.
     """
+
+    name = "page"
+    command = "serve"
+    echo = False
 
     def __init__(self, settings: Settings) -> None:
         self.agreement = settings.agreement
@@ -50,7 +59,7 @@ class PageProcess:
 
         ``now`` is of the monotonic clock, in seconds. After too many restarts within an hour the page is given up.
         """
-        if self._said == "page_ended":
+        if self._said == f"{self.name}_ended":
             return
         if self._due is not None:
             if now >= self._due:
@@ -62,8 +71,8 @@ class PageProcess:
         if code is not None:
             self._ended(say, now, code)
         elif self.address is not None and self._said is None:
-            self._said = "page"
-            say(self._said, f"page: {self.address}/", address=self.address, agreement=self.agreement)
+            self._said = self.name
+            say(self._said, f"{self.name}: {self.address}/", address=self.address, agreement=self.agreement)
 
     def kill(self) -> None:
         """End the process."""
@@ -79,21 +88,20 @@ class PageProcess:
         self._restarts = [at for at in self._restarts if now - at < FORGIVEN_SECONDS]
         for reader in self._readers:
             reader.join(timeout=5)
-        reason = f"the page of {self.agreement} ended: {exit_reason(list(self._tail), code)}"
+        reason = f"the {self.name} of {self.agreement} ended: {exit_reason(list(self._tail), code)}"
         if len(self._restarts) >= len(PAUSES):
-            self._said = "page_ended"
-            say(self._said, f"{reason}; given up, `trucewatch serve` starts it again", code=code)
+            self._said = f"{self.name}_ended"
+            say(self._said, f"{reason}; given up, `trucewatch {self.command}` starts it again", code=code)
             return
         pause = PAUSES[len(self._restarts)]
         self._restarts.append(now)
         self._due = now + pause
-        say("page_restart", f"{reason}; starting it again in {pause:.0f} s", code=code, pause_seconds=pause)
+        say(f"{self.name}_restart", f"{reason}; starting it again in {pause:.0f} s", code=code, pause_seconds=pause)
 
     def _start(self) -> None:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        command = ["serve", "--listen", self._listen, "--until-eof", "--json"]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streams", *command],
+            [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof"],
             env=worker_environment(self._settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -102,9 +110,14 @@ class PageProcess:
             errors="replace",
             start_new_session=True,
         )
-        self._readers = [threading.Thread(target=each, name="page", daemon=True) for each in (self._hear, self._keep)]
+        self._readers = [
+            threading.Thread(target=each, name=self.name, daemon=True) for each in (self._hear, self._keep)
+        ]
         for reader in self._readers:
             reader.start()
+
+    def _options(self) -> list[str]:
+        return ["--listen", self._listen, "--json"]
 
     def _hear(self) -> None:
         for line in self._process.stdout or ():
@@ -114,13 +127,29 @@ class PageProcess:
         """Take standard error off the pipe, which would be full some day, and keep its end."""
         for line in self._process.stderr or ():
             self._tail.append(line.rstrip())
+            if self.echo:
+                sys.stderr.write(line)
+
+
+class NotifyProcess(PageProcess):
+    """Process that tells receivers of what one agreement's copy has.
+
+    Killed it loses nothing: it goes on from its log.
+    """
+
+    name = "notifier"
+    command = "notify"
+    echo = True
+
+    def _options(self) -> list[str]:
+        return []
 
 
 @contextmanager
-def serving(settings: Sequence[Settings]) -> Iterator[list[PageProcess]]:
-    """Serve the page of each agreement for the length of a block."""
+def serving(pages: Sequence[Settings], notifiers: Sequence[Settings] = ()) -> Iterator[list[PageProcess]]:
+    """Serve the page of each of some agreements, and notify of those of others, for the length of a block."""
     with ExitStack() as stack:
-        pages = [PageProcess(each) for each in settings]
-        for page in pages:
-            stack.callback(page.kill)
-        yield pages
+        processes = [PageProcess(each) for each in pages] + [NotifyProcess(each) for each in notifiers]
+        for process in processes:
+            stack.callback(process.kill)
+        yield processes

@@ -150,7 +150,7 @@ def running(roles: Sequence[Role], *settings: Settings, echo: bool = False) -> I
     try:
         for place, (role, each) in enumerate(product(roles, settings)):
             name = f"{role} ({each.agreement})" if len(settings) > 1 else role
-            workers.append(Worker(role, _with_own_port(each, place), echo=echo, name=name))
+            workers.append(Worker(role, with_own_port(each, place), echo=echo, name=name))
         yield workers
     except BaseException as failure:
         for worker in workers:
@@ -171,7 +171,7 @@ def running(roles: Sequence[Role], *settings: Settings, echo: bool = False) -> I
         worker.join(time.monotonic() + STOP_SECONDS)
 
 
-def _with_own_port(settings: Settings, place: int) -> Settings:
+def with_own_port(settings: Settings, place: int) -> Settings:
     """Give each worker of one command a port of its own for its probes: the next one, unless the system chooses."""
     host, _, port = (settings.health_address or "").rpartition(":")
     if not port or port == "0":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +22,9 @@ from streams.cli import options
 from streams.cli.brokers import knock, required_broker
 from streams.cli.output import news, print_json_line
 from streams.cli.page_process import PageProcess, serving
-from streams.cli.processes import end_with_parent, running
+from streams.cli.processes import end_with_parent, running, with_own_port
 from streams.cli.restarts import Say, Watched
+from streams.cli.signals import until_told_to_stop
 from streams.engine.broker import EmbeddedBroker
 from streams.security import for_own_broker
 from streams.settings import Role, Settings, load
@@ -47,7 +47,7 @@ def up(
     ] = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Run everything here: a broker if none is given, intake, ledger and the page, until Ctrl-C.
+    """Run everything here: a broker if none is given, intake, ledger, the page, and `notify` where receivers are set.
 
     The own broker keeps records in memory and forgets them when it stops; what was judged stays in the DuckDB file.
     A worker that stood still and ended itself is started again, a few times, and that is said. One that dies of
@@ -61,16 +61,20 @@ def up(
 
       trucewatch up --agreement north.toml --agreement south.toml
     """
+    from schemas.agreement_file import load_agreement
+    from schemas.receivers import load_receivers
     from streams.ops.published import copy_path
 
     served = per_agreement(agreement, {"broker": broker, "boundaries": boundaries, "data": data})
     settings = next(iter(served.values()))
     # Or feeds would be given the address of a broker that is about to go. Other faults are the ledger's to tell.
-    for judged in served:
+    for judged, each in served.items():
+        if each.notify_receivers is not None:
+            load_receivers(each.notify_receivers, load_agreement(each.agreement))
         with exclusive(settings.data / judged / LIVE):
             pass
     own: EmbeddedBroker | None = None
-    with ExitStack() as stack, _until_told_to_stop() as told:
+    with ExitStack() as stack, until_told_to_stop() as told:
         changes: dict[str, object] = {}
         if for_own_broker(settings).broker is None:
             settings.data.mkdir(parents=True, exist_ok=True)
@@ -90,7 +94,12 @@ def up(
         if not as_json:
             news().print(f"publish with: trucewatch publish --broker {address} FILE...\nstop with Ctrl-C")
         workers = stack.enter_context(running(("intake", "ledger"), *of_workers, echo=True))
-        pages = stack.enter_context(serving(of_workers if page else []))
+        # Their ports for probes are those behind the workers'.
+        first = 2 * len(of_workers)
+        told_by = [
+            with_own_port(each, first + number) for number, each in enumerate(of_workers) if each.notify_receivers
+        ]
+        pages = stack.enter_context(serving(of_workers if page else [], told_by))
         say = partial(_say, as_json)
         _watch(own, Watched(workers, say), pages, copies, say, told)
         _say(as_json, "stopping", "stopping: each ledger commits and publishes its last copy")
@@ -160,7 +169,7 @@ def _run_workers(role: Role, served: Sequence[Settings]) -> None:
     Raises:
         WorkerDied: one ended by itself; the others were stopped.
     """
-    with _until_told_to_stop() as told, running((role,), *served, echo=True) as workers:
+    with until_told_to_stop() as told, running((role,), *served, echo=True) as workers:
         while not told:
             for each in workers:
                 each.check()
@@ -203,23 +212,3 @@ def _say(as_json: bool, event: str, text: str, **fields: object) -> None:
         print_json_line({"event": event, "text": text, **fields})
     else:
         news().print(Text(f"trucewatch: {text}"))
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[list[int]]:
-    """Turn Ctrl-C and SIGTERM into a note, so that the workers are stopped in order rather than by an exception."""
-    told: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if told:
-            # A second Ctrl-C means now.
-            raise KeyboardInterrupt
-        told.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -62,6 +63,9 @@ def status(
         int | None,
         typer.Option("--max-age", min=1, metavar="SECONDS", help="Exit with 3 when the copy is older than this."),
     ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Follow the copy until Ctrl-C; where no terminal is, a line a change.")
+    ] = False,
     as_of: options.AsOf = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -82,6 +86,8 @@ def status(
       trucewatch status --from 2016-09-12 --to 2016-09-18 --json
 
       trucewatch status --as-of 2016-09-16T12:00:00+03:00
+
+      trucewatch status --watch
     """
     _check_days(days, first, last)
     settings = load({"agreement": agreement, "data": data})
@@ -89,7 +95,15 @@ def status(
     if days is None and first is None and last is None:
         days = _DAYS
     held_at = instant_of(as_of)
-    found = read_status(copy, days=days, first=_day(first), last=_day(last), as_of=held_at)
+    read = partial(read_status, copy, days=days, first=_day(first), last=_day(last), as_of=held_at)
+    if watched:
+        if gate or every or in_brief or as_of:
+            raise UsageError("--watch goes with --days, --from, --to, --max-age and --json alone")
+        from streams.cli.status_watch import watch
+
+        watch(copy, read, max_age, as_json=as_json)
+        return
+    found = read()
     stale, asked = is_stale(found, max_age), (_day(first), _day(last))
     if not as_json:
         _show(found, asked, gate=gate, in_brief=in_brief, every=every)

@@ -42,4 +42,6 @@ def topics(
 
 
 def _kept(spec: TopicSpec) -> str:
+    if spec.compacted:
+        return "the latest of each key"
     return "for ever" if spec.retention_ms == KEEP_FOR_EVER else f"{spec.retention_ms // _DAY_MS} days"

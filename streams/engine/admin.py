@@ -23,7 +23,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
 from schemas.errors import BrokerUnavailable, UsageError
-from schemas.topics import KEEP_FOR_EVER, REPLICAS, TopicSpec
+from schemas.topics import REPLICAS, TopicSpec
 from streams.engine.cluster import Broker, cluster_of
 from streams.engine.ends import ends_of
 from streams.engine.kafka_errors import forbidden, kafka_errors
@@ -31,8 +31,6 @@ from streams.engine.metadata import Metadata, ask_any, connected, metadata
 
 _Record = ConsumerRecord[bytes | None, bytes | None]
 
-#: Configuration of a topic that keeps its records.
-FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _TOPIC_RESOURCE = 2
 _SETTLE_SECONDS = 15.0
 _AGAIN_SECONDS = 0.2
@@ -56,12 +54,14 @@ async def ensure_topics(broker: Broker, specs: Sequence[TopicSpec]) -> None:
         if missing:
             await _create(client, broker, missing, replicas=min(REPLICAS, found.brokers))
         found = await _settled(client, list(wanted))
-        kept = [spec.name for spec in specs if spec.retention_ms == KEEP_FOR_EVER and spec not in missing]
+        kept = [spec.name for spec in specs if spec.keeping and spec not in missing]
         for name, config in await _configs(client, kept):
-            if faults := [f"{key}={config[key]}" for key, must in FOR_EVER.items() if config.get(key, must) != must]:
+            needed = wanted[name].keeping
+            if faults := [f"{key}={config[key]}" for key, must in needed.items() if config.get(key, must) != must]:
+                lost = "the latest of a key" if wanted[name].compacted else "what goes missing cannot be judged again"
                 raise UsageError(
-                    f"topic {name} does not keep its records: {', '.join(faults)}; what goes missing cannot be "
-                    f"judged again: set {','.join(f'{key}={must}' for key, must in FOR_EVER.items())} on the topic"
+                    f"topic {name} does not keep its records: {', '.join(faults)}; {lost}: "
+                    f"set {','.join(f'{key}={must}' for key, must in needed.items())} on the topic"
                 )
     for name, topic in found.topics.items():
         if topic.partitions != wanted[name].partitions:

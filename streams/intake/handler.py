@@ -96,7 +96,7 @@ class IntakeHandler:
         reached("intake.examined")
         await self._write(told, receipts)
         if rejects:
-            await self._rejects.append(rejects, self._source_of)
+            await self._rejects.append(rejects, lambda letter: source_of(letter.headers))
         reached("intake.acknowledged")
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
@@ -157,16 +157,6 @@ class IntakeHandler:
             offsets = (record.first, record.offset)
             return self._examiner.unreadable(record.value, offsets, record.fault, origin, read_at)
         return self._examiner.examine(record.value, record.headers, origin, read_at, incident)
-
-    def _source_of(self, letter: Record) -> Origin | None:
-        """Return the origin of a record of the rejects topic.
-
-        A letter of an earlier version does not name the log, and counts for the present one.
-        """
-        origin = source_of(letter.headers)
-        if origin is None or origin.log:
-            return origin
-        return Origin(origin.topic, origin.partition, origin.offset, self._logs.get(origin.topic, ""))
 
     async def _commit(self, lane: Lane) -> None:
         """Commit offsets of written facts.

@@ -5,7 +5,7 @@ A flush is described in :mod:`streams.ledger.open_ledger`. The order around it:
 1. Flush: rows and offset are on disk.
 2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its
    lease.
-3. Publish the flush's receipts.
+3. Publish the flush's receipts and verdicts.
 4. Publish a copy and make a tick, when they are due and while the lease lasts.
 """
 
@@ -34,6 +34,7 @@ from streams.ledger.open_ledger import OpenLedger
 from streams.ledger.receipts import LedgerReceipts
 from streams.ledger.stale_lock_reaper import StaleLockReaper
 from streams.ledger.ticker import Ticker
+from streams.ledger.verdicts import LedgerVerdicts
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,7 @@ class LedgerHandler:
         stale_lock_reaper: ends a stopped process that holds the file this ledger waits for. None to
             wait only.
         receipts: tell feeds what became of their reports. None in a replay.
+        verdicts: tell everybody how each day stands. None in a replay.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class LedgerHandler:
         record_at: Callable[[TopicPartition, int], Awaitable[Record | None]] | None = None,
         stale_lock_reaper: StaleLockReaper | None = None,
         receipts: LedgerReceipts | None = None,
+        verdicts: LedgerVerdicts | None = None,
     ) -> None:
         self.metrics = LedgerMetrics()
         self._agreement = agreement
@@ -109,6 +112,7 @@ class LedgerHandler:
         self._record_at = record_at
         self._stale_lock_reaper = stale_lock_reaper
         self._receipts = receipts
+        self._verdicts = verdicts
         self._lane: Lane | None = None
         self._partition: TopicPartition | None = None
         self._open: OpenLedger | None = None
@@ -127,10 +131,9 @@ class LedgerHandler:
     async def started(self, lane: Lane) -> None:
         """Keep the lane and connect the ticker, before the first batch."""
         self._lane = lane
-        if self._ticker is not None:
-            await self._ticker.start()
-        if self._receipts is not None:
-            await self._receipts.start()
+        for each in (self._ticker, self._receipts, self._verdicts):
+            if each is not None:
+                await each.start()
 
     async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Release the file when another ledger has the partition.
@@ -199,10 +202,9 @@ class LedgerHandler:
                 await self._flush(opened)
             if self._unpublished and await self._leads(opened):
                 self._publish(opened)
-        if self._ticker is not None:
-            await self._ticker.stop()
-        if self._receipts is not None:
-            await self._receipts.stop()
+        for each in (self._ticker, self._receipts, self._verdicts):
+            if each is not None:
+                await each.stop()
         self._give_up()
 
     def unready(self) -> list[str]:
@@ -216,7 +218,7 @@ class LedgerHandler:
         self._give_up()
         store = self._open_store(log_begins)
         try:
-            opened = OpenLedger(self._agreement, store, self.metrics, self._receipts)
+            opened = OpenLedger(self._agreement, store, self.metrics, self._receipts, self._verdicts)
         except BaseException:
             store.close()
             raise
@@ -310,9 +312,12 @@ class LedgerHandler:
         return facts_arrived
 
     async def _tell(self) -> None:
-        """Publish the receipts of the last commit."""
+        """Publish the receipts and verdicts of the last commit."""
         if self._receipts is not None:
             await self._receipts.publish()
+        if self._verdicts is not None and not self._refused:
+            await self._verdicts.publish()
+            reached("verdicts.told")
 
     async def _in_pieces(self, pieces: Pieces[T]) -> T:
         """Run a flush piece by piece, and let the event loop run every ``PIECE_SECONDS``.

@@ -40,6 +40,7 @@ from streams.ledger.core.pieces import Pieces
 from streams.ledger.metrics import LedgerMetrics
 from streams.ledger.numbered import NumberedFacts, unknown_of
 from streams.ledger.receipts import LedgerReceipts
+from streams.ledger.verdicts import LedgerVerdicts
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +58,16 @@ class OpenLedger:
     """
 
     def __init__(
-        self, agreement: Agreement, store: Store, metrics: LedgerMetrics, receipts: LedgerReceipts | None = None
+        self,
+        agreement: Agreement,
+        store: Store,
+        metrics: LedgerMetrics,
+        receipts: LedgerReceipts | None = None,
+        verdicts: LedgerVerdicts | None = None,
     ) -> None:
         self._store = store
         self._receipts = receipts
+        self._verdicts = verdicts
         self._metrics = metrics
         self.ledger = Ledger(agreement, self._earliest, self._staged)
         resumed = store.resume()
@@ -69,6 +76,8 @@ class OpenLedger:
         self.last_digest = resumed.last_digest
         if receipts is not None:
             receipts.resume((self.next_record, self.last_digest))
+        if verdicts is not None:
+            verdicts.resume(store.present_verdicts(), resumed.gate, resumed.now)
         metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
@@ -143,6 +152,8 @@ class OpenLedger:
         began = time.monotonic()
         yield from self._store.committing(changes)
         self._metrics.committed(changes, time.monotonic() - began)
+        if self._verdicts is not None:
+            self._verdicts.committed(changes)
         for tick_offset, of_tick in groupby(changes.amendments, key=lambda each: each.after.tick_offset):
             yield
             _log_amendments(tick_offset, list(of_tick))

@@ -26,9 +26,6 @@ SERIES_DAYS = 60
 #: A page of one of the larger views needs some hundred megabytes of a file of one gigabyte.
 _MEMORY = "512MB"
 
-#: Inode, time of change and size of a file: another copy has others.
-Signature = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class Copy:
@@ -50,15 +47,6 @@ class Copy:
     def agreement(self) -> Agreement:
         """Agreement that the copy was judged by."""
         return self.status.agreement
-
-
-def signature_of(path: Path) -> Signature | None:
-    """Return the signature of the file at a path; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def open_copy(path: Path, agreement: str | None = None, after: int = 0) -> Copy:

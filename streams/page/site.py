@@ -15,12 +15,13 @@ import structlog
 from markupsafe import Markup
 
 from schemas.errors import DependencyUnavailable, StoreUnavailable, TrucewatchError, UsageError
+from streams.ops.published import Signature, signature_of
 from streams.ops.status import ago, freshness
 from streams.ops.wording import local_time
 from streams.page.addresses import NAV, View, form_of, view_at
 from streams.page.answers import Form, csv_of, following_of, forms_of, json_of
 from streams.page.asking import Answers, Reply
-from streams.page.copies import Copy, Signature, open_copy, signature_of
+from streams.page.copies import Copy, open_copy
 from streams.page.live import Changes
 from streams.page.render import address, rendered
 

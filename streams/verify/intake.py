@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from schemas.chunks import Given, Row
 from schemas.facts import DismissalFact, Fact, Origin, OutsideFact, RejectFact, Tells, TickFact
 from schemas.rejects import DISMISSAL_OF, RejectCode, explain
 from schemas.reports import ANY_REPORT, Bulletin, CoverageNotice, Place, Report
@@ -14,7 +16,7 @@ from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros
 from sinks.verify.published import Published
 from sinks.verify.recorded import UNNAMED, Record, records_of, ticks_of, told_by_line, watched_by
-from streams.intake.examine import TICK_HEADER, Examined, Examiner, cut, too_large
+from streams.intake.examine import CLOCK_TOLERANCE, TICK_HEADER, Examined, Examiner, cut, too_large
 from streams.intake.glean import Gleaner, places_in
 from streams.verify.places import RecordedPlaces
 
@@ -53,20 +55,30 @@ class RecordedIntake:
         #: The latest offset of sources whose rows name no log, and how many logs they had before.
         self._unnamed: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def facts(self) -> Iterator[list[tuple[int, Fact, bytes]]]:
+    def facts(self) -> Iterator[list[tuple[int, Given]]]:
         """Yield every fact with its offset and bytes, ticks among them, some at a time."""
         ticks = iter(ticks_of(self._file))
         tick = next(ticks, None)
         for records in records_of(self._file):
-            facts: list[tuple[int, Fact, bytes]] = []
-            for record in records:
+            facts: list[tuple[int, Given]] = []
+            # Most records are sound incidents, which become rows as they did when they were new.
+            incidents = self._clock.decoded([each.body if each.is_incident else None for each in records], _AFTER_ALL)
+            for record, incident in zip(records, incidents, strict=True):
                 while tick is not None and tick[0] < record.fact_offset:
                     facts.append(_tick(*tick))
                     tick = next(ticks, None)
-                facts.append((record.fact_offset, self._fact(record), self._body(record)))
+                row = None if incident is None else self._row(record, incident)
+                facts.append((record.fact_offset, (row or self._fact(record), self._body(record))))
             yield facts
         rest = [] if tick is None else [_tick(*tick)]
         yield [*rest, *(_tick(*each) for each in ticks)]
+
+    def _row(self, record: Record, incident: Any) -> Row | None:
+        """Return the row of a decoded incident; None where the record has to be examined alone."""
+        if record.received_at is None or incident.reported_at > record.received_at + CLOCK_TOLERANCE:
+            return None
+        self.places.expect(self.places.of_report(record))
+        return self._clock.row(incident, record.source, record.received_at)
 
     def _body(self, record: Record) -> bytes:
         # Of a report outside the agreement its facts topic has no bytes.
@@ -147,7 +159,7 @@ class RecordedIntake:
         match record.code:
             case RejectCode.CONFLICTING_BODY:
                 return self._taken_for_sound(record)
-            case RejectCode.UNREADABLE | RejectCode.TOLL_OUT_OF_ORDER:
+            case RejectCode.UNREADABLE:
                 return Examined([("", self._as_told(record))])
             case RejectCode.TICK_NOT_ALLOWED:
                 return examiner.examine(record.body, ((TICK_HEADER, b"?"),), _NO_ORIGIN, read_at)
@@ -189,8 +201,8 @@ def _only(examined: Examined) -> Fact:
     return fact
 
 
-def _tick(offset: int, time: Micros) -> tuple[int, Fact, bytes]:
-    return offset, TickFact(stamp=time), b""
+def _tick(offset: int, time: Micros) -> tuple[int, Given]:
+    return offset, (TickFact(stamp=time), b"")
 
 
 def _places_of(body: bytes) -> list[Place]:

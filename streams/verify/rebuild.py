@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aiokafka import ConsumerRecord
 
-from schemas.chunks import Told, records_of
-from schemas.facts import Fact, TickFact
+from schemas.chunks import Given, records_of
+from schemas.facts import OutsideFact
 from schemas.gazetteer import load_gazetteer
 from schemas.gazetteer_file import shipped_gazetteers
 from schemas.topics import EMBEDDED_CLUSTER
@@ -32,8 +32,9 @@ Progress = Callable[[int], None]
 #: Facts, and bytes of theirs, folded and committed at once.
 FLUSH = 20_000
 FLUSH_BYTES = 64 * 1_048_576
-#: Stands for what left no row: no ledger wrote it.
-_NOTHING: Told = (TickFact(writer="-"), b"")
+#: Stands for what left no row, and counts only for a feed that no file has. A tick would part the facts around it,
+#: which are folded by column as long as nothing parts them.
+_NOTHING: Given = (OutsideFact(feed="?"), b"")
 
 
 def rebuild(file: Published, folder: Path, progress: Progress, memory: str = StoreLimits.memory) -> Rebuilt:
@@ -81,18 +82,18 @@ class _Ledger:
         self._limits = StoreLimits(memory=memory)
         self._reached = 0
         self._begins = 0
-        self._waiting: list[Told] = []
+        self._waiting: list[Given] = []
         self._bytes = 0
         self._open = self._opened()
 
-    def take(self, facts: list[tuple[int, Fact, bytes]]) -> None:
+    def take(self, facts: list[tuple[int, Given]]) -> None:
         """Fold facts with their offsets."""
-        for offset, fact, body in facts:
+        for offset, given in facts:
             if self._begins < self._log.begins <= offset:
                 self._begin_log(self._log.begins)
             self._read_to(offset)
-            self._waiting.append((fact, body))
-            self._bytes += len(body)
+            self._waiting.append(given)
+            self._bytes += len(given[1])
             self._reached = offset + 1
             if len(self._waiting) >= FLUSH or self._bytes >= FLUSH_BYTES:
                 self._flush()
@@ -116,7 +117,7 @@ class _Ledger:
         self._open = self._opened()
 
     def _read_to(self, offset: int) -> None:
-        """Read ticks of no ledger in the place of whatever left no row before ``offset``: they count for nothing."""
+        """Read what stands for whatever left no row before ``offset``."""
         missing = offset - self._reached
         if missing > FLUSH:
             self._flush()
@@ -131,7 +132,7 @@ class _Ledger:
                 pass
         self._waiting, self._bytes = [], 0
 
-    def _records(self, told: list[Told]) -> list[KafkaRecord]:
+    def _records(self, told: list[Given]) -> list[KafkaRecord]:
         """Return the records that follow in the facts topic."""
         return [
             ConsumerRecord(self._log.topic, 0, number, 0, 0, None, value, None, 0, len(value), tuple(headers))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from schemas.topics import Topics
 from streams.cli.processes import running, worker_environment
@@ -25,11 +26,12 @@ from tests.bench.reports import reports, running_truce
 
 
 @contextmanager
-def slow_ledger(settings: Settings, commit_seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+def slow_ledger(
+    settings: Settings, commit_seconds: float, log: IO[str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a ledger whose commits take so much longer; ends it with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.slow_ledger", str(commit_seconds)], env=worker_environment(settings)
-    )
+    command = [sys.executable, "-m", "tests.support.slow_ledger", str(commit_seconds)]
+    process = subprocess.Popen(command, env=worker_environment(settings), stderr=log)
     try:
         yield process
     finally:

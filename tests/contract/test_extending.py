@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from schemas.rows import LEGS
-from streams.ledger.core.legs.books import Books
+from streams.ledger.core.legs.aggregates import Aggregates
 from streams.ledger.core.legs.registry import legs_of
 from streams.ledger.core.refusals import Refusals
 from tests.support.documents import page
@@ -41,7 +41,7 @@ def test_each_list_is_as_long_as_the_table_says() -> None:
 
 
 def test_the_legs_are_those_that_have_a_column() -> None:
-    assert tuple(legs_of(TRUCE, Books(TRUCE), Refusals(TRUCE), lambda *_: [])) == LEGS
+    assert tuple(legs_of(TRUCE, Aggregates(TRUCE), Refusals(TRUCE), lambda *_: [])) == LEGS
 
 
 @pytest.mark.parametrize(("name", "walk"), walks().items())

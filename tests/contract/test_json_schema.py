@@ -61,7 +61,16 @@ def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_one_for_every_report_type_what_is_told_of_reports_and_the_files_of_a_country() -> None:
-    assert list(SCHEMAS) == [*REPORTS_BY_TYPE, "reject", "receipt", "agreement", "gazetteer"]
+    assert list(SCHEMAS) == [
+        *REPORTS_BY_TYPE,
+        "reject",
+        "receipt",
+        "verdict",
+        "gate",
+        "event",
+        "agreement",
+        "gazetteer",
+    ]
 
 
 SHIPPED = [

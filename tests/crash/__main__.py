@@ -15,6 +15,7 @@ from schemas.failpoints import STEPS
 from tests.crash.campaign import intake_campaign, ledger_campaign
 from tests.crash.faults import full_disks, outages, takeovers
 from tests.crash.figures import Figures
+from tests.crash.outboxes import outbox_campaign
 from tests.crash.plan import REPORTS, Plan
 from tests.support import brokers
 from tests.support.absences import Absence
@@ -29,23 +30,31 @@ def main() -> int:
     parser.add_argument(
         "--outages", type=float, nargs="*", default=(), metavar="SECONDS", help="how long the broker is away each time"
     )
+    parser.add_argument("--sender-kills", type=int, default=0, help="deaths of a feed's commands that have an outbox")
     parser.add_argument("--broker", choices=("embedded", "kafka"), default="embedded")
     parser.add_argument("--role", choices=("ledger", "intake"), help="kills: only this one's workers")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=(), help="kills: die at these steps only")
     parser.add_argument("--reports", type=int, default=REPORTS, help="kills: how many reports are on their way")
     parser.add_argument("--seed", type=int, default=2016)
     chosen = parser.parse_args()
-    if not (chosen.kills or chosen.takeovers or chosen.full_disks or chosen.outages):
-        parser.error("say how many: --kills, --takeovers, --full-disks, --outages")
+    if not (chosen.kills or chosen.takeovers or chosen.full_disks or chosen.outages or chosen.sender_kills):
+        parser.error("say how many: --kills, --takeovers, --full-disks, --outages, --sender-kills")
     whole = True
     with tempfile.TemporaryDirectory(prefix="trucewatch-crash-") as name:
         folder = Path(name)
-        for address in (brokers.embedded if chosen.broker == "embedded" else brokers.apache)(folder / "broker"):
+        campaigns = _campaigns(chosen)
+        started = brokers.embedded if chosen.broker == "embedded" else brokers.apache
+        for address in started(folder / "broker") if campaigns else ():
             draw = random.Random(chosen.seed)
-            for title, campaign, count in _campaigns(chosen):
+            for title, campaign, count in campaigns:
                 prefix = f"t{uuid.uuid4().hex[:10]}"
                 plan = Plan(address, prefix, folder / title, count, draw, chosen.steps, chosen.reports)
                 whole &= _report(chosen.broker, title, partial(campaign, plan))
+        if chosen.sender_kills:
+            away: Absence = "embedded hangs" if chosen.broker == "embedded" else "kafka restarts"
+            drawn = random.Random(chosen.seed)
+            senders = partial(outbox_campaign, away, folder / "sender", chosen.sender_kills, chosen.reports, drawn)
+            whole &= _report(away, "senders", senders)
         for absence in _absences(chosen):
             whole &= _report(absence, "outages", partial(outages, absence, folder / absence, chosen.outages))
     return 0 if whole else 1

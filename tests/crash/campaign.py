@@ -13,7 +13,9 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -32,12 +34,14 @@ from tests.support.month import BROKEN, month
 from tests.support.recorded_archive import AGREEMENT, archive_of, judged_to, publish_archive, settings_for
 from tests.support.records import tables, tables_without_places
 from tests.support.secured import as_role
-from tests.support.standbys import copy_of, finish, take_in
+from tests.support.standbys import copy_of, finish, take_in, taken_in
 
 #: A worker reads its first record after some seconds: random deaths fall before, into recovery, and behind it.
 LONGEST_RANDOM_LIFE = 5.0
-#: When a step was not reached by now it will not be: there is too little left to read.
-PATIENCE_FOR_A_STEP = 30.0
+#: A worker beside a heavy load takes minutes to reach its step.
+PATIENCE_FOR_A_STEP = 240.0
+#: How often a worker is looked at that is to reach one.
+GLANCE = 0.5
 #: Some steps are not reached in a life that has too little to do, which then ends at random: together that makes half.
 RANDOM_DEATHS = 0.6
 #: Reached once in the life of a file, so they need a file of their own.
@@ -73,7 +77,9 @@ def ledger_campaign(plan: Plan) -> Kills:
         disturbed = settings.model_copy(update={"data": plan.folder / f"round-{figures.rounds}"})
         # A last life more, with the file all but finished, dies while nothing is left to do.
         while figures.met < plan.count and judged_to(copy_of(disturbed)) < facts:
-            begun = _live_and_die("ledger", disturbed, figures, steps, plan.draw)
+            begun = _live_and_die(
+                "ledger", disturbed, figures, steps, plan.draw, lambda begun: judged_to(copy_of(begun)) >= facts
+            )
             figures.look_at(copy_of(begun))
             if begun.data != disturbed.data:
                 # Killed as it made its file: another ledger is to find all of it, or nothing.
@@ -100,7 +106,14 @@ def intake_campaign(plan: Plan) -> Kills:
         while figures.met < plan.count and given < len(archive):
             asyncio.run(publish_archive(plan.broker, topics, archive[given : given + portion]))
             given += portion
-            _live_and_die("intake", settings, figures, steps, plan.draw)
+            _live_and_die(
+                "intake",
+                settings,
+                figures,
+                steps,
+                plan.draw,
+                lambda _, given=given, topics=topics: taken_in(plan.broker, topics, topics.archive) >= given,
+            )
         asyncio.run(publish_archive(plan.broker, topics, archive[given:]))
         finish(settings, take_in(settings, len(archive)))
         figures.compare(tables_without_places(copy_of(settings)), whole)
@@ -133,9 +146,17 @@ def _steps(plan: Plan, role: Role) -> Iterator[str | None]:
 
 
 def _live_and_die(
-    role: Role, settings: Settings, figures: Kills, steps: Iterator[str | None], draw: random.Random
+    role: Role,
+    settings: Settings,
+    figures: Kills,
+    steps: Iterator[str | None],
+    draw: random.Random,
+    is_done: Callable[[Settings], bool],
 ) -> Settings:
-    """Run one worker until it dies at a step, or at a random instant; return its settings."""
+    """Run one worker until it dies at a step, or at a random instant; return its settings.
+
+    A step is not reached any more once there is nothing left to do.
+    """
     step = next(steps)
     if step in ONCE and (settings.data / AGREEMENT / "live.duckdb").exists():
         settings = settings.model_copy(update={"data": settings.data / f"new-{figures.met}"})
@@ -149,15 +170,20 @@ def _live_and_die(
         stderr=subprocess.PIPE,
         text=True,
     )
-    try:
-        _, said = process.communicate(timeout=PATIENCE_FOR_A_STEP if step else draw.uniform(0.0, LONGEST_RANDOM_LIFE))
-        if process.returncode != -signal.SIGKILL:
-            raise AssertionError(f"the {role} ended by itself with {process.returncode}: {said}")
-        figures.faults[step or "at random"] += 1
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        figures.faults["at random"] += 1
+    ends = time.monotonic() + (PATIENCE_FOR_A_STEP if step else draw.uniform(0.0, LONGEST_RANDOM_LIFE))
+    done = False
+    while not done and (left := ends - time.monotonic()) > 0:
+        # Once more when it is done: its last step may be on its way.
+        done = step is not None and is_done(settings)
+        with suppress(subprocess.TimeoutExpired):
+            _, said = process.communicate(timeout=min(GLANCE, left) if step else left)
+            if process.returncode != -signal.SIGKILL:
+                raise AssertionError(f"the {role} ended by itself with {process.returncode}: {said}")
+            figures.faults[step or "at random"] += 1
+            return settings
+    process.kill()
+    process.communicate()
+    figures.faults["at random"] += 1
     return settings
 
 

@@ -26,9 +26,9 @@ from tests.crash.plan import Plan
 from tests.support.absences import Absence, own_broker
 from tests.support.disks import mount, small_disk
 from tests.support.month import month
-from tests.support.recorded_archive import archive_of, judged_to, publish_archive, settings_for, wait_until
+from tests.support.recorded_archive import PATIENCE, archive_of, judged_to, publish_archive, settings_for, wait_until
 from tests.support.records import tables, tables_without_places
-from tests.support.standbys import copy_of, facts_end, finish, has_ended, recorded, said, taken_in, worker
+from tests.support.standbys import copy_of, facts_end, finish, has_ended, recorded, taken_in, wait_for_words, worker
 
 REPORTS = 1_500
 #: How a ledger ends for its standby to take over.
@@ -79,8 +79,7 @@ def _chain(plan: Plan, endings: Sequence[str], figures: Figures) -> None:
             if own:
                 settings = settings.model_copy(update={"data": folder / f"own-{number}"})
             standby = stack.enter_context(worker(settings))
-            if not said(standby, "stands_by", 60):
-                raise AssertionError(f"no standby: {list(standby._tail)}")
+            wait_for_words(standby, "stands_by")
             # It joined, so the leader took its partition up again: it is to be at work when it ends.
             asyncio.run(publish_archive(broker, topics, part[: len(part) // 2]))
             time.sleep(draw.uniform(0, 2))
@@ -120,7 +119,7 @@ def _version(copy: Path) -> tuple[int, int]:
     return (found.st_ino, found.st_mtime_ns)
 
 
-def _glance(done: Callable[[], bool], at_work: Worker, patience: float = 120.0) -> None:
+def _glance(done: Callable[[], bool], at_work: Worker, patience: float = PATIENCE) -> None:
     deadline = time.monotonic() + patience
     while not done():
         at_work.check()

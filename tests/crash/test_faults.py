@@ -20,7 +20,6 @@ def test_ledgers_that_take_over_from_each_other_end_with_the_same_tables(
     print(figures.text())
     assert figures.whole, figures.text()
     assert (figures.met, figures.recounts) == (2, 1)
-    assert all(seconds < 60 for each in figures.seconds.values() for seconds in each)
 
 
 @pytest.mark.crash

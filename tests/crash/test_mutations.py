@@ -71,7 +71,7 @@ MUTATIONS = {
     "what is rejected is written once the offset is committed": Mutation(
         "streams/intake/handler.py",
         """        if rejects:
-            await self._rejects.append(rejects, self._source_of)
+            await self._rejects.append(rejects, lambda letter: source_of(letter.headers))
         reached("intake.acknowledged")
         self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
@@ -80,7 +80,7 @@ MUTATIONS = {
         """        self._uncommitted[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
         await self._commit(self._lane)
         reached("intake.committed")
-        await self._rejects.append(rejects, self._source_of)
+        await self._rejects.append(rejects, lambda letter: source_of(letter.headers))
 """,
         (*CAMPAIGN, "--role", "intake", "--steps", "intake.committed"),
     ),

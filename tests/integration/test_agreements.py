@@ -101,11 +101,14 @@ def test_every_ledger_has_every_report_though_workers_die_and_an_agreement_comes
         stack.enter_context(worker(second, "intake"))
         served = ((first, "first"), (second, "without-tartous"), (third, "late"))
         wait_until(lambda: all(has_all(*each) for each in served))
+        # Intake writes a reject here after the fact that the ledgers count: some may still be on their way.
+        rejected = len(BROKEN) * sent // 20
+        wait_until(lambda: len(positions(apache_kafka, topics.rejects)) == rejected)
     for settings, name in served:
         copy = settings.data / name / "compliance.duckdb"
         assert outcomes(settings, name) == expected(name)
         assert ask(copy, "SELECT count(DISTINCT report_id) FROM reports") == [(expected(name)[0],)]
         assert verify(copy) == []
     told = positions(apache_kafka, topics.rejects)
-    assert len(told) == len(BROKEN) * sent // 20
+    assert len(told) == rejected
     assert set(told.values()) == {1}

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from streams.engine.kafka_errors import kafka_errors, our_error
 from streams.engine.metadata import connected, metadata
 from streams.engine.producer import CLIENT, BatchProducer
 from tests.support.brokers import numbered, read_all, topic_of, write
+from tests.support.recorded_archive import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Every error the Kafka client can raise; the base of the broker's answers has no number and is never raised itself.
@@ -81,7 +81,7 @@ class TestTheEmbeddedBroker:
     def test_it_dies_with_the_process_that_started_it(self, tmp_path: Path) -> None:
         code = (
             "import sys, time; from pathlib import Path; from streams.engine.broker import EmbeddedBroker\n"
-            "with EmbeddedBroker(Path(sys.argv[1])) as broker: print(broker.pid, flush=True); time.sleep(60)"
+            "with EmbeddedBroker(Path(sys.argv[1])) as broker: print(broker.pid, flush=True); time.sleep(3_600)"
         )
         parent = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -90,10 +90,7 @@ class TestTheEmbeddedBroker:
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
             parent.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 5
-        while _lives(pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not _lives(pid)
+        wait_until(lambda: not _lives(pid))
 
 
 class TestTopics:

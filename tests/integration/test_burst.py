@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,7 @@ from tests.bench.burst import slow_ledger
 from tests.bench.reports import reports
 from tests.integration.test_live import settings_for
 from tests.integration.test_probes import samples
-from tests.support.brokers import free_port
-from tests.support.recorded_archive import AGREEMENT, in_peace, judged_to, publish_archive, wait_until
+from tests.support.recorded_archive import AGREEMENT, PATIENCE, in_peace, judged_to, publish_archive, wait_until
 from tests.support.records import tables
 from tests.support.standbys import copy_of, taken_in, told, worker
 
@@ -48,6 +48,7 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
     topics = Topics(prefix)
     settings = settings_for(embedded_broker, prefix, tmp_path).model_copy(
         update={"stamps": "archive", "flush_records": FLUSH_RECORDS, "stall_seconds": 20.0, "publish_seconds": 3_600.0}
+        | {"health_address": "127.0.0.1:0", "log_level": "info"}
     )
     bodies = [body.replace(b'"note":"', b'"note":"' + PADDING) for _, body in reports(COUNT)]
     calendar, now = load_agreement(settings.agreement).calendar, to_micros(datetime.now(UTC))
@@ -57,16 +58,18 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
         archive.add([peek(bodies[-1], COUNT)])
         records = [record for chunk in archive.chunks() for record in chunk]
     asyncio.run(publish_archive(embedded_broker, topics, records))
-    with worker(settings, "intake", health_address=f"127.0.0.1:{(port := free_port())}") as intake:
+    with worker(settings, "intake") as intake:
         wait_until(lambda: taken_in(embedded_broker, topics, topics.archive) >= len(records), intake)
-        held_by_intake = held(port)
+        held_by_intake = held(intake.probes)
     facts = asyncio.run(end_offsets(embedded_broker, topics.facts(AGREEMENT)))[0]
 
-    with slow_ledger(settings.model_copy(update={"health_address": f"127.0.0.1:{port}"}), COMMIT_SECONDS) as slow:
+    with (tmp_path / "slow.log").open("w+") as log, slow_ledger(settings, COMMIT_SECONDS, log) as slow:
         wait_until(lambda: slow.poll() is not None or told(settings) >= facts)
-        held_by_ledger = held(port)
+        log.seek(0)
+        (serves,) = [line for line in log if "probes_served" in line]
+        held_by_ledger = held(re.findall(r"http://[^\s\"]+", serves)[0])
         slow.send_signal(signal.SIGTERM)
-        assert slow.wait(60) == 0
+        assert slow.wait(PATIENCE) == 0
     value_bytes = sum(map(len, bodies)) / len(bodies)
     for what, (most_records, most_bytes), flush in (
         ("intake", held_by_intake, 0),
@@ -82,7 +85,7 @@ def test_a_burst_on_a_slow_disk_is_worked_off_with_little_in_memory_and_no_row_l
     assert tables(copy_of(settings)) == tables(copy_of(undisturbed))
 
 
-def held(port: int) -> tuple[float, float]:
+def held(probes: str | None) -> tuple[float, float]:
     """Return the most records and bytes that a worker ever had in memory."""
-    found = samples(f"http://127.0.0.1:{port}")
+    found = samples(str(probes))
     return tuple(found[f"trucewatch_held_{what}_most", frozenset()] for what in ("records", "bytes"))  # type: ignore[return-value]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.broker import EmbeddedBroker
-from tests.support.brokers import free_port
+from streams.engine.broker import EmbeddedBroker, free_port
 from tests.support.commands import runner
 from tests.support.demo import Demo
 from tests.support.documents import Page, pages

@@ -14,8 +14,9 @@ from streams.engine.admin import ensure_topics
 from streams.engine.cluster import cluster_of
 from streams.engine.producer import Outgoing
 from streams.verify import verify
-from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
+from tests.integration.test_live import AGREEMENT, ask, report, settings_for
 from tests.support.brokers import read_all
+from tests.support.recorded_archive import wait_until
 
 MANY = 70_000
 GIANTS: list[Outgoing] = [
@@ -54,7 +55,7 @@ def test_a_record_that_unpacks_to_more_than_can_be_written_is_rejected_and_the_s
     asyncio.run(ensure_topics(apache_kafka, topics.specs((AGREEMENT,))))
     asyncio.run(send_compressed(apache_kafka, topics.incidents))
     with running(("intake", "ledger"), settings):
-        wait_for(lambda: ask(copy, "SELECT count(*) FROM reports WHERE report_id = 'after-them'") == [(1,)])
+        wait_until(lambda: ask(copy, "SELECT count(*) FROM reports WHERE report_id = 'after-them'") == [(1,)])
     rows = ask(copy, "SELECT code, octet_length(original), original_bytes FROM rejects ORDER BY source_offset")
     assert rows == [("too_large", CUT_BYTES, 50_000_000), ("not_json", 1, 1), ("not_json", 1, 1)]
     accepted = ask(copy, "SELECT report_id FROM reports ORDER BY source_offset")

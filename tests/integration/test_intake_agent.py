@@ -8,16 +8,16 @@ from pathlib import Path
 from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas.chunks import read
-from schemas.facts import Origin, RejectFact
+from schemas.facts import Origin
 from schemas.gazetteer import load_gazetteer
-from schemas.rejects import dead_letter_headers, source_of
+from schemas.rejects import source_of
 from schemas.topics import Topics
 from streams.engine.admin import delete_topics, ensure_topics, log_identity
 from streams.engine.lane import Batch, Lane
 from streams.engine.producer import BatchProducer
 from streams.intake.examine import Examiner
 from streams.intake.handler import IntakeHandler
-from tests.support.brokers import read_all, read_to_end, unique_log, write
+from tests.support.brokers import read_all, read_to_end, unique_log
 from tests.support.worlds import TRUCE
 
 
@@ -51,22 +51,3 @@ async def test_a_fact_tells_the_topic_created_anew_from_the_one_before(
     # The record handled twice is on the rejects topic once, and the one of the new topic beside it.
     letters = await read_to_end(broker, topics.rejects)
     assert [source_of(letter.headers) for letter in letters] == [first, anew]
-
-
-async def test_a_letter_of_an_earlier_version_is_not_written_again(broker: str, prefix: str, tmp_path: Path) -> None:
-    """Up to then letters did not name the log, and groups began anew with the upgrade."""
-    topics = Topics(prefix, partitions=1)
-    await ensure_topics(broker, topics.specs((TRUCE.id,)))
-    letter = dead_letter_headers(RejectFact(origin=Origin(topics.incidents, 0, 0), code="not_json", hint="send JSON"))
-    await write(broker, topics.rejects, 0, [(None, b"{", letter)])
-    examiner = Examiner([TRUCE], load_gazetteer(TRUCE.gazetteer), "clock")
-    rejects = await unique_log(broker, topics.rejects, tmp_path)
-    agent = IntakeHandler(examiner, BatchProducer(broker), rejects, topics, partial(log_identity, broker))
-    source = TopicPartition(topics.incidents, 0)
-    records = [ConsumerRecord(*source, offset, 0, 0, None, b"{", None, 0, 1, ()) for offset in range(2)]
-    await agent.started(Lane(frozenset(topics.inputs), 0.25))
-    await agent.assigned([source])
-    await agent.handle(Batch(*source, records, 2))
-    await agent.stopped()
-    letters = [source_of(each.headers) for each in await read_to_end(broker, topics.rejects)]
-    assert [each.offset for each in letters if each is not None] == [0, 1]

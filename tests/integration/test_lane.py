@@ -171,15 +171,12 @@ async def test_a_watch_over_topics_that_fails_ends_the_worker(
     async def broken(_: object) -> None:
         raise ZeroDivisionError("not an error of the broker's")
 
-    async def serving() -> None:
-        async with running(app_of(broker, f"{prefix}.group", (topic,), handler)):
-            await until(lambda: handler.held != [])
-            monkeypatch.setattr("streams.engine.worker._logs", broken)
-            await asyncio.sleep(1)
-
     monkeypatch.setattr("streams.engine.worker.WATCH_SECONDS", 0.2)
+    served = asyncio.create_task(serve(app_of(broker, f"{prefix}.group", (topic,), handler), asyncio.Event()))
+    await until(lambda: handler.held != [])
+    monkeypatch.setattr("streams.engine.worker._logs", broken)
     with pytest.raises(ZeroDivisionError, match="not an error of the broker's"):
-        await serving()
+        await asyncio.wait_for(served, PATIENCE)
 
 
 async def test_a_slow_handler_holds_the_fetching_back(broker: str, prefix: str) -> None:
@@ -237,13 +234,13 @@ async def test_a_transaction_that_stays_open_is_no_stall(apache_kafka: str, pref
     """Nobody may read what is in it yet: to end the worker for that would help nobody, again and again."""
     topic = await topic_of(apache_kafka, f"{prefix}.in")
     handler = Remembering(commits=True)
-    app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler, stall_seconds=1.0)
+    app = app_of(apache_kafka, f"{prefix}.group", (topic,), handler, stall_seconds=3.0)
     producer = AIOKafkaProducer(**cluster_of(apache_kafka).client, transactional_id=prefix)
     async with running(app), producer:
         await until(lambda: handler.held != [])
         async with producer.transaction():
             await producer.send_and_wait(topic, b"0", partition=0)
-            await asyncio.sleep(2.5)
+            await asyncio.sleep(4)
             assert app.failure is None
             assert app.lane.uncommitted() == {TopicPartition(topic, 0): 0}
         await until(lambda: handler.offsets() == [0])

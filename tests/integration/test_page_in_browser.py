@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from schemas.agreement_file import load_agreement
+from streams.engine.broker import free_port
 from streams.page import server as page_server
 from streams.page.asking import Reply
-from tests.support.brokers import free_port
 from tests.support.browser import PATIENCE, browsing
 from tests.support.demo import Demo
 from tests.support.hostile import HOUR, hostile, shelling
@@ -185,6 +185,7 @@ async def test_a_refused_stream_is_asked_for_again_and_a_hidden_page_holds_none(
 
 async def test_a_server_that_goes_away_makes_the_page_stale_until_it_is_back(tmp_path: Path) -> None:
     file = hostile(AGREEMENT).judged(tmp_path / "syria-2016")
+    # A port that no connection is given meanwhile: the page has to come back at it.
     listen = f"127.0.0.1:{free_port()}"
     async with browsing(tmp_path) as tab:
         async with server(file, listen):

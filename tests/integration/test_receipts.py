@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,17 @@ import pytest
 
 from schemas.receipts import Receipt, digest_of, read
 from schemas.topics import Topics
+from sinks.opening import PUBLISHED
 from streams.cli.processes import running, worker_environment
 from streams.engine.admin import ensure_topics
 from streams.settings import Settings, variable
 from tests.bench.reports import running_truce
 from tests.support.brokers import read_to_end, write
 from tests.support.commands import Run, runner
+from tests.support.recorded_archive import PATIENCE, wait_until
+from tests.support.verdict_messages import on_file, on_topic
 
 AGREEMENT = "syria-2016"
-PATIENCE = 240.0
 
 
 def report(report_id: str, **changes: Any) -> dict[str, Any]:
@@ -121,9 +122,12 @@ def test_a_feed_is_told_when_nobody_is_at_work(run: Run, tmp_path: Path) -> None
         ("ledger", "store.committed"),
         ("ledger", "ledger.told"),
         ("ledger", "receipts.told"),
+        ("ledger", "verdicts.told"),
     ],
 )
-def test_a_kill_anywhere_loses_no_receipt(settings: Settings, prefix: str, role: str, failpoint: str) -> None:
+def test_a_kill_anywhere_loses_no_receipt_and_no_verdict(
+    settings: Settings, prefix: str, role: str, failpoint: str
+) -> None:
     broker = str(settings.broker)
     bodies = [
         json.dumps(report(f"FO-{number}", place={"pcode": f"SY{5 + number % 2 * 94:02}"})) for number in range(80)
@@ -144,21 +148,30 @@ def test_a_kill_anywhere_loses_no_receipt(settings: Settings, prefix: str, role:
     assert process.returncode == -signal.SIGKILL, process.stderr
     with running(("intake", "ledger"), settings):
         told = told_of(broker, prefix, 80)
+        while "gate" not in verdicts_told(broker, prefix):
+            time.sleep(0.2)
     first = {each.digest: each.outcome for each in reversed(told)}
     assert first == wanted
+    assert verdicts_told(broker, prefix) == on_file(settings.data / AGREEMENT / PUBLISHED)
+
+
+def verdicts_told(broker: str, prefix: str) -> dict[str, dict[str, Any]]:
+    """Return what the verdicts topic holds of each key."""
+    records = asyncio.run(read_to_end(broker, Topics(prefix).verdicts(AGREEMENT)))
+    return on_topic({record.key or b"": record.value or b"" for record in records}, AGREEMENT)
 
 
 def told_of(broker: str, prefix: str, count: int) -> list[Receipt]:
     """Return all receipts, once they are of so many reports."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    found: list[Receipt] = []
+
+    def all_told() -> bool:
         records = asyncio.run(read_to_end(broker, Topics(prefix).receipts))
-        found = [receipt for record in records for receipt in read(record.value)]
-        if len({each.digest for each in found}) >= count:
-            return found
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"receipts of {len(found)} reports came, not of {count}")
-        time.sleep(0.2)
+        found[:] = [receipt for record in records for receipt in read(record.value)]
+        return len({each.digest for each in found}) >= count
+
+    wait_until(all_told)
+    return found
 
 
 def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
@@ -183,10 +196,6 @@ def test_one_line_withdraws_merges_and_says_that_nothing_was_seen(
         # Without an outbox the record is the ledger's published copy's, and the broker's acknowledgement is shown.
         monkeypatch.delenv(variable("outbox"))
         data = ("--data", str(settings.data))
-        copy = settings.data / AGREEMENT / "compliance.duckdb"
-        deadline = time.monotonic() + PATIENCE
-        while run("retract", "field-office", "FO-3", *data, *waiting).code != 0:
-            assert time.monotonic() < deadline, copy
-            time.sleep(0.5)
+        wait_until(lambda: run("retract", "field-office", "FO-3", *data, *waiting).code == 0)
         refused = run("nil", "SY02", "--from", f"{day}T06:00Z", "--to", f"{day}T00:00Z", "--feed", "field-office")
         assert (refused.code, "interval_backwards" in refused.err) == (2, True)

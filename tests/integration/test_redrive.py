@@ -20,8 +20,9 @@ from streams.feeds import redrive as redriving
 from streams.feeds.redrive import Letter, redrive
 from streams.verify import verify
 from tests.integration.test_cli_replay import run
-from tests.integration.test_live import AGREEMENT, ask, report, settings_for, wait_for
+from tests.integration.test_live import AGREEMENT, ask, report, settings_for
 from tests.support.brokers import read_all, write
+from tests.support.recorded_archive import wait_until
 
 MISSPELT = 8
 BROKEN = [b"{", b"\xff\n\x00"]
@@ -65,17 +66,17 @@ def test_a_reject_is_published_again_once(
         return run("rejects", "redrive", *arguments, cwd=tmp_path, **variables)
 
     with running(("intake", "ledger"), settings):
-        wait_for(lambda: ask(copy, "SELECT count(*) FROM rejects") == [(len(first),)])
+        wait_until(lambda: ask(copy, "SELECT count(*) FROM rejects") == [(len(first),)])
         waiting = rejected_in(copy, "bad_value")
         ids = [one.id for one in waiting]
 
         ended = command(ids[0], *sending)
         assert ended[:2] == (0, "1 reject published again\n"), ended
-        wait_for(lambda: outcomes() == {"accepted": 1})
+        wait_until(lambda: outcomes() == {"accepted": 1})
         code, _, error = command(ids[0], *sending)
         assert (code, "published again before" in error) == (2, True)
         assert command(ids[1], ids[2], *sending)[0] == 0
-        wait_for(lambda: outcomes() == {"accepted": 3})
+        wait_until(lambda: outcomes() == {"accepted": 3})
 
         # Interrupted in the middle of the rest, and run again before the ledger has told: nothing doubles.
         monkeypatch.setattr(redriving, "BATCH_RECORDS", 2)
@@ -83,7 +84,7 @@ def test_a_reject_is_published_again_once(
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(redrive(broker, cut_short(mended, 2), lambda _: None))
         asyncio.run(redrive(broker, mended, lambda _: None))
-        wait_for(lambda: outcomes() == {"accepted": MISSPELT})
+        wait_until(lambda: outcomes() == {"accepted": MISSPELT})
 
         # Two persons at once, with what will be rejected again: one reject more for each, not two.
         broken = [Letter(one, one.original) for code in ("not_json", "invalid_utf8") for one in rejected_in(copy, code)]
@@ -92,9 +93,9 @@ def test_a_reject_is_published_again_once(
             await asyncio.gather(*(redrive(broker, broken, lambda _: None) for _ in range(2)))
 
         asyncio.run(at_once())
-        wait_for(lambda: outcomes() == {"accepted": MISSPELT, "rejected": len(BROKEN)})
+        wait_until(lambda: outcomes() == {"accepted": MISSPELT, "rejected": len(BROKEN)})
         duplicates = 2 + len(BROKEN)
-        wait_for(lambda: ask(copy, "SELECT sum(duplicate)::INTEGER FROM feeds") == [(duplicates,)])
+        wait_until(lambda: ask(copy, "SELECT sum(duplicate)::INTEGER FROM feeds") == [(duplicates,)])
         code, out, _ = command("--all", *sending[:-2])
         left_out = len(first) + len(BROKEN)
         assert (code, out.split("; ")[0]) == (0, "0 rejects published again"), out

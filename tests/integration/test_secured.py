@@ -27,7 +27,7 @@ from tests.support.brokers import topic_of, write
 from tests.support.commands import Run, runner
 from tests.support.gateways import gateway
 from tests.support.lanes import Remembering, app_of, running, until
-from tests.support.recorded_archive import wait_until
+from tests.support.recorded_archive import PATIENCE, wait_until
 from tests.support.secured import STRANGER, SecuredKafka
 from tests.support.shell import ROOT, clean_environment
 from tests.support.standbys import copy_of, worker
@@ -361,4 +361,4 @@ def _ended_in_peace(*workers: Worker) -> None:
     for each in workers:
         each.ask_to_stop()
     for each in workers:
-        each.join(time.monotonic() + 60)
+        each.join(time.monotonic() + PATIENCE)

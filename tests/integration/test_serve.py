@@ -12,8 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -33,6 +31,7 @@ from streams.settings import Settings
 from tests.support.demo import Demo
 from tests.support.hostile import FORMULAS, HOSTILE, hostile, shelling
 from tests.support.judged import History
+from tests.support.recorded_archive import wait_until
 from tests.support.served import PATIENCE, Page, serving
 from tests.support.shell import clean_environment, trucewatch
 
@@ -317,7 +316,10 @@ async def test_connections_without_a_request_make_room(attacked: Path, monkeypat
 async def test_an_answer_that_nobody_reads_is_let_go(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.2)
 
+    begun = asyncio.Event()
+
     async def large(*_: object) -> Reply:
+        begun.set()
         return Reply(200, "text/plain", bytes(50_000_000))
 
     async with serving(attacked) as served:
@@ -326,6 +328,7 @@ async def test_an_answer_that_nobody_reads_is_let_go(attacked: Path, monkeypatch
         with socket.create_connection((host, int(port))) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             client.settimeout(PATIENCE)
+            await begun.wait()
             await asyncio.sleep(0.5)
             with pytest.raises(ConnectionResetError):
                 await asyncio.to_thread(take, client, 50_000_000)
@@ -390,16 +393,19 @@ async def test_a_cut_table_names_the_rest_in_its_head(demo: Demo, monkeypatch: p
 
 
 async def test_a_connection_that_stays_silent_is_let_go(attacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "HEAD_SECONDS", 0.1)
     async with serving(attacked) as served:
         host, port = served.base.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET / HT")
-        assert await closed(reader)
-        writer.close()
+        with monkeypatch.context() as short:
+            short.setattr(http, "HEAD_SECONDS", 0.1)
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET / HT")
+            assert await closed(reader)
+            writer.close()
+        monkeypatch.setattr(http, "HEAD_SECONDS", 1.0)
         async with served.stream() as stream:
             await stream.message()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.2)
+            assert not stream.answer.content.at_eof()
             assert "gate" in await served.get("/")
 
 
@@ -429,7 +435,7 @@ def test_the_command_serves_on_loopback_until_told_to_stop(demo: Demo) -> None:
         assert "The gate is closed" in asyncio.run(ask())
         taken = trucewatch("serve", "--file", demo.file, "--listen", told["address"].removeprefix("http://"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert (taken.returncode, "the page cannot listen" in taken.stderr) == (2, True)
 
 
@@ -451,32 +457,24 @@ def test_a_page_that_dies_beside_the_workers_is_started_again_at_its_port(
         return event in [known for known, _ in told]
 
     with page_process.serving([Settings(data=demo.folder)]) as (page,):
-        until(lambda: seen("page"))
+        wait_until(lambda: seen("page"))
         address = page.address
         assert told == [("page", f"page: {address}/")]
         assert "The gate is closed" in asyncio.run(ask(address))
         first = page.pid
         os.kill(first, signal.SIGKILL)
-        until(lambda: seen("page_restart"))
+        wait_until(lambda: seen("page_restart"))
         assert told[-1][1].startswith("the page of syria-2016 ended: signal 9")
         assert "copy_shown" in told[-1][1], "its last words"
         page.look(say, 0.9)
         assert page.pid == first
         page.look(say, 1.0)
         assert page.pid != first
-        until(lambda: answers(address) and "The gate is closed" in asyncio.run(ask(address)))
+        wait_until(lambda: answers(address) and "The gate is closed" in asyncio.run(ask(address)))
         os.kill(page.pid, signal.SIGKILL)
-        until(lambda: seen("page_ended"))
+        wait_until(lambda: seen("page_ended"))
         page.look(say, 2.0)
         assert [event for event, _ in told] == ["page", "page_restart", "page_ended"]
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def answers(address: str | None) -> bool:

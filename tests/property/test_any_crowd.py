@@ -15,7 +15,7 @@ from sinks.verify import crowds as recounted
 from sinks.verify.days import Days
 from sinks.verify.linking import NOW, Linking
 from streams.ledger.core import crowds
-from streams.ledger.core.remembered import Bounds
+from streams.ledger.core.report_cache import Bounds
 from tests.property.test_any_history import FEWER, RANDOM, expected, joined, linked, untimed, verdicts
 from tests.support.drawn_facts import as_naive, meetings
 from tests.support.worlds import LINKING, World, agreement, at, tick

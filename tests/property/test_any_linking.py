@@ -15,7 +15,7 @@ import pytest
 
 from schemas.facts import Fact, IncidentFact, TickFact
 from schemas.rows import DayVerdict, LinkedIncident, LinkedReport
-from streams.ledger.core.remembered import Bounds
+from streams.ledger.core.report_cache import Bounds
 from tests.support.effort import cases, examples
 from tests.support.random_history import random_history
 from tests.support.worlds import MemoryStore, World, at, tick

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from schemas.topics import EMBEDDED_CLUSTER, TopicSpec
 from streams.engine.admin import end_offsets, ensure_topics, log_identity
@@ -18,6 +19,8 @@ from streams.engine.ends import ends_of
 from streams.engine.producer import BatchProducer, Outgoing
 from streams.engine.unique_log import UniqueLog
 from tests.support.kafka import running_kafka, what_is_missing
+
+PATIENCE = 240.0
 
 
 def embedded(directory: Path) -> Iterator[str]:
@@ -42,13 +45,6 @@ def need_kafka() -> None:
         pytest.skip(missing)
 
 
-def free_port() -> int:
-    """Return a port of this machine on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def topic_of(broker: Broker, name: str, partitions: int = 1) -> str:
     """Create a topic and return its name."""
     await ensure_topics(broker, [TopicSpec(name, partitions, retention_ms=-1)])
@@ -66,13 +62,14 @@ async def write(broker: Broker, topic: str, partition: int, records: Sequence[Ou
 
 
 async def read_all(broker: Broker, topic: str, count: int) -> list[ConsumerRecord[bytes | None, bytes | None]]:
-    """Read the first ``count`` records of a topic with a plain consumer."""
+    """Read the first ``count`` records of a topic with a plain consumer, and wait for those that are not there yet."""
     consumer = AIOKafkaConsumer(
         topic, **cluster_of(broker).client, auto_offset_reset="earliest", max_partition_fetch_bytes=16_777_216
     )
     await consumer.start()
     try:
-        return [await consumer.getone() for _ in range(count)]
+        async with asyncio.timeout(PATIENCE):
+            return [await consumer.getone() for _ in range(count)]
     finally:
         await consumer.stop()
 
@@ -118,6 +115,16 @@ async def read_topic(broker: Broker, topic: str) -> list[ConsumerRecord[bytes | 
     finally:
         await consumer.stop()
     return found
+
+
+async def delete_before(broker: Broker, topic: str, offset: int) -> None:
+    """Delete the records of a topic of one partition before an offset, as its retention does."""
+    admin = AIOKafkaAdminClient(**cluster_of(broker).client)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()
 
 
 async def unique_log(broker: Broker, topic: str, folder: Path) -> UniqueLog:

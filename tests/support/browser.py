@@ -17,7 +17,7 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 #: Generous: a browser's first page takes seconds on a loaded machine.
-PATIENCE = 60.0
+PATIENCE = 240.0
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _KEYS = {
     "ArrowUp": 38,

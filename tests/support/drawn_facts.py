@@ -355,7 +355,7 @@ def _naive(truce: Agreement, offset: int, fact: Fact) -> NaiveReport:
     match fact:
         case BulletinFact():
             when = {"occurred_from": fact.from_, "occurred_to": fact.to}
-            lines = [NaiveLine(line.region, line.count, line.accused_names != ("ISIL",)) for line in fact.tallies]
+            lines = [NaiveLine(line.region, line.count, line.accused != ("ISIL",)) for line in fact.tallies]
             told = {"at_least": fact.at_least, "adds_up": fact.total in (None, sum(line.incidents for line in lines))}
             return NaiveReport(**spine, **when, **told, type="bulletin", lines=tuple(lines))
         case DeclarationFact():

@@ -21,7 +21,7 @@ from streams.cli.processes import worker_environment
 from streams.gateway.tokens import make
 from streams.settings import Settings
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 JSON, LINES = "application/json", "application/x-ndjson"
 
 

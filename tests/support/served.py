@@ -18,7 +18,7 @@ from streams.page.server import PageServer
 from streams.page.site import Site
 
 #: Generous: a loaded machine reads a file for seconds.
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @dataclass

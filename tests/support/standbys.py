@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from streams.settings import Settings
 from streams.verify import verify
 from tests.support.recorded_archive import (
     AGREEMENT,
+    PATIENCE,
     archive_of,
     in_peace,
     judged_to,
@@ -117,11 +117,13 @@ def wake(worker: Worker) -> None:
     os.kill(worker.pid, signal.SIGCONT)
 
 
-def said(worker: Worker, words: str, seconds: float = 30.0) -> bool:
-    """Wait for a worker to have logged some words; False when it did not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if any(words in line for line in list(worker._tail)):
-            return True
-        time.sleep(0.05)
-    return False
+def wait_for_words(worker: Worker, words: str) -> None:
+    """Wait for a worker to have logged some words."""
+    wait_until(lambda: any(words in line for line in list(worker._tail)), worker)
+
+
+def end_of(worker: Worker) -> tuple[int, list[str]]:
+    """Wait for a process to end; return its exit code and what it logged, to the last line."""
+    code = worker._process.wait(PATIENCE)
+    worker._reader.join(PATIENCE)
+    return code, list(worker._tail)

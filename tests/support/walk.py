@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.engine.broker import free_port
 from streams.settings import variable
-from tests.support.brokers import free_port
 from tests.support.commands import Run
 from tests.support.documents import GATEWAY_PORT, PORT, Block, Page
 from tests.support.shared_data import shared_data

@@ -40,7 +40,7 @@ from schemas.rows import (
 from schemas.truceday import Micros
 from streams.ledger.core.identity import identity_of, key_hash
 from streams.ledger.core.ledger import Ledger
-from streams.ledger.core.remembered import Bounds
+from streams.ledger.core.report_cache import Bounds
 from streams.ledger.core.report_rows import Entry
 from tests.support.kept import Kept
 

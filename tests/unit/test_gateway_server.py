@@ -183,10 +183,12 @@ async def test_a_connection_that_asks_nothing_is_ended_before_its_first_request_
 async def test_a_silent_body_and_one_that_trickles_for_ever_are_late(
     tmp_path: Path, examiner: Examiner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers_module, "PIECE_SECONDS", 0.3)
-    monkeypatch.setattr(answers_module, "BODY_SECONDS", 0.6)
     async with serving(tmp_path, examiner) as found:
-        silent = await Line.to(found.port, found.head(100) + b"{")
+        with monkeypatch.context() as short:
+            short.setattr(answers_module, "PIECE_SECONDS", 0.2)
+            silent = await Line.to(found.port, found.head(100) + b"{")
+            late = await silent.answer()
+        monkeypatch.setattr(answers_module, "BODY_SECONDS", 0.4)
         trickling = await Line.to(found.port, found.head(100))
 
         async def trickle() -> None:
@@ -195,9 +197,9 @@ async def test_a_silent_body_and_one_that_trickles_for_ever_are_late(
                 await asyncio.sleep(0.1)
 
         more = asyncio.create_task(trickle())
-        late, slow = await silent.answer(), await trickling.answer()
-        assert (late.status, "nothing came for 0.3 s" in late.body["detail"]) == (408, True)
-        assert (slow.status, "not whole after 0.6 s" in slow.body["detail"]) == (408, True)
+        slow = await trickling.answer()
+        assert (late.status, "nothing came for 0.2 s" in late.body["detail"]) == (408, True)
+        assert (slow.status, "not whole after 0.4 s" in slow.body["detail"]) == (408, True)
         more.cancel()
         for line in (silent, trickling):
             line.close()

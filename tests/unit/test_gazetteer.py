@@ -529,10 +529,6 @@ class TestFiles:
         assert "title: required, but missing" in said
         assert "line 3: country_nmes: unknown key; did you mean 'country_names'?" in said
 
-    def test_the_former_name_of_a_key_is_answered_with_the_present_one(self, tmp_path: Path) -> None:
-        said = self.load(tmp_path, SMALL.replace('local = "شرق"', 'arabic = "شرق"'))
-        assert said.endswith(": line 11: regions[2].arabic: renamed: write 'local'")
-
     def test_names_that_stand_for_two_things_are_refused(self, tmp_path: Path) -> None:
         text = SMALL.replace("places = [", 'places = [{ name = "Ton", names = ["Town"], region = "SY02" }, ')
         assert "'Town' stands for SY02 and for SY01" in self.load(tmp_path, text)

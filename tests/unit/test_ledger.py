@@ -9,9 +9,9 @@ import pytest
 from schemas.facts import Origin, OutsideFact, Redrive, RejectFact, TickFact
 from schemas.rows import FeedRow, Identity
 from schemas.truceday import Micros
+from streams.ledger.core.dirty_days import DirtyDays
 from streams.ledger.core.identity import key_hash
 from streams.ledger.core.legs.tally import EVIDENCE_KEPT, EVIDENCE_SHOWN
-from streams.ledger.core.pending import Pending
 from streams.ledger.core.report_rows import Entry
 from tests.support.worlds import (
     DAY,
@@ -118,7 +118,7 @@ def test_a_cause_counts_every_correction_once(reports: int, flush_every: int) ->
 
 def test_a_cause_counts_a_report_once_that_changes_a_day_and_every_day() -> None:
     """A report of a baseline day changes that day and the limit of all."""
-    pending = Pending()
+    pending = DirtyDays()
     day_of_it, another = day(-1), day(0)
     for number in range(15):
         fact = incident(f"b{number}", when=at(-1, -1))
@@ -126,7 +126,7 @@ def test_a_cause_counts_a_report_once_that_changes_a_day_and_every_day() -> None
         pending.touch("SY01", None, fact)
     for number in range(2):
         pending.touch("SY01", day_of_it, incident(f"d{number}"))
-    for kept in (pending, Pending.from_text(pending.to_text(0), 0)):
+    for kept in (pending, DirtyDays.from_text(pending.to_text(0), 0)):
         assert json.loads(kept.cause_text("SY01", day_of_it))["more"] == 7
         assert json.loads(kept.cause_text("SY01", another))["more"] == 5
 

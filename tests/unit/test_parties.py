@@ -16,13 +16,12 @@ from pydantic import ValidationError
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.errors import AgreementError
-from schemas.facts import CountLine, decode, encode
 from schemas.reports import Bulletin
 from streams.cli.check import names_of_no_party, rules_in_words
 from streams.verify import verify
 from tests.support.accusations import PARTIES
 from tests.support.judged import History, report
-from tests.support.worlds import HOUR, LINKING, agreement, at, bulletin
+from tests.support.worlds import HOUR, LINKING, agreement, at
 
 TRUCE = agreement(parties=PARTIES)
 
@@ -150,14 +149,6 @@ def test_a_line_that_accuses_no_name_is_refused(given: Any) -> None:
     data = report("bulletin", "b", reported_at=at(1), occurred=(at(0), at(1)), tallies=[{"count": 2, "accused": given}])
     with pytest.raises(ValidationError):
         Bulletin.model_validate_json(json.dumps(data))
-
-
-def test_a_fact_of_an_earlier_version_is_read_with_its_one_name() -> None:
-    old = encode(bulletin("b", low=at(0), high=at(1), tallies=(CountLine(2, None, "rebels"),)))
-    assert b'"accused":"rebels"' in old
-    read: Any = decode(old)
-    new: Any = decode(encode(bulletin("b", low=at(0), high=at(1), tallies=(CountLine(2, None, ("A", "B")),))))
-    assert [line.accused_names for line in (*read.tallies, *new.tallies)] == [("rebels",), ("A", "B")]
 
 
 # -- what the views show

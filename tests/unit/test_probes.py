@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -79,14 +78,13 @@ def _received(connection: socket.socket) -> bytes:
         return b""
 
 
-def test_an_answer_closes_its_connection(url: str) -> None:
-    started = time.monotonic()
+def test_an_answer_closes_its_connection(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "CONNECTION_SECONDS", 3_600)
     with connected(url, b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n") as connection:
         received = b""
         while part := connection.recv(4_096):
             received += part
     assert b"\r\nConnection: close\r\n" in received
-    assert time.monotonic() - started < probes.CONNECTION_SECONDS
 
 
 def test_other_paths_and_methods_are_refused(url: str) -> None:

@@ -9,7 +9,7 @@ from schemas.facts import Origin
 from schemas.rows import Contribution, Linkable, Placed
 from streams.ledger.core.fresh import Fresh, fresh
 from streams.ledger.core.recent import RecentReports
-from streams.ledger.core.remembered import linkable_of
+from streams.ledger.core.report_cache import linkable_of
 from streams.ledger.core.report_rows import Entry, incident_row
 from tests.support.worlds import TRUCE, at, incident
 

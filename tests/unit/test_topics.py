@@ -58,8 +58,12 @@ def test_a_report_too_large_still_reaches_intake_to_be_rejected() -> None:
     assert int(TopicSpec("t", 1, 5).config["max.message.bytes"]) == MAX_MESSAGE_BYTES > MAX_REPORT_BYTES
 
 
-def test_no_topic_is_compacted() -> None:
-    assert TopicSpec("t", 1, 5).config["cleanup.policy"] == "delete"
+def test_present_verdicts_alone_are_compacted() -> None:
+    specs = Topics().specs(("a", "b"))
+    compacted = {spec.name for spec in specs if spec.config["cleanup.policy"] == "compact"}
+    assert compacted == {"truce.verdicts.a.v1", "truce.verdicts.b.v1"}
+    assert all(spec.partitions == 1 and spec.config["retention.ms"] == "-1" for spec in specs if spec.compacted)
+    assert not any(spec.compacted for spec in Topics().specs(("a",), archive=True))
 
 
 def test_groups_are_named_after_the_deployment() -> None:

@@ -14,8 +14,8 @@ from schemas.agreement import Agreement
 from schemas.facts import CountLine, Fact, IncidentFact
 from schemas.rows import DayVerdict, Evidence
 from sinks.reading import grid, open_published
+from streams.ledger.core.interval_index import DayIndex
 from streams.ledger.core.legs.possible import possible_days
-from streams.ledger.core.stretches import DayIndex
 from streams.ops.counterfactual_text import counterfactual_text
 from streams.ops.explain_json import explanation_json
 from streams.ops.grid import cell_text

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
+from schemas.chunks import Row, incident_of
 from schemas.errors import UsageError
+from schemas.facts import Fact, IncidentFact
 from sinks.recorded_facts import RecordedFacts
+from sinks.verify.published import Published
 from streams.ops.explain import read_explanation
 from streams.verify import verify
+from streams.verify.intake import RecordedIntake
 from tests.support.judged import History, report
 from tests.support.worlds import agreement, at
 
@@ -49,6 +54,19 @@ def alter(path: Path, *statements: str) -> None:
 def differences(path: Path) -> list[tuple[str, str]]:
     """Return the table and column of each difference."""
     return [(found.table, found.column) for found in verify(path, limit=9)]
+
+
+def incidents(path: Path) -> list[Row | Fact]:
+    with closing(Published(path)) as file:
+        told = [fact for facts in RecordedIntake(file).facts() for _, (fact, _) in facts]
+    return [fact for fact in told if isinstance(fact, tuple | IncidentFact)]
+
+
+def test_an_incident_is_the_same_as_a_row_and_examined_alone(published: Path, copy: Path) -> None:
+    alter(copy, "UPDATE reports SET source_log = NULL")
+    rows, alone = incidents(published), incidents(copy)
+    assert [type(each) for each in rows] == [tuple] * 6
+    assert [replace(incident_of(row), origin=None) for row in rows] == [replace(fact, origin=None) for fact in alone]
 
 
 def test_a_source_topic_made_anew_is_no_difference(published: Path) -> None:

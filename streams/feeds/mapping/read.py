@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from schemas.plain_words import did_you_mean
 from schemas.time_zones import time_zone as zone_of
-from streams.feeds.mapping.evaluate import Evaluation
+from streams.feeds.mapping.evaluate import Evaluator
 from streams.feeds.mapping.load import Mapped, load_mapping
 from streams.feeds.mapping.tables import table_of
-from streams.feeds.recorded import Recorded, instant_of
+from streams.feeds.recorded import CellFault, Recorded, instant_of
 from streams.feeds.table import cut, written
 
 _HALF_OF_A_CHARACTER = re.compile("[\ud800-\udfff]").search
@@ -57,7 +57,7 @@ class MappedReader:
         mapped = self.mapping
         notes = self.notes[name] = Notes()
         own = mapped.file.time_zone
-        zone = time_zone if own is None else zone_of(own)
+        evaluator = Evaluator(mapped.rules, time_zone if own is None else zone_of(own))
         with table_of(source, name, mapped.file, mapped.columns) as table:
             free = [column for column in table.columns if column not in mapped.named]
             absent = (column for column in mapped.named if column not in table.columns)
@@ -67,14 +67,14 @@ class MappedReader:
                 if row.cells is None:
                     yield row.torn(mapped.report_type, mapped.feed)
                     continue
-                evaluation = Evaluation(mapped.rules, row.cells, zone)
-                if (why := evaluation.skipped()) is not None:
+                if (why := evaluator.skipped(row.cells)) is not None:
                     notes.skipped[why] += 1
                     continue
-                yield self._recorded(evaluation, row.line)
+                yield self._recorded(*evaluator.report(row.cells), row.cells, row.line)
 
-    def _recorded(self, evaluation: Evaluation, line: int) -> Recorded:
-        report, row = evaluation.report(), evaluation.row
+    def _recorded(
+        self, report: dict[str, Any], faults: Sequence[CellFault], row: Mapping[str, str], line: int
+    ) -> Recorded:
         cells = {
             path: {column: row.get(column, "") for column in columns} for path, columns in self.mapping.paths.items()
         }
@@ -87,7 +87,7 @@ class MappedReader:
             report["feed"],
             report_id if isinstance(report_id, str) and not _HALF_OF_A_CHARACTER(report_id) else None,
             cells=cells,
-            faults=tuple(evaluation.faults),
+            faults=tuple(faults),
         )
 
 

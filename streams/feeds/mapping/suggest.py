@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ from streams.feeds.mapping.values import NoValue, day, instant
 from streams.feeds.mapping.words import folded
 from streams.feeds.recorded import opened
 
+#: A day as programs write one that know times alone.
+_MIDNIGHT = re.compile(r"[0-9-]+[ T]00:00(?::00(?:\.0+)?)?").fullmatch
 #: Rows looked at, and different kinds listed.
 MOST_ROWS, _MOST_KINDS = 2_000, 60
 #: Words in the names of columns, by the field they speak of; the first of a field that is found is taken.
@@ -126,7 +129,7 @@ class _Draft:
     def _time(self, field: str, column: str) -> str:
         cells = list(self._seen[column])
         kind, forms = date_forms(cells)
-        if kind == "date" and any(_fits("time", cell, "") for cell in cells):
+        if kind == "date" and any(_fits("time", cell, "") and not _MIDNIGHT(cell) for cell in cells):
             # A column of times may hold days; a column of days forgets a time.
             kind = "time"
         # Where some cells of a column of times state the day alone, its form is one of theirs.
@@ -200,7 +203,7 @@ def date_forms(cells: Sequence[str]) -> tuple[str | None, list[str]]:
     best = [(kind, form) for count, kind, form in fitting if count == most]
     if most * 2 < len(cells):
         return None, []
-    kind = "time" if ("time", "") in best else best[0][0]
+    kind = "time" if ("time", "") in best and not all(map(_MIDNIGHT, cells)) else best[0][0]
     return kind, [form for of, form in best if of == kind and form] if (kind, "") not in best else []
 
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+_Found = TypeVar("_Found")
+#: Characters of a cell that is remembered, at most: thousands of long ones would fill the memory.
+_SHORT = 100
 
 #: Months in English, French, Spanish and Portuguese, and in the Arabic of the Levant, of Egypt and of the Maghreb.
 _MONTHS = (
@@ -24,11 +31,30 @@ _MONTHS = (
 
 def plain(text: str) -> str:
     """Return a text with ASCII digits and single blanks, without marks of direction."""
-    ascii_digits = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
-    kept = (each for each in ascii_digits if unicodedata.category(each) != "Cf")
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    if text.isascii():
+        return " ".join(text.split())
+    # A long text is written with few letters.
+    foreign = [each for each in set(text) if not each.isascii()]
+    changed = {
+        ord(each): str(unicodedata.decimal(each)) if each.isdecimal() else None
+        for each in foreign
+        if each.isdecimal() or unicodedata.category(each) == "Cf"
+    }
+    return " ".join(unicodedata.normalize("NFC", text.translate(changed)).split())
 
 
+def remembering(function: Callable[[str], _Found]) -> Callable[[str], _Found]:
+    """Return a function of cells that remembers what it found of short ones: columns hold few words, over and over."""
+    remembered = lru_cache(4_096)(function)
+
+    @wraps(function)
+    def found(text: str) -> _Found:
+        return remembered(text) if len(text) <= _SHORT else function(text)
+
+    return found
+
+
+@remembering
 def folded(text: str) -> str:
     """Return what two cells share that say the same: letter case, digits and blanks do not count."""
     return plain(text).casefold()

@@ -37,7 +37,7 @@ class Road(NamedTuple):
     end: Micros
 
 
-class Closeness(NamedTuple):
+class MatchRank(NamedTuple):
     """How close two candidates are; the least is the closest, and no two pairs are equally close."""
 
     gap: Micros
@@ -88,7 +88,7 @@ def _naming(step: ConvoyStepRow) -> tuple[Micros, Micros, str, Destination] | No
 
 
 class Moved(NamedTuple):
-    """Pairs of claims that are linked no more, and that are linked now; one whose closeness changed is in both."""
+    """Pairs of claims that are linked no more, and that are linked now; one whose rank changed is in both."""
 
     parted: set[Pair]
     linked: set[Pair]
@@ -106,11 +106,11 @@ class ClaimLinks:
         self._roads: dict[ConvoyName, Road] = {}
         self._cells: defaultdict[Cell, set[ConvoyName]] = defaultdict(set)
         self._crowds: set[Cell] = set()
-        self._candidates: defaultdict[ConvoyName, dict[str, dict[ConvoyName, Closeness]]] = defaultdict(dict)
+        self._candidates: defaultdict[ConvoyName, dict[str, dict[ConvoyName, MatchRank]]] = defaultdict(dict)
         self._closest: dict[tuple[ConvoyName, str], ConvoyName] = {}
-        self._links: defaultdict[ConvoyName, dict[ConvoyName, Closeness]] = defaultdict(dict)
+        self._links: defaultdict[ConvoyName, dict[ConvoyName, MatchRank]] = defaultdict(dict)
 
-    def links(self, claim: ConvoyName) -> dict[ConvoyName, Closeness]:
+    def links(self, claim: ConvoyName) -> dict[ConvoyName, MatchRank]:
         """Return the claims that a claim is linked to."""
         return self._links.get(claim, {})
 
@@ -179,7 +179,7 @@ class ClaimLinks:
                 self._compare(other, claim, found.get(other))
         return touched
 
-    def _compare(self, claim: ConvoyName, other: ConvoyName, close: Closeness | None) -> None:
+    def _compare(self, claim: ConvoyName, other: ConvoyName, close: MatchRank | None) -> None:
         """Note how close one claim is to another, or that it is no candidate."""
         by_feed = self._candidates[claim]
         of_feed = by_feed.setdefault(other.feed, {})
@@ -192,7 +192,7 @@ class ClaimLinks:
             if not by_feed:
                 del self._candidates[claim]
 
-    def _found(self, claim: ConvoyName, denied: Collection[ConvoyName]) -> Iterator[tuple[ConvoyName, Closeness]]:
+    def _found(self, claim: ConvoyName, denied: Collection[ConvoyName]) -> Iterator[tuple[ConvoyName, MatchRank]]:
         road = self._roads.get(claim)
         if road is None or self._crowded(road):
             return
@@ -201,7 +201,7 @@ class ClaimLinks:
             gap = max(0, road.start - theirs.end, theirs.start - road.end)
             if other.feed != claim.feed and gap <= self._reach and other not in denied and not self._crowded(theirs):
                 one, another = sorted((str(claim), str(other)))
-                yield other, Closeness(gap, abs(road.start - theirs.start), (one, another))
+                yield other, MatchRank(gap, abs(road.start - theirs.start), (one, another))
 
     def _link(self, touched: Iterable[tuple[ConvoyName, ConvoyName]]) -> Moved:
         """Link and part what the changed candidates make closest, or no more."""
@@ -231,7 +231,7 @@ class ClaimLinks:
                 self._links[one][other] = self._links[other][one] = after_link
         return moved
 
-    def _mutual(self, one: ConvoyName, other: ConvoyName) -> Closeness | None:
+    def _mutual(self, one: ConvoyName, other: ConvoyName) -> MatchRank | None:
         if self._closest.get((one, other.feed)) != other or self._closest.get((other, one.feed)) != one:
             return None
         return self._candidates[one][other.feed][other]

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from schemas.rows import ConvoyStepRow
-from streams.ledger.core.claim_links import ClaimLinks, Closeness, Moved, Pair, RoadSteps
+from streams.ledger.core.claim_links import ClaimLinks, MatchRank, Moved, Pair, RoadSteps
 from streams.ledger.core.convoy import ConvoyName, Timeline
 
 _A = TypeVar("_A")
@@ -20,10 +20,10 @@ _B = TypeVar("_B")
 
 
 class Join(NamedTuple):
-    """What joined a claim to another one first; ``closeness`` is None when a report asserts it."""
+    """What joined a claim to another one first; ``match_rank`` is None when a report asserts it."""
 
     other: ConvoyName
-    closeness: Closeness | None
+    match_rank: MatchRank | None
 
 
 class Joined(NamedTuple):
@@ -218,7 +218,7 @@ def join(
     claims: Collection[ConvoyName],
     same: Mapping[ConvoyName, Collection[ConvoyName]],
     denied: Mapping[ConvoyName, Collection[ConvoyName]],
-    links: Mapping[ConvoyName, Mapping[ConvoyName, Closeness]],
+    links: Mapping[ConvoyName, Mapping[ConvoyName, MatchRank]],
 ) -> Joined:
     """Take assertions and then links, the closest first, each as far as it may join.
 

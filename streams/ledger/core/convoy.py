@@ -10,7 +10,7 @@ from typing import NamedTuple
 from schemas.rows import ConvoyRow, ConvoyStepRow
 from schemas.truceday import Micros
 from streams.ledger.core.convoy_steps import CLOSED, CONTRADICTIONS, DELIVERIES, SETBACKS, is_legal
-from streams.ledger.core.stretches import FOREVER
+from streams.ledger.core.interval_index import FOREVER
 
 
 class ConvoyName(NamedTuple):

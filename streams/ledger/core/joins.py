@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.ledger.core.linking import Closeness, Link
+from streams.ledger.core.linking import Link, MatchRank
 
 #: Where a link stands in the order in which links are taken.
-Turn = tuple[int, Closeness]
+Turn = tuple[int, MatchRank]
 
 
 def turn_of(link: Link) -> Turn:

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from schemas.agreement import Agreement
 from schemas.rows import LEGS, Amendment, Changes, DayVerdict, GateRow, WindowRow
 from schemas.truceday import Micros
+from streams.ledger.core.dirty_days import DirtyDays
 from streams.ledger.core.findings import State
-from streams.ledger.core.legs.books import Books, Bucket
+from streams.ledger.core.legs.aggregates import Aggregates, Bucket
 from streams.ledger.core.legs.leg import Leg
-from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.verdict import Judgement, figures_of, is_new_version, rests_on_anything, state_at
 from streams.ledger.core.window import Streak, gate_of, streak_of, window_of
@@ -23,9 +23,9 @@ FINDINGS = ("verdict", *LEGS)
 class DayJudge:
     """Judges at ticks. Judging again what did not change changes nothing, so it judges no less than what may have."""
 
-    def __init__(self, agreement: Agreement, books: Books, legs: Mapping[str, Leg]) -> None:
+    def __init__(self, agreement: Agreement, aggregates: Aggregates, legs: Mapping[str, Leg]) -> None:
         self._agreement = agreement
-        self._books = books
+        self._aggregates = aggregates
         self._legs = legs
         self._present: dict[Bucket, DayVerdict] = {}
         self._judged: dict[Bucket, Judgement] = {}
@@ -39,21 +39,27 @@ class DayJudge:
         self._present = {(row.region, row.truce_day): row for row in verdicts}
         self._gate = gate
 
-    def judge(self, now: Micros, tick_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
+    def judge(self, now: Micros, tick_offset: int, dirty: DirtyDays, changes: Changes) -> Pieces[None]:
         """Judge, piece by piece, every region and day that a report or the passing of time may have changed."""
         today = self._agreement.newest_day(now)
         if today < self._agreement.first_day:
             return
-        yield from pending.spread(self._books, self._agreement.first_day, today)
+        yield from dirty.spread(self._aggregates, self._agreement.first_day, today)
         moved: set[str] = set()
-        for region, day in self._due(now, today, pending):
+        for region, day in self._due(now, today, dirty):
             yield
-            if self._judge_day(region, day, now, tick_offset, pending, changes):
+            if self._judge_day(region, day, now, tick_offset, dirty, changes):
                 moved.add(region)
         self._judge_gate(today, now, tick_offset, moved, changes)
         self._windows = [
             window_of(
-                region, today, now, self._agreement, self._verdict_of, self._books.hours(region), self._streaks[region]
+                region,
+                today,
+                now,
+                self._agreement,
+                self._verdict_of,
+                self._aggregates.hours(region),
+                self._streaks[region],
             )
             for region in self._agreement.regions
         ]
@@ -65,23 +71,23 @@ class DayJudge:
     def _verdict_of(self, region: str, day: date) -> DayVerdict | None:
         return self._present.get((region, day))
 
-    def _due(self, now: Micros, today: date, pending: Pending) -> list[Bucket]:
+    def _due(self, now: Micros, today: date, dirty: DirtyDays) -> list[Bucket]:
         """Return, in a fixed order, the buckets to judge."""
         horizons = self._horizons()
         first, regions = self._agreement.first_day, self._agreement.regions
         known = frozenset(regions)
-        due = {(region, day) for day in self._moved_by_time(now, today, pending.judged_to) for region in regions}
-        for region, touched in pending.days():
+        due = {(region, day) for day in self._moved_by_time(now, today, dirty.judged_to) for region in regions}
+        for region, touched in dirty.days():
             if touched is None:
-                since = first if region in pending.every_day else self._since(horizons.get(region), now)
+                since = first if region in dirty.every_day else self._since(horizons.get(region), now)
                 if since is not None:
                     due.update((region, day) for day in self._agreement.calendar.days_between(since, today))
             elif first <= touched <= today:
                 due.add((region, touched))
-        due.update(pending.watched())
-        for region, low, high in pending.spans():
+        due.update(dirty.watched())
+        for region, low, high in dirty.spans():
             due.update((region, day) for day in self._agreement.calendar.days_between(low, min(high, today)))
-        for region, since in pending.watched_since().items():
+        for region, since in dirty.watched_since().items():
             due.update((region, day) for day in self._agreement.calendar.days_between(max(first, since), today))
         return sorted(bucket for bucket in due if bucket[0] in known)
 
@@ -118,7 +124,7 @@ class DayJudge:
         return ends + self._agreement.clock.lateness_hours * 3_600_000_000
 
     def _judge_day(
-        self, region: str, day: date, now: Micros, tick_offset: int, pending: Pending, changes: Changes
+        self, region: str, day: date, now: Micros, tick_offset: int, dirty: DirtyDays, changes: Changes
     ) -> bool:
         """Judge one bucket; return whether its verdict moved."""
         bucket = (region, day)
@@ -133,7 +139,7 @@ class DayJudge:
         self._judged[bucket] = judgement
         amended = present is not None and present.state == State.AMENDED
         state = state_at(now, ends, final_at, amended=amended)
-        row = self._row(judgement, state, present, now, tick_offset, pending.cause_text(region, day))
+        row = self._row(judgement, state, present, now, tick_offset, dirty.cause_text(region, day))
         if present is not None:
             if is_new_version(row, present, final=now >= final_at):
                 if now >= final_at and (amended or rests_on_anything(present)):

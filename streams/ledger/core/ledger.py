@@ -1,4 +1,4 @@
-"""The ledger: a last-revision-wins map of reports, folded into books and judged at ticks.
+"""The ledger: a last-revision-wins map of reports, folded into aggregates and judged at ticks.
 
 Any order and any repetition of the same facts gives the same present rows. Where a batch ends never shows:
 judging happens at ticks alone, on the facts before them in topic order.
@@ -40,21 +40,21 @@ from schemas.rows import (
     Withdrawal,
 )
 from schemas.truceday import Micros
+from streams.ledger.core.dirty_days import Changing, DirtyDays
 from streams.ledger.core.feeds import FeedHealth, Outcome
 from streams.ledger.core.fresh import Flags, fresh, plain
 from streams.ledger.core.identity import body_digest, identity_of
 from streams.ledger.core.judge import DayJudge
-from streams.ledger.core.legs.books import Books
+from streams.ledger.core.legs.aggregates import Aggregates
 from streams.ledger.core.legs.bulletins import bulletin_rows
 from streams.ledger.core.legs.leg import FromHorizon, Moved, OneDay, StandingReport
 from streams.ledger.core.legs.registry import legs_of
 from streams.ledger.core.links import Links
-from streams.ledger.core.pending import Changing, Pending
 from streams.ledger.core.pieces import Pieces, whole
 from streams.ledger.core.pullback import Pullback
 from streams.ledger.core.redrives import Redrives
 from streams.ledger.core.refusals import Bucket, Refusals
-from streams.ledger.core.remembered import Bounds, LinkingStore
+from streams.ledger.core.report_cache import Bounds, LinkingStore
 from streams.ledger.core.report_rows import NO_ORIGIN, Entry, incident_row, other_row
 
 Sides = tuple[tuple[str, ...], ...]
@@ -88,14 +88,14 @@ class Ledger:
         #: The number under which the last ledger leads whose tick counted, and which one it is.
         self.term, self.writer = 0, ""
         self._origins: dict[tuple[str, int, str], int] = {}
-        self._books = Books(agreement)
-        self._pending = Pending()
+        self._aggregates = Aggregates(agreement)
+        self._dirty = DirtyDays()
         self._refusals = Refusals(agreement)
-        self._legs = legs_of(agreement, self._books, self._refusals, earliest)
-        self._judge = DayJudge(agreement, self._books, self._legs)
+        self._legs = legs_of(agreement, self._aggregates, self._refusals, earliest)
+        self._judge = DayJudge(agreement, self._aggregates, self._legs)
         self._links = None
         if agreement.linking is not None:
-            self._links = Links(agreement, agreement.linking, self._books, staged, bounds or Bounds())
+            self._links = Links(agreement, agreement.linking, self._aggregates, staged, bounds or Bounds())
         self._feeds = FeedHealth()
         self._redrives = Redrives()
         self._pullback = Pullback(agreement)
@@ -113,7 +113,7 @@ class Ledger:
         self.last_tick = resumed.last_tick
         self.term, self.writer = resumed.term, resumed.writer
         self._origins = dict(resumed.origins)
-        self._pending = Pending.from_text(resumed.pending, resumed.last_tick)
+        self._dirty = DirtyDays.from_text(resumed.pending, resumed.last_tick)
         for leg in self._legs.values():
             leg.restore(resumed)
         self._judge.restore(resumed.verdicts, resumed.gate)
@@ -152,7 +152,7 @@ class Ledger:
         for entry in entries:
             fact = entry.fact
             self.next_offset = entry.offset + 1
-            self._pending.tell(entry.offset)
+            self._dirty.tell(entry.offset)
             if not isinstance(fact, TickFact):
                 self._fold(entry, fact, priors)
             elif not self._passed(fact) and self._counts(fact):
@@ -172,9 +172,9 @@ class Ledger:
         told = fresh(self.agreement, incidents, numbers, key_hashes, digests, self._in_scope)
         self.changes.fresh.append(told)
         self.changes.told_fresh.append(told)
-        groups = self._books.add_fresh(told)
+        groups = self._aggregates.add_fresh(told)
         for bucket, first, reports in groups.first_told():
-            self._pending.touch_by_many(*bucket, first, reports)
+            self._dirty.touch_by_many(*bucket, first, reports)
         for feed, reports, reported, received in groups.feeds():
             self._feeds.accept(feed, reports, reported, received)
         if self._links is not None:
@@ -221,7 +221,7 @@ class Ledger:
         )
         # Rejected once more it goes on as the reject it became, where that one tells as much.
         if outcome is not Outcome.REJECTED or (isinstance(fact, RejectFact) and fact.tells and fact.tells.regions):
-            self._pending.tell(entry.offset, settles=True)
+            self._dirty.tell(entry.offset, settles=True)
             self._touch_refused(self._refusals.settle(fact.redrive.of), fact.redrive)
 
     def _tell(self, entry: Entry, outcome: Outcome) -> None:
@@ -290,7 +290,7 @@ class Ledger:
                 # It may have been told before what names the incident.
                 self._links.told_before(prior)
                 if prior.type == "incident":
-                    self._pending.tell_again(fact)
+                    self._dirty.tell_again(fact)
             outcome = Outcome.SUPERSEDED
         else:
             self._fresh[identity] = Prior(fact.revision, digests, row.type, adds, entry.offset)
@@ -347,7 +347,7 @@ class Ledger:
             if self._links is not None:
                 self._links.replace(Identity(*identity), prior, adds)
                 if prior.type == "incident" or isinstance(fact, IncidentFact):
-                    self._pending.tell_again(fact)
+                    self._dirty.tell_again(fact)
         if not isinstance(fact, IncidentFact):
             self._touched[Identity(*identity)] = None if fact.retracted else fact
         if not fact.retracted:
@@ -376,11 +376,11 @@ class Ledger:
         for each in moved:
             match each:
                 case OneDay():
-                    self._pending.touch(each.region, each.day, fact)
+                    self._dirty.touch(each.region, each.day, fact)
                 case FromHorizon():
-                    self._pending.touch_access(each.region, fact)
+                    self._dirty.touch_access(each.region, fact)
                 case _:
-                    self._pending.touch_watched(each, fact)
+                    self._dirty.touch_watched(each, fact)
 
     def _refuse(self, row: RejectRow, fact: RejectFact, priors: Mapping[tuple[str, str], Prior]) -> None:
         """Count a reject as pending, unless a report of its identity was accepted."""
@@ -412,7 +412,7 @@ class Ledger:
 
     def _touch_refused(self, buckets: Iterable[Bucket], fact: Changing) -> None:
         for region, day in buckets:
-            self._pending.touch(region, day, fact)
+            self._dirty.touch(region, day, fact)
 
     def _reject(self, entry: Entry, fact: ReportFact | RejectFact, code: str, hint: str) -> Outcome:
         origin = fact.origin
@@ -466,13 +466,13 @@ class Ledger:
         if self.now is None:
             return
         if self._links is not None:
-            yield from self._links.relink(self.next_offset, self._pending, self.changes)
-            for cause in self._pending.linked.causes(before):
+            yield from self._links.relink(self.next_offset, self._dirty, self.changes)
+            for cause in self._dirty.linked.causes(before):
                 yield
-                self._pending.touch_by_link(*cause)
-        self._books.forget_hours(self.now)
-        yield from self._judge.judge(self.now, offset, self._pending, self.changes)
-        self._pending.judged(self.now)
+                self._dirty.touch_by_link(*cause)
+        self._aggregates.forget_hours(self.now)
+        yield from self._judge.judge(self.now, offset, self._dirty, self.changes)
+        self._dirty.judged(self.now)
 
     # -- rows
 
@@ -483,13 +483,13 @@ class Ledger:
     def draining(self) -> Pieces[Changes]:
         """Return, after some pieces, everything that changed since the last call and the offset it goes up to."""
         if self._links is not None:
-            yield from self._links.relink(self.next_offset, self._pending, self.changes)
+            yield from self._links.relink(self.next_offset, self._dirty, self.changes)
         changes, self.changes = self.changes, Changes()
         changes.next_offset = self.next_offset
         changes.now = self.now
         changes.last_tick = self.last_tick
         changes.term, changes.writer = self.term, self.writer
-        changes.pending = self._pending.to_text(self.last_tick)
+        changes.pending = self._dirty.to_text(self.last_tick)
         changes.feeds = self._feeds.changed_rows()
         self._judge.drain(changes)
         yield from self._drain_touched(changes)

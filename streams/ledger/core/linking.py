@@ -49,7 +49,7 @@ TOLL_SLACK = 3
 CERTAINTIES = ("asserted", "good", "doubtful")
 
 
-class Closeness(NamedTuple):
+class MatchRank(NamedTuple):
     """Orders candidates, the closest first."""
 
     place_class: int
@@ -67,7 +67,7 @@ class Link(NamedTuple):
     """
 
     asserted_last: int
-    order: Closeness
+    order: MatchRank
     why: str
     one: Linkable
     other: Linkable
@@ -90,7 +90,7 @@ class Link(NamedTuple):
         return manners and class_by_name(self.one, self.other) is not None
 
 
-Candidate = tuple[Closeness, Linkable]
+Candidate = tuple[MatchRank, Linkable]
 
 
 class Picked(NamedTuple):
@@ -207,7 +207,7 @@ class Candidates:
         self._toll_ratio = rules.toll_ratio
         self.repeating = frozenset(rules.repeating_feeds)
 
-    def closeness(self, one: Linkable, other: Linkable) -> Closeness | None:
+    def match_rank(self, one: Linkable, other: Linkable) -> MatchRank | None:
         """Return how close two reports are; None when they are no candidates for each other.
 
         Denials are not looked at: a denial may be new, and the pair was one before it.
@@ -226,7 +226,7 @@ class Candidates:
         time_rank, apart = in_time
         place_rank, away = in_place
         first, second = sorted((one.name, other.name))
-        return Closeness(place_rank, time_rank, 1 - share_a_toll(one, other), apart + away, first, second)
+        return MatchRank(place_rank, time_rank, 1 - share_a_toll(one, other), apart + away, first, second)
 
     def _in_time(self, one: Linkable, other: Linkable, *, alike: bool) -> tuple[int, int] | None:
         """Return the rank of the coarser time, and the gap in thousandths of the patience.
@@ -296,16 +296,16 @@ class Candidates:
     def asserted(self, one: Linkable, other: Linkable) -> Link:
         """Return the link of two reports one of which asserts it."""
         first, second = sorted((one.name, other.name))
-        return Link(0, Closeness(0, 0, 0, 0, first, second), "same_as", one, other)
+        return Link(0, MatchRank(0, 0, 0, 0, first, second), "same_as", one, other)
 
-    def found(self, closeness: Closeness, one: Linkable, other: Linkable, *, of_several: bool) -> Link:
+    def found(self, match_rank: MatchRank, one: Linkable, other: Linkable, *, of_several: bool) -> Link:
         """Return the link of two candidates that pick each other, or of one repeating feed."""
         why = "closest"
         if one.feed == other.feed:
             why = "repeating_feed"
-        elif closeness.place_class < GOVERNORATE and not are_located(one, other):
+        elif match_rank.place_class < GOVERNORATE and not are_located(one, other):
             why = "same_name"
-        return Link(1, closeness, why, one, other, of_several)
+        return Link(1, match_rank, why, one, other, of_several)
 
 
 def _most_dead(candidate: Candidate) -> int:
@@ -313,7 +313,7 @@ def _most_dead(candidate: Candidate) -> int:
 
 
 def in_order(links: Iterable[Link]) -> list[Link]:
-    """Return links in the order in which they are taken: asserted ones by name, then by closeness."""
+    """Return links in the order in which they are taken: asserted ones by name, then by rank."""
     return sorted(links, key=lambda link: link[:2])
 
 

@@ -1,8 +1,8 @@
 """What the ledger keeps at hand for linking: little, and only when its agreement links reports.
 
 Reports and incidents live in the store; what is remembered of them has a bound. Here is what tells whether to look for
-partners at all, and what waits until then: a correction changes the books only once the incidents that rest on the old
-revision are taken apart, so that every removal from the books finds what it takes out.
+partners at all, and what waits until then. A correction changes the aggregates only once the incidents that rest on
+the old revision are taken apart, so that every removal from the aggregates finds what it takes out.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
 from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
+from streams.ledger.core.blocking_index import cell_of
+from streams.ledger.core.dirty_days import DirtyDays
 from streams.ledger.core.fresh import Fresh
-from streams.ledger.core.legs.books import Books, Bucket
+from streams.ledger.core.legs.aggregates import Aggregates, Bucket
 from streams.ledger.core.legs.possible import possible_days
 from streams.ledger.core.link_causes import Changed, Told
-from streams.ledger.core.nearby import cell_of
-from streams.ledger.core.pending import Pending
 from streams.ledger.core.pieces import Pieces
 from streams.ledger.core.relinking import Relinked, relink
-from streams.ledger.core.remembered import Bounds, LinkingStore, Remembered, Replaced, linkable_of
+from streams.ledger.core.report_cache import Bounds, LinkingStore, Replaced, ReportCache, linkable_of
 
 #: Intervals of 26 hours up to a day apart, each with its largest part in its own truce-day, begin no further apart. Two
 #: days more: a report may make a crowd of others that begin on its day, and have candidates where it has none.
@@ -43,14 +43,14 @@ class Links:
         self,
         agreement: Agreement,
         rules: LinkingRules,
-        books: Books,
+        aggregates: Aggregates,
         staged: Callable[[], LinkingStore],
         bounds: Bounds,
     ) -> None:
         self._agreement = agreement
         self._rules = rules
-        self._books = books
-        self._known = Remembered(agreement, rules, staged, bounds)
+        self._aggregates = aggregates
+        self._known = ReportCache(agreement, rules, staged, bounds)
         self._repeating = frozenset(rules.repeating_feeds)
         self._regions = frozenset(agreement.regions)
         self._reporting: dict[Bucket, set[str]] = {}
@@ -109,7 +109,7 @@ class Links:
 
     # -- before anything is judged or written
 
-    def relink(self, next_offset: int, pending: Pending, changes: Changes) -> Pieces[None]:
+    def relink(self, next_offset: int, dirty: DirtyDays, changes: Changes) -> Pieces[None]:
         """Bring the incidents up to date with all reports before ``next_offset``, piece by piece.
 
         Args:
@@ -121,7 +121,7 @@ class Links:
             claimed = self._known.has_claims
             self._known.take_in(_from(changes, since), self._fresh, self._replaced)
             if claimed or self._looks():
-                yield from self._look(pending, changes)
+                yield from self._look(dirty, changes)
             else:
                 self._correct()
         self._told.clear()
@@ -141,23 +141,23 @@ class Links:
             feeds |= self._reporting.get((region, day + timedelta(days=days)), frozenset())
         return len(feeds) > 1 or not feeds.isdisjoint(self._repeating)
 
-    def _look(self, pending: Pending, changes: Changes) -> Pieces[None]:
+    def _look(self, dirty: DirtyDays, changes: Changes) -> Pieces[None]:
         unclear = [one.fact_offset for one in self._replaced if one.cell is None]
         self._known.withdraw(self._known.reports_at(unclear))
         found = yield from relink(self._agreement, self._rules, self._known, self._told_again)
-        books = self._books
+        aggregates = self._aggregates
         for incident in found.dissolved:
-            books.remove_linked(incident.content)
+            aggregates.remove_linked(incident.content)
             for place in incident.active_places():
                 report = found.reports[place]
-                books.add_incident(report.feed, report.report_id, report.adds)
+                aggregates.add_incident(report.feed, report.report_id, report.adds)
         self._correct()
         for incident in found.formed:
             for place in incident.active_places():
                 report = found.reports[place]
-                books.remove_incident(report.feed, report.report_id, report.adds)
-            books.add_linked(incident.content)
-        self._move(found, pending)
+                aggregates.remove_incident(report.feed, report.report_id, report.adds)
+            aggregates.add_linked(incident.content)
+        self._move(found, dirty)
         self._known.linked(
             (report.fact_offset for incident in found.dissolved for report in incident.reports),
             (report.fact_offset for incident in found.formed for report in incident.reports),
@@ -166,7 +166,7 @@ class Links:
         changes.linked_incidents += [incident.content for incident in found.formed]
         changes.linked_reports += [report for incident in found.formed for report in incident.reports]
 
-    def _move(self, found: Relinked, pending: Pending) -> None:
+    def _move(self, found: Relinked, dirty: DirtyDays) -> None:
         """Have every day judged again that an incident left or came to."""
         for stood, incidents in ((True, found.dissolved), (False, found.formed)):
             for incident in incidents:
@@ -179,14 +179,14 @@ class Links:
                     for one in adds
                     if (span := possible_days(self._agreement, one.occurred_from, one.occurred_to)) is not None
                 }
-                pending.move(days, spans)
+                dirty.move(days, spans)
                 reports = {
                     (who := Identity(row.feed, row.report_id)): Told(
                         row.fact_offset, f"{row.feed}/{row.report_id}@{row.revision}", own.get(who, frozenset())
                     )
                     for row in incident.reports
                 }
-                pending.linked.move(incident, Changed(stood, days, spans, reports))
+                dirty.linked.move(incident, Changed(stood, days, spans, reports))
 
     def _days(self, adds: Contribution) -> frozenset[tuple[str, date | None]]:
         own = (adds.region, adds.truce_day)
@@ -196,9 +196,9 @@ class Links:
     def _correct(self) -> None:
         for (feed, report_id), prior, adds in self._corrections:
             if prior is not None and prior.region in self._regions:
-                self._books.remove_incident(feed, report_id, prior)
+                self._aggregates.remove_incident(feed, report_id, prior)
             if adds is not None:
-                self._books.add_incident(feed, report_id, adds)
+                self._aggregates.add_incident(feed, report_id, adds)
         self._corrections.clear()
 
 

@@ -33,7 +33,7 @@ from streams.ledger.core.linking import (
     merged_report,
 )
 from streams.ledger.core.pieces import Pieces
-from streams.ledger.core.remembered import Partners, Remembered
+from streams.ledger.core.report_cache import Partners, ReportCache
 
 #: Reports whose partners are looked for at once.
 EXPANDED_AT_ONCE = 2_000
@@ -66,7 +66,7 @@ class Relinked(NamedTuple):
 def relink(
     agreement: Agreement,
     rules: LinkingRules,
-    known: Remembered,
+    known: ReportCache,
     told_again: Collection[int],
 ) -> Pieces[Relinked]:
     """Compute anew, piece by piece, the incidents that reports told since the last time may have changed.
@@ -81,7 +81,7 @@ def relink(
 class _Work:
     """The reports looked at by one relinking, and what is known of them."""
 
-    def __init__(self, agreement: Agreement, rules: LinkingRules, known: Remembered) -> None:
+    def __init__(self, agreement: Agreement, rules: LinkingRules, known: ReportCache) -> None:
         self._agreement = agreement
         self._candidates = Candidates(rules)
         self._known = known
@@ -166,7 +166,7 @@ class _Work:
         return report.present and report.retracted and report.merged_into is None and report.region in self._regions
 
     def _may_link(self, one: Linkable, other: Linkable) -> bool:
-        return asserts(one, other) or self._candidates.closeness(one, other) is not None
+        return asserts(one, other) or self._candidates.match_rank(one, other) is not None
 
     # -- links
 
@@ -181,9 +181,9 @@ class _Work:
         for place in set(self._near[report.fact_offset]):
             other = self._at[place]
             if self._counts(other) and other.identity != report.identity and not denies(report, other):
-                closeness = self._candidates.closeness(report, other)
-                if closeness is not None:
-                    found.setdefault(other.feed, []).append((closeness, other))
+                match_rank = self._candidates.match_rank(report, other)
+                if match_rank is not None:
+                    found.setdefault(other.feed, []).append((match_rank, other))
         for near in found.values():
             near.sort(key=itemgetter(0))
         return found
@@ -192,9 +192,9 @@ class _Work:
         """Return what a report picks among its candidates of a feed, were ``raised`` one that stands."""
         near = self._near_of(report).get(feed, [])
         if raised.feed == feed and not self._counts(raised) and not denies(raised, report):
-            closeness = self._candidates.closeness(report, raised)
-            if closeness is not None:
-                near = sorted([*near, (closeness, raised)], key=itemgetter(0))
+            match_rank = self._candidates.match_rank(report, raised)
+            if match_rank is not None:
+                near = sorted([*near, (match_rank, raised)], key=itemgetter(0))
         return self._candidates.picked(report, near)
 
     def _links_of(self, report: Linkable) -> list[Link]:
@@ -209,11 +209,11 @@ class _Work:
         ]
         for near in self._near_of(report).values():
             picked = self._candidates.picked(report, near)
-            for closeness, other in picked.candidates:
+            for match_rank, other in picked.candidates:
                 back = picked if other.feed == report.feed else self._picked(other, report.feed, report)
                 if (back is picked or _has(back, report)) and not asserts(report, other):
                     of_several = picked.of_several or back.of_several
-                    links.append(self._candidates.found(closeness, report, other, of_several=of_several))
+                    links.append(self._candidates.found(match_rank, report, other, of_several=of_several))
         return in_order(links)
 
     # -- spreading

@@ -25,7 +25,7 @@ _DAY = timedelta(days=1)
 
 
 class WatchBook(Protocol):
-    """What is asked of the books at the tick."""
+    """What is asked of the aggregates at the tick."""
 
     def next_watched(self, region: str, feed: str, after: date) -> date | None:
         """Return the first day after another one that a feed watches."""

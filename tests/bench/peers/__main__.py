@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+from streams.engine.broker import free_port
 from tests.bench.page import machine
 from tests.bench.peers import measure
 from tests.bench.peers.environments import SetupFailed
@@ -30,7 +31,6 @@ from tests.bench.peers.processes import PeerFailed
 from tests.bench.peers.recount import Recount
 from tests.bench.peers.written import Measured, markdown, whole
 from tests.bench.reports import reports, running_truce, span_of
-from tests.support.brokers import free_port
 from tests.support.kafka import node_of, what_is_missing
 
 MEASURES = ("throughput", "recovery", "latency")

@@ -13,8 +13,8 @@ from schemas.agreement import Agreement
 from schemas.facts import BulletinFact
 from schemas.rows import BulletinRow, Evidence, Identity
 from schemas.truceday import LONGEST_BULLETIN, Micros, from_micros
+from streams.ledger.core.interval_index import DayIndex, judged_days
 from streams.ledger.core.legs.tally import EVIDENCE_SHOWN
-from streams.ledger.core.stretches import DayIndex, judged_days
 from streams.ledger.core.watchers import Days
 
 
@@ -28,8 +28,8 @@ def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]
             line=number,
             truce_day=agreement.calendar.day_of(fact.from_, fact.to)[0] if of_one_day else None,
             region=line.region,
-            accused=line.accused_names or None,
-            in_scope=agreement.in_scope((line.accused_names,)),
+            accused=line.accused or None,
+            in_scope=agreement.in_scope((line.accused,)),
             kind_as_given=line.kind_as_given,
             incidents=line.count,
             total=fact.total,
@@ -39,7 +39,7 @@ def bulletin_rows(fact: BulletinFact, agreement: Agreement) -> list[BulletinRow]
             occurred_to=fact.to,
             period_as_given=fact.period_as_given,
             reported_at=fact.reported_at,
-            accused_parties=agreement.accused_parties(line.accused_names) or None,
+            accused_parties=agreement.accused_parties(line.accused) or None,
         )
         for number, line in enumerate(fact.tallies, start=1)
     ]

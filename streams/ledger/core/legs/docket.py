@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.truceday import Micros
 from streams.ledger.core.convoy import Timeline
-from streams.ledger.core.stretches import Stretches
+from streams.ledger.core.interval_index import IntervalIndex
 
 
 class Known(NamedTuple):
@@ -59,7 +59,7 @@ class Docket:
         self._firsts: list[Micros] = []
         self._untils: list[Micros] = []
         #: Neither delivered nor closed, from when they are overdue.
-        self._awaited: Stretches[Known] = Stretches()
+        self._awaited: IntervalIndex[Known] = IntervalIndex()
         #: Closed, by the place that a delivery must be for to make them good, in the order in which they were closed.
         self._closed: dict[str | None, list[tuple[Micros, Known]]] = {}
         #: Delivered, by place and, under None, all of the region, in the order of delivery.

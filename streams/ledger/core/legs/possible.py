@@ -6,7 +6,7 @@ from datetime import date
 
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
-from streams.ledger.core.stretches import judged_days
+from streams.ledger.core.interval_index import judged_days
 
 
 def possible_days(agreement: Agreement, occurred_from: Micros, occurred_to: Micros) -> tuple[date, date] | None:

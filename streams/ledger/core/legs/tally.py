@@ -25,9 +25,9 @@ class Earliest:
 
     __slots__ = ("kept", "total")
 
-    def __init__(self, total: int = 0) -> None:
+    def __init__(self) -> None:
         self.kept: list[Evidence] = []
-        self.total = total
+        self.total = 0
 
     def add(self, occurred_from: Micros, feed: str, report_id: str) -> None:
         """Count an incident, and keep it if it is among the earliest."""

@@ -11,7 +11,7 @@ from schemas.facts import BulletinFact, CoverageFact
 from schemas.rows import Changes, Contribution, Evidence, Identity, Prior, Resumed
 from schemas.truceday import Micros
 from streams.ledger.core.findings import Finding
-from streams.ledger.core.legs.books import Books, Bucket, BulletinMoved, Watched
+from streams.ledger.core.legs.aggregates import Aggregates, Bucket, BulletinMoved, Watched
 from streams.ledger.core.legs.bulletins import Contesting, Longer, Told
 from streams.ledger.core.legs.leg import Moved, OneDay, StandingReport
 from streams.ledger.core.legs.limit import judge_violence, may_be_broken
@@ -49,13 +49,13 @@ class Figures(NamedTuple):
 
 
 class ViolenceLeg:
-    """The violence leg, judged by the books."""
+    """The violence leg, judged by the aggregates."""
 
     name = "violence"
 
-    def __init__(self, agreement: Agreement, books: Books, refusals: Refusals, earliest: EarliestOf) -> None:
+    def __init__(self, agreement: Agreement, aggregates: Aggregates, refusals: Refusals, earliest: EarliestOf) -> None:
         self._agreement = agreement
-        self._books = books
+        self._aggregates = aggregates
         self._refusals = refusals
         self._earliest = earliest
         self._regions = frozenset(agreement.regions)
@@ -70,13 +70,13 @@ class ViolenceLeg:
         identity, fact, adds, corrects = told
         if adds is not None:
             if not corrects or self._agreement.linking is None:
-                self._books.add_incident(fact.feed, fact.report_id, adds)
-            self._books.tell(fact.feed, adds, 1)
+                self._aggregates.add_incident(fact.feed, fact.report_id, adds)
+            self._aggregates.tell(fact.feed, adds, 1)
             return self._days_of(adds)
         if isinstance(fact, CoverageFact):
-            return _watched(fact.feed, self._books.add_coverage(identity, fact))
+            return _watched(fact.feed, self._aggregates.add_coverage(identity, fact))
         if isinstance(fact, BulletinFact):
-            return _bulletin(fact.feed, self._books.add_bulletin(identity, fact))
+            return _bulletin(fact.feed, self._aggregates.add_bulletin(identity, fact))
         return []
 
     def withdraw(self, identity: Identity, prior: Prior) -> list[Moved]:
@@ -86,11 +86,11 @@ class ViolenceLeg:
             if adds is None or adds.region not in self._regions:
                 return []
             if self._agreement.linking is None:
-                self._books.remove_incident(feed, identity.report_id, adds)
-            self._books.tell(feed, adds, -1)
+                self._aggregates.remove_incident(feed, identity.report_id, adds)
+            self._aggregates.tell(feed, adds, -1)
             return self._days_of(adds)
-        watched = _watched(feed, self._books.remove_coverage(identity))
-        return watched + _bulletin(feed, self._books.remove_bulletin(identity))
+        watched = _watched(feed, self._aggregates.remove_coverage(identity))
+        return watched + _bulletin(feed, self._aggregates.remove_bulletin(identity))
 
     def _days_of(self, adds: Contribution) -> list[Moved]:
         moved: list[Moved] = [OneDay(adds.region, adds.truce_day)]
@@ -103,8 +103,8 @@ class ViolenceLeg:
         return moved
 
     def restore(self, resumed: Resumed) -> None:
-        """Take up the books."""
-        self._books.restore(
+        """Take up the aggregates."""
+        self._aggregates.restore(
             resumed.tallies,
             resumed.feed_tallies,
             resumed.hours,
@@ -117,7 +117,7 @@ class ViolenceLeg:
     def drain(self, changes: Changes) -> Pieces[None]:
         """Hand over the tallies."""
         yield
-        changes.tallies, changes.feed_tallies = self._books.tally_rows()
+        changes.tallies, changes.feed_tallies = self._aggregates.tally_rows()
 
     # -- judging
 
@@ -127,25 +127,25 @@ class ViolenceLeg:
 
     def judge(self, region: str, day: date, horizon: Micros) -> ViolenceFinding:
         """Judge one region and truce-day."""
-        agreement, books, bucket = self._agreement, self._books, (region, day)
-        tally = books.tallies.get(bucket) or DayTally()
-        limit, baseline = books.limit(region)
+        agreement, aggregates, bucket = self._agreement, self._aggregates, (region, day)
+        tally = aggregates.tallies.get(bucket) or DayTally()
+        limit, baseline = aggregates.limit(region)
         start, ends = agreement.calendar.start_of(day), agreement.calendar.end_of(day)
-        watch, all_day = books.watch(region), books.watching_all_day(bucket)
-        unexplained = books.unexplained(bucket, all_day)
-        instead = (unexplained, books.nil_watch(region)) if unexplained else None
+        watch, all_day = aggregates.watch(region), aggregates.watching_all_day(bucket)
+        unexplained = aggregates.unexplained(bucket, all_day)
+        instead = (unexplained, aggregates.nil_watch(region)) if unexplained else None
         seen = watch.watched(all_day, start, ends, agreement.coverage.min_feeds, instead)
         covered = seen * 100 >= agreement.coverage.min_share_percent * (ends - start)
         covered_share = float(Fraction(seen, ends - start)) if start < ends else 1.0
         # A day that the zone skipped holds nothing.
         possible, severe_possible = (
-            books.possible(region, severe=severe).count(day) if start < ends else 0 for severe in (False, True)
+            aggregates.possible(region, severe=severe).count(day) if start < ends else 0 for severe in (False, True)
         )
-        told = books.bulletins.used(bucket)
-        by_incidents = books.bulletins.monitor is None
+        told = aggregates.bulletins.used(bucket)
+        by_incidents = aggregates.bulletins.monitor is None
         counted = tally.in_scope.total if by_incidents else told.incidents if told else None
         uncertain = may_be_broken(counted, possible if by_incidents else 0, severe_possible, limit)
-        contesting = books.bulletins.contesting(bucket, limit)
+        contesting = aggregates.bulletins.contesting(bucket, limit)
         refused = self._refusals.of(bucket)
         beyond = self._refuses and tally.in_scope.total + refused.incidents > limit
         finding = judge_violence(
@@ -182,7 +182,7 @@ class ViolenceLeg:
             agreement=agreement,
             finding=finding,
             columns=figures,
-            told_of=not unknown or bool(counts or books.bulletins.of(bucket)) or until is not None,
+            told_of=not unknown or bool(counts or aggregates.bulletins.of(bucket)) or until is not None,
             severe=tally.severe.total,
             limit=limit,
             baseline=baseline,
@@ -198,14 +198,14 @@ class ViolenceLeg:
             severe_possible=severe_possible,
             uncertain=uncertain,
             refused=refused if beyond and unknown and not (contested.bulletins or uncertain) else None,
-            longer=Longer() if told or start >= ends else books.bulletins.longer(bucket),
+            longer=Longer() if told or start >= ends else aggregates.bulletins.longer(bucket),
         )
 
     def _doubts(self, bucket: Bucket) -> tuple[Evidence, ...]:
         """Return the incidents of uncertain time that make a day UNKNOWN: of a severe kind where there are any."""
         region, day = bucket
-        severe = self._books.possible(region, severe=True).earliest(day, EVIDENCE_SHOWN)
-        return severe or self._books.possible(region).earliest(day, EVIDENCE_SHOWN)
+        severe = self._aggregates.possible(region, severe=True).earliest(day, EVIDENCE_SHOWN)
+        return severe or self._aggregates.possible(region).earliest(day, EVIDENCE_SHOWN)
 
     def _evidence(
         self, bucket: Bucket, tally: DayTally, finding: Finding, told: Told | None, contested: Contesting

@@ -1,4 +1,4 @@
-"""What changed since the last tick and waits to be judged, with the reports that changed it."""
+"""Truce-days that changed since the last tick, with the reports that changed them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Cause:
             self.more += 1
 
 
-class Pending:
+class DirtyDays:
     """Causes by region and truce-day; a day of None stands for every day of the region.
 
     Kept as JSON text with each commit, so that a ledger that was killed between two ticks judges as if it had not.
@@ -208,33 +208,33 @@ class Pending:
             ]
             for (region, day), cause in self._causes.items()
         ]
-        pending = {
+        dirty = {
             "judged_to": self.judged_to,
             "causes": causes,
             "incidents": self.linked.to_values(last_tick),
             "watchers": self._watchers.to_values(last_tick),
             "spans": sorted([region, low.isoformat(), high.isoformat()] for region, low, high in self._spans),
         }
-        return json.dumps(pending, ensure_ascii=False)
+        return json.dumps(dirty, ensure_ascii=False)
 
     @classmethod
-    def from_text(cls, text: str, last_tick: int) -> Pending:
+    def from_text(cls, text: str, last_tick: int) -> DirtyDays:
         """Read what ``to_text`` wrote; an empty object is a ledger that has not judged yet."""
-        pending = cls()
+        dirty = cls()
         stored = json.loads(text)
-        pending.judged_to = stored.get("judged_to")
+        dirty.judged_to = stored.get("judged_to")
         for region, day, reports, more, shared in stored.get("causes", []):
             named = [(number + 2 * last_tick, report) for number, report in reports]
-            pending._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
+            dirty._causes[region, day and date.fromisoformat(day)] = Cause(named, more, shared)
         # Which days a step moved that came or went before the restart, nobody can tell any more.
-        pending.every_day = {region for region, day in pending._causes if day is None}
+        dirty.every_day = {region for region, day in dirty._causes if day is None}
         if "incidents" in stored:
-            pending.linked = LinkedSince.from_values(stored["incidents"], last_tick)
+            dirty.linked = LinkedSince.from_values(stored["incidents"], last_tick)
         if "watchers" in stored:
-            pending._watchers = Watchers.from_values(stored["watchers"], last_tick)
+            dirty._watchers = Watchers.from_values(stored["watchers"], last_tick)
         for region, low, high in stored.get("spans", []):
-            pending._spans.add((region, date.fromisoformat(low), date.fromisoformat(high)))
-        return pending
+            dirty._spans.add((region, date.fromisoformat(low), date.fromisoformat(high)))
+        return dirty
 
 
 def _name(fact: Changing) -> str:

@@ -1,4 +1,4 @@
-"""Things that hold over stretches of time, found by an instant without asking those that do not hold then."""
+"""Indexes of what holds over stretches of time: by instants, and by truce-days."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _FINEST = 32
 _COARSEST = 62
 
 
-class Stretches(Generic[T]):
-    """A set of stretches, half-open, each with what holds over it.
+class IntervalIndex(Generic[T]):
+    """Interval index of half-open stretches, each with what holds over it.
 
     A stretch is cut into the few blocks of time that cover it, at most two of each length, and kept under each. So one
     that lasts for years costs no more than some tens of places, and an instant looks into one block of each length.

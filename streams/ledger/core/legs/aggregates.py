@@ -1,4 +1,4 @@
-"""The books of one agreement: everything the present reports add up to, kept as they come and go."""
+"""Running aggregates of one agreement, updated as reports arrive and are withdrawn."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from schemas.rows import (
 )
 from schemas.truceday import MICROS_PER_HOUR, Micros, first_trailing_hour
 from streams.ledger.core.fresh import Fresh, Groups
+from streams.ledger.core.interval_index import DayIndex
 from streams.ledger.core.legs.bulletins import DayBulletins, bulletin_rows
 from streams.ledger.core.legs.coverage import Watch
 from streams.ledger.core.legs.limit import baseline_of, limit_of
 from streams.ledger.core.legs.possible import possible_days
 from streams.ledger.core.legs.tally import DayTally
 from streams.ledger.core.legs.tolls import added_toll
-from streams.ledger.core.stretches import DayIndex
 from streams.ledger.core.watchers import Days
 from streams.ledger.core.window import HourFigures
 
@@ -69,7 +69,7 @@ class _Notice(NamedTuple):
     nil: bool
 
 
-class Books:
+class Aggregates:
     """Tallies, hours and coverage of one agreement. Every ``add`` has its exact ``remove``.
 
     Memory grows with regions, days, notices and incidents of uncertain time; not with other incident reports.
@@ -381,7 +381,7 @@ class Books:
         told: list[tuple[str, date, str, int]],
         uncertain: list[UncertainIncident],
     ) -> None:
-        """Take up the books where the rows left them."""
+        """Take up the aggregates where the rows left them."""
         for row in tallies:
             tally = self.tallies[row.region, row.truce_day] = DayTally()
             tally.in_scope.total = row.incidents

@@ -1,4 +1,4 @@
-"""Reports that may tell of one occurrence, found in memory by region, time and place.
+"""Blocking index of reports by region, time and place, in memory: who may tell of one occurrence.
 
 A report that stands takes 41 bytes here, in the cell of its region and of the UTC day it begins on: once where its
 point puts it and once under the name of its place, if it may be linked by them. Cells that were not looked into for
@@ -192,8 +192,8 @@ class _Sought(NamedTuple):
     last: Ints
 
 
-class Nearby:
-    """Which reports of an agreement's regions may be candidates for each other.
+class BlockingIndex:
+    """Blocking index of an agreement's reports: which may be candidates for each other.
 
     Args:
         regions: the agreement's; reports elsewhere have no candidates.

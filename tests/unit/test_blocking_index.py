@@ -10,8 +10,8 @@ import pytest
 
 from schemas.agreement import LinkingRules
 from schemas.rows import Linkable, Placed
+from streams.ledger.core.blocking_index import BlockingIndex, Cell, cell_of, in_columns
 from streams.ledger.core.linking import Candidates
-from streams.ledger.core.nearby import Cell, Nearby, cell_of, in_columns
 from tests.support.effort import cases
 from tests.support.worlds import HOUR, LINKING, at, day
 
@@ -61,11 +61,11 @@ def never(cells: Collection[Cell]) -> Iterator[list[Placed]]:
     pytest.fail(f"the store was asked for {cells}")
 
 
-def add(nearby: Nearby, *reports: Placed) -> None:
+def add(nearby: BlockingIndex, *reports: Placed) -> None:
     nearby.add(nearby.probes(in_columns(reports)))
 
 
-def pairs(nearby: Nearby, *reports: Placed) -> list[tuple[int, int]]:
+def pairs(nearby: BlockingIndex, *reports: Placed) -> list[tuple[int, int]]:
     return nearby.pairs(nearby.probes(in_columns(reports)), never)
 
 
@@ -83,7 +83,7 @@ def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
             if cell_of(report.region, report.occurred_from) in cells:
                 yield [placed(report)]
 
-    nearby = Nearby(rules, REGIONS, kept)
+    nearby = BlockingIndex(rules, REGIONS, kept)
     found: set[tuple[int, int]] = set()
     for first in range(0, len(reports), 40):
         some = reports[first : first + 40]
@@ -96,7 +96,7 @@ def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
         (one.fact_offset, other.fact_offset)
         for one in reports
         for other in reports[: one.fact_offset // 40 * 40 + 40]
-        if one is not other and exact.closeness(one, other) is not None
+        if one is not other and exact.match_rank(one, other) is not None
     }
     assert wanted
     assert wanted <= found
@@ -104,7 +104,7 @@ def test_no_candidate_is_missed(weakest: str, minutes: int, kept: int) -> None:
 
 
 def test_what_was_withdrawn_is_no_partner() -> None:
-    nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+    nearby = BlockingIndex(LinkingRules.model_validate(LINKING), REGIONS)
     draw = random.Random(1)
     one = drawn(draw, 1)._replace(feed="feed-a", time_precision="minute", place_precision="exact", latitude=33.5)
     one = one._replace(occurred_to=one.occurred_from)
@@ -117,7 +117,7 @@ def test_what_was_withdrawn_is_no_partner() -> None:
 
 def test_a_day_of_many_thousands_is_not_compared_pair_by_pair() -> None:
     """25,000 in one cell: the test of every pair would be 625 million comparisons, and as many bytes."""
-    nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+    nearby = BlockingIndex(LinkingRules.model_validate(LINKING), REGIONS)
     draw = random.Random(2)
     reports = [
         Placed(
@@ -144,7 +144,7 @@ def crowd(number: int) -> list[Placed]:
 
 def test_thousands_about_one_place_and_hour_are_nobodys_candidates() -> None:
     """5,000 against 5,000: a column of all the pairs would be 200 MB."""
-    nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(5_000)
+    nearby, reports = BlockingIndex(LinkingRules.model_validate(LINKING), REGIONS), crowd(5_000)
     add(nearby, *reports)
     tracemalloc.start()
     try:
@@ -159,7 +159,7 @@ def test_thousands_about_one_place_and_hour_are_nobodys_candidates() -> None:
 
 def test_two_points_are_never_found_by_their_name() -> None:
     """A town named thousands of times a day, each time with a point, is millions of pairs that no name decides."""
-    nearby, reports = Nearby(LinkingRules.model_validate(LINKING), REGIONS), crowd(40)
+    nearby, reports = BlockingIndex(LinkingRules.model_validate(LINKING), REGIONS), crowd(40)
     apart = [report._replace(latitude=33.5 + number / 40) for number, report in enumerate(reports)]
     add(nearby, *apart)
     assert pairs(nearby, *apart) == []
@@ -169,7 +169,7 @@ def test_two_points_are_never_found_by_their_name() -> None:
 
 def test_what_is_too_coarse_and_has_no_name_is_nobodys_partner() -> None:
     coarse = [report._replace(place_precision="district", place_key=None) for report in crowd(4)]
-    nearby = Nearby(LinkingRules.model_validate(LINKING | {"weakest_place": "exact"}), REGIONS)
+    nearby = BlockingIndex(LinkingRules.model_validate(LINKING | {"weakest_place": "exact"}), REGIONS)
     add(nearby, *coarse[:2], coarse[2]._replace(place_precision="exact"))
     assert pairs(nearby, *coarse) == []
 
@@ -179,8 +179,8 @@ def test_where_portions_are_cut_never_shows(monkeypatch: pytest.MonkeyPatch) -> 
     reports = [placed(drawn(draw, place)) for place in range(300)] + crowd(40)
     found = []
     for at_once in (1 << 20, 50, 1):
-        monkeypatch.setattr("streams.ledger.core.nearby.PAIRS_AT_ONCE", at_once)
-        nearby = Nearby(LinkingRules.model_validate(LINKING), REGIONS)
+        monkeypatch.setattr("streams.ledger.core.blocking_index.PAIRS_AT_ONCE", at_once)
+        nearby = BlockingIndex(LinkingRules.model_validate(LINKING), REGIONS)
         add(nearby, *reports)
         found.append(sorted(pairs(nearby, *reports)))
     assert found[0]

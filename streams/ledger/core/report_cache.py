@@ -1,7 +1,7 @@
-"""What linking needs to know of reports, from memory as far as that reaches, else from the store.
+"""Cache of the reports that linking asks for, in front of the store.
 
-Memory is bounded: the places of reports near each other (``nearby``), the reports met last, those that name another,
-and a bit a fact for whether it is in a linked incident.
+Memory is bounded: the blocking index, the reports met last, those that name another, and a bit a fact for whether it
+is in a linked incident.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Claim, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
 from schemas.truceday import Micros
+from streams.ledger.core.blocking_index import ROWS_KEPT, BlockingIndex, Cell, Probes, cell_of, in_columns
 from streams.ledger.core.fresh import Fresh
 from streams.ledger.core.identity import key_hash
-from streams.ledger.core.nearby import ROWS_KEPT, Cell, Nearby, Probes, cell_of, in_columns
 from streams.ledger.core.recent import RecentReports
 
 #: Reports met last, at some 800 bytes each.
@@ -80,8 +80,8 @@ class Replaced(NamedTuple):
     cell: Cell | None
 
 
-class Remembered:
-    """Answers relinking; the store is asked only about what memory does not hold.
+class ReportCache:
+    """Cache of reports that answers relinking; the store is asked for what it does not hold.
 
     Args:
         staged: gives every row folded so far to the store, and returns the store.
@@ -90,18 +90,18 @@ class Remembered:
     def __init__(
         self, agreement: Agreement, rules: LinkingRules, staged: Callable[[], LinkingStore], bounds: Bounds
     ) -> None:
-        self._nearby = Nearby(rules, agreement.regions, bounds.rows)
+        self._blocking = BlockingIndex(rules, agreement.regions, bounds.rows)
         self._claims = _Claims(bounds.claims)
         self._linked = _Bits()
         self._staged = staged
         self._recent = RecentReports(bounds.reports)
         self._new: list[Linkable] = []
         self._fresh: Sequence[Fresh] = ()
-        self._probes = self._nearby.probes(in_columns(()))
+        self._probes = self._blocking.probes(in_columns(()))
 
     def restore(self, cells: Iterable[Cell], claims: Sequence[Claim], linked: Sequence[int]) -> None:
         """Begin with what the store tells on resuming."""
-        self._nearby.restore(cells)
+        self._blocking.restore(cells)
         self._claims.restore(claims)
         self._linked = _Bits(min(linked, default=0))
         self._linked.set(linked)
@@ -116,7 +116,7 @@ class Remembered:
             fresh: those that were folded by column. They name no other report, and none is among the replaced.
             replaced: the revisions that stood until then.
         """
-        self._nearby.begin()
+        self._blocking.begin()
         gone = {one.fact_offset for one in replaced}
         self._recent.keep(told)
         for each in fresh:
@@ -124,19 +124,19 @@ class Remembered:
         self._recent.replace(gone)
         for place in gone:
             self._claims.remove(place)
-        self._nearby.withdraw((one.cell, one.fact_offset) for one in replaced if one.cell is not None)
+        self._blocking.withdraw((one.cell, one.fact_offset) for one in replaced if one.cell is not None)
         self._new = [Linkable._make(report) for report in told if report[_PRESENT] and report[0] not in gone]
         self._fresh = fresh
         placed = in_columns([_placed_of_linkable(report) for report in self._new if report.merged_into is None])
-        self._probes = self._nearby.probes(placed, *(each.placed() for each in fresh))
-        self._nearby.add(self._probes)
+        self._probes = self._blocking.probes(placed, *(each.placed() for each in fresh))
+        self._blocking.add(self._probes)
         for report in self._new:
             if report.same_as or report.merged_into is not None:
                 self._claims.add(Claim(report.fact_offset, report.feed, report.merged_into, report.same_as))
 
     def withdraw(self, reports: Iterable[Linkable]) -> None:
         """Take replaced revisions out whose cell was not known before they were read."""
-        self._nearby.withdraw((cell_of(one.region, one.occurred_from), one.fact_offset) for one in reports)
+        self._blocking.withdraw((cell_of(one.region, one.occurred_from), one.fact_offset) for one in reports)
 
     def linked(self, dissolved: Iterable[int], formed: Iterable[int]) -> None:
         """Note which places are in a linked incident no more, and which are now."""
@@ -157,11 +157,11 @@ class Remembered:
     @property
     def crowded(self) -> Collection[int]:
         """The places of reports in a crowd, of those whose partners were asked for since the last were taken in."""
-        return self._nearby.crowded
+        return self._blocking.crowded
 
     def take_moved(self) -> set[int]:
         """Return the places of reports that came to a crowd or are in none any more, but for those just taken in."""
-        return self._nearby.take_moved()
+        return self._blocking.take_moved()
 
     def partners_of_new(self) -> Partners:
         """Return as ``partners_of`` does for all that were taken in last and stand."""
@@ -172,11 +172,11 @@ class Remembered:
 
         Merged reports are no candidates; retracted ones may lend a name.
         """
-        probes = self._nearby.probes(in_columns([_placed_of_linkable(report) for report in reports]))
+        probes = self._blocking.probes(in_columns([_placed_of_linkable(report) for report in reports]))
         return Partners(self._near(probes), self._naming(reports))
 
     def _near(self, probes: Probes) -> list[tuple[int, int]]:
-        return self._nearby.pairs(probes, lambda cells: self._staged().cells(cells))
+        return self._blocking.pairs(probes, lambda cells: self._staged().cells(cells))
 
     def _naming(self, reports: Sequence[Linkable], fresh: Sequence[Fresh] = ()) -> list[tuple[int, int]]:
         if not self.has_claims:
