@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,12 @@ class Boundaries:
             if code in self._names:
                 parts[code].append(geometry)
         return {code: shapely.union_all(geometries) for code, geometries in sorted(parts.items())}
+
+    def geojson(self) -> dict[str, Any]:
+        """Return the GeoJSON geometry of each region, outlined as RFC 7946 has it."""
+        return {
+            code: json.loads(shapely.to_geojson(shapely.orient_polygons(each))) for code, each in self.shapes().items()
+        }
 
     def covered(self) -> list[tuple[str, str]]:
         """Return each region that no point can reach, with the one that lies over it."""

@@ -47,6 +47,7 @@ _COMMANDS = {
     "rejects": ("rejects", "app"),
     "whatif": ("whatif", "whatif"),
     "report": ("report", "report"),
+    "sql": ("sql", "sql"),
     "export": ("export", "export"),
     "check-config": ("check", "check_config"),
     "gazetteer": ("gazetteer", "app"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
+from sinks.opening import PUBLISHED
 from streams.ops.published import check_published, copy_path
 from streams.settings import Settings
 
@@ -33,6 +34,18 @@ def published_file(file: Path | None, settings: Settings) -> Path:
     if not _is_database(file):
         raise UsageError(f"{file}: not a file trucewatch wrote")
     return file
+
+
+def published_copies(settings: Settings) -> list[Path]:
+    """Return the published copies of all agreements in the data folder.
+
+    Raises:
+        StoreUnavailable: nothing has been published there yet.
+    """
+    found = sorted(settings.data.glob(f"*/{PUBLISHED}"))
+    if not found:
+        check_published(settings.data / "*" / PUBLISHED)
+    return [published_file(each, settings) for each in found]
 
 
 def _is_database(file: Path) -> bool:

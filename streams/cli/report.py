@@ -20,6 +20,9 @@ from streams.settings import load
 def report(
     day: Annotated[str, typer.Option("--day", metavar="DAY", help="The date on which the truce-day starts.")],
     html: Annotated[bool, typer.Option("--html", help="One HTML page, with pictures.")] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="PDF pages, to a file; needs the extra trucewatch\\[pdf].")
+    ] = False,
     md: Annotated[bool, typer.Option("--md", help="Markdown, which it is unless told otherwise.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="OUT", help="File to write.")] = None,
     force: options.Force = False,
@@ -38,12 +41,16 @@ def report(
       trucewatch report --day 2016-09-14
 
       trucewatch report --day 2016-09-14 --html --out report.html
+
+      trucewatch report --day 2016-09-14 --pdf --out report.pdf
     """
     # Templates would slow every other command.
-    from streams.page.report import read_report, report_json, report_text
+    from streams.page.report import read_report, report_json, report_pdf, report_text
 
-    if html + md + as_json > 1:
-        raise UsageError("--html, --md and --json exclude each other")
+    if html + pdf + md + as_json > 1:
+        raise UsageError("--html, --pdf, --md and --json exclude each other")
+    if pdf and out is None:
+        raise UsageError("--pdf writes a file", "name it with --out")
     truce_day, instant = options.day_of(day), options.instant_of(as_of)
     path = published_file(file, load({"agreement": agreement, "data": data}))
     with opened_copy(path) as connection:
@@ -51,12 +58,12 @@ def report(
     if as_json:
         print_json(report_json(found))
         return
-    text = report_text(found, "html" if html else "md")
+    text = report_pdf(found) if pdf else report_text(found, "html" if html else "md")
     if out is not None:
         write_new(out, text, force=force, check=lambda _: None)
         return
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(str(text))
         sys.stdout.flush()
     except BrokenPipeError:
         reader_gone()

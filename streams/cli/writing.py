@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.errors import UsageError
 
 
-def write_new(path: Path, text: str, *, force: bool, check: Callable[[str], object]) -> None:
+def write_new(path: Path, content: str | bytes, *, force: bool, check: Callable[[str], object]) -> None:
     """Write a file whole once ``check`` has read it, or leave what is there as it is.
 
     Raises:
@@ -19,7 +19,7 @@ def write_new(path: Path, text: str, *, force: bool, check: Callable[[str], obje
         raise UsageError(f"{path} is there already", "name another file with -o, or write over it with --force")
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
         # What is written here is never refused by the command that reads it.
         check(str(beside))
         beside.replace(path)

@@ -136,6 +136,23 @@ def report_text(report: Report, form: Literal["html", "md"]) -> str:
     )
 
 
+def report_pdf(report: Report) -> bytes:
+    """Return a report as PDF pages, the HTML page printed; the same report gives the same bytes.
+
+    Raises:
+        UsageError: the library that prints is not installed.
+    """
+    try:
+        from weasyprint import HTML
+        from weasyprint.urls import URLFetcher
+    except (ImportError, OSError) as error:
+        # OSError: it is installed, and the system's Pango, which sets its text, is not.
+        hint = "pip install 'trucewatch[pdf]', and Pango: on Debian apt install libpangoft2-1.0-0"
+        raise UsageError(f"--pdf needs WeasyPrint, which cannot be loaded: {error}", hint) from None
+    # The page has no outside part: nothing that a feed wrote may become one.
+    return bytes(HTML(string=report_text(report, "html"), url_fetcher=URLFetcher(allowed_protocols=())).write_pdf())
+
+
 def report_json(report: Report) -> dict[str, Any]:
     """Return a report as values."""
     status = report.status

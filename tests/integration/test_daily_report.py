@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,24 @@ def test_a_report_of_the_past_is_that_of_a_file_that_ends_there(run: Run, demo: 
     md = run(*asked).out
     assert "as it was held then" in md
     assert "## Incidents" not in md
+
+
+def test_a_report_is_the_same_to_the_byte_for_the_same_tick(run: Run, demo: Demo) -> None:
+    asked = ("report", "--day", DAY.isoformat(), "--file", demo.file)
+    for form in ("--html", "--md", "--json"):
+        for more in ((), ("--as-of", "2016-09-16T12:00:00Z")):
+            said = {run(*asked, form, *more).out for _ in range(2)}
+            assert len(said) == 1
+
+
+def test_pages_need_a_file_and_the_library_that_prints_them(run: Run, demo: Demo, tmp_path: Path) -> None:
+    asked = ("report", "--day", DAY.isoformat(), "--file", demo.file, "--pdf")
+    done = run(*asked)
+    assert (done.code, "name it with --out" in done.err) == (2, True)
+    if find_spec("weasyprint") is None:
+        done = run(*asked, "--out", tmp_path / "report.pdf")
+        assert (done.code, "pip install 'trucewatch[pdf]'" in done.err) == (2, True)
+        assert not (tmp_path / "report.pdf").exists()
 
 
 def test_a_day_that_was_not_judged_is_told_with_those_that_were(run: Run, demo: Demo) -> None:

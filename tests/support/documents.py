@@ -14,10 +14,11 @@ from pathlib import Path
 from tests.support.shell import ROOT
 
 #: Languages of fences. A block in another one would be shown without being tried.
-LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "csv")
+LANGUAGES = ("sh", "sql", "json", "jsonl", "python", "text", "toml", "yaml", "csv", "r")
 #: Directives before a block: files of the shared data its commands read, the file it is written to, the file it is an
-#: excerpt of, the command whose output it is, the code it is refused with, and a query that finds no row in the demo.
-DIRECTIVES = ("data", "file", "from", "output of", "refused", "finds nothing")
+#: excerpt of, the command whose output it is, the code it is refused with, a query that finds no row in the demo, and
+#: the packages of an environment of its own (``tests/integration/test_recipes.py``).
+DIRECTIVES = ("data", "file", "from", "output of", "refused", "finds nothing", "with")
 #: The ports of broker and gateway on every page; a walk through the page puts those the system chose in their place.
 PORT, GATEWAY_PORT = "9092", "8481"
 
@@ -51,7 +52,7 @@ class Block:
     @property
     def runs(self) -> bool:
         """Whether something is to be run for it: it is code, or the output of a command."""
-        is_code = self.language in ("sh", "python") and "from" not in self.directives
+        is_code = self.language in ("sh", "python") and not {"from", "with"} & self.directives.keys()
         return is_code or "output of" in self.directives
 
     def commands(self) -> list[str]:

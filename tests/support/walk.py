@@ -87,7 +87,7 @@ class Walk:
         assert set(codes.values()) <= _STOPPED, codes
 
     def _pass(self, block: Block) -> None:
-        if "from" in block.directives:
+        if {"from", "with"} & block.directives.keys():
             return
         for name in filter(None, block.directives.get("data", "").split(", ")):
             # A link, so that nothing of a large file is copied; under its own name, by which its format is known.
