@@ -28,9 +28,9 @@ class StoreLimits:
     the time to open after a crash.
     """
 
-    memory: str = "2GB"
+    memory: str = "512MB"
     threads: int = 2
-    log_bytes: int = 256 * 1024 * 1024
+    log_bytes: int = 128 * 1024 * 1024
 
 
 def connect(live: Path, limits: StoreLimits) -> duckdb.DuckDBPyConnection:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -24,28 +26,57 @@ _CHUNK = 64 * 1024 * 1024
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM)
 
 
-def publish_copy(source: int, target: Path, origin: Path) -> None:
-    """Put a copy of the open file ``source`` in the place of ``target``, durably and in one step.
+class CopyUnderWay:
+    """Copy of an open file, written in a thread of its own.
 
-    ``target`` is at every moment either the earlier copy or the whole new one. The copy it replaces is kept as
-    ``earlier(target)``. The caller sees to it that nobody writes the source meanwhile, and that nobody else publishes
-    here. ``origin`` names the source in errors.
+    The caller sees to it that no checkpoint runs until the copy is written, and that nobody else
+    publishes here. Commits alone add to the log, which is no part of the copy.
 
-    ``source`` is a descriptor and not a path because closing any descriptor of a file drops all POSIX locks the
-    process holds on it: opening the live file here would let a second writer in.
-
-    Raises:
-        OSError: the disk took no more, or the folder cannot be written.
-        StoreDamaged: the source is damaged; nothing was replaced.
+    Args:
+        source: a descriptor and not a path, because closing any descriptor of a file drops all POSIX
+            locks the process holds on it: opening the live file here would let a second writer in.
+        target: at every moment the earlier copy or the whole new one.
+        origin: names the source in errors.
     """
-    fresh = target.with_name(f"{target.name}.publishing")
-    _write(source, fresh, origin)
-    # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
-    target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
-    _keep(target)
-    fresh.replace(target)
-    reached("copy.replaced")
-    _settle(target.parent)
+
+    def __init__(self, source: int, target: Path, origin: Path) -> None:
+        self._target = target
+        self._fresh = target.with_name(f"{target.name}.publishing")
+        self._thread = ThreadPoolExecutor(1, "copy")
+        self._seconds = self._thread.submit(self._written, source, origin)
+
+    def _written(self, source: int, origin: Path) -> float:
+        began = time.monotonic()
+        _write(source, self._fresh, origin)
+        return time.monotonic() - began
+
+    def written(self) -> bool:
+        """Return whether the thread has ended."""
+        return self._seconds.done()
+
+    def place(self) -> float:
+        """Put the copy in the place of ``target``, durably and in one step; return its seconds.
+
+        It waits for the thread. The copy that is replaced is kept as ``earlier(target)``.
+
+        Raises:
+            OSError: the disk took no more, or the folder cannot be written.
+            StoreDamaged: the source is damaged; nothing was replaced.
+        """
+        self._thread.shutdown()
+        seconds = self._seconds.result()
+        # Someone may have opened the earlier copy for writing: its log, replayed onto the new copy, would damage it.
+        self._target.with_name(f"{self._target.name}.wal").unlink(missing_ok=True)
+        _keep(self._target)
+        self._fresh.replace(self._target)
+        reached("copy.replaced")
+        _settle(self._target.parent)
+        return seconds
+
+    def give_up(self) -> None:
+        """Wait for the thread and leave the earlier copy in its place."""
+        self._thread.shutdown()
+        self._fresh.unlink(missing_ok=True)
 
 
 def earlier(target: Path) -> Path:

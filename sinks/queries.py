@@ -34,6 +34,7 @@ from schemas.rows import (
     UncertainIncident,
 )
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
+from sinks.batches import Batches
 from sinks.columns import hash_table, key_table
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
@@ -43,7 +44,7 @@ _PRIORS = """
 SELECT r.feed, r.report_id, r.revision, r.body_digest, r.present, r.retracted, r.type,
        r.region, r.truce_day, epoch_us(r.occurred_from), r.kind, r.in_scope, r.deaths_low, r.deaths_best, r.deaths_high,
        epoch_us(r.occurred_to), r.fact_offset - $start
-FROM reports r JOIN wanted USING (key_hash)
+FROM reports r JOIN wanted_keys USING (key_hash)
 WHERE $all OR r.present OR (r.key_hash, r.revision) IN (SELECT key_hash, revision FROM told)
 """
 
@@ -170,6 +171,7 @@ def present_verdicts(connection: duckdb.DuckDBPyConnection) -> list[DayVerdict]:
 
 def priors(
     connection: duckdb.DuckDBPyConnection,
+    batches: Batches,
     wanted: Mapping[Identity, int],
     told: Collection[tuple[int, int]] | None,
     log_start: int,
@@ -180,11 +182,9 @@ def priors(
     """
     if not wanted:
         return {}
-    connection.register("wanted", hash_table(wanted.values()))
-    connection.register("told", key_table(("key_hash", "revision"), list(told or [(0, 0)])))
-    rows = connection.execute(_PRIORS, {"start": log_start, "all": told is None}).fetchall()
-    connection.unregister("told")
-    connection.unregister("wanted")
+    revisions = key_table(("key_hash", "revision"), list(told or [(0, 0)]))
+    with batches.holding(wanted_keys=hash_table(wanted.values()), told=revisions):
+        rows = connection.execute(_PRIORS, {"start": log_start, "all": told is None}).fetchall()
     digests: dict[tuple[str, str], dict[int, int]] = {}
     present: dict[tuple[str, str], tuple[int, str, Contribution | None, int]] = {}
     for feed, report_id, revision, digest, stands, retracted, report_type, *adds, place in rows:

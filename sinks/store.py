@@ -3,7 +3,7 @@
 ::
 
     stage ... stage -> commit        one transaction: rows and the offsets they were read up to
-                         publish     a copy for everybody else
+                         publish     a copy for everybody else; commits go on beside it
 
 Nothing here reads a clock or judges. An error rolls the open transaction back and stops the ledger, which goes on
 from the last commit when it is started again.
@@ -28,6 +28,7 @@ from schemas.errors import StoreDamaged, StoreUnavailable, TrucewatchError
 from schemas.failpoints import reached
 from schemas.rows import Changes, DayVerdict, Evidence, Identity, Prior, Resumed
 from sinks import queries
+from sinks.batches import Batches
 from sinks.blocks import check_blocks
 from sinks.calendar import check_calendar
 from sinks.faults import mapped, of_duckdb
@@ -46,7 +47,7 @@ from sinks.opening import (
     suspect,
     take_up_published,
 )
-from sinks.publishing import publish_copy
+from sinks.publishing import CopyUnderWay
 from sinks.recovery import FactsLog, Quarantined, quarantine
 from sinks.writing import Writer
 
@@ -80,7 +81,11 @@ class Store:
         self._limits = limits
         self._in_transaction = False
         self._log_start = 0
-        self._writer = Writer(connection, agreement)
+        self._copy: CopyUnderWay | None = None
+        #: Seconds for which the checkpoint before the copy held up the ledger.
+        self._held_up = 0.0
+        self._batches = Batches(connection)
+        self._writer = Writer(connection, self._batches, agreement)
         self._source = source
 
     @classmethod
@@ -226,7 +231,7 @@ class Store:
             told: key hashes with the revisions to read beside the present ones; all where it is None.
         """
         with self._guarded():
-            return queries.priors(self._connection, wanted, told, self._log_start)
+            return queries.priors(self._connection, self._batches, wanted, told, self._log_start)
 
     def earliest(self, region: str, day: date, kinds: tuple[str, ...] | None, limit: int) -> list[Evidence]:
         """Return the first ``limit`` incidents that count and surely happened on a day, of some kinds or of all.
@@ -277,7 +282,7 @@ class Store:
             self._connection.execute("COMMIT")
             self._in_transaction = False
         reached("store.committed")
-        if self._wal_bytes() > self._limits.log_bytes:
+        if self._copy is None and self._wal_bytes() > self._limits.log_bytes:
             with self._guarded():
                 self._checkpoint()
 
@@ -287,18 +292,48 @@ class Store:
         Raises:
             StoreFull, StoreUnavailable, StoreDamaged: the earlier copy is still there, whole.
         """
+        self.begin_copy(published_at)
+        return self.place_copy()
+
+    def begin_copy(self, published_at: datetime) -> None:
+        """Begin to copy the last commit in a thread; commits go on meanwhile.
+
+        The file stands still until the copy is in its place, because no checkpoint runs.
+
+        Raises:
+            StoreFull, StoreUnavailable: the checkpoint before it failed.
+        """
         if self._in_transaction:
             raise RuntimeError("publish between commits: rows are staged")
+        if self._copy is not None:
+            raise RuntimeError("one copy at a time")
         started = time.monotonic()
         self._check_in_place()
         with self._guarded():
             self._connection.execute("UPDATE about SET published_at = ?", [published_at])
             self._checkpoint()
-        published = self._live.with_name(PUBLISHED)
-        with mapped(published):
-            # This thread is the only writer and checkpoints are explicit: the file stands still during the copy.
-            publish_copy(self._source, published, self._live)
-        return time.monotonic() - started
+        self._held_up = time.monotonic() - started
+        self._copy = CopyUnderWay(self._source, self._live.with_name(PUBLISHED), self._live)
+
+    def copied(self) -> bool:
+        """Return whether the copy that was begun is written, or failed."""
+        return self._copy is not None and self._copy.written()
+
+    def place_copy(self) -> float:
+        """Put the copy that was begun in the place of ``compliance.duckdb``; return the seconds it took.
+
+        It waits until the copy is written.
+
+        Raises:
+            StoreFull, StoreUnavailable, StoreDamaged: the earlier copy is still there, whole.
+        """
+        if self._copy is None:
+            raise RuntimeError("no copy was begun")
+        # Kept until here: closing the file waits for the thread that reads it.
+        self._check_in_place()
+        copy, self._copy = self._copy, None
+        with mapped(self._live.with_name(PUBLISHED)):
+            return self._held_up + copy.place()
 
     def _check_in_place(self) -> None:
         """Notice that somebody moved or deleted the live file: all that is written from then on is nowhere.
@@ -317,6 +352,8 @@ class Store:
         if self._source < 0:
             return
         with mapped(self._live):
+            if self._copy is not None:
+                self._copy.give_up()
             self._connection.close()
             os.close(self._source)
             self._source = -1

@@ -11,6 +11,7 @@ import duckdb
 from schemas.agreement import Agreement
 from schemas.rows import Changes, DayTallyRow, DayVerdict, Identity, Withdrawal
 from schemas.truceday import from_micros
+from sinks.batches import Batches
 from sinks.columns import Table, fresh_table, key_table, table_schemas, to_arrow
 
 _R = TypeVar("_R", bound=tuple[Any, ...])
@@ -37,7 +38,6 @@ WHERE reports.rowid = near.place
 
 #: A high-water never goes back.
 _RAISE = """
-INSERT INTO sink_offsets SELECT * FROM batch
 ON CONFLICT (topic, partition, log_identity) DO UPDATE SET next_offset = excluded.next_offset
 WHERE excluded.next_offset > next_offset
 """
@@ -46,18 +46,19 @@ WHERE excluded.next_offset > next_offset
 class Writer:
     """Writes rows into the tables of an open store, inside the caller's transaction."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, agreement: Agreement) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, batches: Batches, agreement: Agreement) -> None:
         self._connection = connection
+        self._batches = batches
         self._agreement = agreement
         self._schemas = table_schemas(connection)
-        self._upserts = {table: self._upsert_sql(table, key) for table, key in UPSERTED.items()}
+        self._on_conflict = {table: self._update_sql(table, key) for table, key in UPSERTED.items()}
         self._days = {day for (day,) in connection.execute("SELECT truce_day FROM truce_days").fetchall()}
 
     def stage(self, changes: Changes, shift: int) -> None:
         """Write and clear the lists that the ledger's questions look at, and the rejects."""
         self._append("reports", changes.reports, shift)
         for told in changes.fresh:
-            self._run("INSERT INTO reports SELECT * FROM batch", fresh_table(self._schemas["reports"], told, shift))
+            self._batches.insert("reports", fresh_table(self._schemas["reports"], told, shift))
         # After the new rows: a revision may be replaced in the very flush that brought it.
         if changes.withdrawn:
             self._run(_WITHDRAW, key_table(Withdrawal._fields, changes.withdrawn))
@@ -101,7 +102,7 @@ class Writer:
             for (topic, partition, source_log), highest in changes.origins.items()
         ]
         if risen:
-            self._run(_RAISE, to_arrow(self._schemas["sink_offsets"], risen))
+            self._batches.insert("sink_offsets", to_arrow(self._schemas["sink_offsets"], risen), _RAISE)
         self._connection.execute(
             "UPDATE ledger_state SET next_offset = ?, now = ?, last_tick = ?, pending = ?, term = ?, writer = ?",
             [
@@ -116,6 +117,7 @@ class Writer:
 
     def forget(self) -> None:
         """Drop what was remembered of a transaction that was rolled back."""
+        self._batches.forget()
         self._days = {day for (day,) in self._connection.execute("SELECT truce_day FROM truce_days").fetchall()}
 
     # -- one kind of table each
@@ -162,18 +164,18 @@ class Writer:
 
     def _append(self, table: str, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> None:
         if rows:
-            self._run(f"INSERT INTO {table} SELECT * FROM batch", to_arrow(self._schemas[table], rows, shift))  # noqa: S608 - a table of ours
+            self._batches.insert(table, to_arrow(self._schemas[table], rows, shift))
 
     def _upsert(self, table: str, rows: Sequence[tuple[Any, ...]], shift: int = 0) -> None:
         # Of two rows with one key in a batch DuckDB would keep the first and say nothing.
         rows = _last_of_each(rows, lambda row: row[: UPSERTED[table]])
         if rows:
-            self._run(self._upserts[table], to_arrow(self._schemas[table], rows, shift))
+            self._batches.insert(table, to_arrow(self._schemas[table], rows, shift), self._on_conflict[table])
 
-    def _upsert_sql(self, table: str, key: int) -> str:
+    def _update_sql(self, table: str, key: int) -> str:
         names = self._schemas[table].names
         update = ", ".join(f"{name} = excluded.{name}" for name in names[key:])
-        return f"INSERT INTO {table} SELECT * FROM batch ON CONFLICT ({', '.join(names[:key])}) DO UPDATE SET {update}"  # noqa: S608 - a table of ours
+        return f"ON CONFLICT ({', '.join(names[:key])}) DO UPDATE SET {update}"
 
     def _delete(
         self, tables: Iterable[str], key: tuple[str, ...], keys: Sequence[tuple[Any, ...]], prefix: str = ""
@@ -185,9 +187,8 @@ class Writer:
             self._run(f"DELETE FROM {table} USING batch WHERE {match}", batch)  # noqa: S608 - a table of ours
 
     def _run(self, sql: str, batch: Table) -> None:
-        self._connection.register("batch", batch)
-        self._connection.execute(sql)
-        self._connection.unregister("batch")
+        with self._batches.holding(batch=batch):
+            self._connection.execute(sql)
 
 
 def _last_of_each(rows: Sequence[_R], key: Callable[[_R], Hashable]) -> list[_R]:

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         0.03,
         gt=0,
         le=60,
-        description="How long a fact waits for its commit; under load as long as the last took, up to 25 times this.",
+        description="How long a fact waits for its commit; under load a quarter of the last, up to 25 times this.",
     )
     publish_seconds: float = Field(2.0, gt=0, le=3_600, description="Shortest time between two published copies.")
     health_address: Annotated[str, StringConstraints(pattern=_ADDRESS)] | None = Field(
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         "less than a worker may stand still.",
     )
     memory_limit: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")] = Field(
-        "2GB", description="What DuckDB may use, e.g. `512MB`."
+        "512MB", description="What DuckDB may use, e.g. `2GB`."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(

@@ -264,6 +264,11 @@ class Lane:
             return
 
     @property
+    def more(self) -> bool:
+        """Whether another batch is at hand for the agent."""
+        return self.feed is not None and not self.feed.empty()
+
+    @property
     def waiting(self) -> int:
         """Number of batches in the agent's queue."""
         return self.feed.qsize() if self.feed is not None else WAITING

@@ -6,7 +6,8 @@ A flush is described in :mod:`streams.ledger.open_ledger`. The order around it:
 2. Commit the group's offset. The answer says whether this is still the group's ledger, which is its
    lease.
 3. Publish the flush's receipts and verdicts.
-4. Publish a copy and make a tick, when they are due and while the lease lasts.
+4. Begin a copy, put a finished one in its place, and make a tick, when they are due and while the
+   lease lasts. A copy is written beside the flushes that follow.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ LOCK_SECONDS, LOG_SECONDS = 0.25, 30.0
 LEASE_SECONDS = 1.0
 #: How long a flush works before the event loop gets its turn.
 PIECE_SECONDS = 0.05
+#: Records linger within the handler for at most so long. The idle batch ends a longer linger.
+LINGER_HERE_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -70,10 +73,10 @@ class FlushRules:
     def linger(self, last_took: float) -> float:
         """Return the linger in seconds, given those of the last flush.
 
-        A flush has a fixed cost. Under load, wait as long as the last flush took, so that more
-        records share it.
+        A flush has a fixed cost. Under load, wait a quarter as long as the last flush took, so that
+        more records share it. Those that came during that flush have waited already.
         """
-        return min(max(self.seconds, last_took), LONGEST_LINGER * self.seconds)
+        return min(max(self.seconds, last_took / 4), LONGEST_LINGER * self.seconds)
 
 
 class LedgerHandler:
@@ -200,7 +203,9 @@ class LedgerHandler:
         if opened is not None:
             while self._waiting:
                 await self._flush(opened)
-            if self._unpublished and await self._leads(opened):
+            if opened.copying and await self._leads(opened):
+                self._publish(opened)
+            if self._unpublished and await self._begin_copy(opened):
                 self._publish(opened)
         for each in (self._ticker, self._receipts, self._verdicts):
             if each is not None:
@@ -278,13 +283,23 @@ class LedgerHandler:
             if self._refused:
                 # Perhaps another ledger leads: let the group say so before the next flush.
                 break
-        if self._waiting and time.monotonic() - self._waiting_since >= rules.linger(self._flush_took):
+        if self._waiting and await self._lingered():
             facts_arrived |= await self._flush(opened)
-        if self._unpublished and self._cadence.due(time.monotonic()) and await self._leads(opened):
+        if opened.copied() and await self._leads(opened):
             self._publish(opened)
+        if self._unpublished and not opened.copying and self._cadence.due(time.monotonic()):
+            await self._begin_copy(opened)
         ticker = self._ticker
         if ticker is not None and ticker.due(facts_arrived=facts_arrived) and await self._leads(opened):
             await ticker.tick(opened.ledger.term, opened.ledger.writer)
+
+    async def _lingered(self) -> bool:
+        """Return whether the waiting records lingered long enough, and no others are at hand."""
+        left = self._waiting_since + self._flush_rules.linger(self._flush_took) - time.monotonic()
+        if 0 < left <= LINGER_HERE_SECONDS:
+            await asyncio.sleep(left)
+            left = 0
+        return left <= 0 and (self._lane is None or not self._lane.more)
 
     async def _flush(self, opened: OpenLedger) -> bool:
         """Flush the oldest waiting records; return whether any is no tick.
@@ -362,10 +377,18 @@ class LedgerHandler:
             await self._renew_lease(opened)
         return time.monotonic() - self._lease_began <= LEASE_SECONDS
 
+    async def _begin_copy(self, opened: OpenLedger) -> bool:
+        """Begin a copy while the lease lasts; return whether it was begun."""
+        if not await self._leads(opened):
+            return False
+        opened.begin_copy()
+        self._unpublished = False
+        return True
+
     def _publish(self, opened: OpenLedger) -> None:
+        """Put the copy that was begun in the place of the earlier one, once it is written."""
         seconds = opened.publish()
         self._cadence.published(time.monotonic(), seconds)
-        self._unpublished = False
 
     def _keep(self, waiting: list[Record]) -> None:
         """Let these records wait, and no others."""

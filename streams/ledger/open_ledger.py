@@ -79,6 +79,8 @@ class OpenLedger:
         if verdicts is not None:
             verdicts.resume(store.present_verdicts(), resumed.gate, resumed.now)
         metrics.resumed(resumed.feeds, resumed.verdicts, resumed.gate)
+        #: The time of the copy that was begun.
+        self._copy_of: datetime | None = None
         self._seen = SeenFilter()
         for hashes in store.key_hashes():
             self._seen.add(hashes)
@@ -128,11 +130,26 @@ class OpenLedger:
         yield from self._commit(records[-1])
         return any(len(each) > len(each.ticks) for each in read)
 
+    @property
+    def copying(self) -> bool:
+        """Whether a copy was begun that is not in its place yet."""
+        return self._copy_of is not None
+
+    def copied(self) -> bool:
+        """Return whether the copy that was begun is written."""
+        return self._copy_of is not None and self._store.copied()
+
+    def begin_copy(self) -> None:
+        """Begin the copy analysts open. Flushes go on beside it."""
+        self._copy_of = datetime.now(UTC)
+        self._store.begin_copy(self._copy_of)
+
     def publish(self) -> float:
-        """Make the copy analysts open; return the seconds it took."""
-        now = datetime.now(UTC)
-        seconds = self._store.publish(now)
-        self._metrics.published(now.timestamp(), seconds)
+        """Put the copy that was begun in its place, once it is written; return the seconds it took."""
+        seconds = self._store.place_copy()
+        if self._copy_of is not None:
+            self._metrics.published(self._copy_of.timestamp(), seconds)
+        self._copy_of = None
         log.debug("published", seconds=round(seconds, 3))
         return seconds
 

@@ -18,7 +18,7 @@ from schemas.errors import StoreUnavailable, UsageError
 from schemas.rows import Changes
 from sinks import open_published, reading
 from sinks.opening import LIVE, PUBLISHED, StoreLimits
-from sinks.publishing import Cadence, earlier, publish_copy
+from sinks.publishing import Cadence, CopyUnderWay, earlier
 from sinks.records import jsonable
 from streams.ops.status import read_status
 from streams.verify import verify
@@ -133,6 +133,48 @@ def test_staged_rows_are_never_published(tmp_path: Path) -> None:
     store.close()
 
 
+def test_commits_beside_a_copy_are_in_the_next_one(tmp_path: Path) -> None:
+    store = new_store(tmp_path, limits=StoreLimits(log_bytes=1))
+    log = tmp_path / "live.duckdb.wal"
+    held = []
+    for number in (1, 2):
+        store.commit(Changes(next_offset=number, reports=[incident_row(f"before {number}")]))
+        store.begin_copy(THEN)
+        store.commit(Changes(next_offset=10 + number, reports=[incident_row(f"beside {number}")]))
+        assert log.stat().st_size > 0, "a checkpoint would change the file that is being copied"
+        store.place_copy()
+        with reading.open_published(tmp_path / PUBLISHED) as copy:
+            held += copy.execute("SELECT next_offset, (SELECT count(*) FROM reports) FROM ledger_state").fetchall()
+    store.close()
+    assert held == [(1, 1), (2, 3)]
+
+
+def test_a_store_closed_beside_a_copy_leaves_the_earlier_one(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.publish(THEN)
+    earlier_bytes = (tmp_path / PUBLISHED).read_bytes()
+    store.commit(full_changes())
+    store.begin_copy(THEN)
+    store.close()
+    assert (tmp_path / PUBLISHED).read_bytes() == earlier_bytes
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PUBLISHED, LIVE]
+    store = open_store(tmp_path)
+    assert store.resume().next_offset == 10
+    store.close()
+
+
+def test_one_copy_is_made_at_a_time(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    with pytest.raises(RuntimeError, match="no copy"):
+        store.place_copy()
+    store.begin_copy(THEN)
+    with pytest.raises(RuntimeError, match="one copy"):
+        store.begin_copy(THEN)
+    store.place_copy()
+    assert not store.copied()
+    store.close()
+
+
 def test_a_standby_goes_on_from_the_published_copy(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     store = new_store(first)
@@ -165,7 +207,7 @@ def test_a_copy_between_two_file_systems_goes_through_memory(tmp_path: Path) -> 
         original = Path(elsewhere) / LIVE
         content = original.read_bytes()
         with original.open("rb") as source:
-            publish_copy(source.fileno(), tmp_path / "copy", original)
+            CopyUnderWay(source.fileno(), tmp_path / "copy", original).place()
     assert (tmp_path / "copy").read_bytes() == content
 
 
