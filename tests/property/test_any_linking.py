@@ -43,7 +43,7 @@ def told(world: World, facts: Sequence[Fact], *, flush_every: int = 10_000, boun
 
 def outcome(world: World) -> dict[str, Any]:
     """Return everything a linked history comes to but where its reports lie in the topic."""
-    books = world.ledger._books
+    books = world.ledger._aggregates
     return {
         "incidents": sorted(map(str, world.store.incidents.values())),
         "reports": sorted(str(row._replace(fact_offset=0)) for row in world.store.members),

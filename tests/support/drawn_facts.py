@@ -173,7 +173,7 @@ def _bulletin(draw: Random) -> BulletinFact:
         CountLine(
             draw.randint(0, 9),
             draw.choice((None, *REGIONS)),
-            draw.choice(((), "Opposition", "ISIL", ("Opposition", "ISIL"))),
+            draw.choice(((), ("Opposition",), ("ISIL",), ("Opposition", "ISIL"))),
         )
         for _ in range(draw.randint(1, 3))
     )

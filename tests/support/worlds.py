@@ -199,7 +199,7 @@ def bulletin(report_id: str = "b1", *, low: Micros, high: Micros, count: int = 5
         "stamp": high,
         "reported_at": high,
         "feed": "monitor",
-        "tallies": (CountLine(count, "SY02", "Opposition"),),
+        "tallies": (CountLine(count, "SY02", ("Opposition",)),),
     }
     return BulletinFact(**{**spine, "report_id": report_id, "from_": low, "to": high, **changes})
 

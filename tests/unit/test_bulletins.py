@@ -25,7 +25,7 @@ BY_MONITOR = agreement(violence={"bulletins_of": "monitor"})
 
 
 def daily(
-    number: int, count: int, *, region: str = "SY01", accused: str | tuple[str, ...] = (), **changes: Any
+    number: int, count: int, *, region: str = "SY01", accused: tuple[str, ...] = (), **changes: Any
 ) -> BulletinFact:
     """Return the monitor's bulletin of one truce-day, its cut-off at 21:00, two hours after the anchor."""
     low = at(number, 2)
@@ -66,7 +66,7 @@ def test_a_bulletin_is_of_the_day_with_its_largest_part_and_a_long_one_of_none(
 
 
 def test_a_line_is_in_scope_unless_its_accused_party_is_outside() -> None:
-    told = tuple(CountLine(1, "SY01", accused) for accused in ((), "Opposition", "ISIL"))
+    told = tuple(CountLine(1, "SY01", accused) for accused in ((), ("Opposition",), ("ISIL",)))
     assert [row.in_scope for row in rows(tallies=told)] == [True, True, False]
 
 
@@ -77,7 +77,7 @@ def test_a_line_that_accuses_several_is_in_scope_unless_all_of_them_are_outside(
 
 @pytest.mark.parametrize(("total", "adds_up"), [(None, True), (23, True), (2, False)])
 def test_lines_that_do_not_come_to_the_total_are_kept_and_marked(total: int | None, adds_up: bool) -> None:
-    told = rows(tallies=(CountLine(2, "SY06", "Opposition"), CountLine(21, None, "ISIL")), total=total)
+    told = rows(tallies=(CountLine(2, "SY06", ("Opposition",)), CountLine(21, None, ("ISIL",))), total=total)
     assert [(row.incidents, row.total, row.adds_up) for row in told] == [(2, total, adds_up), (21, total, adds_up)]
 
 
@@ -131,7 +131,7 @@ def test_of_two_cut_offs_for_one_day_the_last_told_is_used_and_they_are_never_ad
 
 
 def test_what_is_laid_to_parties_outside_is_not_counted() -> None:
-    told = (CountLine(1, "SY01", "Opposition"), CountLine(21, "SY01", "ISIL"), CountLine(2, "SY01"))
+    told = (CountLine(1, "SY01", ("Opposition",)), CountLine(21, "SY01", ("ISIL",)), CountLine(2, "SY01"))
     row = World(BY_MONITOR).tell(daily(0, 0, tallies=told), tick(at(2))).verdict("SY01", 0)
     assert row.bulletin_incidents == 3
 

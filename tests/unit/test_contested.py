@@ -24,7 +24,7 @@ WATCHED = coverage(low=at(0), high=at(1))
 
 def tally(report_id: str = "b1", *lines: CountLine, **changes: Any) -> BulletinFact:
     """Return a bulletin of the first truce-day: 5 in SY01 unless lines are given."""
-    told = lines or (CountLine(5, "SY01", "Opposition"),)
+    told = lines or (CountLine(5, "SY01", ("Opposition",)),)
     return bulletin(report_id, **{"low": at(0), "high": at(1), "tallies": told, **changes})
 
 
@@ -63,7 +63,7 @@ def test_a_count_within_the_limit_contests_nothing() -> None:
     "told",
     [
         tally("b1", CountLine(5, "SY02"), CountLine(9, None)),
-        tally("b1", CountLine(5, "SY01", "ISIL")),
+        tally("b1", CountLine(5, "SY01", ("ISIL",))),
         tally(low=at(-1), high=at(0)),
         tally(high=at(2)),
         tally(retracted=True),
@@ -75,7 +75,7 @@ def test_only_a_bulletin_of_the_day_that_counts_more_of_the_region_in_scope_cont
 
 
 def test_the_lines_of_a_bulletin_are_summed_and_two_bulletins_are_never_added() -> None:
-    one = CountLine(1, "SY01", "Opposition")
+    one = CountLine(1, "SY01", ("Opposition",))
     assert judged(tally("b1", one, one)).rule == "contested"
     assert judged(tally("b1", one), tally("b2", one)).rule == "within_limit"
     assert judged(tally("b1", one), tally("b1", one, feed="another")).rule == "within_limit"

@@ -63,7 +63,7 @@ def test_a_notice_that_lasts_no_time_watches_nothing_and_may_be_withdrawn() -> N
     world = World().tell(coverage(**moment), tick(at(1)))
     assert world.verdict("SY01", 0).verdict == "UNKNOWN"
     world.tell(coverage(**moment, revision=2, retracted=True), tick(at(1, 1)))
-    assert world.ledger._books.remove_coverage(Identity("feed-a", "c1")) is None
+    assert world.ledger._aggregates.remove_coverage(Identity("feed-a", "c1")) is None
 
 
 def test_a_feed_that_reports_watches_the_day_where_the_agreement_says_so() -> None:

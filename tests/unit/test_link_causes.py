@@ -65,7 +65,9 @@ def test_a_notice_that_was_the_lead_is_named_once_on_a_day_it_watches_and_gives_
 
 def tally(name: str, **given: Any) -> Any:
     """Return a monitor's word on the first truce-day."""
-    return bulletin(name, feed="feed-b", low=at(0), high=at(1), tallies=(CountLine(5, "SY01", "Opposition"),), **given)
+    return bulletin(
+        name, feed="feed-b", low=at(0), high=at(1), tallies=(CountLine(5, "SY01", ("Opposition",)),), **given
+    )
 
 
 def test_a_bulletin_that_was_an_incident_of_another_day_is_named_once_on_the_day_it_leaves(world: World) -> None:

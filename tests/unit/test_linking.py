@@ -74,7 +74,7 @@ def linked(*facts: IncidentFact, truce: Any = TRUCE) -> bool:
 
 def counts(told: World, number: int = 0, region: str = "SY01") -> tuple[int, int]:
     """Return the incidents and deaths of a day as the books have them."""
-    tally = told.ledger._books.tallies[region, day(number)]
+    tally = told.ledger._aggregates.tallies[region, day(number)]
     return tally.in_scope.total, tally.tolls[1] or 0
 
 
@@ -610,7 +610,7 @@ def test_only_feeds_that_count_make_the_content() -> None:
     assert counts(told) == (1, 1)
     told = world(report("1"), report("2", "feed-c"), truce=truce)
     assert not the_incident(told).counted
-    assert told.ledger._books.tallies == {}
+    assert told.ledger._aggregates.tallies == {}
 
 
 def test_an_incident_of_feeds_that_do_not_count_parts_without_a_trace() -> None:
@@ -618,7 +618,7 @@ def test_an_incident_of_feeds_that_do_not_count_parts_without_a_trace() -> None:
     told = world(report("1"), report("2", "feed-c"), tick(at(1)), truce=truce)
     told.tell(report("2", "feed-c", revision=2, retracted=True), tick(at(1)))
     told.flush()
-    assert (the_incident(told).reports, told.ledger._books.tallies) == (1, {})
+    assert (the_incident(told).reports, told.ledger._aggregates.tallies) == (1, {})
 
 
 def test_an_incident_is_of_plain_values_as_the_store_returns_them() -> None:
@@ -719,11 +719,11 @@ def test_a_chain_of_merges_is_followed_and_a_circle_or_unknown_end_belongs_nowhe
 
 def test_reports_join_and_part_without_a_trace_in_the_books() -> None:
     told = world(report("1", deaths_best=2), tick(at(9)), flush_every=1)
-    before = told.ledger._books.tallies["SY01", day(0)]
+    before = told.ledger._aggregates.tallies["SY01", day(0)]
     figures = (before.in_scope.total, before.tolls, before.without_toll, dict(before.feeds))
     told.tell(report("2", "feed-b", deaths_best=5), report("2", "feed-b", revision=2, retracted=True, kind="arrest"))
     told.flush()
-    after = told.ledger._books.tallies["SY01", day(0)]
+    after = told.ledger._aggregates.tallies["SY01", day(0)]
     told_by = {feed: told_of for feed, told_of in after.feeds.items() if told_of}
     assert (after.in_scope.total, after.tolls, after.without_toll, told_by) == figures
 
