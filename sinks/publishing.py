@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -76,7 +77,9 @@ class CopyUnderWay:
     def give_up(self) -> None:
         """Wait for the thread and leave the earlier copy in its place."""
         self._thread.shutdown()
-        self._fresh.unlink(missing_ok=True)
+        # A broken disk keeps it until the file is opened again.
+        with suppress(OSError):
+            self._fresh.unlink(missing_ok=True)
 
 
 def earlier(target: Path) -> Path:

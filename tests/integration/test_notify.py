@@ -20,11 +20,11 @@ from sinks.news import BEGINNING
 from sinks.notify_log import NOTIFY, NotifyLog
 from streams.cli.page_process import serving
 from streams.cli.processes import worker_environment
+from streams.engine.broker import free_port
 from streams.notify.delivery import signed
 from streams.notify.news import read_news
 from streams.settings import Settings
 from tests.support.broken_week import DAYS, REGIONS, broken_week
-from tests.support.brokers import free_port
 from tests.support.effort import EVERY
 from tests.support.shell import ROOT
 

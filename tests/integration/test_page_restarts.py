@@ -13,11 +13,12 @@ import pytest
 from schemas.topics import Topics
 from streams.cli.processes import Worker
 from streams.engine.admin import ensure_topics
+from streams.engine.broker import free_port
 from streams.ops.published import copy_path
 from streams.settings import Role
 from tests.integration.test_live import AGREEMENT, report, settings_for
 from tests.integration.test_page_in_browser import server
-from tests.support.brokers import free_port, need_kafka, write
+from tests.support.brokers import need_kafka, write
 from tests.support.browser import PATIENCE, browsing
 from tests.support.effort import EVERY
 from tests.support.kafka import node_of

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import free_port
+from streams.engine.broker import free_port
 
 #: Generous: a loaded machine starts nothing fast.
 PATIENCE = 60.0

@@ -14,6 +14,7 @@ from schemas.agreement import Agreement
 from schemas.gazetteer import load_gazetteer
 from schemas.rows import Changes
 from schemas.topics import EMBEDDED_CLUSTER
+from sinks.batches import Batches
 from sinks.calendar import calendar_of
 from sinks.migrations import migrate, migrations
 from sinks.opening import StoreLimits, connect, name_regions
@@ -79,7 +80,7 @@ class Scratch:
         begin_store(directory, truce)
         self._connection = connect(directory / LIVE, StoreLimits())
         name_regions(self._connection, truce, REGIONS)
-        self._writer = Writer(self._connection, truce)
+        self._writer = Writer(self._connection, Batches(self._connection), truce)
         self._connection.execute("BEGIN")
 
     def holding(self, changes: Changes) -> duckdb.DuckDBPyConnection:

@@ -12,6 +12,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from schemas.rows import Changes
+from streams.engine.broker import free_port
 from streams.engine.handler_serializer import HandlerSerializer
 from streams.engine.heartbeat import Heartbeat
 from streams.engine.metrics import WorkerMetrics, registry_of
@@ -19,7 +20,6 @@ from streams.engine.probes import Probes
 from streams.engine.reachability import BrokerReachability
 from streams.ledger.metrics import LedgerMetrics
 from streams.page.workers import Workers
-from tests.support.brokers import free_port
 from tests.support.lanes import Group, Remembering, lane_of
 from tests.support.served import Page
 

@@ -35,6 +35,7 @@ from schemas.rows import (
     ReportRow,
     WindowRow,
 )
+from sinks.batches import Batches
 from sinks.store import Store
 from sinks.writing import Writer
 from streams.ledger.core.identity import key_hash
@@ -372,7 +373,8 @@ class TestSources:
 
         written(tmp_path)
         with duckdb.connect(str(tmp_path / "live.duckdb")) as connection:
-            writer = Writer(cast("duckdb.DuckDBPyConnection", Recorded(connection)), agreement())
+            recorded = cast("duckdb.DuckDBPyConnection", Recorded(connection))
+            writer = Writer(recorded, Batches(recorded), agreement())
             statements.clear()
             writer.write_offsets(Changes(origins={("t", number, "log-a"): 1 for number in range(50)}), TOPIC, 0)
             assert connection.execute("SELECT count(*) FROM sink_offsets WHERE role = 'source'").fetchall() == [(50,)]
