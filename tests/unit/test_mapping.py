@@ -173,6 +173,15 @@ def test_a_cell_that_is_no_value_is_passed_on_as_written_and_named(tmp_path: Pat
     assert record.report_id == "7"
 
 
+def test_a_value_joined_of_several_cells_is_named_by_all_of_their_columns(tmp_path: Path) -> None:
+    joined = '{ columns = ["day", "x"], join = " ", as = "time", formats = ["%Y-%m-%d %H:%M"] }'
+    timed = HEAD.replace('{ column = "day", as = "date" }', joined)
+    assert timed != HEAD
+    (record,) = records(tmp_path, timed + KIND, FILE.replace("what\n", "what,x\n").replace("raid\n", "raid,25:10\n"))
+    (fault,) = record.faults
+    assert fault[:3] == ("occurred.from", "day, x", "2016-09-13 25:10")
+
+
 def test_a_path_and_a_table_fill_one_table(tmp_path: Path) -> None:
     (report,) = reports(tmp_path, HEAD + KIND + '[report.place]\nprecision = "near"\n')
     assert report["place"] == {"names": ["Hama"], "precision": "near"}

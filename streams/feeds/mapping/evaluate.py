@@ -192,7 +192,7 @@ class Evaluator:
         def values(row: _Row) -> list[Any]:
             found = [cell for cell in cells(row.cells) if holds(cell[1])]
             if join is not None and found:
-                found = [("", join.join(text for _, text in found))]
+                found = [(", ".join(column for column, _ in found), join.join(text for _, text in found))]
             if split is not None:
                 found = [(column, part.strip()) for column, text in found for part in text.split(split) if holds(part)]
             return [convert(row, column, text) for column, text in (found[:1] if first else found)]
