@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.page import FIGURES, PACKAGES, Bench, Span, machine, markdown, rewritten
+from tests.support.effort import EVERY
 from tests.support.shell import ROOT
 
 PAGE = ROOT / "docs" / "speed.md"
@@ -53,6 +54,7 @@ def test_a_page_without_a_place_for_figures_is_refused(page: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.broker
+@pytest.mark.skipif(not EVERY, reason="make test-every runs it; it measures for half a minute")
 def test_the_bench_measures_the_pipeline_and_writes_what_it_found(tmp_path: Path) -> None:
     page = tmp_path / "speed.md"
     page.write_text("\n".join(FIGURES))
