@@ -298,7 +298,7 @@ class TestGaps:
         app.consumer._thread.epoch = app.lane.epoch
         app.consumer.resume_flow()
         # At 0, where a busy machine let the group's session end: the partition is assigned anew.
-        with pytest.raises(LogMismatch, match="next offset to read is 1?0, but the topic begins at 25"):
+        with pytest.raises(LogMismatch, match=r"next offset to read is 1?0, but the topic begins at 25"):
             await asyncio.wait_for(served, PATIENCE)
         assert len(handler.records) == 10
 
