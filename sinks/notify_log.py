@@ -16,8 +16,7 @@ import fcntl
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from schemas.errors import StoreUnavailable
 from schemas.events import Event
@@ -60,15 +59,7 @@ class Noted(NamedTuple):
 class NotifyLog(SqliteFile):
     """Log in an agreement's folder; made by ``open``."""
 
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the log of a folder, and make it where it is missing.
-
-        Raises:
-            StoreFull: the disk is full.
-            StoreUnavailable: the file is damaged, unwritable or none of ours.
-        """
-        return cls.opened(folder / NOTIFY, _TABLES)
+    NAME, TABLES = NOTIFY, _TABLES
 
     @contextmanager
     def sending(self) -> Iterator[None]:

@@ -16,8 +16,7 @@ import fcntl
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -108,15 +107,7 @@ class Entering(NamedTuple):
 class Outbox(SqliteFile):
     """Outbox in a folder; made by ``open``."""
 
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the outbox of a folder, and make both where they are missing.
-
-        Raises:
-            StoreFull: the disk is full.
-            StoreUnavailable: the file is damaged, unwritable or none of ours.
-        """
-        return cls.opened(folder / OUTBOX, _TABLES)
+    NAME, TABLES = OUTBOX, _TABLES
 
     def keep(self, entering: Iterable[Entering], agreement: str) -> int:
         """Keep reports that are not there yet, all or none; return how many are new.

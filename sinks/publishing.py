@@ -27,6 +27,19 @@ _CHUNK = 64 * 1024 * 1024
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM)
 
 
+#: Inode, time of change and size of a file: another copy has others.
+Signature = tuple[int, int, int]
+
+
+def signature_of(path: Path) -> Signature | None:
+    """Return the signature of the file at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class CopyUnderWay:
     """Copy of an open file, written in a thread of its own.
 

@@ -13,6 +13,7 @@ import duckdb
 
 from schemas.errors import TrucewatchError, UsageError
 from sinks.faults import is_interrupted, of_duckdb
+from sinks.publishing import signature_of
 from sinks.reading import open_published
 
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -48,13 +49,13 @@ class Session:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._copy = _identity(path)
+        self._copy = signature_of(path)
         self._thread = ThreadPoolExecutor(1)
         self._connection = open_published(path)
 
     def renew(self) -> bool:
         """Move on to the newest copy; return whether there was one. A copy that cannot be read is not moved on to."""
-        found = _identity(self._path)
+        found = signature_of(self._path)
         if found in (None, self._copy):
             return False
         try:
@@ -118,12 +119,3 @@ class Session:
             if isinstance(error, (duckdb.OperationalError, duckdb.InternalError)):
                 raise of_duckdb(error, self._path) from error
             raise UsageError(str(error).strip()) from error
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells one copy from the next; None while there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""SQLite file of one kind of process."""
+"""SQLite file in a folder, of which each kind has a name and tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from schemas.errors import StoreFull, StoreUnavailable
 
@@ -15,26 +15,35 @@ _BUSY_SECONDS = 30.0
 
 
 class SqliteFile:
-    """SQLite file that is open; made by ``opened``."""
+    """SQLite file that is open; made by ``open``.
+
+    Attributes:
+        NAME: of the file in its folder.
+        TABLES: statements that make its tables where they are missing.
+    """
+
+    NAME: ClassVar[str]
+    TABLES: ClassVar[str]
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
 
     @classmethod
-    def opened(cls, path: Path, tables: str) -> Self:
-        """Open a file, and make it with its folder where they are missing.
+    def open(cls, folder: Path) -> Self:
+        """Open the file of a folder, and make both where they are missing.
 
         Raises:
             StoreFull: the disk is full.
             StoreUnavailable: the file is damaged, unwritable or none of ours.
         """
+        path = folder / cls.NAME
         with mapped(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(tables)
+                connection.executescript(cls.TABLES)
             except sqlite3.Error:
                 connection.close()
                 raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,25 +46,50 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+def hold(path: Path, folder: Path) -> Path:
+    """Give a file a second name in ``folder``, by which it can be opened again once another copy took its place.
+
+    Where the folder is on another file system, or links are not allowed, it is copied.
+
+    Raises:
+        StoreFull: there is no room for a copy.
+        StoreUnavailable: the file is missing or cannot be read.
+    """
+    held = folder / "recorded.duckdb"
+    with mapped(path):
+        try:
+            os.link(path.resolve(), held)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(path, held)
+    return held
+
+
 class Published:
     """A ledger's file, read-only.
 
     Instants come as microseconds, whatever the column's type.
+
+    Args:
+        path: its name in messages.
+        held: the name it is opened by, if another one.
 
     Raises:
         StoreUnavailable: the file is missing, locked, damaged, or no file of a ledger's.
         UsageError: it is of an earlier version, or was judged with time zones that cut its days otherwise.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: Path | None = None) -> None:
         self.path = path
+        self.held = held or path
         # A database in memory with the file beside it: what is worked out here is seen by every cursor, and the file
         # stays read-only.
         self._connection = duckdb.connect(config=CONFIG)
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         try:
             with mapped(path):
-                quoted = duckdb_path(path).replace("'", "''")
+                quoted = duckdb_path(self.held).replace("'", "''")
                 self._connection.execute(f"attach '{quoted}' as published (read_only)")
                 # The file may be a stranger's, and its views hold any SQL: they read nothing but the file.
                 self._connection.execute("set enable_external_access = false")

@@ -103,7 +103,7 @@ def _recounted(file: Published) -> Found:
     of_all = shards(file)
     many = file.select("select count(*) from reports")[0][0] >= MANY and len(of_all) > 1
     past = Past(file)
-    for each in in_processes(file.path, of_all) if many else (recount_shard(past, regions) for regions in of_all):
+    for each in in_processes(file, of_all) if many else (recount_shard(past, regions) for regions in of_all):
         for name, differences in each.items():
             found[name] += differences
     return found
@@ -141,7 +141,7 @@ OF_A_SHARD: dict[str, Callable[[Past, Linking], Iterator[Difference]]] = {
 }
 
 
-def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
+def in_processes(file: Published, of_all: list[Regions]) -> Iterator[Found]:
     """Yield what is found in each shard, each in a process of its own: its memory ends with it.
 
     Raises:
@@ -154,7 +154,7 @@ def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
         while ahead or running:
             while ahead and len(running) < min(PROCESSES, os.cpu_count() or 1):
                 answer, told = spawn.Pipe(duplex=False)
-                process = spawn.Process(target=_run, args=(path, ahead.popleft(), told), daemon=True)
+                process = spawn.Process(target=_run, args=(file.path, file.held, ahead.popleft(), told), daemon=True)
                 process.start()
                 # Held here as well, the end of the process would not show.
                 told.close()
@@ -165,7 +165,7 @@ def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
                 try:
                     found: Found | Exception = answer.recv()
                 except EOFError:
-                    raise StoreUnavailable(f"the recount of {path} ended by itself: was there memory?") from None
+                    raise StoreUnavailable(f"the recount of {file.path} ended by itself: was there memory?") from None
                 finally:
                     answer.close()
                     process.join()
@@ -178,12 +178,12 @@ def in_processes(path: Path, of_all: list[Regions]) -> Iterator[Found]:
             process.join()
 
 
-def _run(path: Path, regions: Regions, told: Connection) -> None:
+def _run(path: Path, held: Path, regions: Regions, told: Connection) -> None:
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
     try:
-        file = Published(path)
+        file = Published(path, held)
         file.select(f"set memory_limit = '{MEMORY}'")
         told.send(recount_shard(Past(file), regions))
     except Exception as error:

@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.text import Text
 
 from schemas.errors import TrucewatchError
+from sinks.publishing import Signature, signature_of
 from streams.cli.output import SafeConsole, answers, news, print_json_line
 from streams.cli.signals import until_told_to_stop
-from streams.ops.published import Signature, signature_of
 from streams.ops.screen import show_screen
 from streams.ops.status import Status, freshness, gate_sentence, is_stale, refused_sentence
 from streams.ops.status_text import status_json

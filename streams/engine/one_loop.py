@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 
 _TICK_SECONDS = 0.25
 
@@ -39,3 +42,30 @@ def told_to_stop() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell)
     return told
+
+
+@asynccontextmanager
+async def beside(*works: Coroutine[Any, Any, object]) -> AsyncIterator[Sequence[asyncio.Task[object]]]:
+    """Run works for the length of a block."""
+    tasks = [asyncio.create_task(each) for each in works]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(told: asyncio.Event, tasks: Sequence[asyncio.Task[object]]) -> None:
+    """Wait until told to stop.
+
+    Raises:
+        Exception: what ended one of the tasks; none ends by itself, but by a fault.
+    """
+    stop = asyncio.ensure_future(told.wait())
+    try:
+        ended, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+    for each in ended:
+        each.result()

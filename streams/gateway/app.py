@@ -17,7 +17,7 @@ from schemas.topics import Topics
 from streams.engine.cluster import Broker
 from streams.engine.http import BoundedServer, listening
 from streams.engine.metrics import registry_of
-from streams.engine.one_loop import Pulse, told_to_stop
+from streams.engine.one_loop import Pulse, beside, told_to_stop, until
 from streams.engine.probes import Probes
 from streams.gateway.answers import Answers, Limits
 from streams.gateway.carrier import Carrier
@@ -73,8 +73,7 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
     metrics = GatewayMetrics(carrier.reachability)
     probes = _probes(settings, pulse, carrier, metrics, told)
     identity, always = parts.identity, [carrier.run(), pulse.beat()]
-    beside = [asyncio.create_task(each) for each in (*always, *([identity.watch()] if identity else []))]
-    try:
+    async with beside(*always, *([identity.watch()] if identity else [])) as tasks:
         with ThreadPoolExecutor(1, "checks") as executor, probes.serving() if probes else nullcontext():
             answers = Answers(
                 parts.tokens,
@@ -90,16 +89,8 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
             server = BoundedServer(answers.answer, answers.excuse)
             async with listening(server, "gateway", settings.gateway_address, tls) as address:
                 log.info("gateway_serves", address=address)
-                ends = [asyncio.create_task(told.wait()), *beside]
-                ended, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                await until(told, tasks)
                 log.info("gateway_drains")
-                # None of those beside ends by itself, but by a fault: then so does the process.
-                for each in ended:
-                    each.result()
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def _probes(

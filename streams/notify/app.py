@@ -16,13 +16,13 @@ from schemas.errors import StoreFull, TrucewatchError
 from schemas.receivers import Receivers
 from sinks.news import BEGINNING
 from sinks.notify_log import NotifyLog
+from sinks.publishing import Signature, signature_of
 from streams.engine.metrics import registry_of
-from streams.engine.one_loop import Pulse, told_to_stop
+from streams.engine.one_loop import Pulse, beside, told_to_stop, until
 from streams.engine.probes import Probes
 from streams.notify.delivery import Backoff, Delivery, session
 from streams.notify.metrics import NotifyMetrics
 from streams.notify.news import News, read_news, stalled_event, stalled_key
-from streams.ops.published import Signature, signature_of
 from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -122,17 +122,8 @@ async def run_notify(settings: Settings, agreement: str, copy: Path, rules: Rece
             probes = _probes(settings, pulse, follower, NotifyMetrics(agreement, deliveries))
             with probes.serving() if probes else nullcontext():
                 log.info("notifying", agreement=agreement, receivers=[each.name for each in rules.receivers])
-                works = [told.wait(), pulse.beat(), follower.run(), *(each.run() for each in deliveries)]
-                tasks = [asyncio.create_task(each) for each in works]
-                try:
-                    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    # None but the first ends by itself, but by a fault: then so does the process.
-                    for each in ended:
-                        each.result()
-                finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+                async with beside(pulse.beat(), follower.run(), *(each.run() for each in deliveries)) as tasks:
+                    await until(told, tasks)
 
 
 def _probes(settings: Settings, pulse: Pulse, follower: Follower, metrics: NotifyMetrics) -> Probes | None:

@@ -11,22 +11,10 @@ from sinks.opening import PUBLISHED
 from sinks.reading import published
 from sinks.selecting import Connection
 
-#: Inode, time of change and size of a file: another copy has others.
-Signature = tuple[int, int, int]
-
 
 def copy_path(data: Path, agreement: str) -> Path:
     """Return the path of an agreement's published copy."""
     return data / agreement / PUBLISHED
-
-
-def signature_of(path: Path) -> Signature | None:
-    """Return the signature of the file at a path; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def check_published(path: Path) -> None:

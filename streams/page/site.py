@@ -15,7 +15,7 @@ import structlog
 from markupsafe import Markup
 
 from schemas.errors import DependencyUnavailable, GazetteerError, StoreUnavailable, TrucewatchError, UsageError
-from streams.ops.published import Signature, signature_of
+from sinks.publishing import Signature, signature_of
 from streams.ops.status import Status, ago, freshness
 from streams.ops.wording import local_time
 from streams.page.addresses import NAV, View, form_of, view_at

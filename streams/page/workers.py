@@ -98,7 +98,7 @@ def health_of(address: str, text: str) -> WorkerHealth:
     waiting = [value for _, value in values.get(f"{_LAG}records", [])]
     return WorkerHealth(
         address,
-        values["trucewatch_build_info"][0][0]["role"],
+        values["trucewatch_build_info"][0][0].get("role", "worker"),
         bool(waiting),
         int(sum(waiting)),
         max((value for _, value in values.get(f"{_LAG}seconds", [])), default=0.0),

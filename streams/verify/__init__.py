@@ -22,7 +22,7 @@ from sinks.verify.bounds import check_feeds, check_offsets, check_sources
 from sinks.verify.comparison import Comparison, side_by_side
 from sinks.verify.difference import Difference
 from sinks.verify.not_rebuilt import NOT_REBUILT, SENTENCES
-from sinks.verify.published import Published
+from sinks.verify.published import Published, hold
 from sinks.verify.rebuilt import check_shape
 from streams.verify.rebuild import rebuild
 
@@ -35,12 +35,14 @@ Progress = Callable[[int, str], None]
 class Verification:
     """One verification under way: the recorded file, and from the second step on the rebuilt one."""
 
-    def __init__(self, file: Published, stack: ExitStack, memory: str, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, file: Published, folder: Path, stack: ExitStack, memory: str, note: Callable[[str], None]
+    ) -> None:
         self.file = file
         self._stack = stack
         self._memory = memory
         self._note = note
-        self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="trucewatch-verify-")))
+        self._folder = folder
         self._past = True
         self._both: Comparison | None = None
 
@@ -49,7 +51,7 @@ class Verification:
         if self._both is None:
             made = rebuild(self.file, self._folder, self._folded, self._memory)
             self._past = not made.untold
-            self._both = self._stack.enter_context(side_by_side(self.file.path, made.path))
+            self._both = self._stack.enter_context(side_by_side(self.file.held, made.path))
         return self._both
 
     def rebuilding(self) -> Iterator[Difference]:
@@ -122,9 +124,12 @@ def verify(
     told = progress or (lambda *_: None)
     with ExitStack() as stack:
         stack.enter_context(_without_collector())
-        file = stack.enter_context(closing(Published(path)))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="trucewatch-verify-")))
+        # A ledger that runs puts newer copies in its place.
+        file = stack.enter_context(closing(Published(path, hold(path, folder))))
+        (rebuilt := folder / "rebuilt").mkdir()
         done = 0
-        run = Verification(file, stack, memory, lambda text: told(done, f"{STEPS[done].name}: {text}"))
+        run = Verification(file, rebuilt, stack, memory, lambda text: told(done, f"{STEPS[done].name}: {text}"))
         stack.enter_context(interruptible(run.interrupt))
         for done, step in enumerate(STEPS):
             told(done, step.name)

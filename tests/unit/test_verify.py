@@ -292,6 +292,18 @@ def test_progress_counts_every_step(published: Path) -> None:
     assert any(re.fullmatch(r"rebuilding it from its records: [1-9][0-9]* records", doing) for _, doing in seen)
 
 
+def test_a_copy_put_in_the_files_place_meanwhile_changes_nothing(copy: Path, tmp_path: Path) -> None:
+    """A ledger that runs does so every other second, and each copy has another tick."""
+    newer = small_history().tick(at(20)).judged(tmp_path / "newer")
+
+    def replaced(done: int, _: str) -> None:
+        if done == 1:
+            newer.replace(copy)
+
+    assert verify(copy, replaced) == []
+    assert not newer.exists()
+
+
 def test_the_file_is_left_as_it_was(published: Path) -> None:
     before = published.read_bytes()
     verify(published)

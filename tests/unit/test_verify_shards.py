@@ -61,8 +61,9 @@ def test_processes_find_what_this_one_finds_and_their_errors_are_raised(tmp_path
     def in_order(found: Found) -> str:
         return str(sorted(found.items()))
 
-    there = list(in_processes(path, of_all))
+    there = list(in_processes(file, of_all))
     assert sorted(there, key=in_order) == sorted(here, key=in_order)
     assert [each.column for found in there for each in found["reports joined to incidents"]] == ["deaths_high"]
+    shutil.move(path, tmp_path / "elsewhere")
     with pytest.raises(StoreUnavailable):
-        list(in_processes(Path(shutil.move(path, tmp_path / "elsewhere")).with_name("gone.duckdb"), of_all))
+        list(in_processes(file, of_all))
