@@ -54,7 +54,9 @@ def hold(path: Path, folder: Path) -> Path:
     Raises:
         StoreFull: there is no room for a copy.
         StoreUnavailable: the file is missing or cannot be read.
+        UsageError: its name is none that a ledger writes to.
     """
+    duckdb_path(path)  # refused by its own name, whatever its second one is
     held = folder / "recorded.duckdb"
     with mapped(path):
         try:
