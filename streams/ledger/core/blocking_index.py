@@ -34,7 +34,7 @@ from streams.ledger.core.linking import (
 #: About 250 MB.
 ROWS_KEPT = 6_000_000
 #: Cells read from the store at once: what a question may hold in memory beyond the rows kept.
-CELLS_AT_ONCE = 16
+CELLS_AT_ONCE = 128
 #: Pairs tested at once, at some 50 bytes each: where thousands tell of one place and hour there are millions.
 PAIRS_AT_ONCE = 1 << 20
 #: Newer reports of a cell stay apart from the sorted ones until they are one in so many of them, or this many.
