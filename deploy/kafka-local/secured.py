@@ -12,8 +12,10 @@ import socket
 import ssl
 import struct
 import subprocess
+import time
 import tomllib
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,8 +64,10 @@ subjectAltName = $ENV::NAMES
 #: Numbers of Kafka's protocol.
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8, "DescribeConfigs": 10}
 RESOURCES = {"topics": 2, "groups": 3, "transactional_ids": 5}
-CREATE_ACLS = 30
-LITERAL, PREFIXED, ALLOW = 3, 4, 3
+DESCRIBE_ACLS, CREATE_ACLS = 29, 30
+ANY, LITERAL, PREFIXED, ALLOW = 1, 3, 4, 3
+#: How long ACLs may take to hold.
+HELD_SECONDS = 30.0
 
 
 class Acl(NamedTuple):
@@ -165,8 +169,14 @@ class Security:
         return context
 
     def allow(self, internal: int, wanted: Sequence[Acl]) -> None:
-        """Grant ACLs, through the node's own listener; one that is there already stays."""
-        rules = b"".join(
+        """Grant ACLs, through the node's own listener; one that is there already stays.
+
+        They hold when this returns: a node grants first and follows its own log later.
+
+        Raises:
+            OSError: one was not granted, or does not hold after ``HELD_SECONDS``.
+        """
+        rules = [
             struct.pack(">b", RESOURCES[acl.kind])
             + _text(acl.name)
             + struct.pack(">b", PREFIXED if acl.prefixed else LITERAL)
@@ -174,21 +184,43 @@ class Security:
             + _text("*")
             + struct.pack(">bb", OPERATIONS[acl.operation], ALLOW)
             for acl in wanted
-        )
-        request = struct.pack(">hhih", CREATE_ACLS, 1, 1, -1) + struct.pack(">i", len(wanted)) + rules
+        ]
+        answer = self._ask(internal, CREATE_ACLS, struct.pack(">i", len(rules)) + b"".join(rules))
+        answer.read(4)
+        for acl in wanted[: _number(answer, ">i")]:
+            code, said = _number(answer, ">h"), _said(answer)
+            if code:
+                raise OSError(f"{acl} was not granted: {said or code}")
+        deadline = time.monotonic() + HELD_SECONDS
+        while missing := set(rules) - self._held(internal):
+            if time.monotonic() > deadline:
+                raise OSError(f"{len(missing)} of {len(wanted)} ACLs were granted and do not hold")
+            time.sleep(0.05)
+
+    def _held(self, internal: int) -> set[bytes]:
+        """Return the ACLs that hold, as they are asked for."""
+        everything = struct.pack(">bhbhhbb", ANY, -1, ANY, -1, -1, ANY, ANY)
+        answer = self._ask(internal, DESCRIBE_ACLS, everything)
+        answer.read(4)
+        code, said = _number(answer, ">h"), _said(answer)
+        if code:
+            raise OSError(f"the node does not tell its ACLs: {said or code}")
+        held = set()
+        for _ in range(_number(answer, ">i")):
+            kind, name, pattern = answer.read(1), _said(answer), answer.read(1)
+            for _ in range(_number(answer, ">i")):
+                who, host, what = _said(answer), _said(answer), answer.read(2)
+                held.add(kind + _text(name) + pattern + _text(who) + _text(host) + what)
+        return held
+
+    def _ask(self, internal: int, key: int, body: bytes) -> BytesIO:
+        """Send a request in its version 1; return what follows the correlation id."""
+        request = struct.pack(">hhih", key, 1, 1, -1) + body
         raw = socket.create_connection(("127.0.0.1", internal), timeout=30)
         with self.context().wrap_socket(raw, server_hostname="127.0.0.1") as node, node.makefile("rwb") as wire:
             wire.write(struct.pack(">i", len(request)) + request)
             wire.flush()
-            answer = wire.read(struct.unpack(">i", wire.read(4))[0])
-        # Correlation id, throttle time, then how many results there are.
-        at = 12
-        for acl in wanted:
-            code, length = struct.unpack_from(">hh", answer, at)
-            if code:
-                said = answer[at + 4 : at + 4 + max(0, length)].decode()
-                raise OSError(f"{acl} was not granted: {said or code}")
-            at += 4 + max(0, length)
+            return BytesIO(wire.read(struct.unpack(">i", wire.read(4))[0])[4:])
 
     def _certificate(self, file: str, name: str, arguments: list[str], names: str = "DNS:unused") -> Path:
         certificate, key = self.folder / f"{file}.pem", self.folder / f"{file}.key"
@@ -206,3 +238,12 @@ class Security:
 
 def _text(value: str) -> bytes:
     return struct.pack(">h", len(value.encode())) + value.encode()
+
+
+def _number(answer: BytesIO, form: str) -> int:
+    value: int = struct.unpack(form, answer.read(struct.calcsize(form)))[0]
+    return value
+
+
+def _said(answer: BytesIO) -> str:
+    return answer.read(max(0, _number(answer, ">h"))).decode()

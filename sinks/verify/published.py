@@ -127,8 +127,6 @@ class Published:
         #: The time of what was judged, as its rows say it; None before the truce takes effect.
         self.judged_at: Micros | None = self._value("select epoch_us(mode(as_of)) from region_windows")
         self._connection.execute(_REPLACED)
-        #: What was found in the shards of regions, by check, from the first one on that asks for it.
-        self.recounted: dict[str, list[Difference]] | None = None
 
     def _check_calendar(self) -> None:
         """Refuse a file of other time zones in words: every day would differ, and none would say why.

@@ -1,8 +1,9 @@
-"""Recount of incidents, verdicts and windows, one shard of regions after the other.
+"""Recount of incidents, verdicts and windows, by shards of regions.
 
 Two reports are related by lying in one region, or by one naming the other. A shard holds all regions that reports
 naming each other tie together, so that nothing outside it can change an incident within. Memory is bounded by the
-largest shards, and two are recounted at once. The rules know nothing of it.
+largest shards. Where there are many reports two shards are recounted at once, beside whatever else is checked. The
+rules know nothing of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import cast
 
 from schemas.errors import StoreUnavailable
 from sinks.verify.difference import Difference, Row
@@ -32,6 +34,7 @@ from sinks.verify.verdict_rows import check_verdicts
 #: Reports from which on shards are worth a process each.
 MANY = 200_000
 PROCESSES = 2
+_SPAWN = get_context("spawn")
 #: What the queries of each may take, beside its reports.
 MEMORY = "2GB"
 #: Differences of one check and shard that are kept: one more than any caller asks for.
@@ -52,15 +55,46 @@ on i.feed = l.incident_feed and i.report_id = l.incident_report_id order by all
 """
 
 
-def check_each(name: str) -> Callable[[Published], Iterator[Difference]]:
-    """Return the check called ``name``, of all shards; the first that is asked recounts them."""
+def check_each(name: str) -> Callable[[ShardRecount], Iterator[Difference]]:
+    """Return the check called ``name``, of all shards."""
+    return lambda recount: iter(recount.found()[name])
 
-    def check(file: Published) -> Iterator[Difference]:
-        if file.recounted is None:
-            file.recounted = _recounted(file)
-        yield from file.recounted[name]
 
-    return check
+class ShardRecount:
+    """Recount of a file's shards, which the first check that asks for it waits for."""
+
+    def __init__(self, file: Published) -> None:
+        self.file = file
+        self._beside: ShardProcesses | None = None
+        self._found: Found | None = None
+
+    def begin(self) -> None:
+        """Begin it beside what else is done, if there is enough to recount."""
+        if self.file.select("select count(*) from reports")[0][0] >= MANY and len(of_all := shards(self.file)) > 1:
+            self._beside = ShardProcesses(self.file, of_all)
+
+    def go_on(self) -> None:
+        """Let it go on: to be called now and then once it has begun, as ``ShardProcesses.go_on`` raises."""
+        if self._beside is not None:
+            self._beside.go_on()
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self._beside is not None:
+            self._beside.close()
+
+    def found(self) -> Found:
+        """Return what is found in any shard, by check, after what lies in none."""
+        if self._found is None:
+            found = self._found = {name: [] for name in OF_A_SHARD}
+            for name, difference in islice(_in_no_shard(self.file), MOST_KEPT):
+                found[name].append(difference)
+            past = Past(self.file)
+            here = (recount_shard(past, regions) for regions in shards(self.file))
+            for each in here if self._beside is None else self._beside.found():
+                for name, differences in each.items():
+                    found[name] += differences
+        return self._found
 
 
 def shards(file: Published) -> list[Regions]:
@@ -95,20 +129,6 @@ def _tied(file: Published) -> Iterator[set[str]]:
         yield lying[one] | lying[other]
 
 
-def _recounted(file: Published) -> Found:
-    """Return what is found in any shard, by check, after what lies in none."""
-    found: Found = {name: [] for name in OF_A_SHARD}
-    for name, difference in islice(_in_no_shard(file), MOST_KEPT):
-        found[name].append(difference)
-    of_all = shards(file)
-    many = file.select("select count(*) from reports")[0][0] >= MANY and len(of_all) > 1
-    past = Past(file)
-    for each in in_processes(file, of_all) if many else (recount_shard(past, regions) for regions in of_all):
-        for name, differences in each.items():
-            found[name] += differences
-    return found
-
-
 def _in_no_shard(file: Published) -> Iterator[tuple[str, Difference]]:
     """Yield, with the check it belongs to, each row of a region that is none of the agreement's, or of no incident."""
     linked, reports, _, windows = OF_A_SHARD
@@ -141,41 +161,68 @@ OF_A_SHARD: dict[str, Callable[[Past, Linking], Iterator[Difference]]] = {
 }
 
 
-def in_processes(file: Published, of_all: list[Regions]) -> Iterator[Found]:
-    """Yield what is found in each shard, each in a process of its own: its memory ends with it.
+class ShardProcesses:
+    """Recount of shards in a process each, some at a time: the memory of a shard ends with its process.
 
-    Raises:
-        StoreUnavailable: a process ended by itself.
-        Exception: whatever was raised in one.
+    Args:
+        of_all: the shards; the first ones begin at once.
     """
-    spawn, ahead = get_context("spawn"), deque(of_all)
-    running: dict[Connection, SpawnProcess] = {}
-    try:
-        while ahead or running:
-            while ahead and len(running) < min(PROCESSES, os.cpu_count() or 1):
-                answer, told = spawn.Pipe(duplex=False)
-                process = spawn.Process(target=_run, args=(file.path, file.held, ahead.popleft(), told), daemon=True)
-                process.start()
-                # Held here as well, the end of the process would not show.
-                told.close()
-                running[answer] = process
-            ready = wait(list(running))
-            for answer in [each for each in running if each in ready]:
-                process = running.pop(answer)
-                try:
-                    found: Found | Exception = answer.recv()
-                except EOFError:
-                    raise StoreUnavailable(f"the recount of {file.path} ended by itself: was there memory?") from None
-                finally:
-                    answer.close()
-                    process.join()
-                if isinstance(found, Exception):
-                    raise found
-                yield found
-    finally:
-        for process in running.values():
+
+    def __init__(self, file: Published, of_all: list[Regions]) -> None:
+        self._file = file
+        self._ahead = deque(of_all)
+        self._running: dict[Connection, SpawnProcess] = {}
+        self._found: list[Found] = []
+        self.go_on()
+
+    def go_on(self, wait_seconds: float | None = 0.0) -> None:
+        """Take what has been found, and begin the next shards.
+
+        Args:
+            wait_seconds: how long to wait for a shard to be done; None for as long as it takes.
+
+        Raises:
+            StoreUnavailable: a process ended by itself.
+            Exception: whatever was raised in one.
+        """
+        for answer in wait(list(self._running), wait_seconds) if self._running else ():
+            self._take(cast("Connection", answer))
+        while self._ahead and len(self._running) < min(PROCESSES, os.cpu_count() or 1):
+            self._begin(self._ahead.popleft())
+
+    def found(self) -> list[Found]:
+        """Wait for all shards and return what is found in each, as ``go_on`` raises."""
+        while self._running:
+            self.go_on(None)
+        return self._found
+
+    def close(self) -> None:
+        """End the processes that still run."""
+        for process in self._running.values():
             process.terminate()
             process.join()
+        self._running.clear()
+
+    def _begin(self, regions: Regions) -> None:
+        answer, told = _SPAWN.Pipe(duplex=False)
+        process = _SPAWN.Process(target=_run, args=(self._file.path, self._file.held, regions, told), daemon=True)
+        process.start()
+        # Held here as well, the end of the process would not show.
+        told.close()
+        self._running[answer] = process
+
+    def _take(self, answer: Connection) -> None:
+        process = self._running.pop(answer)
+        try:
+            found: Found | Exception = answer.recv()
+        except EOFError:
+            raise StoreUnavailable(f"the recount of {self._file.path} ended by itself: was there memory?") from None
+        finally:
+            answer.close()
+            process.join()
+        if isinstance(found, Exception):
+            raise found
+        self._found.append(found)
 
 
 def _run(path: Path, held: Path, regions: Regions, told: Connection) -> None:

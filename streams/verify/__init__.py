@@ -17,13 +17,14 @@ from typing import NamedTuple
 from sinks.faults import mapped
 from sinks.interrupts import interruptible
 from sinks.opening import StoreLimits
-from sinks.verify import RECOUNT
+from sinks.verify import RECOUNT, Check
 from sinks.verify.bounds import check_feeds, check_offsets, check_sources
 from sinks.verify.comparison import Comparison, side_by_side
 from sinks.verify.difference import Difference
 from sinks.verify.not_rebuilt import NOT_REBUILT, SENTENCES
 from sinks.verify.published import Published, hold
 from sinks.verify.rebuilt import check_shape
+from sinks.verify.shards import ShardRecount
 from streams.verify.rebuild import rebuild
 
 __all__ = ["NOT_REBUILT", "STEPS", "Difference", "Step", "verify"]
@@ -39,6 +40,7 @@ class Verification:
         self, file: Published, folder: Path, stack: ExitStack, memory: str, note: Callable[[str], None]
     ) -> None:
         self.file = file
+        self.recount = stack.enter_context(closing(ShardRecount(file)))
         self._stack = stack
         self._memory = memory
         self._note = note
@@ -55,7 +57,8 @@ class Verification:
         return self._both
 
     def rebuilding(self) -> Iterator[Difference]:
-        """Rebuild the file, which finds nothing yet."""
+        """Rebuild the file, which finds nothing yet, and begin to recount its shards beside that."""
+        self.recount.begin()
         self.rebuilt()
         yield from ()
 
@@ -78,6 +81,7 @@ class Verification:
 
     def _folded(self, records: int) -> None:
         self._note(f"{records:,} records")
+        self.recount.go_on()
 
 
 class Step(NamedTuple):
@@ -87,18 +91,18 @@ class Step(NamedTuple):
     check: Callable[[Verification], Iterator[Difference]]
 
 
-def _recounting(check: Callable[[Published], Iterator[Difference]]) -> Callable[[Verification], Iterator[Difference]]:
-    return lambda run: check(run.file)
+def _counted(check: Check) -> Callable[[Verification], Iterator[Difference]]:
+    return lambda run: check(run.recount)
 
 
 STEPS: tuple[Step, ...] = (
-    Step("tables, views and macros", _recounting(check_shape)),
-    Step("which offsets its records have", _recounting(check_offsets)),
+    Step("tables, views and macros", lambda run: check_shape(run.file)),
+    Step("which offsets its records have", lambda run: check_offsets(run.file)),
     Step("rebuilding it from its records", Verification.rebuilding),
     Step("every table against the rebuilt one", Verification.tables),
     Step("feeds and outcomes", lambda run: check_feeds(run.file, run.rebuilt())),
     Step("how far its sources were read", lambda run: check_sources(run.file, run.rebuilt())),
-    *(Step(name, _recounting(check)) for name, check in RECOUNT),
+    *(Step(name, _counted(check)) for name, check in RECOUNT),
 )
 
 

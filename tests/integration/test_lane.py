@@ -247,7 +247,10 @@ async def test_a_transaction_that_stays_open_is_no_stall(apache_kafka: str, pref
 
 
 async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: str, prefix: str) -> None:
-    """Each handler commits what it handled, and a rebalance waits for the batch in hand."""
+    """Each handler commits what it handled, and a rebalance waits for the batch in hand.
+
+    On a busy machine a member's session may end: what it may not commit then is another's to handle.
+    """
     topic = await topic_of(broker, f"{prefix}.in", partitions=4)
     first, second = Remembering(commits=True), Remembering(commits=True)
     written = 0
@@ -259,7 +262,7 @@ async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: 
         written += 500
 
     def seen() -> int:
-        return len(first.records) + len(second.records)
+        return len(first.committed) + len(second.committed)
 
     async with running(app_of(broker, f"{prefix}.group", (topic,), first, max_records=50)):
         await write_more()
@@ -272,12 +275,13 @@ async def test_workers_that_come_and_go_lose_nothing_and_double_nothing(broker: 
         await until(lambda: len(first.held) == 4)
         await write_more()
         await until(lambda: seen() >= 8_000)
-    everything = [(record.partition, record.offset) for record in first.records + second.records]
+    everything = [(record.partition, record.offset) for record in first.committed + second.committed]
     assert sorted(everything) == [(partition, offset) for partition in range(4) for offset in range(2_000)]
-    assert len(second.records) > 0
+    assert len(second.committed) > 0
     for handler in (first, second):
         for partition in range(4):
-            assert all(a < b for a, b in pairwise(handler.offsets(partition)))
+            offsets = [record.offset for record in handler.committed if record.partition == partition]
+            assert all(a < b for a, b in pairwise(offsets))
 
 
 async def test_after_a_rebalance_reading_resumes_where_the_reader_says(broker: str, prefix: str) -> None:

@@ -132,7 +132,7 @@ def test_an_operator_replays_on_the_cluster(secured_kafka: Secured, prefix: str,
     [
         ("feed", ("topics",), "does not let user feed use topic {prefix}."),
         ("feed", ("worker", "--role", "intake"), "does not let user feed use topic {prefix}."),
-        ("intake", ("worker", "--role", "ledger"), "use consumer group {prefix}.ledger.syria-2016"),
+        ("intake", ("worker", "--role", "ledger"), "use topic {prefix}.verdicts.syria-2016.v1"),
         ("ledger", ("worker", "--role", "intake"), "does not let user ledger use topic {prefix}."),
         ("ledger", ("publish", "reports.jsonl"), "does not let user ledger use topic {prefix}."),
         (STRANGER, ("up",), "does not let user stranger use topic {prefix}."),

@@ -55,10 +55,15 @@ def lane_of(group: Group) -> Lane:
 
 
 class Remembering:
-    """A handler that keeps what it is given, and commits each batch when told to."""
+    """A handler that keeps what it is given, and commits each batch when told to.
+
+    Attributes:
+        committed: the records whose commit the group accepted.
+    """
 
     def __init__(self, *, commits: bool = False) -> None:
         self.records: list[Record] = []
+        self.committed: list[Record] = []
         self.batches: list[Batch] = []
         self.idle = 0
         self.calls: list[str] = []
@@ -80,8 +85,9 @@ class Remembering:
             return
         self.batches.append(batch)
         self.records += batch.records
-        if self._commits and self.lane is not None:
-            await self.lane.commit({TopicPartition(batch.topic, batch.partition): batch.next_offset})
+        next_offset = {TopicPartition(batch.topic, batch.partition): batch.next_offset}
+        if self._commits and self.lane is not None and await self.lane.commit(next_offset):
+            self.committed += batch.records
 
     async def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self.held = []

@@ -11,9 +11,12 @@ import duckdb
 import pytest
 
 from schemas.errors import StoreUnavailable
+from sinks.verify import shards as sharding
 from sinks.verify.past import Past
 from sinks.verify.published import Published
-from sinks.verify.shards import OF_A_SHARD, Found, in_processes, recount_shard, shards
+from sinks.verify.shards import OF_A_SHARD, Found, ShardProcesses, recount_shard, shards
+from streams.ledger.core.ledger import Ledger
+from streams.verify import verify
 from tests.support.judged import History, report
 from tests.support.rich_history import tell_linked
 from tests.support.worlds import LINKING, agreement, at
@@ -61,9 +64,28 @@ def test_processes_find_what_this_one_finds_and_their_errors_are_raised(tmp_path
     def in_order(found: Found) -> str:
         return str(sorted(found.items()))
 
-    there = list(in_processes(file, of_all))
+    with closing(ShardProcesses(file, of_all)) as processes:
+        there = processes.found()
     assert sorted(there, key=in_order) == sorted(here, key=in_order)
     assert [each.column for found in there for each in found["reports joined to incidents"]] == ["deaths_high"]
     shutil.move(path, tmp_path / "elsewhere")
-    with pytest.raises(StoreUnavailable):
-        list(in_processes(file, of_all))
+    with closing(ShardProcesses(file, of_all)) as processes, pytest.raises(StoreUnavailable):
+        processes.found()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [False, True])
+def test_shards_are_recounted_beside_the_rebuild(broken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if broken:
+        # Both the ledger and the rebuild believe that nothing is in scope: their files agree.
+        monkeypatch.setattr(Ledger, "_in_scope", lambda *_: False)
+    monkeypatch.setattr(sharding, "MANY", 1)
+    begun: list[str] = []
+    steps: list[str] = []
+    begin = ShardProcesses._begin
+    monkeypatch.setattr(ShardProcesses, "_begin", lambda self, regions: (begun.append(steps[-1]), begin(self, regions)))
+    path = tell_linked(History(agreement(linking=LINKING)).tick(at(0, 1))).judged(tmp_path)
+    found = verify(path, lambda _done, doing: steps.append(doing))
+    assert begun[0] == "rebuilding it from its records"
+    assert bool(found) is broken
+    assert broken or len(begun) == len(agreement().regions)
