@@ -424,7 +424,7 @@ def test_an_explanation_tells_everything_it_rests_on(run: Run, copy: Path) -> No
         "feed-a/i3",
         "un/aid-1: dispatched",
         "monitor/b: at least 14, whole country",
-        "violence: UNKNOWN to BROKEN",
+        "violence UNKNOWN to BROKEN",
         "came of: feed-a/i1@1, feed-b/i2@1",
     ):
         assert part in ended.out, part
