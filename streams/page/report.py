@@ -118,7 +118,9 @@ def read_report(connection: Connection, day: date, as_of: datetime | None = None
 
 def shortened(report: Report, most: int) -> Report:
     """Return a report whose lists have no more than so many rows."""
-    whole = {"changes": sorted(report.changes, key=lambda each: each.verdict == each.verdict_before)}
+    whole: dict[str, list[Any]] = {
+        "changes": sorted(report.changes, key=lambda each: each.verdict == each.verdict_before)
+    }
     whole |= report.lists or {}
     cut = [name for name, rows in whole.items() if name in report.cut or len(rows) > most]
     lists = {name: rows[:most] for name, rows in (report.lists or {}).items()}
