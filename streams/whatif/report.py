@@ -17,7 +17,7 @@ from streams.ops.changes_text import field_text, value_text
 from streams.ops.grid import LEGEND, cell_text, show_grids
 from streams.ops.status import Status, gate_sentence
 from streams.ops.tables import plain_table
-from streams.ops.wording import counted
+from streams.ops.wording import counted, local_time
 from streams.whatif.changes import differing_keys
 from streams.whatif.difference import Differences, FieldChange, Totals, totals
 from streams.whatif.judge import Rejudgement
@@ -49,7 +49,8 @@ def show(console: Console, judged_at: Micros, recorded: Status, outcomes: Sequen
         shown: the most truce-days to show of a grid, the last ones; all when None.
     """
     console.print(Text(f"As recorded: {recorded.agreement.title}", style="bold"))
-    console.print(Text(f"All judged at {from_micros(judged_at):%Y-%m-%d %H:%M} UTC, on what was known then"))
+    at = local_time(from_micros(judged_at), recorded.agreement.clock.time_zone)
+    console.print(Text(f"All judged at {at}, on what was known then"))
     _grid(console, recorded, shown)
     for outcome in outcomes:
         console.print(Text(f"\nWhat if: {outcome.name}", style="bold"))
