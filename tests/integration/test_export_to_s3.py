@@ -107,6 +107,8 @@ def test_what_is_wrong_is_told_in_words(run: Run, store: str, demo: Demo, monkey
     place = ("--file", demo.file, *TABLES)
     done = run("export", *place, "--to", "s3://nowhere/x")
     assert (done.code, "there is no bucket 'nowhere'" in done.err) == (2, True), done.err
+    for both in (("x", "--to", "s3://monitors/x"), (), ("--lake", "--to", "s3://monitors/x")):
+        assert run("export", *place, *both).code == 2
     done = run("export", *place, "--to", "monitors/x")
     assert (done.code, "it is s3://BUCKET/PREFIX" in done.err) == (2, True), done.err
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
