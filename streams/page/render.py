@@ -50,7 +50,6 @@ def templates() -> Environment:
         "moved": moved_text,
         "path": lambda text: quote(str(text), safe=""),
         "streak": streak_text,
-        "text": text_of,
         "turn": turn_text,
         "word": word,
     }
