@@ -31,7 +31,7 @@ from sinks.reading import about, file_id
 from sinks.selecting import Connection
 from sinks.tables import Column, TableAbout, tables
 
-_PACKAGE = "datapackage.json"
+PACKAGE = "datapackage.json"
 #: Whoever made a file named its views: a name becomes the name of a file.
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 #: Types of a data package by those of DuckDB, the first that fits.
@@ -76,7 +76,7 @@ def export(
         StoreFull: the disk took no more; nothing is left behind.
     """
     wanted = _wanted(connection, chosen)
-    is_export = (folder / _PACKAGE).is_file()
+    is_export = (folder / PACKAGE).is_file()
     if folder.exists() and not (force and is_export) and (not folder.is_dir() or any(folder.iterdir())):
         hint = "name a folder that is not, or is empty"
         raise UsageError(f"{folder} is there already", f"{hint}, or replace it with --force" if is_export else hint)
@@ -97,7 +97,7 @@ def export(
             told = "Seven-day window of each region, in the shapes that were given. They endorse no border."
             resources.append(_map(fresh / "regions.geojson", "regions_map", told))
         package = _package(connection) | {"resources": resources}
-        (fresh / _PACKAGE).write_text(json.dumps(package, ensure_ascii=False, indent=2), "utf-8")
+        (fresh / PACKAGE).write_text(json.dumps(package, ensure_ascii=False, indent=2), "utf-8")
     return found
 
 

@@ -16,6 +16,7 @@ from schemas.errors import TrucewatchError, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.rejects import MOST_NAME, MOST_REASON, Dismissal
 from schemas.time_zones import time_zone
+from sinks.reading import about
 from sinks.rejects import Choice, Reject, reject_rates, reject_shares, rejects
 from sinks.selecting import Connection
 from streams.cli import options
@@ -92,10 +93,11 @@ def list_command(
     with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         listed = list(rejects(connection, choice, limit=limit, with_bytes=False))
         shares, rates = reject_shares(connection, choice), reject_rates(connection)
+        zone = about(connection).agreement.clock.time_zone
     if as_json:
         print_json(listing_json(listed, shares, rates))
     else:
-        show_rejects(answers(), listed, shares, rates)
+        show_rejects(answers(), listed, shares, rates, zone)
 
 
 @app.command("show")
@@ -108,10 +110,11 @@ def show_command(
     """Show all that is known of one reject: the reason, the record itself, where it came from, what to do."""
     with opened_copy(published_copy(load({"agreement": agreement, "data": data}))) as connection:
         found = _named(connection, (reject,))[0]
+        zone = about(connection).agreement.clock.time_zone
     if as_json:
         print_json(reject_json(found, with_bytes=True))
     else:
-        show_reject(answers(), found)
+        show_reject(answers(), found, zone)
 
 
 @app.command("export")

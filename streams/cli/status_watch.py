@@ -16,7 +16,7 @@ from streams.cli.signals import until_told_to_stop
 from streams.ops.screen import show_screen
 from streams.ops.status import Status, freshness, gate_sentence, is_stale, refused_sentence
 from streams.ops.status_text import status_json
-from streams.ops.wording import counted
+from streams.ops.wording import counted, local_time
 
 #: How often the copy is looked at, and how often its age is drawn anew.
 _LOOK_SECONDS, _AGE_SECONDS = 0.25, 1.0
@@ -113,6 +113,7 @@ def _state(status: Status) -> object:
 
 
 def _line(status: Status) -> str:
-    at = "not published" if status.published_at is None else f"{status.published_at:%Y-%m-%d %H:%M:%SZ}"
+    zone = status.agreement.clock.time_zone
+    at = "not published" if status.published_at is None else local_time(status.published_at, zone)
     records = counted(sum(status.outcomes.values()), "record")
     return f"{at}  {' '.join(filter(None, (gate_sentence(status.gate), refused_sentence(status.refused), records)))}"

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from schemas.errors import InputFileError, UsageError
 from streams.feeds import compiled, ged, syrian_archive
 from streams.feeds.cells import VERSION_COLUMNS
+from streams.feeds.json_document import read_json
 from streams.feeds.jsonl import read_jsonl
 from streams.feeds.mapping.language import MappingFile
 from streams.feeds.mapping.load import Mapped, shipped_mappings
@@ -22,7 +23,7 @@ from streams.feeds.recorded import PACKED, STDIN, Named, Recorded, opened
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: what tells it, a file's ending or its column names, and how one is read.
+    """A file format: what tells it, a file's ending or its column names or both, and how one is read.
 
     ``companion`` names a file that is read as well where it lies beside; ``alone`` says what is lost without it.
     """
@@ -70,6 +71,13 @@ FORMATS = {
             "one report per line, as `trucewatch schemas` describes them",
             lambda source, name, _: read_jsonl(source, name),
             endings=(".jsonl", ".ndjson"),
+        ),
+        Format(
+            "json",
+            "such reports in a JSON document: one, or a list of them, over any number of lines",
+            lambda source, name, _: read_json(source, name),
+            endings=(".json",),
+            columns=("type", "feed", "report_id"),
         ),
         Format("ged", "UCDP GED events, 41 or 49 columns", ged.read_ged, columns=ged.REQUIRED),
         Format(
@@ -152,10 +160,10 @@ def format_of(path: Path, stated: Stated) -> Format:
         return FORMATS["jsonl"]
     plain = path.name.removesuffix(path.suffix) if path.suffix in PACKED else path.name
     for each in FORMATS.values():
-        if plain.endswith(each.endings):
+        if plain.endswith(each.endings) and not each.columns:
             return each
     if plain.endswith(_TABLES) or path.suffix == ".zip":
-        told = _told_by_columns(path)
+        told = _told_by_columns(path, plain)
         if told is not None:
             return told
     if path.is_dir():
@@ -167,9 +175,10 @@ def format_of(path: Path, stated: Stated) -> Format:
     )
 
 
-def _told_by_columns(path: Path) -> Format | None:
+def _told_by_columns(path: Path, plain: str) -> Format | None:
+    by_columns = [each for each in FORMATS.values() if each.columns and plain.endswith(each.endings or "")]
     with opened(path) as source, table_of(source, str(path), _UNSTATED) as table:
-        told = [each for each in FORMATS.values() if each.columns and set(each.columns) <= set(table.columns)]
+        told = [each for each in by_columns if set(each.columns) <= set(table.columns)]
         # Of two formats the one that knows more of the columns.
         return max(told, key=lambda each: len(each.columns), default=None)
 

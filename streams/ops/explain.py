@@ -29,6 +29,7 @@ from streams.ops.case import Case, CountedIncident
 from streams.ops.counterfactuals import Counterfactual, counterfactuals
 from streams.ops.published import opened_copy
 from streams.ops.watching import Stretch, stretches
+from streams.ops.wording import local_time
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,10 @@ def past_in(connection: Connection, region: str, day: date, as_of: datetime) -> 
     present = verdict_of(connection, pcode, day) or _no_such_day(connection, day)
     found = verdict_of(connection, pcode, day, as_of)
     if found is None:
+        first = versions(connection, present)[0].recorded_at
         raise UsageError(
             f"{pcode} on {day} had not been judged by then",
-            f"its first judgement was at {versions(connection, present)[0].recorded_at.isoformat()}",
+            f"its first judgement was at {local_time(first, agreement.clock.time_zone)}",
         )
     return PastExplanation(agreement, as_of, found, versions(connection, found), evidence_reports(connection, found))
 

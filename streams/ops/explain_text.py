@@ -12,6 +12,7 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_DAY, from_micros, to_micros
 from sinks.day_records import Change, Incident, JoinedClaim, ReportDetail, Step, VerdictVersion
+from streams.ops.changes_text import field_text
 from streams.ops.counterfactual_text import both_legs, counterfactual_text
 from streams.ops.explain import Explanation, PastExplanation
 from streams.ops.grid import number
@@ -311,7 +312,7 @@ def _versions(page: _Page, versions: Sequence[Change]) -> None:
     for version in versions:
         page.line(f"{version.version}  {page.at(version.recorded_at)}  {version.verdict}")
         for each in version.changed:
-            page.line(f"{each['field']}: {each['old']} to {each['new']}", 3)
+            page.line(field_text(each["field"], each["old"], each["new"]), 3)
         if version.evidence_added:
             page.line(f"decides now: {', '.join(version.evidence_added)}", 3)
         if version.evidence_removed:

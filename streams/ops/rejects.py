@@ -14,7 +14,7 @@ from schemas.rejects import RejectCode
 from sinks.records import jsonable
 from sinks.rejects import Reject, RejectRate, RejectShare
 from streams.ops.tables import plain_table
-from streams.ops.wording import counted, one_line, visible
+from streams.ops.wording import counted, local_time, one_line, visible
 
 #: Fewer are no growth, whatever they were before: one feed's slip of the pen is no alarm.
 LEAST_GROWTH = 10
@@ -41,9 +41,9 @@ def growth(rates: Sequence[RejectRate]) -> str | None:
 
 
 def show_rejects(
-    console: Console, listed: Sequence[Reject], shares: Sequence[RejectShare], rates: Sequence[RejectRate]
+    console: Console, listed: Sequence[Reject], shares: Sequence[RejectShare], rates: Sequence[RejectRate], zone: str
 ) -> None:
-    """Print the rejects listed, newest first, and all that were chosen by code and feed."""
+    """Print the rejects listed, newest first, and all that were chosen by code and feed; times are the zone's."""
     if not shares:
         console.print(Text("No record was rejected."))
         return
@@ -53,10 +53,10 @@ def show_rejects(
             if reject.feed or reject.report_id
             else "sender unreadable"
         )
-        outcome = f", {_redriven(reject)}" if reject.redrives else ""
-        outcome += f", {_dismissed(reject)}" if reject.dismissed_by is not None else ""
+        outcome = f", {_redriven(reject, zone)}" if reject.redrives else ""
+        outcome += f", {_dismissed(reject, zone)}" if reject.dismissed_by is not None else ""
         outcome += f", pending on {_days(reject)}" if reject.pending else ""
-        console.print(Text(one_line(f"{reject.id}  {reject.code}  {who}  {_at(reject.received_at)}{outcome}")))
+        console.print(Text(one_line(f"{reject.id}  {reject.code}  {who}  {_at(reject.received_at, zone)}{outcome}")))
         console.print(Text(f"    {one_line(reject.hint)}", style="grey50"))
     records = sum(share.records for share in shares)
     shown = f", the newest {len(listed):,} shown" if len(listed) < records else ""
@@ -69,14 +69,14 @@ def show_rejects(
             Text(one_line(share.feed or "(unreadable)")),
             f"{share.records:,}",
             f"{share.not_redriven:,}",
-            _at(share.last_received_at),
+            _at(share.last_received_at, zone),
         )
     console.print(summary)
     if (grows := growth(rates)) is not None:
         console.print(Text(f"\n{grows}", style="bold"))
 
 
-def show_reject(console: Console, reject: Reject) -> None:
+def show_reject(console: Console, reject: Reject, zone: str) -> None:
     """Print a reject, its bytes without what steers a terminal, and what to do."""
     place = "not known"
     if reject.source_topic is not None:
@@ -87,10 +87,10 @@ def show_reject(console: Console, reject: Reject) -> None:
         "hint": reject.hint,
         "feed": reject.feed or "unreadable",
         "report_id": reject.report_id or "unreadable",
-        "received": _at(reject.received_at) or "not known",
+        "received": _at(reject.received_at, zone) or "not known",
         "read from": place,
-        "redriven": _redriven(reject) if reject.redrives else "never",
-        "dismissed": "never" if reject.dismissed_by is None else _dismissed(reject),
+        "redriven": _redriven(reject, zone) if reject.redrives else "never",
+        "dismissed": "never" if reject.dismissed_by is None else _dismissed(reject, zone),
         "pending": _days(reject) if reject.pending else _not_pending(reject),
     }
     for name, value in facts.items():
@@ -129,8 +129,8 @@ def listing_json(
     }
 
 
-def _redriven(reject: Reject) -> str:
-    when = f" at {_at(reject.redriven_at)}" if reject.redriven_at else ""
+def _redriven(reject: Reject, zone: str) -> str:
+    when = f" at {_at(reject.redriven_at, zone)}" if reject.redriven_at else ""
     times = f", for the {reject.redrives}. time" if reject.redrives > 1 else ""
     became = (
         f"rejected again, as {reject.redrive_offset}"
@@ -140,8 +140,8 @@ def _redriven(reject: Reject) -> str:
     return f"published again{when}{times}: {became}"
 
 
-def _dismissed(reject: Reject) -> str:
-    when = f" at {_at(reject.dismissed_at)}" if reject.dismissed_at else ""
+def _dismissed(reject: Reject, zone: str) -> str:
+    when = f" at {_at(reject.dismissed_at, zone)}" if reject.dismissed_at else ""
     return f"dismissed{when} by {reject.dismissed_by}: {reject.dismissal_reason}"
 
 
@@ -177,5 +177,5 @@ def _advice(reject: Reject) -> str:
     )
 
 
-def _at(instant: datetime | None) -> str:
-    return "" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+def _at(instant: datetime | None, zone: str) -> str:
+    return "" if instant is None else local_time(instant, zone)

@@ -24,7 +24,12 @@ def counted(number: int, noun: str) -> str:
 def local_time(instant: datetime, zone: str) -> str:
     """Say an instant in a time zone, with its offset: ``2016-09-12 19:00+03:00``."""
     offset = f"{instant.astimezone(time_zone(zone)):%z}"
-    return f"{instant.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}{offset[:3]}:{offset[3:]}"
+    return f"{clock_time(instant, zone)}{offset[:3]}:{offset[3:]}"
+
+
+def clock_time(instant: datetime, zone: str) -> str:
+    """Say an instant in a time zone that is told beside it: ``2016-09-12 19:00``."""
+    return f"{instant.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}"
 
 
 def span_text(span: Micros) -> str:

@@ -16,6 +16,8 @@ from streams.page.render import address, text_of
 Form = Literal["html", "json", "csv"]
 #: Characters of a value that a page shows; JSON and CSV have all.
 WIDTH = 300
+#: Decimals that a page shows, of coordinates some ten metres; JSON and CSV have all.
+_DECIMALS = 4
 #: What a spreadsheet takes for a formula at the beginning of a cell.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -83,7 +85,7 @@ class Section:
             values = dict(zip(names, row, strict=True))
             yield [
                 Shown(
-                    _cut(text_of(value)),
+                    _cut(text_of(round(value, _DECIMALS) if isinstance(value, float) else value)),
                     self._link(name, values),
                     isinstance(value, (int, float)) and not isinstance(value, bool),
                 )

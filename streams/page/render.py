@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 from schemas.instants import parse_instant
 from sinks.records import jsonable
-from streams.ops.changes_text import cause_text, moved_text, turn_text
+from streams.ops.changes_text import cause_text, field_text, moved_text, turn_text
 from streams.ops.explain_text import RULES
 from streams.ops.grid import LEGEND, SYMBOLS, figures, mark_words, number, streak_text, word
 from streams.ops.status import ago
-from streams.ops.wording import counted, local_time, one_line, visible
+from streams.ops.wording import clock_time, counted, local_time, one_line, visible
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&!~])")
 
@@ -40,6 +40,7 @@ def templates() -> Environment:
         "ago": ago,
         "at": _at,
         "cause": cause_text,
+        "clock": clock_time,
         "column": _column,
         "counted": counted,
         "figures": figures,
@@ -49,11 +50,16 @@ def templates() -> Environment:
         "moved": moved_text,
         "path": lambda text: quote(str(text), safe=""),
         "streak": streak_text,
-        "text": text_of,
         "turn": turn_text,
         "word": word,
     }
-    environment.globals |= {"LEGEND": LEGEND, "RULES": RULES, "SYMBOLS": SYMBOLS, "number": number}
+    environment.globals |= {
+        "LEGEND": LEGEND,
+        "RULES": RULES,
+        "field_text": field_text,
+        "SYMBOLS": SYMBOLS,
+        "number": number,
+    }
     return environment
 
 

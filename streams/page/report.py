@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal
@@ -27,13 +27,16 @@ from streams.page.svg import HEIGHT, WIDTH, pictures
 
 #: Rows of each list; the file has all.
 _MOST = 100
+#: Pages of a PDF, and how short its lists become one after the other until they fit there.
+_PAGES, _SHORTER = 2, (50, 30, 20, 12, 8, 5)
 #: Views that tell of the present alone, by the name of their list: a report of the past leaves them out.
 _LISTS = {
-    "incidents": ("incidents", {}, "occurred_from"),
+    "incidents": ("incidents", {}, "deaths_best"),
     "parties": ("violations_by_party", {}, "party"),
     "silent": ("feed_silence", {}, "silent_since"),
     "convoys": ("convoys_due", {"is_owed": "true"}, "hours_overdue"),
 }
+_WORST_FIRST = ("deaths_best", "hours_overdue")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Report:
         status: the status of the day and the one before, at present or at the instant asked for.
         changes: versions of verdicts that were made while the day ran.
         lists: incidents, accusations, silences and convoys of the day, by name; None in a report of the past.
-        cut: names of the lists that hold their first rows alone.
+        cut: names of the lists, ``changes`` among them, that hold their first rows alone: the deadliest incidents, the
+            convoys longest overdue, the changes that turned a verdict.
         file_id: the file that was read.
     """
 
@@ -96,7 +100,7 @@ def read_report(connection: Connection, day: date, as_of: datetime | None = None
     for name, (view, where, sort) in _LISTS.items() if as_of is None else ():
         about = tables(connection)[view]
         of_day = {"truce_day": day.isoformat()} if name != "convoys" else {}
-        asked = Asked({**where, **of_day}, sort, descending=name == "convoys", limit=_MOST)
+        asked = Asked({**where, **of_day}, sort, descending=sort in _WORST_FIRST, limit=_MOST)
         piece = piece_of(connection, about, asked)
         lists[name] = [dict(zip([each.name for each in about.columns], row, strict=True)) for row in piece.rows]
         cut += [name] if piece.more else []
@@ -112,10 +116,23 @@ def read_report(connection: Connection, day: date, as_of: datetime | None = None
     )
 
 
+def shortened(report: Report, most: int) -> Report:
+    """Return a report whose lists have no more than so many rows."""
+    whole: dict[str, list[Any]] = {
+        "changes": sorted(report.changes, key=lambda each: each.verdict == each.verdict_before)
+    }
+    whole |= report.lists or {}
+    cut = [name for name, rows in whole.items() if name in report.cut or len(rows) > most]
+    lists = {name: rows[:most] for name, rows in (report.lists or {}).items()}
+    changes = whole["changes"][:most] if "changes" in cut else report.changes
+    return replace(report, changes=changes, lists=lists if report.lists is not None else None, cut=cut)
+
+
 def report_text(report: Report, form: Literal["html", "md"]) -> str:
     """Return a report as one HTML page without script or outside parts, or as Markdown."""
     status = report.status
     calendar, zone = status.agreement.calendar, status.agreement.clock.time_zone
+    lists = report.lists or {}
     style = (resources.files("streams.page") / "static" / "page.css").read_text("utf-8") if form == "html" else ""
     return rendered(
         f"report.{form}",
@@ -126,6 +143,11 @@ def report_text(report: Report, form: Literal["html", "md"]) -> str:
         starts=local_time(from_micros(calendar.start_of(report.day)), zone),
         ends=local_time(from_micros(calendar.end_of(report.day)), zone),
         now=local_time(status.now, zone) if status.now else "no time yet",
+        incidents=sorted(lists.get("incidents", []), key=lambda each: each["occurred_from"]),
+        parties=_grouped(lists.get("parties", []), "party"),
+        silent={
+            feed: _grouped(rows, "silent_since") for feed, rows in _grouped(lists.get("silent", []), "feed").items()
+        },
         zone=zone,
         drawn=pictures(report.rolling),
         size=(WIDTH, HEIGHT),
@@ -136,8 +158,19 @@ def report_text(report: Report, form: Literal["html", "md"]) -> str:
     )
 
 
+def _grouped(rows: list[dict[str, Any]], name: str) -> dict[Any, list[dict[str, Any]]]:
+    """Return rows by the value of a column, in the order in which each value comes first."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row[name], []).append(row)
+    return found
+
+
 def report_pdf(report: Report) -> bytes:
     """Return a report as PDF pages, the HTML page printed; the same report gives the same bytes.
+
+    Lists are cut, the least of them first, until there are two pages. Regions are all told: more than some fifty take
+    a third page.
 
     Raises:
         UsageError: the library that prints is not installed.
@@ -150,7 +183,12 @@ def report_pdf(report: Report) -> bytes:
         hint = "pip install 'trucewatch[pdf]', and Pango: on Debian apt install libpangoft2-1.0-0"
         raise UsageError(f"--pdf needs WeasyPrint, which cannot be loaded: {error}", hint) from None
     # The page has no outside part: nothing that a feed wrote may become one.
-    return bytes(HTML(string=report_text(report, "html"), url_fetcher=URLFetcher(allowed_protocols=())).write_pdf())
+    fetcher = URLFetcher(allowed_protocols=())
+    for shorter in (report, *(shortened(report, most) for most in _SHORTER)):
+        printed = HTML(string=report_text(shorter, "html"), url_fetcher=fetcher).render()
+        if len(printed.pages) <= _PAGES:
+            break
+    return bytes(printed.write_pdf())
 
 
 def report_json(report: Report) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from rich.text import Text
 from schemas.agreement import Agreement
 from schemas.truceday import Micros, from_micros
 from sinks.records import jsonable
-from streams.ops.grid import LEGEND, cell_text, number, show_grids
+from streams.ops.changes_text import field_text, value_text
+from streams.ops.grid import LEGEND, cell_text, show_grids
 from streams.ops.status import Status, gate_sentence
 from streams.ops.tables import plain_table
-from streams.ops.wording import counted
+from streams.ops.wording import counted, local_time
 from streams.whatif.changes import differing_keys
 from streams.whatif.difference import Differences, FieldChange, Totals, totals
 from streams.whatif.judge import Rejudgement
@@ -24,29 +25,6 @@ from streams.whatif.judge import Rejudgement
 #: Differences listed in text; JSON has all.
 MOST_SHOWN = 20
 _FINDINGS = ("violence", "access", "verdict")
-_WORDS = {
-    "contested_by": "contested by",
-    "incidents_sure": "sure incidents",
-    "incidents_possible": "possible incidents",
-    "refused_pending": "refused and pending",
-    "incidents_out_of_scope": "out of scope",
-    "counted": "held against the limit",
-    "violence_limit": "limit",
-    "covered_share": "covered",
-    "deaths_low": "deaths (low)",
-    "deaths_best": "deaths",
-    "deaths_high": "deaths (high)",
-    "incidents_without_toll": "without a toll",
-    "in_gate": "needed by the gate",
-    "streak_days": "days",
-    "streak_ended_day": "ended on",
-    "streak_ended_by": "ended by",
-    "is_open": "open",
-    "required_days": "required days",
-    "shortest_streak": "shortest streak",
-    "regions_holding": "regions holding",
-    "regions_needed": "regions needed",
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +49,8 @@ def show(console: Console, judged_at: Micros, recorded: Status, outcomes: Sequen
         shown: the most truce-days to show of a grid, the last ones; all when None.
     """
     console.print(Text(f"As recorded: {recorded.agreement.title}", style="bold"))
-    console.print(Text(f"All judged at {from_micros(judged_at):%Y-%m-%d %H:%M} UTC, on what was known then"))
+    at = local_time(from_micros(judged_at), recorded.agreement.clock.time_zone)
+    console.print(Text(f"All judged at {at}, on what was known then"))
     _grid(console, recorded, shown)
     for outcome in outcomes:
         console.print(Text(f"\nWhat if: {outcome.name}", style="bold"))
@@ -196,21 +175,11 @@ def _change_text(changed: Sequence[FieldChange], before: object = "", after: obj
         return "not judged → judged"
     if after is None:
         return "judged → not judged"
-    return "; ".join(
-        f"{_WORDS.get(one.field, one.field)} {_plain(one.before)} → {_plain(one.after)}" for one in changed
-    )
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)
+    return "; ".join(field_text(one.field, one.before, one.after, "→") for one in changed)
 
 
 def _short(value: Any) -> str:
-    text = _plain(value)
+    text = value_text(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 

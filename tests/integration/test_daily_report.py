@@ -12,7 +12,7 @@ import pytest
 
 from schemas.agreement_file import load_agreement
 from sinks.reading import published
-from streams.page.report import read_report, report_text
+from streams.page.report import read_report, report_text, shortened
 from tests.support.commands import Run, runner
 from tests.support.demo import Demo
 from tests.support.hostile import HOSTILE, hostile
@@ -86,6 +86,28 @@ def test_pages_need_a_file_and_the_library_that_prints_them(run: Run, demo: Demo
         done = run(*asked, "--out", tmp_path / "report.pdf")
         assert (done.code, "pip install 'trucewatch[pdf]'" in done.err) == (2, True)
         assert not (tmp_path / "report.pdf").exists()
+
+
+def test_a_report_cut_short_keeps_what_turned_and_the_deadliest(demo: Demo) -> None:
+    with published(demo.file) as connection:
+        report = read_report(connection, DAY)
+    assert report.cut == []
+    short = shortened(report, 2)
+    assert [(each.region, each.verdict) for each in short.changes][:1] == [("SY05", "MET")]
+    assert short.lists is not None
+    assert [each["deaths_best"] for each in short.lists["incidents"]] == [31, 3]
+    assert short.cut == ["changes", "incidents", "parties", "silent"]
+    page = Page.of(report_text(short, "html"))
+    assert page.text.count("left out here") == 4
+    assert "sohr/2016-09-15-khan-shaykhun" in page.text
+    assert "sohr/2016-09-15-aleppo-mashariqa" not in page.text
+    assert shortened(report, 50) == report
+
+
+def test_shares_of_a_day_are_told_in_percent(run: Run, demo: Demo) -> None:
+    md = run("report", "--day", DAY.isoformat(), "--file", demo.file).out
+    assert "covered 0 % to 92 %" in md
+    assert not re.search(r"\d\.\d{4}", md)
 
 
 def test_a_day_that_was_not_judged_is_told_with_those_that_were(run: Run, demo: Demo) -> None:

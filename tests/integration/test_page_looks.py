@@ -137,5 +137,13 @@ async def seen(served: Served, browser: Browser, look: Look, state: State, pictu
         assert seen is not None
         assert word is not None
         assert 0 <= seen["x"] <= word["x"] < word["x"] + word["width"] <= seen["x"] + seen["width"], picture.stem
+        for row in ("thead", "tbody"):
+            first = await tab.page.locator(f".grid {row} tr:first-child > :first-child").bounding_box()
+            assert first is not None
+            assert 0 <= first["x"] < seen["x"], picture.stem
+        shrunk = (
+            "parseFloat(getComputedStyle(each).fontSize) < parseFloat(getComputedStyle(each.parentElement).fontSize)"
+        )
+        assert await tab.ask(f"[...document.querySelectorAll('.grid small')].every(each => {shrunk})"), picture.stem
         assert tab.errors == [], picture.stem
         return [f"{picture.stem}: {each}" for each in await tab.barriers()] if look.scripts else []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.broken_week import bad_day
 from tests.support.demo import Demo
 from tests.support.environments import Environment, every_alone
 from tests.support.shell import ROOT
@@ -38,22 +39,42 @@ def printing(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return environment
 
 
-def test_a_report_is_two_pages_or_three_that_are_the_same_each_time(
-    demo: Demo, printing: Environment, tmp_path: Path
-) -> None:
-    for name in ("one.pdf", "two.pdf"):
-        report = ("report", "--day", "2016-09-14", "--pdf", "--out", name, "--file", demo.file)
-        printing.said(printing.python, "-m", "streams", *report, cwd=tmp_path)
-    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
-    pages = json.loads(printing.said(printing.python, "-c", PAGES, "one.pdf", cwd=tmp_path))
-    assert 1 <= len(pages) <= 3
-    # Lines are broken within a name as well, and a hyphen at their end is told as another sign.
-    text = re.sub(r"\W", "", "".join(said for _, said in pages))
-    for said in (
-        "The gate is closed: 0 of 9 regions have held 7 days.",
-        "sohr/2016-09-15-aleppo-mashariqa",
-        "silence is not peace",
-        "Cite as: trucewatch",
-    ):
-        assert re.sub(r"\W", "", said) in text, said
+def printed(printing: Environment, file: Path, day: str, folder: Path) -> list[str]:
+    """Return the text of each page of a report, without what is no letter.
+
+    Lines are broken within a name as well, and a hyphen at their end is told as another sign.
+    """
+    report = ("report", "--day", day, "--pdf", "--out", f"{day}.pdf", "--force", "--file", file)
+    printing.said(printing.python, "-m", "streams", *report, cwd=folder)
+    pages = json.loads(printing.said(printing.python, "-c", PAGES, f"{day}.pdf", cwd=folder))
     assert all(width < height for (width, height), _ in pages)
+    return [re.sub(r"\W", "", said) for _, said in pages]
+
+
+@pytest.mark.parametrize("day", [f"2016-09-{day}" for day in range(12, 19)])
+def test_a_report_is_two_pages_at_most_that_are_the_same_each_time(
+    day: str, demo: Demo, printing: Environment, tmp_path: Path
+) -> None:
+    pages = printed(printing, demo.file, day, tmp_path)
+    assert 1 <= len(pages) <= 2
+    for said in ("The gate is closed: 0 of 9 regions have held 7 days.", "silence is not peace", "Cite as: trucewatch"):
+        assert re.sub(r"\W", "", said) in "".join(pages), said
+    assert "leftout" not in "".join(pages)
+    if day == "2016-09-14":
+        assert re.sub(r"\W", "", "sohr/2016-09-15-aleppo-mashariqa") in "".join(pages)
+        once = (tmp_path / f"{day}.pdf").read_bytes()
+        printed(printing, demo.file, day, tmp_path)
+        assert (tmp_path / f"{day}.pdf").read_bytes() == once
+
+
+def test_a_day_worse_than_two_pages_can_hold_keeps_to_them_and_to_its_deadliest(
+    printing: Environment, tmp_path: Path
+) -> None:
+    pages = printed(printing, bad_day(tmp_path), "2016-09-12", tmp_path)
+    assert len(pages) == 2
+    text = "".join(pages)
+    assert "Othersareleftouthere" in text
+    assert "Otherswithnogreatertollareleftouthere" in text
+    assert "i13x9" in text
+    assert "i2x5" not in text
+    assert "Citeastrucewatch" in pages[-1]

@@ -46,7 +46,10 @@ def test_a_file_in_another_format_is_told_apart(run: Run, tmp_path: Path) -> Non
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
     ended = run("replay", "notes.csv")
     assert ended.code == 2
-    assert "notes.csv: the columns do not tell the format; say --format jsonl or --format ged" in ended.err
+    assert (
+        "notes.csv: the columns do not tell the format; say --format jsonl or --format json or --format ged"
+        in ended.err
+    )
     ended = run("replay", "notes.csv", "--format", "ged")
     assert ended.code == 2
     assert "notes.csv: is no UCDP GED file, it lacks the columns id," in ended.err
@@ -55,7 +58,7 @@ def test_a_file_in_another_format_is_told_apart(run: Run, tmp_path: Path) -> Non
 def test_a_name_that_tells_no_format_asks_for_one(run: Run, tmp_path: Path) -> None:
     (tmp_path / "reports.txt").write_text(a_report())
     ended = run("replay", "reports.txt")
-    assert (ended.code, "say --format jsonl or --format ged" in ended.err) == (2, True)
+    assert (ended.code, "say --format jsonl or --format json or --format ged" in ended.err) == (2, True)
 
 
 def test_files_without_any_report_are_no_replay(run: Run, tmp_path: Path) -> None:

@@ -297,3 +297,17 @@ def test_status_says_that_rejects_grow(run: Run, tmp_path: Path) -> None:
     assert said in run("status", "--data", tmp_path / "data").out
     assert said in run("rejects", "list", "--data", tmp_path / "data").out
     assert json.loads(run("status", "--data", tmp_path / "data", "--json").out)["rejects_growing"] == said
+
+
+def test_times_are_the_agreements_own_with_their_offset_and_utc_in_json(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / AGREEMENT
+    store = Store.open(folder, agreement(id=AGREEMENT), {}, facts_topic="t", log_identity="log", new_log_allowed=False)
+    store.commit(Changes(next_offset=20, now=hours(3), rejects=[reject_row(1, received_at=hours(3))]))
+    store.publish(datetime.now(UTC))
+    store.close()
+    for command in (("list",), ("show", "1")):
+        shown = run("rejects", *command, "--data", tmp_path / "data").out
+        assert "2016-09-12 22:00+03:00" in shown
+        assert "UTC" not in shown
+    (told,) = json.loads(run("rejects", "list", "--data", tmp_path / "data", "--json").out)["rejects"]
+    assert told["received_at"] == "2016-09-12T19:00:00Z"

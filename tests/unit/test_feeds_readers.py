@@ -129,7 +129,9 @@ def test_the_columns_of_a_csv_file_tell_the_format(tmp_path: Path, name: str, pa
 
 def test_a_csv_file_of_other_columns_needs_a_format(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("date,place\n")
-    with pytest.raises(UsageError, match="the columns do not tell the format; say --format jsonl or --format ged or"):
+    with pytest.raises(
+        UsageError, match="the columns do not tell the format; say --format jsonl or --format json or --format ged or"
+    ):
         format_of(tmp_path / "data.csv", None)
 
 
@@ -146,13 +148,13 @@ def test_a_csv_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> N
 
 
 def test_a_name_that_tells_nothing_needs_a_format() -> None:
-    with pytest.raises(UsageError, match="say --format jsonl or --format ged"):
+    with pytest.raises(UsageError, match="say --format jsonl or --format json or --format ged"):
         format_of(Path("reports.txt"), None)
     assert format_of(Path("reports.txt"), "ged").name == "ged"
 
 
 def test_an_unknown_format_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="no format is called 'xml'; there are jsonl, ged"):
+    with pytest.raises(UsageError, match="no format is called 'xml'; there are jsonl, json, ged"):
         format_of(Path("a.xml"), "xml")
 
 
