@@ -101,18 +101,17 @@ async def asked(client: ClientSession, base: str) -> dict[str, float]:
     """Return the milliseconds of each kind of page, the first time that it is asked for."""
     async with client.get(f"{base}/?format=json") as answer:
         status = await answer.json()
-    region, days = status["regions"][0]["region"], status["days"]
+    region, days = status["windows"][0]["region"], status["truce_days"]
     addresses = {
         "region": f"/region/{region}",
         "day": f"/region/{region}/{days[-2]}",
         "feeds": "/feeds",
         "convoys": "/convoys",
-        "parties": "/parties",
         "declared": "/declared",
         "rejects": "/rejects",
         "tables": "/tables",
         "verdicts": "/tables/day_verdicts",
-        "incidents": "/tables/incidents",
+        "reports": "/tables/reports",
         "overview_of_then": f"/?as_of={days[0]}T12:00:00Z",
     }
     return {f"{name}_ms": (await got(client, base + path))[0] for name, path in addresses.items()}
