@@ -40,15 +40,20 @@ SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.e
 FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
 WHERE v.region = $region AND v.truce_day = $day
 """
+#: Two halves, and not one with OR: of each DuckDB makes the incidents of the region and time alone.
 _INCIDENTS = """
+WITH told AS (
+    SELECT * FROM incidents WHERE region = $region AND truce_day = $day
+    UNION ALL
+    SELECT * FROM incidents
+    WHERE region = $region AND truce_day <> $day AND counted AND in_scope
+        AND occurred_from < $ends AND occurred_to > $starts
+        AND epoch_us(occurred_to) - epoch_us(occurred_from) > $surely
+)
 SELECT incident_id, kind, coalesce(in_scope, true), counted, list_contains($severe::VARCHAR[], kind),
        list_contains($deciding::VARCHAR[], incident_id),
-       epoch_us(occurred_to) - epoch_us(occurred_from) <= $surely AS sure, occurred_from, occurred_to
-FROM incidents JOIN truce_days d ON d.truce_day = $day
-WHERE region = $region AND (
-    incidents.truce_day = $day
-    OR NOT sure AND counted AND in_scope AND occurred_from < d.ends_at AND occurred_to > d.starts_at
-)
+       epoch_us(occurred_to) - epoch_us(occurred_from) <= $surely, occurred_from, occurred_to
+FROM told
 ORDER BY occurred_from, incident_id
 """
 _REPORT = """
@@ -56,10 +61,19 @@ r.feed, r.report_id, r.revision, r.occurred_from, r.occurred_to, r.reported_at, 
 r.located_by, r.place_conflict, r.accused, r.claimant, r.confidence, r.deaths_low, r.deaths_best, r.deaths_high,
 r.toll_flaw
 """
+#: As in ``incident_reports``, but of those asked for alone.
 _BEHIND = f"""
+WITH asked AS (SELECT unnest($incidents::VARCHAR[]) AS incident_id), made AS (
+    SELECT incident_id, fact_offset, why
+    FROM linked_reports JOIN asked ON incident_id = incident_feed || '/' || incident_report_id
+    UNION ALL
+    SELECT incident_id, fact_offset, 'alone'
+    FROM reports JOIN asked ON incident_id = feed || '/' || report_id
+    WHERE region = $region AND present AND NOT retracted AND type = 'incident'
+        AND fact_offset NOT IN (SELECT fact_offset FROM linked_reports)
+)
 SELECT made.incident_id, r.raw, {_REPORT}, made.why
-FROM incident_reports made JOIN reports r USING (feed, report_id, revision)
-WHERE list_contains($incidents::VARCHAR[], made.incident_id)
+FROM made JOIN reports r USING (fact_offset)
 ORDER BY made.incident_id, r.reported_at, r.feed, r.report_id
 """  # noqa: S608 - columns of ours
 _THEN = f"""
@@ -180,13 +194,16 @@ def _incidents(connection: Connection, present: VerdictVersion, rules: ViolenceR
     parameters = {
         "region": present.region,
         "day": present.truce_day,
+        "starts": present.starts_at,
+        "ends": present.ends_at,
         "severe": [str(kind) for kind in rules.severe_kinds],
         "surely": rules.surely_within_hours * MICROS_PER_HOUR,
         "deciding": present.evidence["violence"],
     }
     found = select(connection, Incident, _INCIDENTS, parameters)
     behind: dict[str, list[ReportDetail]] = {}
-    for incident_id, report in _reports(connection, _BEHIND, {"incidents": [each.incident_id for each in found]}):
+    asked = {"region": present.region, "incidents": [each.incident_id for each in found]}
+    for incident_id, report in _reports(connection, _BEHIND, asked):
         behind.setdefault(incident_id, []).append(report)
     return [replace(each, reports=behind.get(each.incident_id, [])) for each in found]
 

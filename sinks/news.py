@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.rows import DayVerdict, GateRow
 from schemas.truceday import Micros
+from sinks.reading import LAST_SILENCE
 from sinks.selecting import Connection, select
 
 
@@ -62,12 +63,13 @@ _TURNS = f"""
 WITH turns AS (SELECT *, lag(is_open) OVER (ORDER BY tick_offset) AS was_open FROM gate_history)
 SELECT %s FROM turns WHERE {_AFTER} AND is_open IS DISTINCT FROM was_open ORDER BY recorded_at, tick_offset
 """  # noqa: S608 - SQL of ours
-_SILENT = """
+_SILENT = f"""
+{LAST_SILENCE}
 SELECT feed, region, coalesce(name, region), silent_since
-FROM feed_silence LEFT JOIN regions ON pcode = region
-WHERE truce_day = (SELECT max(truce_day) FROM truce_days) AND silent_until - silent_since >= to_hours($hours)
+FROM last_silence LEFT JOIN regions ON pcode = region
+WHERE silent_until - silent_since >= to_hours($hours)
 ORDER BY silent_since, feed, region
-"""
+"""  # noqa: S608 - SQL of ours
 _OVERDUE = """
 SELECT convoy, region, region_name, place, state, due_at FROM convoys_due
 WHERE is_owed AND overdue ORDER BY due_at, convoy

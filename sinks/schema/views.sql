@@ -13,7 +13,8 @@ COMMENT ON MACRO folded IS 'A name as the gazetteer compares it: its words witho
 
 CREATE OR REPLACE VIEW incidents AS
 WITH counting AS (SELECT agreement ->> '$.violence.feeds[*]' AS feeds FROM about),
-standing AS (
+-- Kept in memory, it would be all reports, whoever asks for one day.
+standing AS NOT MATERIALIZED (
     SELECT reports.*, len(counting.feeds) = 0 OR list_contains(counting.feeds, feed) AS counted
     FROM reports
     CROSS JOIN counting
@@ -24,9 +25,10 @@ standing AS (
     -- Of the reports whose interval is the incident's, the first that states it most exactly leads it: by what it says
     -- the incident is placed.
     SELECT
-        l.incident_feed, l.incident_report_id, r.*,
+        l.incident_feed, l.incident_report_id, i.region AS of_region, i.truce_day AS of_day, i.occurred_from AS began, r.*,
         row_number() OVER (
-            PARTITION BY l.incident_feed, l.incident_report_id
+            -- Named by the first two. With the others, who asks for a region or a day has its members alone made.
+            PARTITION BY l.incident_feed, l.incident_report_id, of_region, of_day, began
             ORDER BY (r.counted, r.region, r.occurred_from, r.occurred_to)
                 <> (i.counted, i.region, i.occurred_from, i.occurred_to),
                 list_position(['minute', 'hour', 'day', 'week', 'month', 'longer'], r.time_precision), r.feed, r.report_id
@@ -55,6 +57,7 @@ standing AS (
         min(m.place_name) FILTER (m.leads), min(m.fact_offset) FILTER (m.leads)
     FROM linked_incidents i
     JOIN members m ON m.incident_feed = i.feed AND m.incident_report_id = i.report_id
+        AND m.of_region = i.region AND m.of_day = i.truce_day AND m.began = i.occurred_from
     GROUP BY ALL
 )
 SELECT

@@ -42,7 +42,8 @@ class GroupTiming:
     rebalance: float
 
 
-CLUSTER = GroupTiming(session=10.0, heartbeat=2.0, rebalance=30.0)
+#: The shortest session that Apache Kafka takes by default: a killed member's successor waits for its end.
+CLUSTER = GroupTiming(session=6.0, heartbeat=1.5, rebalance=30.0)
 #: The embedded broker keeps the first member waiting for half a session, so a short one makes a
 #: start quick.
 EMBEDDED = GroupTiming(session=2.0, heartbeat=0.3, rebalance=4.0)

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -64,49 +64,91 @@ async def viewer(client: ClientSession, base: str, arrived: list[float], ready: 
                 ready.release()
 
 
+async def followed(
+    client: ClientSession, base: str, pid: int, viewers: int, publish: Callable[[], Awaitable[float]], copies: int
+) -> tuple[float, list[float]]:
+    """Return CPU seconds for a copy, and how long each of so many viewers waited for each copy."""
+    waits: list[float] = []
+    arrived: list[float] = []
+    ready = asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(viewer(client, base, arrived, ready)) for _ in range(viewers)]
+    for _ in tasks:
+        await ready.acquire()
+    before = cpu_seconds(pid)
+    for _ in range(copies):
+        arrived.clear()
+        began = await publish()
+        for _ in tasks:
+            await ready.acquire()
+        waits += [each - began for each in arrived]
+    spent = (cpu_seconds(pid) - before) / copies
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return spent, waits
+
+
+async def got(client: ClientSession, url: str) -> tuple[float, int]:
+    """Return milliseconds until a page is there, and its bytes."""
+    began = time.monotonic()
+    async with client.get(url) as answer:
+        body = await answer.read()
+        assert answer.status == 200, body
+    return 1_000 * (time.monotonic() - began), len(body)
+
+
+async def asked(client: ClientSession, base: str) -> dict[str, float]:
+    """Return the milliseconds of each kind of page, the first time that it is asked for."""
+    async with client.get(f"{base}/?format=json") as answer:
+        status = await answer.json()
+    region, days = status["windows"][0]["region"], status["truce_days"]
+    addresses = {
+        "region": f"/region/{region}",
+        "day": f"/region/{region}/{days[-2]}",
+        "feeds": "/feeds",
+        "convoys": "/convoys",
+        "declared": "/declared",
+        "rejects": "/rejects",
+        "tables": "/tables",
+        "verdicts": "/tables/day_verdicts",
+        "reports": "/tables/reports",
+        "overview_of_then": f"/?as_of={days[0]}T12:00:00Z",
+    }
+    return {f"{name}_ms": (await got(client, base + path))[0] for name, path in addresses.items()}
+
+
 async def measured(file: Path, viewers: int, copies: int) -> dict[str, float]:
-    """Return the figures of so many viewers over so many copies of a file."""
+    """Return the figures of one viewer, and of so many, over so many copies of a file."""
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         path, fresh = Path(folder) / "shown.duckdb", Path(folder) / "fresh.duckdb"
         await asyncio.to_thread(shutil.copyfile, file, path)
+        figures["file_mib"] = path.stat().st_size / 2**20
+
+        async def publish() -> float:
+            await asyncio.to_thread(shutil.copyfile, file, fresh)
+            began = time.monotonic()
+            fresh.replace(path)
+            return began
+
+        began = time.monotonic()
         async with serving(path) as (pid, base), AsyncExitStack() as stack:
+            figures["start_s"] = time.monotonic() - began
             connector = TCPConnector(limit=0)
             client = await stack.enter_async_context(ClientSession(connector=connector, timeout=ClientTimeout()))
             for name in ("first", "second"):
-                began = time.monotonic()
-                async with client.get(f"{base}/") as answer:
-                    assert answer.status == 200, await answer.text()
-                    figures["page_kib"] = len(await answer.read()) / 1024
-                figures[f"{name}_page_ms"] = 1_000 * (time.monotonic() - began)
-            waits: list[float] = []
-            arrived: list[float] = []
-            ready = asyncio.Semaphore(0)
-            tasks = [asyncio.create_task(viewer(client, base, arrived, ready)) for _ in range(viewers)]
-            for _ in tasks:
-                await ready.acquire()
-            before = cpu_seconds(pid)
-            for _ in range(copies):
-                await asyncio.to_thread(shutil.copyfile, file, fresh)
-                arrived.clear()
-                began = time.monotonic()
-                fresh.replace(path)
-                for _ in tasks:
-                    await ready.acquire()
-                waits += [each - began for each in arrived]
-            figures["cpu_s_per_copy"] = (cpu_seconds(pid) - before) / copies
+                figures[f"{name}_page_ms"], size = await got(client, f"{base}/")
+                figures["page_kib"] = size / 1024
+            figures["mib_of_the_overview"] = most_mib(pid)
+            figures["cpu_s_per_copy_of_one"], _ = await followed(client, base, pid, 1, publish, copies)
+            figures["cpu_s_per_copy"], waits = await followed(client, base, pid, viewers, publish, copies)
             figures["publish_to_page_p95_s"] = by_percentile(waits, lambda n: n * 0.95)
             figures["publish_to_page_most_s"] = max(waits)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            figures["mib_of_viewers"] = most_mib(pid)
+            figures |= await asked(client, base)
             host, port = base.removeprefix("http://").split(":")
             half_open = [(await asyncio.open_connection(host, int(port)))[1] for _ in range(1_000)]
-            began = time.monotonic()
-            async with client.get(f"{base}/") as answer:
-                await answer.read()
-                assert answer.status == 200
-            figures["page_beside_1000_half_open_ms"] = 1_000 * (time.monotonic() - began)
+            figures["page_beside_1000_half_open_ms"], _ = await got(client, f"{base}/")
             for each in half_open:
                 each.close()
             figures["most_mib"] = most_mib(pid)
