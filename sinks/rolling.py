@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sinks.selecting import Connection, select
+from sinks.selecting import Connection, select_from
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,5 @@ class RollingDay:
 
 def rolling_days(connection: Connection, first: date) -> list[RollingDay]:
     """Return the windows that end on ``first`` or later, by region and day."""
-    return select(
-        connection,
-        RollingDay,
-        "SELECT region, truce_day, days_met, days_broken, days_unknown, incidents FROM region_windows_daily "
-        "WHERE truce_day >= ? ORDER BY region, truce_day",
-        [first],
-    )
+    source = "region_windows_daily WHERE truce_day >= ? ORDER BY region, truce_day"
+    return select_from(connection, RollingDay, source, [first])
