@@ -69,6 +69,7 @@ class BatchProducer:
         Raises:
             BrokerUnavailable: nobody answers.
         """
+        let_go_unheard(asyncio.get_running_loop())
         producer = AIOKafkaProducer(**cluster_of(self._broker).client, **CLIENT)
         try:
             with kafka_errors(self._broker):
@@ -133,6 +134,22 @@ class BatchProducer:
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
                 return int(written.offset)
+
+
+def let_go_unheard(loop: asyncio.AbstractEventLoop) -> None:
+    """Keep a loop quiet about errors of Kafka's that were set on futures nobody waits for.
+
+    The client sets each error of a batch on two futures: on the one that is waited for here, and on one of
+    its own that only a flush waits for. The loop would print a traceback for that one, though the batch was
+    sent again and written.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        of_a_task = isinstance(context.get("future"), asyncio.Task)
+        if of_a_task or not isinstance(context.get("exception"), KafkaError):
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
 
 
 def batches(producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> Iterable[BatchBuilder]:

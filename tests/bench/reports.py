@@ -14,6 +14,8 @@ import orjson
 
 #: How far back reports reach: late ones and corrections touch any day of the truce so far.
 SPAN = timedelta(days=14)
+#: How far back late reports and corrections reach at most.
+REACH = timedelta(weeks=8)
 #: Reports a day at most: some two thousand of each governorate.
 DENSEST = 30_000
 KINDS = ("airstrike", "shelling", "armed_clash", "small_arms", "explosive")
@@ -56,6 +58,7 @@ def reports(
     revisions: dict[int, int] = {}
     span = span or span_of(count)
     start = datetime.now(UTC) - span - timedelta(hours=3)
+    reach = round(count * (REACH / span))
     resent: tuple[bytes, bytes] | None = None
     for number in range(count):
         fate = draw.random()
@@ -65,7 +68,7 @@ def reports(
             yield resent
         else:
             corrects = fate < 0.03 + corrections and number > 1_000
-            name = draw.randrange(number // 2, number) if corrects else number
+            name = draw.randrange(max(number // 2, number - reach), number) if corrects else number
             if recent and draw.random() < 0.08:
                 told = _told_again(draw, draw.choice(recent))
             else:
@@ -87,10 +90,10 @@ def span_of(count: int) -> timedelta:
 
 
 def _lateness(draw: random.Random, passed: timedelta) -> timedelta:
-    """Return how long ago it happened: mostly hours, for one in four days, for one in twenty any day of the truce."""
+    """Return how long ago it happened: mostly hours, for one in four days, for one in twenty up to weeks."""
     fate = draw.random()
     if fate < 0.05:
-        return passed * draw.random()
+        return min(passed, REACH) * draw.random()
     return min(passed, timedelta(hours=draw.expovariate(1 / 3) if fate < 0.75 else draw.uniform(0, 72)))
 
 

@@ -86,10 +86,10 @@ MUTATIONS = {
     ),
     "the copy is written over the old one": Mutation(
         "sinks/publishing.py",
-        """    fresh = target.with_name(f"{target.name}.publishing")
+        """        self._fresh = target.with_name(f"{target.name}.publishing")
 """,
-        """    target.unlink(missing_ok=True)
-    fresh = target
+        """        target.unlink(missing_ok=True)
+        self._fresh = target
 """,
         (*CAMPAIGN, "--role", "ledger", "--steps", "copy.half"),
     ),

@@ -10,8 +10,10 @@ import pytest
 
 from schemas.agreement import LinkingRules
 from schemas.rows import Linkable, Placed
-from streams.ledger.core.blocking_index import BlockingIndex, Cell, cell_of, in_columns
+from streams.ledger.core.blocking_index import BlockingIndex
+from streams.ledger.core.cell_reports import Cell, cell_of
 from streams.ledger.core.linking import Candidates
+from streams.ledger.core.probes import in_columns
 from tests.support.effort import cases
 from tests.support.worlds import HOUR, LINKING, at, day
 

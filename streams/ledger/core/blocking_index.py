@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import pairwise, repeat
-from typing import Any, NamedTuple
-from zlib import crc32
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,25 +19,17 @@ import numpy.typing as npt
 from schemas.agreement import LinkingRules
 from schemas.rows import Placed
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, Micros
+from streams.ledger.core.cell_reports import NONE, Cell, CellReports, Columns, Ints, Run
 from streams.ledger.core.crowds import Spots
-from streams.ledger.core.linking import (
-    GOVERNORATE,
-    KIND_BITS,
-    LONGEST_INTERVAL,
-    NAMED,
-    PLACE_ORDER,
-    names_a_place,
-    reaches_of,
-)
+from streams.ledger.core.linking import GOVERNORATE, LONGEST_INTERVAL, NAMED, PLACE_ORDER, reaches_of
+from streams.ledger.core.probes import NO_NAME, PlacedColumns, ProbeBuilder, Probes, in_columns
 
 #: About 250 MB.
 ROWS_KEPT = 6_000_000
 #: Cells read from the store at once: what a question may hold in memory beyond the rows kept.
-CELLS_AT_ONCE = 16
+CELLS_AT_ONCE = 128
 #: Pairs tested at once, at some 50 bytes each: where thousands tell of one place and hour there are millions.
 PAIRS_AT_ONCE = 1 << 20
-#: Newer reports of a cell stay apart from the sorted ones until they are one in so many of them, or this many.
-SHARE_APART, FEWEST_APART = 4, 512
 
 #: Reports of an hour at most are looked for in stretches of four hours, longer ones in the whole day.
 _SLOT = 4 * MICROS_PER_HOUR
@@ -51,134 +42,6 @@ _METRES_NORTH, _METRES_EAST, _SLACK_METRES, _SLACK_SECONDS = 111_000, 70_000, 20
 _LATITUDE_STEPS = 2**32 - 1
 #: Beside the place classes: reports by name, apart from those with a point, which only such without look for.
 _BY_NAME, _BY_NAME_WITH_POINT = GOVERNORATE + 1, GOVERNORATE + 2
-_NO_NAME = _NO_REGION = -1
-
-Cell = tuple[str, int]
-Ints = npt.NDArray[np.int64]
-Columns = tuple[npt.NDArray[Any], ...]
-#: Reports in columns, in the order of the fields of ``Placed``.
-PlacedColumns = tuple[Any, ...]
-
-
-def cell_of(region: str, occurred_from: Micros) -> Cell:
-    """Return the cell that holds a report: its region, and the day since 1970 it begins on."""
-    return region, occurred_from // MICROS_PER_DAY
-
-
-class _Run:
-    """Reports of a cell sorted by place class, slot and latitude, column by column."""
-
-    __slots__ = ("bits", "feed", "key", "lasts", "longitude", "low", "place", "spot")
-
-    def __init__(self, columns: Columns) -> None:
-        order = np.argsort(columns[0], kind="stable")
-        self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits, self.spot = (
-            column[order] for column in columns
-        )
-
-    def standing(self) -> Columns:
-        """Return the columns without the reports that were withdrawn."""
-        stand = self.feed >= 0
-        columns = (self.key, self.place, self.low, self.lasts, self.longitude, self.feed, self.bits, self.spot)
-        return columns if stand.all() else tuple(column[stand] for column in columns)
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-
-class _Sorted:
-    """The reports of one cell: most of them in one run, the newest in another, and apart those in a crowd."""
-
-    __slots__ = ("apart", "crowd", "has_long", "settled")
-
-    def __init__(self) -> None:
-        self.settled: _Run | None = None
-        self.apart: _Run | None = None
-        #: Nobody's candidates: whoever looks for some must not have to pass over thousands.
-        self.crowd: _Run | None = None
-        self.has_long = False
-
-    def runs(self) -> list[_Run]:
-        return [run for run in (self.settled, self.apart) if run is not None]
-
-    def _all(self) -> list[_Run]:
-        return self.runs() if self.crowd is None else [*self.runs(), self.crowd]
-
-    def __len__(self) -> int:
-        return sum(map(len, self._all()))
-
-    @property
-    def crowded(self) -> Ints:
-        """The places in the facts topic of the reports in a crowd."""
-        return _NONE if self.crowd is None else self.crowd.place[self.crowd.feed >= 0]
-
-    def spots(self) -> tuple[Ints, Ints]:
-        """Return the spot and the place in the facts topic of every report that stands."""
-        runs = self._all()
-        standing = [run.feed >= 0 for run in runs]
-        spot, place = (
-            np.concatenate([getattr(run, name)[stand] for run, stand in zip(runs, standing, strict=True)])
-            for name in ("spot", "place")
-        )
-        return spot, place
-
-    def sort_out(self) -> Ints:
-        """Part the reports in a crowd from the others; return those that came to a crowd or are in none any more."""
-        if len(self) <= Spots.FEWEST and self.crowd is None:
-            return _NONE
-        spot, place = self.spots()
-        crowds = Spots.crowds(spot)
-        before = self.crowded
-        if not len(crowds) and not len(before):
-            return _NONE
-        after = np.unique(place[np.isin(spot, crowds)])
-        moved = np.setxor1d(before, after)
-        if len(moved):
-            pieces = [run.standing() for run in self._all()]
-            columns = tuple(np.concatenate(each) for each in zip(*pieces, strict=True))
-            inside = np.isin(columns[1], after)
-            self.settled, self.apart = _Run(tuple(column[~inside] for column in columns)), None
-            self.crowd = _Run(tuple(column[inside] for column in columns)) if inside.any() else None
-        return moved
-
-    def add(self, columns: Columns, *, has_long: bool) -> None:
-        self.has_long |= has_long
-        self.apart = _joined([self.apart] if self.apart else [], columns)
-        if len(self.apart) > max(FEWEST_APART, len(self.settled or ()) // SHARE_APART):
-            self.settled = _joined([self.settled] if self.settled else [], self.apart.standing())
-            self.apart = None
-
-    def withdraw(self, places: Ints) -> None:
-        for run in self._all():
-            run.feed[np.isin(run.place, places)] = -1
-
-
-_NONE: Ints = np.zeros(0, dtype=np.int64)
-
-
-def _joined(runs: list[_Run], columns: Columns) -> _Run:
-    pieces = [*(run.standing() for run in runs), columns]
-    return _Run(columns if len(pieces) == 1 else tuple(np.concatenate(each) for each in zip(*pieces, strict=True)))
-
-
-def in_columns(rows: Sequence[tuple[Any, ...]]) -> PlacedColumns:
-    """Return the columns of rows with the fields of ``Placed``."""
-    return tuple(zip(*rows, strict=True)) or ((),) * len(Placed._fields)
-
-
-class Probes(NamedTuple):
-    """Reports that state time and place well enough to have candidates, as columns."""
-
-    place: Ints
-    region: Ints
-    low: Ints
-    high: Ints
-    latitude: npt.NDArray[np.float64]
-    longitude: npt.NDArray[np.float64]
-    place_class: Ints
-    name: Ints
-    feed: Ints
-    bits: npt.NDArray[np.uint8]
 
 
 class _Sought(NamedTuple):
@@ -209,13 +72,9 @@ class BlockingIndex:
         self._weakest = PLACE_ORDER[rules.weakest_place]
         self._reaches = np.array(reaches_of(rules), dtype=np.float64)
         self._classes = [np.int64(rank) for rank in range(self._weakest + 1) if rank != NAMED]
-        # Where a governorate is enough, all of one are found whatever they are called.
-        self._by_name = NAMED <= self._weakest < GOVERNORATE
-        self._repeats = frozenset(rules.repeating_feeds)
-        self._feeds: dict[str, int] = {}
-        self._may_repeat = np.zeros(0, dtype=np.bool_)
+        self._builder = ProbeBuilder(rules, regions)
         # The first is the one not looked into for longest.
-        self._cells: dict[Cell, _Sorted] = {}
+        self._cells: dict[Cell, CellReports] = {}
         self._stored: set[Cell] = set()
         self._spots = Spots(rules)
         #: Since ``begin``: reports that came to a crowd or are in none any more; those asked about that are in one; and
@@ -224,6 +83,10 @@ class BlockingIndex:
         self.crowded: set[int] = set()
         self._came: dict[Cell, set[int]] = {}
         self._went: Counter[Cell] = Counter()
+
+    def probes(self, *columns: PlacedColumns) -> Probes:
+        """Return, of reports in columns, those that may have candidates."""
+        return self._builder.build(*columns)
 
     def restore(self, stored: Iterable[Cell]) -> None:
         """Begin with nothing in memory, and reports in the store for ``stored``."""
@@ -284,7 +147,7 @@ class BlockingIndex:
             probes.bits,
         )
         columns = (*(column[of] for column in columns), spots)
-        called = np.flatnonzero(probes.name != _NO_NAME)
+        called = np.flatnonzero(probes.name != NO_NAME)
         if len(called):
             by_name = np.where(probes.place_class[called] < GOVERNORATE, _BY_NAME_WITH_POINT, _BY_NAME)
             columns[0][-len(called) :] = _key(by_name, slot[called], probes.name[called])
@@ -292,7 +155,7 @@ class BlockingIndex:
         for cell, rows in self._by_cell(probes.region[of], day[of]):
             came[cell] = columns[1][rows].tolist()
             if cell not in skipped:
-                known = self._cells.setdefault(cell, _Sorted())
+                known = self._cells.setdefault(cell, CellReports())
                 before = len(known)
                 known.add(tuple(column[rows] for column in columns), has_long=bool(is_long[of[rows]].any()))
                 self._rows += len(known) - before
@@ -300,7 +163,7 @@ class BlockingIndex:
 
     def _spots_of(self, probes: Probes, low: Ints, is_long: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
         """Return at which spots reports are, once by point and once by name, by their indices."""
-        placed, called = np.flatnonzero(probes.place_class <= self._weakest), np.flatnonzero(probes.name != _NO_NAME)
+        placed, called = np.flatnonzero(probes.place_class <= self._weakest), np.flatnonzero(probes.name != NO_NAME)
         by_point = self._spots.by_point(
             probes.place_class[placed], probes.latitude[placed], probes.longitude[placed], low[placed], is_long[placed]
         )
@@ -351,7 +214,7 @@ class BlockingIndex:
         """Part the crowds of a cell from its others; return which have come to one or are in none any more."""
         known = self._cells.get(cell)
         if known is None:
-            return _NONE
+            return NONE
         before = len(known)
         moved = known.sort_out()
         self._rows += len(known) - before
@@ -392,7 +255,7 @@ class BlockingIndex:
 
     def _test(
         self,
-        run: _Run,
+        run: Run,
         day: Micros,
         probes: Probes,
         probe: Ints,
@@ -413,7 +276,7 @@ class BlockingIndex:
         row, of, entry = row[near], of[near], entry[near]
         feed = run.feed[row]
         fits = (feed >= 0) & ((run.bits[row] & probes.bits[of]) != 0) & (run.place[row] != probes.place[of])
-        fits &= (feed != probes.feed[of]) | self._may_repeat[feed]
+        fits &= (feed != probes.feed[of]) | self._builder.may_repeat[feed]
         row, of, entry = row[fits], of[fits], entry[fits]
         allowed = reach[entry]
         apart = np.abs(run.longitude[row] - probes.longitude[of])
@@ -455,7 +318,7 @@ class BlockingIndex:
             yield _Sought(probe, day, slot == _LONG, reach, _key(of_class, slot, first), _key(of_class, slot, last))
 
     def _by_names(self, probes: Probes, probe: Ints, day: Ints, slot: Ints) -> Iterator[_Sought]:
-        called = probes.name[probe] != _NO_NAME
+        called = probes.name[probe] != NO_NAME
         # Of two with points these decide.
         without = called & (probes.place_class[probe] == GOVERNORATE)
         for of_class, which in ((_BY_NAME, called), (_BY_NAME_WITH_POINT, without)):
@@ -470,48 +333,6 @@ class BlockingIndex:
             cell = next(iter(self._cells))
             self._rows -= len(self._cells.pop(cell))
             self._stored.add(cell)
-
-    def probes(self, *columns: PlacedColumns) -> Probes:
-        """Return, of reports in columns, those that may have candidates."""
-        return Probes._make(np.concatenate(each) for each in zip(*map(self._probes, columns), strict=True))
-
-    def _probes(self, columns: PlacedColumns) -> Probes:
-        place, feed, region, low, high, time, precision, latitude, longitude, called, kind = columns
-        count = len(place)
-        for one in dict.fromkeys(feed):
-            self._feeds.setdefault(one, len(self._feeds))
-        if len(self._feeds) > len(self._may_repeat):
-            self._may_repeat = np.array([one in self._repeats for one in self._feeds])
-        begins, ends = np.asarray(low, dtype=np.int64), np.asarray(high, dtype=np.int64)
-        regions = np.fromiter(map(self._regions.get, region, repeat(_NO_REGION)), np.int64, count)
-        stated = np.fromiter(map(_TELLING_TIMES.__contains__, time), np.bool_, count)
-        stated &= np.fromiter(map("country".__ne__, precision), np.bool_, count)
-        stated &= (regions != _NO_REGION) & (ends - begins <= LONGEST_INTERVAL)
-        north, east = np.array(latitude, dtype=np.float64), np.array(longitude, dtype=np.float64)
-        classes = np.fromiter(map(PLACE_ORDER.get, precision, repeat(GOVERNORATE)), np.int64, count)
-        classes[np.isnan(north) | np.isnan(east)] = GOVERNORATE
-        names = np.full(count, _NO_NAME, dtype=np.int64)
-        if self._by_name:
-            for row, (precise, key) in enumerate(zip(precision, called, strict=True)):
-                if names_a_place(precise, key):
-                    names[row] = crc32(key.encode())
-        exact = stated & ((classes <= self._weakest) | (names != _NO_NAME))
-        probes = Probes(
-            np.asarray(place, dtype=np.int64),
-            regions,
-            begins,
-            ends,
-            north,
-            east,
-            classes,
-            names,
-            np.fromiter(map(self._feeds.__getitem__, feed), np.int64, count),
-            np.fromiter(map(KIND_BITS.__getitem__, kind), np.uint8, count),
-        )
-        return Probes._make(column[exact] for column in probes)
-
-
-_TELLING_TIMES = frozenset(("minute", "hour", "day"))
 
 
 def _begun(probes: Probes) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:

@@ -16,7 +16,7 @@ from typing import Any
 from schemas.agreement import Agreement, LinkingRules
 from schemas.facts import IncidentFact
 from schemas.rows import Changes, Contribution, Identity, Prior, Resumed
-from streams.ledger.core.blocking_index import cell_of
+from streams.ledger.core.cell_reports import cell_of
 from streams.ledger.core.dirty_days import DirtyDays
 from streams.ledger.core.fresh import Fresh
 from streams.ledger.core.legs.aggregates import Aggregates, Bucket

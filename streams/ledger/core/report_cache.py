@@ -14,9 +14,11 @@ from typing import Any, NamedTuple, Protocol
 from schemas.agreement import Agreement, LinkingRules
 from schemas.rows import Claim, Identity, Linkable, LinkedIncident, LinkedReport, Placed, ReportRow
 from schemas.truceday import Micros
-from streams.ledger.core.blocking_index import ROWS_KEPT, BlockingIndex, Cell, Probes, cell_of, in_columns
+from streams.ledger.core.blocking_index import ROWS_KEPT, BlockingIndex
+from streams.ledger.core.cell_reports import Cell, cell_of
 from streams.ledger.core.fresh import Fresh
 from streams.ledger.core.identity import key_hash
+from streams.ledger.core.probes import Probes, in_columns
 from streams.ledger.core.recent import RecentReports
 
 #: Reports met last, at some 800 bytes each.
