@@ -29,16 +29,11 @@ from sinks.day_records import (
     Watch,
 )
 from sinks.reading import changed_values
-from sinks.selecting import Connection, select
+from sinks.selecting import Connection, select, select_from
 
 _VERDICT = """
-SELECT v.region, coalesce(regions.name, v.region), v.truce_day, d.starts_at, d.ends_at, v.version, v.verdict, v.state,
-       v.violence, v.access, v.incidents, v.incidents_out_of_scope, v.violence_limit, v.covered_share, v.deaths_low,
-       v.deaths_best, v.deaths_high, v.reasons, v.evidence, v.recorded_at, v.tick_offset, v.bulletin_incidents,
-       v.rule, v.contested_by, v.incidents_sure, v.incidents_possible, v.refused_pending, v.incidents_without_toll,
-       {figures}
-FROM {held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = v.region
-WHERE v.region = $region AND v.truce_day = $day
+{held} v JOIN truce_days d USING (truce_day) LEFT JOIN regions ON pcode = region
+WHERE region = $region AND truce_day = $day
 """
 #: Two halves, and not one with OR: of each DuckDB makes the incidents of the region and time alone.
 _INCIDENTS = """
@@ -91,8 +86,7 @@ WHERE s.convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
 ORDER BY s.convoy, s.occurred_from, s.reported_at, s.feed, s.report_id
 """
 _JOINED = """
-SELECT convoy, feed || '/' || convoy_id, joined_to, why, seconds_apart, certainty
-FROM joined_claims WHERE convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
+joined_claims WHERE convoy IN (SELECT convoy FROM convoy_events WHERE region = $region)
 ORDER BY convoy, feed, convoy_id
 """
 _WATCHES = """
@@ -112,28 +106,21 @@ JOIN reports r ON r.feed = c.feed AND r.report_id = c.report_id AND r.present
 WHERE d.truce_day = $day ORDER BY c.occurred_from, c.feed, c.report_id
 """
 _BULLETINS = """
-SELECT feed, report_id, region, accused, kind_as_given, incidents, at_least, occurred_from, occurred_to, in_scope,
-       coalesce(b.truce_day = d.truce_day, false)
-FROM bulletins b JOIN truce_days d ON b.occurred_from < d.ends_at AND b.occurred_to > d.starts_at
+bulletins b JOIN truce_days d ON b.occurred_from < d.ends_at AND b.occurred_to > d.starts_at
 WHERE coalesce(region, $region) = $region AND d.truce_day = $day ORDER BY occurred_from, feed, report_id, line
 """
-_SILENT = """
-SELECT feed, silent_since, silent_until FROM feed_silence WHERE region = $region AND truce_day = $day ORDER BY 1
-"""
+_OF_THE_DAY = "coalesce(b.truce_day = d.truce_day, false)"
+_SILENT = "feed_silence WHERE region = $region AND truce_day = $day ORDER BY feed"
 _TELLERS = """
 SELECT feed FROM reports
 WHERE type = 'incident' AND present AND NOT retracted AND region = $region AND truce_day = $day
 UNION SELECT feed FROM bulletins WHERE region = $region AND truce_day = $day
 """
-_REFUSED = """
-SELECT fact_offset, code, feed, report_id, may_be_incident, occurred_from, occurred_to, hint,
-       concat_ws('/', source_topic, source_partition, source_offset)
-FROM pending_rejects WHERE region = $region AND truce_day = $day ORDER BY fact_offset
-"""
+_REFUSED = "pending_rejects WHERE region = $region AND truce_day = $day ORDER BY fact_offset"
+_READ_AT = "concat_ws('/', source_topic, source_partition, source_offset)"
 _FEEDS = "SELECT feed, incidents FROM feed_tallies WHERE region = $region AND truce_day = $day ORDER BY 1"
 _CHANGES = """
-SELECT version, recorded_at, verdict, changed, evidence_added, evidence_removed, reports, more_reports
-FROM verdict_changes WHERE region = $region AND truce_day = $day AND version <= $version ORDER BY version
+verdict_changes WHERE region = $region AND truce_day = $day AND version <= $version ORDER BY version
 """
 
 
@@ -142,17 +129,23 @@ def verdict_of(connection: Connection, region: str, day: date, as_of: datetime |
     parameters: dict[str, Any] = {"region": region, "day": day}
     if as_of is not None:
         parameters["instant"] = as_of
-    held, figures = (
-        ("day_verdicts", "v.tick_offset") if as_of is None else ("verdicts_as_of($instant)", "v.figures_offset")
+    found = select_from(
+        connection,
+        VerdictVersion,
+        _VERDICT.format(held="day_verdicts" if as_of is None else "verdicts_as_of($instant)"),
+        parameters,
+        region_name="coalesce(regions.name, region)",
+        starts_at="d.starts_at",
+        ends_at="d.ends_at",
+        figures_offset="tick_offset" if as_of is None else "figures_offset",
     )
-    found = select(connection, VerdictVersion, _VERDICT.format(held=held, figures=figures), parameters)
     return next((replace(each, reasons=_json(each.reasons), evidence=_json(each.evidence)) for each in found), None)
 
 
 def versions(connection: Connection, held: VerdictVersion) -> list[Change]:
     """Return the versions up to one, with what each changed of the row it replaced."""
     parameters = {"region": held.region, "day": held.truce_day, "version": held.version}
-    found = select(connection, Change, _CHANGES, parameters)
+    found = select_from(connection, Change, _CHANGES, parameters)
     return [replace(each, changed=changed_values(each.changed)) for each in found]
 
 
@@ -177,14 +170,16 @@ def day_detail(
         versions=versions(connection, present),
         incidents=_incidents(connection, present, rules),
         steps=[_step(*row) for row in connection.execute(_STEPS, {"region": present.region}).fetchall()],
-        joined=select(connection, JoinedClaim, _JOINED, {"region": present.region}),
+        joined=select_from(
+            connection, JoinedClaim, _JOINED, {"region": present.region}, claim="feed || '/' || convoy_id"
+        ),
         watches=select(connection, Watch, _WATCHES, key),
-        silent=select(connection, Silence, _SILENT, key),
-        bulletins=select(connection, BulletinLine, _BULLETINS, key),
+        silent=select_from(connection, Silence, _SILENT, key),
+        bulletins=select_from(connection, BulletinLine, _BULLETINS, key, of_the_day=_OF_THE_DAY),
         baseline=[(day, counts.get(day, 0)) for day in sorted(baseline_days)],
         feeds=connection.execute(_FEEDS, key).fetchall(),
         tellers=frozenset(feed for (feed,) in connection.execute(_TELLERS, key).fetchall()),
-        refused=select(connection, RefusedReport, _REFUSED, key),
+        refused=select_from(connection, RefusedReport, _REFUSED, key, reject="fact_offset", source=_READ_AT),
         unjudged=unjudged,
         more_unjudged=more_unjudged,
     )

@@ -6,42 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from sinks.records import Judged
+
 
 @dataclass(frozen=True)
-class VerdictVersion:
+class VerdictVersion(Judged):
     """Version of a verdict, with the bounds of its truce-day.
 
     ``figures_offset`` is the offset of the tick of its figures. In the present row that is ``tick_offset``.
     """
 
-    region: str
-    region_name: str
-    truce_day: date
     starts_at: datetime
     ends_at: datetime
-    version: int
-    verdict: str
-    state: str
-    violence: str
-    access: str
-    incidents: int
-    incidents_out_of_scope: int
-    violence_limit: float
-    covered_share: float
-    deaths_low: int | None
-    deaths_best: int | None
-    deaths_high: int | None
-    reasons: list[dict[str, Any]]
     evidence: dict[str, list[str]]
     recorded_at: datetime
     tick_offset: int
     bulletin_incidents: int | None
-    rule: str
-    contested_by: str | None
-    incidents_sure: int
-    incidents_possible: int
-    refused_pending: int
-    incidents_without_toll: int | None
     figures_offset: int
 
 

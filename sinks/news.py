@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schemas.rows import DayVerdict, GateRow
 from schemas.truceday import Micros
 from sinks.reading import LAST_SILENCE
-from sinks.selecting import Connection, select
+from sinks.selecting import Connection, columns_of, select, select_from
 
 
 class Position(NamedTuple):
@@ -46,6 +46,7 @@ class OverdueConvoy(NamedTuple):
     due_at: datetime
 
 
+_AT = "epoch_us(recorded_at)"
 _AFTER = "(epoch_us(recorded_at), tick_offset) > ($at, $tick)"
 _NEW_VERDICTS = f"""
 WITH fresh AS (SELECT DISTINCT region, truce_day FROM verdict_log WHERE new_version AND {_AFTER}),
@@ -70,10 +71,6 @@ FROM last_silence LEFT JOIN regions ON pcode = region
 WHERE silent_until - silent_since >= to_hours($hours)
 ORDER BY silent_since, feed, region
 """  # noqa: S608 - SQL of ours
-_OVERDUE = """
-SELECT convoy, region, region_name, place, state, due_at FROM convoys_due
-WHERE is_owed AND overdue ORDER BY due_at, convoy
-"""
 
 
 def position_of(connection: Connection) -> Position:
@@ -84,13 +81,13 @@ def position_of(connection: Connection) -> Position:
 
 def new_verdicts(connection: Connection, after: Position) -> list[tuple[str | None, DayVerdict]]:
     """Return the versions with another verdict and those of final days, each behind the verdict before it."""
-    rows = connection.execute(_NEW_VERDICTS % _columns(DayVerdict), _values(after)).fetchall()
+    rows = connection.execute(_NEW_VERDICTS % columns_of(DayVerdict, recorded_at=_AT), _values(after)).fetchall()
     return [(before, DayVerdict(*row)) for before, *row in rows]
 
 
 def gate_turns(connection: Connection, after: Position) -> list[GateRow]:
     """Return the moments at which the gate opened or closed, the first judgement of it included."""
-    return select(connection, GateRow, _TURNS % _columns(GateRow), _values(after))
+    return select(connection, GateRow, _TURNS % columns_of(GateRow, recorded_at=_AT), _values(after))
 
 
 def silent_in(connection: Connection, hours: int) -> list[SilentIn]:
@@ -100,11 +97,7 @@ def silent_in(connection: Connection, hours: int) -> list[SilentIn]:
 
 def overdue_convoys(connection: Connection) -> list[OverdueConvoy]:
     """Return the convoys that are owed and overdue."""
-    return select(connection, OverdueConvoy, _OVERDUE)
-
-
-def _columns(row: type[DayVerdict] | type[GateRow]) -> str:
-    return ", ".join("epoch_us(recorded_at)" if name == "recorded_at" else name for name in row._fields)
+    return select_from(connection, OverdueConvoy, "convoys_due WHERE is_owed AND overdue ORDER BY due_at, convoy")
 
 
 def _values(after: Position) -> dict[str, Any]:

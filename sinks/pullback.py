@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sinks.selecting import Connection, select
+from sinks.selecting import Connection, select_from
+
+_OF_DAYS = "WHERE truce_day BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,10 @@ class PositionFinding:
 def pullback_days(connection: Connection, first: date, last: date) -> list[PullbackDay]:
     """Return the counts of truce-days ``first`` to ``last``; within a line and day the worst party comes first."""
     order = "line, truce_day, violations DESC, indeterminate DESC, compliant DESC, party"
-    return select(connection, PullbackDay, _of_days(PullbackDay, "pullback_days", order), [first, last])
+    return select_from(connection, PullbackDay, f"pullback_days {_OF_DAYS} ORDER BY {order}", [first, last])
 
 
 def position_findings(connection: Connection, first: date, last: date) -> list[PositionFinding]:
     """Return the positions of truce-days ``first`` to ``last``, the worst first, then the latest."""
     order = "worst_first, occurred_from DESC, feed, report_id, line"
-    return select(connection, PositionFinding, _of_days(PositionFinding, "pullback", order), [first, last])
-
-
-def _of_days(record: type[Any], view: str, order: str) -> str:
-    names = ", ".join(field.name for field in dataclasses.fields(record))
-    return f"SELECT {names} FROM {view} WHERE truce_day BETWEEN ? AND ? ORDER BY {order}"  # noqa: S608 - names of ours
+    return select_from(connection, PositionFinding, f"pullback {_OF_DAYS} ORDER BY {order}", [first, last])

@@ -13,7 +13,6 @@ import duckdb
 
 from schemas.agreement import Agreement, ViolenceRules
 from schemas.rows import (
-    VERDICT_COLUMNS,
     BulletinRow,
     Claim,
     Contribution,
@@ -36,6 +35,7 @@ from schemas.rows import (
 from schemas.truceday import MICROS_PER_DAY, MICROS_PER_HOUR, Micros, first_trailing_hour
 from sinks.batches import Batches
 from sinks.columns import hash_table, key_table
+from sinks.selecting import select_from
 
 FACTS_LOG = "SELECT topic, next_offset, log_identity FROM sink_offsets WHERE role = 'facts'"
 SOURCES = "SELECT topic, partition, log_identity, next_offset FROM sink_offsets WHERE role = 'source'"
@@ -164,9 +164,8 @@ def resume(connection: duckdb.DuckDBPyConnection, agreement: Agreement, log_star
 
 def present_verdicts(connection: duckdb.DuckDBPyConnection) -> list[DayVerdict]:
     """Return the rows of ``day_verdicts``, with each tick's place as the file counts it."""
-    names = ", ".join("epoch_us(recorded_at)" if name == "recorded_at" else name for name in VERDICT_COLUMNS)
-    found = connection.execute(f"SELECT {names} FROM day_verdicts").fetchall()  # noqa: S608 - columns of ours
-    return [DayVerdict._make((*row, True)) for row in found]
+    instead = {"recorded_at": "epoch_us(recorded_at)", "new_version": "true"}
+    return select_from(connection, DayVerdict, "day_verdicts", **instead)
 
 
 def priors(

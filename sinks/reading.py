@@ -39,11 +39,13 @@ from sinks.records import (
     WatchedUntil,
     Window,
 )
-from sinks.selecting import Connection, select
+from sinks.selecting import Connection, select, select_from
 
 #: Query that a command offers for a first look at the verdicts.
 EXAMPLE_QUERY = "SELECT region, truce_day, verdict, incidents, violence_limit FROM day_verdicts ORDER BY ALL"
 
+#: Of a row joined with its region: the name, and whether the gate needs it.
+_NAMED, _IN_GATE = "coalesce(name, region)", "coalesce(in_gate, false)"
 #: An instant asked for, or else the ledger's time.
 _INSTANT = "coalesce($instant::TIMESTAMPTZ, (SELECT now FROM ledger_state))"
 
@@ -213,8 +215,7 @@ def judged_days(connection: Connection) -> tuple[date, date] | None:
 
 def grid(connection: Connection, days: tuple[date, date] | None = None) -> list[Cell]:
     """Return the cells of every region and truce-day, or of those from the first to the last of ``days``, in order."""
-    named = "coalesce(name, region)"
-    return _cells(connection, named, "day_verdicts LEFT JOIN regions ON pcode = region", days or (date.min, date.max))
+    return _cells(connection, _NAMED, "day_verdicts LEFT JOIN regions ON pcode = region", days or (date.min, date.max))
 
 
 def grid_as_of(connection: Connection, instant: datetime, days: tuple[date, date]) -> list[Cell]:
@@ -225,31 +226,22 @@ def grid_as_of(connection: Connection, instant: datetime, days: tuple[date, date
 def _cells(
     connection: Connection, named: str, source: str, days: tuple[date, date], **parameters: datetime
 ) -> list[Cell]:
-    found = select(
+    found = select_from(
         connection,
         Cell,
-        f"SELECT region, {named}, truce_day, verdict, state, violence, access, incidents, "  # noqa: S608 - names of ours
-        "incidents_out_of_scope, held_against_limit(incidents_sure, bulletin_incidents), "
-        "held_against_limit(incidents_possible, 0), violence_limit, covered_share, "
-        "deaths_low, deaths_best, deaths_high, version, rule, contested_by, "
-        "incidents_sure, incidents_possible, refused_pending, incidents_without_toll, "
-        f"reasons FROM {source} "
-        "WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
+        f"{source} WHERE truce_day BETWEEN $first AND $last ORDER BY region, truce_day",
         {"first": days[0], "last": days[1], **parameters},
+        region_name=named,
+        counted="held_against_limit(incidents_sure, bulletin_incidents)",
+        counted_possible="held_against_limit(incidents_possible, 0)",
     )
     return [dataclasses.replace(cell, reasons=json.loads(str(cell.reasons))) for cell in found]
 
 
 def windows(connection: Connection) -> list[Window]:
     """Return the window of every region, in order of region."""
-    return select(
-        connection,
-        Window,
-        "SELECT region, coalesce(name, region), coalesce(in_gate, false), as_of, first_day, last_day, days_met, "
-        "days_broken, days_unknown, incidents, incidents_out_of_scope, deaths_best, incidents_168h, deaths_best_168h, "
-        "streak_days, streak_ended_day, streak_ended_by "
-        "FROM region_windows LEFT JOIN regions ON pcode = region ORDER BY region",
-    )
+    source = "region_windows LEFT JOIN regions ON pcode = region ORDER BY region"
+    return select_from(connection, Window, source, region_name=_NAMED, in_gate=_IN_GATE)
 
 
 def windows_as_of(connection: Connection, instant: datetime) -> list[Window]:
@@ -261,14 +253,15 @@ def windows_as_of(connection: Connection, instant: datetime) -> list[Window]:
     return [
         window
         for region in regions
-        for window in select(
+        for window in select_from(
             connection,
             Window,
-            "SELECT region, region_name, coalesce(in_gate, false), $instant, first_day, last_day, days_met, "
-            "days_broken, days_unknown, incidents, incidents_out_of_scope, deaths_best, NULL, NULL, "
-            "streak_days, streak_ended_day, streak_ended_by "
-            "FROM window_as_of($region, $instant) LEFT JOIN regions ON pcode = region",
+            "window_as_of($region, $instant) LEFT JOIN regions ON pcode = region",
             {"region": region, "instant": instant},
+            in_gate=_IN_GATE,
+            as_of="$instant",
+            incidents_168h="NULL",
+            deaths_best_168h="NULL",
         )
     ]
 
@@ -285,8 +278,7 @@ def gate_history(connection: Connection) -> list[Gate]:
 
 
 def _gates(connection: Connection, table: str) -> list[Gate]:
-    columns = "recorded_at, is_open, required_days, shortest_streak, regions_holding, regions_needed, reason"
-    return select(connection, Gate, f"SELECT {columns} FROM {table} ORDER BY tick_offset")  # noqa: S608 - a table of ours
+    return select_from(connection, Gate, f"{table} ORDER BY tick_offset")
 
 
 def amended(connection: Connection, since: datetime, until: datetime) -> list[VerdictChange]:
@@ -309,14 +301,8 @@ def changes_between(connection: Connection, since: datetime, until: datetime) ->
 
 
 def _changes(connection: Connection, which: str, values: list[Any], most: int = 2**62) -> list[VerdictChange]:
-    found = select(
-        connection,
-        VerdictChange,
-        "SELECT region, region_name, truce_day, version, recorded_at, verdict_before, verdict, changed, "  # noqa: S608
-        f"evidence_added, evidence_removed, reports, more_reports FROM verdict_changes WHERE {which} "
-        "ORDER BY tick_offset DESC, region, truce_day LIMIT ?",
-        [*values, most],
-    )
+    source = f"verdict_changes WHERE {which} ORDER BY tick_offset DESC, region, truce_day LIMIT ?"
+    found = select_from(connection, VerdictChange, source, [*values, most])
     return [dataclasses.replace(each, changed=changed_values(each.changed)) for each in found]
 
 
@@ -355,30 +341,24 @@ def silent_feeds(connection: Connection) -> list[SilentFeed]:
 
 def watched_until(connection: Connection) -> list[WatchedUntil]:
     """Return until when each feed watched each region, by feed and region."""
-    return select(
+    return select_from(
         connection,
         WatchedUntil,
-        "SELECT feed, region, coalesce(any_value(name), region), max(occurred_to), count(*) FROM coverage "
-        "LEFT JOIN regions ON pcode = region GROUP BY feed, region ORDER BY feed, region",
+        "coverage LEFT JOIN regions ON pcode = region GROUP BY feed, region ORDER BY feed, region",
+        region_name="coalesce(any_value(name), region)",
+        watched_until="max(occurred_to)",
+        notices="count(*)",
     )
 
 
 def party_lines(connection: Connection, since: datetime) -> list[PartyLine]:
     """Return violations by accused party since an instant, beside each monitor's own count."""
-    return select(
-        connection,
-        PartyLine,
-        "SELECT party, side, what, claimant, feed, report_id, since, until, in_scope, at_least, incidents_sure, "
-        "incidents_possible, deaths_sure, deaths_possible, counted_sure, counted_possible "
-        "FROM violations_since($since)",
-        {"since": since},
-    )
+    return select_from(connection, PartyLine, "violations_since($since)", {"since": since})
 
 
 def day_facts(connection: Connection, region: str, day: date) -> list[DayFact]:
     """Return what is known of a region's truce-day, a line for each fact."""
-    asked = {"region": region, "day": day}
-    return select(connection, DayFact, "SELECT fact, value, detail FROM explain_day($region, $day)", asked)
+    return select_from(connection, DayFact, "explain_day($region, $day)", {"region": region, "day": day})
 
 
 def changed_values(changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -417,36 +397,28 @@ def refused_pending(connection: Connection) -> RefusedPending:
 
 def declarations(connection: Connection, instant: datetime | None = None) -> list[DeclaredAct]:
     """Return the acts that parties declared by an instant, the ledger's time unless given, as they take effect."""
-    return select(
-        connection,
-        DeclaredAct,
-        "SELECT act, declared_by, effective_at, until, reported_at, feed, report_id, effect, flag "  # noqa: S608 - ours
-        f"FROM declared_acts_as_of({_INSTANT}) ORDER BY effective_at, reported_at, feed, report_id",
-        {"instant": instant},
-    )
+    source = f"declared_acts_as_of({_INSTANT}) ORDER BY effective_at, reported_at, feed, report_id"
+    return select_from(connection, DeclaredAct, source, {"instant": instant})
 
 
 def declared_clocks(connection: Connection, instant: datetime | None = None) -> list[DeclaredClock]:
     """Return each party's declared clock at an instant, the ledger's time unless given, by party."""
-    return select(
-        connection,
-        DeclaredClock,
-        "SELECT declared_by, in_force, since, until, ended_by, held_seconds, held, held_rounded, "  # noqa: S608 - ours
-        f"truce_days, truce_days_met FROM declared_as_of({_INSTANT}) ORDER BY declared_by",
-        {"instant": instant},
-    )
+    source = f"declared_as_of({_INSTANT}) ORDER BY declared_by"
+    return select_from(connection, DeclaredClock, source, {"instant": instant})
 
 
 def feeds(connection: Connection) -> list[FeedState]:
     """Return the health of every feed, by name."""
-    return select(connection, FeedState, "SELECT * FROM feeds ORDER BY feed")
+    return select_from(connection, FeedState, "feeds ORDER BY feed")
 
 
 def reject_counts(connection: Connection) -> list[RejectCount]:
     """Return how many records were rejected with each code, the most frequent first."""
-    return select(
+    return select_from(
         connection,
         RejectCount,
-        "SELECT code, count(*), arg_max(hint, fact_offset), max(received_at) FROM rejects "
-        "GROUP BY code ORDER BY 2 DESC, 1",
+        "rejects GROUP BY code ORDER BY 2 DESC, 1",
+        records="count(*)",
+        hint="arg_max(hint, fact_offset)",
+        last_received_at="max(received_at)",
     )

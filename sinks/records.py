@@ -23,12 +23,8 @@ class About:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Region and truce-day of the grid.
-
-    ``counted`` is the figure held against the limit: the sure incidents, or a bulletin's count. It is None where
-    that bulletin is missing. ``counted_possible`` is the number of possible incidents that may add to it.
-    """
+class Judged:
+    """Verdict of a region and truce-day with its figures."""
 
     region: str
     region_name: str
@@ -39,8 +35,6 @@ class Cell:
     access: str
     incidents: int
     incidents_out_of_scope: int
-    counted: int | None
-    counted_possible: int
     violence_limit: float
     covered_share: float
     deaths_low: int | None
@@ -53,7 +47,19 @@ class Cell:
     incidents_possible: int
     refused_pending: int
     incidents_without_toll: int | None
-    reasons: list[Any]
+    reasons: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Cell(Judged):
+    """Region and truce-day of the grid.
+
+    ``counted`` is the figure held against the limit: the sure incidents, or a bulletin's count. It is None where
+    that bulletin is missing. ``counted_possible`` is the number of possible incidents that may add to it.
+    """
+
+    counted: int | None
+    counted_possible: int
 
 
 @dataclass(frozen=True)

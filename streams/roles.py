@@ -55,7 +55,7 @@ def run_role(role: Role, settings: Settings) -> None:
     failpoints.arm(settings.failpoint)
     agreement = load_agreement(settings.agreement)
     gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
-    topics = Topics(settings.topic_prefix, settings.partitions)
+    topics = settings.topics
     broker = cluster(settings)
     specs = topics.specs((agreement.id,), archive=settings.stamps == "archive")
     if role == "ledger":

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.errors import UsageError
 from schemas.failpoints import PATTERN
+from schemas.topics import Topics
 
 PREFIX = "TRUCEWATCH_"
 
@@ -163,6 +164,11 @@ class Settings(BaseSettings):
         None,
         description="For crash tests: the step at which a worker kills itself, `step[:time[:kill\\|stop\\|hold]]`.",
     )
+
+    @property
+    def topics(self) -> Topics:
+        """Topics of the deployment."""
+        return Topics(self.topic_prefix, self.partitions)
 
     @classmethod
     def settings_customise_sources(

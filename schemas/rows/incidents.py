@@ -111,17 +111,7 @@ class Linkable(NamedTuple):
     @property
     def adds(self) -> Contribution:
         """What it adds to its region and truce-day as an incident of its own."""
-        return Contribution(
-            self.region,
-            self.truce_day,
-            self.occurred_from,
-            self.kind,
-            self.in_scope,
-            self.deaths_low,
-            self.deaths_best,
-            self.deaths_high,
-            self.occurred_to,
-        )
+        return _adds(self)
 
 
 class Claim(NamedTuple):
@@ -160,17 +150,7 @@ class LinkedIncident(NamedTuple):
     @property
     def adds(self) -> Contribution:
         """What it adds to its region and truce-day, if it is counted."""
-        return Contribution(
-            self.region,
-            self.truce_day,
-            self.occurred_from,
-            self.kind,
-            self.in_scope,
-            self.deaths_low,
-            self.deaths_best,
-            self.deaths_high,
-            self.occurred_to,
-        )
+        return _adds(self)
 
 
 class LinkedReport(NamedTuple):
@@ -194,3 +174,17 @@ class LinkedReport(NamedTuple):
     seconds: int | None
     metres: int | None
     certainty: str | None
+
+
+def _adds(incident: Linkable | LinkedIncident) -> Contribution:
+    return Contribution(
+        incident.region,
+        incident.truce_day,
+        incident.occurred_from,
+        incident.kind,
+        incident.in_scope,
+        incident.deaths_low,
+        incident.deaths_best,
+        incident.deaths_high,
+        incident.occurred_to,
+    )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from sinks.verify.comparison import Comparison
 from sinks.verify.difference import Difference, Row
 from sinks.verify.published import Published
-from sinks.verify.recorded import UNNAMED
 
 _OFFSETS = """
 select fact_offset, 'reports' as of from reports union all select fact_offset, 'rejects' from rejects
@@ -34,14 +33,13 @@ group by tick_offset order by all
 """  # noqa: S608 - the text above
 
 #: Of every source the offset read next, as recorded and as its rows come to, and whether some name no known log.
-_SOURCES = f"""
+_SOURCES = """
 with told as (from recorded.sink_offsets where role = 'source'),
 single as (select topic, partition, case when count(*) = 1 then min(log_identity) end as log from told group by all),
 made as (
     select made.topic, made.partition, max(next_offset) as least,
         -- Rows that name no log are of the partition's only one, or of one that is not known.
-        case when (log_identity <> '' and log_identity not like '{UNNAMED}%') or single.topic is null
-            then log_identity else log end as log
+        case when log_identity <> '' or single.topic is null then log_identity else log end as log
     from rebuilt.sink_offsets made left join single on single.topic = made.topic and single.partition = made.partition
     where role = 'source' group by all
 )
@@ -49,7 +47,7 @@ select topic, partition, log, told.next_offset, coalesce(least, 0),
     (topic, partition) in (select (topic, partition) from made where log is null)
 from (select topic, partition, log_identity as log, next_offset from told) told
 full join (from made where log is not null) using (topic, partition, log) order by all
-"""  # noqa: S608 - the text above
+"""
 
 
 def check_offsets(file: Published) -> Iterator[Difference]:
@@ -108,12 +106,6 @@ def check_sources(file: Published, both: Comparison) -> Iterator[Difference]:
     for topic, partition in file.select("select topic, partition from sink_offsets where role = 'facts'"):
         named = topic.endswith(ending)
         yield from Row("sink_offsets", topic, partition).claim("topic", topic, named, f"a name that ends with {ending}")
-    unnamed = file.select(
-        "select fact_offset from reports where source_log is null "
-        "and fact_offset > (select min(fact_offset) from reports where source_log is not null) order by all"
-    )
-    for (offset,) in unnamed:
-        yield Row("reports", f"offset {offset}").differs("source_log", None, "a log, as rows before it name theirs")
     loose = file.log_start > 0 or file.select("select coalesce(sum(duplicate + outside), 0) from feeds")[0][0] > 0
     for topic, partition, log, read, least, unknown in both.select(_SOURCES):
         bounded = loose or unknown

@@ -14,7 +14,6 @@ from sinks.faults import duckdb_path, mapped
 from sinks.verify.difference import Difference, Row
 from sinks.verify.not_rebuilt import LEFT_OUT, OF_THE_PAST, RECOUNTED, SENTENCES
 from sinks.verify.published import CONFIG
-from sinks.verify.recorded import UNNAMED
 
 #: Rows of one table that differ and are read, on either side.
 MOST_READ = 2_000
@@ -26,10 +25,6 @@ _PRIMARY_KEYS = """
 select table_name, constraint_column_names from duckdb_constraints()
 where database_name = 'rebuilt' and constraint_type = 'PRIMARY KEY'
 """
-#: Rows of versions before 3 name no log, or one that the rebuild called by a name of its own.
-_COMPARED = {
-    "source_log": f"if(starts_with(source_log, '{UNNAMED}'), '', coalesce(source_log, ''))",
-}
 #: Rows that are compared where not all are: others stand for records that leave no row.
 _ROWS = {
     "feeds": "accepted + corrected + retracted + superseded + rejected > 0",
@@ -80,8 +75,8 @@ class Comparison:
             where: condition of the rows that are compared.
         """
         columns = [name for name in self._types[table] if name not in without]
-        values = [_COMPARED.get(name, f'"{name}"') for name in columns]
-        hashed = f"hash({', '.join(values)})"
+        values = ", ".join(f'"{name}"' for name in columns)
+        hashed = f"hash({values})"
         sides = [f'{side}."{table}" where {where}' for side in ("recorded", "rebuilt")]
         told, made = (f"select {hashed} as h from {side}" for side in sides)  # noqa: S608 - the catalogue's names
         # A row may be a megabyte: rows are compared by their hashes, and only those that differ are read.

@@ -14,9 +14,6 @@ from sinks.verify.published import Published
 CHUNK = 10_000
 CHUNK_BYTES = 64 * 1_048_576
 
-#: How the log of a source topic is called that its rows do not name, and that is not the topic's first.
-UNNAMED = "?"
-
 #: First and last offset of so many records.
 _CHUNKS = f"""
 select min(fact_offset), max(fact_offset) from (

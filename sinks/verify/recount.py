@@ -3,8 +3,7 @@
 Nothing is kept between two judgements and nothing is updated: every number is a fresh count over plain lists.
 That makes it slow and easy to believe, which is the point: the ledger must agree with it to the last row.
 
-``recount`` judges everything at one moment and is what property tests compare a ledger with; ``judge`` judges
-one region and truce-day from reports the caller has already picked out.
+``judge`` judges one region and truce-day from reports the caller has already picked out.
 """
 
 from __future__ import annotations
@@ -20,21 +19,18 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.truceday import MICROS_PER_HOUR, Micros
 from sinks.verify.bulletins import (
-    bulletin_limit,
     contesting,
     count,
     judge_by_bulletin,
     longer_ones,
     measuring,
-    of_days,
     used,
 )
 from sinks.verify.convoys import AccessLeg, Leg, judge_access
 from sinks.verify.days import Days
-from sinks.verify.history import NaiveReport, present
+from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import NaiveIncident, toll_sums
-from sinks.verify.linking import NOW, Linking
-from sinks.verify.refused import NONE_REFUSED, NaiveRefused, NaiveReject, RefusedOfDay, by_day
+from sinks.verify.refused import NONE_REFUSED, NaiveRefused
 from sinks.verify.wording import Reason, minute, violence_reason
 
 EVIDENCE = 10
@@ -78,62 +74,6 @@ class NaiveStreak(NamedTuple):
     days: int
     ended_day: date | None
     ended_by: str | None
-
-
-def recount(
-    agreement: Agreement,
-    reports: Sequence[NaiveReport],
-    now: Micros,
-    before: int | None = None,
-    rejects: Iterable[NaiveReject] = (),
-) -> dict[tuple[str, date], NaiveVerdict]:
-    """Judge every region and truce-day as a tick at offset ``before`` must, its time being ``now``.
-
-    ``reports`` may hold revisions in any order. Empty while ``now`` lies before the truce took effect.
-    """
-    days = Days.of(agreement)
-    counting = present(reports, before)
-    notices = [report for report in counting if report.type == "coverage"]
-    steps = [report for report in counting if report.type == "convoy"]
-    linking = Linking(agreement, days, reports)
-    incidents: dict[tuple[str, date], list[NaiveIncident]] = {}
-    for incident in linking.incidents(NOW if before is None else before):
-        incidents.setdefault((incident.content.region, incident.content.truce_day), []).append(incident)
-    refused = by_day(rejects)
-    verdicts = {}
-    for region in agreement.regions:
-        of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
-        limit = violence_limit(agreement, of_baseline)
-        told = of_days(days, region, counting)
-        if agreement.violence.bulletins_of:
-            limit = bulletin_limit(agreement, days, region, of_baseline, measuring(agreement, told))
-        of_region = [each for (where, _), told in incidents.items() if where == region for each in told]
-        long = [each for each in of_region if is_long(agreement, each)]
-        watching = [notice for notice in notices if region in notice.regions]
-        reports = [each for each in counting if each.type == "incident" and region in each.regions]
-        for day in days.judged(agreement, now):
-            of_day = incidents.get((region, day), [])
-            tellers = {
-                each.feed for each in reports if days.holding_most(each.occurred_from, each.occurred_to)[0] == day
-            }
-            pending = RefusedOfDay(agreement, refused.get((region, day), ())).at(NOW if before is None else before)
-            verdicts[region, day] = judge(
-                agreement,
-                days,
-                region,
-                day,
-                now,
-                limit,
-                of_day,
-                watching,
-                steps,
-                told,
-                tellers,
-                long,
-                pending,
-                counting,
-            )
-    return verdicts
 
 
 def judge(

@@ -8,23 +8,17 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.agreement_file import load_agreement, shipped_agreements
 from schemas.errors import UsageError
 from schemas.gazetteer_file import gazetteer_bytes, parse_gazetteer, shipped_gazetteers
 from schemas.placenames import words_of
 from streams.cli import options
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 from streams.cli.writing import write_new
 from streams.countries.agreement import MARK, Terms, agreement_text, zone_of
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="Draft the agreement of another truce.",
-)
+app = options.group("Draft the agreement of another truce.")
 
 _LOCAL_TIME = "write local time without an offset, such as 2026-03-01T06:00"
 
@@ -80,10 +74,9 @@ def init(
     if as_json:
         print_json({"written": str(out), "id": terms.id, "time_zone": terms.time_zone, "choices": choices})
         return
-    console = answers()
-    console.print(Text(f"{out}: agreement {terms.id}, {len(places.regions)} regions, {terms.time_zone}"))
-    console.print(Text(f"  {choices} choices are yours: look for '{MARK}' in it"))
-    console.print(Text(f"  then: trucewatch check-config --agreement {out}"))
+    answer(f"{out}: agreement {terms.id}, {len(places.regions)} regions, {terms.time_zone}")
+    answer(f"  {choices} choices are yours: look for '{MARK}' in it")
+    answer(f"  then: trucewatch check-config --agreement {out}")
 
 
 def _local(given: str, option: str) -> datetime:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 
 import typer
-from rich.text import Text
 
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
@@ -15,7 +14,7 @@ from schemas.receivers import load_receivers
 from schemas.truceday import LONGEST_BULLETIN, MICROS_PER_HOUR
 from streams.cli import options
 from streams.cli.brokers import knock
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 from streams.ops.wording import counted
 from streams.security import for_own_broker
 from streams.settings import Settings, load, variable
@@ -58,23 +57,22 @@ def check_config(
             }
         )
         raise typer.Exit(0)
-    console = answers()
-    console.print(Text("Settings", style="bold"))
+    answer("Settings", style="bold")
     for name, origin in origins.items():
         value = getattr(settings, name)
-        console.print(Text(f"  {name:16} {'none' if value is None else value}  ({origin})"))
-    console.print(Text(f"\nAgreement {judged.id}", style="bold"))
+        answer(f"  {name:16} {'none' if value is None else value}  ({origin})")
+    answer(f"\nAgreement {judged.id}", style="bold")
     for line in rules_in_words(judged):
-        console.print(Text(f"  {line}"))
+        answer(f"  {line}")
     if unnamed:
-        console.print(Text(f"  Regions the gazetteer does not know: {', '.join(unnamed)}"))
+        answer(f"  Regions the gazetteer does not know: {', '.join(unnamed)}")
     if strangers:
-        console.print(Text(f"  Named by the agreement, and by none of its parties: {', '.join(strangers)}"))
+        answer(f"  Named by the agreement, and by none of its parties: {', '.join(strangers)}")
     if notes:
-        console.print(Text("\nBoundaries", style="bold"))
+        answer("\nBoundaries", style="bold")
     for note in notes:
-        console.print(Text(f"  {note}"))
-    console.print(Text("\nAll of it is in order."))
+        answer(f"  {note}")
+    answer("\nAll of it is in order.")
 
 
 def rules_in_words(agreement: Agreement) -> list[str]:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from schemas.boundaries import load_boundaries
 from schemas.errors import UsageError
 from sinks.reading import region_spellings
 from sinks.selecting import Connection
 from streams.cli import options
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 from streams.cli.published import published_copies, published_file
 from streams.ops.published import opened_copy
 from streams.ops.wording import counted
@@ -86,7 +85,7 @@ def export(
         print_json({"folder": str(to or folder), "exported": found})
     else:
         rows = counted(sum(each.rows for each in found), "row")
-        answers().print(Text(f"{counted(len(found), 'table')} and views with {rows} in {to or folder}"))
+        answer(f"{counted(len(found), 'table')} and views with {rows} in {to or folder}")
 
 
 def _uploading(address: str, *, force: bool) -> AbstractContextManager[Path]:

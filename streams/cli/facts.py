@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from schemas.agreement_file import load_agreement
-from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
 from streams.cli.output import print_json_line
@@ -33,7 +32,7 @@ def facts(
       trucewatch facts --broker kafka://kafka-1:9092 --from 1200
     """
     settings = load({"broker": broker, "agreement": agreement})
-    topic = Topics(settings.topic_prefix).facts(load_agreement(settings.agreement).id)
+    topic = settings.topics.facts(load_agreement(settings.agreement).id)
     asyncio.run(_print(required_broker(settings, "facts"), topic, first))
 
 

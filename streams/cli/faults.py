@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.text import Text
-
-from streams.cli.output import answers, news
+from streams.cli.output import answer, notice
 from streams.feeds.dry_run import Fault
 from streams.feeds.mapping.read import Notes
 from streams.ops.wording import counted
@@ -21,19 +19,18 @@ _MOST_CHARACTERS = 80
 
 def show_faults(found: Sequence[Fault]) -> None:
     """Print where each report is wrong: its line, and the cells with their reason and remedy."""
-    console = answers()
     for fault in found[:_MOST_SHOWN]:
         who = f" ({fault.feed or '?'}/{fault.report_id or '?'})" if fault.feed or fault.report_id else ""
         where = f"{fault.file}, line {fault.line}{who}: {fault.code}"
         if not fault.cells:
-            console.print(Text(f"{where}\n  {fault.hint}"))
+            answer(f"{where}\n  {fault.hint}")
             continue
-        console.print(Text(where))
+        answer(where)
         for reason, cells in groupby(fault.cells, lambda cell: (cell.reason, cell.remedy)):
             said = ", ".join(f"column {cell.column!r} holds {_shortened(cell.cell)!r}" for cell in cells)
-            console.print(Text(f"  {said}: {reason[0]}; {reason[1]}"))
+            answer(f"  {said}: {reason[0]}; {reason[1]}")
     if len(found) > _MOST_SHOWN:
-        console.print(Text(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all"))
+        answer(f"... and {len(found) - _MOST_SHOWN:,} more; --json lists them all")
 
 
 def _shortened(cell: str) -> str:
@@ -50,7 +47,7 @@ def say_notes(notes: Mapping[str, Notes]) -> None:
     for file, of in notes.items():
         if of.skipped:
             left_out = ", ".join(f"{count:,} of {what}" for what, count in of.skipped.most_common())
-            news().print(Text(f"{file}: {counted(of.skipped.total(), 'row')} left out by the mapping: {left_out}"))
+            notice(f"{file}: {counted(of.skipped.total(), 'row')} left out by the mapping: {left_out}")
         say_unread(file, of)
 
 
@@ -59,6 +56,6 @@ def say_unread(file: str, notes: Notes) -> None:
     if notes.formulas:
         where = ", ".join(f"{count:,} in {column!r}" for column, count in notes.formulas.most_common())
         said = f"{counted(notes.formulas.total(), 'formula')} without a stored result: {where}"
-        news().print(Text(f"{file}: {said}; open the workbook, let it calculate, and save it"))
+        notice(f"{file}: {said}; open the workbook, let it calculate, and save it")
     if notes.misspelt:
-        news().print(Text(f"{file}: has no column {', '.join(notes.misspelt)}"))
+        notice(f"{file}: has no column {', '.join(notes.misspelt)}")

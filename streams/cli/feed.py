@@ -12,20 +12,18 @@ from typing import IO, Annotated
 
 import orjson
 import typer
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from schemas.agreement import Agreement
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
-from schemas.gazetteer import load_gazetteer
 from schemas.receipts import REJECTED
-from schemas.topics import Topics
 from streams.cli import options
+from streams.cli.bars import bars
 from streams.cli.brokers import required_broker
 from streams.cli.faults import json_of, say_notes, say_unread, show_faults
 from streams.cli.outbox import KEPT_AT_ONCE, keep_and_send
-from streams.cli.output import answers, news, print_json, print_json_line, reader_gone, say_missing
+from streams.cli.output import answer, notice, print_json, print_json_line, reader_gone, say_missing
 from streams.cli.receipts import shower
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.fates import Fates, publish_and_wait
@@ -35,7 +33,7 @@ from streams.feeds.readers import check_there, missing_companions, notes_on, rea
 from streams.feeds.recorded import STDIN, Named
 from streams.feeds.release import read_release
 from streams.feeds.summary import Summary
-from streams.intake.examine import Examiner
+from streams.intake.examine import examiner_of
 from streams.ops.published import copy_path
 from streams.ops.wording import counted
 from streams.settings import Settings, load
@@ -130,8 +128,7 @@ def _try(
     *,
     as_json: bool,
 ) -> None:
-    gazetteer = load_gazetteer(agreement.gazetteer, settings.boundaries)
-    examiner = Examiner([agreement], gazetteer, "clock")
+    examiner = examiner_of(agreement, settings.boundaries)
     found: list[Fault] = []
     checked = 0
     summary = _summary(copy_path(settings.data, agreement.id))
@@ -168,15 +165,14 @@ def _summary(copy: Path) -> Summary:
 
 
 def _show(found: list[Fault], checked: int, summary: Summary) -> None:
-    console = answers()
     show_faults(found)
     for what, counts in summary.parts():
         listed = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
         more = f", and {len(listed) - _MOST_COUNTED:,} more" if len(listed) > _MOST_COUNTED else ""
-        console.print(Text(f"{what}: " + ", ".join(f"{n:,} {name}" for name, n in listed[:_MOST_COUNTED]) + more))
+        answer(f"{what}: " + ", ".join(f"{n:,} {name}" for name, n in listed[:_MOST_COUNTED]) + more)
     if summary.unwatched:
-        console.print(Text(f"feeds without a watch in these files: {', '.join(summary.unwatched)}"))
-    console.print(Text(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent."))
+        answer(f"feeds without a watch in these files: {', '.join(summary.unwatched)}")
+    answer(f"{counted(checked, 'report')} checked, {len(found):,} would be rejected. Nothing was sent.")
 
 
 def send_reports(
@@ -197,7 +193,7 @@ def send_reports(
     fates = None if wait_seconds is None else Fates(shower(settings, as_json=as_json), agreement, wait_seconds)
     _check_receipts(files, receipts)
     broker = required_broker(settings, "publish")
-    topics = Topics(settings.topic_prefix, settings.partitions)
+    topics = settings.topics
     sent = 0
     with ExitStack() as stack:
         out = _receipts(stack, receipts)
@@ -225,15 +221,11 @@ def send_reports(
             reader_gone()
     if not as_json:
         spread = ", ".join(f"{count:,} to {topic}" for topic, count in sorted(done.by_topic.items()))
-        news().print(
-            Text(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}")
-        )
+        notice(f"{counted(done.reports, 'report')} published and acknowledged{': ' + spread if spread else ''}")
     if fates is not None:
         _say_fates(fates, as_json=as_json)
     elif not as_json:
-        news().print(
-            Text("acknowledged is not yet accepted: --wait, or `trucewatch receipts FEED`, tells what became of them")
-        )
+        notice("acknowledged is not yet accepted: --wait, or `trucewatch receipts FEED`, tells what became of them")
     elif receipts != STDIN:
         print_json({"published": done.reports, "by_topic": dict(done.by_topic)})
 
@@ -243,7 +235,7 @@ def _say_fates(fates: Fates, *, as_json: bool) -> None:
         print_json_line({"outcomes": dict(fates.outcomes)})
     else:
         told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(fates.outcomes.items()))
-        news().print(Text(told or "nothing was sent, so there is nothing to wait for"))
+        notice(told or "nothing was sent, so there is nothing to wait for")
     if fates.outcomes[REJECTED]:
         raise typer.Exit(1)
 
@@ -265,8 +257,7 @@ def _receipts(stack: ExitStack, path: Path | None) -> IO[bytes] | None:
 @contextmanager
 def _counting(verb: str) -> Iterator[Callable[[int], None]]:
     """A count that runs on a terminal while reports pass."""
-    console = news()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bars(*columns) as progress:
         task = progress.add_task(verb, total=None)
         yield lambda done: progress.update(task, completed=done)

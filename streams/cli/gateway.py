@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.errors import UsageError
 from streams import log
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import news, print_json
+from streams.cli.output import notice, print_json
 from streams.cli.run import per_agreement
 from streams.settings import load, variable
 
@@ -98,4 +97,4 @@ def token_command(
         print_json({"token": made, "feeds": feeds})
         return
     typer.echo(made)
-    news().print(Text(f"publishes as {', '.join(feeds)}; {path} has its hash, and nobody can show it again"))
+    notice(f"publishes as {', '.join(feeds)}; {path} has its hash, and nobody can show it again")

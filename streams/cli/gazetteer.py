@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.gazetteer import load_gazetteer
 from schemas.time_zones import time_zone
 from streams.cli import options
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 from streams.cli.writing import write_new
 from streams.countries.areas import Wanted, read_country
 from streams.countries.columns import Named
@@ -20,12 +19,7 @@ from streams.countries.gazetteer import draft_gazetteer
 from streams.countries.gazetteer_text import gazetteer_text
 from streams.ops.wording import counted
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="Draft the gazetteer of another country.",
-)
+app = options.group("Draft the gazetteer of another country.")
 
 
 @app.callback()
@@ -84,13 +78,12 @@ def init(
         print_json({"written": str(out), "gazetteer": draft.file.model_dump(mode="json"), "notes": draft.notes})
         return
     made = draft.file
-    console = answers()
     kinds = [counted(len(made.regions), "region"), counted(len(made.places), "place")]
-    console.print(Text(f"{out}: {made.country}, {', '.join(kinds)}"))
+    answer(f"{out}: {made.country}, {', '.join(kinds)}")
     for region in made.regions:
         local = f" ({region.local})" if region.local else ""
         beside = f", beside {', '.join(region.neighbours)}" if region.neighbours else ""
-        console.print(Text(f"  {region.pcode} {region.english}{local}{beside}"))
+        answer(f"  {region.pcode} {region.english}{local}{beside}")
     for note in draft.notes:
-        console.print(Text(f"  {note}"))
-    console.print(Text(f"  then: trucewatch agreement init --gazetteer {out} --effective TIME --days N -o FILE"))
+        answer(f"  {note}")
+    answer(f"  then: trucewatch agreement init --gazetteer {out} --effective TIME --days N -o FILE")

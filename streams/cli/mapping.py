@@ -14,10 +14,9 @@ from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
-from schemas.gazetteer import load_gazetteer
 from streams.cli import options
 from streams.cli.faults import json_of, say_notes, show_faults
-from streams.cli.output import answers, news, print_json
+from streams.cli.output import answer, answers, notice, print_json
 from streams.feeds.dry_run import faults
 from streams.feeds.mapping.load import shipped_text
 from streams.feeds.mapping.read import Notes
@@ -25,11 +24,11 @@ from streams.feeds.mapping.suggest import suggest
 from streams.feeds.mapping.template import write_template
 from streams.feeds.readers import format_by, notes_on, read_all
 from streams.feeds.recorded import Recorded
-from streams.intake.examine import Examiner
+from streams.intake.examine import examiner_of
 from streams.ops.wording import one_line
 from streams.settings import load
 
-app = typer.Typer(no_args_is_help=True, help="Draft a mapping of a table's columns, and try it.")
+app = options.group("Draft a mapping of a table's columns, and try it.")
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="A table, plain, .gz, .zst or .zip.")]
 
@@ -67,7 +66,7 @@ def template_command(
     if as_json:
         print_json({"written": str(file)})
     else:
-        news().print(Text(f"{file}: written; `trucewatch publish` knows it by its columns"))
+        notice(f"{file}: written; `trucewatch publish` knows it by its columns")
 
 
 @app.command("show")
@@ -108,7 +107,7 @@ def check_command(
     judged = load_agreement(settings.agreement)
     stated = format_by(mapping)
     found = list(islice(read_all([file], stated, judged.calendar.time_zone), rows))
-    examiner = Examiner([judged], load_gazetteer(judged.gazetteer, settings.boundaries), "clock")
+    examiner = examiner_of(judged, settings.boundaries)
     refused = [fault for fault in faults(found, examiner) if fault is not None]
     # A cell that is no value is passed on as written, and intake may take it.
     told = {fault.line for fault in refused}
@@ -130,7 +129,7 @@ def _say_lacking(notes: Mapping[str, Notes]) -> None:
     say_notes(notes)
     for file, of in notes.items():
         if lacking := [column for column, guess in of.lacking.items() if not guess]:
-            news().print(Text(f"{file}: lacks columns that the mapping can do without: {', '.join(lacking)}"))
+            notice(f"{file}: lacks columns that the mapping can do without: {', '.join(lacking)}")
 
 
 def _show(found: list[Recorded], doubtful: list[Recorded]) -> None:
@@ -143,7 +142,7 @@ def _show(found: list[Recorded], doubtful: list[Recorded]) -> None:
     for each in doubtful:
         for fault in each.faults:
             said = f"line {each.line}, column {fault.column!r} holds {fault.cell!r}: {fault.reason}; {fault.remedy}"
-            console.print(Text(one_line(said)))
+            answer(one_line(said))
 
 
 def _paths(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -9,14 +9,13 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from schemas.receivers import KINDS, Receiver, Receivers, load_receivers
 from streams import log
 from streams.cli import options
-from streams.cli.output import answers, print_json, print_json_line
+from streams.cli.output import answer, print_json, print_json_line
 from streams.cli.processes import end_with_parent
 from streams.ops.published import copy_path
 from streams.settings import load, variable
@@ -78,7 +77,7 @@ def _show(rules: Receivers, *, as_json: bool) -> None:
     for each in rules.receivers:
         told = ", ".join(kind for kind in KINDS if kind in each.events)
         where = ", ".join(sorted(each.regions)) or "all regions"
-        answers().print(Text(f"{each.name}  {each.host}  {told}; {where}"))
+        answer(f"{each.name}  {each.host}  {told}; {where}")
 
 
 def _described(receiver: Receiver) -> dict[str, object]:

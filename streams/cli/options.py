@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -87,6 +87,26 @@ Map = Annotated[
     str | None,
     typer.Option("--map", metavar="FILE", help="Mapping of the files' columns: a TOML file, or one that comes along."),
 ]
+
+
+def day_option(name: str, said: str) -> Any:
+    """Return the option of a truce-day, by the date it starts on."""
+    return typer.Option(name, metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help=said)
+
+
+def check_span(first: datetime | None, last: datetime | None) -> None:
+    """Refuse a span of days that ends before it begins.
+
+    Raises:
+        UsageError: it does.
+    """
+    if first and last and first > last:
+        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+
+
+def group(said: str) -> typer.Typer:
+    """Return an empty group of commands, with its help."""
+    return typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help=said)
 
 
 def stated(file_format: str | None, mapping: str | None) -> Stated:

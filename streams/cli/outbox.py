@@ -9,7 +9,6 @@ from itertools import islice, tee
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas import failpoints
 from schemas.agreement import Agreement
@@ -18,26 +17,20 @@ from schemas.errors import BrokerUnavailable, UsageError
 from schemas.gazetteer import load_gazetteer
 from schemas.receipts import REJECTED, Receipt, called_in
 from schemas.rejects import RejectCode
-from schemas.topics import Topics
 from sinks.outbox import Entering, Kept, Outbox
 from streams.cli import options
 from streams.cli.brokers import required_broker
 from streams.cli.faults import json_of, show_faults
-from streams.cli.output import answers, news, print_json, print_json_line
+from streams.cli.output import answer, notice, print_json, print_json_line
 from streams.feeds.dry_run import Fault, faults
 from streams.feeds.outbox import send, watch
 from streams.feeds.receipts import in_words
 from streams.feeds.recorded import Named
-from streams.intake.examine import Examiner
+from streams.intake.examine import Examiner, examiner_of
 from streams.ops.wording import counted
 from streams.settings import Settings, load, variable
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="List, send, watch and send again the reports that `publish --outbox` kept.",
-)
+app = options.group("List, send, watch and send again the reports that `publish --outbox` kept.")
 
 #: Reports checked and kept by one transaction.
 KEPT_AT_ONCE = 500
@@ -74,7 +67,7 @@ def send_command(outbox: options.Outbox = None, broker: options.Broker = None, a
     if as_json:
         print_json({"sent": sent})
     else:
-        news().print(Text(f"{counted(sent, 'report')} sent; `trucewatch outbox watch` tells what became of them"))
+        notice(f"{counted(sent, 'report')} sent; `trucewatch outbox watch` tells what became of them")
 
 
 @app.command("watch")
@@ -103,7 +96,7 @@ def retry_command(numbers: _Numbers = None, outbox: options.Outbox = None, as_js
     if as_json:
         print_json({"drafts": again})
     else:
-        news().print(Text(f"{counted(again, 'report')} to be sent again by `trucewatch outbox send`"))
+        notice(f"{counted(again, 'report')} to be sent again by `trucewatch outbox send`")
 
 
 def keep_and_send(
@@ -121,7 +114,7 @@ def keep_and_send(
         Exit: a report would be refused and was not kept, or was sent and refused.
         StoreFull, StoreUnavailable: the outbox keeps those before.
     """
-    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+    examiner = examiner_of(agreement, settings.boundaries)
     refused: list[Fault] = []
     with _opened(settings) as outbox:
         new = 0
@@ -167,14 +160,14 @@ def _send_if_possible(settings: Settings, outbox: Outbox) -> int | None:
     try:
         return _send(settings, outbox)
     except BrokerUnavailable as error:
-        news().print(Text(f"trucewatch: {error}"))
+        notice(f"trucewatch: {error}")
         return None
 
 
 def _send(settings: Settings, outbox: Outbox) -> int:
     broker = required_broker(settings, "outbox send")
     with outbox.sending():
-        return asyncio.run(send(outbox, broker, _topics(settings), settings.broker_patience_seconds))
+        return asyncio.run(send(outbox, broker, settings.topics, settings.broker_patience_seconds))
 
 
 def _watch(settings: Settings, outbox: Outbox, wait_seconds: float | None, *, as_json: bool) -> None:
@@ -190,7 +183,7 @@ def _watch(settings: Settings, outbox: Outbox, wait_seconds: float | None, *, as
         else:
             shown(told)
 
-    asyncio.run(watch(outbox, broker, _topics(settings), show, wait_seconds, settings.broker_patience_seconds))
+    asyncio.run(watch(outbox, broker, settings.topics, show, wait_seconds, settings.broker_patience_seconds))
     if not as_json:
         _say_counts(outbox.counts())
     if refused:
@@ -209,19 +202,13 @@ def _opened(settings: Settings) -> Iterator[Outbox]:
         outbox.close()
 
 
-def _topics(settings: Settings) -> Topics:
-    return Topics(settings.topic_prefix, settings.partitions)
-
-
 def _shower(settings: Settings) -> Callable[[Kept], None]:
     """Return a function that prints a report of an outbox as one line."""
-    gazetteer = load_gazetteer(load_agreement(settings.agreement).gazetteer, settings.boundaries)
-    names = {pcode: spellings[0] for pcode, spellings in gazetteer.spellings().items() if spellings}
-    console = answers()
+    names = load_gazetteer(load_agreement(settings.agreement).gazetteer, settings.boundaries).names()
 
     def show(kept: Kept) -> None:
         name = f"{kept.feed}/{kept.report_id}@{kept.revision}"
-        console.print(Text(f"{kept.number:>5}  {name}  {_fate(kept, names.get(kept.region or '', kept.region))}"))
+        answer(f"{kept.number:>5}  {name}  {_fate(kept, names.get(kept.region or '', kept.region))}")
 
     return show
 
@@ -246,16 +233,14 @@ def _json_of(kept: Kept) -> dict[str, object]:
 
 
 def _say_counts(counts: dict[str, int]) -> None:
-    news().print(Text(", ".join(f"{count:,} {state}" for state, count in counts.items()) or "the outbox is empty"))
+    notice(", ".join(f"{count:,} {state}" for state, count in counts.items()) or "the outbox is empty")
 
 
 def _say_kept(new: int, sent: int | None, refused: list[Fault]) -> None:
     show_faults(refused)
     left = f"; {len(refused):,} left out that intake would refuse" if refused else ""
-    news().print(Text(f"{counted(new, 'report')} kept that {'was' if new == 1 else 'were'} not there before{left}"))
+    notice(f"{counted(new, 'report')} kept that {'was' if new == 1 else 'were'} not there before{left}")
     if sent is None:
-        news().print(Text("nothing was sent; `trucewatch outbox send` does it when the line is up"))
+        notice("nothing was sent; `trucewatch outbox send` does it when the line is up")
     else:
-        news().print(
-            Text(f"{counted(sent, 'report')} sent and acknowledged, which is not yet accepted: `outbox watch` tells")
-        )
+        notice(f"{counted(sent, 'report')} sent and acknowledged, which is not yet accepted: `outbox watch` tells")

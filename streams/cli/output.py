@@ -82,10 +82,20 @@ def news() -> SafeConsole:
     return SafeConsole(to_stderr=True, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
+def answer(text: str, style: str = "") -> None:
+    """Print a line of what the person asked for."""
+    answers().print(Text(text, style))
+
+
+def notice(text: str) -> None:
+    """Print a line of news."""
+    news().print(Text(text))
+
+
 def say_missing(notes: Iterable[str]) -> None:
     """Say which files of a format's lie not where they would be read; the command goes on without them."""
     for note in notes:
-        news().print(Text(f"trucewatch: {note}"))
+        notice(f"trucewatch: {note}")
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from streams.cli.exit_reason import exit_reason
-from streams.cli.processes import worker_environment
+from streams.cli.processes import close_pipes, started
 from streams.cli.restarts import FORGIVEN_SECONDS, PAUSES, Say
 from streams.settings import Settings
 
@@ -91,9 +91,7 @@ class PageProcess:
         self._process.wait()
         for reader in self._readers:
             reader.join(timeout=5)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        close_pipes(self._process)
 
     def _ended(self, say: Say, now: float, code: int) -> None:
         self._restarts = [at for at in self._restarts if now - at < FORGIVEN_SECONDS]
@@ -112,16 +110,7 @@ class PageProcess:
     def _start(self) -> None:
         self._told = ()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "streams", self.command, *self._options(), "--until-eof"],
-            env=worker_environment(self._settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        self._process = started(self._settings, self.command, *self._options(), stdout=subprocess.PIPE)
         self._readers = [
             threading.Thread(target=each, name=self.name, daemon=True) for each in (self._hear, self._keep)
         ]

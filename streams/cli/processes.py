@@ -49,18 +49,7 @@ class Worker:
         self._reported = False
         self.probes: str | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._process = subprocess.Popen(
-            # -P: a folder called streams where the command is run must not be taken for the package.
-            [sys.executable, "-P", "-m", "streams", "worker", "--role", role, "--until-eof"],
-            env=worker_environment(settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            # Ctrl-C goes to a whole terminal group: the worker is stopped in order by this process instead.
-            start_new_session=True,
-        )
+        self._process = started(settings, "worker", "--role", role)
         self._reader = threading.Thread(target=self._listen, name=f"worker-{role}", daemon=True)
         self._reader.start()
 
@@ -130,9 +119,7 @@ class Worker:
 
     def _close(self) -> None:
         self._reader.join(timeout=5)
-        for pipe in (self._process.stdin, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        close_pipes(self._process)
 
     def _listen(self) -> None:
         stderr = self._process.stderr
@@ -142,6 +129,29 @@ class Worker:
                 self.probes = address[0]
             if self._echo:
                 sys.stderr.write(line)
+
+
+def started(settings: Settings, *command: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """Start a command of ours as a process that ends with this one, and reads back these settings."""
+    return subprocess.Popen(
+        # -P: a folder called streams where the command is run must not be taken for the package.
+        [sys.executable, "-P", "-m", "streams", *command, "--until-eof"],
+        env=worker_environment(settings),
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # Ctrl-C goes to a whole terminal group: it is stopped in order by this process instead.
+        start_new_session=True,
+    )
+
+
+def close_pipes(process: subprocess.Popen[str]) -> None:
+    """Close what leads to and from a process that has ended."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 @contextmanager

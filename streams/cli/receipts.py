@@ -8,15 +8,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.gazetteer import load_gazetteer
 from schemas.receipts import REJECTED, Receipt
-from schemas.topics import Topics
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, print_json_line
+from streams.cli.output import answer, print_json_line
 from streams.feeds.receipts import called, in_words, reading
 from streams.settings import Settings, load
 
@@ -65,7 +63,7 @@ def show_refusals(settings: Settings, code: str | None, feed: str | None, *, as_
 
 def each_receipt(settings: Settings, purpose: str, show: Callable[[Receipt], None], *, follow: bool = False) -> None:
     """Call ``show`` with every receipt the broker has, and with those to come."""
-    named, topics = required_broker(settings, purpose), Topics(settings.topic_prefix)
+    named, topics = required_broker(settings, purpose), settings.topics
 
     async def read() -> None:
         patience = settings.broker_patience_seconds
@@ -83,12 +81,10 @@ def shower(settings: Settings, *, as_json: bool) -> Callable[[Receipt], None]:
     """Return a function that prints a receipt, with the name of its region."""
     if as_json:
         return lambda receipt: print_json_line(msgspec.to_builtins(receipt))
-    gazetteer = load_gazetteer(load_agreement(settings.agreement).gazetteer, settings.boundaries)
-    names = {pcode: spellings[0] for pcode, spellings in gazetteer.spellings().items() if spellings}
-    console = answers()
+    names = load_gazetteer(load_agreement(settings.agreement).gazetteer, settings.boundaries).names()
 
     def show(receipt: Receipt) -> None:
         region = names.get(receipt.region or "", receipt.region)
-        console.print(Text(f"{called(receipt)}  {in_words(receipt, region)}"))
+        answer(f"{called(receipt)}  {in_words(receipt, region)}")
 
     return show

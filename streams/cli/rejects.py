@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import TrucewatchError, UsageError
-from schemas.gazetteer import load_gazetteer
 from schemas.rejects import MOST_NAME, MOST_REASON, Dismissal
 from schemas.time_zones import time_zone
 from sinks.reading import about
@@ -22,7 +20,7 @@ from sinks.selecting import Connection
 from streams.cli import options
 from streams.cli.brokers import required_broker
 from streams.cli.options import instant_of
-from streams.cli.output import answers, news, print_json
+from streams.cli.output import answer, answers, notice, print_json
 from streams.cli.published import published_copy
 from streams.cli.receipts import show_refusals
 from streams.engine.cluster import Broker
@@ -32,18 +30,13 @@ from streams.feeds.exported import wrap
 from streams.feeds.readers import FORMATS
 from streams.feeds.recorded import opened
 from streams.feeds.redrive import Letter, origin_of, redrive
-from streams.intake.examine import Examiner
+from streams.intake.examine import examiner_of
 from streams.ops.published import opened_copy
 from streams.ops.rejects import listing_json, reject_json, show_reject, show_rejects
 from streams.ops.wording import counted
 from streams.settings import Settings, load
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="List, show, export, publish again and dismiss what was rejected.",
-)
+app = options.group("List, show, export, publish again and dismiss what was rejected.")
 
 _EXPORTED_AT_ONCE = 100
 _UTC = time_zone("UTC")
@@ -166,7 +159,7 @@ def export_command(
         left = f"; {counted(cut, 'record')} too large to be kept whole left out" if cut else ""
         left += f"; {before:,} left out that had been published again before" if before else ""
         left += f"; {dismissed:,} left out that were dismissed" if dismissed else ""
-        answers().print(Text(f"{counted(written, 'reject')} written to {file}{left}"))
+        answer(f"{counted(written, 'reject')} written to {file}{left}")
 
 
 @app.command("redrive")
@@ -282,7 +275,7 @@ def _refuse(letters: list[Letter], *, again: bool) -> None:
 
 def _try(settings: Settings, letters: list[Letter], *, as_json: bool) -> None:
     agreement = load_agreement(settings.agreement)
-    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+    examiner = examiner_of(agreement, settings.boundaries)
     read_at = time.time_ns() // 1_000
     faults = []
     for letter in letters:
@@ -293,9 +286,9 @@ def _try(settings: Settings, letters: list[Letter], *, as_json: bool) -> None:
         print_json({"checked": len(letters), "would_reject": len(faults), "faults": faults})
     else:
         for fault in faults:
-            answers().print(Text(f"{fault['id']}: {fault['code']}\n  {fault['hint']}"))
+            answer(f"{fault['id']}: {fault['code']}\n  {fault['hint']}")
         told = f"{counted(len(letters), 'reject')} checked, {len(faults):,} would be rejected again. Nothing was sent."
-        answers().print(Text(told))
+        answer(told)
     if faults:
         raise typer.Exit(1)
 
@@ -315,9 +308,9 @@ def _send(broker: Broker, letters: list[Letter], left_out: int, *, as_json: bool
         if left_out
         else ""
     )
-    answers().print(Text(f"{counted(len(sent), 'reject')} published again{left}"))
+    answer(f"{counted(len(sent), 'reject')} published again{left}")
     if sent:
-        news().print(Text("`trucewatch rejects list` tells what became of them"))
+        notice("`trucewatch rejects list` tells what became of them")
 
 
 @app.command("dismiss")
@@ -389,7 +382,7 @@ def _send_dismissals(
         print_json({"dismissed": [one.id for one in sent], "dismissed_before": before})
         return
     left = f"; {before:,} left out that were dismissed before" if before else ""
-    answers().print(Text(f"{counted(len(sent), 'reject')} dismissed{left}"))
+    answer(f"{counted(len(sent), 'reject')} dismissed{left}")
 
 
 def _named(connection: Connection, ids: tuple[int, ...]) -> list[Reject]:

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from sinks.reading import EXAMPLE_QUERY
 from streams.cli import options
 from streams.cli.backtest import Finished, Plan, Stage, run_backtest
+from streams.cli.bars import bars
 from streams.cli.faults import say_notes
-from streams.cli.output import answers, news, print_json, say_missing
+from streams.cli.output import answer, answers, print_json, say_missing
 from streams.cli.serve import serve_file
 from streams.feeds.archive import Order
 from streams.feeds.readers import missing_companions, notes_on
@@ -129,15 +129,13 @@ def _show_demo(status: Status, finished: Finished, data: Path) -> None:
     command = _own_command()
     show_declared(console, status)
     show_bulletins(console, status)
-    console.print(
-        Text(
-            "\nNext\n"
-            f"  {command} status --data {data}\n"
-            f"  {command} serve --data {data}\n"
-            f"  duckdb -readonly {finished.copy} \\\n"
-            f'    "{EXAMPLE_QUERY}"\n'
-            f"  {command} verify {finished.copy}"
-        )
+    answer(
+        "\nNext\n"
+        f"  {command} status --data {data}\n"
+        f"  {command} serve --data {data}\n"
+        f"  duckdb -readonly {finished.copy} \\\n"
+        f'    "{EXAMPLE_QUERY}"\n'
+        f"  {command} verify {finished.copy}"
     )
 
 
@@ -151,8 +149,16 @@ def _own_command() -> str:
 
 
 def _run(plan: Plan) -> Finished:
-    with stoppable(), _bars() as progress:
-        return run_backtest(plan, progress.move)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with stoppable(), bars(*columns) as progress:
+        tasks: dict[Stage, TaskID] = {}
+
+        def move(stage: Stage, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(f"{stage:9}", total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        return run_backtest(plan, move)
 
 
 def _show(status: Status, finished: Finished) -> None:
@@ -161,37 +167,14 @@ def _show(status: Status, finished: Finished) -> None:
     show_grid(console, status)
     show_gate(console, status)
     show_longer_bulletins(console, status)
-    console.print(
-        Text(
-            f"\n{counted(finished.reports, 'report')} and {counted(finished.ticks, 'tick')} "
-            f"in {finished.seconds:.1f} s. Result: {finished.copy}"
-        )
+    answer(
+        f"\n{counted(finished.reports, 'report')} and {counted(finished.ticks, 'tick')} "
+        f"in {finished.seconds:.1f} s. Result: {finished.copy}"
     )
 
 
 def _document(status: Status, finished: Finished) -> dict[str, object]:
     return {**status_json(status), "replay": {**asdict(finished), "copy": str(finished.copy)}}
-
-
-class _Bars:
-    """Progress bars of the stages, on standard error, on a terminal only."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[Stage, TaskID] = {}
-
-    def move(self, stage: Stage, done: int, total: int | None) -> None:
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(f"{stage:9}", total=total)
-        self._progress.update(self._tasks[stage], completed=done, total=total)
-
-
-@contextmanager
-def _bars() -> Iterator[_Bars]:
-    console = news()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Bars(progress)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.errors import UsageError
 from sinks.exclusive import exclusive
@@ -20,7 +19,7 @@ from sinks.opening import LIVE
 from streams import log
 from streams.cli import options
 from streams.cli.brokers import knock, required_broker
-from streams.cli.output import news, print_json_line
+from streams.cli.output import news, notice, print_json_line
 from streams.cli.page_process import PageProcess, serving
 from streams.cli.processes import Worker, end_with_parent, running, with_own_port
 from streams.cli.restarts import Say, Watched
@@ -215,4 +214,4 @@ def _say(as_json: bool, event: str, text: str, **fields: object) -> None:
     if as_json:
         print_json_line({"event": event, "text": text, **fields})
     else:
-        news().print(Text(f"trucewatch: {text}"))
+        notice(f"trucewatch: {text}")

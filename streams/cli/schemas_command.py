@@ -6,12 +6,11 @@ from difflib import get_close_matches
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.errors import UsageError
 from schemas.json_schema import export
 from streams.cli import options
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 
 
 def schemas(
@@ -34,7 +33,7 @@ def schemas(
             print_json(published)
             return
         for each, schema in published.items():
-            answers().print(Text(f"{each:12} {schema['description'].splitlines()[0].replace('``', '')}"))
+            answer(f"{each:12} {schema['description'].splitlines()[0].replace('``', '')}")
         return
     if name not in published:
         near = get_close_matches(name, published, n=1)

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from streams import log
 from streams.cli import options
-from streams.cli.output import news, print_json_line
+from streams.cli.output import notice, print_json_line
 from streams.cli.processes import end_with_parent
 from streams.ops.published import copy_path
 from streams.settings import load
@@ -123,7 +122,7 @@ def serve_file(
         if as_json:
             print_json_line({"event": "serving", "address": address, "file": str(path)})
         else:
-            news().print(Text(f"trucewatch: serving {path} at {address}/; stop with Ctrl-C"))
+            notice(f"trucewatch: serving {path} at {address}/; stop with Ctrl-C")
 
     async def run() -> None:
         await serve_page(Site(path, agreement, max_age, workers=workers, boundaries=boundaries), listen, told, names)

@@ -22,7 +22,7 @@ from streams.feeds.dry_run import faults
 from streams.feeds.jsonl import peek
 from streams.feeds.recorded import Named
 from streams.feeds.short import nothing_seen, withdrawn
-from streams.intake.examine import Examiner
+from streams.intake.examine import examiner_of
 from streams.settings import Settings, load
 
 _Feed = Annotated[str, typer.Argument(metavar="FEED", help="The feed that published the report.")]
@@ -153,7 +153,7 @@ def _publish(settings: Settings, body: bytes, wait_seconds: float | None, *, as_
     if settings.outbox is not None:
         keep_and_send(settings, agreement, iter([record]), 1, wait_seconds, as_json=as_json)
         return
-    examiner = Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+    examiner = examiner_of(agreement, settings.boundaries)
     if (fault := next(faults([record], examiner))) is not None:
         raise UsageError(f"this would be rejected: {fault.code}", fault.hint)
     send_reports(settings, agreement.id, iter([record]), [], None, wait_seconds, as_json=as_json)

@@ -18,7 +18,7 @@ from schemas.errors import TrucewatchError
 from sinks.records import jsonable
 from sinks.shell import COLUMNS, MACROS, TABLES, Answer, Session
 from streams.cli import options
-from streams.cli.output import answers, news, print_json_line, reader_gone
+from streams.cli.output import answers, notice, print_json_line, reader_gone
 from streams.cli.published import published_file
 from streams.ops.wording import visible
 from streams.page.render import text_of
@@ -78,7 +78,7 @@ class _Shell:
 
     def talk(self) -> None:
         """Answer until the person leaves; neither an error nor Ctrl-C ends the talk."""
-        news().print(Text(r"Read-only; times are UTC. \? is help."))
+        notice(r"Read-only; times are UTC. \? is help.")
         history, text = _history(), ""
         while True:
             try:
@@ -91,10 +91,10 @@ class _Shell:
             except EOFError:
                 break
             except KeyboardInterrupt:
-                news().print(Text("stopped"))
+                notice("stopped")
                 text = ""
             except TrucewatchError as error:
-                news().print(Text(f"{error}; {error.hint}" if error.hint else f"{error}"))
+                notice(f"{error}; {error.hint}" if error.hint else f"{error}")
         if history is not None:
             readline.set_history_length(_HISTORY_LINES)
             readline.write_history_file(history)
@@ -109,7 +109,7 @@ class _Shell:
 
     def _heard(self, text: str) -> None:
         if self._session.renew():
-            news().print(Text("A newer copy is read from here on."))
+            notice("A newer copy is read from here on.")
         match text.split():
             case ["\\d"]:
                 self.answer(TABLES)
@@ -120,7 +120,7 @@ class _Shell:
             case ["\\f", ("table" | "csv" | "json") as form]:
                 self._form = form
             case [word, *_] if word.startswith("\\"):
-                news().print(Text(_HELP))
+                notice(_HELP)
             case _:
                 self.answer(text)
 
@@ -134,7 +134,7 @@ def _as_table(answer: Answer) -> None:
         table.add_row(*(Text(value) for value in row))
     answers().print(table)
     if len(rows) > _SHOWN:
-        news().print(Text(f"These are the first {_SHOWN} rows; --format csv or \\f csv has all."))
+        notice(f"These are the first {_SHOWN} rows; --format csv or \\f csv has all.")
 
 
 def _as_csv(answer: Answer) -> None:
@@ -159,6 +159,6 @@ def _history() -> Path | None:
         file.touch(mode=0o600)
         readline.read_history_file(file)
     except OSError as error:
-        news().print(Text(f"No history is kept: {file} cannot be used: {error.strerror}"))
+        notice(f"No history is kept: {file} cannot be used: {error.strerror}")
         return None
     return file

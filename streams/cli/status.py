@@ -7,12 +7,11 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from schemas.errors import StoreUnavailable, UsageError
 from streams.cli import options
 from streams.cli.options import instant_of
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, answers, print_json
 from streams.cli.published import published_copy
 from streams.ops.pullback import show_pullback
 from streams.ops.screen import show_screen
@@ -45,13 +44,8 @@ def status(
     days: Annotated[
         int | None, typer.Option("--days", min=1, max=3_660, help=f"Show the last N truce-days; {_DAYS} unless told.")
     ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First truce-day shown."),
-    ] = None,
-    last: Annotated[
-        datetime | None, typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last truce-day shown.")
-    ] = None,
+    first: Annotated[datetime | None, options.day_option("--from", "First truce-day shown.")] = None,
+    last: Annotated[datetime | None, options.day_option("--to", "Last truce-day shown.")] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Say only whether the test holds; exit with 0 when it does, 1 when not.")
     ] = False,
@@ -89,7 +83,9 @@ def status(
 
       trucewatch status --watch
     """
-    _check_days(days, first, last)
+    if days is not None and (first or last):
+        raise UsageError("give --days, or --from and --to, not both")
+    options.check_span(first, last)
     settings = load({"agreement": agreement, "data": data})
     copy = published_copy(settings)
     if days is None and first is None and last is None:
@@ -115,18 +111,11 @@ def status(
         raise typer.Exit(1)
 
 
-def _check_days(days: int | None, first: datetime | None, last: datetime | None) -> None:
-    if days is not None and (first or last):
-        raise UsageError("give --days, or --from and --to, not both")
-    if first and last and first > last:
-        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
-
-
 def _show(found: Status, asked: tuple[date | None, date | None], *, gate: bool, in_brief: bool, every: bool) -> None:
     if gate:
         _show_gate_alone(found)
     elif in_brief:
-        answers().print(Text(brief(found)))
+        answer(brief(found))
     elif found.as_of is not None:
         _show_past(found, found.as_of, asked)
     elif every:
@@ -137,9 +126,9 @@ def _show(found: Status, asked: tuple[date | None, date | None], *, gate: bool, 
 
 def _show_gate_alone(found: Status) -> None:
     reason = f" {found.gate.reason}" if found.gate and not found.gate.is_open else ""
-    answers().print(Text(f"{gate_sentence(found.gate)}{reason}"))
+    answer(f"{gate_sentence(found.gate)}{reason}")
     if (refused := refused_sentence(found.refused)) is not None:
-        answers().print(Text(refused))
+        answer(refused)
 
 
 def _show_past(found: Status, held_at: datetime, asked: tuple[date | None, date | None]) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.errors import TrucewatchError
 from sinks.publishing import Signature, signature_of
-from streams.cli.output import SafeConsole, answers, news, print_json_line
+from streams.cli.output import SafeConsole, answer, answers, notice, print_json_line
 from streams.cli.signals import until_told_to_stop
 from streams.ops.screen import show_screen
 from streams.ops.status import Status, freshness, gate_sentence, is_stale, refused_sentence
@@ -71,13 +71,13 @@ def _lines(copy: _Copy, told: list[int], *, as_json: bool) -> None:
     while not told:
         if copy.look():
             if copy.fault is not None:
-                news().print(Text(copy.fault))
+                notice(copy.fault)
             elif copy.status is not None and (state := _state(copy.status)) != last:
                 last = state
                 if as_json:
                     print_json_line(status_json(copy.status))
                 else:
-                    answers().print(Text(_line(copy.status)))
+                    answer(_line(copy.status))
         time.sleep(_LOOK_SECONDS)
 
 

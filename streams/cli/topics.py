@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from rich.text import Text
-
-from schemas.topics import KEEP_FOR_EVER, Topics, TopicSpec
+from schemas.topics import KEEP_FOR_EVER, TopicSpec
 from streams.cli import options
 from streams.cli.brokers import required_broker
-from streams.cli.output import answers, print_json
+from streams.cli.output import answer, print_json
 from streams.cli.run import per_agreement
 from streams.engine.admin import ensure_topics
 
@@ -32,13 +30,13 @@ def topics(
     """
     served = per_agreement(agreement, {"broker": broker})
     settings = next(iter(served.values()))
-    specs = Topics(settings.topic_prefix, settings.partitions).specs(tuple(served))
+    specs = settings.topics.specs(tuple(served))
     asyncio.run(ensure_topics(required_broker(settings, "topics"), specs))
     if as_json:
         print_json({"topics": [{"name": each.name, "partitions": each.partitions} for each in specs]})
         return
     for spec in specs:
-        answers().print(Text(f"{spec.name}  {spec.partitions} partitions, kept {_kept(spec)}"))
+        answer(f"{spec.name}  {spec.partitions} partitions, kept {_kept(spec)}")
 
 
 def _kept(spec: TopicSpec) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from streams import log
 from streams.cli import options
-from streams.cli.output import answers, news, print_json
+from streams.cli.bars import bars
+from streams.cli.output import answer, print_json
 from streams.cli.published import published_file
 from streams.cli.replay import stoppable
 from streams.ops.wording import counted
@@ -78,29 +78,24 @@ def verify_command(
 
 
 def _tell(file: Path, step: str, differences: list[Difference], *, more: bool) -> None:
-    console = answers()
     for each in differences[:_MOST_SHOWN]:
-        console.print(Text(str(each)))
+        answer(str(each))
     left = len(differences) - _MOST_SHOWN
     if more:
-        console.print(Text(f"... and at least {left + 1:,} more; --json lists {_MOST_TOLD:,}"))
+        answer(f"... and at least {left + 1:,} more; --json lists {_MOST_TOLD:,}")
     elif left > 0:
-        console.print(Text(f"... and {left:,} more; --json lists them too"))
+        answer(f"... and {left:,} more; --json lists them too")
     count = f"more than {_MOST_TOLD:,} differences" if more else counted(len(differences), "difference")
     where = f", found in {step}; what comes after that was not looked at" if differences else ""
-    console.print(
-        Text(
-            f"{file}: {count if differences else 'no difference'} between what is stored and "
-            f"what its reports say{where}"
-        )
+    answer(
+        f"{file}: {count if differences else 'no difference'} between what is stored and what its reports say{where}"
     )
 
 
 def _tell_not_checked(unknown: Iterable[NotRebuilt]) -> None:
-    console = answers()
-    console.print(Text("Not checked, as neither reports nor agreement tell it:"))
+    answer("Not checked, as neither reports nor agreement tell it:")
     for each in unknown:
-        console.print(Text(f"  {each.table}: {', '.join(each.columns)} ({each.why})"))
+        answer(f"  {each.table}: {', '.join(each.columns)} ({each.why})")
 
 
 def _fields(difference: Difference) -> dict[str, str | None]:
@@ -110,10 +105,8 @@ def _fields(difference: Difference) -> dict[str, str | None]:
 
 @contextmanager
 def _bar(steps: int, *, shown: bool) -> Iterator[Callable[[int, str], None]]:
-    """How many steps are done and which one runs, on standard error, on a terminal only."""
-    console = news()
+    """How many steps are done and which one runs."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    off = not (shown and console.is_terminal)
-    with Progress(*columns, console=console, transient=True, disable=off) as progress:
+    with bars(*columns, shown=shown) as progress:
         task = progress.add_task("", total=steps)
         yield lambda done, step: progress.update(task, completed=done, description=step)

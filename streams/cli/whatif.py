@@ -13,14 +13,15 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
 from sinks.recorded_facts import RecordedFacts
 from streams import log
 from streams.cli import options
-from streams.cli.output import answers, news, print_json
+from streams.cli.bars import bars
+from streams.cli.output import answers, print_json
 from streams.cli.published import published_file
 from streams.cli.replay import stoppable
 from streams.ops.status import Status, status_in
@@ -53,14 +54,8 @@ def whatif(
         str | None,
         typer.Option("--as-of", metavar="INSTANT", help="Judge what was known at this instant, by either agreement."),
     ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="First truce-day compared."),
-    ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Last truce-day compared."),
-    ] = None,
+    first: Annotated[datetime | None, options.day_option("--from", "First truce-day compared.")] = None,
+    last: Annotated[datetime | None, options.day_option("--to", "Last truce-day compared.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Judge the recorded facts by another agreement, or by the recorded one with some keys changed.
@@ -79,8 +74,7 @@ def whatif(
     """
     if (other is None) == (not changes):
         raise UsageError("say what is to be other: --agreement FILE, or --set KEY=VALUE, and not both")
-    if first and last and first > last:
-        raise UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    options.check_span(first, last)
     settings = load({"data": data, "boundaries": boundaries})
     # The ledger's news are of no concern here; its warnings are.
     quiet = "warning" if settings.log_level == "info" else settings.log_level
@@ -121,10 +115,9 @@ def _within(status: Status, span: tuple[date, date]) -> Status:
 
 @contextmanager
 def _bars() -> Iterator[Callable[[str], Advance]]:
-    """One bar per run over the facts, on standard error, on a terminal only."""
-    console = news()
+    """One bar per run over the facts."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bars(*columns) as progress:
 
         def bar(name: str) -> Advance:
             task = progress.add_task(escape(name))

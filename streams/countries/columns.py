@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 from schemas.missing import is_missing
 
-#: Levels of areas: the country is 0.
-LEVELS = range(6)
 _CODE = re.compile(r"adm(?:in)?(\d)(?:pcode|pcod)")
 _NAME = re.compile(r"adm(?:in)?(\d)(?:(ref|alt)?name|(alt))?(\d?)([a-z]{2})?")
 #: Columns of a file whose rows are all of one level.

@@ -12,8 +12,6 @@ import structlog
 
 from schemas.agreement_file import load_agreement
 from schemas.errors import UsageError
-from schemas.gazetteer import load_gazetteer
-from schemas.topics import Topics
 from streams.engine.cluster import Broker
 from streams.engine.http import BoundedServer, listening
 from streams.engine.metrics import registry_of
@@ -27,7 +25,7 @@ from streams.gateway.receipts import Pages
 from streams.gateway.tls import Identity, identity_of
 from streams.gateway.tokens import Tokens
 from streams.gateway.turns import Turns
-from streams.intake.examine import Examiner
+from streams.intake.examine import Examiner, examiner_of
 from streams.settings import Settings, variable
 
 log = structlog.get_logger(__name__)
@@ -53,12 +51,9 @@ def read_files(served: Sequence[Settings]) -> Parts:
             f"the gateway needs tokens: give --tokens FILE or set {variable('gateway_tokens')}",
             "`trucewatch gateway token FEED --tokens FILE` makes the first",
         )
-    return Parts(Tokens(settings.gateway_tokens), [_examiner(each) for each in served], identity_of(settings))
-
-
-def _examiner(settings: Settings) -> Examiner:
-    agreement = load_agreement(settings.agreement)
-    return Examiner([agreement], load_gazetteer(agreement.gazetteer, settings.boundaries), "clock")
+    tokens = Tokens(settings.gateway_tokens)
+    examiners = [examiner_of(load_agreement(each.agreement), each.boundaries) for each in served]
+    return Parts(tokens, examiners, identity_of(settings))
 
 
 async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
@@ -68,7 +63,7 @@ async def run_gateway(settings: Settings, broker: Broker, parts: Parts) -> None:
         UsageError: an address cannot be listened on.
     """
     told = told_to_stop()
-    topics = Topics(settings.topic_prefix, settings.partitions)
+    topics = settings.topics
     carrier, pulse = Carrier(broker, topics), Pulse(settings.stall_seconds)
     metrics = GatewayMetrics(carrier.reachability)
     probes = _probes(settings, pulse, carrier, metrics, told)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -33,6 +34,7 @@ from schemas.facts import (
     ReportFact,
     TickFact,
 )
+from schemas.gazetteer import load_gazetteer
 from schemas.json_rule import breach
 from schemas.rejects import DISMISSAL_OF, MOST_HINT, RejectCode, dismissal_in, explain, redrive_in
 from schemas.reports import (
@@ -295,6 +297,15 @@ class Examiner:
         told = self._gleaner.glean(body, by)
         facts = [(agreement, msgspec.structs.replace(fact, tells=told[agreement])) for agreement in by]
         return Examined([*outside, *facts], fact)
+
+
+def examiner_of(agreement: Agreement, boundaries: Path | None) -> Examiner:
+    """Return the examiner of what feeds send of one agreement now.
+
+    Raises:
+        GazetteerError: its gazetteer or the boundaries cannot be used.
+    """
+    return Examiner([agreement], load_gazetteer(agreement.gazetteer, boundaries), "clock")
 
 
 def too_large(size: int) -> ReportRejected:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 from schemas.reports import ConvoyStep
 from schemas.rows import ConvoyStepRow
@@ -290,35 +291,22 @@ def _overdue_soon(case: Case) -> Iterator[Counterfactual]:
 def _step(case: Case, step: ConvoyStep, convoy: ConvoyName, before: int = 1) -> ConvoyStepRow:
     """Return a step that nobody reported, ``before`` microseconds ahead of the horizon."""
     at = case.horizon - before
-    return ConvoyStepRow(
-        feed=convoy.feed,
-        report_id="",
-        convoy_id=convoy.convoy_id,
-        convoy=str(convoy),
-        region=case.region,
-        place=None,
-        step=step,
-        legal=True,
-        counts=True,
-        flaw=None,
-        occurred_from=at,
-        occurred_to=at,
-        reported_at=case.now,
-        mode="unstated",
-        trucks=None,
-        trucks_hit=None,
-        people_requested=None,
-        people_approved=None,
-        people_reached=None,
-        items_removed="[]",
-        blocker=None,
-        reason=None,
-        access_constraint=None,
-        reached_place=None,
-        same_convoy_as=None,
-        not_same_convoy_as=None,
-        town=None,
-    )
+    known: dict[str, Any] = {
+        "feed": convoy.feed,
+        "report_id": "",
+        "convoy_id": convoy.convoy_id,
+        "convoy": str(convoy),
+        "region": case.region,
+        "step": step,
+        "legal": True,
+        "counts": True,
+        "occurred_from": at,
+        "occurred_to": at,
+        "reported_at": case.now,
+        "mode": "unstated",
+        "items_removed": "[]",
+    }
+    return ConvoyStepRow(**{**dict.fromkeys(ConvoyStepRow._fields), **known})
 
 
 def seconds(span: Micros) -> int:

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from schemas.chunks import Given, Row
 from schemas.facts import DismissalFact, Fact, Origin, OutsideFact, RejectFact, Tells, TickFact
-from schemas.rejects import DISMISSAL_OF, RejectCode, explain
+from schemas.rejects import DISMISSAL_OF, RejectCode
 from schemas.reports import ANY_REPORT, Bulletin, CoverageNotice, Place, Report
 from schemas.topics import MAX_REPORT_BYTES
 from schemas.truceday import Micros
 from sinks.verify.published import Published
-from sinks.verify.recorded import UNNAMED, Record, records_of, ticks_of, told_by_line, watched_by
+from sinks.verify.recorded import Record, records_of, ticks_of, told_by_line, watched_by
 from streams.intake.examine import CLOCK_TOLERANCE, TICK_HEADER, Examined, Examiner, cut, too_large
 from streams.intake.glean import Gleaner, places_in
 from streams.verify.places import RecordedPlaces
@@ -23,16 +23,6 @@ from streams.verify.places import RecordedPlaces
 #: After any time that a report may name, and before.
 _AFTER_ALL, _BEFORE_ALL = 2**55, -(2**55)
 _NO_ORIGIN = Origin("", 0, -1)
-
-
-class _EarlierExaminer(Examiner):
-    """Examiner of what earlier versions accepted: JSON that not every reader reads alike."""
-
-    def _validate(self, body: bytes | None) -> Report:
-        try:
-            return ANY_REPORT.validate_json(body or b"")
-        except ValidationError as error:
-            raise explain(error) from None
 
 
 class RecordedIntake:
@@ -48,12 +38,9 @@ class RecordedIntake:
         self.places = RecordedPlaces(file.agreement)
         self._clock = Examiner([file.agreement], self.places, "clock")
         self._archive = Examiner([file.agreement], self.places, "archive")
-        self._earlier = _EarlierExaminer([file.agreement], self.places, "clock")
         self._gleaner = Gleaner([file.agreement], self.places)
         self._watched = watched_by(file)
         self._lines = told_by_line(file)
-        #: The latest offset of sources whose rows name no log, and how many logs they had before.
-        self._unnamed: dict[tuple[str, int], tuple[int, int]] = {}
 
     def facts(self) -> Iterator[list[tuple[int, Given]]]:
         """Yield every fact with its offset and bytes, ticks among them, some at a time."""
@@ -88,22 +75,12 @@ class RecordedIntake:
         fact = self._made(record)
         if isinstance(fact, DismissalFact):
             return fact
-        return replace(fact, origin=self._origin(record), redrive=record.redrive)
-
-    def _origin(self, record: Record) -> Origin | None:
-        """Return the origin of a record; where its row names no log, sources that go back tell of another one."""
-        origin = record.origin
-        if origin is None or record.source_log is not None:
-            return origin
-        latest, logs = self._unnamed.get((origin.topic, origin.partition), (-1, 0))
-        logs += origin.offset <= latest
-        self._unnamed[origin.topic, origin.partition] = (origin.offset, logs)
-        return origin if not logs else Origin(origin.topic, origin.partition, origin.offset, f"{UNNAMED}{logs}")
+        return replace(fact, origin=record.origin, redrive=record.redrive)
 
     def _made(self, record: Record) -> Fact:
         if record.reason is not None:
             return DismissalFact(
-                origin=self._origin(record),
+                origin=record.origin,
                 stamp=record.received_at,
                 of=record.of,
                 reason=record.reason,
@@ -125,11 +102,7 @@ class RecordedIntake:
         return _only(self._taken_for_sound(record))
 
     def _taken_for_sound(self, record: Record) -> Examined:
-        read_at = record.received_at or _AFTER_ALL
-        examined = self._clock.examine(record.body, (), _NO_ORIGIN, read_at)
-        if examined.rejected is not None and examined.rejected.code == RejectCode.NOT_JSON:
-            return self._earlier.examine(record.body, (), _NO_ORIGIN, read_at)
-        return examined
+        return self._clock.examine(record.body, (), _NO_ORIGIN, record.received_at or _AFTER_ALL)
 
     def _expect_places(self, record: Record) -> None:
         key = (record.feed or "", record.report_id or "")
@@ -143,11 +116,7 @@ class RecordedIntake:
     def _rejected(self, record: Record) -> Fact:
         accepted = record.code == RejectCode.CONFLICTING_BODY
         self.places.expect(self.places.anywhere if accepted else self.places.of_reject(record))
-        examined = self._examined(record)
-        fact = _only(examined)
-        if isinstance(fact, OutsideFact) and record.code == RejectCode.OUTSIDE_AGREEMENTS:
-            # Earlier versions rejected what they now leave to other agreements.
-            fact = self._as_told(record)
+        fact = _only(self._examined(record))
         if not isinstance(fact, RejectFact):
             return fact
         return replace(fact, tells=self._tells(record))

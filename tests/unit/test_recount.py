@@ -16,7 +16,8 @@ from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport, present
 from sinks.verify.incident_rows import in_scope
 from sinks.verify.linking import Linking
-from sinks.verify.recount import NaiveVerdict, completed, recount, streak, trailing, window
+from sinks.verify.recount import NaiveVerdict, completed, streak, trailing, window
+from tests.support.recounting import recount
 from tests.support.worlds import HOUR, TRUCE, agreement, at, day
 
 DAYS = Days.of(TRUCE)

@@ -249,17 +249,6 @@ def test_a_version_by_what_was_not_told_since_the_tick_before_is_found(cause: st
     assert [difference.column for difference in verify(copy)] == ["cause"]
 
 
-def test_a_contradiction_of_before_numbers_were_bounded_is_no_difference(copy: Path) -> None:
-    """Its number has 400 digits, which intake refuses by now."""
-    with closing(duckdb.connect(str(copy))) as connection:
-        ((original,),) = connection.execute("select original from rejects where code = 'conflicting_body'").fetchall()
-        body = original[:-1] + b', "raw": {"n": ' + b"9" * 400 + b"}}"
-        connection.execute(
-            "update rejects set original = ?, original_bytes = ? where code = 'conflicting_body'", [body, len(body)]
-        )
-    assert verify(copy) == []
-
-
 def test_a_notice_of_no_length_on_a_day_nobody_else_watched_is_no_difference(tmp_path: Path) -> None:
     history = History(agreement()).tick(at(0, 1))
     for name, low, high in (("c1", 0, 1), ("c2", 2.5, 2.5)):

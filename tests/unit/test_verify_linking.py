@@ -15,7 +15,7 @@ from sinks.verify.days import Days
 from sinks.verify.history import NaiveReport
 from sinks.verify.incidents import Content, NaiveIncident
 from sinks.verify.linking import NOW, Linking
-from sinks.verify.recount import recount
+from tests.support.recounting import recount
 from tests.support.worlds import HOUR, TRUCE, at, day
 
 MINUTE = HOUR // 60

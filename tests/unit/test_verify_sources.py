@@ -102,20 +102,6 @@ def test_an_altered_coordinate_is_found(change: str, found: tuple[str, str], cop
     assert found in differences(copy)
 
 
-@pytest.mark.parametrize("last", [3, 6], ids=["one log", "several logs"])
-def test_rows_of_before_logs_were_named_are_no_difference(last: int, copy: Path) -> None:
-    alter(copy, f"UPDATE reports SET source_log = NULL WHERE fact_offset < {last}")
-    assert differences(copy) == []
-
-
-def test_of_one_log_rows_that_do_not_name_it_are_still_compared(tmp_path: Path) -> None:
-    copy = told(History(agreement()).from_log("only"), "a0", "a1").tick(at(2)).judged(tmp_path)
-    alter(copy, "UPDATE reports SET source_log = NULL")
-    assert differences(copy) == []
-    alter(copy, "UPDATE reports SET source_offset = 5 WHERE report_id = 'a1'")
-    assert differences(copy) == [("sink_offsets", "next_offset")]
-
-
 def test_a_file_of_an_earlier_version_is_refused_in_words_by_every_reader_of_its_rows(copy: Path) -> None:
     alter(
         copy,
