@@ -16,9 +16,9 @@ from schemas.rows import DayVerdict
 from sinks.verify.days import Days
 from sinks.verify.linked_rows import incident_row, report_rows
 from sinks.verify.linking import Linking
-from sinks.verify.recount import recount
 from tests.support.drawn_facts import LISTED, as_naive, as_rejects, histories, meetings, ticks
 from tests.support.effort import examples
+from tests.support.recounting import recount
 from tests.support.worlds import LINKING, World, agreement, at, tick
 
 #: Under each of the seven kinds of agreement; at full effort more than 2,000 histories in all.
