@@ -72,13 +72,29 @@ async def ensure_topics(broker: Broker, specs: Sequence[TopicSpec]) -> None:
 
 
 async def delete_topics(broker: Broker, names: Iterable[str]) -> None:
-    """Delete the topics that exist."""
+    """Delete the topics that exist, and wait until they are gone.
+
+    Raises:
+        BrokerUnavailable: no broker answers, or they are still there after a quarter of a minute.
+    """
+    names = list(names)
     async with connected(broker) as client:
-        request = DeleteTopicsRequest(list(names), _REQUEST_MS)
+        before = {topic.id for topic in (await metadata(client, names)).topics.values()} if names else set()
+        request = DeleteTopicsRequest(names, _REQUEST_MS)
         response = await _ask_controller(client, request)
         for name, code, *_ in response.topic_error_codes:
             if code not in (0, UnknownTopicOrPartitionError.errno):
                 raise for_code(code)(name)
+        # Brokers follow the controller: one that still shows a topic would have it taken for one made anew.
+        deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
+        while before:
+            shown = (await metadata(client, names)).topics
+            left = [name for name, topic in shown.items() if topic.id in before]
+            if not left:
+                break
+            if asyncio.get_running_loop().time() > deadline:
+                raise BrokerUnavailable(f"deleted topics are still there: {', '.join(left)}")
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def partitions_of(broker: Broker, names: Sequence[str]) -> dict[str, int]:
