@@ -76,6 +76,18 @@ async def test_the_overview_says_gate_grid_streaks_and_health(demo: Demo) -> Non
     assert sum(tag == "svg" for tag, _ in page.tags) == 14
 
 
+async def test_one_click_tells_why_aleppos_streak_ended_and_on_whose_word(demo: Demo) -> None:
+    async with serving(demo.file) as served:
+        overview = await served.get("/")
+        row = overview[overview.index('href="/region/SY02"') :]
+        ended = re.search(r'ended by (\w+) on <a href="([^"]+)"', row)
+        assert ended is not None
+        assert ended.groups() == ("BROKEN", "/region/SY02/2016-09-18")
+        day = (await served.page(ended[2])).text
+    said = ("overdue", "anadolu", "Al Arabiya (AFP)", "un-ocha", "The Hindu (Reuters)", "xinhua", "held")
+    assert [word for word in said if word not in day] == []
+
+
 async def test_every_page_and_each_kind_of_link_answers(demo: Demo) -> None:
     async with serving(demo.file) as served:
         kinds: dict[str, str] = {}
