@@ -19,12 +19,12 @@ FULL = EVERY or os.environ.get("TEST_EFFORT") == "full"
 #: The day by which turns are taken. Processes that share the tests have it from the one that started them.
 DAY = int(os.environ.setdefault("TEST_DAY", str(datetime.now(UTC).toordinal())))
 #: A slow test of so many cases or more takes turns with them, and each has its turn within so many days.
-MANY_CASES, TURNS = 6, 3
+MANY_CASES, TURNS = 4, 3
 
 
 def examples(full: int) -> int:
-    """Return how many examples a test draws. The slow half draws a third, the fast one a twentieth, at least three."""
-    return full if EVERY else max(3, full // (3 if FULL else 20))
+    """Return how many examples a test draws. The slow half draws a quarter, the fast one a twentieth, at least three."""
+    return full if EVERY else max(3, full // (4 if FULL else 20))
 
 
 def cases(every: Iterable[Any], fast: int) -> list[Any]:
