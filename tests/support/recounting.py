@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from schemas.agreement import Agreement
@@ -13,10 +13,12 @@ from sinks.verify.history import NaiveReport, present
 from sinks.verify.incidents import NaiveIncident
 from sinks.verify.linking import NOW, Linking
 from sinks.verify.recount import NaiveVerdict, baseline_days, is_long, judge, violence_limit
-from sinks.verify.refused import NONE_REFUSED
+from sinks.verify.refused import NaiveReject, RefusedOfDay, by_day
 
 
-def recount(agreement: Agreement, reports: Sequence[NaiveReport], now: Micros) -> dict[tuple[str, date], NaiveVerdict]:
+def recount(
+    agreement: Agreement, reports: Sequence[NaiveReport], now: Micros, rejects: Iterable[NaiveReject] = ()
+) -> dict[tuple[str, date], NaiveVerdict]:
     """Judge every region and truce-day as a tick must, its time being ``now``.
 
     ``reports`` may hold revisions in any order. Empty while ``now`` lies before the truce took effect.
@@ -28,6 +30,7 @@ def recount(agreement: Agreement, reports: Sequence[NaiveReport], now: Micros) -
     incidents: dict[tuple[str, date], list[NaiveIncident]] = {}
     for incident in Linking(agreement, days, reports).incidents(NOW):
         incidents.setdefault((incident.content.region, incident.content.truce_day), []).append(incident)
+    refused = by_day(rejects)
     verdicts = {}
     for region in agreement.regions:
         of_baseline = {day: incidents.get((region, day), []) for day in baseline_days(agreement, days)}
@@ -56,7 +59,7 @@ def recount(agreement: Agreement, reports: Sequence[NaiveReport], now: Micros) -
                 told,
                 tellers,
                 long,
-                NONE_REFUSED,
+                RefusedOfDay(agreement, refused.get((region, day), ())).at(NOW),
                 counting,
             )
     return verdicts
