@@ -23,7 +23,7 @@ MANY_CASES, TURNS = 4, 3
 
 
 def examples(full: int) -> int:
-    """Return how many examples a test draws: of all a quarter in the slow half, a twentieth in the fast one, but three."""
+    """Return how many examples a test draws: of all a quarter in the slow half, a twentieth in the fast one."""
     return full if EVERY else max(3, full // (4 if FULL else 20))
 
 
