@@ -15,6 +15,7 @@ from typing import NamedTuple
 from schemas.agreement import Agreement
 from schemas.placenames import ARTICLES
 from schemas.rows import LEGS, RECORDED, VERDICT_COLUMNS, DayVerdict
+from sinks.silence import HEARD
 
 #: In the order in which they build on each other.
 _FILES = (
@@ -95,6 +96,7 @@ def definitions(agreement: Agreement, file_id: str) -> str:
             "baseline": agreement.violence.baseline.first_day.isoformat(),
             "first_day": agreement.first_day.isoformat(),
             "effective": str(agreement.effective),
+            "heard": HEARD,
             "ends": "NULL" if agreement.last_day is None else str(agreement.calendar.end_of(agreement.last_day)),
         },
     )

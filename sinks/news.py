@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from schemas.rows import DayVerdict, GateRow
 from schemas.truceday import Micros
-from sinks.reading import LAST_SILENCE
 from sinks.selecting import Connection, columns_of, select, select_from
 
 
@@ -24,15 +23,6 @@ class Position(NamedTuple):
 
 #: Before every tick.
 BEGINNING = Position(-(2**62), -1)
-
-
-class SilentIn(NamedTuple):
-    """Feed that is silent about a region."""
-
-    feed: str
-    region: str
-    region_name: str
-    silent_since: datetime
 
 
 class OverdueConvoy(NamedTuple):
@@ -64,13 +54,6 @@ _TURNS = f"""
 WITH turns AS (SELECT *, lag(is_open) OVER (ORDER BY tick_offset) AS was_open FROM gate_history)
 SELECT %s FROM turns WHERE {_AFTER} AND is_open IS DISTINCT FROM was_open ORDER BY recorded_at, tick_offset
 """  # noqa: S608 - SQL of ours
-_SILENT = f"""
-{LAST_SILENCE}
-SELECT feed, region, coalesce(name, region), silent_since
-FROM last_silence LEFT JOIN regions ON pcode = region
-WHERE silent_until - silent_since >= to_hours($hours)
-ORDER BY silent_since, feed, region
-"""  # noqa: S608 - SQL of ours
 
 
 def position_of(connection: Connection) -> Position:
@@ -88,11 +71,6 @@ def new_verdicts(connection: Connection, after: Position) -> list[tuple[str | No
 def gate_turns(connection: Connection, after: Position) -> list[GateRow]:
     """Return the moments at which the gate opened or closed, the first judgement of it included."""
     return select(connection, GateRow, _TURNS % columns_of(GateRow, recorded_at=_AT), _values(after))
-
-
-def silent_in(connection: Connection, hours: int) -> list[SilentIn]:
-    """Return the feeds that were silent about a region for so long at the last judgement."""
-    return select(connection, SilentIn, _SILENT, {"hours": hours})
 
 
 def overdue_convoys(connection: Connection) -> list[OverdueConvoy]:

@@ -34,7 +34,6 @@ from sinks.records import (
     PlacesToCheck,
     RefusedPending,
     RejectCount,
-    SilentFeed,
     VerdictChange,
     WatchedUntil,
     Window,
@@ -304,39 +303,6 @@ def _changes(connection: Connection, which: str, values: list[Any], most: int = 
     source = f"verdict_changes WHERE {which} ORDER BY tick_offset DESC, region, truce_day LIMIT ?"
     found = select_from(connection, VerdictChange, source, [*values, most])
     return [dataclasses.replace(each, changed=changed_values(each.changed)) for each in found]
-
-
-#: ``feed_silence`` of the last day, as ``last_silence``. That one day needs no report beside those before it.
-LAST_SILENCE = """
-WITH heard AS (
-    SELECT region, feed, occurred_from, occurred_to FROM coverage
-    UNION ALL
-    SELECT region, feed, occurred_from, occurred_to
-    FROM reports WHERE present AND NOT retracted AND type IN ('incident', 'convoy')
-    UNION ALL
-    SELECT region, feed, occurred_from, occurred_to FROM bulletins
-), last_heard AS (
-    SELECT region, feed, max(occurred_to) AS silent_since, any_value(silent_until) AS silent_until
-    FROM heard
-    JOIN (
-        SELECT region, least(ends_at, as_of) AS silent_until
-        FROM region_windows
-        CROSS JOIN (SELECT max(ends_at) AS ends_at FROM truce_days)
-    ) USING (region)
-    WHERE occurred_from < silent_until
-    GROUP BY region, feed
-), last_silence AS (SELECT * FROM last_heard WHERE silent_since < silent_until)
-"""
-_SILENT = f"""
-{LAST_SILENCE}
-SELECT feed, list(region ORDER BY region), max(silent_since) AS since
-FROM last_silence GROUP BY feed ORDER BY since, feed
-"""  # noqa: S608 - SQL of ours
-
-
-def silent_feeds(connection: Connection) -> list[SilentFeed]:
-    """Return the feeds that were silent at the last judgement, the one longest silent first."""
-    return select(connection, SilentFeed, _SILENT)
 
 
 def watched_until(connection: Connection) -> list[WatchedUntil]:

@@ -266,14 +266,7 @@ COMMENT ON COLUMN verdict_changes.reports IS 'Reports that came since the day wa
 COMMENT ON COLUMN verdict_changes.more_reports IS 'How many more of them there were.';
 
 CREATE OR REPLACE VIEW feed_silence AS
-WITH heard AS (
-    SELECT region, feed, occurred_from, occurred_to FROM coverage
-    UNION ALL
-    SELECT region, feed, occurred_from, occurred_to
-    FROM reports WHERE present AND NOT retracted AND type IN ('incident', 'convoy')
-    UNION ALL
-    SELECT region, feed, occurred_from, occurred_to FROM bulletins
-), so_far AS (
+WITH heard AS (@heard@), so_far AS (
     SELECT region, feed, occurred_from,
            max(occurred_to) OVER (PARTITION BY region, feed ORDER BY occurred_from) AS heard_until
     FROM heard

@@ -89,12 +89,15 @@ class ShardRecount:
             found = self._found = {name: [] for name in OF_A_SHARD}
             for name, difference in islice(_in_no_shard(self.file), MOST_KEPT):
                 found[name].append(difference)
-            past = Past(self.file)
-            here = (recount_shard(past, regions) for regions in shards(self.file))
-            for each in here if self._beside is None else self._beside.found():
+            for each in self._here() if self._beside is None else self._beside.found():
                 for name, differences in each.items():
                     found[name] += differences
         return self._found
+
+    def _here(self) -> Iterator[Found]:
+        past = Past(self.file)
+        for regions in shards(self.file):
+            yield recount_shard(past, regions)
 
 
 def shards(file: Published) -> list[Regions]:

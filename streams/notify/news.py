@@ -14,7 +14,7 @@ from schemas.present_verdicts import gate_of, verdict_of
 from schemas.receivers import Kind, Receivers
 from schemas.rows import DayVerdict, GateRow
 from schemas.truceday import Micros, to_micros
-from sinks import news, reading
+from sinks import news, reading, silence
 from sinks.migrations import check_current
 from sinks.news import Position
 from sinks.records import About
@@ -91,7 +91,7 @@ def _gate(agreement: str, row: GateRow) -> Event:
 
 def _conditions(connection: Connection, about: About, rules: Receivers) -> Iterator[tuple[str, Event]]:
     agreement = about.agreement.id
-    for silent in news.silent_in(connection, rules.silence_hours):
+    for silent in silence.silent_in(connection, rules.silence_hours):
         since = to_micros(silent.silent_since)
         subject = f"{silent.region}/{silent.feed}"
         at = to_micros(silent.silent_since + timedelta(hours=rules.silence_hours))

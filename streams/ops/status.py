@@ -27,6 +27,7 @@ from sinks.records import (
 )
 from sinks.rejects import RejectRate, reject_rates
 from sinks.selecting import Connection
+from sinks.silence import silent_feeds
 from streams.ledger.core.feeds import Outcome
 from streams.ops.published import opened_copy
 from streams.ops.wording import counted
@@ -221,7 +222,7 @@ def _read(connection: Connection, days: int | None, span: tuple[date, date]) -> 
         amended=_amended_lately(connection, about.now),
         to_check=reading.places_to_check(connection),
         refused=reading.refused_pending(connection),
-        silent=reading.silent_feeds(connection),
+        silent=silent_feeds(connection),
     )
 
 

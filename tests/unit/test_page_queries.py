@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.agreement import ViolenceRules
-from sinks import reading
+from sinks import reading, silence
 from sinks.bulletins import bulletin_totals
 from sinks.day_detail import day_detail, verdict_of
 from sinks.rolling import rolling_days
@@ -66,7 +66,7 @@ def hold_against_the_views(connection: Connection) -> set[str]:
     assert [each.incidents for each in rolling_days(connection, later)] == [
         incidents for _, day, *_, incidents in rolled if day >= later
     ]
-    silent = [(each.feed, each.regions, each.silent_since) for each in reading.silent_feeds(connection)]
+    silent = [(each.feed, each.regions, each.silent_since) for each in silence.silent_feeds(connection)]
     assert (
         silent
         == connection.execute(
